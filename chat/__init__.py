@@ -1,0 +1,1 @@
+"""Instant messaging for very many users, in the terminal."""

@@ -1,0 +1,1 @@
+"""Everything that lasts; nobody outside this package knows that it is Redis."""
