@@ -1,0 +1,540 @@
+"""Every message on the wire, one frozen struct each, named as ``docs/protocol.rst`` has them.
+
+A message's type on the wire is the name of its class. Members are camel case on the wire and
+snake case here. ``REQUESTS`` are what a server takes, ``ANSWERS`` what a client takes.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+__all__ = ["ANSWERS", "REQUESTS", "Message"]
+
+
+class Value(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A part of a message. The codec takes unknown members out before they get here."""
+
+
+class Message(Value, frozen=True):
+    """The data of one envelope."""
+
+
+# Parts -----------------------------------------------------------------------------------------
+
+
+class Account(Value, frozen=True):
+    """``user`` of RegisterMes, as the original clients write it."""
+
+    user_id: int = 0
+    user_pwd: str = ""
+    user_name: str = ""
+    user_status: int = 0
+    sex: str = ""
+
+
+class User(Value, frozen=True, omit_defaults=True):
+    """A user as others see them. ``user_status``: 0 online, 1 offline, 2 busy.
+
+    ``role`` is filled in MembersRes, ``last_seen`` (ms since 1970 UTC) in LookupRes.
+    """
+
+    user_id: int
+    user_name: str
+    user_status: int = msgspec.field(default=-1)
+    last_seen: int = 0
+    role: str = ""
+
+
+class Entry(Value, frozen=True, omit_defaults=True):
+    """One numbered entry of a conversation.
+
+    ``kind`` is empty for a message, else ``redact``, ``topic``, ``join``, ``leave``, ``kick``;
+    ``target`` is the number a redact speaks of, or the user id that a kick speaks of. A redacted
+    entry has ``deleted`` and nothing but its number. ``time`` in ms since 1970 UTC.
+    """
+
+    seq: int
+    epoch: str = ""
+    kind: str = ""
+    user_id: int = 0
+    user_name: str = ""
+    content: str = ""
+    time: int = 0
+    client_id: str = ""
+    target: int = 0
+    deleted: bool = False
+    cut: bool = False
+    conversation: str = ""
+
+
+class Conversation(Value, frozen=True, omit_defaults=True):
+    """One conversation as one user sees it (*conv* of the protocol).
+
+    ``seq`` is the newest number, ``first`` the lowest that is kept, ``delivered`` and ``read`` the
+    user's marks, ``epoch_first`` the first number of ``epoch``. ``user_name`` is the partner's, in
+    a private conversation. ``gone``: the user is no longer in it, nothing else is filled.
+    """
+
+    conversation: str
+    epoch: str = ""
+    epoch_first: int = 0
+    seq: int = msgspec.field(default=-1)
+    first: int = msgspec.field(default=-1)
+    delivered: int = msgspec.field(default=-1)
+    read: int = msgspec.field(default=-1)
+    topic: str = ""
+    role: str = ""
+    last: Entry | None = None
+    user_name: str = ""
+    gone: bool = False
+
+
+class Session(Value, frozen=True):
+    """One device of one's own. ``since`` and ``last_seen`` in ms since 1970 UTC."""
+
+    device: str
+    since: int = 0
+    last_seen: int = 0
+    online: bool = False
+
+
+class Room(Value, frozen=True):
+    """A public room, as RoomsRes lists it."""
+
+    conversation: str
+    topic: str = ""
+    members: int = 0
+
+
+# Requests --------------------------------------------------------------------------------------
+
+
+class Request(Message, frozen=True, omit_defaults=True):
+    """What a client asks for; a member that is left out has the default written here."""
+
+
+class RegisterMes(Request, frozen=True, omit_defaults=True):
+    """Make an account. A current client's ``user.user_id`` 0 lets the server pick one."""
+
+    user: Account
+    version: int = 0
+
+
+class LoginMes(Request, frozen=True, omit_defaults=True):
+    """Log in by id or by name, with a password or a token."""
+
+    version: int = 0
+    user_id: int = 0
+    user_name: str = ""
+    user_pwd: str = ""
+    token: str = ""
+    device: str = ""
+
+
+class SmsMes(Request, frozen=True, omit_defaults=True):
+    """Say something: ``to`` a conversation, or by an original client to the lobby."""
+
+    content: str
+    to: str = ""
+    client_id: str = ""
+
+
+class OriginalSmsMes(Message, frozen=True):
+    """What an original client says and hears; what it says of its sender is never believed."""
+
+    type_name: ClassVar[str] = "SmsMes"
+
+    content: str
+    user_id: int = 0
+    user_pwd: str = ""
+    user_name: str = ""
+    user_status: int = 0
+    sex: str = ""
+
+
+class ConversationsMes(Request, frozen=True, omit_defaults=True):
+    """Page one's own conversations, in the order LoginRes has them."""
+
+    after: str = ""
+    limit: int = 100
+
+
+class HistoryMes(Request, frozen=True, omit_defaults=True):
+    """A page of a conversation between two exclusive bounds, 0 for none."""
+
+    conversation: str
+    epoch: str = ""
+    before: int = 0
+    after: int | None = None
+    limit: int = 50
+
+
+class SearchMes(Request, frozen=True, omit_defaults=True):
+    """Entries that contain ``text``, newest first; ``before`` in ms, 0 for now."""
+
+    text: str
+    conversation: str = ""
+    before: int = 0
+    limit: int = 50
+
+
+class AckMes(Request, frozen=True, omit_defaults=True):
+    """Move one's marks; cumulative, never back; no reply."""
+
+    conversation: str
+    epoch: str = ""
+    delivered: int | None = None
+    read: int | None = None
+
+
+class OnlineMes(Request, frozen=True, omit_defaults=True):
+    """Page who is online, by user id."""
+
+    after: int = 0
+    limit: int = 500
+
+
+class WatchMes(Request, frozen=True, omit_defaults=True):
+    """Whom the screen shows: their presence is wanted even in scope ``watched``."""
+
+    users: tuple[int, ...] = ()
+
+
+class StatusMes(Request, frozen=True, omit_defaults=True):
+    """Be online (0) or busy (2)."""
+
+    status: int
+
+
+class LookupMes(Request, frozen=True, omit_defaults=True):
+    """Who somebody is, by id or by name."""
+
+    user_id: int = 0
+    user_name: str = ""
+
+
+class JoinMes(Request, frozen=True, omit_defaults=True):
+    """Join a room, which is made when it does not exist."""
+
+    conversation: str
+    topic: str = ""
+
+
+class LeaveMes(Request, frozen=True, omit_defaults=True):
+    """Leave a room."""
+
+    conversation: str
+
+
+class TopicMes(Request, frozen=True, omit_defaults=True):
+    """Set a room's topic."""
+
+    conversation: str
+    topic: str = ""
+
+
+class RedactMes(Request, frozen=True, omit_defaults=True):
+    """Take the text of an entry away; its number stays."""
+
+    conversation: str
+    seq: int
+
+
+class RoomsMes(Request, frozen=True, omit_defaults=True):
+    """Page the public rooms, by name."""
+
+    after: str = ""
+    limit: int = 100
+
+
+class MembersMes(Request, frozen=True, omit_defaults=True):
+    """Page the members of a room, by user id."""
+
+    conversation: str
+    after: int = 0
+    limit: int = 500
+
+
+class SessionsMes(Request, frozen=True, omit_defaults=True):
+    """List one's own devices."""
+
+
+class RevokeMes(Request, frozen=True, omit_defaults=True):
+    """End a device's session and token."""
+
+    device: str
+
+
+class PasswordMes(Request, frozen=True, omit_defaults=True):
+    """Change the password; all other sessions and tokens end."""
+
+    user_pwd: str
+    new_pwd: str
+
+
+class LogoutMes(Request, frozen=True, omit_defaults=True):
+    """End this session and its token; ``everywhere``: all of them."""
+
+    everywhere: bool = False
+
+
+class PingMes(Request, frozen=True, omit_defaults=True):
+    """Are you there?"""
+
+
+# Replies ---------------------------------------------------------------------------------------
+
+
+class Reply(Message, frozen=True, kw_only=True):
+    """What every reply starts with: ``code`` as in protocol §6, ``error`` a sentence or empty."""
+
+    code: int = 200
+    error: str = ""
+
+
+class RegisterResMes(Message, frozen=True):
+    """``user_id`` is sent to current clients only."""
+
+    code: int = 200
+    error: str = ""
+    user_id: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class OriginalLoginResMes(Message, frozen=True):
+    """The reply an original client knows; ``users_id`` None on failure."""
+
+    type_name: ClassVar[str] = "LoginResMes"
+
+    code: int
+    users_id: tuple[int, ...] | None = msgspec.field(name="UsersId", default=None)
+    error: str = ""
+
+
+class LoginResMes(Message, frozen=True, omit_defaults=True):
+    """Everything a screen needs to start. ``server_time`` in ms since 1970 UTC."""
+
+    code: int
+    error: str = ""
+    users_id: tuple[int, ...] | None = msgspec.field(name="UsersId", default=None)
+    user: User | None = None
+    token: str = ""
+    server_time: int = 0
+    durability: str = ""
+    features: tuple[str, ...] = ()
+    scope: str = ""
+    conversations: tuple[Conversation, ...] = ()
+    more: bool = False
+    retry_after: float = 0
+
+
+class ConversationsResMes(Reply, frozen=True, kw_only=True):
+    conversations: tuple[Conversation, ...] = ()
+    more: bool = False
+
+
+class SmsResMes(Message, frozen=True, omit_defaults=True):
+    """The fate of one SmsMes. ``retry_after`` in seconds."""
+
+    code: int
+    error: str = ""
+    client_id: str = ""
+    conversation: str = ""
+    epoch: str = ""
+    epoch_first: int = 0
+    seq: int = 0
+    time: int = 0
+    duplicate: bool = False
+    retry_after: float = 0
+
+
+class HistoryResMes(Reply, frozen=True, kw_only=True):
+    conversation: str = ""
+    epoch: str = ""
+    epoch_first: int = 0
+    first: int = 0
+    messages: tuple[Entry, ...] = ()
+    more: bool = False
+
+
+class SearchResMes(Reply, frozen=True, kw_only=True):
+    """``before`` is where the search stopped: the ``before`` of the next request when ``more``."""
+
+    messages: tuple[Entry, ...] = ()
+    more: bool = False
+    before: int = 0
+
+
+class OnlineResMes(Reply, frozen=True, kw_only=True):
+    users: tuple[User, ...] = ()
+    total: int = 0
+    more: bool = False
+
+
+class WatchResMes(Reply, frozen=True, kw_only=True):
+    users: tuple[User, ...] = ()
+
+
+class StatusResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class LookupResMes(Reply, frozen=True, kw_only=True):
+    user: User | None = None
+
+
+class JoinResMes(Message, frozen=True, omit_defaults=True):
+    """The members of *conv* stand beside the code."""
+
+    code: int
+    error: str = ""
+    conversation: str = ""
+    epoch: str = ""
+    epoch_first: int = 0
+    seq: int = msgspec.field(default=-1)
+    first: int = msgspec.field(default=-1)
+    delivered: int = msgspec.field(default=-1)
+    read: int = msgspec.field(default=-1)
+    topic: str = ""
+    role: str = ""
+    last: Entry | None = None
+
+
+class LeaveResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class TopicResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class RedactResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class RoomsResMes(Reply, frozen=True, kw_only=True):
+    rooms: tuple[Room, ...] = ()
+    more: bool = False
+
+
+class MembersResMes(Reply, frozen=True, kw_only=True):
+    users: tuple[User, ...] = ()
+    more: bool = False
+
+
+class SessionsResMes(Reply, frozen=True, kw_only=True):
+    sessions: tuple[Session, ...] = ()
+
+
+class RevokeResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class PasswordResMes(Reply, frozen=True, kw_only=True):
+    token: str = ""
+
+
+class LogoutResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class PongMes(Message, frozen=True):
+    """``server_time`` in ms since 1970 UTC."""
+
+    server_time: int
+
+
+# Pushed ----------------------------------------------------------------------------------------
+
+
+class SmsPush(Message, frozen=True, omit_defaults=True):
+    """A new entry of a conversation; the members are those of ``Entry``."""
+
+    type_name: ClassVar[str] = "SmsMes"
+
+    seq: int = 0
+    epoch: str = ""
+    kind: str = ""
+    user_id: int = 0
+    user_name: str = ""
+    content: str = ""
+    time: int = 0
+    client_id: str = ""
+    target: int = 0
+    deleted: bool = False
+    conversation: str = ""
+
+
+class NotifyUserStatusMes(Message, frozen=True):
+    """Somebody's status changed; for original clients."""
+
+    user_id: int
+    status: int
+
+
+class PresenceMes(Message, frozen=True):
+    """Changes of presence; ``scope`` is ``all`` or ``watched``, ``reset``: page OnlineMes again."""
+
+    users: tuple[User, ...] = ()
+    scope: str = "all"
+    reset: bool = False
+
+
+class ConversationMes(Conversation, Message, frozen=True, omit_defaults=True):
+    """Marks moved, or one joined, left, was removed, or the topic changed."""
+
+
+class ReceiptMes(Message, frozen=True):
+    """How far the partner of a private conversation is."""
+
+    conversation: str
+    user_id: int
+    epoch: str
+    delivered: int
+    read: int
+
+
+class ErrorMes(Message, frozen=True, omit_defaults=True):
+    """A frame was refused; ``about`` is its type, where that could be read."""
+
+    code: int
+    error: str = ""
+    about: str = ""
+    retry_after: float = 0
+
+
+class ByeMes(Message, frozen=True, omit_defaults=True):
+    """The server is about to close. ``retry_after`` in seconds."""
+
+    code: int
+    error: str = ""
+    retry_after: float = 0
+
+
+def type_name(message: type[Message]) -> str:
+    """The ``type`` of a message's envelope."""
+    name: str = getattr(message, "type_name", message.__name__)
+    return name
+
+
+def _by_type(*messages: type[Message]) -> dict[str, type[Message]]:
+    return {type_name(message): message for message in messages}
+
+
+ORIGINAL_REQUESTS = _by_type(RegisterMes, LoginMes, OriginalSmsMes)
+"""What an original client may send."""
+
+REQUESTS = _by_type(
+    RegisterMes, LoginMes, SmsMes, ConversationsMes, HistoryMes, SearchMes, AckMes, OnlineMes,
+    WatchMes, StatusMes, LookupMes, JoinMes, LeaveMes, TopicMes, RedactMes, RoomsMes, MembersMes,
+    SessionsMes, RevokeMes, PasswordMes, LogoutMes, PingMes,
+)  # fmt: skip
+"""What a current client may send."""
+
+ANSWERS = _by_type(
+    RegisterResMes, LoginResMes, ConversationsResMes, SmsResMes, HistoryResMes, SearchResMes,
+    OnlineResMes, WatchResMes, StatusResMes, LookupResMes, JoinResMes, LeaveResMes, TopicResMes,
+    RedactResMes, RoomsResMes, MembersResMes, SessionsResMes, RevokeResMes, PasswordResMes,
+    LogoutResMes, PongMes, SmsPush, PresenceMes, ConversationMes, ReceiptMes, ErrorMes, ByeMes,
+    NotifyUserStatusMes,
+)  # fmt: skip
+"""What a server may send to a current client."""

@@ -1,0 +1,145 @@
+"""What a user name, a room name, a password and a conversation's name may be."""
+
+import re
+import unicodedata
+
+__all__ = [
+    "LOBBY",
+    "MAX_USER_ID",
+    "BadName",
+    "canonical_user_name",
+    "check_client_id",
+    "check_password",
+    "fallback_user_name",
+    "is_room",
+    "private_with",
+    "room_name",
+    "user_name",
+]
+
+LOBBY = "#lobby"
+"""The room that always exists and that everybody is in."""
+
+MAX_USER_ID = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact (RFC 8259, section 6)."""
+
+_CLIENT_ID = re.compile(r"[\x21-\x7e]{1,64}\Z", re.ASCII)
+
+# Letters that draw nothing although their category says letter: the Hangul fillers, and the
+# braille pattern without a dot. A name made of them would be an empty place on the screen.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
+# Control, format, surrogate, private use, unassigned, and every kind of separator.
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
+
+
+class BadName(ValueError):
+    """A name breaks a rule; the text says which, as a key of the server's phrase table."""
+
+
+def _canonical(text: str) -> str:
+    """NFKC, case folding, NFKC again: folding can undo the normal form (UAX #15, section 9)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _check_characters(text: str, limit: int) -> None:
+    if not text:
+        raise BadName("name-empty")
+    if limit and len(text) > limit:
+        raise BadName("name-too-long")
+    for character in text:
+        if (
+            character in "#@"
+            or character in _INVISIBLE
+            or 0xFE00 <= ord(character) <= 0xFE0F  # variation selectors
+            or 0xE0100 <= ord(character) <= 0xE01EF
+            or unicodedata.category(character) in _REFUSED_CATEGORIES
+        ):
+            raise BadName("name-character")
+    if unicodedata.combining(text[0]):
+        raise BadName("name-character")
+
+
+def user_name(text: str, limit: int = 32) -> str:
+    """Return ``text`` in NFC, the form a user name is shown in.
+
+    :param limit: most characters allowed, 0 for no limit.
+    :raises BadName: empty, too long, a refused character, or nothing but digits (it would read
+        as a user id in ``@<userId>``).
+    """
+    shown = unicodedata.normalize("NFC", text)
+    _check_characters(shown, limit)
+    canonical = _canonical(shown)
+    _check_characters(canonical, 0)
+    if all(unicodedata.category(character) == "Nd" for character in canonical):
+        raise BadName("name-digits")
+    return shown
+
+
+def canonical_user_name(text: str) -> str:
+    """The form in which user names are compared: two names with the same one are one name."""
+    return _canonical(text)
+
+
+def fallback_user_name(user_id: int) -> str:
+    """The name of somebody who registered with an empty one."""
+    return f"user{user_id}"
+
+
+def room_name(text: str, limit: int = 32) -> str:
+    """Return the canonical ``#name`` of a room.
+
+    :param text: the name as written, with its ``#``.
+    :param limit: most characters allowed after the ``#``, 0 for no limit.
+    :raises BadName: no ``#``, empty, too long, or a refused character.
+    """
+    if not text.startswith("#"):
+        raise BadName("room-prefix")
+    canonical = _canonical(text[1:])
+    _check_characters(canonical, limit)
+    return "#" + canonical
+
+
+def is_room(conversation: str) -> bool:
+    """Whether ``conversation`` is written as a room (``#name``)."""
+    return conversation.startswith("#")
+
+
+def private_with(conversation: str) -> int | str | None:
+    """Who the private conversation ``@<userId>`` or ``@<userName>`` is with.
+
+    :returns: a user id, a user name, or None when ``conversation`` is not written like one.
+    """
+    if not conversation.startswith("@") or len(conversation) == 1:
+        return None
+    who = conversation[1:]
+    if not (who.isascii() and who.isdigit()):
+        return who
+    if len(who) > len(str(MAX_USER_ID)):
+        return None
+    number = int(who)
+    return number if 1 <= number <= MAX_USER_ID else None
+
+
+def check_password(password: str, shortest: int = 6, longest: int = 128) -> None:
+    """Judge a new password by its length alone (NIST SP 800-63B, section 5.1.1.2).
+
+    :param shortest, longest: in characters, 0 for no limit.
+    :raises BadName: too short, too long, or with a lone surrogate.
+    """
+    if shortest and len(password) < shortest:
+        raise BadName("password-short")
+    if longest and len(password) > longest:
+        raise BadName("password-long")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise BadName("password-character") from None
+
+
+def check_client_id(client_id: str) -> None:
+    """A ``clientId`` is 1 to 64 printable ASCII characters without a space.
+
+    :raises BadName: anything else.
+    """
+    if not _CLIENT_ID.match(client_id):
+        raise BadName("client-id")

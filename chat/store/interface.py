@@ -1,0 +1,206 @@
+"""What the server sees of the store: values, errors, and one small protocol for each concern."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chat.messages import Conversation, Room, Session, User
+
+__all__ = [
+    "Account",
+    "Accounts",
+    "FateUnknown",
+    "Limits",
+    "NameTaken",
+    "NotAllowed",
+    "Presence",
+    "StoreError",
+    "StoreUnavailable",
+    "TooMany",
+    "Unknown",
+]
+
+
+class StoreError(Exception):
+    """Something about the store kept a request from being served."""
+
+
+class StoreUnavailable(StoreError):
+    """The request never reached the store, or the store refused to write: nothing happened (503).
+
+    :ivar retry_after: seconds after which it may be worth trying again.
+    """
+
+    def __init__(self, text: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class FateUnknown(StoreError):
+    """The request was sent and never answered: it may have happened (504)."""
+
+
+class Unknown(StoreError):
+    """No such user, conversation or device (404)."""
+
+
+class NotAllowed(StoreError):
+    """The user may not do that here (403)."""
+
+
+class NameTaken(StoreError):
+    """The user id or the user name belongs to somebody (505)."""
+
+
+class TooMany(StoreError):
+    """A limit on a number of things is reached (429).
+
+    :ivar retry_after: seconds until it may work, 0 when waiting does not help.
+    """
+
+    def __init__(self, text: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Account:
+    """One user as the store knows them. ``password`` is a PHC string; times in ms since 1970."""
+
+    user_id: int
+    name: str
+    password: str
+    sex: str = ""
+    created: int = 0
+    last_seen: int = 0
+
+
+class Accounts(Protocol):
+    """Users, their devices and their tokens. Every method raises StoreUnavailable, FateUnknown."""
+
+    async def register(self, user_id: int, name: str, password: str, sex: str) -> int:
+        """Make an account; ``user_id`` 0 picks the next free id, an empty ``name`` the fallback.
+
+        :param password: a PHC string.
+        :returns: the user id.
+        :raises NameTaken: the id or the canonical name belongs to somebody.
+        """
+
+    async def find(self, who: int | str) -> Account:
+        """By id or by name (any spelling with the same canonical form).
+
+        :raises Unknown: nobody.
+        """
+
+    async def names(self, user_ids: Sequence[int]) -> Mapping[int, str]:
+        """The names of those of ``user_ids`` that exist."""
+
+    async def set_password(self, user_id: int, password: str, keep_device: str | None) -> None:
+        """Store a new PHC string; with ``keep_device`` all tokens but that device's end.
+
+        With None no token is touched: the same password under new hashing costs.
+        """
+
+    async def add_device(self, user_id: int, device: str, digest: bytes, most: int) -> None:
+        """Remember a device and its token (its SHA-256), which replaces the device's older one.
+
+        :param most: devices a user may have, 0 for no limit.
+        :raises TooMany: that many devices are known and have lived tokens.
+        """
+
+    async def resume(self, digest: bytes) -> tuple[Account, str]:
+        """Who a token belongs to, and its device; its life starts anew.
+
+        :raises Unknown: no such token, or it has ended.
+        """
+
+    async def devices(self, user_id: int) -> Sequence[Session]:
+        """The user's devices; ``online`` is left False for the caller to fill."""
+
+    async def seen(self, user_id: int, device: str) -> None:
+        """The device was in use just now (sets its and the user's ``lastSeen``)."""
+
+    async def revoke(self, user_id: int, device: str) -> None:
+        """End a device's token and forget the device.
+
+        :raises Unknown: the user has no such device.
+        """
+
+    async def revoke_all(self, user_id: int) -> None:
+        """End every token of a user and forget the devices."""
+
+
+class Presence(Protocol):
+    """Who is online, kept alive by one lease per server."""
+
+    async def start(self) -> None:
+        """Take the lease and begin to renew it; clean up after servers that died."""
+
+    async def stop(self) -> None:
+        """Give back the lease with all its sessions, while the store still answers."""
+
+    async def enter(self, user: User, session: str, device: str, status: int) -> None:
+        """A session of ``user`` is here; publishes the change where it makes one.
+
+        :param session: opaque, unique on this server.
+        """
+
+    async def set_status(self, user: User, session: str, status: int) -> None:
+        """A session became online (0) or busy (2); the user's best status is what others see."""
+
+    async def leave(self, user: User, session: str) -> None:
+        """The session is gone; the user goes offline with the last one, on any server."""
+
+    async def online(self, after: int, limit: int) -> tuple[Sequence[User], int, bool]:
+        """A page of the users online above id ``after``, ordered by id; how many in all; more?"""
+
+    async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:
+        """The status of each of ``user_ids`` (1 for who is offline)."""
+
+    async def online_devices(self, user_id: int) -> frozenset[str]:
+        """The devices on which the user has a session, on any server."""
+
+    def watch(self, changed: Callable[[User], None], reset: Callable[[], None]) -> None:
+        """Call ``changed`` for every change of anybody, ``reset`` when some may be missed."""
+
+
+class Limits(Protocol):
+    """Budgets that hold across all servers."""
+
+    async def spend(self, purpose: str, who: str, most: int, seconds: float) -> None:
+        """Take one from the budget of ``most`` in ``seconds`` that ``who`` has for ``purpose``.
+
+        ``most`` 0 means no limit.
+
+        :raises TooMany: it is used up; ``retry_after`` says for how long.
+        """
+
+    async def refund(self, purpose: str, who: str) -> None:
+        """Give one back: the attempt turned out to be none that counts."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """One entry to be written; ``session`` and ``request_id`` are where its reply goes.
+
+    ``conversation_id`` as in ``chat.store.keys``; ``kind`` empty for a message.
+    """
+
+    conversation_id: str
+    user: User
+    content: str
+    client_id: str = ""
+    kind: str = ""
+    target: int = 0
+    lookup_only: bool = False
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    """Entries oldest first, each as JSON ready for a client; ``more`` in the direction asked."""
+
+    epoch: str
+    epoch_first: int
+    first: int
+    entries: Sequence[bytes] = field(default_factory=tuple)
+    more: bool = False
