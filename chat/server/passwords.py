@@ -1,0 +1,137 @@
+"""Passwords as argon2id hashes, worked out in a few threads behind a queue that does not grow."""
+
+import base64
+import os
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from argon2.low_level import ARGON2_VERSION
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from chat.store.interface import StoreUnavailable
+
+__all__ = ["Busy", "Passwords"]
+
+RETRY_AFTER: Final = 2.0
+"""Seconds: about what two threads need for a full queue of 256 at 20 ms each."""
+
+_Result = TypeVar("_Result")
+
+
+class Busy(StoreUnavailable):
+    """As many passwords wait as may: this one was not looked at, nothing happened (503)."""
+
+
+class Passwords:
+    """Hashes and judges passwords without holding up the reactor.
+
+    :param reactor: what brings a result back from its thread.
+    :param cost: passes, KiB of memory, lanes.
+    :param threads: how many passwords are worked on at once.
+    :param queue: how many more may wait, 0 for any number.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorFromThreads,
+        cost: tuple[int, int, int] = (2, 19_456, 1),
+        threads: int = 2,
+        queue: int = 256,
+    ) -> None:
+        passes, kib, lanes = cost
+        self._reactor = reactor
+        self._hasher = PasswordHasher(passes, kib, lanes)
+        self._decoy = _decoy(passes, kib, lanes)
+        self._pool = ThreadPool(0, threads, "passwords")
+        self._most = threads + queue if queue else 0
+        self._working = 0
+        self._stopping = False
+        self._idle: list[Deferred[None]] = []
+
+    def start(self) -> None:
+        """Let the threads begin."""
+        self._pool.start()
+
+    async def stop(self) -> None:
+        """Finish what is being worked on, refuse what only waits, end the threads."""
+        self._stopping = True
+        if self._working:
+            idle: Deferred[None] = Deferred()
+            self._idle.append(idle)
+            await idle
+        self._pool.stop()
+
+    async def hash(self, password: str) -> str:
+        """Return a new PHC string of ``password``.
+
+        :raises Busy: too many wait, or the server is stopping.
+        """
+        secret = _bytes(password)
+        return await self._in_thread(lambda: self._hasher.hash(secret))
+
+    async def verify(self, password: str, phc: str) -> bool:
+        """Whether ``phc`` was made of ``password``; a broken PHC string is made of none.
+
+        :raises Busy: too many wait, or the server is stopping.
+        """
+        secret = _bytes(password)
+        return await self._in_thread(lambda: self._matches(phc, secret))
+
+    async def decoy(self, password: str) -> None:
+        """Take as long as ``verify`` does, so that nobody learns by the clock who exists.
+
+        :raises Busy: too many wait, or the server is stopping.
+        """
+        await self.verify(password, self._decoy)
+
+    def needs_rehash(self, phc: str) -> bool:
+        """Whether ``phc`` was made at another cost than passwords are hashed at now."""
+        try:
+            return self._hasher.check_needs_rehash(phc)
+        except ValueError:
+            return True
+
+    def _matches(self, phc: str, secret: bytes) -> bool:
+        try:
+            return self._hasher.verify(phc, secret)
+        except (VerificationError, ValueError):
+            return False
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        if self._stopping or (self._most and self._working >= self._most):
+            raise Busy("too many passwords are waiting", RETRY_AFTER)
+        self._working += 1
+        try:
+            return await deferToThreadPool(self._reactor, self._pool, self._unless_stopping, work)
+        finally:
+            self._working -= 1
+            if not self._working:
+                waiters, self._idle = self._idle, []
+                for waiter in waiters:
+                    waiter.callback(None)
+
+    def _unless_stopping(self, work: Callable[[], _Result]) -> _Result:
+        """Runs in a thread: what waited until the server began to stop is not worked on."""
+        if self._stopping:
+            raise Busy("the server is stopping", RETRY_AFTER)
+        return work()
+
+
+def _bytes(password: str) -> bytes:
+    """A password in bytes, whatever it holds: no login may fail otherwise than by being wrong."""
+    return password.encode(errors="surrogatepass")
+
+
+def _decoy(passes: int, kib: int, lanes: int) -> str:
+    """A PHC string that no password fits, as costly to compare with as a real one."""
+
+    def field(size: int) -> str:
+        return base64.b64encode(os.urandom(size)).rstrip(b"=").decode()
+
+    cost = f"m={kib},t={passes},p={lanes}"
+    return f"$argon2id$v={ARGON2_VERSION}${cost}${field(16)}${field(32)}"

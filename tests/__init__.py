@@ -1,0 +1,1 @@
+"""Tests: ``pytest`` runs them all, ``python -m twisted.trial tests`` every TestCase."""

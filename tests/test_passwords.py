@@ -1,0 +1,111 @@
+"""Passwords: hashed in threads, judged in equal time, refused rather than piled up."""
+
+from argon2.exceptions import VerifyMismatchError
+from twisted.internet.defer import DeferredList, ensureDeferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from chat.server.passwords import Busy, Passwords
+from chat.store.interface import StoreUnavailable
+
+CHEAP = (1, 8, 1)
+
+
+class PasswordsTest(TestCase):
+    def passwords(
+        self,
+        cost: tuple[int, int, int] = CHEAP,
+        threads: int = 1,
+        queue: int = 256,
+        stops: bool = True,
+    ) -> Passwords:
+        from twisted.internet import reactor
+
+        assert IReactorFromThreads.providedBy(reactor)
+        made = Passwords(reactor, cost, threads, queue)
+        made.start()
+        if stops:
+            self.addCleanup(lambda: ensureDeferred(made.stop()))
+        return made
+
+    async def test_the_right_password_fits_and_another_does_not(self) -> None:
+        passwords = self.passwords()
+        phc = await passwords.hash("correct horse")
+        self.assertTrue(phc.startswith("$argon2id$v=19$m=8,t=1,p=1$"))
+        self.assertTrue(await passwords.verify("correct horse", phc))
+        self.assertFalse(await passwords.verify("correct horsf", phc))
+
+    async def test_equal_passwords_have_different_hashes(self) -> None:
+        passwords = self.passwords()
+        self.assertNotEqual(await passwords.hash("secret"), await passwords.hash("secret"))
+
+    async def test_a_broken_hash_fits_nothing(self) -> None:
+        passwords = self.passwords()
+        for phc in ("", "plain", "$argon2id$v=19$m=8,t=1,p=1$AA", "$argon2id$", "密码"):
+            self.assertFalse(await passwords.verify("secret", phc), phc)
+            self.assertTrue(passwords.needs_rehash(phc), phc)
+
+    async def test_any_text_can_be_tried_as_a_password(self) -> None:
+        passwords = self.passwords()
+        phc = await passwords.hash("密码🔑\0")
+        self.assertTrue(await passwords.verify("密码🔑\0", phc))
+        for text in ("", "\ud800", "密码🔑", "x" * 65_536):
+            self.assertFalse(await passwords.verify(text, phc))
+
+    async def test_only_a_hash_made_at_another_cost_is_to_be_renewed(self) -> None:
+        phc = await self.passwords().hash("secret")
+        self.assertFalse(self.passwords().needs_rehash(phc))
+        dearer = self.passwords(cost=(1, 16, 1))
+        self.assertTrue(dearer.needs_rehash(phc))
+        self.assertTrue(await dearer.verify("secret", phc))
+
+    async def test_a_decoy_costs_what_a_real_hash_costs(self) -> None:
+        passwords = self.passwords(cost=(3, 64, 2))
+        compared: list[str] = []
+        matches = passwords._matches
+
+        def spy(phc: str, secret: bytes) -> bool:
+            compared.append(phc)
+            return matches(phc, secret)
+
+        self.patch(passwords, "_matches", spy)
+        await passwords.decoy("secret")
+        (decoy,) = compared
+        real = await passwords.hash("secret")
+        self.assertEqual(decoy.split("$")[:4], real.split("$")[:4])
+        self.assertEqual(
+            [len(part) for part in decoy.split("$")], [len(p) for p in real.split("$")]
+        )
+        # A string that is well formed is compared in full; a broken one would be refused at once.
+        with self.assertRaises(VerifyMismatchError):
+            passwords._hasher.verify(decoy, "secret")
+
+    async def test_no_more_wait_than_may(self) -> None:
+        passwords = self.passwords(threads=2, queue=3)
+        taken = [ensureDeferred(passwords.hash("secret")) for _ in range(5)]
+        with self.assertRaises(Busy) as refused:
+            await passwords.hash("secret")
+        self.assertIsInstance(refused.exception, StoreUnavailable)
+        self.assertGreater(refused.exception.retry_after, 0)
+        for each in taken:
+            self.assertTrue((await each).startswith("$argon2id$"))
+        self.assertTrue(await passwords.hash("secret"))
+
+    async def test_a_queue_of_0_is_unbounded(self) -> None:
+        passwords = self.passwords(threads=1, queue=0)
+        taken = [ensureDeferred(passwords.hash("secret")) for _ in range(50)]
+        for each in taken:
+            await each
+
+    async def test_stopping_refuses_what_waits_and_what_comes(self) -> None:
+        passwords = self.passwords(cost=(1, 1024, 1), threads=1, stops=False)
+        waiting = DeferredList(
+            [ensureDeferred(passwords.hash("secret")) for _ in range(50)], consumeErrors=True
+        )
+        await passwords.stop()
+        _, last = (await waiting)[-1]
+        assert isinstance(last, Failure)
+        self.assertIsInstance(last.value, Busy)
+        with self.assertRaises(Busy):
+            await passwords.verify("secret", "")
