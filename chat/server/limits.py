@@ -1,0 +1,72 @@
+"""How often something may happen on one connection: a token bucket and a window, both pure."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["TokenBucket", "Window"]
+
+ROUNDING: Final = 1e-9
+"""Seconds that are no time at all: who waits as long as told is not sent away again."""
+
+
+class TokenBucket:
+    """Allows a burst at once, and after it a steady rate; unused time fills it up again.
+
+    It keeps one number, the time at which the bucket will be full again (the generic cell rate
+    algorithm of ITU-T I.371), because it is asked for every message.
+
+    :param burst: how many at once, 0 for no limit.
+    :param per_second: how many a second after that, 0 for no limit.
+    :param seconds: the time now.
+    """
+
+    __slots__ = ("_full_at", "_interval", "_seconds", "_tolerance")
+
+    def __init__(self, burst: int, per_second: float, seconds: Callable[[], float]) -> None:
+        self._interval = 1 / per_second if burst and per_second else 0.0
+        self._tolerance = self._interval * (burst - 1) + ROUNDING
+        self._seconds = seconds
+        self._full_at = 0.0
+
+    def take(self) -> float:
+        """Take one if there is one; return 0.0, else the seconds until there will be."""
+        now = self._seconds()
+        full_at = self._full_at
+        if full_at < now:
+            full_at = now
+        wait = full_at - now - self._tolerance
+        if wait <= 0.0:
+            self._full_at = full_at + self._interval
+            return 0.0
+        if wait > self._interval:  # The clock was set back: nobody shall wait for it.
+            self._full_at = now + self._tolerance + self._interval
+            return self._interval
+        return wait + ROUNDING
+
+
+class Window:
+    """Notices when something happens ``most`` times within ``seconds``.
+
+    :param most: how many times, 0 for never.
+    :param seconds: in how long a time.
+    :param clock: the time now.
+    """
+
+    __slots__ = ("_clock", "_most", "_seconds", "_times")
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float]) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._times: deque[float] | None = None  # Made when needed: a deque takes 700 bytes.
+
+    def add(self) -> bool:
+        """It happened once more; return whether that was the time that is too many."""
+        if not self._most:
+            return False
+        if self._times is None:
+            self._times = deque(maxlen=self._most)
+        now = self._clock()
+        self._times.append(now)
+        return len(self._times) == self._most and now - self._times[0] < self._seconds
