@@ -1,0 +1,182 @@
+"""Every sentence that a person may get in ``error``, in English and in Chinese."""
+
+from typing import Final
+
+from chat.server.settings import Settings
+
+__all__ = ["LANGUAGES", "PHRASES", "Phrases", "phrase"]
+
+LANGUAGES: Final = ("en", "zh")
+"""The languages of the table, in the order of its columns."""
+
+PHRASES: Final[dict[str, tuple[str, str]]] = {
+    # What names, passwords and ids may be (the keys that ``names.BadName`` carries).
+    "name-empty": ("The name is empty.", "名称不能为空。"),
+    "name-too-long": (
+        "The name is too long: at most {name_limit} characters.",
+        "名称太长：最多 {name_limit} 个字符。",
+    ),
+    "name-character": (
+        "The name has a character that names may not have: #, @, a space or an invisible one.",
+        "名称含有不允许的字符：不能有 #、@、空格或不可见字符。",
+    ),
+    "name-digits": (
+        "The name needs at least one character that is no digit.",
+        "名称不能全是数字。",
+    ),
+    "room-prefix": ("The name of a room starts with #.", "房间名称必须以 # 开头。"),
+    "password-short": (
+        "The password is too short: at least {password_shortest} characters.",
+        "密码太短：至少 {password_shortest} 个字符。",
+    ),
+    "password-long": (
+        "The password is too long: at most {password_longest} characters.",
+        "密码太长：最多 {password_longest} 个字符。",
+    ),
+    "password-character": (
+        "The password has a character that cannot be stored.",
+        "密码含有无法保存的字符。",
+    ),
+    "client-id": (
+        "clientId: 1 to 64 printable ASCII characters without a space.",
+        "clientId：1 到 64 个可见 ASCII 字符，不能有空格。",
+    ),
+    "user-id": ("userId: a whole number from 1 to 2^53 - 1.", "userId：1 到 2^53 - 1 的整数。"),
+    "device-name": (
+        "device: 1 to 64 characters, and none that are invisible.",
+        "device：1 到 64 个字符，不能有不可见字符。",
+    ),
+    # Accounts and sessions.
+    "login-first": ("Log in first.", "请先登录。"),
+    "already-logged-in": ("This connection is logged in already.", "此连接已经登录。"),
+    "no-such-user": ("There is no such user.", "用户不存在。"),
+    "wrong-password": ("The password is wrong.", "密码错误。"),
+    "token-ended": (
+        "This session has ended: log in with your password.",
+        "会话已失效：请用密码重新登录。",
+    ),
+    "name-taken": (
+        "That user id or user name belongs to somebody.",
+        "该用户 id 或用户名已被使用。",
+    ),
+    "no-such-device": ("You have no such device.", "没有这个设备。"),
+    "too-many-devices": (
+        "You are at the limit of devices ({devices}): end the session of one first.",
+        "您已有 {devices} 个设备：请先结束其中一个的会话。",
+    ),
+    "too-many-logins": (
+        "Too many failed logins: try again in {seconds:.0f} seconds.",
+        "登录失败次数太多：请在 {seconds:.0f} 秒后再试。",
+    ),
+    "too-many-registrations": (
+        "Too many registrations from your address: try again in {seconds:.0f} seconds.",
+        "您的地址注册次数太多：请在 {seconds:.0f} 秒后再试。",
+    ),
+    "status": ("status: 0 (online) or 2 (busy).", "status：0（在线）或 2（忙碌）。"),
+    # Conversations.
+    "not-allowed": ("You are not allowed to do that here.", "您没有权限这样做。"),
+    "not-a-member": ("You are not in that room.", "您不在该房间中。"),
+    "no-such-conversation": ("There is no such conversation.", "会话不存在。"),
+    "no-such-entry": ("There is no such message.", "消息不存在。"),
+    "lobby-stays": (
+        "Everybody is in the lobby; nobody leaves it.",
+        "所有人都在大厅中，不能离开大厅。",
+    ),
+    "too-many-rooms": (
+        "You are at the limit of rooms ({rooms}): leave one first.",
+        "您已加入 {rooms} 个房间：请先离开其中一个。",
+    ),
+    "content-empty": ("The message is empty.", "消息不能为空。"),
+    "content-nul": ("The message has a NUL character.", "消息不能含有 NUL 字符。"),
+    "content-too-long": (
+        "The message is too long: at most {content_limit} bytes.",
+        "消息太长：最多 {content_limit} 字节。",
+    ),
+    "content-too-large": (
+        "The message is too large for a frame once it is written as JSON.",
+        "消息写成 JSON 后超过一帧的大小。",
+    ),
+    # The wire.
+    "malformed": ("The message is malformed: {detail}.", "消息格式错误：{detail}。"),
+    "unknown-type": ("There is no such type of message.", "未知的消息类型。"),
+    "too-large": (
+        "A frame has 1 to {frame_limit} bytes.",
+        "一帧的大小必须是 1 到 {frame_limit} 字节。",
+    ),
+    "too-fast": (
+        "Too fast: wait {seconds:.1f} seconds.",
+        "太快了：请等待 {seconds:.1f} 秒。",
+    ),
+    "flooding": (
+        "Too many refused requests: the connection is closed.",
+        "被拒绝的请求太多：连接已关闭。",
+    ),
+    "login-late": (
+        "Nobody logged in within {login_seconds:.0f} seconds.",
+        "{login_seconds:.0f} 秒内没有登录。",
+    ),
+    "silent": (
+        "Nothing was heard for {silence_seconds:.0f} seconds.",
+        "{silence_seconds:.0f} 秒内没有收到任何数据。",
+    ),
+    # The server and its store.
+    "store-away": (
+        "The store cannot be reached; nothing was accepted. Try again soon.",
+        "存储暂时不可用，内容未被接受。请稍后再试。",
+    ),
+    "fate-unknown": (
+        "The store did not answer: whether this was accepted is unknown.",
+        "存储没有应答：不知道是否已被接受。",
+    ),
+    "busy-server": ("The server is busy. Try again soon.", "服务器繁忙，请稍后再试。"),
+    "server-error": (
+        "Something went wrong in the server; it has been noted.",
+        "服务器出现错误，已记录。",
+    ),
+    "too-many-connections": (
+        "There are too many connections. Try again later.",
+        "连接太多，请稍后再试。",
+    ),
+    "too-many-from-address": (
+        "There are too many connections from your address.",
+        "来自您的地址的连接太多。",
+    ),
+    # Why the server closes.
+    "going-down": ("The server is going down.", "服务器正在关闭。"),
+    "replaced": (
+        "The same device logged in again elsewhere.",
+        "同一设备已在别处登录。",
+    ),
+    "password-changed": (
+        "The password was changed: log in again.",
+        "密码已更改：请重新登录。",
+    ),
+    "logged-out": ("This device was logged out.", "此设备已被登出。"),
+    "suspended": ("This account is suspended.", "该账号已被停用。"),
+}
+
+
+def phrase(key: str, language: str, /, **values: object) -> str:
+    """The sentence ``key`` in ``language``, its placeholders filled from ``values``.
+
+    :raises KeyError: no such sentence, or a value that it needs is missing.
+    """
+    return PHRASES[key][LANGUAGES.index(language)].format(**values)
+
+
+class Phrases:
+    """The table in a server's language; placeholders named like options fill themselves.
+
+    :param settings: the language and the limits that sentences speak of.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._language = settings.language
+        self._limits = vars(settings)
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The sentence ``key``; ``seconds`` and ``detail`` are the caller's to give.
+
+        :raises KeyError: no such sentence, or a value that it needs is missing.
+        """
+        return phrase(key, self._language, **{**self._limits, **values})
