@@ -1,0 +1,46 @@
+"""What can go wrong for whoever uses the client library, each as an exception of its own."""
+
+__all__ = ["BadServer", "ClientError", "FateUnknown", "NotConnected", "Refused", "Stopped"]
+
+
+class ClientError(Exception):
+    """Everything that the client library raises on purpose. ``str()`` is a sentence."""
+
+
+class NotConnected(ClientError):
+    """There is no connection, or nobody is logged in on it; nothing was sent."""
+
+
+class Stopped(NotConnected):
+    """The link was closed, or the server said that coming back is no use.
+
+    :ivar code: 409 the same device logged in elsewhere, 403 the password or token no longer
+        holds, 0 closed by this side.
+    """
+
+    def __init__(self, sentence: str, code: int = 0) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class FateUnknown(ClientError):
+    """A request was sent and not answered: the server may have done it or not."""
+
+
+class Refused(ClientError):
+    """The server said no.
+
+    :ivar code: as in the protocol: 400, 401, 403, 404, 413, 429, 500, 503, 504, 505, 506.
+    :ivar sentence: the server's words for a person; text from the network, not yet sanitised.
+    :ivar retry_after: seconds after which it may work, 0 when waiting does not help.
+    """
+
+    def __init__(self, code: int, sentence: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(sentence or f"refused with code {code}")
+        self.code = code
+        self.sentence = sentence
+        self.retry_after = retry_after
+
+
+class BadServer(ClientError):
+    """What answers there does not speak this protocol."""

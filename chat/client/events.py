@@ -1,0 +1,260 @@
+"""What happened, as frozen values: what ``ChatClient.listen`` hands to a screen or a bot."""
+
+from dataclasses import dataclass
+
+from chat.messages import Conversation, Entry, User
+
+__all__ = [
+    "Connected",
+    "Connecting",
+    "ConnectionChanged",
+    "ConnectionState",
+    "ConversationChanged",
+    "ConversationsListed",
+    "EpochChanged",
+    "ErrorArrived",
+    "Event",
+    "Failed",
+    "GapFilled",
+    "GapSkipped",
+    "LoggedIn",
+    "MessageArrived",
+    "MessageState",
+    "MessageStateChanged",
+    "Outgoing",
+    "Position",
+    "PresenceChanged",
+    "Queued",
+    "ReceiptMoved",
+    "Sending",
+    "Stopped",
+    "Stored",
+    "Waiting",
+    "Withdrawn",
+]
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far one has a conversation: every entry up to ``seq``, in ``epoch``."""
+
+    epoch: str
+    seq: int
+
+
+# The connection --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Connecting:
+    """A connection is being opened, or somebody is being logged in on it."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A connection is open and nobody is logged in; the server ends it after some seconds."""
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """Requests are served, messages come."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """No connection; the next try is in ``seconds``, that is when ``reactor.seconds()`` is
+    ``until``. ``reason`` is a sentence; where the server gave it, it is text from the network."""
+
+    seconds: float
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """No connection and no try to come. ``code`` 409: the same device logged in elsewhere; 403 or
+    500: log in anew; 0: closed by this side, or never begun."""
+
+    reason: str = ""
+    code: int = 0
+
+
+ConnectionState = Connecting | Connected | LoggedIn | Waiting | Stopped
+
+
+# One's own messages ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Queued:
+    """In the outbox, not written to a connection: it can still be withdrawn."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """Written to a connection at least once, and not answered for certain."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Accepted. ``conversation`` is the canonical name, ``time`` in ms since 1970 UTC."""
+
+    conversation: str
+    epoch: str
+    seq: int
+    time: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Refused for good; it stays in the outbox until it is retried or withdrawn. ``code`` as in
+    the protocol; ``sentence`` is text from the network. 504: fate unknown for too long."""
+
+    code: int
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """Taken back before it was sent, or dropped after it failed."""
+
+
+MessageState = Queued | Sending | Stored | Failed | Withdrawn
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One's own message on its way.
+
+    ``to`` as it was given to ``send``; ``client_id`` names the message for ever; ``written`` is
+    when, in ms since 1970 UTC by this machine's clock.
+    """
+
+    client_id: str
+    to: str
+    text: str
+    written: int
+
+
+# Events ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ConnectionChanged:
+    """The connection has a new state."""
+
+    state: ConnectionState
+
+
+@dataclass(frozen=True)
+class ConversationsListed:
+    """After each login: ``ChatClient.conversations`` is complete and up to date."""
+
+
+@dataclass(frozen=True)
+class ConversationChanged:
+    """Joined, left (``gone``), topic, or marks moved: what is now in ``ChatClient.conversations``.
+
+    Arriving messages move ``seq`` and ``last`` there without this event.
+    """
+
+    conversation: Conversation
+
+
+@dataclass(frozen=True)
+class MessageArrived:
+    """The next entry of ``entry.conversation``, handed out once and in the order of its number.
+
+    Entries of every kind come this way (``entry.kind``): a redact says whose text to take away
+    (``entry.target``), a ``deleted`` one has nothing but its number. Own messages come too
+    (``mine``), from this device with the ``client_id`` that ``send`` gave them. ``live`` is false
+    for what was fetched to fill a hole.
+    """
+
+    entry: Entry
+    mine: bool
+    live: bool
+
+
+@dataclass(frozen=True)
+class MessageStateChanged:
+    """One's own message has a new state. Stored comes before its MessageArrived."""
+
+    message: Outgoing
+    state: MessageState
+
+
+@dataclass(frozen=True)
+class GapFilled:
+    """Entries from ``first`` to ``last`` had been missed and have now been handed out."""
+
+    conversation: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class GapSkipped:
+    """Entries from ``first`` to ``last`` are not handed out: retention took them
+    (``kept`` false), or they are more than ``fill_limit`` and ``history()`` has them (``kept``)."""
+
+    conversation: str
+    first: int
+    last: int
+    kept: bool
+
+
+@dataclass(frozen=True)
+class EpochChanged:
+    """Numbers that were given out may be lost: drop everything held of ``conversation`` from
+    ``epoch_first`` on. What stands there now follows as MessageArrived."""
+
+    conversation: str
+    epoch: str
+    epoch_first: int
+
+
+@dataclass(frozen=True)
+class ReceiptMoved:
+    """The partner of a private conversation has everything up to ``delivered``, and has read up
+    to ``read`` (numbers of ``epoch``)."""
+
+    conversation: str
+    user_id: int
+    epoch: str
+    delivered: int
+    read: int
+
+
+@dataclass(frozen=True)
+class PresenceChanged:
+    """These users changed. ``scope`` is ``all`` or ``watched``; ``reset``: what is known of
+    presence is out of date, ask ``online()`` (or ``watch()``) again."""
+
+    users: tuple[User, ...]
+    scope: str
+    reset: bool
+
+
+@dataclass(frozen=True)
+class ErrorArrived:
+    """The server refused a frame that was no request, or sends a warning. ``about`` is a type."""
+
+    code: int
+    sentence: str
+    about: str
+
+
+Event = (
+    ConnectionChanged
+    | ConversationsListed
+    | ConversationChanged
+    | MessageArrived
+    | MessageStateChanged
+    | GapFilled
+    | GapSkipped
+    | EpochChanged
+    | ReceiptMoved
+    | PresenceChanged
+    | ErrorArrived
+)
