@@ -1,0 +1,145 @@
+"""The names of all keys and channels in the store, and the ids of conversations."""
+
+__all__ = ["DEFAULT_PREFIX", "Keys", "cid_name", "private_cid", "room_cid"]
+
+DEFAULT_PREFIX = "ch:"
+
+
+def room_cid(name: str) -> str:
+    """The conversation id of a room: ``#lobby`` is ``r:lobby``.
+
+    :param name: canonical, with its ``#``.
+    """
+    return "r:" + name[1:]
+
+
+def private_cid(one: int, other: int) -> str:
+    """The conversation id of two users, the same from either side."""
+    return f"p:{min(one, other)}:{max(one, other)}"
+
+
+def cid_name(cid: str, for_user: int) -> str:
+    """What ``for_user`` calls the conversation on the wire: ``#name`` or ``@<partner's id>``."""
+    if cid.startswith("r:"):
+        return "#" + cid[2:]
+    _, lower, higher = cid.split(":")
+    return "@" + (higher if int(lower) == for_user else lower)
+
+
+class Keys:
+    """Every key, with one hash tag for each conversation and each user.
+
+    A room's name may hold a brace. Keys stay unambiguous all the same, since nothing after a
+    tag's closing brace has one, and a conversation's keys still share one (shorter) tag.
+    """
+
+    def __init__(self, prefix: str = DEFAULT_PREFIX) -> None:
+        self._prefix = prefix
+
+    def _key(self, rest: str) -> bytes:
+        return (self._prefix + rest).encode()
+
+    # Users
+
+    def name(self, canonical: str) -> bytes:
+        """String: the id of the user with that canonical name."""
+        return self._key(f"name:{canonical}")
+
+    def ids(self) -> bytes:
+        """Counter: the last user id that the store picked."""
+        return self._key("ids")
+
+    def token(self, digest: bytes) -> bytes:
+        """Hash: whose token has that SHA-256, and on which device."""
+        return self._key(f"tok:{digest.hex()}")
+
+    def user(self, user_id: int) -> bytes:
+        """Hash: the account."""
+        return self._key(f"u:{{{user_id}}}")
+
+    def devices(self, user_id: int) -> bytes:
+        """Hash: device -> since, last seen, token."""
+        return self._key(f"u:{{{user_id}}}:devices")
+
+    def sessions(self, user_id: int) -> bytes:
+        """Hash: node#incarnation/session -> status and device."""
+        return self._key(f"u:{{{user_id}}}:sess")
+
+    def marks(self, user_id: int) -> bytes:
+        """Hash: conversation -> epoch, delivered, read."""
+        return self._key(f"u:{{{user_id}}}:marks")
+
+    def conversations(self, user_id: int) -> bytes:
+        """Sorted set: the user's conversations, private ones by the time of the last message."""
+        return self._key(f"u:{{{user_id}}}:convs")
+
+    # Conversations
+
+    def meta(self, cid: str) -> bytes:
+        """Hash: generation, epoch, epochFirst, seq, topic, options."""
+        return self._key(f"c:{{{cid}}}:meta")
+
+    def log(self, cid: str) -> bytes:
+        """Stream: the entries, ``<seq>-0``."""
+        return self._key(f"c:{{{cid}}}:log")
+
+    def members(self, cid: str) -> bytes:
+        """Hash: user -> role, joined seq; the lobby has none."""
+        return self._key(f"c:{{{cid}}}:members")
+
+    def gone(self, cid: str) -> bytes:
+        """Set: redacted numbers."""
+        return self._key(f"c:{{{cid}}}:gone")
+
+    def sent(self, cid: str, day: int) -> bytes:
+        """Hash: digest of (sender, clientId) -> seq, of one day.
+
+        :param day: days since 1970, UTC.
+        """
+        return self._key(f"c:{{{cid}}}:dd:{day}")
+
+    def rooms(self) -> bytes:
+        """Sorted set, all scores 0: the rooms' names."""
+        return self._key("rooms")
+
+    def generation(self) -> bytes:
+        """Counter: raised whenever numbers may have been lost."""
+        return self._key("gen")
+
+    # Presence
+
+    def nodes(self) -> bytes:
+        """Sorted set: node#incarnation by the end of its lease, in ms of the store's clock."""
+        return self._key("nodes")
+
+    def node_sessions(self, node: str) -> bytes:
+        """Set: ``<user id>/<session>`` living on a node#incarnation."""
+        return self._key(f"n:{node}:sessions")
+
+    def online(self) -> bytes:
+        """Sorted set: the ids of the users online, by id."""
+        return self._key("online")
+
+    def statuses(self) -> bytes:
+        """Hash: user id -> ``status:name`` of the users online."""
+        return self._key("online:users")
+
+    # Limits
+
+    def limit(self, purpose: str, who: str) -> bytes:
+        """Counter of what ``who`` spent of a budget."""
+        return self._key(f"limit:{purpose}:{who}")
+
+    # Channels
+
+    def room_channel(self, cid: str) -> bytes:
+        """Everything new in a room."""
+        return self._key(f"bus:c:{cid}")
+
+    def user_channel(self, user_id: int) -> bytes:
+        """Everything new for one user alone."""
+        return self._key(f"bus:u:{user_id}")
+
+    def presence_channel(self) -> bytes:
+        """Every change of anybody's best status."""
+        return self._key("bus:presence")

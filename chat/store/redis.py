@@ -1,0 +1,196 @@
+"""Calls to the store: in order, each with an end, on one connection that comes back."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import txredisapi
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from chat.store.address import Address
+from chat.store.connection import (
+    Answer,
+    Owner,
+    RedisReplyError,
+    Word,
+    error_of,
+    fail_all,
+    pack,
+    select_and_ping,
+)
+from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
+from chat.store.pubsub import Subscriber
+from chat.store.scripts import Script
+
+__all__ = ["Address", "Redis", "RedisReplyError", "Subscriber"]
+
+SECOND_LOOK: Final = 0.01
+"""Seconds between seeing a call overdue and giving up: a process that was stopped for a while
+reads the answers that are waiting for it first."""
+
+
+class _Commands(txredisapi.RedisProtocol):
+    """Calls and their answers, in order, with one timer for the oldest of them."""
+
+    def __init__(self, owner: "Redis", *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._owner = owner
+        self._waiting: deque[tuple[Answer, float]] = deque()
+        self._timer: IDelayedCall | None = None
+        self._overdue: Answer | None = None
+
+    def ask(self, words: tuple[Word, ...]) -> Answer:
+        """Send one command; the answer comes in its turn."""
+        packed = pack(words)
+        owner = self._owner
+        if len(self._waiting) >= owner.most_in_flight:
+            return fail(StoreUnavailable("too many calls to the store are under way"))
+        answer: Answer = Deferred()
+        self._waiting.append((answer, owner.reactor.seconds() + owner.deadline))
+        if self._timer is None:
+            self._look_again(owner.deadline)
+        self.transport.write(packed)
+        return answer
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Answer:
+        """What txredisapi's own handshake calls."""
+        return self.ask(args)
+
+    def select(self, index: int) -> Answer:
+        return select_and_ping(self, index)
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        waiting, take = self._waiting, self._reader.gets
+        self._reader.feed(data)
+        while (reply := take()) is not False:
+            if not waiting:
+                self._give_up("an answer that nobody asked for")
+                return
+            answer, _ = waiting.popleft()
+            if isinstance(reply, txredisapi.ResponseError):
+                answer.errback(error_of(reply))
+            else:
+                answer.callback(reply)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._end("the connection to the store was lost")
+
+    def _look_again(self, seconds: float) -> None:
+        self._timer = self._owner.reactor.callLater(seconds, self._check)
+
+    def _check(self) -> None:
+        self._timer = None
+        if not self._waiting:
+            return
+        oldest, due = self._waiting[0]
+        left = due - self._owner.reactor.seconds()
+        if left <= 0 and oldest is self._overdue:
+            self._give_up("the store did not answer in time")
+            return
+        self._overdue = oldest if left <= 0 else None
+        self._look_again(max(left, SECOND_LOOK))
+
+    def _give_up(self, why: str) -> None:
+        self._end(why)
+        self.transport.abortConnection()
+
+    def _end(self, why: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._owner.lost(self)
+        unanswered = [answer for answer, _ in self._waiting]
+        self._waiting.clear()
+        fail_all(unanswered, partial(FateUnknown, why))
+
+
+class Redis(Owner[_Commands]):
+    """One connection for commands, which comes back by itself.
+
+    :param deadline: seconds after which an unanswered call means that the connection is dead.
+    :param most_in_flight: calls that may wait for their answers.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        address: Address,
+        *,
+        deadline: float = 5.0,
+        most_in_flight: int = 10_000,
+    ) -> None:
+        super().__init__(reactor, address)
+        self.deadline = deadline
+        self.most_in_flight = most_in_flight
+        self._listeners: list[Callable[[bool], None]] = []
+        self._waiters: list[Deferred[None]] = []
+
+    async def stop(self) -> None:
+        """Wait for the calls under way, each no longer than its deadline, then close."""
+        if self.connected:
+            try:
+                await self.call(b"PING")
+            except StoreError:
+                self.log.debug("The store was gone before it was left")
+        await super().stop()
+        waiters, self._waiters = self._waiters, []
+        fail_all(waiters, partial(StoreUnavailable, "the connection was closed"))
+
+    def on_change(self, callback: Callable[[bool], None]) -> None:
+        """Call ``callback`` with True whenever the store can be used, with False at each loss."""
+        self._listeners.append(callback)
+
+    async def when_connected(self) -> None:
+        """Wait until the store can be used.
+
+        :raises StoreUnavailable: ``stop`` came first.
+        """
+        if not self.connected:
+            waiter: Deferred[None] = Deferred()
+            self._waiters.append(waiter)
+            await waiter
+
+    def call(self, *words: Word) -> Answer:
+        """Send one command.
+
+        :returns: its answer, every text as bytes. It fails with StoreUnavailable when nothing was
+            written, with FateUnknown when it was sent and the answer can't come any more, with
+            RedisReplyError for any other error of the store's.
+        """
+        connection = self._connection
+        if connection is None:
+            return fail(StoreUnavailable("not connected to the store"))
+        return connection.ask(words)
+
+    def script(
+        self, script: Script, keys: Sequence[bytes], args: Sequence[bytes | int] = ()
+    ) -> Answer:
+        """Run a script by its hash; errors as in ``call``.
+
+        A store that does not know it gets the text, in the same order as its calls were made.
+        """
+        answer = self.call(b"EVALSHA", script.sha1, len(keys), *keys, *args)
+        return answer.addErrback(self._with_text, script, keys, args)
+
+    def _with_text(
+        self, why: Failure, script: Script, keys: Sequence[bytes], args: Sequence[bytes | int]
+    ) -> Failure | Answer:
+        if isinstance(why.value, RedisReplyError) and why.value.code == "NOSCRIPT":
+            return self.call(b"EVAL", script.text, len(keys), *keys, *args)
+        return why
+
+    def build(self, *arguments: Any, **options: Any) -> _Commands:
+        return _Commands(self, *arguments, **options)
+
+    def changed(self, connected: bool) -> None:
+        if connected:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                waiter.callback(None)
+        for listener in tuple(self._listeners):
+            self.guarded(listener, connected)

@@ -1,0 +1,41 @@
+"""Loads the Lua scripts that stand beside this module, one atomic step each."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+
+__all__ = ["Script", "load"]
+
+NEEDS = "-- needs: "
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script and the name under which the store remembers it."""
+
+    name: str
+    text: str = field(repr=False)
+    sha1: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute the SHA-1 in hexadecimal, as EVALSHA takes it."""
+        digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha1", digest.encode())
+
+
+def _read(name: str) -> str:
+    return resources.files("chat.store").joinpath("scripts", f"{name}.lua").read_text("utf-8")
+
+
+@cache
+def load(name: str) -> Script:
+    """Read ``scripts/<name>.lua``, after the shared file that its first line ``needs``.
+
+    :raises FileNotFoundError: there is none of that name.
+    """
+    text = _read(name)
+    first = text.partition("\n")[0].strip()
+    if first.startswith(NEEDS):
+        text = f"{_read(first.removeprefix(NEEDS))}\n{text}"
+    return Script(name, text)
