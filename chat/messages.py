@@ -67,7 +67,7 @@ class Entry(Value, frozen=True, omit_defaults=True):
     conversation: str = ""
 
 
-class Conversation(Value, frozen=True, omit_defaults=True):
+class Conversation(Value, frozen=True):
     """One conversation as one user sees it (*conv* of the protocol).
 
     ``seq`` is the newest number, ``first`` the lowest that is kept, ``delivered`` and ``read`` the
@@ -78,10 +78,10 @@ class Conversation(Value, frozen=True, omit_defaults=True):
     conversation: str
     epoch: str = ""
     epoch_first: int = 0
-    seq: int = msgspec.field(default=-1)
-    first: int = msgspec.field(default=-1)
-    delivered: int = msgspec.field(default=-1)
-    read: int = msgspec.field(default=-1)
+    seq: int = 0
+    first: int = 0
+    delivered: int = 0
+    read: int = 0
     topic: str = ""
     role: str = ""
     last: Entry | None = None
@@ -286,18 +286,32 @@ class PingMes(Request, frozen=True, omit_defaults=True):
 
 
 class Reply(Message, frozen=True, kw_only=True):
-    """What every reply starts with: ``code`` as in protocol §6, ``error`` a sentence or empty."""
+    """What most replies have: ``code`` as in protocol §6, ``error`` a sentence or empty.
+
+    ``retry_after`` in seconds, with the codes 429 and 503.
+    """
 
     code: int = 200
+    error: str = ""
+    retry_after: float = 0
+
+
+class OriginalRegisterResMes(Message, frozen=True):
+    """The reply an original client knows."""
+
+    type_name: ClassVar[str] = "RegisterResMes"
+
+    code: int
     error: str = ""
 
 
 class RegisterResMes(Message, frozen=True):
-    """``user_id`` is sent to current clients only."""
+    """The fate of a registration; ``user_id`` is the one that was picked."""
 
-    code: int = 200
+    code: int
     error: str = ""
-    user_id: int | msgspec.UnsetType = msgspec.UNSET
+    user_id: int = 0
+    retry_after: float = 0
 
 
 class OriginalLoginResMes(Message, frozen=True):
@@ -310,7 +324,7 @@ class OriginalLoginResMes(Message, frozen=True):
     error: str = ""
 
 
-class LoginResMes(Message, frozen=True, omit_defaults=True):
+class LoginResMes(Message, frozen=True):
     """Everything a screen needs to start. ``server_time`` in ms since 1970 UTC."""
 
     code: int
@@ -332,7 +346,7 @@ class ConversationsResMes(Reply, frozen=True, kw_only=True):
     more: bool = False
 
 
-class SmsResMes(Message, frozen=True, omit_defaults=True):
+class SmsResMes(Message, frozen=True):
     """The fate of one SmsMes. ``retry_after`` in seconds."""
 
     code: int
@@ -382,7 +396,7 @@ class LookupResMes(Reply, frozen=True, kw_only=True):
     user: User | None = None
 
 
-class JoinResMes(Message, frozen=True, omit_defaults=True):
+class JoinResMes(Message, frozen=True):
     """The members of *conv* stand beside the code."""
 
     code: int
@@ -390,13 +404,14 @@ class JoinResMes(Message, frozen=True, omit_defaults=True):
     conversation: str = ""
     epoch: str = ""
     epoch_first: int = 0
-    seq: int = msgspec.field(default=-1)
-    first: int = msgspec.field(default=-1)
-    delivered: int = msgspec.field(default=-1)
-    read: int = msgspec.field(default=-1)
+    seq: int = 0
+    first: int = 0
+    delivered: int = 0
+    read: int = 0
     topic: str = ""
     role: str = ""
     last: Entry | None = None
+    retry_after: float = 0
 
 
 class LeaveResMes(Reply, frozen=True, kw_only=True):
@@ -479,7 +494,7 @@ class PresenceMes(Message, frozen=True):
     reset: bool = False
 
 
-class ConversationMes(Conversation, Message, frozen=True, omit_defaults=True):
+class ConversationMes(Conversation, Message, frozen=True):
     """Marks moved, or one joined, left, was removed, or the topic changed."""
 
 

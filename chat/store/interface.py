@@ -1,10 +1,10 @@
 """What the server sees of the store: values, errors, and one small protocol for each concern."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from chat.messages import Conversation, Room, Session, User
+from chat.messages import Session, User
 
 __all__ = [
     "Account",
@@ -177,30 +177,3 @@ class Limits(Protocol):
 
     async def refund(self, purpose: str, who: str) -> None:
         """Give one back: the attempt turned out to be none that counts."""
-
-
-@dataclass(frozen=True)
-class Post:
-    """One entry to be written; ``session`` and ``request_id`` are where its reply goes.
-
-    ``conversation_id`` as in ``chat.store.keys``; ``kind`` empty for a message.
-    """
-
-    conversation_id: str
-    user: User
-    content: str
-    client_id: str = ""
-    kind: str = ""
-    target: int = 0
-    lookup_only: bool = False
-
-
-@dataclass(frozen=True)
-class HistoryPage:
-    """Entries oldest first, each as JSON ready for a client; ``more`` in the direction asked."""
-
-    epoch: str
-    epoch_first: int
-    first: int
-    entries: Sequence[bytes] = field(default_factory=tuple)
-    more: bool = False

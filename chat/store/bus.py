@@ -1,0 +1,231 @@
+"""The doorbell: one subscription that tells this server what was appended for anybody here.
+
+The log is the truth, so nothing depends on a publication arriving: whoever listens compares
+numbers, and after a loss of the connection is told to compare all of them.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final
+
+import msgspec
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+
+from chat.store.entries import ENTRIES, Publication
+from chat.store.interface import StoreError, StoreUnavailable
+from chat.store.keys import Keys
+from chat.store.redis import Address, Redis, Subscriber
+
+__all__ = ["Bus", "Event", "Listener"]
+
+CHUNK: Final = 500
+"""Channels in one SUBSCRIBE, so that a reconnect with many is no single huge command."""
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """Something that concerns one user's sessions, on whichever server they are.
+
+    ``event`` is ``mark`` (of the user), ``receipt`` (of ``user_id``, the partner), ``joined``,
+    ``left``, ``changed`` (a conversation), ``replaced`` (a device, by ``session``) or ``ended``
+    (sessions: of ``device``, or all but ``session``'s).
+    """
+
+    event: str
+    cid: str = ""
+    epoch: str = ""
+    user_id: int = 0
+    delivered: int = 0
+    read: int = 0
+    device: str = ""
+    session: str = ""
+    reason: str = ""
+
+
+class Listener:
+    """Who hears the bus; the methods are called in the order things were published."""
+
+    def published(self, user_id: int, publication: Publication) -> None:
+        """Entries of a room (``user_id`` 0), or of a private conversation of ``user_id``."""
+
+    def event(self, user_id: int, event: Event) -> None:
+        """Something happened to a user."""
+
+    def turn_ended(self) -> None:
+        """Nothing more is known for now: what was gathered can be sent."""
+
+    async def came_back(self) -> None:
+        """Publications may have been missed; every channel held is subscribed to again."""
+
+
+class _Channel:
+    """One channel and how many want it; ``waiters`` for the store, None once it confirmed."""
+
+    __slots__ = ("holders", "user_id", "waiters")
+
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
+        self.holders = 0
+        self.waiters: list[Deferred[Any]] | None = []
+
+    def answered(self, result: Any) -> None:
+        """The store confirmed the subscription, or it failed: None or a Failure."""
+        waiters, self.waiters = self.waiters or [], None
+        for waiter in waiters:
+            waiter.callback(result)
+
+
+class Bus:
+    """Counts who wants which channel, subscribes, and takes publications apart.
+
+    :param listener: set it before ``start``.
+    """
+
+    _log = Logger()
+    listener: Listener
+
+    def __init__(self, reactor: Any, address: Address, keys: Keys, redis: Redis) -> None:
+        self._keys = keys
+        self._redis = redis
+        self._channels: dict[bytes, _Channel] = {}
+        self._handlers: dict[bytes, Callable[[bytes], None]] = {}
+        self._ready = False
+        self._losses = 0
+        self._subscriber = Subscriber(
+            reactor,
+            address,
+            on_message=self._message,
+            on_batch_end=self._batch_ended,
+            on_connected=self._connected,
+            on_lost=self._lost,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether what is published arrives here, everything before it included."""
+        return self._ready
+
+    def start(self) -> None:
+        """Connect, and come back after every loss."""
+        self._subscriber.start()
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        self._ready = False
+        await self._subscriber.stop()
+
+    def handle(self, channel: bytes, handler: Callable[[bytes], None]) -> None:
+        """Give a channel of another kind to ``handler``, from the next connection on."""
+        self._handlers[channel] = handler
+
+    # Channels --------------------------------------------------------------------------------
+
+    async def hold_user(self, user_id: int) -> None:
+        """Hear what concerns a user; returns when the store has confirmed.
+
+        :raises StoreUnavailable: the store is away.
+        """
+        await self._hold(self._keys.user_channel(user_id), user_id)
+
+    async def hold_rooms(self, cids: Iterable[str]) -> None:
+        """Hear rooms; returns when the store has confirmed.
+
+        :raises StoreUnavailable: the store is away; none of them is held then.
+        """
+        channels = [self._keys.room_channel(cid) for cid in cids]
+        waiting = DeferredList(
+            [Deferred.fromCoroutine(self._hold(channel, 0)) for channel in channels],
+            consumeErrors=True,
+        )
+        results: list[tuple[bool, Any]] = await waiting
+        failures = [result for ok, result in results if not ok]
+        if failures:
+            for channel, (ok, _) in zip(channels, results, strict=True):
+                if ok:
+                    self._release(channel)
+            raise StoreUnavailable("a subscription was not confirmed") from failures[0].value
+
+    def release_user(self, user_id: int) -> None:
+        """Give back one ``hold_user``."""
+        self._release(self._keys.user_channel(user_id))
+
+    def release_room(self, cid: str) -> None:
+        """Give back one room of ``hold_rooms``."""
+        self._release(self._keys.room_channel(cid))
+
+    async def _hold(self, channel: bytes, user_id: int) -> None:
+        known = self._channels.get(channel)
+        if known is None:
+            known = self._channels[channel] = _Channel(user_id)
+            self._subscriber.subscribe(channel).addBoth(known.answered)
+        known.holders += 1
+        if known.waiters is None:
+            return
+        waiter: Deferred[Any] = Deferred()
+        known.waiters.append(waiter)
+        try:
+            await waiter
+        except StoreError:
+            self._release(channel)
+            raise
+
+    def _release(self, channel: bytes) -> None:
+        known = self._channels.get(channel)
+        if known is None:
+            return
+        known.holders -= 1
+        if known.holders <= 0:
+            del self._channels[channel]
+            if self._subscriber.connected:
+                self._subscriber.unsubscribe(channel)
+
+    def fence(self) -> Deferred[None]:
+        """Fires when everything that was published before this call has been handed over."""
+        return self._subscriber.fence()
+
+    # Out -------------------------------------------------------------------------------------
+
+    def tell(self, user_id: int, event: Event) -> Deferred[Any]:
+        """Let every server with a session of a user know something."""
+        payload = b"J" + msgspec.json.encode(event)
+        return self._redis.call("PUBLISH", self._keys.user_channel(user_id), payload)
+
+    # In --------------------------------------------------------------------------------------
+
+    def _message(self, channel: bytes, payload: bytes) -> None:
+        known = self._channels.get(channel)
+        if known is None:
+            handler = self._handlers.get(channel)
+            if handler is not None:
+                handler(payload)
+        elif payload[:1] == ENTRIES:
+            self.listener.published(known.user_id, Publication.parse(payload))
+        else:
+            event = msgspec.json.decode(payload[1:], type=Event)
+            self.listener.event(known.user_id, event)
+
+    def _batch_ended(self) -> None:
+        self.listener.turn_ended()
+
+    def _connected(self) -> None:
+        self._losses += 1
+        self._keep(self._restore(self._losses))
+
+    def _lost(self) -> None:
+        self._ready = False
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(work).addErrback(
+            lambda failure: self._log.failure("the bus could not be restored", failure)
+        )
+
+    async def _restore(self, connection: int) -> None:
+        channels = [*self._handlers, *self._channels]
+        try:
+            for start in range(0, len(channels), CHUNK):
+                await self._subscriber.subscribe(*channels[start : start + CHUNK])
+            await self._redis.when_connected()
+            await self.listener.came_back()
+        except StoreError as error:
+            self._log.info("the bus was lost again: {why}", why=error)
+            return
+        self._ready = self._subscriber.connected and connection == self._losses

@@ -1,0 +1,427 @@
+"""Conversations: where they stand, their history, who is in them, and how far each user is."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from chat.messages import Conversation, Entry, Room, User
+from chat.names import LOBBY
+from chat.store.entries import Author, LoggedEntry, Page, origin
+from chat.store.interface import NotAllowed, TooMany, Unknown
+from chat.store.keys import Keys, cid_name, private_cid, room_cid
+from chat.store.posting import audience
+from chat.store.redis import Redis
+from chat.store.scripts import load
+
+__all__ = ["LOBBY_CID", "Conversations", "Mark", "Position", "mark_numbers"]
+
+LOBBY_CID: Final = room_cid(LOBBY)
+LAST_CONTENT_LIMIT: Final = 200
+"""Bytes of UTF-8 that are kept of the content of *conv*'s ``last`` (protocol §5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a conversation stands; ``role`` and ``joined`` are of the user who asked."""
+
+    seq: int
+    first: int
+    epoch: str
+    epoch_first: int
+    topic: str
+    role: str
+    last: bytes
+
+
+@dataclass(slots=True)
+class Mark:
+    """How far a user is in a conversation, to be written."""
+
+    epoch: str
+    epoch_first: int
+    delivered: int
+    read: int
+
+
+class Conversations:
+    """Everything about conversations that is not on the way of every message.
+
+    All methods raise StoreUnavailable and FateUnknown.
+
+    :param names: finds the names of users by id.
+    :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        names: Callable[[Sequence[int]], Awaitable[Mapping[int, str]]],
+        retention: tuple[int, int] = (0, 0),
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._names = names
+        self._retention = retention
+
+    async def generation(self, raise_it: bool = False) -> str:
+        """The store's generation, made when there is none yet; raised when numbers may be lost."""
+        args = [1 if raise_it else 0, secrets.token_hex(3).encode()]
+        answer = await self._redis.script(load("generation"), [self._keys.generation()], args)
+        return str(answer, "ascii")
+
+    # Where they stand ------------------------------------------------------------------------
+
+    async def ids(self, user_id: int, after: str = "", limit: int = 100) -> tuple[list[str], bool]:
+        """The ids of a user's conversations, newest first, the lobby before all; more?"""
+        marked, more = await self._marked(user_id, after, limit)
+        return [cid for cid, _ in marked], more
+
+    async def rooms_of(self, user_id: int) -> list[str]:
+        """The ids of the rooms on a user's list, the lobby first."""
+        listed = await self._redis.call("ZRANGEBYSCORE", self._keys.conversations(user_id), 0, 0)
+        return [LOBBY_CID, *(raw.decode() for raw in listed if raw.startswith(b"r:"))]
+
+    async def moved_since(self, user_id: int, moment: int) -> list[str]:
+        """The private conversations of a user in which something was said since (ms)."""
+        key = self._keys.conversations(user_id)
+        listed = await self._redis.call("ZRANGEBYSCORE", key, moment, "+inf")
+        return [raw.decode() for raw in listed]
+
+    async def page(
+        self, user_id: int, after: str = "", limit: int = 100
+    ) -> tuple[dict[str, Conversation], bool]:
+        """A page of a user's conversations by their ids, as the user sees them.
+
+        :param after: a conversation id, or empty for the first page.
+        """
+        marked, more = await self._marked(user_id, after, limit)
+        return await self._described(user_id, dict(marked)), more
+
+    async def one(self, user_id: int, cid: str) -> Conversation:
+        """One conversation as a member sees it.
+
+        :raises Unknown: there is none.
+        :raises NotAllowed: the user is no member.
+        """
+        mark = await self._redis.call("HGET", self._keys.marks(user_id), cid)
+        found = await self._described(user_id, {cid: mark or b""})
+        if cid not in found:
+            if (await self.positions(user_id, [cid]))[0] is None:
+                raise Unknown(cid)
+            raise NotAllowed(cid)
+        return found[cid]
+
+    async def _marked(
+        self, user_id: int, after: str, limit: int
+    ) -> tuple[list[tuple[str, bytes]], bool]:
+        keys = [self._keys.conversations(user_id), self._keys.marks(user_id)]
+        lobby = LOBBY_CID.encode()
+        start = b"" if after == LOBBY_CID else after.encode()
+        first = b"" if after == LOBBY_CID else lobby
+        more, *rest = await self._redis.script(load("conversations"), keys, [start, limit, first])
+        pairs = [(rest[i].decode(), rest[i + 1]) for i in range(0, len(rest), 2)]
+        return pairs, bool(more)
+
+    async def _described(self, user_id: int, marks: Mapping[str, bytes]) -> dict[str, Conversation]:
+        cids = list(marks)
+        positions = await self.positions(user_id, cids, newest=True)
+        partners = {cid: _partner(cid, user_id) for cid in cids}
+        wanted = [partner for partner in partners.values() if partner]
+        names = await self._names(wanted) if wanted else {}
+        described = {}
+        for cid, position in zip(cids, positions, strict=True):
+            if position is None or not _is_member(cid, position):
+                continue
+            name = names.get(partners[cid], "")
+            described[cid] = _describe(cid, user_id, position, marks[cid], name)
+        return described
+
+    async def positions(
+        self, user_id: int, cids: Sequence[str], newest: bool = False
+    ) -> list[Position | None]:
+        """Where each of ``cids`` stands; None for one that does not exist.
+
+        :param newest: fill ``last`` as well.
+        """
+        if not cids:
+            return []
+        keys = [self._keys.generation()]
+        args: list[bytes | int] = [user_id, 1 if newest else 0]
+        for cid in cids:
+            keys += [self._keys.meta(cid), self._keys.log(cid), self._keys.members(cid)]
+            args.append(0 if cid.startswith("r:") and cid != LOBBY_CID else 1)
+        answers = await self._redis.script(load("positions"), keys, args)
+        return [_position(answer, user_id) if answer else None for answer in answers]
+
+    # History ---------------------------------------------------------------------------------
+
+    async def history(
+        self,
+        user_id: int,
+        cid: str,
+        *,
+        after: int | None = None,
+        before: int = 0,
+        limit: int = 50,
+        epoch: str = "",
+    ) -> Page:
+        """A page between two exclusive bounds: the oldest above ``after``, else the newest.
+
+        :param before: 0 for no upper bound.
+        :param epoch: the one the bounds are from, or empty; another one gets no entries.
+        :raises Unknown: there is no such conversation.
+        :raises NotAllowed: the user is no member.
+        """
+        name = self._keys
+        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
+        low = (after or 0) + 1
+        args: list[bytes | int] = [
+            user_id, _open(cid), low, before - 1 if before else 0, limit,
+            1 if after is None else 0, epoch.encode(), *self._retention,
+        ]  # fmt: skip
+        if before == 1:
+            args[4] = 0
+        answer = await self._redis.script(load("history"), keys, args)
+        if isinstance(answer, int):
+            raise NotAllowed(cid) if answer == -403 else Unknown(cid)
+        return _page(answer, after, before, limit)
+
+    async def seek(self, cid: str, moment: int) -> int:
+        """The highest number in ``cid`` whose entry is older than ``moment`` (ms since 1970)."""
+        keys = [self._keys.meta(cid), self._keys.log(cid)]
+        return int(await self._redis.script(load("seek"), keys, [moment]))
+
+    # Marks -----------------------------------------------------------------------------------
+
+    async def start_marks(self, user_id: int) -> None:
+        """A new user has nothing to catch up on in the lobby."""
+        (lobby,) = await self.positions(user_id, [LOBBY_CID])
+        if lobby:
+            value = f"{lobby.epoch}:{lobby.seq}:{lobby.seq}"
+            await self._redis.call("HSET", self._keys.marks(user_id), LOBBY_CID, value)
+
+    async def mark(self, user_id: int, marks: Mapping[str, Mark]) -> None:
+        """Move a user's marks and tell the user's devices and the private partners."""
+        name = self._keys
+        args: list[bytes | int] = [name.user_channel(user_id)]
+        for cid, mark in marks.items():
+            partner = _partner(cid, user_id)
+            own = _event("mark", cid, mark.epoch)
+            theirs = _event("receipt", cid, mark.epoch, user_id)
+            channel = name.user_channel(partner) if partner and partner != user_id else b""
+            args += [cid.encode(), mark.epoch.encode(), mark.epoch_first, mark.delivered, mark.read]
+            args += [own, channel, theirs]
+        await self._redis.script(load("mark"), [name.marks(user_id)], args)
+
+    # Belonging -------------------------------------------------------------------------------
+
+    async def contact(self, one: int, other: int) -> str:
+        """Put the private conversation of two users on both their lists; its id."""
+        cid = private_cid(one, other)
+        for user_id in {one, other}:
+            await self._redis.call("ZADD", self._keys.conversations(user_id), "NX", 0, cid)
+        return cid
+
+    async def touch(self, times: Mapping[str, int]) -> None:
+        """Private conversations have moved, at these ms: newest first is their order in lists."""
+        for cid, time in times.items():
+            for user_id in {int(part) for part in cid.split(":")[1:]}:
+                key = self._keys.conversations(user_id)
+                await self._redis.call("ZADD", key, "XX", "GT", time, cid)
+
+    async def join(self, author: Author, room: str, topic: str, most: int) -> None:
+        """Make a user a member of a room; being one already is fine.
+
+        :param room: canonical, with ``#``; made when it does not exist, with ``topic``.
+        :param most: rooms a user may be in, 0 for no limit.
+        :raises TooMany: that many already.
+        """
+        cid, name = room_cid(room), self._keys
+        mine = name.conversations(author.user_id)
+        if most:
+            rooms = await self.rooms_of(author.user_id)
+            if cid not in rooms and len(rooms) > most:
+                raise TooMany(room)
+        # The user's list first: a crash in between leaves a line that is no membership yet, and
+        # lists leave such lines out.
+        await self._redis.call("ZADD", mine, "NX", 0, cid)
+        draft = author.does("join")
+        channel, ending, _, _ = audience(name, cid)
+        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
+        keys.append(name.marks(author.user_id))
+        args: list[bytes | int] = [
+            cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
+            origin(0, 0, author.user_id), draft.inner, draft.quoted, channel, ending,
+        ]  # fmt: skip
+        await self._redis.script(load("join"), keys, args)
+
+    async def leave(self, author: Author, room: str) -> None:
+        """End a membership.
+
+        :raises Unknown: there is no such room.
+        :raises NotAllowed: the user is no member.
+        """
+        cid, name = room_cid(room), self._keys
+        draft = author.does("leave")
+        channel, ending, _, _ = audience(name, cid)
+        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
+        args: list[bytes | int] = [
+            room[1:].encode(), author.user_id, origin(0, 0, author.user_id),
+            draft.inner, draft.quoted, channel, ending,
+        ]  # fmt: skip
+        _raise_for(await self._redis.script(load("leave"), keys, args), room)
+        await self._redis.call("ZREM", name.conversations(author.user_id), cid)
+
+    async def set_topic(self, author: Author, cid: str, topic: str) -> None:
+        """Set a room's topic, as its owner or a moderator.
+
+        :raises Unknown: there is no such room.
+        :raises NotAllowed: the user may not.
+        """
+        await self._act(author, cid, "topic", topic, author.does("topic", topic))
+
+    async def redact(self, author: Author, cid: str, seq: int) -> None:
+        """Take a message's text away: one's own, or any in a room one moderates.
+
+        :raises Unknown: there is no such conversation, or no such entry any more.
+        :raises NotAllowed: the user may not.
+        """
+        await self._act(author, cid, "redact", str(seq), author.does("redact", target=seq))
+
+    async def _act(self, author: Author, cid: str, kind: str, value: str, draft: Any) -> None:
+        name = self._keys
+        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
+        args: list[bytes | int] = [
+            kind.encode(), author.user_id, value.encode(), _open(cid),
+            origin(0, 0, author.user_id), draft.inner, draft.quoted, *audience(name, cid),
+        ]  # fmt: skip
+        _raise_for(-int(await self._redis.script(load("act"), keys, args)), cid)
+
+    async def members(
+        self, user_id: int, cid: str, after: int, limit: int
+    ) -> tuple[list[User], bool]:
+        """A page of a room's members above the user id ``after``; more?
+
+        :raises Unknown: there is no such room.
+        :raises NotAllowed: the user is no member.
+        """
+        raw = await self._redis.call("HGETALL", self._keys.members(cid))
+        members = {int(raw[i]): raw[i + 1] for i in range(0, len(raw), 2)}
+        if user_id not in members:
+            (position,) = await self.positions(user_id, [cid])
+            raise Unknown(cid) if position is None else NotAllowed(cid)
+        above = sorted(each for each in members if each > after)
+        page = []
+        for each in above[:limit]:
+            role, _, name = members[each].decode().split(":", 2)
+            page.append(User(each, name, role=role))
+        return page, len(above) > limit
+
+    async def rooms(self, after: str, limit: int) -> tuple[list[Room], bool]:
+        """A page of the public rooms after the name ``after``; more?"""
+        low = "(" + after.removeprefix("#") if after else "-"
+        listed = await self._redis.call(
+            "ZRANGEBYLEX", self._keys.rooms(), low, "+", "LIMIT", 0, limit + 1
+        )
+        names = ["#" + raw.decode() for raw in listed[:limit]]
+        keys = []
+        for room in names:
+            keys += [self._keys.meta(room_cid(room)), self._keys.members(room_cid(room))]
+        said = await self._redis.script(load("rooms"), keys, []) if keys else []
+        rooms = [Room(room, said[2 * i].decode(), said[2 * i + 1]) for i, room in enumerate(names)]
+        return rooms, len(listed) > limit
+
+
+def _open(cid: str) -> int:
+    return 1 if cid == LOBBY_CID or cid.startswith("p:") else 0
+
+
+def _is_member(cid: str, position: Position) -> bool:
+    return bool(position.role) or _open(cid) == 1
+
+
+def _partner(cid: str, user_id: int) -> int:
+    """The other user of a private conversation, 0 for a room."""
+    if cid.startswith("r:"):
+        return 0
+    return int(cid_name(cid, user_id)[1:])
+
+
+def _position(answer: Sequence[Any], user_id: int) -> Position:
+    seq, first, epoch, epoch_first, topic, member, sender, client_id, last = answer
+    if last:
+        last = LoggedEntry(seq, int(sender), client_id, last).for_user(user_id)
+    return Position(
+        seq, first, epoch.decode(), epoch_first, topic.decode(),
+        member.partition(b":")[0].decode(), last,
+    )  # fmt: skip
+
+
+def _describe(
+    cid: str, user_id: int, position: Position, mark: bytes, partner_name: str
+) -> Conversation:
+    delivered, read = mark_numbers(mark, position.epoch, position.epoch_first)
+    return Conversation(
+        conversation=cid_name(cid, user_id),
+        epoch=position.epoch,
+        epoch_first=position.epoch_first,
+        seq=position.seq,
+        first=position.first,
+        delivered=delivered,
+        read=read,
+        topic=position.topic,
+        role=position.role,
+        last=_shortened(position.last) if position.last else None,
+        user_name=partner_name,
+    )
+
+
+def mark_numbers(mark: bytes, epoch: str, epoch_first: int) -> tuple[int, int]:
+    """Delivered and read of a stored mark; one of an older epoch counts as at most its end."""
+    if not mark:
+        return 0, 0
+    its_epoch, delivered, read = mark.rsplit(b":", 2)
+    if its_epoch.decode() == epoch:
+        return int(delivered), int(read)
+    return min(int(delivered), epoch_first - 1), min(int(read), epoch_first - 1)
+
+
+def _shortened(entry: bytes) -> Entry:
+    last = msgspec.json.decode(entry, type=Entry)
+    content = last.content.encode()
+    if len(content) <= LAST_CONTENT_LIMIT:
+        return last
+    cut = content[:LAST_CONTENT_LIMIT].decode(errors="ignore")
+    return msgspec.structs.replace(last, content=cut, cut=True)
+
+
+def _page(answer: Sequence[Any], after: int | None, before: int, limit: int) -> Page:
+    epoch, epoch_first, first, seq, flat = answer
+    entries = [
+        LoggedEntry(flat[i], int(flat[i + 1] or 0), flat[i + 2], flat[i + 3])
+        for i in range(0, len(flat), 4)
+    ]
+    if not entries:
+        more = False
+    elif after is None:
+        more = entries[0].seq > first
+    else:
+        more = entries[-1].seq < min(seq, before - 1 if before else seq)
+    return Page(epoch.decode(), epoch_first, first, seq, entries, more)
+
+
+def _event(kind: str, cid: str, epoch: str, user_id: int = 0) -> bytes:
+    """The start of a published event; the script adds the numbers."""
+    event = msgspec.json.encode({"event": kind, "cid": cid, "epoch": epoch, "userId": user_id})
+    return b"J" + event[:-1] + b","
+
+
+def _raise_for(code: int, what: str) -> None:
+    if code == 403:
+        raise NotAllowed(what)
+    if code == 404:
+        raise Unknown(what)

@@ -1,0 +1,282 @@
+"""The way of every message into the store: all posts of a reactor turn in one call, in one order.
+
+One call is under way at a time. What arrives meanwhile is the next batch, so batches grow with
+the load and nothing waits when there is none. A post that the store took is answered by its own
+publication, which brings its number, its time and its place among the others; only refusals,
+repetitions and failures are answered from here.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, Final, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat.store.entries import Author, Draft, Header, origin, suffix
+from chat.store.interface import StoreError, StoreUnavailable
+from chat.store.keys import Keys, cid_name
+from chat.store.redis import Redis
+from chat.store.scripts import load
+
+__all__ = ["Post", "Poster", "Posting"]
+
+BATCH: Final = 128
+"""Most posts in one call: the store does nothing else for about a millisecond."""
+
+DIGEST_SIZE: Final = 12
+"""Bytes that name a (sender, clientId): a collision takes 2^48 marks in one room in two days."""
+
+SECONDS_PER_DAY: Final = 86_400
+UNDELIVERED_SECONDS: Final = 10.0
+"""A stored post whose publication never came is answered after this long all the same."""
+
+FORGOTTEN_SECONDS: Final = 120.0
+"""A post of unknown fate that never turned up is forgotten after this long."""
+
+
+class Poster(Protocol):
+    """Who sent a post and gets its answer, unless that comes with the publication."""
+
+    def post_repeated(
+        self, post: "Post", seq: int, time: int, epoch: str, epoch_first: int
+    ) -> None:
+        """It was accepted before, with these."""
+
+    def post_refused(self, post: "Post", code: int, retry_after: float) -> None:
+        """It was not accepted (protocol §6); after 504 ``post_stored`` may still follow."""
+
+    def post_stored(self, post: "Post", header: Header, epoch: str, epoch_first: int) -> None:
+        """It was published with this header; called at its place in the conversation's order."""
+
+
+class Post:
+    """One message on its way.
+
+    :ivar serial: the server's number for it, in its publication as well.
+    :ivar seq: its number, 0 while that is unknown.
+    """
+
+    __slots__ = (
+        "cid", "client_id", "draft", "lookup_only", "poster", "request_id", "sent", "seq",
+        "serial", "user_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        poster: Poster,
+        cid: str,
+        author: Author,
+        content: str,
+        client_id: str = "",
+        request_id: str | None = None,
+        lookup_only: bool = False,
+    ) -> None:
+        self.poster = poster
+        self.cid = cid
+        self.user_id = author.user_id
+        self.draft: Draft = author.says(content)
+        self.client_id = client_id
+        self.request_id = request_id
+        self.lookup_only = lookup_only
+        self.serial = 0
+        self.seq = 0
+        self.sent = 0.0
+
+    def digest(self) -> bytes:
+        """What the idempotency mark is filed under."""
+        if not self.client_id:
+            return b""
+        who = b"%d %b" % (self.user_id, self.client_id.encode())
+        return blake2b(who, digest_size=DIGEST_SIZE).digest()
+
+
+class Posting:
+    """Takes posts, batches them, and knows which are on their way.
+
+    :param server: 1 to 2^64 - 1, this server's name in what is published.
+    :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        redis: Redis,
+        keys: Keys,
+        server: int,
+        retention: tuple[int, int] = (0, 0),
+        most_waiting: int = 20_000,
+    ) -> None:
+        self._clock = reactor
+        self._redis = redis
+        self._keys = keys
+        self.server = server
+        self._retention = retention
+        self._most_waiting = most_waiting
+        self._script = load("post")
+        self._serial = 0
+        self._queue: list[Post] = []
+        self._busy = False
+        self._scheduled = False
+        self._under_way: dict[int, Post] = {}
+        self._groups: dict[str, tuple[list[bytes], list[bytes | int]]] = {}
+        self._groups_day = 0
+        self.ready: Callable[[], bool] = lambda: redis.connected
+
+    # In --------------------------------------------------------------------------------------
+
+    def post(self, post: Post) -> None:
+        """Send a post on its way; every answer comes through its ``poster``."""
+        if not self.ready() or len(self._queue) >= self._most_waiting:
+            post.poster.post_refused(post, 503, 1.0)
+            return
+        self._queue.append(post)
+        if not self._busy and not self._scheduled:
+            self._scheduled = True
+            self._clock.callLater(0, self._begin)
+
+    def _begin(self) -> None:
+        self._scheduled = False
+        if self._busy or not self._queue:
+            return
+        batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+        self._busy = True
+        keys, args, ordered = self._call_for(batch)
+        call = self._redis.script(self._script, keys, args)
+        call.addCallbacks(self._done, self._failed, callbackArgs=(ordered,), errbackArgs=(ordered,))
+        call.addErrback(self._broken)
+
+    def _call_for(self, batch: list[Post]) -> tuple[list[bytes], list[bytes | int], list[Post]]:
+        now = self._clock.seconds()
+        day = int(now // SECONDS_PER_DAY)
+        grouped: dict[str, list[Post]] = {}
+        for post in batch:
+            self._serial += 1
+            post.serial = self._serial
+            post.sent = now
+            self._under_way[post.serial] = post
+            grouped.setdefault(post.cid, []).append(post)
+        keys = [self._keys.generation()]
+        args: list[bytes | int] = [day, *self._retention]
+        ordered: list[Post] = []
+        for cid, posts in grouped.items():
+            group_keys, group_args = self._group(cid, day)
+            keys += group_keys
+            args.append(len(posts))
+            args += group_args
+            ordered += posts
+            for post in posts:
+                args += (
+                    post.user_id,
+                    1 if post.lookup_only else 0,
+                    post.digest(),
+                    post.client_id.encode(),
+                    origin(self.server, post.serial, post.user_id),
+                    post.draft.inner,
+                    post.draft.quoted,
+                )
+        return keys, args, ordered
+
+    def _group(self, cid: str, day: int) -> tuple[list[bytes], list[bytes | int]]:
+        """The keys and the arguments that all posts to a conversation share."""
+        if day != self._groups_day or len(self._groups) > 10_000:
+            self._groups.clear()
+            self._groups_day = day
+        known = self._groups.get(cid)
+        if known is None:
+            name = self._keys
+            found = [name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
+            found += [name.sent(cid, day + offset) for offset in (-2, -1, 0, 1)]
+            known = self._groups[cid] = (found, [*_open_to_all(cid), *audience(name, cid)])
+        return known
+
+    # Out -------------------------------------------------------------------------------------
+
+    def _done(self, results: Sequence[Any], posts: list[Post]) -> None:
+        self._next()
+        for post, result in zip(posts, results, strict=True):
+            if isinstance(result, int):
+                post.seq = result
+                continue
+            self._under_way.pop(post.serial, None)
+            if result[0] == 1:
+                _, seq, time, epoch, epoch_first = result
+                post.poster.post_repeated(post, seq, time, epoch.decode(), epoch_first)
+                continue
+            code = -result[0]
+            if code == 503:
+                self._log.error("the store refused a post: {why}", why=result[1:])
+            post.poster.post_refused(post, code, 1.0 if code == 503 else 0.0)
+
+    def _failed(self, failure: Failure, posts: list[Post]) -> None:
+        self._next()
+        unavailable = failure.check(StoreUnavailable)
+        if not unavailable and not failure.check(StoreError):
+            self._log.failure("a batch of posts failed", failure)
+        for post in posts:
+            if unavailable:
+                self._under_way.pop(post.serial, None)
+            post.poster.post_refused(post, 503 if unavailable else 504, 1.0)
+
+    def _broken(self, failure: Failure) -> None:
+        self._log.failure("answering a batch of posts failed", failure)
+
+    def _next(self) -> None:
+        self._busy = False
+        if self._queue and not self._scheduled:
+            # Not at once: a failure that comes back synchronously must not recurse.
+            self._scheduled = True
+            self._clock.callLater(0, self._begin)
+
+    # The publication -------------------------------------------------------------------------
+
+    def claim(self, header: Header) -> Post | None:
+        """The post that a published entry is, when it was sent from here and is still awaited."""
+        return self._under_way.pop(header.serial, None) if header.server == self.server else None
+
+    def claim_stored(self, cid: str, seq: int) -> Post | None:
+        """The same for an entry that was read from the log, which does not keep serials."""
+        for serial, post in self._under_way.items():
+            if post.seq == seq and post.cid == cid:
+                return self._under_way.pop(serial)
+        return None
+
+    def awaited(self) -> set[str]:
+        """The conversations with posts that are stored, or may be, and not yet published here."""
+        return {post.cid for post in self._under_way.values()}
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued or under way."""
+        return not self._queue and not self._busy
+
+    def overdue(self) -> list[Post]:
+        """Take out the stored posts whose publication should have come long ago."""
+        now = self._clock.seconds()
+        late = []
+        for post in list(self._under_way.values()):
+            age = now - post.sent
+            if post.seq and age > UNDELIVERED_SECONDS:
+                late.append(self._under_way.pop(post.serial))
+            elif age > FORGOTTEN_SECONDS:
+                del self._under_way[post.serial]
+        return late
+
+
+def _open_to_all(cid: str) -> tuple[int]:
+    """Whether everybody who gets as far as posting may: the lobby, and private conversations."""
+    return (1,) if cid == "r:lobby" or cid.startswith("p:") else (0,)
+
+
+def audience(keys: Keys, cid: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Channel and suffix of a room; of a private conversation both users' channels and suffixes."""
+    if cid.startswith("r:"):
+        return keys.room_channel(cid), suffix(cid_name(cid, 0)), b"", b""
+    one, other = (int(part) for part in cid.split(":")[1:])
+    first = keys.user_channel(one), suffix(cid_name(cid, one))
+    if one == other:
+        return *first, b"", b""
+    return *first, keys.user_channel(other), suffix(cid_name(cid, other))

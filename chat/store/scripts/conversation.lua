@@ -1,0 +1,95 @@
+-- Shared by the scripts that write to a conversation: its numbers, its log, its publication.
+-- A script asks for this file with a first line `-- needs: conversation`.
+
+-- Milliseconds since 1970 by the store's clock, the only one that all servers share.
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Make a conversation that does not exist yet; its numbers start at 1.
+local function create(meta, gen)
+  redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', 1, 'seq', 0, 'first', 1, 'time', 0)
+end
+
+-- Read a conversation's numbers. Where the store's generation moved on since they were written,
+-- numbers may have been given out and lost: a new epoch begins above the ones that are known.
+-- Returns nil when there is no such conversation.
+local function open(meta, log, gen)
+  local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'gen')
+  if not m[1] then return nil end
+  local c = {
+    meta = meta, log = log, seq = tonumber(m[1]), first = tonumber(m[2]), epoch = m[3],
+    epoch_first = tonumber(m[4]), time = tonumber(m[5]), count = 0, headers = {}, cores = {},
+  }
+  if m[6] ~= gen then
+    c.epoch, c.epoch_first = gen, c.seq + 1
+    redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', c.epoch_first)
+  end
+  return c
+end
+
+-- Append one entry. `origin` is 24 bytes: the sending server, its serial number for the post, the
+-- sender's id. `inner` is the entry's middle as JSON, `quoted` the same inside a JSON string.
+-- The append comes first: what it refuses (a number that goes backwards, a full store) has
+-- changed nothing.
+local function append(c, at, uid, client_id, origin, inner, quoted)
+  local seq = c.seq + 1
+  if at > c.time then c.time = at end
+  local time = c.time
+  redis.call('XADD', c.log, seq .. '-0', 'u', uid, 'c', client_id, 't', time, 'e',
+    '{"seq":' .. seq .. ',"epoch":"' .. c.epoch .. '",' .. inner .. ',"time":' .. time .. '}')
+  c.seq = seq
+  c.count = c.count + 1
+  c.headers[c.count] = { origin .. struct.pack('>I8I8', seq, time), client_id }
+  c.cores[c.count] = '{"type":"SmsMes","data":"{\\"seq\\":' .. seq .. ',\\"epoch\\":\\"' .. c.epoch
+    .. '\\",' .. quoted .. ',\\"time\\":' .. time
+  return seq
+end
+
+-- Tell one channel what was appended: a header each, then the frames, ready to be sent.
+local function publish(c, channel, suffix)
+  local id = string.match(c.meta, '{(.*)}:meta$')
+  local parts = {
+    'E', struct.pack('>I4I8BB', c.count, c.epoch_first, #c.epoch, #id), c.epoch, id,
+  }
+  local frames = {}
+  for i = 1, c.count do
+    local header, core = c.headers[i], c.cores[i]
+    local length = #core + #suffix
+    parts[#parts + 1] = header[1]
+    parts[#parts + 1] = struct.pack('>I4B', length + 4, #header[2])
+    parts[#parts + 1] = header[2]
+    frames[#frames + 1] = struct.pack('>I4', length)
+    frames[#frames + 1] = core
+    frames[#frames + 1] = suffix
+  end
+  redis.call('PUBLISH', channel, table.concat(parts) .. table.concat(frames))
+end
+
+-- Drop what retention does not keep: `most` entries (0: all), or those from before `oldest` (ms).
+local function trim(c, gone, most, oldest)
+  local first = c.first
+  if most > 0 and c.seq - most + 1 > first then first = c.seq - most + 1 end
+  if oldest > 0 then
+    local old = redis.call('XRANGE', c.log, first .. '-0', '+', 'COUNT', 64)
+    for _, entry in ipairs(old) do
+      if tonumber(entry[2][6]) >= oldest then break end
+      first = tonumber(string.match(entry[1], '^%d+')) + 1
+    end
+  end
+  if first > c.first then
+    redis.call('XTRIM', c.log, 'MINID', first .. '-0')
+    redis.call('ZREMRANGEBYSCORE', gone, '-inf', first - 1)
+    redis.call('HSET', c.meta, 'first', first)
+    c.first = first
+  end
+end
+
+-- Write the numbers back and tell everybody. Call it once, after the last append.
+local function close(c, channel, suffix, channel2, suffix2)
+  if c.count == 0 then return end
+  redis.call('HSET', c.meta, 'seq', c.seq, 'time', c.time)
+  publish(c, channel, suffix)
+  if channel2 ~= '' then publish(c, channel2, suffix2) end
+end

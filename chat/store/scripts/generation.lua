@@ -1,0 +1,11 @@
+-- The store's generation; it is raised whenever numbers may have been given out and lost.
+--
+-- KEYS   1 generation
+-- ARGV   1 1 to raise it  2 something random: a store that was rolled back counts the same again
+-- Result the generation, `<count>.<random>`
+local old = redis.call('GET', KEYS[1])
+if old and ARGV[1] ~= '1' then return old end
+local count = old and tonumber(string.match(old, '^%d+')) or 0
+local new = (count + 1) .. '.' .. ARGV[2]
+redis.call('SET', KEYS[1], new)
+return new
