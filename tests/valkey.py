@@ -41,6 +41,7 @@ class Valkey:
         """Start it and wait until it answers."""
         command = [get_binary_path(), "--port", "0", "--unixsocket", self.path]
         command += ["--dir", str(self.directory), "--save", "", "--logfile", "log"]
+        command += ["--client-output-buffer-limit", "pubsub 256mb 64mb 60"]
         self.process = subprocess.Popen([*command, *self.arguments], stdout=subprocess.DEVNULL)
         give_up = time.monotonic() + START_SECONDS
         while not self._answers():

@@ -28,7 +28,7 @@ from chat.store.scripts import Script
 
 __all__ = ["Address", "Redis", "RedisReplyError", "Subscriber"]
 
-SECOND_LOOK: Final = 0.01
+SECOND_LOOK: Final = 0.1
 """Seconds between seeing a call overdue and giving up: a process that was stopped for a while
 reads the answers that are waiting for it first."""
 
@@ -188,9 +188,9 @@ class Redis(Owner[_Commands]):
         return _Commands(self, *arguments, **options)
 
     def changed(self, connected: bool) -> None:
+        for listener in tuple(self._listeners):
+            self.guarded(listener, connected)
         if connected:
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:
                 waiter.callback(None)
-        for listener in tuple(self._listeners):
-            self.guarded(listener, connected)
