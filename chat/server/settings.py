@@ -1,11 +1,28 @@
-"""Every option of the server as one frozen value: name, default, unit and meaning."""
+"""Every option of the server as one frozen value: name, default, kind and meaning."""
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Settings", "default_data_directory"]
+from chat.server.kinds import (
+    COST,
+    ENDPOINT,
+    LIMIT,
+    PATH,
+    PREFIX,
+    RATE,
+    RETENTION,
+    SECONDS,
+    SPAN,
+    STORE,
+    YES_NO,
+    Kind,
+    choice,
+    number,
+)
+
+__all__ = ["Settings", "default_data_directory", "options"]
 
 
 def default_data_directory() -> Path:
@@ -14,65 +31,99 @@ def default_data_directory() -> Path:
     return Path(base) / "chatroom" / "server"
 
 
-def _option(default: Any, help_text: str) -> Any:
+def _option(kind: Kind, default: Any, help_text: str) -> Any:
     """A field; ``help_text`` is what ``--help`` and the documentation say of it."""
-    metadata = {"help": help_text}
-    if callable(default):
-        return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=_about(kind, help_text))
+
+
+def _about(kind: Kind, help_text: str) -> dict[str, Any]:
+    return {"kind": kind, "help": help_text}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Options in the order of ``--help``; ``listen_on`` is ``--listen-on`` on the command line.
+    """Options in the order of ``--help``; ``send_buffer`` is ``--send-buffer`` there.
 
-    0 switches a limit off.
+    0 switches a limit off, unless its text says what 0 means.
     """
 
     listen: tuple[str, ...] = _option(
-        ("tcp:8889:interface=127.0.0.1",), "Twisted endpoint to listen on; may be repeated"
+        ENDPOINT, ("tcp:8889:interface=127.0.0.1",), "where to listen; may be repeated"
     )
-    data: Path = _option(default_data_directory, "directory of the embedded store")
-    store: str = _option("", "redis://… or redis+unix://… instead of the embedded store")
-    prefix: str = _option("ch:", "what every key in the store starts with")
-    durability: str = _option("everysec", "everysec or always: how soon the store is on disk")
-    language: str = _option("en", "zh or en: the language of error texts")
+    data: Path = field(
+        default_factory=default_data_directory,
+        metadata=_about(PATH, "where the embedded store lives"),
+    )
+    store: str = _option(STORE, "", "a Redis or Valkey to use instead of the embedded store")
+    prefix: str = _option(PREFIX, "ch:", "what every key in the store starts with")
+    durability: str = _option(
+        choice("everysec", "always"),
+        "everysec",
+        "how soon the embedded store is on disk: each second, or before anything is accepted",
+    )
+    language: str = _option(choice("zh", "en"), "en", "language of the sentences in errors")
+    log_level: str = _option(
+        choice("debug", "info", "warn", "error"), "info", "the least that is written to the log"
+    )
     argon2: tuple[int, int, int] = _option(
-        (2, 19456, 1), "argon2id cost of a password: passes, KiB of memory, lanes"
+        COST, (2, 19_456, 1), "argon2id cost of a password; renewed at login"
     )
-    retention_days: float = _option(0.0, "days that messages are kept, 0 for ever")
-    retention_messages: int = _option(0, "messages that a conversation keeps, 0 for all")
-    replay: int = _option(50, "missed messages an original client gets at login, of each sort")
-
-    frame_limit: int = _option(65_536, "largest frame, in bytes")
-    content_limit: int = _option(16_384, "longest message, in bytes of UTF-8")
-    name_limit: int = _option(32, "longest user or room name, in characters")
-    password_shortest: int = _option(6, "shortest new password, in characters")
-    password_longest: int = _option(128, "longest new password, in characters")
-    rooms: int = _option(200, "rooms that a user may be in")
-    devices: int = _option(10, "devices that a user may have")
-    login_seconds: float = _option(10.0, "seconds a connection has to log in")
-    silence_seconds: float = _option(150.0, "seconds of silence after which a client is gone")
-    rate: tuple[int, float] = _option((20, 5.0), "SmsMes: burst, then how many a second")
-    request_rate: tuple[int, float] = _option(
-        (40, 10.0), "other requests: burst, then how many a second"
+    retention: tuple[float, int] = _option(
+        RETENTION, (0.0, 0), "how long, and how many of, a conversation's messages are kept"
     )
-    refusals: int = _option(100, "refusals in 10 seconds that end a connection")
-    connections: int = _option(0, "connections in all")
-    connections_per_address: int = _option(0, "connections from one address")
-    registrations_per_address: int = _option(20, "registrations an hour from one address")
-    logins_per_address: int = _option(60, "failed logins in 5 minutes from one address")
-    logins_per_account: int = _option(20, "failed logins in 5 minutes on one account")
-    send_buffer: int = _option(262_144, "bytes kept for a client that does not read")
-    stalled_seconds: float = _option(60.0, "seconds without progress that end such a client")
-    scope_limit: int = _option(2_000, "users online above which presence is only for who watches")
-    offline_grace: float = _option(5.0, "seconds before a user who vanished is offline")
-    hashing_threads: int = _option(2, "threads that hash passwords")
-    hashing_queue: int = _option(256, "passwords that may wait for a thread")
-    store_deadline: float = _option(5.0, "seconds a call to the store may take")
-    direct_writes: bool = _option(True, "write to a socket at once while its buffer is empty")
+    replay: int = _option(
+        LIMIT, 50, "missed messages that an original client gets at login, of each sort; 0: none"
+    )
+
+    frame_limit: int = _option(number(4096), 65_536, "largest frame, in bytes")
+    content_limit: int = _option(LIMIT, 16_384, "longest message, in bytes of UTF-8")
+    name_limit: int = _option(LIMIT, 32, "longest user or room name, in characters")
+    password_shortest: int = _option(LIMIT, 6, "shortest new password, in characters")
+    password_longest: int = _option(LIMIT, 128, "longest new password, in characters")
+    rooms: int = _option(LIMIT, 200, "rooms that a user may be in")
+    devices: int = _option(LIMIT, 10, "devices that a user may have")
+    login_seconds: float = _option(SECONDS, 10.0, "time that a connection has to log in")
+    silence_seconds: float = _option(SECONDS, 150.0, "silence after which a client is gone")
+    rate: tuple[int, float] = _option(RATE, (20, 5.0), "SmsMes on one connection")
+    request_rate: tuple[int, float] = _option(RATE, (40, 10.0), "other requests on one connection")
+    refusals: int = _option(LIMIT, 100, "refusals in 10 seconds that end a connection")
+    connections: int = _option(LIMIT, 0, "connections in all")
+    connections_per_address: int = _option(LIMIT, 0, "connections from one address")
+    registrations_per_address: int = _option(LIMIT, 20, "registrations an hour from one address")
+    logins_per_address: int = _option(LIMIT, 60, "failed logins in 5 minutes from one address")
+    logins_per_account: int = _option(LIMIT, 20, "failed logins in 5 minutes on one account")
+    send_buffer: int = _option(LIMIT, 262_144, "bytes kept for a client that does not read")
+    stalled_seconds: float = _option(SECONDS, 60.0, "time without progress that ends such a client")
+    scope_limit: int = _option(
+        LIMIT, 2_000, "users online above which one hears only of those that one watches"
+    )
+    offline_grace: float = _option(SECONDS, 5.0, "time before a user who vanished is offline")
+    hashing_threads: int = _option(number(1, off=False), 2, "threads that hash passwords")
+    hashing_queue: int = _option(LIMIT, 256, "passwords that may wait for a thread")
+    store_deadline: float = _option(SPAN, 5.0, "time that a call to the store may take")
+    direct_writes: bool = _option(
+        YES_NO, True, "write to a socket at once while nothing waits to be sent"
+    )
+
+    def __post_init__(self) -> None:
+        """:raises ValueError: two options contradict each other."""
+        if self.password_longest and self.password_shortest > self.password_longest:
+            raise ValueError(
+                "password-shortest and password-longest: no password is both "
+                f"{self.password_shortest} characters long and at most {self.password_longest}"
+            )
+
+    @property
+    def retention_days(self) -> float:
+        """Days that messages are kept, 0 for ever."""
+        return self.retention[0]
+
+    @property
+    def retention_messages(self) -> int:
+        """Messages that a conversation keeps, 0 for all."""
+        return self.retention[1]
 
 
-def option_names() -> tuple[str, ...]:
-    """The options as they are written on the command line and in the TOML file."""
-    return tuple(each.name.replace("_", "-") for each in fields(Settings))
+def options() -> dict[str, Field[Any]]:
+    """The options by their names on the command line and in the TOML file."""
+    return {each.name.replace("_", "-"): each for each in fields(Settings)}

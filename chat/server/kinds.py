@@ -1,0 +1,200 @@
+"""How an option's value is written, judged and read: one small value for each kind of option."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = [
+    "COST",
+    "ENDPOINT",
+    "LIMIT",
+    "PATH",
+    "PREFIX",
+    "RATE",
+    "RETENTION",
+    "SECONDS",
+    "SPAN",
+    "STORE",
+    "YES_NO",
+    "Kind",
+    "choice",
+    "number",
+]
+
+MOST: Final = 2**31 - 1
+"""No option has use for a larger whole number."""
+
+MOST_MEMORY: Final = 4 * 1024 * 1024
+"""KiB of memory for one password (4 GiB): more is a mistake in writing."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way of writing values.
+
+    :ivar form: how a value looks, for ``--help``.
+    :ivar what: what a value must be, for the sentence about one that is not.
+    :ivar read: from text to the value; raises ValueError.
+    :ivar write: the other way round.
+    :ivar quoted: in TOML it must be a string.
+    :ivar several: it may be given more than once; ``read`` takes one at a time.
+    :ivar explains: the errors of ``read`` say themselves what is wrong.
+    """
+
+    form: str
+    what: str
+    read: Callable[[str], Any]
+    write: Callable[[Any], str] = str
+    quoted: bool = False
+    several: bool = False
+    explains: bool = False
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST):
+        raise ValueError
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not (text.isascii() and math.isfinite(value) and 0 <= value <= MOST):
+        raise ValueError
+    return value
+
+
+def _span(text: str) -> float:
+    value = _fraction(text)
+    if not value:
+        raise ValueError
+    return value
+
+
+def _short(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _list(values: tuple[float, ...]) -> str:
+    return ",".join(map(_short, values))
+
+
+def _words(values: tuple[str, ...]) -> str:
+    return " ".join(values)
+
+
+def number(least: int, off: bool = True) -> Kind:
+    """A whole number of at least ``least``; ``off``: or 0, which switches the limit off."""
+    what = f"a whole number of at least {least}" + (", or 0 for no limit" if off else "")
+
+    def read(text: str) -> int:
+        value = _whole(text)
+        if value < least and not (off and value == 0):
+            raise ValueError
+        return value
+
+    return Kind("N", what, read)
+
+
+def choice(*words: str) -> Kind:
+    """One of ``words``."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return Kind("|".join(words), " or ".join(words), read, quoted=True)
+
+
+def _endpoint(text: str) -> str:
+    from twisted.internet.endpoints import serverFromString
+
+    no_reactor: Any = None  # Parsing asks nothing of it, and it may not be chosen yet.
+    try:
+        serverFromString(no_reactor, text)
+    except TypeError:  # A parser is called with the parts as its arguments.
+        raise ValueError(f"{text!r} is no endpoint to listen on (wrong parts)") from None
+    except Exception as error:  # Every parser raises errors of its own.
+        detail = str(error) or type(error).__name__
+        raise ValueError(f"{text!r} is no endpoint to listen on ({detail})") from None
+    return text
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # ~somebody who has no home
+        raise ValueError from None
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[!-z|~]{1,32}", text):  # Braces mark what a cluster hashes.
+        raise ValueError
+    return text
+
+
+def _store(text: str) -> str:
+    from chat.store.address import Address
+
+    if text:
+        Address.parse(text)
+    return text
+
+
+def _yes_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError
+    return text == "yes"
+
+
+def _rate(text: str) -> tuple[int, float]:
+    if text == "0":
+        return (0, 0.0)
+    burst, _, per_second = text.partition(",")
+    if not (_whole(burst) and _fraction(per_second)):
+        raise ValueError
+    return (_whole(burst), _fraction(per_second))
+
+
+def _cost(text: str) -> tuple[int, int, int]:
+    passes, kib, lanes = map(_whole, text.split(","))
+    if not (1 <= passes <= 1000 and 1 <= lanes <= 64 and 8 * lanes <= kib <= MOST_MEMORY):
+        raise ValueError
+    return (passes, kib, lanes)
+
+
+def _retention(text: str) -> tuple[float, int]:
+    days, comma, messages = text.partition(",")
+    return (_fraction(days), _whole(messages) if comma else 0)
+
+
+LIMIT: Final = Kind("N", "a whole number", _whole)
+SECONDS: Final = Kind("SECONDS", "a number of seconds", _fraction, _short)
+SPAN: Final = Kind("SECONDS", "a number of seconds above 0", _span, _short)
+ENDPOINT: Final = Kind(
+    "ENDPOINT", "text such as tcp:8889", _endpoint, _words, quoted=True, several=True, explains=True
+)
+PATH: Final = Kind("DIR", "a directory's path", _path, quoted=True)
+PREFIX: Final = Kind(
+    "TEXT", "1 to 32 ASCII characters without spaces and braces", _prefix, quoted=True
+)
+STORE: Final = Kind("URL", "text such as redis://host", _store, quoted=True, explains=True)
+YES_NO: Final = Kind("yes|no", "yes or no", _yes_no, lambda value: "yes" if value else "no")
+RATE: Final = Kind(
+    "BURST,PER_SECOND", "a burst and a rate a second such as 20,5, or 0 for no limit", _rate, _list
+)
+COST: Final = Kind(
+    "PASSES,KIB,LANES",
+    "passes (at most 1000), KiB of memory (8 for each lane or more) and lanes (at most 64) "
+    "such as 2,19456,1",
+    _cost,
+    _list,
+)
+RETENTION: Final = Kind(
+    "DAYS[,MESSAGES]", "days, or days and messages, such as 30 or 0,100000", _retention, _list
+)

@@ -1,0 +1,171 @@
+"""The command line and the TOML file as ``Settings``; whatever is wrong is one clear sentence."""
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.python import usage
+
+from chat.server.kinds import Kind
+from chat.server.settings import Settings, options
+
+__all__ = ["Options", "describe"]
+
+_TABLE = options()
+
+
+def default_text(option: Field[Any]) -> str:
+    """An option's default as it would be written on the command line."""
+    if option.default_factory is not MISSING:
+        return "$XDG_DATA_HOME/chatroom/server"
+    kind: Kind = option.metadata["kind"]
+    return kind.write(option.default) or "none"
+
+
+def describe(option: Field[Any]) -> str:
+    """What ``--help`` says of an option."""
+    kind: Kind = option.metadata["kind"]
+    return f"{option.metadata['help']} ({kind.form}) [default: {default_text(option)}]"
+
+
+class Options(usage.Options):
+    """``twistd chatroom``: after ``parseOptions`` the ``settings`` are there."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "A chat server. With no option it keeps everything in a store of its own below --data. "
+        "0 switches a limit off. Every option can also stand in the TOML file of --config, by "
+        "the same name; the command line wins."
+    )
+    optParameters: ClassVar[list[list[Any]]] = [
+        ["config", "c", None, "a TOML file with options (FILE)"],
+        *(
+            [name, None, None, describe(option)]
+            for name, option in _TABLE.items()
+            if not option.metadata["kind"].several
+        ),
+    ]
+    settings: Settings
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listen: list[str] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        self._listen.append(endpoint)
+
+    opt_listen.__doc__ = describe(_TABLE["listen"])
+
+    def opt_version(self) -> None:
+        """Show the version and leave."""
+        print("chatroom", version("chatroom"))
+        raise SystemExit(0)
+
+    def parseArgs(self, *rest: str) -> None:
+        """:raises usage.UsageError: something is there that no option is."""
+        if rest:
+            raise usage.UsageError(f"{rest[0]!r} is no option")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line, and the file that it names.
+
+        :raises SystemExit: with status 1, after one sentence on standard error.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            sys.stderr.write(f"chatroom: {error}\n")
+            raise SystemExit(1) from None
+
+    def postOptions(self) -> None:
+        """:raises usage.UsageError: an option is wrong."""
+        given = {} if self["config"] is None else _from_file(Path(self["config"]))
+        for name, option in _TABLE.items():
+            written = self._listen if option.metadata["kind"].several else self.get(name)
+            if written or written == "":
+                given[option.name] = _read(f"--{name}", option, written)
+        try:
+            self.settings = Settings(**given)
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from None
+        if not self.settings.store:
+            _check_directory(self.settings.data)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise usage.UsageError(f"--config: cannot read {path}: {error.strerror}") from None
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
+        raise usage.UsageError(f"--config: {path} is no TOML: {error}") from None
+    return _from_table(path, written)
+
+
+def _from_table(path: Path, written: Mapping[str, object]) -> dict[str, Any]:
+    given = {}
+    for name, value in written.items():
+        option = _TABLE.get(name)
+        if option is None:
+            raise usage.UsageError(f"{name} in {path} is no option of the server{_meant(name)}")
+        given[option.name] = _read(f"{name} in {path}", option, value)
+    return given
+
+
+def _meant(name: str) -> str:
+    close = get_close_matches(name.replace("_", "-"), _TABLE, n=1)
+    return f"; {close[0]} is" if close else ""
+
+
+def _read(where: str, option: Field[Any], written: object) -> Any:
+    """The value of ``option``: text from the command line, or whatever TOML can say.
+
+    :raises usage.UsageError: it is none.
+    """
+    kind: Kind = option.metadata["kind"]
+    try:
+        if kind.several:
+            several = written if isinstance(written, list) else [written]
+            return tuple(kind.read(_text(each, kind)) for each in several)
+        return kind.read(_text(written, kind))
+    except ValueError as error:
+        why = str(error) if error.args and kind.explains else f"{written!r} is not {kind.what}"
+        raise usage.UsageError(f"{where}: {why}") from None
+
+
+def _text(written: object, kind: Kind) -> str:
+    """What was written, as it would stand on the command line."""
+    if isinstance(written, str):
+        return written
+    if kind.quoted:
+        raise ValueError
+    match written:
+        case bool():
+            return "yes" if written else "no"
+        case int() | float():
+            return str(written)
+        case list():
+            return ",".join(_text(each, kind) for each in written)
+    raise ValueError
+
+
+def _check_directory(data: Path) -> None:
+    """Notice early that the store cannot live in ``data``, and make nothing yet: the server may
+    run as another user than the one who starts it.
+
+    :raises usage.UsageError: it cannot.
+    """
+    try:
+        existing = next(path for path in (data, *data.parents) if path.exists())
+    except OSError as error:
+        raise usage.UsageError(f"--data: {error.strerror}: {str(data)!r}") from None
+    if not existing.is_dir():
+        raise usage.UsageError(f"--data: {existing} is not a directory")
+    if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
+        raise usage.UsageError(f"--data: you may not write in {existing}")

@@ -1,0 +1,19 @@
+"""What ``twistd chatroom`` loads: its options, and from them the service, imported late."""
+
+from typing import TYPE_CHECKING
+
+from chat.server.options import Options
+
+if TYPE_CHECKING:
+    from twisted.application.service import IService
+
+__all__ = ["Options", "makeService"]
+
+
+def makeService(options: Options) -> "IService":
+    """Build the server. Only here may the reactor be imported: twistd has chosen it by now."""
+    from twisted.internet import reactor
+
+    from chat.server.service import ChatService
+
+    return ChatService(reactor, options.settings)
