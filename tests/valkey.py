@@ -52,7 +52,7 @@ class Valkey:
     def _answers(self) -> bool:
         try:
             return bool(self.ask("PING") == b"PONG")
-        except OSError:
+        except (OSError, hiredis.ReplyError):  # no socket yet, or still reading its file
             return False
 
     def ask(self, *words: str | bytes | int) -> Any:
