@@ -64,10 +64,15 @@ class OptionsCase(SynchronousTestCase):
         self.assertEqual(text.count("\n"), 1, text)
         return text
 
-    def file(self, text: str) -> str:
-        path = self.mktemp()
-        Path(path).write_text(text, encoding="utf-8")
-        return path
+    def directory(self) -> Path:
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        return Path(made.name)
+
+    def file(self, text: str | bytes) -> str:
+        path = self.directory() / "chatroom.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
 
 
 class CommandLineTest(OptionsCase):
@@ -132,7 +137,7 @@ class CommandLineTest(OptionsCase):
         self.assertNotIn("hunter2", self.refusal("--store=redis://:hunter2@"))
 
     def test_the_data_directory_need_not_exist_and_is_not_made(self) -> None:
-        path = Path(self.mktemp()).absolute() / "a" / "b"
+        path = self.directory() / "a" / "b"
         self.assertEqual(self.parse("--data", str(path)).data, path)
         self.assertFalse(path.parent.exists())
 
@@ -202,9 +207,7 @@ class FileTest(OptionsCase):
     def test_what_is_no_toml_is_refused(self) -> None:
         for text in ("rooms", "rooms = ", "[", "rooms = 1\nrooms = 2\n"):
             self.assertIn("is no TOML", self.refusal("--config", self.file(text)))
-        path = self.mktemp()
-        Path(path).write_bytes(b"\xff\xfe")
-        self.assertIn("is no TOML", self.refusal("--config", path))
+        self.assertIn("is no TOML", self.refusal("--config", self.file(b"\xff\xfe")))
 
     def test_a_file_that_cannot_be_read_is_refused(self) -> None:
         self.assertIn("No such file", self.refusal("--config", "/does/not/exist"))
