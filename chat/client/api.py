@@ -1,19 +1,80 @@
 """ChatClient: one user's chat over a connection that comes back; for bots, scripts and screens."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import random as _random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from chat.client.errors import BadServer, ClientError, FateUnknown, NotConnected, Refused
-from chat.client.events import ConnectionState, Event, MessageState, Outgoing, Position, Stored
+from chat.client.errors import (
+    BadServer,
+    ClientError,
+    Closed,
+    FateUnknown,
+    NotConnected,
+    Refused,
+)
+from chat.client.events import Connected, ConnectionState, Event, LoggedIn, Position
+from chat.client.link import DEFAULT_SERVER, endpoint_for
 from chat.client.outbox import Outbox
-from chat.messages import Conversation, Entry, Room, Session, User
+from chat.client.sender import SentMessage
+from chat.client.session import READING, VERSION, Options, Session, granted
+from chat.client.stream import Stream
+from chat.messages import (
+    Account,
+    Conversation,
+    Entry,
+    HistoryMes,
+    HistoryResMes,
+    JoinMes,
+    JoinResMes,
+    LeaveMes,
+    LeaveResMes,
+    LoginMes,
+    LogoutMes,
+    LogoutResMes,
+    LookupMes,
+    LookupResMes,
+    MembersMes,
+    MembersResMes,
+    OnlineMes,
+    OnlineResMes,
+    PasswordMes,
+    PasswordResMes,
+    RedactMes,
+    RedactResMes,
+    RegisterMes,
+    RegisterResMes,
+    RevokeMes,
+    RevokeResMes,
+    Room,
+    RoomsMes,
+    RoomsResMes,
+    SearchMes,
+    SearchResMes,
+    SessionsMes,
+    SessionsResMes,
+    StatusMes,
+    StatusResMes,
+    TopicMes,
+    TopicResMes,
+    User,
+    WatchMes,
+    WatchResMes,
+)
+from chat.messages import (
+    Session as DeviceSession,
+)
 
 __all__ = [
+    "DEFAULT_SERVER",
     "BadServer",
     "ChatClient",
     "ClientError",
+    "Closed",
     "FateUnknown",
     "HistoryPage",
     "NotConnected",
@@ -22,16 +83,16 @@ __all__ = [
     "SentMessage",
 ]
 
-DEFAULT_SERVER = "tcp:127.0.0.1:8889"
+OFFLINE = 1
+"""``user_status`` of somebody who has gone."""
 
 
+@dataclass(frozen=True)
 class HistoryPage:
-    """A page of a conversation, oldest first.
+    """A page of a conversation, oldest first, each entry with its ``conversation``.
 
-    :ivar entries: tuple[Entry, ...], each with its ``conversation``.
-    :ivar epoch: the current epoch; :ivar epoch_first: its first number.
-    :ivar first: the lowest number that is kept.
-    :ivar more: there is more in the direction asked.
+    ``first`` is the lowest number that is kept, ``epoch_first`` the first one of ``epoch``;
+    ``more``: there is more in the direction asked.
     """
 
     entries: tuple[Entry, ...]
@@ -41,34 +102,13 @@ class HistoryPage:
     more: bool
 
 
+@dataclass(frozen=True)
 class SearchPage:
     """What was found, newest first. ``before``: give it to the next search when ``more``."""
 
     entries: tuple[Entry, ...]
     more: bool
     before: int
-
-
-class SentMessage:
-    """A message given to ``send``, and what became of it."""
-
-    @property
-    def outgoing(self) -> Outgoing:
-        """What was sent, to whom, under which ``client_id``."""
-        raise NotImplementedError
-
-    @property
-    def state(self) -> MessageState:
-        """Queued, Sending, Stored, Failed or Withdrawn, as of now."""
-        raise NotImplementedError
-
-    async def stored(self) -> Stored:
-        """Wait until the server has accepted the message, over reconnects and refusals of the
-        moment (429, 503, 504).
-
-        :raises Refused: refused for good (400, 403, 404, 413, ...), or withdrawn (code 0).
-        """
-        raise NotImplementedError
 
 
 class ChatClient:
@@ -104,35 +144,43 @@ class ChatClient:
         endpoint: IStreamClientEndpoint | None = None,
         random: Callable[[], float] | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._session = Session(
+            reactor,
+            endpoint or endpoint_for(reactor, server),
+            outbox or Outbox(),
+            Options(device, positions or {}, missed, fill_limit, acknowledge, pipeline),
+            random or _random.random,
+        )
+        self._device = device
 
     # The connection ----------------------------------------------------------------------------
 
     @property
     def state(self) -> ConnectionState:
         """How the connection stands."""
-        raise NotImplementedError
+        return self._session.link.state
 
     @property
     def user(self) -> User | None:
         """Who is logged in, or was when the connection broke; None before the first login."""
-        raise NotImplementedError
+        return self._session.login.user
 
     @property
     def token(self) -> str:
         """What logs this device in without the password, "" before the first login. Keep it
         where nobody else can read it."""
-        raise NotImplementedError
+        credentials = self._session.credentials
+        return credentials.token if credentials else ""
 
     @property
     def durability(self) -> str:
         """``everysec``, ``always`` or ``replicated``: what the server promises."""
-        raise NotImplementedError
+        return self._session.login.durability
 
     @property
     def clock_offset(self) -> float:
         """Seconds to add to this machine's clock to have the server's (as of the last login)."""
-        raise NotImplementedError
+        return self._session.clock_offset
 
     async def connect(self, timeout: float | None = None) -> None:
         """Open a connection, without logging in. ``register`` and ``log_in`` do it by themselves.
@@ -140,7 +188,7 @@ class ChatClient:
         :param timeout: seconds in which to try again and again; 0: one try; None: no end.
         :raises NotConnected: nobody answered.
         """
-        raise NotImplementedError
+        await self._session.reach(Connected, LoggedIn, timeout=timeout)
 
     async def register(self, name: str, password: str, user_id: int = 0) -> int:
         """Make an account (and do not log in).
@@ -151,7 +199,13 @@ class ChatClient:
         :raises NotConnected: nobody answers (one try).
         :raises FateUnknown: sent, and no answer came.
         """
-        raise NotImplementedError
+        await self.connect(timeout=0)
+        wire = self._session.link.wire
+        if wire is None:
+            raise NotConnected("there is no connection")
+        account = Account(user_id, password, name)
+        reply = granted(await wire.ask(RegisterMes(account, VERSION), RegisterResMes))
+        return reply.user_id if isinstance(reply.user_id, int) else user_id
 
     async def log_in(
         self,
@@ -169,19 +223,29 @@ class ChatClient:
             429 too many devices.
         :raises NotConnected: nobody answered; the link has stopped trying.
         """
-        raise NotImplementedError
+        if isinstance(self.state, LoggedIn):
+            raise ClientError("somebody is logged in already")
+        user_id, name = (who, "") if isinstance(who, int) else (0, who)
+        self._session.credentials = LoginMes(
+            VERSION, user_id, name, "" if token else password, token, self._device
+        )
+        await self._session.reach(LoggedIn, timeout=timeout)
+        assert self.user is not None
+        return self.user
 
     def reconnect_now(self) -> None:
         """Try at once instead of waiting; does nothing in other states than Waiting."""
-        raise NotImplementedError
+        self._session.link.reconnect_now()
 
     async def log_out(self, everywhere: bool = False) -> None:
         """End this session and its token (``everywhere``: all of the user's), and close."""
-        raise NotImplementedError
+        await self._session.ask(LogoutMes(everywhere), LogoutResMes)
+        self._session.credentials = None
+        await self.close()
 
     async def close(self) -> None:
         """Send the acknowledgements that are due and close; what is unsent stays in the outbox."""
-        raise NotImplementedError
+        await self._session.close()
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call ``listener`` with every event of ``chat.client.events`` from now on, in the
@@ -189,7 +253,7 @@ class ChatClient:
 
         :returns: a function that ends this.
         """
-        raise NotImplementedError
+        return self._session.hub.listen(listener)
 
     # Messages ----------------------------------------------------------------------------------
 
@@ -198,46 +262,48 @@ class ChatClient:
 
         :param to: ``#room``, ``@<userId>`` or ``@<userName>``.
         :param text: 1 to 16,384 bytes of UTF-8 as a rule; the server judges.
+        :raises ValueError: ``text`` cannot be encoded as UTF-8.
+        :raises OSError: the outbox's file cannot be written; the message is not kept.
         """
-        raise NotImplementedError
+        return self._session.sender.send(to, text)
 
     @property
     def outgoing(self) -> Sequence[SentMessage]:
         """What is in the outbox: queued, sending or failed; oldest first."""
-        raise NotImplementedError
+        return self._session.sender.messages
 
     def withdraw(self, client_id: str) -> bool:
         """Take back a message that is Queued, or drop one that has Failed.
 
         :returns: whether that was still possible.
         """
-        raise NotImplementedError
+        return self._session.sender.withdraw(client_id)
 
     def retry(self, client_id: str) -> bool:
         """Send a message that has Failed once more.
 
         :returns: whether there is such a message.
         """
-        raise NotImplementedError
+        return self._session.sender.retry(client_id)
 
-    def messages(self, *, own: bool = False, every_kind: bool = False) -> AsyncIterator[Entry]:
+    def messages(self, *, own: bool = False, every_kind: bool = False) -> Stream:
         """Everything that is said from now on (from the positions on), in each conversation
         contiguous, in order, and once; over reconnects, until ``close``.
 
         :param own: own messages too.
         :param every_kind: topics, joins, redactions, deleted entries too.
         """
-        raise NotImplementedError
+        return self._session.hub.stream(own, every_kind)
 
     @property
     def conversations(self) -> Mapping[str, Conversation]:
         """The user's conversations by name, as far as the server has told."""
-        raise NotImplementedError
+        return MappingProxyType(self._session.catalogue.conversations)
 
     @property
     def positions(self) -> Mapping[str, Position]:
         """How far each conversation was handed out; to be kept for the next start."""
-        raise NotImplementedError
+        return self._session.follower.positions
 
     async def history(
         self,
@@ -253,57 +319,100 @@ class ChatClient:
         :param limit: 1 to 200.
         :raises Refused: 403 not a member, 404 no such conversation.
         """
-        raise NotImplementedError
+        request = HistoryMes(conversation, before=before, after=after, limit=limit)
+        reply = await self._session.ask(request, HistoryResMes, READING)
+        name = reply.conversation or conversation
+        self._session.follower.learned(name, reply.epoch, reply.epoch_first)
+        entries = tuple(replace(each, conversation=name) for each in reply.messages)
+        return HistoryPage(entries, reply.epoch, reply.epoch_first, reply.first, reply.more)
 
     async def search(
         self, text: str, conversation: str = "", *, before: int = 0, limit: int = 50
     ) -> SearchPage:
         """Entries that contain ``text``; ``before`` in ms since 1970 UTC, 0: now."""
-        raise NotImplementedError
+        request = SearchMes(text, conversation, before, limit)
+        reply = await self._session.ask(request, SearchResMes, READING)
+        return SearchPage(reply.messages, reply.more, reply.before)
 
     def mark_read(self, conversation: str, seq: int | None = None) -> None:
         """The user has read up to ``seq`` (None: up to what was handed out). Sent at most once a
         second per conversation; never goes back."""
-        raise NotImplementedError
+        self._session.mark_read(conversation, seq)
 
     async def redact(self, conversation: str, seq: int) -> None:
         """Take the text of an entry away; its number stays.
 
         :raises Refused: 403 not yours, 404 no such entry.
         """
-        raise NotImplementedError
+        await self._session.ask(RedactMes(conversation, seq), RedactResMes)
 
     # Rooms -------------------------------------------------------------------------------------
 
     async def join(self, room: str, topic: str = "") -> Conversation:
         """Join a room, which is made when it does not exist."""
-        raise NotImplementedError
+        reply = await self._session.ask(JoinMes(room, topic), JoinResMes)
+        joined = Conversation(
+            reply.conversation or room,
+            reply.epoch,
+            reply.epoch_first,
+            reply.seq,
+            reply.first,
+            reply.delivered,
+            reply.read,
+            reply.topic,
+            reply.role,
+            reply.last,
+        )
+        self._session.learn(joined)
+        return self.conversations[joined.conversation]
 
     async def leave(self, room: str) -> None:
         """Leave a room.
 
         :raises Refused: 403 the lobby cannot be left.
         """
-        raise NotImplementedError
+        await self._session.ask(LeaveMes(room), LeaveResMes)
+        self._session.gone(room)
 
     async def set_topic(self, room: str, topic: str) -> None:
         """Set a room's topic."""
-        raise NotImplementedError
+        await self._session.ask(TopicMes(room, topic), TopicResMes)
 
     async def rooms(self) -> list[Room]:
         """All public rooms, by name."""
-        raise NotImplementedError
+        found: list[Room] = []
+        more = True
+        while more:
+            after = found[-1].conversation if found else ""
+            page = await self._session.ask(RoomsMes(after), RoomsResMes, READING)
+            found += page.rooms
+            more = page.more and bool(page.rooms)
+        return found
 
     async def members(self, room: str) -> list[User]:
         """All members of a room, by user id, with their role."""
-        raise NotImplementedError
+        found: list[User] = []
+        more = True
+        while more:
+            after = found[-1].user_id if found else 0
+            page = await self._session.ask(MembersMes(room, after), MembersResMes, READING)
+            found += page.users
+            more = page.more and bool(page.users)
+        return found
 
     # People ------------------------------------------------------------------------------------
 
     async def online(self) -> list[User]:
         """Everybody online as of the return of this call, by user id, all pages; PresenceChanged
         events after it apply on top."""
-        raise NotImplementedError
+        changes = self._session.watch_presence()
+        try:
+            found = {user.user_id: user for user in await self._online_pages()}
+        finally:
+            self._session.unwatch_presence(changes)
+        found.update(changes)
+        here = (user for user in found.values() if user.user_status != OFFLINE)
+        return sorted(here, key=lambda user: user.user_id)
 
     async def watch(self, users: Sequence[int]) -> list[User]:
         """Say whose presence is shown (at most 200), wanted when the scope is ``watched``; said
@@ -311,28 +420,46 @@ class ChatClient:
 
         :returns: how they are now.
         """
-        raise NotImplementedError
+        self._session.watched = tuple(users)
+        reply = await self._session.ask(WatchMes(tuple(users)), WatchResMes)
+        return list(reply.users)
 
     async def lookup(self, who: int | str) -> User:
         """Who somebody is, with status and ``last_seen``.
 
         :raises Refused: 404 nobody.
         """
-        raise NotImplementedError
+        request = LookupMes(user_id=who) if isinstance(who, int) else LookupMes(user_name=who)
+        reply = await self._session.ask(request, LookupResMes, READING)
+        if reply.user is None:
+            raise BadServer("a LookupResMes without a user")
+        return reply.user
 
     async def set_status(self, busy: bool) -> None:
         """Be busy or online; said again by itself after a reconnect."""
-        raise NotImplementedError
+        self._session.busy = busy
+        await self._session.ask(StatusMes(2 if busy else 0), StatusResMes)
+
+    async def _online_pages(self) -> list[User]:
+        found: list[User] = []
+        more = True
+        while more:
+            after = found[-1].user_id if found else 0
+            page = await self._session.ask(OnlineMes(after), OnlineResMes, READING)
+            found += page.users
+            more = page.more and bool(page.users)
+        return found
 
     # The account -------------------------------------------------------------------------------
 
-    async def sessions(self) -> list[Session]:
+    async def sessions(self) -> list[DeviceSession]:
         """One's own devices."""
-        raise NotImplementedError
+        reply = await self._session.ask(SessionsMes(), SessionsResMes, READING)
+        return list(reply.sessions)
 
     async def revoke(self, device: str) -> None:
         """End a device's session and token."""
-        raise NotImplementedError
+        await self._session.ask(RevokeMes(device), RevokeResMes)
 
     async def change_password(self, old: str, new: str) -> str:
         """Change the password; all other sessions end.
@@ -340,4 +467,7 @@ class ChatClient:
         :returns: this device's new token.
         :raises Refused: 403 ``old`` is wrong.
         """
-        raise NotImplementedError
+        reply = await self._session.ask(PasswordMes(old, new), PasswordResMes)
+        if reply.token:
+            self._session.remember_token(reply.token)
+        return self.token

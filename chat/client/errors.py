@@ -1,6 +1,6 @@
 """What can go wrong for whoever uses the client library, each as an exception of its own."""
 
-__all__ = ["BadServer", "ClientError", "FateUnknown", "NotConnected", "Refused", "Stopped"]
+__all__ = ["BadServer", "ClientError", "Closed", "FateUnknown", "NotConnected", "Refused"]
 
 
 class ClientError(Exception):
@@ -11,11 +11,11 @@ class NotConnected(ClientError):
     """There is no connection, or nobody is logged in on it; nothing was sent."""
 
 
-class Stopped(NotConnected):
-    """The link was closed, or the server said that coming back is no use.
+class Closed(NotConnected):
+    """The client was closed, or the server said that coming back is no use.
 
     :ivar code: 409 the same device logged in elsewhere, 403 the password or token no longer
-        holds, 0 closed by this side.
+        holds, 500 no such user any more, 0 closed by this side.
     """
 
     def __init__(self, sentence: str, code: int = 0) -> None:

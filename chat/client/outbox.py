@@ -1,31 +1,221 @@
 """Messages that are not yet stored by the server, kept over disconnects and restarts."""
 
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
+from typing import Any, Final
 
-from chat.client.events import Outgoing
+from chat.client.events import Failed, Outgoing
 
-__all__ = ["Outbox", "OutboxBusy"]
+__all__ = ["FORGOTTEN_AFTER", "Kept", "Outbox", "OutboxBusy"]
+
+FORGOTTEN_AFTER: Final = 23 * 3600.0
+"""Seconds after which a message that may have been sent is not sent again by itself: the server
+knows a ``clientId`` for 24 hours at least, and one hour is left for clocks that differ."""
+
+REWRITE_AFTER = 1000
+"""Lines about messages that are gone, after which the file is written anew."""
 
 
 class OutboxBusy(Exception):
     """Another process has this outbox open."""
 
 
+@dataclass
+class Kept:
+    """A message in the outbox. ``tried``: it was written to a connection at least once."""
+
+    message: Outgoing
+    tried: bool = False
+    failed: Failed | None = None
+
+
 class Outbox:
     """What was written and is not yet known to be stored.
+
+    The file has one JSON object per line: ``add`` a message, ``tried``, ``failed``, ``again``,
+    ``done``. A message is on the disk before ``add`` returns; the other lines survive the death
+    of this process, and losing them costs a resend that the server knows as a duplicate.
 
     :param path: a file, made with mode 0600; None: only in memory.
     :raises OutboxBusy: another process has the file open.
     :raises OSError: the file cannot be used.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        raise NotImplementedError
+    def __init__(
+        self,
+        path: Path | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._new_id = new_id
+        self._path = path
+        self._kept: dict[str, Kept] = {}
+        self._stale = 0
+        self._lock: FileIO | None = None
+        self._file: FileIO | None = None
+        if path is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = _locked(path.with_name(path.name + ".lock"))
+            self._file = _opened(path)
+            _sync_directory(path.parent)
+            self._load(self._file)
 
-    def pending(self) -> list[Outgoing]:
+    def pending(self) -> list[Kept]:
         """Oldest first."""
-        raise NotImplementedError
+        return list(self._kept.values())
+
+    def add(self, to: str, text: str, now: float) -> Outgoing:
+        """Keep a new message, under a ``clientId`` made here.
+
+        :param now: seconds since 1970 UTC.
+        :raises OSError: it could not be written to the disk; it is not in the outbox.
+        """
+        message = Outgoing(self._new_id(), to, text, int(now * 1000))
+        self._write({"op": "add", **asdict(message)}, sync=True)
+        self._kept[message.client_id] = Kept(message)
+        return message
+
+    def tried(self, client_id: str) -> None:
+        """The message is about to be written to a connection."""
+        kept = self._kept[client_id]
+        if not kept.tried:
+            self._note({"op": "tried", "client_id": client_id})
+            kept.tried = True
+
+    def failed(self, client_id: str, failure: Failed) -> None:
+        """The message was refused for good."""
+        self._kept[client_id].failed = failure
+        self._note({"op": "failed", "client_id": client_id, **asdict(failure)})
+
+    def again(self, client_id: str) -> None:
+        """A message that had failed is to be sent once more."""
+        self._kept[client_id].failed = None
+        self._note({"op": "again", "client_id": client_id})
+
+    def done(self, client_id: str) -> None:
+        """The message is stored, or not wanted any more."""
+        del self._kept[client_id]
+        self._note({"op": "done", "client_id": client_id})
+        self._stale += 1
+        if self._file is not None and (not self._kept or self._stale >= REWRITE_AFTER):
+            self._rewrite(self._file)
 
     def close(self) -> None:
-        """Let go of the file."""
-        raise NotImplementedError
+        """Let go of the file; what is in it stays."""
+        for file in (self._file, self._lock):
+            if file is not None:
+                file.close()
+        self._file = self._lock = None
+
+    # Inside --------------------------------------------------------------------------------------
+
+    def _write(self, line: dict[str, Any], sync: bool = False) -> None:
+        """Put a line into the file.
+
+        :raises OSError: it is not there, nor a part of it.
+        """
+        if self._file is None:
+            return
+        end = self._file.seek(0, os.SEEK_END)
+        data = json.dumps(line).encode() + b"\n"
+        try:
+            if self._file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if sync:
+                os.fsync(self._file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise
+
+    def _note(self, line: dict[str, Any]) -> None:
+        """Put down what can be found out again: a full disk is no reason to stop here."""
+        with contextlib.suppress(OSError):
+            self._write(line)
+
+    def _load(self, file: FileIO) -> None:
+        """Read what is there. A line that was cut off by a crash was never promised to anybody."""
+        for line in file.readall().splitlines():
+            try:
+                self._apply(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                continue
+        self._rewrite(file)
+
+    def _apply(self, line: dict[str, Any]) -> None:
+        client_id = str(line["client_id"])
+        match line["op"]:
+            case "add":
+                to, text, written = str(line["to"]), str(line["text"]), int(line["written"])
+                self._kept[client_id] = Kept(Outgoing(client_id, to, text, written))
+            case "tried":
+                self._kept[client_id].tried = True
+            case "failed":
+                self._kept[client_id].failed = Failed(int(line["code"]), str(line["sentence"]))
+            case "again":
+                self._kept[client_id].failed = None
+            case "done":
+                del self._kept[client_id]
+
+    def _rewrite(self, file: FileIO) -> None:
+        """Leave out what is done with. Never less on the disk than before, at any moment."""
+        self._stale = 0
+        if not self._kept:
+            file.truncate(0)
+            return
+        assert self._path is not None
+        beside = self._path.with_name(self._path.name + ".new")
+        self._file = new = _opened(beside)
+        try:
+            new.truncate(0)
+            for kept in self._kept.values():
+                self._write_whole(kept)
+            os.fsync(new.fileno())
+            os.replace(beside, self._path)
+            _sync_directory(self._path.parent)
+        except OSError:
+            self._file = file
+            new.close()
+        else:
+            file.close()
+
+    def _write_whole(self, kept: Kept) -> None:
+        client_id = kept.message.client_id
+        self._write({"op": "add", **asdict(kept.message)})
+        if kept.tried:
+            self._write({"op": "tried", "client_id": client_id})
+        if kept.failed is not None:
+            self._write({"op": "failed", "client_id": client_id, **asdict(kept.failed)})
+
+
+def _opened(path: Path) -> FileIO:
+    """A file of the owner's alone, without a buffer in this process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return FileIO(descriptor, "r+")
+
+
+def _locked(path: Path) -> FileIO:
+    """A file that only one process can have; the kernel lets go of it when the process ends."""
+    file = _opened(path)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise OutboxBusy(f"another program uses {path}") from None
+    return file
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

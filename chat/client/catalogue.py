@@ -1,0 +1,99 @@
+"""The user's conversations with their marks, put together from what the server and the log say."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from chat.client.events import ConversationChanged
+from chat.messages import Conversation, Entry
+
+__all__ = ["Catalogue"]
+
+_ABSENT: Final[Mapping[str, Any]] = {
+    "epoch": "",
+    "epoch_first": 0,
+    "seq": -1,
+    "first": -1,
+    "delivered": -1,
+    "read": -1,
+    "role": "",
+    "last": None,
+    "user_name": "",
+}
+"""What a member of *conv* is when it was not sent."""
+
+
+class Catalogue:
+    """All conversations by name. What changes other than by an arriving message is emitted."""
+
+    def __init__(self, emit: Callable[[ConversationChanged], None]) -> None:
+        self.conversations: dict[str, Conversation] = {}
+        self._emit = emit
+        self._listed: set[str] = set()
+
+    def begin(self) -> None:
+        """A login: the whole list follows."""
+        self._listed.clear()
+
+    def unlisted(self) -> Iterable[str]:
+        """What was not in the list since ``begin``: the user is no longer in it."""
+        return [name for name in self.conversations if name not in self._listed]
+
+    def learn(self, found: Conversation) -> None:
+        """The server says how a conversation stands."""
+        self._listed.add(found.conversation)
+        self._set(_merged(self.conversations.get(found.conversation), found))
+
+    def gone(self, name: str) -> None:
+        """The user is no longer in it."""
+        if self.conversations.pop(name, None) is not None:
+            self._emit(ConversationChanged(Conversation(name, gone=True)))
+
+    def read(self, name: str, seq: int) -> bool:
+        """The user has read up to ``seq``; whether that is news."""
+        known = self.conversations.get(name)
+        if known is None or seq <= known.read:
+            return False
+        self._set(replace(known, read=seq))
+        return True
+
+    def entry(self, entry: Entry, mine: bool) -> None:
+        """An entry is handed out. A conversation that is new here gets its place."""
+        name = entry.conversation
+        self._listed.add(name)
+        if name not in self.conversations:
+            partner = entry.user_name if name.startswith("@") and not mine else ""
+            self._set(Conversation(name, entry.epoch, seq=entry.seq, read=0, user_name=partner))
+        known = self.conversations[name]
+        moved = replace(known, seq=max(known.seq, entry.seq), last=entry)
+        self.conversations[name] = moved
+        if entry.kind == "topic":
+            self._set(replace(moved, topic=entry.content))
+
+    def epoch(self, name: str, epoch: str, first: int) -> None:
+        """A new epoch; marks of the old one count as at most what is below it."""
+        known = self.conversations.get(name)
+        if known is not None:
+            delivered, read = min(known.delivered, first - 1), min(known.read, first - 1)
+            self._set(
+                replace(known, epoch=epoch, epoch_first=first, delivered=delivered, read=read)
+            )
+
+    def _set(self, found: Conversation) -> None:
+        if self.conversations.get(found.conversation) != found:
+            self.conversations[found.conversation] = found
+            self._emit(ConversationChanged(found))
+
+
+def _merged(known: Conversation | None, found: Conversation) -> Conversation:
+    """What is known of a conversation, with what was said now on top."""
+    values = {name: getattr(found, name) for name in Conversation.__struct_fields__}
+    if known is not None:
+        for name, absent in _ABSENT.items():
+            if values[name] == absent:
+                values[name] = getattr(known, name)
+        if found.seq < 0:
+            # Marks alone: a topic that is not there is not an empty one.
+            values["topic"] = known.topic
+    return Conversation(**values)

@@ -1,0 +1,290 @@
+"""Sends what is in the outbox: in order per conversation, again when in doubt, under one id."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
+from chat.client.events import (
+    Event,
+    Failed,
+    MessageState,
+    MessageStateChanged,
+    Outgoing,
+    Queued,
+    Sending,
+    Stored,
+    Withdrawn,
+)
+from chat.client.outbox import FORGOTTEN_AFTER, Kept, Outbox
+from chat.messages import Entry, SmsMes, SmsResMes
+
+__all__ = ["Sender", "SentMessage"]
+
+AT_A_TIME = 32
+"""Messages without an answer, over all conversations: about what a server takes as a burst."""
+
+FOR_THE_MOMENT = frozenset({401, 429, 503, 504})
+"""Refusals that are not about the message: it is sent again."""
+
+PAUSE = 1.0
+"""Seconds before that, where the server does not say how long."""
+
+
+class SentMessage:
+    """A message given to ``send``, and what became of it."""
+
+    def __init__(self, outgoing: Outgoing, state: MessageState) -> None:
+        self.outgoing = outgoing
+        """What is sent, to whom, under which ``client_id``."""
+        self.state = state
+        """Queued, Sending, Stored, Failed or Withdrawn, as of now."""
+        self._waiting: list[Deferred[None]] = []
+
+    async def stored(self) -> Stored:
+        """Wait until the server has accepted the message, over reconnects and refusals of the
+        moment (429, 503, 504).
+
+        :raises Refused: refused for good (400, 403, 404, 413, ...), or withdrawn (code 0).
+        """
+        while isinstance(self.state, Queued | Sending):
+            decided: Deferred[None] = Deferred()
+            self._waiting.append(decided)
+            await decided
+        if isinstance(self.state, Stored):
+            return self.state
+        if isinstance(self.state, Failed):
+            raise Refused(self.state.code, self.state.sentence)
+        raise Refused(0, "the message was withdrawn")
+
+    def _changed(self, state: MessageState) -> None:
+        self.state = state
+        waiting, self._waiting = self._waiting, []
+        for decided in waiting:
+            decided.callback(None)
+
+
+class _Lane:
+    """The unsent messages to one conversation, in their order."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, SentMessage] = {}
+        self.in_flight: set[str] = set()
+
+    def next(self, pipeline: int) -> SentMessage | None:
+        """The oldest one that has no answer to come."""
+        if len(self.in_flight) >= pipeline:
+            return None
+        return next(
+            (each for name, each in self.messages.items() if name not in self.in_flight), None
+        )
+
+
+class Sender:
+    """Brings the outbox to the server.
+
+    :param ask: sends a request on the present connection and waits for the reply.
+    :param accepted: called with one's own message as an entry, at its place among the pushes.
+    :param pipeline: messages per conversation without an answer at a time.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        outbox: Outbox,
+        ask: Callable[[SmsMes], Awaitable[SmsResMes]],
+        emit: Callable[[Event], None],
+        accepted: Callable[[Outgoing, SmsResMes], None],
+        pipeline: int,
+    ) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._ask = ask
+        self._emit = emit
+        self._accepted = accepted
+        self._pipeline = pipeline
+        self._lanes: dict[str, _Lane] = {}
+        self._messages: dict[str, SentMessage] = {}
+        self._running = False
+        self._window = float(AT_A_TIME)
+        self._in_flight = 0
+        self._resume: IDelayedCall | None = None
+        for kept in outbox.pending():
+            self._take(SentMessage(kept.message, self._first_state(kept)))
+
+    @property
+    def messages(self) -> Sequence[SentMessage]:
+        """What is in the outbox, oldest first."""
+        return list(self._messages.values())
+
+    def send(self, to: str, text: str) -> SentMessage:
+        """Keep a message and send it when its turn comes."""
+        text.encode()
+        message = SentMessage(self._outbox.add(to, text, self._clock.seconds()), Queued())
+        self._take(message)
+        self._emit(MessageStateChanged(message.outgoing, message.state))
+        self._pump()
+        return message
+
+    def withdraw(self, client_id: str) -> bool:
+        """Drop a message that is Queued or has Failed."""
+        message = self._messages.get(client_id)
+        if message is None or not isinstance(message.state, Queued | Failed):
+            return False
+        self._drop(message, Withdrawn())
+        return True
+
+    def retry(self, client_id: str) -> bool:
+        """Send a message that has Failed once more."""
+        message = self._messages.get(client_id)
+        if message is None or not isinstance(message.state, Failed):
+            return False
+        self._outbox.again(client_id)
+        self._show(message, Queued())
+        self._take(message)
+        self._pump()
+        return True
+
+    def start(self) -> None:
+        """There is a connection, and we are logged in on it."""
+        self._running = True
+        self._pump()
+
+    def stop(self) -> None:
+        """The connection is gone; what has no answer is sent again after the next login."""
+        self._running = False
+        if self._resume is not None and self._resume.active():
+            self._resume.cancel()
+        self._resume = None
+
+    def settle(self, reply: SmsResMes) -> None:
+        """A reply came that nobody waits for: after a 504 it can still turn out well."""
+        message = self._messages.get(reply.client_id)
+        if message is not None and reply.code == 200:
+            self._store(message, reply)
+
+    def seen(self, entry: Entry) -> None:
+        """One's own message came out of the history: it is stored, whatever was answered."""
+        message = self._messages.get(entry.client_id)
+        if message is not None:
+            stored = Stored(entry.conversation, entry.epoch, entry.seq, entry.time)
+            self._drop(message, stored)
+
+    # Inside --------------------------------------------------------------------------------------
+
+    def _first_state(self, kept: Kept) -> MessageState:
+        if kept.failed is not None:
+            return kept.failed
+        if not kept.tried:
+            return Queued()
+        if self._clock.seconds() - kept.message.written / 1000 > FORGOTTEN_AFTER:
+            failure = Failed(504, "it may have been sent, too long ago to be repeated safely")
+            self._outbox.failed(kept.message.client_id, failure)
+            return failure
+        return Sending()
+
+    def _take(self, message: SentMessage) -> None:
+        name = message.outgoing.client_id
+        self._messages[name] = message
+        if not isinstance(message.state, Failed):
+            self._lanes.setdefault(message.outgoing.to, _Lane()).messages[name] = message
+
+    def _pump(self) -> None:
+        """Send what may be sent now, one of each conversation in turn."""
+        if self._resume is not None:
+            return
+        sent = True
+        while sent:
+            sent = False
+            for lane in list(self._lanes.values()):
+                room = self._running and self._in_flight < max(1, int(self._window))
+                message = lane.next(self._pipeline) if room else None
+                if message is not None:
+                    self._deliver(lane, message)
+                    sent = True
+
+    def _deliver(self, lane: _Lane, message: SentMessage) -> None:
+        lane.in_flight.add(message.outgoing.client_id)
+        self._in_flight += 1
+        self._outbox.tried(message.outgoing.client_id)
+        if not isinstance(message.state, Sending):
+            self._show(message, Sending())
+        delivery = Deferred.fromCoroutine(self._bring(message))
+        delivery.addErrback(lambda failure: self.log.failure("a message was not sent", failure))
+        delivery.addCallback(lambda _: self._landed(lane, message))
+
+    def _landed(self, lane: _Lane, message: SentMessage) -> None:
+        self._in_flight -= 1
+        lane.in_flight.discard(message.outgoing.client_id)
+        self._tidy(message.outgoing.to)
+        self._pump()
+
+    async def _bring(self, message: SentMessage) -> None:
+        outgoing = message.outgoing
+        request = SmsMes(outgoing.text, outgoing.to, outgoing.client_id)
+        try:
+            reply = await self._ask(request)
+        except (NotConnected, FateUnknown, BadServer):
+            self._pause(PAUSE)
+        except Refused as error:
+            self._refused(message, error)
+        else:
+            if reply.code == 200:
+                self._window = min(AT_A_TIME, self._window + 1 / self._window)
+                self._store(message, reply)
+            else:
+                self._refused(message, Refused(reply.code, reply.error, reply.retry_after))
+
+    def _store(self, message: SentMessage, reply: SmsResMes) -> None:
+        if isinstance(message.state, Stored):
+            return
+        stored = Stored(reply.conversation, reply.epoch, reply.seq, reply.time)
+        self._drop(message, stored)
+        self._accepted(message.outgoing, reply)
+
+    def _refused(self, message: SentMessage, error: Refused) -> None:
+        if isinstance(message.state, Stored):
+            return
+        if error.code in FOR_THE_MOMENT:
+            # One at a time until it works again: a hundred refusals end the connection.
+            self._window = 1.0
+            self._pause(error.retry_after or PAUSE)
+            return
+        failure = Failed(error.code, error.sentence)
+        self._outbox.failed(message.outgoing.client_id, failure)
+        self._leave_lane(message)
+        self._show(message, failure)
+
+    def _pause(self, seconds: float) -> None:
+        if self._running and self._resume is None:
+            self._resume = self._clock.callLater(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resume = None
+        self._pump()
+
+    def _drop(self, message: SentMessage, state: MessageState) -> None:
+        self._outbox.done(message.outgoing.client_id)
+        del self._messages[message.outgoing.client_id]
+        self._leave_lane(message)
+        self._show(message, state)
+
+    def _leave_lane(self, message: SentMessage) -> None:
+        lane = self._lanes.get(message.outgoing.to)
+        if lane is not None:
+            lane.messages.pop(message.outgoing.client_id, None)
+            self._tidy(message.outgoing.to)
+
+    def _tidy(self, to: str) -> None:
+        lane = self._lanes.get(to)
+        if lane is not None and not lane.messages and not lane.in_flight:
+            del self._lanes[to]
+
+    def _show(self, message: SentMessage, state: MessageState) -> None:
+        message._changed(state)
+        self._emit(MessageStateChanged(message.outgoing, state))

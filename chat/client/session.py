@@ -1,0 +1,411 @@
+"""One user's chat behind ``ChatClient``: logs in, sorts what comes, brings the parts together."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+
+from chat.client.acks import Acks
+from chat.client.catalogue import Catalogue
+from chat.client.errors import ClientError, Closed, NotConnected, Refused
+from chat.client.events import (
+    ConnectionChanged,
+    ConnectionState,
+    ConversationsListed,
+    EpochChanged,
+    ErrorArrived,
+    Event,
+    LoggedIn,
+    MessageArrived,
+    Outgoing,
+    Position,
+    PresenceChanged,
+    ReceiptMoved,
+    Stopped,
+    Waiting,
+)
+from chat.client.follow import Follower
+from chat.client.hub import Hub
+from chat.client.link import Link
+from chat.client.outbox import Outbox
+from chat.client.sender import Sender
+from chat.client.wire import Wire
+from chat.messages import (
+    Conversation,
+    ConversationMes,
+    ConversationsMes,
+    ConversationsResMes,
+    Entry,
+    ErrorMes,
+    HistoryResMes,
+    LoginMes,
+    LoginResMes,
+    Message,
+    PresenceMes,
+    ReceiptMes,
+    Request,
+    SmsMes,
+    SmsPush,
+    SmsResMes,
+    StatusMes,
+    StatusResMes,
+    User,
+    WatchMes,
+    WatchResMes,
+)
+
+__all__ = ["READING", "VERSION", "Options", "Session"]
+
+VERSION = 2
+"""The generation of the protocol that is spoken here."""
+
+PATIENCE = 30.0
+"""Seconds for which a request that the server refuses for the moment is made again."""
+
+FOR_THE_MOMENT = frozenset({429, 503})
+READING = frozenset({429, 503, 504})
+"""Codes after which a request is made again; reading may also be repeated when in doubt."""
+
+CLOSE_WITHIN = 3.0
+"""Seconds for what was written to leave before a connection is cut."""
+
+_Answer = TypeVar("_Answer", bound=Message)
+
+
+@dataclass(frozen=True)
+class Options:
+    """As ``ChatClient`` has them."""
+
+    device: str
+    positions: Mapping[str, Position]
+    missed: bool
+    fill_limit: int | None
+    acknowledge: bool
+    pipeline: int
+
+
+class Session:
+    """What one user has on one server, over any number of connections."""
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        outbox: Outbox,
+        options: Options,
+        random: Callable[[], float],
+    ) -> None:
+        self.login = LoginResMes(200)
+        """What the server said at the last login."""
+        self.clock_offset = 0.0
+        self.credentials: LoginMes | None = None
+        self.watched: tuple[int, ...] = ()
+        self.busy = False
+        self.hub = Hub(clock)
+        self.catalogue = Catalogue(self.hub.emit)
+        self.link = Link(clock, endpoint, self._greet, self._pushed, self._state_changed, random)
+        self.follower = Follower(
+            lambda request: self.ask(request, HistoryResMes, READING),
+            self.hub.sleep,
+            self._handed_out,
+            options.positions,
+            options.missed,
+            options.fill_limit,
+        )
+        self.sender = Sender(
+            clock, outbox, self._ask_once, self.hub.emit, self._accepted, options.pipeline
+        )
+        self.acks = Acks(clock, self._tell)
+        self._clock = clock
+        self._options = options
+        self._pagings: list[dict[int, User]] = []
+
+    # The connection ------------------------------------------------------------------------------
+
+    async def reach(self, *wanted: type[ConnectionState], timeout: float | None) -> None:
+        """Start the link and wait until it has one of the states ``wanted``.
+
+        :param timeout: seconds; 0: one try; None: no end. The link is stopped when it is over.
+        :raises Refused: the server does not want us.
+        :raises NotConnected: not in time.
+        """
+        reason = "the server did not answer in time"
+        timer = self._clock.callLater(timeout, self.hub.changed) if timeout else None
+        self.link.start()
+        try:
+            while not isinstance(state := self.link.state, wanted):
+                if isinstance(state, Stopped):
+                    raise Refused(state.code, state.reason) if state.code else Closed(state.reason)
+                if isinstance(state, Waiting):
+                    reason = state.reason
+                late = timer is not None and not timer.active()
+                if late or (timeout == 0 and isinstance(state, Waiting)):
+                    self.link.stop(reason)
+                    raise NotConnected(reason)
+                await self.hub.change()
+        finally:
+            if timer is not None and timer.active():
+                timer.cancel()
+
+    async def close(self) -> None:
+        """Flush, close, and wait until the connection has ended."""
+        wire = self.link.wire
+        if isinstance(self.link.state, LoggedIn):
+            self.acks.flush()
+        self.link.stop()
+        if wire is not None:
+            cut = self._clock.callLater(CLOSE_WITHIN, wire.abort, "it did not close in time")
+            await wire.ended()
+            if cut.active():
+                cut.cancel()
+
+    def _state_changed(self, state: ConnectionState) -> None:
+        if not isinstance(state, LoggedIn):
+            self.sender.stop()
+            self.acks.stop()
+        self.hub.emit(ConnectionChanged(state))
+        if isinstance(state, Stopped):
+            self.hub.end(Closed(state.reason or "the client is closed", state.code))
+        # Who waited for the login asks for messages now, before the first one is handed out.
+        self.hub.changed()
+        if isinstance(state, LoggedIn) and state is self.link.state:
+            self._resume()
+
+    # Requests ------------------------------------------------------------------------------------
+
+    def wire(self) -> Wire:
+        """The connection on which somebody is logged in.
+
+        :raises NotConnected: there is none.
+        """
+        state, wire = self.link.state, self.link.wire
+        if isinstance(state, LoggedIn) and wire is not None:
+            return wire
+        if isinstance(state, Stopped):
+            raise Closed(state.reason or "the client is closed", state.code)
+        raise NotConnected("there is no connection at the moment")
+
+    async def ask(
+        self,
+        request: Request,
+        answer: type[_Answer],
+        again: frozenset[int] = FOR_THE_MOMENT,
+    ) -> _Answer:
+        """Make a request, and once more while the server refuses it for the moment.
+
+        :raises Refused: the reply's code is not 200.
+        :raises NotConnected, FateUnknown: as ``Wire.ask`` has them.
+        """
+        patience = self._clock.seconds() + PATIENCE
+        pause = 0.25
+        while True:
+            try:
+                return granted(await self.wire().ask(request, answer))
+            except Refused as error:
+                wait = max(error.retry_after, pause)
+                if error.code not in again or self._clock.seconds() + wait > patience:
+                    raise
+            pause *= 2
+            await self.hub.sleep(wait)
+
+    async def _ask_once(self, request: SmsMes) -> SmsResMes:
+        return await self.wire().ask(request, SmsResMes)
+
+    def _tell(self, message: Request) -> None:
+        if self.link.wire is not None:
+            self.link.wire.tell(message)
+
+    # Logging in ----------------------------------------------------------------------------------
+
+    async def _greet(self, wire: Wire) -> bool:
+        if self.credentials is None:
+            return False
+        asked = self._clock.seconds()
+        reply = await wire.ask(self.credentials, LoginResMes)
+        if reply.code != 200 or reply.user is None:
+            raise Refused(reply.code, reply.error, reply.retry_after)
+        if self.login.user is not None and self.login.user.user_id != reply.user.user_id:
+            raise Refused(403, "this client belongs to another user")
+        self.login = reply
+        self.clock_offset = reply.server_time / 1000 - (asked + self._clock.seconds()) / 2
+        if reply.token:
+            self.remember_token(reply.token)
+        self.catalogue.begin()
+        self.follower.logged_in(reply.user.user_id)
+        for each in reply.conversations:
+            self.learn(each)
+        return True
+
+    def remember_token(self, token: str) -> None:
+        """From now on log in with a token; the password is not kept."""
+        if self.login.user is not None:
+            self.credentials = LoginMes(
+                VERSION, user_id=self.login.user.user_id, token=token, device=self._options.device
+            )
+
+    def _resume(self) -> None:
+        """After a login: the rest of the list, the marks, the messages that wait."""
+        self.acks.start()
+        self.sender.start()
+        self._in_background(self._list_the_rest(), "the conversations are not all known")
+        if self.watched:
+            self._in_background(self.ask(WatchMes(self.watched), WatchResMes), "WatchMes failed")
+        if self.busy:
+            self._in_background(self.ask(StatusMes(2), StatusResMes), "StatusMes failed")
+
+    def _in_background(self, work: Awaitable[object], trouble: str) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except ClientError as error:
+                self.log.info("{trouble}: {error}", trouble=trouble, error=error)
+
+        running = Deferred.fromCoroutine(run())
+        running.addErrback(lambda failure: self.log.failure(trouble, failure))
+
+    async def _list_the_rest(self) -> None:
+        more = self.login.more
+        last = self.login.conversations[-1].conversation if self.login.conversations else ""
+        while more:
+            page = await self.ask(ConversationsMes(after=last), ConversationsResMes, READING)
+            for each in page.conversations:
+                self.learn(each)
+                last = each.conversation
+            more = page.more and bool(page.conversations)
+        for name in self.catalogue.unlisted():
+            self.gone(name)
+        self.follower.all_listed()
+        for name in tuple(self.catalogue.conversations):
+            self._acknowledge(name)
+        self.hub.emit(ConversationsListed())
+
+    # What comes ----------------------------------------------------------------------------------
+
+    def _pushed(self, message: Message) -> None:
+        match message:
+            case SmsPush():
+                self.follower.arrived(_entry(message))
+            case ConversationMes(gone=True):
+                self.gone(message.conversation)
+            case ConversationMes():
+                self.learn(message)
+            case PresenceMes():
+                self._presence(message)
+            case ReceiptMes():
+                self.hub.emit(_receipt(message))
+            case SmsResMes():
+                self.sender.settle(message)
+            case ErrorMes():
+                self.hub.emit(ErrorArrived(message.code, message.error, message.about))
+            case _:
+                pass
+
+    def learn(self, found: Conversation) -> None:
+        """The server says how a conversation stands."""
+        self.catalogue.learn(found)
+        self.follower.listed(found)
+
+    def gone(self, name: str) -> None:
+        """The user is no longer in it."""
+        self.follower.gone(name)
+        self.acks.forget(name)
+        self.catalogue.gone(name)
+
+    def _presence(self, message: PresenceMes) -> None:
+        for paging in self._pagings:
+            paging.update((user.user_id, user) for user in message.users)
+        self.hub.emit(PresenceChanged(message.users, message.scope, message.reset))
+
+    def watch_presence(self) -> dict[int, User]:
+        """The changes of presence from now on, by user id, until ``unwatch_presence``."""
+        changes: dict[int, User] = {}
+        self._pagings.append(changes)
+        return changes
+
+    def unwatch_presence(self, changes: dict[int, User]) -> None:
+        """End what ``watch_presence`` began."""
+        self._pagings = [each for each in self._pagings if each is not changes]
+
+    # Handing out and marks -----------------------------------------------------------------------
+
+    def _accepted(self, outgoing: Outgoing, reply: SmsResMes) -> None:
+        """One's own message stands where its reply came: the server does not push it."""
+        user = self.login.user or User(0, "")
+        entry = Entry(
+            reply.seq,
+            reply.epoch,
+            user_id=user.user_id,
+            user_name=user.user_name,
+            content=outgoing.text,
+            time=reply.time,
+            client_id=outgoing.client_id,
+            conversation=reply.conversation,
+        )
+        self.follower.accepted(entry, reply.epoch_first, reply.duplicate)
+
+    def _handed_out(self, event: Event) -> None:
+        match event:
+            case MessageArrived(entry, mine):
+                self.catalogue.entry(entry, mine)
+                if mine and entry.client_id:
+                    self.sender.seen(entry)
+                self.hub.emit(event)
+                self._acknowledge(entry.conversation)
+            case EpochChanged(conversation, epoch, first):
+                self.catalogue.epoch(conversation, epoch, first)
+                self.hub.emit(event)
+            case _:
+                self.hub.emit(event)
+
+    def _acknowledge(self, name: str) -> None:
+        position, known = self.follower.position(name), self.catalogue.conversations.get(name)
+        if not self._options.acknowledge or position is None or known is None:
+            return
+        if position.seq > known.delivered:
+            self.acks.move(name, position.epoch, delivered=position.seq)
+
+    def mark_read(self, name: str, seq: int | None) -> None:
+        """The user has read up to ``seq``, None: up to what was handed out."""
+        position = self.follower.position(name)
+        if position is not None:
+            seq = position.seq if seq is None else seq
+            if self.catalogue.read(name, seq):
+                self.acks.move(name, position.epoch, read=seq)
+
+
+def granted(reply: _Answer) -> _Answer:
+    """The reply when its code is 200.
+
+    :raises Refused: it is another.
+    """
+    code = getattr(reply, "code", 200)
+    if code != 200:
+        raise Refused(code, getattr(reply, "error", ""), getattr(reply, "retry_after", 0.0))
+    return reply
+
+
+def _receipt(message: ReceiptMes) -> ReceiptMoved:
+    return ReceiptMoved(
+        message.conversation, message.user_id, message.epoch, message.delivered, message.read
+    )
+
+
+def _entry(push: SmsPush) -> Entry:
+    return Entry(
+        push.seq,
+        push.epoch,
+        push.kind,
+        push.user_id,
+        push.user_name,
+        push.content,
+        push.time,
+        push.client_id,
+        push.target,
+        push.deleted,
+        conversation=push.conversation,
+    )

@@ -1,0 +1,232 @@
+"""How far one conversation was handed out, and what is missing: contiguous, in order, once."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from chat.client.events import (
+    EpochChanged,
+    GapFilled,
+    GapSkipped,
+    MessageArrived,
+    Position,
+)
+from chat.messages import Entry, HistoryResMes
+
+__all__ = ["PAGE", "Step", "Track", "Wish"]
+
+HOLD_LIMIT = 1000
+"""Entries kept behind a hole; what comes on top is fetched again when the hole is closed."""
+
+PAGE = 200
+"""Entries in one page of history, the most the server gives."""
+
+FRUITLESS = 3
+"""Answers without the entries that must be there, before these are given up."""
+
+PAST_EPOCHS = 16
+
+Step = MessageArrived | GapFilled | GapSkipped | EpochChanged
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A hole: entries above ``after`` and below ``before`` (0: no bound) are missing, and
+    ``upto`` is the last one known to be there. ``again``: asked in vain before."""
+
+    epoch: str
+    after: int
+    before: int
+    upto: int
+    again: bool
+
+
+class Track:
+    """The numbers of one conversation, as one device sees them go by.
+
+    Each method returns what is to be done now, in order: entries to hand out, and what to tell
+    about holes and epochs.
+
+    :param position: hand out what is above; None: hold everything until ``start``.
+    :param fill_limit: most entries of a hole to fetch, the newest ones; None for all.
+    """
+
+    def __init__(
+        self,
+        conversation: str,
+        position: Position | None = None,
+        fill_limit: int | None = None,
+    ) -> None:
+        self.conversation = conversation
+        self.at = position.seq if position else None
+        self.epoch = position.epoch if position else ""
+        self.epoch_first = 0
+        self.user_id = 0
+        """Whose entries are ``mine``."""
+        self._fill_limit = fill_limit
+        self._top = 0
+        self._held: dict[int, Entry] = {}
+        self._foreign: dict[str, int] = {}
+        self._past: list[str] = []
+        self._fruitless = 0
+        self._gap_first = 0
+
+    @property
+    def position(self) -> Position | None:
+        """For the next start of this device."""
+        return None if self.at is None else Position(self.epoch, self.at)
+
+    @property
+    def lowest_held(self) -> int | None:
+        """The lowest number that waits to be handed out."""
+        return min(self._held, default=None)
+
+    # What happens --------------------------------------------------------------------------------
+
+    def start(self, at: int) -> list[Step]:
+        """Hand out what is above ``at``, a number of the current epoch."""
+        self.at = at
+        self._held = {seq: entry for seq, entry in self._held.items() if seq > at}
+        return self._drain(live=True)
+
+    def learn(self, epoch: str, epoch_first: int, seq: int = 0) -> list[Step]:
+        """The server has said where the conversation stands.
+
+        :param seq: the newest number, 0 when it was not said.
+        """
+        if epoch in self._past:
+            return []
+        steps: list[Step] = []
+        if epoch and epoch != self.epoch:
+            steps += self._renew(epoch, epoch_first)
+        elif epoch:
+            self.epoch_first = epoch_first or self.epoch_first
+        self._top = max(self._top, seq)
+        return steps
+
+    def push(self, entry: Entry) -> list[Step]:
+        """A new entry came, pushed or as the reply to one's own message."""
+        foreign = entry.epoch != self.epoch and entry.epoch and self.epoch
+        if foreign and entry.seq >= self.epoch_first:
+            if entry.epoch not in self._past:
+                # The epoch's first number is not known: ask before anything is handed out.
+                self._foreign[entry.epoch] = max(self._foreign.get(entry.epoch, 0), entry.seq)
+            return []
+        self.epoch = self.epoch or entry.epoch
+        self._top = max(self._top, entry.seq)
+        if self.at is not None and entry.seq <= self.at:
+            return []
+        if len(self._held) < HOLD_LIMIT or entry.seq - 1 == self.at:
+            self._held[entry.seq] = entry
+        return self._drain(live=True)
+
+    def page(self, reply: HistoryResMes, wish: Wish) -> list[Step]:
+        """The server has answered a wish. What its page leaves out does not exist any more."""
+        if self.at is None or reply.epoch in self._past:
+            return []
+        steps = self.learn(reply.epoch, reply.epoch_first)
+        self._foreign.clear()
+        if steps or wish.epoch != self.epoch:
+            return steps
+        before = self.at
+        if reply.first > self.at + 1:
+            steps += self._skip_to(reply.first - 1, kept=False)
+        for entry in reply.messages:
+            if entry.seq > self.at:
+                steps += self._skip_to(entry.seq - 1, kept=False)
+                steps.append(self._hand_out(entry, live=False))
+        self._judge(reply, wish, progressed=self.at > before)
+        if self._fruitless >= FRUITLESS:
+            steps += self._skip_to(wish.upto, kept=False)
+            self._fruitless = 0
+        steps += self._gap_closed()
+        return steps + self._drain(live=True)
+
+    def next_wish(self) -> tuple[list[Step], Wish | None]:
+        """What to fetch now, None when nothing is missing; and what to do before that."""
+        if self.at is None:
+            return [], None
+        if self._foreign:
+            return [], Wish(self.epoch, self.at, 0, self.at, False)
+        if self._top <= self.at:
+            return [], None
+        before = self.lowest_held or 0
+        upto = before - 1 if before else self._top
+        steps: list[Step] = []
+        if self._fill_limit is not None and upto - self.at > self._fill_limit:
+            steps = self._skip_to(upto - self._fill_limit, kept=True) + self._drain(live=True)
+        if self.at >= upto:
+            return steps, None if self._top <= self.at else self.next_wish()[1]
+        self._gap_first = self._gap_first or self.at + 1
+        return steps, Wish(self.epoch, self.at, before, upto, self._fruitless > 0)
+
+    # Inside --------------------------------------------------------------------------------------
+
+    def _renew(self, epoch: str, epoch_first: int) -> list[Step]:
+        """A new epoch: what is below its first number holds, the rest never was."""
+        known, old = bool(self.epoch), self.epoch
+        self.epoch, self.epoch_first = epoch, epoch_first
+        self._top = self._foreign.pop(epoch, 0)
+        self._foreign.clear()
+        self._fruitless = self._gap_first = 0
+        self._held = {
+            seq: entry
+            for seq, entry in self._held.items()
+            if seq < epoch_first or entry.epoch == epoch
+        }
+        self._top = max([self._top, *self._held])
+        if not known:
+            return []
+        self._past = [*self._past[1 - PAST_EPOCHS :], old]
+        if self.at is not None and self.at >= epoch_first:
+            self.at = max(0, epoch_first - 1)
+        changed: list[Step] = [EpochChanged(self.conversation, epoch, epoch_first)]
+        return changed + self._drain(live=True)
+
+    def _hand_out(self, entry: Entry, live: bool) -> MessageArrived:
+        self.at = entry.seq
+        self._held.pop(entry.seq, None)
+        if not entry.conversation:
+            entry = msgspec.structs.replace(entry, conversation=self.conversation)
+        mine = bool(entry.user_id) and entry.user_id == self.user_id
+        return MessageArrived(entry, mine, live)
+
+    def _drain(self, live: bool) -> list[Step]:
+        steps: list[Step] = []
+        while self.at is not None and (entry := self._held.pop(self.at + 1, None)) is not None:
+            steps.append(self._hand_out(entry, live))
+        return steps
+
+    def _skip_to(self, last: int, kept: bool) -> list[Step]:
+        """Go on behind ``last``: hand out what is held before it, do without what is missing."""
+        assert self.at is not None
+        steps: list[Step] = []
+        for seq in sorted(seq for seq in self._held if self.at < seq <= last):
+            steps += self._skip(seq - 1, kept)
+            steps.append(self._hand_out(self._held[seq], live=True))
+        return steps + self._skip(last, kept)
+
+    def _skip(self, last: int, kept: bool) -> list[Step]:
+        assert self.at is not None
+        if last <= self.at:
+            return []
+        first, self.at = self.at + 1, last
+        if self._gap_first:
+            self._gap_first = last + 1
+        return [GapSkipped(self.conversation, first, last, kept)]
+
+    def _judge(self, reply: HistoryResMes, wish: Wish, progressed: bool) -> None:
+        """Count answers that say there is no more, where there must be."""
+        assert self.at is not None
+        if progressed or reply.more or self.at >= wish.upto:
+            self._fruitless = 0
+        else:
+            self._fruitless += 1
+
+    def _gap_closed(self) -> list[Step]:
+        closed = self.at is not None and self.at + 1 >= (self.lowest_held or self._top + 1)
+        first, last = self._gap_first, self.at or 0
+        if not closed or not first:
+            return []
+        self._gap_first = 0
+        return [GapFilled(self.conversation, first, last)] if last >= first else []

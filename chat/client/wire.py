@@ -1,0 +1,219 @@
+"""One connection to a server: frames in and out, replies matched by id, life watched by pings."""
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat import codec
+from chat.client.errors import BadServer, ClientError, FateUnknown, NotConnected, Refused
+from chat.messages import ANSWERS, ErrorMes, Message, PingMes, PongMes, Request
+
+__all__ = ["Wire"]
+
+FRAME_LIMIT = 1 << 20
+"""Bytes. A server's own limit is an option; this only keeps nonsense from filling the memory."""
+
+PING_AFTER = 50.0
+"""Seconds of silence in either direction. The server wants a sign of life every 60 s."""
+
+PONG_WITHIN = 20.0
+REPLY_WITHIN = 30.0
+"""Seconds. A server gives its own store 5; what takes longer than this will not come."""
+
+_Answer = TypeVar("_Answer", bound=Message)
+
+
+class Wire(Protocol):
+    """One connection, from the moment it is open to its end.
+
+    :param push: is called with everything that is no reply, in the order it came.
+    :param lost: is called once, with a sentence, when the connection has ended.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        push: Callable[[Message], None],
+        lost: Callable[["Wire", str], None],
+    ) -> None:
+        self._clock = clock
+        self._push = push
+        self._lost = lost
+        self._reader = codec.FrameReader(FRAME_LIMIT)
+        self._waiting: dict[str, _Waiting] = {}
+        self._last_id = 0
+        self._open = False
+        self._why = ""
+        self._heard = self._said = clock.seconds()
+        self._quiet: IDelayedCall | None = None
+        self._ends: list[Deferred[None]] = []
+
+    # What the link and the client call ----------------------------------------------------------
+
+    async def ask(self, request: Request, answer: type[_Answer]) -> _Answer:
+        """Send a request and wait for its reply, whatever its code is.
+
+        :raises Refused: an ErrorMes came for it.
+        :raises FateUnknown: the connection ended, or 30 s passed, without a reply.
+        :raises NotConnected: the connection had ended before; nothing was sent.
+        :raises BadServer: the reply is of another kind.
+        """
+        try:
+            reply = await self._request(request, REPLY_WITHIN)
+        except FateUnknown:
+            self.check()
+            raise
+        if isinstance(reply, ErrorMes):
+            raise Refused(reply.code, reply.error, reply.retry_after)
+        if not isinstance(reply, answer):
+            raise BadServer(f"the server answered {type(request).__name__} with something else")
+        return reply
+
+    def tell(self, message: Message) -> None:
+        """Send what has no reply; without a connection it is dropped."""
+        if self._open:
+            self._write(codec.encode(message))
+
+    def check(self, within: float = PONG_WITHIN) -> None:
+        """Ping now; no sign of life in ``within`` seconds ends the connection."""
+        if self._open:
+            asked = Deferred.fromCoroutine(self._check(within))
+            asked.addErrback(lambda failure: failure.trap(ClientError))
+
+    def close(self) -> None:
+        """End the connection after what was written."""
+        if self._open and self.transport is not None:
+            self.transport.loseConnection()
+
+    def ended(self) -> Deferred[None]:
+        """Fires when the connection has ended, at once when it has already."""
+        end: Deferred[None] = Deferred()
+        if self._open:
+            self._ends.append(end)
+        else:
+            end.callback(None)
+        return end
+
+    def abort(self, why: str) -> None:
+        """End the connection at once; ``why`` is the sentence that ``lost`` is called with."""
+        if self._open and self.transport is not None:
+            self._why = self._why or why
+            self.transport.abortConnection()  # type: ignore[attr-defined]  # TCP, TLS, Unix
+
+    # What Twisted calls --------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._open = True
+        self._heard = self._said = self._clock.seconds()
+        self._quiet = self._clock.callLater(PING_AFTER, self._ping_when_quiet)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard = self._clock.seconds()
+        try:
+            bodies = self._reader.feed(data)
+        except codec.FrameTooLarge:
+            self.abort("what answers there does not speak this protocol")
+            return
+        for body in bodies:
+            if self._why:
+                return
+            self._frame_received(body)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._open = False
+        if self._quiet is not None and self._quiet.active():
+            self._quiet.cancel()
+        waiting, self._waiting = self._waiting, {}
+        sentence = self._why or "the connection was lost"
+        for each in waiting.values():
+            each.fail(FateUnknown(sentence))
+        self._lost(self, sentence)
+        ends, self._ends = self._ends, []
+        for end in ends:
+            end.callback(None)
+
+    # Inside ------------------------------------------------------------------------------------
+
+    def _frame_received(self, body: bytes) -> None:
+        try:
+            envelope = codec.decode_envelope(body)
+            message = codec.decode_data(envelope, ANSWERS)
+        except codec.BadMessage as error:
+            # A newer server may push types that are not known here: they are not for us.
+            self.log.debug("ignored a frame: {error}", error=error)
+            self._answer(error.request_id, BadServer(f"an unreadable reply: {error}"))
+            return
+        if not self._answer(envelope.id, message) and not isinstance(message, PongMes):
+            self._push(message)
+
+    def _answer(self, request_id: str | None, result: Message | ClientError) -> bool:
+        waiting = self._waiting.pop(request_id, None) if request_id is not None else None
+        if waiting is None:
+            return False
+        if isinstance(result, ClientError):
+            waiting.fail(result)
+        else:
+            waiting.succeed(result)
+        return True
+
+    def _request(self, request: Request, within: float) -> Deferred[Message]:
+        if not self._open:
+            raise NotConnected("there is no connection")
+        self._last_id += 1
+        request_id = str(self._last_id)
+        waiting = _Waiting(self._clock.callLater(within, self._overdue, request_id))
+        self._waiting[request_id] = waiting
+        self._write(codec.encode(request, request_id))
+        return waiting.deferred
+
+    def _overdue(self, request_id: str) -> None:
+        waiting = self._waiting.pop(request_id)
+        waiting.fail(FateUnknown("the server did not answer in time"))
+
+    def _write(self, data: bytes) -> None:
+        self._said = self._clock.seconds()
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def _ping_when_quiet(self) -> None:
+        now = self._clock.seconds()
+        silence = now - min(self._heard, self._said)
+        if silence >= PING_AFTER:
+            self.check()
+            silence = 0.0
+        self._quiet = self._clock.callLater(PING_AFTER - silence, self._ping_when_quiet)
+
+    async def _check(self, within: float) -> None:
+        asked = self._clock.seconds()
+        try:
+            await self._request(PingMes(), within)
+        except FateUnknown:
+            if self._heard <= asked:
+                self.abort("the server gives no sign of life")
+
+
+class _Waiting:
+    """A request that waits for its reply, until its time is over."""
+
+    def __init__(self, timer: IDelayedCall) -> None:
+        self.deferred: Deferred[Message] = Deferred()
+        self._timer = timer
+
+    def succeed(self, message: Message) -> None:
+        self._stop()
+        self.deferred.callback(message)
+
+    def fail(self, error: Exception) -> None:
+        self._stop()
+        self.deferred.errback(error)
+
+    def _stop(self) -> None:
+        if self._timer.active():
+            self._timer.cancel()
