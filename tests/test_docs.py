@@ -1,0 +1,110 @@
+"""The documentation, held against the code: protocol, options and map say what is true."""
+
+import re
+from pathlib import Path
+
+import msgspec
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat import messages
+from chat.codec import LENGTH_SIZE, decode_envelope, frame
+from chat.messages import ANSWERS, ORIGINAL_REQUESTS, REQUESTS
+
+ROOT = Path(__file__).parent.parent
+PROTOCOL = (ROOT / "docs" / "protocol.rst").read_text(encoding="utf-8")
+EXAMPLE = re.compile(r"^    ([CS]) (\{.*\})$", re.MULTILINE)
+HEX_EXAMPLE = re.compile(r"^    ((?:[0-9a-f]{2} ){4}) (\{.*\})$", re.MULTILINE)
+
+ORIGINAL_ANSWERS = {
+    messages.type_name(kind): kind
+    for kind in vars(messages).values()
+    if isinstance(kind, type)
+    and issubclass(kind, messages.Message)
+    and (kind.__name__.startswith("Original") or kind is messages.NotifyUserStatusMes)
+}
+
+
+def members(kind: type[msgspec.Struct]) -> set[str]:
+    return set(kind.__struct_encode_fields__)
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every list-table row of ``text``."""
+    found = re.findall(r"^   \* - (.*?)(?=^   \* - |^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    return [re.split(r"\n     -", row) for row in found]
+
+
+def named(cell: str) -> set[str]:
+    """The member names in a cell, those of *entry* and *conv* included."""
+    names = set(re.findall(r"``(\w+)``", cell))
+    names |= members(messages.Entry) if "*entry*" in cell else set()
+    return names | (members(messages.Conversation) if "*conv*" in cell else set())
+
+
+class ProtocolTest(SynchronousTestCase):
+    def section(self, title: str) -> str:
+        start = PROTOCOL.index(f"\n{title}\n---")
+        return PROTOCOL[start : PROTOCOL.find("\n----", start + len(title) + 8)]
+
+    def test_every_example_is_a_message_without_unknown_members(self) -> None:
+        examples = EXAMPLE.findall(PROTOCOL)
+        self.assertGreater(len(examples), 20)
+        original = EXAMPLE.findall(self.section("Original clients"))
+        for side, body in examples:
+            envelope = decode_envelope(body.encode())
+            if (side, body) in original:
+                known = ORIGINAL_REQUESTS if side == "C" else ORIGINAL_ANSWERS
+            else:
+                known = REQUESTS if side == "C" else ANSWERS
+            msgspec.json.decode(envelope.data, type=known[envelope.type])
+
+    def test_original_clients_get_their_members_in_the_order_shown(self) -> None:
+        shown = [
+            decode_envelope(body.encode())
+            for side, body in EXAMPLE.findall(self.section("Original clients"))
+            if side == "S"
+        ]
+        self.assertEqual({each.type for each in shown}, set(ORIGINAL_ANSWERS))
+        for each in shown:
+            order = tuple(msgspec.json.decode(each.data))
+            self.assertEqual(order, ORIGINAL_ANSWERS[each.type].__struct_encode_fields__)
+
+    def test_the_length_of_the_example_frame_is_right(self) -> None:
+        (length, body) = HEX_EXAMPLE.findall(PROTOCOL)[0]
+        self.assertEqual(bytes.fromhex(length), frame(body.encode())[:LENGTH_SIZE])
+
+    def test_every_request_and_reply_is_there_with_all_its_members(self) -> None:
+        table = {}
+        for request, asked, reply, answered in rows(self.section("Requests and replies"))[1:]:
+            table[request.strip("` \n")] = named(asked)
+            table[reply.strip("` \n")] = named(answered)
+        for name, kind in REQUESTS.items():
+            self.assertIn(name, table)
+            self.assertLessEqual(members(kind), table[name], name)
+        for name, kind in ANSWERS.items():
+            if name.endswith("ResMes") or name == "PongMes":
+                self.assertIn(name, table)
+                self.assertLessEqual(members(kind), table[name], name)
+
+    def test_everything_pushed_is_there_with_all_its_members(self) -> None:
+        table = {
+            row[0].strip("` \n"): named(row[1])
+            for row in rows(self.section("Pushed by the server"))[1:]
+        }
+        for name, kind in ANSWERS.items():
+            if not name.endswith("ResMes") and name != "PongMes":
+                self.assertIn(name, table)
+                self.assertLessEqual(members(kind), table[name], name)
+
+    def test_every_value_is_there_with_all_its_members(self) -> None:
+        values = self.section("Values")
+        for title, kind in {
+            "user": messages.User,
+            "entry": messages.Entry,
+            "conv": messages.Conversation,
+            "session": messages.Session,
+            "room": messages.Room,
+        }.items():
+            text = values[values.index(f"\n*{title}*\n") :]
+            text = text[: text.find("\n*", 2)] if "\n*" in text[2:] else text
+            self.assertLessEqual(members(kind) - {"gone"}, named(text), title)
