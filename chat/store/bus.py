@@ -53,6 +53,9 @@ class Listener:
     def turn_ended(self) -> None:
         """Nothing more is known for now: what was gathered can be sent."""
 
+    def lost(self) -> None:
+        """From now on publications may be missed, until ``came_back``."""
+
     async def came_back(self) -> None:
         """Publications may have been missed; every channel held is subscribed to again."""
 
@@ -212,6 +215,7 @@ class Bus:
 
     def _lost(self) -> None:
         self._ready = False
+        self.listener.lost()
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(work).addErrback(

@@ -38,12 +38,13 @@ class Position:
 
 @dataclass(slots=True)
 class Mark:
-    """How far a user is in a conversation, to be written."""
+    """How far a user is in a conversation, to be written; ``session`` is where that was said."""
 
     epoch: str
     epoch_first: int
     delivered: int
     read: int
+    session: str = ""
 
 
 class Conversations:
@@ -190,6 +191,19 @@ class Conversations:
             raise NotAllowed(cid) if answer == -403 else Unknown(cid)
         return _page(answer, after, before, limit)
 
+    async def read(self, cid: str, *, after: int, limit: int = 200) -> Page:
+        """The oldest entries above ``after``, for the server itself.
+
+        :raises Unknown: there is no such conversation.
+        """
+        name = self._keys
+        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
+        args: list[bytes | int] = [0, 1, after + 1, 0, limit, 0, b"", *self._retention]
+        answer = await self._redis.script(load("history"), keys, args)
+        if isinstance(answer, int):
+            raise Unknown(cid)
+        return _page(answer, after, 0, limit)
+
     async def seek(self, cid: str, moment: int) -> int:
         """The highest number in ``cid`` whose entry is older than ``moment`` (ms since 1970)."""
         keys = [self._keys.meta(cid), self._keys.log(cid)]
@@ -204,18 +218,21 @@ class Conversations:
             value = f"{lobby.epoch}:{lobby.seq}:{lobby.seq}"
             await self._redis.call("HSET", self._keys.marks(user_id), LOBBY_CID, value)
 
-    async def mark(self, user_id: int, marks: Mapping[str, Mark]) -> None:
-        """Move a user's marks and tell the user's devices and the private partners."""
+    async def mark(self, marks: Mapping[tuple[int, str], Mark]) -> None:
+        """Move marks of users in conversations, and tell their devices and private partners.
+
+        :param marks: by user id and conversation id.
+        """
         name = self._keys
-        args: list[bytes | int] = [name.user_channel(user_id)]
-        for cid, mark in marks.items():
-            partner = _partner(cid, user_id)
-            own = _event("mark", cid, mark.epoch)
-            theirs = _event("receipt", cid, mark.epoch, user_id)
-            channel = name.user_channel(partner) if partner and partner != user_id else b""
+        keys, args = [], []
+        for (user_id, cid), mark in marks.items():
+            keys.append(name.marks(user_id))
             args += [cid.encode(), mark.epoch.encode(), mark.epoch_first, mark.delivered, mark.read]
-            args += [own, channel, theirs]
-        await self._redis.script(load("mark"), [name.marks(user_id)], args)
+            args += [name.user_channel(user_id), _event("mark", cid, mark.epoch, 0, mark.session)]
+            partner = _partner(cid, user_id)
+            channel = name.user_channel(partner) if partner and partner != user_id else b""
+            args += [channel, _event("receipt", cid, mark.epoch, user_id)]
+        await self._redis.script(load("mark"), keys, args)
 
     # Belonging -------------------------------------------------------------------------------
 
@@ -414,10 +431,10 @@ def _page(answer: Sequence[Any], after: int | None, before: int, limit: int) -> 
     return Page(epoch.decode(), epoch_first, first, seq, entries, more)
 
 
-def _event(kind: str, cid: str, epoch: str, user_id: int = 0) -> bytes:
+def _event(kind: str, cid: str, epoch: str, user_id: int, session: str = "") -> bytes:
     """The start of a published event; the script adds the numbers."""
-    event = msgspec.json.encode({"event": kind, "cid": cid, "epoch": epoch, "userId": user_id})
-    return b"J" + event[:-1] + b","
+    event = {"event": kind, "cid": cid, "epoch": epoch, "userId": user_id, "session": session}
+    return b"J" + msgspec.json.encode(event)[:-1] + b","
 
 
 def _raise_for(code: int, what: str) -> None:

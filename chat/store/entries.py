@@ -49,6 +49,11 @@ class LoggedEntry:
     client_id: bytes
     json: bytes
 
+    @property
+    def time(self) -> int:
+        """Milliseconds since 1970 UTC, 0 for a redacted entry."""
+        return msgspec.json.decode(self.json, type=messages.SmsPush).time if self.json else 0
+
     def for_user(self, user_id: int) -> bytes:
         """The entry as JSON for a page; one's own have their ``clientId``."""
         if not self.json:

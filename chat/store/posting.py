@@ -37,7 +37,7 @@ FORGOTTEN_SECONDS: Final = 120.0
 
 
 class Poster(Protocol):
-    """Who sent a post and gets its answer, unless that comes with the publication."""
+    """Who sent a post, and is told when its answer does not come with its publication."""
 
     def post_repeated(
         self, post: "Post", seq: int, time: int, epoch: str, epoch_first: int
@@ -45,10 +45,10 @@ class Poster(Protocol):
         """It was accepted before, with these."""
 
     def post_refused(self, post: "Post", code: int, retry_after: float) -> None:
-        """It was not accepted (protocol §6); after 504 ``post_stored`` may still follow."""
+        """It was not accepted (protocol §6); after 504 its publication may still come."""
 
-    def post_stored(self, post: "Post", header: Header, epoch: str, epoch_first: int) -> None:
-        """It was published with this header; called at its place in the conversation's order."""
+    def post_overdue(self, post: "Post") -> None:
+        """It was accepted as number ``post.seq``, and its publication never came."""
 
 
 class Post:

@@ -1,15 +1,16 @@
--- Move a user's marks in conversations, never back, and tell who shows them.
+-- Move users' marks in conversations, never back, and tell who shows them.
 --
--- KEYS   1 the user's marks
--- ARGV   1 the user's channel; then for each conversation: id, epoch, epochFirst, delivered, read,
---        the event for the user's own devices up to the numbers, the partner's channel or '', the
---        event for the partner up to the numbers
--- Result {moved (1 or 0), ...}
-local results = {}
-for a = 2, #ARGV, 8 do
-  local id, epoch, first = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2])
-  local delivered, read = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4])
-  local old = redis.call('HGET', KEYS[1], id)
+-- KEYS   for each mark: the user's marks
+-- ARGV   for each mark: conversation id, epoch, epochFirst, delivered, read, the user's channel, the
+--        event for the user's own devices up to the numbers, the partner's channel or '', the event
+--        for the partner up to the numbers
+-- Result how many moved
+local moved = 0
+for i = 1, #KEYS do
+  local a = (i - 1) * 9
+  local id, epoch, first = ARGV[a + 1], ARGV[a + 2], tonumber(ARGV[a + 3])
+  local delivered, read = tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
+  local old = redis.call('HGET', KEYS[i], id)
   local old_delivered, old_read = 0, 0
   if old then
     local e, d, r = string.match(old, '^(.*):(%d+):(%d+)$')
@@ -19,16 +20,14 @@ for a = 2, #ARGV, 8 do
       old_read = math.min(old_read, first - 1)
     end
   end
-  if read > delivered then delivered = read end
-  delivered, read = math.max(delivered, old_delivered), math.max(read, old_read)
+  delivered = math.max(delivered, read, old_delivered)
+  read = math.max(read, old_read)
   if delivered > old_delivered or read > old_read then
-    redis.call('HSET', KEYS[1], id, epoch .. ':' .. delivered .. ':' .. read)
+    moved = moved + 1
+    redis.call('HSET', KEYS[i], id, epoch .. ':' .. delivered .. ':' .. read)
     local numbers = '"delivered":' .. delivered .. ',"read":' .. read .. '}'
-    redis.call('PUBLISH', ARGV[1], ARGV[a + 5] .. numbers)
-    if ARGV[a + 6] ~= '' then redis.call('PUBLISH', ARGV[a + 6], ARGV[a + 7] .. numbers) end
-    results[#results + 1] = 1
-  else
-    results[#results + 1] = 0
+    redis.call('PUBLISH', ARGV[a + 6], ARGV[a + 7] .. numbers)
+    if ARGV[a + 8] ~= '' then redis.call('PUBLISH', ARGV[a + 8], ARGV[a + 9] .. numbers) end
   end
 end
-return results
+return moved

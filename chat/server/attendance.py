@@ -1,0 +1,226 @@
+"""Being here: what happens between a proven identity and the first push, and at the end."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat import messages
+from chat.messages import Conversation, User
+from chat.server.feed import Feed
+from chat.store.bus import Event
+from chat.store.conversations import LOBBY_CID
+from chat.store.entries import Author, LoggedEntry
+from chat.store.interface import Account, StoreError
+from chat.store.keys import cid_name
+
+if TYPE_CHECKING:
+    from chat.server.context import Context
+    from chat.server.session import Session
+
+__all__ = ["enter", "enter_room", "leave", "leave_room"]
+
+_log = Logger()
+
+LISTED_USERS: Final = 1_000
+"""User ids in a current client's LoginResMes (protocol §5)."""
+
+ORIGINAL_USERS: Final = 5_000
+"""More ids than a frame of 8,096 bytes holds."""
+
+FIRST_PAGE: Final = 100
+
+
+async def enter(
+    session: "Session", account: Account, device: str, token: str, request_id: str | None
+) -> None:
+    """Take a client in: subscribe, confirm, read where everything stands, reply, go live.
+
+    :raises StoreError: the store is away; the session is as if nothing had happened.
+    """
+    context = session.context
+    user = User(account.user_id, account.name, 0)
+    session.user_id = account.user_id
+    session.author = Author(account.user_id, account.name)
+    session.device = device or f"original-{session.key}"
+    session.feed = Feed(session)
+    try:
+        if device and device in await context.presence.online_devices(account.user_id):
+            event = Event("replaced", device=device, session=session.key)
+            await context.bus.tell(account.user_id, event)
+        await _listen(session)
+        described, more = await context.conversations.page(account.user_id, "", FIRST_PAGE)
+        await context.presence.enter(user, session.key, session.device, 0)
+        if device:
+            await context.accounts.seen(account.user_id, device)
+        users, _, _ = await context.presence.online(0, _listed(session))
+        await context.bus.fence()
+    except BaseException:
+        _forget(session)
+        raise
+    session.user = user
+    if session.closed:
+        leave(session)
+        return
+    reply = _welcome(session, described, more, token, [each.user_id for each in users])
+    session.emit(reply, request_id)
+    if not session.voice.is_current:
+        await _replay(session, described)
+    _go_live(session, {cid: each.seq for cid, each in described.items()})
+
+
+async def _listen(session: "Session") -> None:
+    """Register with the bus, for the user first: what is joined meanwhile is told there."""
+    context = session.context
+    context.registry.add(session)
+    await context.bus.hold_user(session.user_id)
+    session.held_user = True
+    rooms = await context.conversations.rooms_of(session.user_id)
+    await context.bus.hold_rooms(rooms)
+    for cid in rooms:
+        context.registry.add_to_room(session, cid)
+
+
+def _listed(session: "Session") -> int:
+    return LISTED_USERS if session.voice.is_current else ORIGINAL_USERS
+
+
+def _welcome(
+    session: "Session",
+    described: dict[str, Conversation],
+    more: bool,
+    token: str,
+    online: list[int],
+) -> messages.LoginResMes:
+    """The reply to LoginMes."""
+    context = session.context
+    _take_positions(session, described)
+    if session.user_id not in online or not session.voice.is_current:
+        # An original client's list may be cut, and oneself is never what is cut.
+        online = [session.user_id, *(each for each in online if each != session.user_id)]
+    if session.feed is not None and not session.voice.is_current:
+        session.feed.count_frames(session.connection.write_whole_frames())
+    return messages.LoginResMes(
+        200, "", tuple(online[: _listed(session)]), session.user, token, context.now(),
+        context.settings.durability, (), context.online.scope, tuple(described.values()), more,
+    )  # fmt: skip
+
+
+def _go_live(session: "Session", snapshot: dict[str, int]) -> None:
+    if session.feed is None:  # lost while the replay was read
+        return
+    session.context.online.add(session)
+    session.feed.release(snapshot)
+    session.tell_postponed_events()
+
+
+def _take_positions(session: "Session", described: dict[str, Conversation]) -> None:
+    registry = session.context.registry
+    user = registry.users.get(session.user_id)
+    for cid, conversation in described.items():
+        thread = registry.rooms.get(cid) or (user.thread(cid) if user else None)
+        if thread is not None and thread.position is None:
+            thread.position = conversation.seq
+            thread.epoch, thread.epoch_first = conversation.epoch, conversation.epoch_first
+
+
+async def _replay(session: "Session", described: dict[str, Conversation]) -> None:
+    """Give an original client what it missed: private messages, and the lobby's newest."""
+    context, most = session.context, session.context.settings.replay
+    private: list[tuple[int, str, LoggedEntry]] = []
+    lobby: list[tuple[int, str, LoggedEntry]] = []
+    for cid, conversation in described.items():
+        missed = conversation.seq - conversation.delivered
+        if missed <= 0 or not most or not (cid == LOBBY_CID or cid.startswith("p:")):
+            continue
+        try:
+            page = await context.conversations.history(
+                session.user_id, cid, limit=min(missed, most)
+            )
+        except StoreError as error:
+            _log.info("what was missed can't be read now: {why}", why=error)
+            continue
+        new = [(e.time, cid, e) for e in page.entries if e.seq > conversation.delivered]
+        (lobby if cid == LOBBY_CID else private).extend(new)
+    told = sorted(private, key=_moment)[-most:] + sorted(lobby, key=_moment)[-most:]
+    for _, cid, entry in sorted(told, key=_moment):
+        words = session.voice.missed(entry, session.user_id, cid_name(cid, session.user_id))
+        if words is not None:
+            session.queue_frame(words, (cid, entry.seq))
+
+
+def _moment(missed: tuple[int, str, LoggedEntry]) -> tuple[int, str, int]:
+    time, cid, entry = missed
+    return time, cid, entry.seq
+
+
+# Rooms -----------------------------------------------------------------------------------------
+
+
+async def enter_room(session: "Session", cid: str) -> Conversation:
+    """Let a session hear a room that its user is a member of; what it is now, to be told.
+
+    The session is held back; the caller releases it when the client has been told.
+    """
+    context = session.context
+    if cid not in session.rooms:
+        await context.bus.hold_rooms([cid])
+        context.registry.add_to_room(session, cid)
+    conversation = await context.conversations.one(session.user_id, cid)
+    await context.bus.fence()
+    _take_positions(session, {cid: conversation})
+    return conversation
+
+
+def leave_room(session: "Session", cid: str) -> bool:
+    """Let a session not hear a room any more; whether it did."""
+    if cid not in session.rooms:
+        return False
+    session.context.registry.remove_from_room(session, cid)
+    session.context.bus.release_room(cid)
+    return True
+
+
+# The end ---------------------------------------------------------------------------------------
+
+
+def leave(session: "Session") -> None:
+    """The client is gone: others see that after some grace, so that coming back is silent."""
+    user = session.user
+    if user is None:
+        return
+    context, key = session.context, session.key
+    _forget(session)
+    context.clock.callLater(context.settings.offline_grace, _go_offline, context, user, key)
+    _run(context.marks.flush(user.user_id))
+
+
+def _go_offline(context: "Context", user: User, key: str) -> None:
+    if not context.stopping:
+        _run(context.presence.leave(user, key))
+
+
+def _forget(session: "Session") -> None:
+    """Take a session out of the registry and give back its channels."""
+    context = session.context
+    rooms = tuple(session.rooms)
+    context.online.remove(session)
+    context.registry.remove(session)
+    for cid in rooms:
+        context.bus.release_room(cid)
+    if session.held_user:
+        session.held_user = False
+        context.bus.release_user(session.user_id)
+    session.user = None
+    session.feed = None
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    Deferred.fromCoroutine(work).addErrback(_unless_away)
+
+
+def _unless_away(failure: Failure) -> None:
+    if not failure.check(StoreError):
+        _log.failure("saying goodbye failed", failure)

@@ -1,0 +1,179 @@
+"""One socket: frames in, bytes out, and how much may wait for a client that does not read."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet import tcp
+from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import Int32StringReceiver
+from twisted.python.failure import Failure
+
+from chat.codec import encode
+from chat.messages import Message
+from chat.server.transport import write_whole_frames
+
+if TYPE_CHECKING:
+    from chat.server.factory import ChatFactory
+    from chat.server.session import Session
+
+__all__ = ["Connection"]
+
+CLOSING_SECONDS: Final = 2.0
+"""How long a closed connection may take to read its last words."""
+
+
+class Connection(Int32StringReceiver):
+    """Adapts a transport to a session: decides about bytes, never about people.
+
+    :ivar turn: what this turn of the reactor has gathered for it, sent as one write.
+    :ivar behind: its send buffer is over the limit; nothing live is queued for it.
+    :ivar heard: when its last bytes came, in the reactor's seconds.
+    """
+
+    _log = Logger()
+    session: "Session"
+
+    def __init__(self, factory: "ChatFactory", address: str) -> None:
+        self.factory = factory
+        self.address = address
+        self.MAX_LENGTH = factory.context.settings.frame_limit or 2**32 - 1
+        self.turn = b""
+        self.behind = False
+        self.closing = False
+        self.heard = 0.0
+        self.connected_at = 0.0
+        self.stalled_since: float | None = None
+        self._ending: IDelayedCall | None = None
+
+    # What Twisted calls ----------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        self.heard = self.connected_at = self.factory.clock.seconds()
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)
+        limit = self.factory.context.settings.send_buffer
+        if limit:
+            # The protocol is its transport's producer: it is told when too much is buffered.
+            transport.bufferSize = limit
+            transport.registerProducer(_Backpressure(self), True)
+        self.factory.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.closing:
+            return
+        self.heard = self.factory.clock.seconds()
+        super().dataReceived(data)
+
+    def stringReceived(self, string: bytes) -> None:
+        if self.closing:
+            return
+        if not string:
+            self.session.frame_too_large(0)
+        else:
+            self.session.frame_received(string)
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        if not self.closing:
+            self.session.frame_too_large(length)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.closing = True
+        self.turn = b""
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        self.factory.disconnected(self)
+
+    # What the session calls ------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        """Write whole frames now."""
+        if self.closing:
+            return
+        transport: Any = self.transport
+        if self.turn:
+            data, self.turn = self.turn + data, b""
+        transport.write(data)
+
+    def send_message(self, message: Message, request_id: str | None = None) -> None:
+        """Write one message now."""
+        self.send(encode(message, request_id))
+
+    def flush(self) -> None:
+        """Write what the turn has gathered."""
+        if self.turn:
+            self.send(b"")
+
+    def close(self) -> None:
+        """Let what was written reach the client, then close; nothing more is read or written."""
+        if self.closing:
+            return
+        self.flush()
+        self.closing = True
+        transport: Any = self.transport
+        if isinstance(transport, tcp.Server) and not transport.TLS:
+            # Closing a socket that still holds unread bytes resets it, and the reset overtakes
+            # the last words: say that nothing follows, and read on without listening.
+            transport.loseWriteConnection()
+        else:
+            transport.loseConnection()
+        transport.unregisterProducer()
+        self._ending = self.factory.clock.callLater(CLOSING_SECONDS, self._abort)
+
+    def abort(self) -> None:
+        """Close at once, whatever is lost."""
+        self.closing = True
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def _abort(self) -> None:
+        self._ending = None
+        self.abort()
+
+    def pause_reading(self) -> None:
+        """Take nothing more from the client until ``resume_reading``."""
+        if not self.closing:
+            self.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Take frames again, those first that were received already.
+
+        On the reactor's next turn: the caller may be inside ``dataReceived``, which must not be
+        entered twice.
+        """
+        self.factory.clock.callLater(0, self._resume)
+
+    def _resume(self) -> None:
+        if self.paused and not self.closing and not self.behind:
+            self.resumeProducing()
+
+    def write_whole_frames(self) -> bool:
+        """See ``chat.server.transport``; ``session.frames_sent`` is told of each frame."""
+        return write_whole_frames(self.transport, self.session.frames_sent)
+
+
+class _Backpressure:
+    """Hears from a transport how its buffer is, apart from the protocol's own pausing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def pauseProducing(self) -> None:
+        connection = self._connection
+        if not connection.behind:
+            connection.behind = True
+            connection.stalled_since = connection.factory.clock.seconds()
+            connection.session.fell_behind()
+
+    def resumeProducing(self) -> None:
+        connection = self._connection
+        if connection.behind:
+            connection.behind = False
+            connection.stalled_since = None
+            connection.session.caught_up()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; ``connectionLost`` says so too."""

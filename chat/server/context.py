@@ -1,0 +1,54 @@
+"""What every session may use: the options, the store, the registry of who is here."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chat.server.marks import Marks
+from chat.server.passwords import Passwords
+from chat.server.phrases import Phrases
+from chat.server.settings import Settings
+from chat.store.bus import Bus
+from chat.store.conversations import Conversations
+from chat.store.interface import Accounts, Limits, Presence
+from chat.store.posting import Posting
+
+if TYPE_CHECKING:
+    from chat.server.fanout import FanOut
+    from chat.server.presence import PresenceView
+    from chat.server.registry import Registry
+
+__all__ = ["Context"]
+
+
+@dataclass
+class Context:
+    """Put together once, in ``service.py``.
+
+    :ivar clock: the reactor, as IReactorTime.
+    :ivar contacts: private conversations that are known to be on both users' lists.
+    """
+
+    clock: Any
+    settings: Settings
+    phrases: Phrases
+    passwords: Passwords
+    accounts: Accounts
+    presence: Presence
+    limits: Limits
+    conversations: Conversations
+    posting: Posting
+    bus: Bus
+    registry: "Registry"
+    fanout: "FanOut"
+    online: "PresenceView"
+    marks: "Marks" = field(init=False)
+    contacts: dict[str, None] = field(default_factory=dict)
+    stopping: bool = False
+
+    def __post_init__(self) -> None:
+        """Make what needs the rest."""
+        self.marks = Marks(self)
+
+    def now(self) -> int:
+        """Milliseconds since 1970 UTC."""
+        return int(self.clock.seconds() * 1000)

@@ -1,0 +1,214 @@
+"""What one logged-in session hears: live, held back for a moment, or caught up from the log.
+
+A session is held back while a snapshot is read for it (login, joining), so that the snapshot and
+what follows it fit together; and it is *behind* while its send buffer is over the limit.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from chat.server.registry import HostedUser, Thread
+from chat.store.entries import Header, LoggedEntry, Publication
+from chat.store.interface import StoreError
+from chat.store.keys import cid_name
+from chat.store.posting import Post
+
+if TYPE_CHECKING:
+    from chat.server.session import Session
+
+__all__ = ["Feed"]
+
+CATCH_UP: Final = 200
+"""Missed entries of one conversation that are sent after being behind; of more, only the newest."""
+
+MOST_HELD: Final = 5_000
+"""Entries held back; beyond that the session is brought up to date from the log instead."""
+
+
+class _State(Enum):
+    LIVE = auto()
+    HELD = auto()
+    BEHIND = auto()
+
+
+class Feed:
+    """Takes publications for one session and gives it each entry once, in order.
+
+    :ivar seen: while behind, the last number it was given of each conversation.
+    """
+
+    _log = Logger()
+
+    __slots__ = ("_held", "_owed", "_session", "_state", "_unsent", "seen")
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._state = _State.HELD
+        self._held: list[tuple[str, int, bytes]] = []
+        self._owed: dict[tuple[str, int], bytes] = {}
+        self.seen: dict[str, int] = {}
+        # Of an original client: what each frame brings that has not gone to the kernel yet.
+        self._unsent: deque[tuple[str, int] | None] | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the session takes a room's frames exactly as they were published."""
+        return self._state is _State.LIVE and self._session.voice.is_current
+
+    # Delivery --------------------------------------------------------------------------------
+
+    def deliver(self, news: Publication, conversation: str, claims: Mapping[int, Post]) -> None:
+        """Hear consecutive entries of one conversation.
+
+        :param claims: the posts among them that sessions of this server wait for, by number.
+        """
+        session = self._session
+        for header in news.headers:
+            post = claims.get(header.seq)
+            if post is not None and post.poster is session:
+                words = session.stored(post, header, news, conversation)
+            elif header.sender == session.user_id and header.client_id:
+                words = session.voice.own_entry(news.frame_of(header), header, conversation)
+            else:
+                words = session.voice.entry(news.frame_of(header), conversation)
+            if words is not None:
+                self._give(news.cid, header, words, mine=post is not None)
+
+    def _give(self, cid: str, header: Header, words: bytes, mine: bool) -> None:
+        if self._state is _State.LIVE:
+            self._session.queue_frame(words, (cid, header.seq))
+        elif self._state is _State.HELD:
+            self._held.append((cid, header.seq, words))
+            if len(self._held) > MOST_HELD:
+                self._held.clear()
+                self._session.connection.abort()
+        elif mine:
+            self._owed[cid, header.seq] = words
+
+    # Held back -------------------------------------------------------------------------------
+
+    def hold(self) -> bool:
+        """Keep what comes until ``release``; False when it is kept already, or behind."""
+        if self._state is not _State.LIVE:
+            return False
+        self._state = _State.HELD
+        self._changed()
+        return True
+
+    def release(self, snapshot: Mapping[str, int], new: frozenset[str] | None = None) -> None:
+        """Go live again: give what was held, but nothing old of what the session never heard.
+
+        :param snapshot: the numbers that the session was just told, by conversation id.
+        :param new: the conversations it did not hear before; None for all.
+        """
+        held, self._held = self._held, []
+        self._state = _State.LIVE
+        self._changed()
+        for cid, seq, words in held:
+            is_new = new is None or cid in new
+            if not (is_new and seq <= snapshot.get(cid, 0)):
+                self._session.queue_frame(words, (cid, seq))
+        self._session.flush()
+
+    def _changed(self) -> None:
+        self._session.context.registry.changed(self._session)
+
+    # Behind ----------------------------------------------------------------------------------
+
+    def fell_behind(self) -> None:
+        """The client does not read: from here on it costs nothing."""
+        if self._state is not _State.LIVE:
+            return
+        self._state = _State.BEHIND
+        self.seen = {cid: thread.position or 0 for cid, thread in self._threads().items()}
+        self._changed()
+
+    def _threads(self) -> dict[str, Thread]:
+        session = self._session
+        registry = session.context.registry
+        threads: dict[str, Thread] = {cid: registry.rooms[cid] for cid in session.rooms}
+        user: HostedUser | None = registry.users.get(session.user_id)
+        if user is not None:
+            threads.update(user.threads)
+        return threads
+
+    def caught_up(self) -> None:
+        """The client has read all that was buffered: tell it what it missed."""
+        if self._state is _State.BEHIND:
+            self._state = _State.HELD
+            self._changed()
+            Deferred.fromCoroutine(self._catch_up()).addErrback(
+                lambda failure: self._log.failure("catching up failed", failure)
+            )
+
+    async def _catch_up(self) -> None:
+        session = self._session
+        seen, self.seen = self.seen, {}
+        told: dict[str, int] = {}
+        try:
+            for cid, thread in self._threads().items():
+                if (thread.position or 0) > seen.get(cid, 0):
+                    told[cid] = await self._catch_up_one(cid, seen.get(cid, 0))
+            await session.context.bus.fence()
+        except StoreError as error:
+            # Its numbers show the client what it has not got; better gone than wrong.
+            self._log.info("a client that was behind is sent away: {why}", why=error)
+            session.bye(503, "store-away", 1.0)
+            return
+        self.release(told)
+        session.after_catching_up()
+
+    async def _catch_up_one(self, cid: str, seen: int) -> int:
+        session = self._session
+        most = CATCH_UP if session.voice.is_current else session.context.settings.replay
+        page = await session.context.conversations.read(cid, after=seen, limit=max(1, most))
+        entries = list(page.entries)
+        if page.more:
+            newest = await session.context.conversations.read(cid, after=page.seq - 1, limit=1)
+            entries = list(newest.entries)
+        conversation = cid_name(cid, session.user_id)
+        known = {entry.seq for entry in entries}
+        for (owed_cid, seq), words in sorted(self._owed.items()):
+            if owed_cid == cid and seq not in known:
+                session.queue_frame(words, (cid, seq))
+        for entry in entries:
+            self._missed(cid, entry, conversation)
+        self._owed = {key: words for key, words in self._owed.items() if key[0] != cid}
+        return entries[-1].seq if entries else seen
+
+    def _missed(self, cid: str, entry: LoggedEntry, conversation: str) -> None:
+        session = self._session
+        words = self._owed.get((cid, entry.seq))
+        if words is None:
+            words = session.voice.missed(entry, session.user_id, conversation)
+        if words is not None:
+            session.queue_frame(words, (cid, entry.seq))
+
+    # What has gone out -----------------------------------------------------------------------
+
+    def count_frames(self, told: bool) -> None:
+        """From now on what a frame brings counts as delivered once the frame has been sent.
+
+        :param told: the transport tells when that is; else it is when it is handed over.
+        """
+        self._unsent = deque() if told else None
+
+    def about_to_send(self, brings: tuple[str, int] | None) -> None:
+        """A frame is handed to the connection; ``brings``: conversation id and number."""
+        if self._unsent is not None:
+            self._unsent.append(brings)
+        elif brings is not None and not self._session.voice.is_current:
+            self._session.delivered(*brings)
+
+    def frames_sent(self, count: int) -> None:
+        """So many more frames have gone to the kernel, in order: they count as delivered."""
+        unsent = self._unsent
+        for _ in range(min(count, len(unsent or ()))):
+            brings = unsent.popleft() if unsent else None
+            if brings is not None:
+                self._session.delivered(*brings)

@@ -1,0 +1,122 @@
+"""What a session is told besides entries: marks, receipts, rooms joined elsewhere, its own end."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from chat import messages
+from chat.server import attendance
+from chat.server.registry import Thread
+from chat.store.bus import Event
+from chat.store.interface import NotAllowed, StoreError
+from chat.store.keys import cid_name
+
+if TYPE_CHECKING:
+    from chat.server.session import Session
+
+__all__ = ["known_thread", "tell", "tell_room", "thread_of"]
+
+
+def thread_of(session: "Session", cid: str) -> Thread | None:
+    """A conversation that the session hears, as far as it is known here."""
+    registry = session.context.registry
+    if cid.startswith("r:"):
+        return registry.rooms.get(cid) if cid in session.rooms else None
+    user = registry.users.get(session.user_id)
+    return user.thread(cid) if user else None
+
+
+async def known_thread(session: "Session", cid: str) -> Thread:
+    """The same with its position.
+
+    :raises NotAllowed: the session does not hear it.
+    """
+    thread = thread_of(session, cid)
+    if thread is None:
+        raise NotAllowed(cid)
+    if thread.position is None:
+        (position,) = await session.context.conversations.positions(session.user_id, [cid])
+        if position is not None:
+            thread.starts_at(position)
+    return thread
+
+
+async def tell(session: "Session", event: Event) -> None:
+    """Tell a session what was said on the bus about its user."""
+    if event.session == session.key:
+        return
+    handler = _HANDLERS.get(event.event)
+    if handler is not None and (session.voice.is_current or event.event in _FOR_ALL):
+        try:
+            await handler(session, event)
+        except StoreError as error:
+            session.context.fanout.note(error)
+
+
+async def _mark(session: "Session", event: Event) -> None:
+    conversation = await session.context.conversations.one(session.user_id, event.cid)
+    _push_conversation(session, conversation)
+
+
+async def _receipt(session: "Session", event: Event) -> None:
+    session.emit(
+        messages.ReceiptMes(
+            cid_name(event.cid, session.user_id),
+            event.user_id,
+            event.epoch,
+            event.delivered,
+            event.read,
+        )
+    )
+
+
+async def _joined(session: "Session", event: Event) -> None:
+    await tell_room(session, event.cid)
+
+
+async def tell_room(session: "Session", cid: str) -> None:
+    """Let a session hear a room that its user joined elsewhere, and say so."""
+    feed = session.feed
+    held = feed.hold() if feed is not None else False
+    is_new = cid not in session.rooms
+    snapshot = {}
+    try:
+        conversation = await attendance.enter_room(session, cid)
+        snapshot[cid] = conversation.seq
+        _push_conversation(session, conversation)
+    finally:
+        if held and session.feed is not None:
+            session.feed.release(snapshot, frozenset([cid]) if is_new else frozenset())
+
+
+async def _left(session: "Session", event: Event) -> None:
+    if attendance.leave_room(session, event.cid):
+        name = cid_name(event.cid, session.user_id)
+        session.emit(messages.ConversationMes(conversation=name, gone=True))
+
+
+def _push_conversation(session: "Session", conversation: messages.Conversation) -> None:
+    session.emit(messages.ConversationMes(**msgspec.structs.asdict(conversation)))
+
+
+async def _replaced(session: "Session", event: Event) -> None:
+    if event.device == session.device:
+        session.bye(409, "replaced")
+
+
+async def _ended(session: "Session", event: Event) -> None:
+    if not event.device or event.device == session.device:
+        session.bye(403, event.reason)
+
+
+_HANDLERS: Final[dict[str, Callable[["Session", Event], Awaitable[None]]]] = {
+    "mark": _mark,
+    "changed": _mark,
+    "receipt": _receipt,
+    "joined": _joined,
+    "left": _left,
+    "replaced": _replaced,
+    "ended": _ended,
+}
+_FOR_ALL: Final = frozenset({"ended"})

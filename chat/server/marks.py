@@ -1,0 +1,85 @@
+"""How far users are, gathered and written together: nobody's marks more than every two seconds."""
+
+from typing import TYPE_CHECKING, Final
+
+from chat.store.conversations import Mark
+
+if TYPE_CHECKING:
+    from chat.server.context import Context
+    from chat.server.registry import Thread
+
+__all__ = ["Marks"]
+
+WRITE_SECONDS: Final = 2.0
+BATCH: Final = 200
+
+
+class Marks:
+    """Marks that moved and are not written yet; a crash moves them back by two seconds at most."""
+
+    def __init__(self, context: "Context") -> None:
+        self._context = context
+        self._pending: dict[int, dict[str, Mark]] = {}
+        self._written: dict[int, float] = {}
+
+    def move(
+        self,
+        user_id: int,
+        cid: str,
+        thread: "Thread",
+        *,
+        delivered: int = 0,
+        read: int = 0,
+        session: str = "",
+    ) -> None:
+        """A user is this far in ``thread``; further than its last number counts as that."""
+        newest = thread.position or 0
+        delivered, read = min(max(delivered, read), newest), min(read, newest)
+        pending = self._pending.setdefault(user_id, {})
+        mark = pending.get(cid)
+        if mark is None or mark.epoch != thread.epoch:
+            pending[cid] = Mark(thread.epoch, thread.epoch_first, delivered, read, session)
+        else:
+            mark.delivered = max(mark.delivered, delivered)
+            mark.read = max(mark.read, read)
+            mark.session = session
+
+    async def tick(self) -> None:
+        """Write what is due.
+
+        :raises StoreError: nothing is lost, it is tried again at the next tick.
+        """
+        now = self._context.clock.seconds()
+        for user_id, time in list(self._written.items()):
+            if now - time >= WRITE_SECONDS:
+                del self._written[user_id]
+        await self._write([user_id for user_id in self._pending if user_id not in self._written])
+
+    async def flush(self, user_id: int | None = None) -> None:
+        """Write one user's marks now, or everybody's."""
+        everybody = list(self._pending)
+        await self._write(everybody if user_id is None else [u for u in everybody if u == user_id])
+
+    async def _write(self, user_ids: list[int]) -> None:
+        for start in range(0, len(user_ids), BATCH):
+            part = user_ids[start : start + BATCH]
+            taken = {user_id: self._pending.pop(user_id) for user_id in part}
+            now = self._context.clock.seconds()
+            self._written.update(dict.fromkeys(part, now))
+            marks = {
+                (u, cid): mark for u, of_user in taken.items() for cid, mark in of_user.items()
+            }
+            try:
+                await self._context.conversations.mark(marks)
+            except Exception:
+                self._put_back(taken)
+                raise
+
+    def _put_back(self, taken: dict[int, dict[str, Mark]]) -> None:
+        for user_id, marks in taken.items():
+            pending = self._pending.setdefault(user_id, {})
+            for cid, mark in marks.items():
+                newer = pending.setdefault(cid, mark)
+                if newer is not mark and newer.epoch == mark.epoch:
+                    newer.delivered = max(newer.delivered, mark.delivered)
+                    newer.read = max(newer.read, mark.read)

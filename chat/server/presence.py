@@ -1,0 +1,147 @@
+"""Changes of presence on their way to screens: gathered, and told a few times a second."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from chat import messages
+from chat.codec import encode
+from chat.messages import User
+
+if TYPE_CHECKING:
+    from chat.server.context import Context
+    from chat.server.session import Session
+
+__all__ = ["PresenceView"]
+
+TELL_SECONDS: Final = 0.25
+"""PresenceMes at most four times a second to each connection (protocol §5, design)."""
+
+TELL_ORIGINALS_SECONDS: Final = 1.0
+MOST_AT_ONCE: Final = 500
+"""Changed users in one PresenceMes; more at once, and the client pages the list again."""
+
+PARTNER_PREFIX: Final = "p:"
+
+
+class PresenceView:
+    """Tells this server's sessions who came, went and changed.
+
+    :ivar scope: ``all``: everybody hears of everybody; ``watched``: only of whom they watch.
+    """
+
+    def __init__(self) -> None:
+        self.context: Context
+        self.scope = "all"
+        self._sessions: dict[Session, None] = {}
+        self._watchers: dict[int, set[Session]] = {}
+        self._changed: dict[int, User] = {}
+        self._changed_for_originals: dict[int, User] = {}
+        self._known: dict[int, int] = {}
+        self._timer: Any = None
+        self._originals_timer: Any = None
+        self._reset = False
+
+    # Who listens -----------------------------------------------------------------------------
+
+    def add(self, session: "Session") -> None:
+        """A session is live now."""
+        self._sessions[session] = None
+
+    def remove(self, session: "Session") -> None:
+        """A session is gone."""
+        self._sessions.pop(session, None)
+        self.watch(session, frozenset())
+
+    def watch(self, session: "Session", user_ids: frozenset[int]) -> None:
+        """A session shows these users from now on, and no others."""
+        for user_id in session.watched - user_ids:
+            watchers = self._watchers.get(user_id, set())
+            watchers.discard(session)
+            if not watchers:
+                self._watchers.pop(user_id, None)
+        for user_id in user_ids - session.watched:
+            self._watchers.setdefault(user_id, set()).add(session)
+        session.watched = user_ids
+
+    # What changes ----------------------------------------------------------------------------
+
+    def changed(self, user: User) -> None:
+        """Somebody's best status is another one now."""
+        clock = self.context.clock
+        self._changed[user.user_id] = user
+        self._changed_for_originals[user.user_id] = user
+        if self._timer is None:
+            self._timer = clock.callLater(TELL_SECONDS, self._tell)
+        if self._originals_timer is None:
+            self._originals_timer = clock.callLater(TELL_ORIGINALS_SECONDS, self._tell_originals)
+
+    def resynchronise(self) -> None:
+        """Changes may have been missed."""
+        self._reset = True
+        if self._timer is None:
+            self._timer = self.context.clock.callLater(TELL_SECONDS, self._tell)
+
+    def set_total(self, total: int) -> None:
+        """So many users are online, on all servers: above the limit presence is by watching."""
+        limit = self.context.settings.scope_limit
+        scope = "watched" if limit and total > limit else "all"
+        if scope != self.scope:
+            self.scope = scope
+            self.resynchronise()
+
+    def reset_message(self) -> messages.PresenceMes:
+        """Tells a client to page the list again."""
+        return messages.PresenceMes((), self.scope, True)
+
+    def stop(self) -> None:
+        """Tell nothing more."""
+        for timer in (self._timer, self._originals_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._originals_timer = None
+
+    def _tell(self) -> None:
+        self._timer = None
+        changed, self._changed = self._changed, {}
+        reset, self._reset = self._reset, False
+        if reset or (self.scope == "all" and len(changed) > MOST_AT_ONCE):
+            self._tell_all(encode(self.reset_message()))
+        elif self.scope == "all" and changed:
+            self._tell_all(encode(messages.PresenceMes(tuple(changed.values()), "all")))
+        else:
+            self._tell_watchers(changed)
+
+    def _tell_all(self, frame: bytes) -> None:
+        for session in self._sessions:
+            if session.voice.is_current and not session.connection.behind:
+                session.emit_frame(frame)
+
+    def _tell_watchers(self, changed: dict[int, User]) -> None:
+        news: dict[Session, list[User]] = {}
+        for user_id, user in changed.items():
+            for session in self._interested(user_id):
+                news.setdefault(session, []).append(user)
+        for session, users in news.items():
+            if session.voice.is_current and not session.connection.behind:
+                session.emit(messages.PresenceMes(tuple(users), self.scope))
+
+    def _interested(self, user_id: int) -> set["Session"]:
+        """Who watches a user or has a private conversation with them that is known here."""
+        found = set(self._watchers.get(user_id, ()))
+        for hosted in self.context.registry.partners_of(user_id):
+            found.update(hosted.sessions)
+        return found
+
+    def _tell_originals(self) -> None:
+        self._originals_timer = None
+        changed, self._changed_for_originals = self._changed_for_originals, {}
+        if self.scope != "all":
+            return
+        frames = [
+            (user_id, encode(messages.NotifyUserStatusMes(user_id, user.user_status)))
+            for user_id, user in changed.items()
+        ]
+        for session in self._sessions:
+            if not session.voice.is_current and not session.connection.behind:
+                for user_id, frame in frames:
+                    if user_id != session.user_id:
+                        session.emit_frame(frame)

@@ -1,0 +1,74 @@
+"""From what went wrong to the code and the sentence that a client gets."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat import messages
+from chat.messages import Message
+from chat.names import BadName
+from chat.store.interface import (
+    FateUnknown,
+    NameTaken,
+    NotAllowed,
+    StoreError,
+    StoreUnavailable,
+    TooMany,
+    Unknown,
+)
+
+__all__ = ["Refused", "refusal", "reply_type"]
+
+_REPLIES: Final = {
+    request: messages.ANSWERS[name.removesuffix("Mes") + "ResMes"]
+    for name, request in messages.REQUESTS.items()
+    if name.removesuffix("Mes") + "ResMes" in messages.ANSWERS
+} | {messages.OriginalSmsMes: messages.SmsResMes}
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """A request can't be served, for a reason that the client is told.
+
+    :ivar code: as in protocol §6.
+    :ivar key: the sentence, in ``phrases.py``.
+    :ivar retry_after: seconds, with 429 and 503.
+    """
+
+    code: int
+    key: str
+    retry_after: float = 0.0
+    values: dict[str, object] = field(default_factory=dict)
+
+
+def reply_type(request: type[Message]) -> type[Message] | None:
+    """The reply to a request, None for one without."""
+    return _REPLIES.get(request)
+
+
+def refusal(failure: Failure, log: Logger) -> Refused:
+    """What a client is told of a failure; an unforeseen one is logged and told as 503."""
+    match failure.value:
+        case Refused() as refused:
+            return refused
+        case BadName() as error:
+            return Refused(400, str(error))
+        case StoreUnavailable(retry_after=retry_after):
+            return Refused(503, "store-away", retry_after)
+        case FateUnknown():
+            return Refused(504, "fate-unknown", 1.0)
+        case Unknown():
+            return Refused(404, "no-such-conversation")
+        case NotAllowed():
+            return Refused(403, "not-allowed")
+        case NameTaken():
+            return Refused(505, "name-taken")
+        case TooMany(retry_after=retry_after):
+            return Refused(429, "too-fast", retry_after)
+        case StoreError():
+            log.failure("the store answered with an error", failure)
+            return Refused(503, "store-away", 1.0)
+    log.failure("a request failed", failure)
+    return Refused(503, "server-error", 1.0)

@@ -1,0 +1,143 @@
+"""Who is connected to this server, and who of them hears which room."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chat.store.conversations import Position
+from chat.store.keys import cid_name, private_cid
+
+if TYPE_CHECKING:
+    from chat.server.connection import Connection
+    from chat.server.session import Session
+
+__all__ = ["HostedRoom", "HostedUser", "Registry"]
+
+
+class Thread:
+    """How far one conversation has been delivered here.
+
+    :ivar position: the last number handed to its sessions, None before anything is known.
+    :ivar filling: a hole is being read from the log.
+    :ivar heard: the highest number that was published meanwhile, and is in the log as well.
+    """
+
+    __slots__ = ("epoch", "epoch_first", "filling", "heard", "position")
+
+    def __init__(self) -> None:
+        self.position: int | None = None
+        self.epoch = ""
+        self.epoch_first = 1
+        self.filling = False
+        self.heard = 0
+
+    def starts_at(self, position: Position) -> None:
+        """Take over where the conversation stands, unless that is known better already."""
+        if self.position is None:
+            self.position = position.seq
+            self.epoch, self.epoch_first = position.epoch, position.epoch_first
+
+
+class HostedRoom(Thread):
+    """A room with at least one member connected here."""
+
+    __slots__ = ("_plain", "cid", "conversation", "sessions")
+
+    def __init__(self, cid: str) -> None:
+        super().__init__()
+        self.cid = cid
+        self.conversation = cid_name(cid, 0)
+        self.sessions: dict[Session, None] = {}
+        self._plain: tuple[list[Connection], list[Session]] | None = None
+
+    def changed(self) -> None:
+        """Somebody came, went, or is to be treated differently."""
+        self._plain = None
+
+    def split(self) -> tuple[list["Connection"], list["Session"]]:
+        """The connections that take the frames as they are, and the sessions that do not."""
+        if self._plain is None:
+            plain = [session.connection for session in self.sessions if session.plain]
+            special = [session for session in self.sessions if not session.plain]
+            self._plain = plain, special
+        return self._plain
+
+
+class HostedUser:
+    """A user with at least one session here, and how far the private conversations are."""
+
+    __slots__ = ("sessions", "threads", "user_id")
+
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
+        self.sessions: dict[Session, None] = {}
+        self.threads: dict[str, Thread] = {}
+
+    def talks_with(self, user_id: int) -> bool:
+        """Whether there is a private conversation with ``user_id`` that is known here."""
+        return private_cid(self.user_id, user_id) in self.threads
+
+    def thread(self, cid: str) -> Thread:
+        """The private conversation ``cid`` as far as it is known here."""
+        found = self.threads.get(cid)
+        if found is None:
+            found = self.threads[cid] = Thread()
+        return found
+
+
+class Registry:
+    """The users and rooms hosted here."""
+
+    def __init__(self) -> None:
+        self.users: dict[int, HostedUser] = {}
+        self.rooms: dict[str, HostedRoom] = {}
+
+    def add(self, session: "Session") -> None:
+        """A session of a known user is here."""
+        user = self.users.get(session.user_id)
+        if user is None:
+            user = self.users[session.user_id] = HostedUser(session.user_id)
+        user.sessions[session] = None
+
+    def remove(self, session: "Session") -> None:
+        """The session is gone, and with it its place in every room."""
+        for cid in tuple(session.rooms):
+            self.remove_from_room(session, cid)
+        user = self.users.get(session.user_id)
+        if user is not None:
+            user.sessions.pop(session, None)
+            if not user.sessions:
+                del self.users[session.user_id]
+
+    def add_to_room(self, session: "Session", cid: str) -> HostedRoom:
+        """The session hears a room from now on."""
+        room = self.rooms.get(cid)
+        if room is None:
+            room = self.rooms[cid] = HostedRoom(cid)
+        room.sessions[session] = None
+        room.changed()
+        session.rooms.add(cid)
+        return room
+
+    def remove_from_room(self, session: "Session", cid: str) -> None:
+        """The session does not hear a room any more."""
+        session.rooms.discard(cid)
+        room = self.rooms.get(cid)
+        if room is not None:
+            room.sessions.pop(session, None)
+            room.changed()
+            if not room.sessions:
+                del self.rooms[cid]
+
+    def partners_of(self, user_id: int) -> Iterable[HostedUser]:
+        """The users here with a private conversation with ``user_id`` that is known here."""
+        return [user for user in self.users.values() if user.talks_with(user_id)]
+
+    def changed(self, session: "Session") -> None:
+        """The session is to be treated differently in all its rooms."""
+        for cid in session.rooms:
+            self.rooms[cid].changed()
+
+    def sessions_of(self, user_id: int) -> Iterable["Session"]:
+        """The sessions of a user here."""
+        user = self.users.get(user_id)
+        return tuple(user.sessions) if user else ()

@@ -1,0 +1,190 @@
+"""Coming and going: registration, login, devices, passwords."""
+
+import secrets
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from chat import messages, names
+from chat.names import BadName
+from chat.server import attendance
+from chat.server.refusals import Refused
+from chat.store.bus import Event
+from chat.store.interface import Account, NameTaken, TooMany, Unknown
+
+if TYPE_CHECKING:
+    from chat.server.session import Session
+
+__all__ = ["change_password", "log_in", "log_out", "register", "revoke", "sessions"]
+
+DEVICE_LIMIT: Final = 64
+"""Characters of a device's name (protocol §5)."""
+
+TOKEN_BYTES: Final = 32
+HOUR: Final = 3600.0
+FIVE_MINUTES: Final = 300.0
+
+
+async def register(session: "Session", message: messages.RegisterMes) -> messages.RegisterResMes:
+    """Make an account."""
+    session.speaks(message.version)
+    context, user = session.context, message.user
+    settings = context.settings
+    try:
+        name = names.user_name(user.user_name, settings.name_limit) if user.user_name else ""
+        names.check_password(user.user_pwd, settings.password_shortest, settings.password_longest)
+    except BadName as error:
+        raise Refused(506, str(error)) from None
+    least = 0 if message.version >= 2 else 1
+    if not least <= user.user_id <= names.MAX_USER_ID:
+        raise Refused(506, "user-id")
+    try:
+        most = settings.registrations_per_address
+        await context.limits.spend("register", session.address, most, HOUR)
+    except TooMany as error:
+        raise Refused(506, "too-many-registrations", error.retry_after) from None
+    password = await context.passwords.hash(user.user_pwd)
+    try:
+        user_id = await context.accounts.register(user.user_id, name, password, user.sex)
+    except NameTaken:
+        await context.limits.refund("register", session.address)
+        raise
+    await context.conversations.start_marks(user_id)
+    return messages.RegisterResMes(200, "", user_id)
+
+
+async def log_in(session: "Session", message: messages.LoginMes, request_id: str | None) -> None:
+    """Let a client in; the reply is sent on the way, before anything that it must precede."""
+    if session.user is not None:
+        raise Refused(505, "already-logged-in")
+    session.speaks(message.version)
+    if len(message.device) > DEVICE_LIMIT:
+        raise Refused(505, "device-name")
+    account, device, token = await _identify(session, message)
+    await attendance.enter(session, account, device, token, request_id)
+
+
+async def _identify(session: "Session", message: messages.LoginMes) -> tuple[Account, str, str]:
+    """Whose login it is, on which device, and the device's token (empty for originals)."""
+    if message.token and session.voice.is_current:
+        account, device = await _resume(session, message.token)
+        return account, device, message.token
+    account = await _check_password(session, message)
+    if not session.voice.is_current:
+        return account, "", ""
+    device = message.device or "device-" + secrets.token_hex(4)
+    await _check_devices(session, account.user_id, device)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    digest = sha256(token.encode()).digest()
+    await session.context.accounts.add_device(account.user_id, device, digest, 0)
+    return account, device, token
+
+
+async def _resume(session: "Session", token: str) -> tuple[Account, str]:
+    context = session.context
+    try:
+        account, device = await context.accounts.resume(sha256(token.encode()).digest())
+    except Unknown:
+        await _spend_login(session, "address", session.address)
+        raise Refused(403, "token-ended") from None
+    await _check_devices(session, account.user_id, device)
+    return account, device
+
+
+async def _check_devices(session: "Session", user_id: int, device: str) -> None:
+    most = session.context.settings.devices
+    if most:
+        online = await session.context.presence.online_devices(user_id)
+        if device not in online and len(online) >= most:
+            raise Refused(429, "too-many-devices")
+
+
+async def _check_password(session: "Session", message: messages.LoginMes) -> Account:
+    context = session.context
+    who: int | str = message.user_id or message.user_name
+    await _spend_login(session, "address", session.address)
+    try:
+        account = await context.accounts.find(who)
+    except Unknown:
+        await context.passwords.decoy(message.user_pwd)
+        raise Refused(500, "no-such-user") from None
+    await _spend_login(session, "account", str(account.user_id))
+    if not await context.passwords.verify(message.user_pwd, account.password):
+        raise Refused(403, "wrong-password")
+    await context.limits.refund("login-address", session.address)
+    await context.limits.refund("login-account", str(account.user_id))
+    if context.passwords.needs_rehash(account.password):
+        renewed = await context.passwords.hash(message.user_pwd)
+        await context.accounts.set_password(account.user_id, renewed, None)
+    return account
+
+
+async def _spend_login(session: "Session", purpose: str, who: str) -> None:
+    settings = session.context.settings
+    most = settings.logins_per_address if purpose == "address" else settings.logins_per_account
+    try:
+        await session.context.limits.spend("login-" + purpose, who, most, FIVE_MINUTES)
+    except TooMany as error:
+        raise Refused(429, "too-many-logins", error.retry_after) from None
+
+
+async def log_out(session: "Session", message: messages.LogoutMes) -> messages.LogoutResMes:
+    """End the token of this device, or of all, then the connection."""
+    context = session.context
+    if message.everywhere:
+        await context.accounts.revoke_all(session.user_id)
+        await context.bus.tell(
+            session.user_id, Event("ended", session=session.key, reason="logged-out")
+        )
+    else:
+        await _forget(session, session.device)
+    return messages.LogoutResMes()
+
+
+async def _forget(session: "Session", device: str) -> None:
+    try:
+        await session.context.accounts.revoke(session.user_id, device)
+    except Unknown:
+        raise Refused(404, "no-such-device") from None
+
+
+async def change_password(
+    session: "Session", message: messages.PasswordMes
+) -> messages.PasswordResMes:
+    """Change the password; every other session and every other token ends."""
+    context, settings = session.context, session.context.settings
+    account = await context.accounts.find(session.user_id)
+    await _spend_login(session, "account", str(account.user_id))
+    if not await context.passwords.verify(message.user_pwd, account.password):
+        raise Refused(403, "wrong-password")
+    await context.limits.refund("login-account", str(account.user_id))
+    names.check_password(message.new_pwd, settings.password_shortest, settings.password_longest)
+    password = await context.passwords.hash(message.new_pwd)
+    await context.accounts.set_password(account.user_id, password, "")
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    digest = sha256(token.encode()).digest()
+    await context.accounts.add_device(account.user_id, session.device, digest, 0)
+    await context.bus.tell(
+        account.user_id, Event("ended", session=session.key, reason="password-changed")
+    )
+    return messages.PasswordResMes(token=token)
+
+
+async def sessions(session: "Session", message: messages.SessionsMes) -> messages.SessionsResMes:
+    """List one's own devices."""
+    context = session.context
+    online = await context.presence.online_devices(session.user_id)
+    devices = await context.accounts.devices(session.user_id)
+    listed = tuple(
+        messages.Session(each.device, each.since, each.last_seen, each.device in online)
+        for each in devices
+    )
+    return messages.SessionsResMes(sessions=listed)
+
+
+async def revoke(session: "Session", message: messages.RevokeMes) -> messages.RevokeResMes:
+    """End a device's token and its session."""
+    await _forget(session, message.device)
+    await session.context.bus.tell(
+        session.user_id, Event("ended", device=message.device, reason="logged-out")
+    )
+    return messages.RevokeResMes()

@@ -1,0 +1,66 @@
+"""Who is there, and how they are."""
+
+from typing import TYPE_CHECKING, Final
+
+from chat import messages
+from chat.messages import User
+from chat.server.refusals import Refused
+from chat.server.requests.talking import clamp
+from chat.store.interface import Unknown
+
+if TYPE_CHECKING:
+    from chat.server.session import Session
+
+__all__ = ["look_up", "online", "ping", "set_status", "watch"]
+
+ONLINE_LIMIT: Final = 500
+WATCH_LIMIT: Final = 200
+
+
+async def online(session: "Session", message: messages.OnlineMes) -> messages.OnlineResMes:
+    """A page of who is online, by user id."""
+    limit = clamp(message.limit, ONLINE_LIMIT)
+    users, total, more = await session.context.presence.online(message.after, limit)
+    return messages.OnlineResMes(users=tuple(users), total=total, more=more)
+
+
+async def watch(session: "Session", message: messages.WatchMes) -> messages.WatchResMes:
+    """Remember whom the screen shows, and say how they are now."""
+    if len(message.users) > WATCH_LIMIT:
+        raise Refused(400, "malformed", values={"detail": f"users: at most {WATCH_LIMIT}"})
+    context = session.context
+    wanted = tuple(dict.fromkeys(message.users))
+    context.online.watch(session, frozenset(wanted))
+    statuses = await context.presence.statuses(wanted)
+    names = await context.accounts.names(wanted)
+    users = tuple(
+        User(each, names[each], statuses.get(each, 1)) for each in wanted if each in names
+    )
+    return messages.WatchResMes(users=users)
+
+
+async def set_status(session: "Session", message: messages.StatusMes) -> messages.StatusResMes:
+    """Be online or busy."""
+    if message.status not in (0, 2):
+        raise Refused(400, "status")
+    assert session.user is not None
+    await session.context.presence.set_status(session.user, session.key, message.status)
+    return messages.StatusResMes()
+
+
+async def look_up(session: "Session", message: messages.LookupMes) -> messages.LookupResMes:
+    """Who somebody is."""
+    context = session.context
+    try:
+        account = await context.accounts.find(message.user_id or message.user_name)
+    except Unknown:
+        raise Refused(404, "no-such-user") from None
+    statuses = await context.presence.statuses([account.user_id])
+    status = statuses.get(account.user_id, 1)
+    user = User(account.user_id, account.name, status, account.last_seen)
+    return messages.LookupResMes(user=user)
+
+
+async def ping(session: "Session", message: messages.PingMes) -> messages.PongMes:
+    """Say that the server is there, and what time it is."""
+    return messages.PongMes(session.context.now())

@@ -1,0 +1,168 @@
+"""Rooms and the list of one's conversations."""
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from chat import messages, names
+from chat.codec import escaped_size
+from chat.server import attendance, hearing
+from chat.server.refusals import Refused
+from chat.server.requests.talking import RESERVE, clamp, find_cid
+from chat.store.bus import Event
+from chat.store.conversations import LOBBY_CID
+from chat.store.interface import TooMany, Unknown
+from chat.store.keys import room_cid
+
+if TYPE_CHECKING:
+    from chat.messages import Conversation
+    from chat.server.session import Session
+
+__all__ = ["conversations", "join", "leave", "list_rooms", "members", "redact", "set_topic"]
+
+PAGE: Final = 100
+MEMBERS_PAGE: Final = 500
+TOPIC_LIMIT: Final = 1_000
+"""Bytes of a topic, which is part of every list of conversations."""
+
+
+async def conversations(
+    session: "Session", message: messages.ConversationsMes
+) -> messages.ConversationsResMes:
+    """A page of one's conversations; what follows its numbers is pushed after it."""
+    context = session.context
+    after = await find_cid(session, message.after) if message.after else ""
+    await context.marks.flush(session.user_id)
+    feed = session.feed
+    held = feed is not None and feed.hold()
+    snapshot: dict[str, int] = {}
+    try:
+        page, more = await context.conversations.page(
+            session.user_id, after, clamp(message.limit, PAGE)
+        )
+        await context.bus.fence()
+        snapshot = {cid: conversation.seq for cid, conversation in page.items()}
+        kept, cut = _fitting(session, list(page.values()))
+        return messages.ConversationsResMes(conversations=kept, more=more or cut)
+    finally:
+        if held and session.feed is not None:
+            session.release_after_reply(snapshot, frozenset())
+
+
+def _fitting(
+    session: "Session", listed: list["Conversation"]
+) -> tuple[tuple["Conversation", ...], bool]:
+    room = (session.context.settings.frame_limit or 2**31) - RESERVE
+    kept = 0
+    for conversation in listed:
+        room -= escaped_size(msgspec.json.encode(conversation)) + 1
+        if room < 0:
+            break
+        kept += 1
+    return tuple(listed[:kept]), kept < len(listed)
+
+
+def _room(session: "Session", conversation: str) -> str:
+    """The canonical name of the room a client names.
+
+    :raises BadName: it is no name of a room.
+    """
+    return names.room_name(conversation, session.context.settings.name_limit)
+
+
+async def join(session: "Session", message: messages.JoinMes) -> messages.JoinResMes:
+    """Join a room, or make it; everything above the reply's ``seq`` is pushed after it."""
+    context = session.context
+    room = _room(session, message.conversation)
+    cid = room_cid(room)
+    _check_topic(message.topic)
+    if cid != LOBBY_CID:
+        try:
+            most = context.settings.rooms
+            await context.conversations.join(session.author, room, message.topic, most)
+        except TooMany:
+            raise Refused(429, "too-many-rooms") from None
+    feed = session.feed
+    held = feed is not None and feed.hold()
+    is_new = cid not in session.rooms
+    snapshot: dict[str, int] = {}
+    try:
+        joined = await attendance.enter_room(session, cid)
+        snapshot[cid] = joined.seq
+    finally:
+        if held and session.feed is not None:
+            session.release_after_reply(snapshot, frozenset([cid]) if is_new else frozenset())
+    await context.bus.tell(session.user_id, Event("joined", cid, session=session.key))
+    return messages.JoinResMes(
+        200, "", room, joined.epoch, joined.epoch_first, joined.seq, joined.first,
+        joined.delivered, joined.read, joined.topic, joined.role, joined.last,
+    )  # fmt: skip
+
+
+async def leave(session: "Session", message: messages.LeaveMes) -> messages.LeaveResMes:
+    """Leave a room."""
+    room = _existing(session, message.conversation)
+    cid = room_cid(room)
+    if cid == LOBBY_CID:
+        raise Refused(403, "lobby-stays")
+    await session.context.conversations.leave(session.author, room)
+    attendance.leave_room(session, cid)
+    await session.context.bus.tell(session.user_id, Event("left", cid, session=session.key))
+    return messages.LeaveResMes()
+
+
+def _existing(session: "Session", conversation: str) -> str:
+    try:
+        return _room(session, conversation)
+    except names.BadName:
+        raise Unknown(conversation) from None
+
+
+async def set_topic(session: "Session", message: messages.TopicMes) -> messages.TopicResMes:
+    """Set a room's topic; everybody sees it as an entry."""
+    cid = room_cid(_existing(session, message.conversation))
+    _check_topic(message.topic)
+    await session.context.conversations.set_topic(session.author, cid, message.topic)
+    await session.context.bus.fence()
+    return messages.TopicResMes()
+
+
+def _check_topic(topic: str) -> None:
+    if len(topic.encode()) > TOPIC_LIMIT or any(ord(character) < 32 for character in topic):
+        detail = f"topic: at most {TOPIC_LIMIT} bytes, no control characters"
+        raise Refused(400, "malformed", values={"detail": detail})
+
+
+async def redact(session: "Session", message: messages.RedactMes) -> messages.RedactResMes:
+    """Take a message's text away; everybody sees that as an entry."""
+    cid = await find_cid(session, message.conversation)
+    await hearing.known_thread(session, cid)
+    try:
+        await session.context.conversations.redact(session.author, cid, message.seq)
+    except Unknown:
+        raise Refused(404, "no-such-entry") from None
+    await session.context.bus.fence()
+    return messages.RedactResMes()
+
+
+async def list_rooms(session: "Session", message: messages.RoomsMes) -> messages.RoomsResMes:
+    """A page of the public rooms."""
+    rooms, more = await session.context.conversations.rooms(
+        message.after, clamp(message.limit, PAGE)
+    )
+    return messages.RoomsResMes(rooms=tuple(rooms), more=more)
+
+
+async def members(session: "Session", message: messages.MembersMes) -> messages.MembersResMes:
+    """A page of a room's members; of the lobby, which everybody is in, of those online."""
+    context, limit = session.context, clamp(message.limit, MEMBERS_PAGE)
+    cid = room_cid(_existing(session, message.conversation))
+    if cid == LOBBY_CID:
+        users, _, more = await context.presence.online(message.after, limit)
+        return messages.MembersResMes(users=tuple(users), more=more)
+    listed, more = await context.conversations.members(session.user_id, cid, message.after, limit)
+    statuses = await context.presence.statuses([user.user_id for user in listed])
+    users = [
+        msgspec.structs.replace(user, user_status=statuses.get(user.user_id, 1)) for user in listed
+    ]
+    return messages.MembersResMes(users=tuple(users), more=more)

@@ -1,0 +1,217 @@
+"""Saying something, reading what was said, and how far one has read."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from chat import messages, names
+from chat.codec import escaped_size
+from chat.names import BadName
+from chat.server import hearing, searching
+from chat.server.refusals import Refused
+from chat.store.conversations import LOBBY_CID
+from chat.store.entries import LoggedEntry
+from chat.store.interface import Unknown
+from chat.store.keys import cid_name, private_cid, room_cid
+from chat.store.posting import Post
+
+if TYPE_CHECKING:
+    from chat.server.session import Session
+
+__all__ = ["Sms", "acknowledge", "find_cid", "history", "post", "post_at_once", "search"]
+
+Sms = messages.SmsMes | messages.OriginalSmsMes
+
+RESERVE: Final = 2_048
+"""Bytes of a frame that a message leaves free (protocol §7)."""
+
+PUSH_OVERHEAD: Final = 512
+"""Bytes of a push frame besides the user's name and the content, at most."""
+
+MOST_CONTACTS: Final = 100_000
+HISTORY_LIMIT: Final = 200
+SEARCH_TEXT_LIMIT: Final = 200
+SEARCHED_CONVERSATIONS: Final = 100
+
+
+# Posting ---------------------------------------------------------------------------------------
+
+
+def post_at_once(session: "Session", message: Sms, request_id: str | None, over_rate: bool) -> bool:
+    """Post a message whose conversation is known without asking; whether that was so.
+
+    :param over_rate: only a repetition of what was accepted is answered.
+    :raises Refused: the content or the ``clientId`` breaks a rule.
+    :raises BadName: likewise.
+    """
+    if isinstance(message, messages.OriginalSmsMes):
+        cid, client_id = LOBBY_CID, ""
+    else:
+        known = _known_cid(session, message.to)
+        if known is None:
+            return False
+        cid, client_id = known, message.client_id
+    _post(session, cid, message.content, client_id, request_id, over_rate)
+    return True
+
+
+async def post(session: "Session", message: Sms, request_id: str | None, over_rate: bool) -> None:
+    """Post a message after finding out where to; the answer comes with its publication."""
+    assert isinstance(message, messages.SmsMes)
+    _check_content(session, message.content)
+    cid = await find_cid(session, message.to)
+    if cid.startswith("p:") and cid not in session.context.contacts:
+        await _make_contact(session, cid)
+    _post(session, cid, message.content, message.client_id, request_id, over_rate)
+
+
+def _post(
+    session: "Session",
+    cid: str,
+    content: str,
+    client_id: str,
+    request_id: str | None,
+    over_rate: bool,
+) -> None:
+    _check_content(session, content)
+    if client_id:
+        names.check_client_id(client_id)
+    sent = Post(session, cid, session.author, content, client_id, request_id, over_rate)
+    limit = session.context.settings.frame_limit
+    if limit and len(sent.draft.quoted) + PUSH_OVERHEAD > limit - RESERVE:
+        raise Refused(413, "content-too-large")
+    session.context.posting.post(sent)
+
+
+def _check_content(session: "Session", content: str) -> None:
+    limit = session.context.settings.content_limit
+    if not content:
+        raise Refused(400, "content-empty")
+    if "\0" in content:
+        raise Refused(400, "content-nul")
+    if limit and len(content) * 4 > limit and len(content.encode()) > limit:
+        raise Refused(413, "content-too-long")
+
+
+def _known_cid(session: "Session", to: str) -> str | None:
+    """The conversation, when it is a room the session hears or a private one known to exist."""
+    if to.startswith("#"):
+        cid = "r:" + to[1:]
+        return cid if cid in session.rooms else None
+    if to.startswith("@") and to[1:].isascii() and to[1:].isdigit() and len(to) < 18:
+        cid = private_cid(session.user_id, int(to[1:]))
+        return cid if cid in session.context.contacts else None
+    return None
+
+
+async def find_cid(session: "Session", conversation: str) -> str:
+    """The id of the conversation that a client names.
+
+    :raises Unknown: it is no name of a conversation, or of nobody.
+    """
+    if names.is_room(conversation):
+        try:
+            return room_cid(names.room_name(conversation, 0))
+        except BadName:
+            raise Unknown(conversation) from None
+    who = names.private_with(conversation)
+    if who is None:
+        raise Unknown(conversation)
+    if isinstance(who, str):
+        who = (await session.context.accounts.find(who)).user_id
+    return private_cid(session.user_id, who)
+
+
+async def _make_contact(session: "Session", cid: str) -> None:
+    partner = int(cid_name(cid, session.user_id)[1:])
+    await session.context.accounts.find(partner)
+    await session.context.conversations.contact(session.user_id, partner)
+    contacts = session.context.contacts
+    if len(contacts) >= MOST_CONTACTS:
+        contacts.pop(next(iter(contacts)))
+    contacts[cid] = None
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+async def history(session: "Session", message: messages.HistoryMes) -> messages.HistoryResMes:
+    """A page of a conversation, cut to what a frame takes."""
+    cid = await find_cid(session, message.conversation)
+    if message.before < 0 or (message.after or 0) < 0:
+        raise Refused(400, "malformed", values={"detail": "before, after: not below 0"})
+    page = await session.context.conversations.history(
+        session.user_id,
+        cid,
+        after=message.after,
+        before=message.before,
+        limit=clamp(message.limit, HISTORY_LIMIT),
+        epoch=message.epoch,
+    )
+    kept, cut = fitting(session, page.entries, newest=message.after is None)
+    return messages.HistoryResMes(
+        conversation=cid_name(cid, session.user_id),
+        epoch=page.epoch,
+        epoch_first=page.epoch_first,
+        first=page.first,
+        messages=kept,
+        more=page.more or cut,
+    )
+
+
+def clamp(limit: int, most: int) -> int:
+    """A page's size as asked, from 1 to ``most``."""
+    return max(1, min(limit, most))
+
+
+def fitting(session: "Session", entries: Any, newest: bool) -> tuple[Any, bool]:
+    """As many entries as fit a frame, as raw JSON; whether some did not.
+
+    :param newest: keep the newest of them, else the oldest.
+    """
+    room = (session.context.settings.frame_limit or 2**31) - RESERVE
+    kept: list[msgspec.Raw] = []
+    ordered = reversed(entries) if newest else iter(entries)
+    for entry in ordered:
+        json = entry.for_user(session.user_id) if isinstance(entry, LoggedEntry) else entry
+        room -= escaped_size(json) + 1
+        if room < 0:
+            break
+        kept.append(msgspec.Raw(json))
+    return tuple(reversed(kept) if newest else kept), len(kept) < len(entries)
+
+
+async def search(session: "Session", message: messages.SearchMes) -> messages.SearchResMes:
+    """Messages that contain a text, newest first."""
+    text = message.text.strip()
+    if not text or len(text) > SEARCH_TEXT_LIMIT:
+        raise Refused(400, "malformed", values={"detail": "text: 1 to 200 characters"})
+    if message.conversation:
+        cids = [await find_cid(session, message.conversation)]
+    else:
+        cids, _ = await session.context.conversations.ids(
+            session.user_id, "", SEARCHED_CONVERSATIONS
+        )
+    limit = clamp(message.limit, HISTORY_LIMIT)
+    found = await searching.search(
+        session.context.conversations, session.user_id, cids, text, message.before, limit
+    )
+    kept, cut = fitting(session, found.entries, newest=False)
+    before = found.times[len(kept)] + 1 if cut else found.before
+    return messages.SearchResMes(messages=kept, more=found.more or cut, before=before)
+
+
+# Marks -----------------------------------------------------------------------------------------
+
+
+async def acknowledge(session: "Session", message: messages.AckMes) -> None:
+    """Move one's marks."""
+    cid = await find_cid(session, message.conversation)
+    thread = await hearing.known_thread(session, cid)
+    delivered, read = message.delivered or 0, message.read or 0
+    if message.epoch and message.epoch != thread.epoch:
+        delivered = min(delivered, thread.epoch_first - 1)
+        read = min(read, thread.epoch_first - 1)
+    session.context.marks.move(
+        session.user_id, cid, thread, delivered=delivered, read=read, session=session.key
+    )

@@ -1,0 +1,355 @@
+"""One client's life: what it may do in which state, in the order in which it asks. No I/O.
+
+A frame becomes an envelope, an envelope a message, a message a call of its handler in
+``chat.server.requests``. One request is served at a time; messages to people take the short way
+through ``Posting`` and are answered at their place in the conversation.
+"""
+
+from collections import deque
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat import messages
+from chat.codec import BadMessage, Envelope, decode_data, decode_envelope, encode
+from chat.messages import Message, User
+from chat.server import attendance, hearing
+from chat.server.feed import Feed
+from chat.server.limits import TokenBucket, Window
+from chat.server.refusals import Refused, refusal, reply_type
+from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
+from chat.server.voices import CURRENT, ORIGINAL, Voice
+from chat.store.bus import Event
+from chat.store.entries import Author, Header, Publication
+from chat.store.keys import cid_name
+from chat.store.posting import Post
+
+if TYPE_CHECKING:
+    from chat.server.connection import Connection
+    from chat.server.context import Context
+
+__all__ = ["Session"]
+
+MOST_WAITING: Final = 64
+"""Frames that may wait for the request before them; more, and the client is not read."""
+
+REFUSAL_SECONDS: Final = 10.0
+
+
+class Session:
+    """What the server knows of one connection.
+
+    :ivar key: unique on this server, part of the session's name in the store.
+    :ivar user: who logged in, None before and after.
+    :ivar voice: the words of the client's generation.
+    :ivar rooms: the conversation ids of the rooms it hears.
+    :ivar feed: what it hears, from the login on.
+    """
+
+    _log = Logger()
+
+    __slots__ = (
+        "_busy", "_postponed", "_refusals", "_released", "_request_bucket", "_sms_bucket",
+        "_waiting", "author", "closed",
+        "connection", "context", "device", "feed", "held_user", "key", "rooms", "user", "user_id",
+        "voice", "watched",
+    )  # fmt: skip
+
+    def __init__(self, context: "Context", connection: "Connection", key: str) -> None:
+        self.context = context
+        self.connection = connection
+        self.key = key
+        self.voice: Voice = CURRENT
+        self.user: User | None = None
+        self.user_id = 0
+        self.author = Author(0, "")
+        self.device = ""
+        self.rooms: set[str] = set()
+        self.feed: Feed | None = None
+        self.watched: frozenset[int] = frozenset()
+        self.held_user = False
+        self.closed = False
+        self._postponed: list[Event] = []
+        self._released: tuple[dict[str, int], frozenset[str]] | None = None
+        self._busy = False
+        self._waiting: deque[Envelope] | None = None
+        settings, seconds = context.settings, context.clock.seconds
+        self._sms_bucket = TokenBucket(*settings.rate, seconds)
+        self._request_bucket = TokenBucket(*settings.request_rate, seconds)
+        self._refusals = Window(settings.refusals, REFUSAL_SECONDS, seconds)
+
+    @property
+    def address(self) -> str:
+        """Where the client is."""
+        return self.connection.address
+
+    @property
+    def plain(self) -> bool:
+        """Whether it takes a room's frames exactly as they were published."""
+        return self.feed is not None and self.feed.plain
+
+    def speaks(self, version: int) -> None:
+        """A RegisterMes or LoginMes said which generation the client is of."""
+        if self.user is None:
+            self.voice = CURRENT if version >= 2 else ORIGINAL
+
+    # In --------------------------------------------------------------------------------------
+
+    def frame_received(self, body: bytes) -> None:
+        """A frame came."""
+        if self.closed:
+            return
+        try:
+            envelope = decode_envelope(body)
+        except BadMessage as error:
+            self._malformed(error)
+            return
+        if not self._busy:
+            self._process(envelope)
+            return
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(envelope)
+        if len(self._waiting) >= MOST_WAITING:
+            self.connection.pause_reading()
+
+    def frame_too_large(self, size: int) -> None:
+        """A length of 0 or above the limit: nothing after it can be understood."""
+        self._log.info("a frame of {size} bytes from {address}", size=size, address=self.address)
+        self.emit(messages.ErrorMes(413, self.context.phrases("too-large")))
+        self.connection.close()
+
+    def _process(self, envelope: Envelope) -> None:
+        try:
+            message = decode_data(envelope, self.voice.requests)
+        except BadMessage as error:
+            self._malformed(error)
+            return
+        kind = type(message)
+        if self.user is None and kind not in OPEN_TO_ALL:
+            self.refuse(message, envelope.id, Refused(401, "login-first"))
+        elif isinstance(message, messages.SmsMes | messages.OriginalSmsMes):
+            self._say(message, envelope.id)
+        elif kind not in UNMETERED and (wait := self._request_bucket.take()):
+            self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
+        else:
+            self._serve(self._handled(message, envelope.id), message, envelope.id)
+
+    def _handled(
+        self, message: Message, request_id: str | None
+    ) -> Coroutine[Any, Any, Message | None]:
+        if isinstance(message, messages.LoginMes):
+            return entering.log_in(self, message, request_id)
+        return HANDLERS[type(message)](self, message)
+
+    def _say(self, message: "talking.Sms", request_id: str | None) -> None:
+        wait = self._sms_bucket.take()
+        if wait and not getattr(message, "client_id", ""):
+            self.refuse(message, request_id, Refused(429, "too-fast", wait))
+            return
+        # Over the rate only a repetition is answered, and that the store has to find out.
+        try:
+            done = talking.post_at_once(self, message, request_id, bool(wait))
+        except Exception:
+            self.refuse(message, request_id, refusal(Failure(), self._log))
+            return
+        if not done:
+            work = talking.post(self, message, request_id, bool(wait))
+            self._serve(work, message, request_id)
+
+    def _serve(
+        self,
+        work: Coroutine[Any, Any, Message | None],
+        message: Message,
+        request_id: str | None,
+    ) -> None:
+        self._busy = True
+        answer = Deferred.fromCoroutine(work)
+        answer.addCallback(self._served, request_id)
+        answer.addErrback(self._failed, message, request_id)
+        answer.addErrback(self._broken)
+
+    def _served(self, reply: Message | None, request_id: str | None) -> None:
+        if reply is not None:
+            self.emit(reply, request_id)
+        self._release()
+        if isinstance(reply, messages.LogoutResMes):
+            self.connection.close()
+        self._next()
+
+    def _failed(self, failure: Failure, message: Message, request_id: str | None) -> None:
+        if not self.closed:
+            self.refuse(message, request_id, refusal(failure, self._log))
+        self._release()
+        self._next()
+
+    def _release(self) -> None:
+        released, self._released = self._released, None
+        if released is not None and self.feed is not None:
+            self.feed.release(*released)
+
+    def _broken(self, failure: Failure) -> None:
+        self._log.failure("answering failed", failure)
+        self.connection.abort()
+
+    def _next(self) -> None:
+        self._busy = False
+        waiting = self._waiting
+        while waiting and not self._busy and not self.closed:
+            self._process(waiting.popleft())
+        if self.connection.paused and len(waiting or ()) < MOST_WAITING // 2:
+            self.connection.resume_reading()
+
+    # Refusals --------------------------------------------------------------------------------
+
+    def _malformed(self, error: BadMessage) -> None:
+        sentence = self.context.phrases("malformed", detail=str(error))
+        self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
+        self._count_refusal()
+
+    def refuse(self, message: Message, request_id: str | None, why: Refused) -> None:
+        """Tell the client that a request is not served."""
+        seconds = max(1, round(why.retry_after))
+        sentence = self.context.phrases(why.key, **{"seconds": seconds, **why.values})
+        reply = reply_type(type(message))
+        if reply is None:
+            about = messages.type_name(type(message))
+            self.emit(messages.ErrorMes(why.code, sentence, about, why.retry_after), request_id)
+        else:
+            members: dict[str, Any] = {"code": why.code, "error": sentence}
+            if "retry_after" in reply.__struct_fields__:
+                members["retry_after"] = why.retry_after
+            if isinstance(message, messages.SmsMes):
+                members["client_id"] = message.client_id[:64]
+            self.emit(reply(**members), request_id)
+        self._count_refusal()
+
+    def _count_refusal(self) -> None:
+        if self._refusals.add():
+            self._log.info("flooding from {address}", address=self.address)
+            self.bye(429, "flooding", 30.0)
+
+    # Out -------------------------------------------------------------------------------------
+
+    def emit(self, message: Message, request_id: str | None = None) -> None:
+        """Send a message, where the client's generation has words for it."""
+        words = self.voice.message(message, request_id)
+        if words is not None:
+            self.emit_frame(words)
+
+    def emit_frame(self, frame: bytes) -> None:
+        """Send a frame now."""
+        if self.feed is not None:
+            self.feed.about_to_send(None)
+        self.connection.send(frame)
+
+    def queue_frame(self, frame: bytes, brings: tuple[str, int]) -> None:
+        """Send a frame with the rest of this turn; it ``brings`` an entry of a conversation."""
+        if self.feed is not None:
+            self.feed.about_to_send(brings)
+        self.context.fanout.queue(self.connection, frame)
+
+    def flush(self) -> None:
+        """Send what the turn has gathered so far."""
+        self.connection.flush()
+
+    def bye(self, code: int, key: str, retry_after: float = 0.0) -> None:
+        """Say why, and close."""
+        if self.voice.is_current and not self.connection.closing:
+            sentence = self.context.phrases(key)
+            self.connection.send(encode(messages.ByeMes(code, sentence, retry_after)))
+        self.connection.close()
+
+    # What became of its posts (chat.store.posting.Poster) --------------------------------------
+
+    def stored(
+        self, post: Post, header: Header, news: Publication, conversation: str
+    ) -> bytes | None:
+        """The words of SmsResMes, which stands where the push of the message would have stood."""
+        return self.voice.message(
+            messages.SmsResMes(
+                200, "", post.client_id, conversation, news.epoch, news.epoch_first,
+                header.seq, header.time or self.context.now(),
+            ),
+            post.request_id,
+        )  # fmt: skip
+
+    def post_repeated(self, post: Post, seq: int, time: int, epoch: str, epoch_first: int) -> None:
+        """It was accepted before."""
+        conversation = cid_name(post.cid, self.user_id)
+        reply = messages.SmsResMes(
+            200, "", post.client_id, conversation, epoch, epoch_first, seq, time, True
+        )
+        self.emit(reply, post.request_id)
+
+    def post_refused(self, post: Post, code: int, retry_after: float) -> None:
+        """It was not accepted."""
+        key = {403: "not-allowed", 404: "no-such-conversation", 429: "too-fast",
+               503: "store-away", 504: "fate-unknown"}[code]  # fmt: skip
+        if code == 429:
+            retry_after = 1 / (self.context.settings.rate[1] or 1)
+        message = messages.SmsMes("", client_id=post.client_id)
+        self.refuse(message, post.request_id, Refused(code, key, retry_after))
+
+    def post_overdue(self, post: Post) -> None:
+        """It was accepted, and its publication never came."""
+        self.post_repeated(post, post.seq, self.context.now(), "", 0)
+
+    # What else happens -------------------------------------------------------------------------
+
+    def event(self, event: Event) -> None:
+        """Something about the user was said on the bus."""
+        if self.user is None:
+            self._postponed.append(event)
+            return
+        Deferred.fromCoroutine(hearing.tell(self, event)).addErrback(
+            lambda failure: self._log.failure("an event could not be told", failure)
+        )
+
+    def release_after_reply(self, snapshot: dict[str, int], new: frozenset[str]) -> None:
+        """Go live again as soon as the reply that is being made has been sent."""
+        self._released = snapshot, new
+
+    def tell_postponed_events(self) -> None:
+        """The client is logged in now: tell it what happened while it was not quite."""
+        postponed, self._postponed = self._postponed, []
+        for event in postponed:
+            self.event(event)
+
+    def delivered(self, cid: str, seq: int) -> None:
+        """An original client was given an entry."""
+        thread = hearing.thread_of(self, cid)
+        if thread is not None:
+            self.context.marks.move(self.user_id, cid, thread, delivered=seq)
+
+    def frames_sent(self, count: int) -> None:
+        """So many more frames went to the kernel, told by a transport that counts them."""
+        if self.feed is not None:
+            self.feed.frames_sent(count)
+
+    def fell_behind(self) -> None:
+        """The client does not read what it is sent."""
+        if self.feed is not None:
+            self.feed.fell_behind()
+        self.connection.pause_reading()
+
+    def caught_up(self) -> None:
+        """The client has read it all."""
+        self.connection.resume_reading()
+        if self.feed is not None:
+            self.feed.caught_up()
+
+    def after_catching_up(self) -> None:
+        """Presence and marks may have moved meanwhile."""
+        if self.voice.is_current:
+            self.emit(self.context.online.reset_message())
+
+    def connection_lost(self) -> None:
+        """The client is gone."""
+        self.closed = True
+        if self._waiting:
+            self._waiting.clear()
+        attendance.leave(self)

@@ -1,0 +1,102 @@
+"""How each generation of clients is spoken to: the same events, in different words."""
+
+from typing import Final, Protocol
+
+import msgspec
+
+from chat import messages
+from chat.codec import encode, original_login_result, original_sms
+from chat.messages import ORIGINAL_REQUESTS, REQUESTS, Message
+from chat.store.entries import Header, LoggedEntry, entry_of, own_frame, push_frame
+
+__all__ = ["CURRENT", "ORIGINAL", "Voice"]
+
+PRIVATE_MARK: Final = "[私聊] "
+SYSTEM_MARK: Final = "[系统] "
+_IMITATED: Final = (PRIVATE_MARK.strip(), SYSTEM_MARK.strip())
+
+
+class Voice(Protocol):
+    """The words for one generation; None where it has none for something."""
+
+    requests: dict[str, type[Message]]
+    is_current: bool
+
+    def message(self, message: Message, request_id: str | None) -> bytes | None:
+        """A reply, or something pushed that both generations could know."""
+
+    def entry(self, push: bytes, conversation: str) -> bytes | None:
+        """A new entry, from the frame that current clients get."""
+
+    def own_entry(self, push: bytes, header: Header, conversation: str) -> bytes | None:
+        """A new entry that the user sent on another connection."""
+
+    def missed(self, entry: LoggedEntry, user_id: int, conversation: str) -> bytes | None:
+        """An entry from the log."""
+
+
+class _Current:
+    """Clients that said ``version`` 2."""
+
+    requests = REQUESTS
+    is_current = True
+
+    def message(self, message: Message, request_id: str | None) -> bytes | None:
+        return encode(message, request_id)
+
+    def entry(self, push: bytes, conversation: str) -> bytes | None:
+        return push
+
+    def own_entry(self, push: bytes, header: Header, conversation: str) -> bytes | None:
+        return own_frame(push, header.client_id) if header.client_id else push
+
+    def missed(self, entry: LoggedEntry, user_id: int, conversation: str) -> bytes | None:
+        return push_frame(entry.for_user(user_id), conversation)
+
+
+class _Original:
+    """The Go clients: four types, no ids, no rooms but the lobby (protocol §3)."""
+
+    requests = ORIGINAL_REQUESTS
+    is_current = False
+
+    def message(self, message: Message, request_id: str | None) -> bytes | None:
+        match message:
+            case messages.RegisterResMes(code=code, error=error):
+                known = 200 if code == 200 else 505 if code == 505 else 506
+                return encode(messages.OriginalRegisterResMes(known, error))
+            case messages.LoginResMes(code=200, users_id=users):
+                return original_login_result(users or ())
+            case messages.LoginResMes(code=code, error=error):
+                known = code if code in (500, 403) else 505
+                return encode(messages.OriginalLoginResMes(known, None, error))
+            case messages.SmsResMes(code=code, error=error) if code not in (200, 401):
+                return original_sms(0, "", SYSTEM_MARK + error)
+            case messages.NotifyUserStatusMes():
+                return encode(message)
+        return None
+
+    def entry(self, push: bytes, conversation: str) -> bytes | None:
+        return self._said(entry_of(push), conversation)
+
+    def own_entry(self, push: bytes, header: Header, conversation: str) -> bytes | None:
+        return self.entry(push, conversation)
+
+    def missed(self, entry: LoggedEntry, user_id: int, conversation: str) -> bytes | None:
+        if not entry.json or entry.sender == user_id:
+            return None
+        return self._said(msgspec.json.decode(entry.json, type=messages.SmsPush), conversation)
+
+    def _said(self, entry: messages.SmsPush, conversation: str) -> bytes | None:
+        if entry.kind or entry.deleted:
+            return None
+        content = entry.content
+        if conversation.startswith("@"):
+            content = PRIVATE_MARK + content
+        elif content.startswith(_IMITATED):
+            content = " " + content
+        return original_sms(entry.user_id, entry.user_name, content)
+
+
+CURRENT: Final[Voice] = _Current()
+ORIGINAL: Final[Voice] = _Original()
