@@ -447,8 +447,8 @@ class AddressTest(SynchronousTestCase):
             "redis://[::1]:7": Address("::1", 7),
             "redis://:p%2Fw@h": Address("h", password="p/w"),
             "redis://u:p@h/": Address("h", username="u", password="p"),
-            "redis+unix:///a%20b/s": Address(port=0, path="/a b/s"),
-            "redis+unix://u:p@/s?db=4": Address("", 0, "/s", 4, "u", "p"),
+            "redis+unix:///a%20b/s": Address(path="/a b/s"),
+            "redis+unix://u:p@/s?db=4": Address(path="/s", db=4, username="u", password="p"),
         }.items():
             self.assertEqual(Address.parse(url), expected, url)
 

@@ -48,7 +48,7 @@ class Address:
                 raise ValueError("The store's URL names no host: redis://host:port/db.")
             case "redis+unix" if len(parts.path) > 1:
                 db = _database(parse_qs(parts.query).get("db", [""])[0])
-                return cls("", 0, unquote(parts.path), db, username, password)
+                return cls("", DEFAULT_PORT, unquote(parts.path), db, username, password)
             case "redis+unix":
                 raise ValueError("The store's URL names no socket: redis+unix:///path?db=0.")
         raise ValueError("The store's URL must start with redis:// or redis+unix://.")

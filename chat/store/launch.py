@@ -1,0 +1,27 @@
+"""Becomes the store's process, which ends with its parent and hears no Ctrl-C; run as a script.
+
+It runs between fork and exec in a process of its own, so no thread of the server's can be in the
+way: ``python -I -S launch.py <parent's process id> <program> <arguments>``.
+"""
+
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+"""From ``linux/prctl.h``; macOS has nothing like it, there the next server ends the orphan."""
+
+
+def main(parent: int, command: list[str]) -> None:
+    """Turn into ``command``; give up when ``parent`` is gone already."""
+    os.setsid()
+    if sys.platform == "linux":
+        import ctypes  # costs milliseconds that macOS need not pay
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == parent:
+        os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])
