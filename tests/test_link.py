@@ -1,0 +1,356 @@
+"""The connection that comes back: when it tries, when it waits, when it gives up."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.client.errors import Refused
+from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
+from chat.client.link import LONGEST_WAIT, SHORTEST_WAIT, Link, endpoint_for, server_string
+from chat.client.wire import PING_AFTER, PONG_WITHIN, Wire
+from chat.messages import ByeMes, LoginMes, LoginResMes, Message, PingMes
+from tests.fake_server import FakeNet, FakeServer
+
+
+class LinkCase(SynchronousTestCase):
+    """A link to a fake server, in memory and on a clock of its own."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        self.server = FakeServer()
+        self.net = FakeNet(self.server)
+        self.states: list[ConnectionState] = []
+        self.pushed: list[Message] = []
+        self.chance = 0.5
+        self.credentials: LoginMes | None = LoginMes(2, user_id=100, user_pwd="wonderland")
+        self.link = Link(
+            self.clock,
+            self.net,
+            self.greet,
+            self.pushed.append,
+            self.states.append,
+            lambda: self.chance,
+        )
+        self.addCleanup(self.finish)
+
+    def finish(self) -> None:
+        self.link.stop()
+        self.net.flush()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    async def greet(self, wire: Wire) -> bool:
+        if self.credentials is None:
+            return False
+        reply = await wire.ask(self.credentials, LoginResMes)
+        if reply.code != 200:
+            raise Refused(reply.code, reply.error, reply.retry_after)
+        return True
+
+    def start(self) -> None:
+        self.link.start()
+        self.net.flush()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass and everything arrive, as it would in a world that never sleeps."""
+        while seconds > 0:
+            step = min(seconds, 1.0)
+            self.clock.advance(step)
+            self.net.flush()
+            seconds -= step
+
+    def kinds(self) -> list[type[Any]]:
+        return [type(state) for state in self.states]
+
+    def waiting(self) -> Waiting:
+        state = self.link.state
+        assert isinstance(state, Waiting), state
+        return state
+
+
+class ComingBackTest(LinkCase):
+    def test_it_connects_and_logs_in(self) -> None:
+        self.start()
+        self.assertEqual(self.kinds(), [Connecting, LoggedIn])
+
+    def test_a_lost_connection_is_shown_at_once_and_comes_back(self) -> None:
+        self.start()
+        self.net.cut()
+        self.assertEqual(self.waiting().reason, "the connection was lost")
+        self.advance(self.waiting().seconds)
+        self.assertEqual(self.kinds()[-3:], [Waiting, Connecting, LoggedIn])
+
+    def test_the_waits_double_up_to_30_seconds_and_chance_picks_below(self) -> None:
+        self.net.down = True
+        self.start()
+        for chance in (0.0, 0.3, 1.0):
+            self.chance = chance
+            waits = []
+            for _ in range(12):
+                self.advance(self.waiting().seconds)
+                waits.append(self.waiting().seconds)
+            self.assertTrue(all(SHORTEST_WAIT <= wait <= LONGEST_WAIT for wait in waits), waits)
+            self.assertEqual(waits, sorted(waits))
+        self.assertEqual(waits[-1], LONGEST_WAIT)
+
+    def test_waiting_says_when_the_next_try_is(self) -> None:
+        self.net.down = True
+        self.start()
+        state = self.waiting()
+        self.assertEqual(state.until, self.clock.seconds() + state.seconds)
+        self.assertIn("refused", state.reason)
+
+    def test_reconnect_now_does_not_wait(self) -> None:
+        self.net.down = True
+        self.start()
+        self.net.down = False
+        self.link.reconnect_now()
+        self.net.flush()
+        self.assertIsInstance(self.link.state, LoggedIn)
+        self.assertEqual(self.net.attempts, 2)
+
+    def test_reconnect_now_changes_nothing_while_all_is_well(self) -> None:
+        self.start()
+        self.link.reconnect_now()
+        self.net.flush()
+        self.assertEqual(self.net.attempts, 1)
+
+    def test_a_connection_that_lasted_starts_again_with_the_shortest_wait(self) -> None:
+        self.net.down = True
+        self.start()
+        self.advance(100)
+        self.net.down = False
+        self.advance(31)
+        self.assertIsInstance(self.link.state, LoggedIn)
+        self.advance(6)
+        self.net.cut()
+        self.assertEqual(self.waiting().seconds, SHORTEST_WAIT)
+
+    def test_a_server_that_drops_everybody_after_the_login_is_not_hammered(self) -> None:
+        self.start()
+        for _ in range(10):
+            self.net.cut()
+            self.advance(self.waiting().seconds)
+        self.net.cut()
+        self.assertGreater(self.waiting().seconds, 10)
+
+    def test_stop_ends_everything_in_every_state(self) -> None:
+        self.link.stop("first")
+        self.assertEqual(self.link.state, Stopped("first"))
+        self.start()
+        self.link.stop()
+        self.net.flush()
+        self.assertEqual(self.server.connections, [])
+        self.net.down = True
+        self.start()
+        self.link.stop()
+        self.advance(100)
+        self.assertEqual((self.net.attempts, self.link.state), (2, Stopped()))
+
+    def test_who_is_told_of_a_state_may_act_on_it(self) -> None:
+        heard: list[ConnectionState] = []
+
+        def changed(state: ConnectionState) -> None:
+            heard.append(state)
+            if isinstance(state, LoggedIn):
+                self.link.stop("seen enough")
+
+        self.link._changed = changed
+        self.start()
+        self.assertEqual(heard, [Connecting(), LoggedIn(), Stopped("seen enough")])
+
+
+class NobodyTest(LinkCase):
+    def test_without_credentials_it_is_only_connected(self) -> None:
+        self.credentials = None
+        self.start()
+        self.assertEqual(self.link.state, Connected())
+
+    def test_the_server_may_end_that_and_nobody_tries_again(self) -> None:
+        self.credentials = None
+        self.start()
+        self.net.cut()
+        self.advance(100)
+        self.assertIsInstance(self.link.state, Stopped)
+        self.assertEqual(self.net.attempts, 1)
+
+    def test_start_logs_in_on_the_connection_that_is_there(self) -> None:
+        self.credentials = None
+        self.start()
+        self.credentials = LoginMes(2, user_id=100, user_pwd="wonderland")
+        self.start()
+        self.assertIsInstance(self.link.state, LoggedIn)
+        self.assertEqual(self.net.attempts, 1)
+
+
+class RefusedTest(LinkCase):
+    def test_a_wrong_password_stops_it(self) -> None:
+        self.credentials = LoginMes(2, user_id=100, user_pwd="guess")
+        self.start()
+        self.assertEqual(self.link.state, Stopped("wrong password", 403))
+        self.assertEqual(self.server.connections, [])
+
+    def test_a_busy_server_is_asked_again_after_as_long_as_it_says(self) -> None:
+        self.server.handlers[LoginMes] = lambda c, r: LoginResMes(503, "busy", retry_after=7)
+        self.start()
+        self.assertGreaterEqual(self.waiting().seconds, 7)
+        del self.server.handlers[LoginMes]
+        self.advance(self.waiting().seconds)
+        self.assertIsInstance(self.link.state, LoggedIn)
+
+    def test_after_a_first_success_only_what_is_certain_stops_it(self) -> None:
+        self.start()
+        self.server.handlers[LoginMes] = lambda c, r: LoginResMes(505, "something")
+        self.net.cut()
+        self.advance(20)
+        self.assertIsInstance(self.link.state, Waiting)
+        self.server.handlers[LoginMes] = lambda c, r: LoginResMes(403, "password changed")
+        self.advance(60)
+        self.assertEqual(self.link.state, Stopped("password changed", 403))
+
+    def test_a_server_that_never_answers_the_login_is_left(self) -> None:
+        self.server.handlers[LoginMes] = lambda c, r: None
+        self.start()
+        self.advance(32)
+        reasons = [state.reason for state in self.states if isinstance(state, Waiting)]
+        self.assertEqual(reasons, ["the server did not answer in time"])
+
+    def test_a_server_that_speaks_something_else_is_left(self) -> None:
+        self.server.handlers[LoginMes] = lambda c, r: c.transport.write(b"HTTP/1.1 400 Bad")
+        self.start()
+        self.assertIn("does not speak this protocol", self.waiting().reason)
+
+
+class ByeTest(LinkCase):
+    def test_going_down_is_waited_for_as_long_as_the_server_says(self) -> None:
+        self.start()
+        self.server.last.bye(503, "restarting", retry_after=4)
+        self.net.flush()
+        self.assertEqual(self.waiting().reason, "restarting")
+        self.assertTrue(4 <= self.waiting().seconds <= 5)
+
+    def test_replaced_and_suspended_do_not_come_back(self) -> None:
+        for code in (409, 403):
+            self.start()
+            self.server.last.bye(code, "go away")
+            self.net.flush()
+            self.advance(100)
+            self.assertEqual(self.link.state, Stopped("go away", code))
+
+    def test_the_goodbye_is_passed_on(self) -> None:
+        self.start()
+        self.server.last.bye(503, "restarting", 1)
+        self.net.flush()
+        self.assertEqual(self.pushed, [ByeMes(503, "restarting", 1)])
+
+
+class SignOfLifeTest(LinkCase):
+    def test_silence_is_broken_by_a_ping_every_50_seconds(self) -> None:
+        self.start()
+        self.advance(PING_AFTER - 1)
+        self.assertEqual(self.server.of(PingMes), [])
+        self.advance(2)
+        self.assertEqual(len(self.server.of(PingMes)), 1)
+        self.advance(2 * PING_AFTER + 2)
+        self.assertEqual(len(self.server.of(PingMes)), 3)
+        self.assertIsInstance(self.link.state, LoggedIn)
+
+    def test_no_pong_in_20_seconds_ends_the_connection(self) -> None:
+        self.start()
+        self.server.handlers[PingMes] = lambda c, r: None
+        self.advance(PING_AFTER + PONG_WITHIN - 1)
+        self.assertIsInstance(self.link.state, LoggedIn)
+        self.advance(2)
+        self.assertEqual(self.states[2].reason, "the server gives no sign of life")  # type: ignore[union-attr]
+
+    def test_who_only_talks_notices_that_nobody_answers(self) -> None:
+        self.start()
+        self.server.handlers[PingMes] = lambda c, r: None
+        wire = self.link.wire
+        for _ in range(75):
+            assert wire is not None
+            wire.tell(PingMes())
+            self.advance(1)
+        self.assertNotEqual(self.link.wire, wire)
+
+    def test_a_request_without_an_answer_makes_it_look(self) -> None:
+        self.start()
+        self.server.handlers[LoginMes] = lambda c, r: None
+        self.server.handlers[PingMes] = lambda c, r: None
+        assert self.link.wire is not None
+        outcome = Deferred.fromCoroutine(self.link.wire.ask(LoginMes(2), LoginResMes))
+        self.advance(31)
+        self.failureResultOf(outcome)
+        self.assertEqual(len(self.server.of(PingMes)), 1)
+
+
+class SleepTest(LinkCase):
+    def test_after_a_long_sleep_it_reconnects_at_once(self) -> None:
+        self.start()
+        self.clock.advance(3600)
+        self.net.flush()
+        self.advance(2)
+        self.assertEqual(self.net.attempts, 2)
+        self.assertIsInstance(self.link.state, LoggedIn)
+
+    def test_after_a_nap_the_connection_is_tried_and_kept(self) -> None:
+        self.start()
+        self.clock.advance(40)
+        self.net.flush()
+        self.assertEqual(len(self.server.of(PingMes)), 1)
+        self.advance(10)
+        self.assertEqual(self.net.attempts, 1)
+
+    def test_after_a_nap_a_dead_connection_is_given_up_within_seconds(self) -> None:
+        self.start()
+        self.server.handlers[PingMes] = lambda c, r: None
+        self.clock.advance(40)
+        self.net.flush()
+        self.advance(5)
+        self.assertEqual(self.net.attempts, 2)
+
+    def test_who_waits_when_the_machine_wakes_up_tries_at_once(self) -> None:
+        self.net.down = True
+        self.chance = 1.0
+        self.start()
+        while self.waiting().seconds < LONGEST_WAIT:
+            self.advance(self.waiting().seconds)
+        self.net.down = False
+        self.clock.advance(21)
+        self.net.flush()
+        self.assertIsInstance(self.link.state, LoggedIn)
+
+
+class AddressTest(SynchronousTestCase):
+    def test_short_forms_are_written_out(self) -> None:
+        for written, meant in {
+            "": "tcp:127.0.0.1:8889",
+            "chat.example": "tcp:chat.example:8889",
+            "chat.example:9": "tcp:chat.example:9",
+            "127.0.0.1:9": "tcp:127.0.0.1:9",
+            "[::1]:9": r"tcp:\:\:1:9",
+            "[::1]": r"tcp:\:\:1:8889",
+            "tcp:chat.example:9": "tcp:chat.example:9",
+            "unix:/tmp/x": "unix:/tmp/x",
+        }.items():
+            self.assertEqual(server_string(written), meant)
+            self.assertEqual(server_string(meant), meant)
+
+    def test_an_address_becomes_an_endpoint(self) -> None:
+        reactor = MemoryReactorClock()
+        self.assertIsInstance(endpoint_for(reactor, "chat.example:9"), HostnameEndpoint)
+        self.assertIsInstance(endpoint_for(reactor, "[::1]:9"), HostnameEndpoint)
+        self.assertIsInstance(endpoint_for(reactor, "unix:/tmp/x"), UNIXClientEndpoint)
+
+    @given(st.text(max_size=30))
+    def test_anything_else_is_one_clear_error(self, text: str) -> None:
+        try:
+            endpoint_for(MemoryReactorClock(), text)
+        except ValueError as error:
+            self.assertIn("no server address", str(error))
