@@ -1,0 +1,1 @@
+"""The sentences of the screen, one module for each language."""

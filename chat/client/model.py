@@ -1,0 +1,445 @@
+"""What the screen shows, as values: conversations, their entries, people, the connection.
+
+Nothing here does I/O or knows a terminal. One ``Model`` is owned by the screen; its methods are the
+only way it changes, each for one thing that can happen, and each leaves a state that draws.
+"""
+
+import bisect
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chat.client import events
+from chat.client.events import ConnectionState, Outgoing
+from chat.client.text import looks_like, mixes_scripts
+from chat.messages import Conversation as ConversationState
+from chat.messages import Entry, User
+from chat.names import LOBBY, is_room, private_with
+
+__all__ = ["BUSY", "OFFLINE", "ONLINE", "Conversation", "Fate", "Model", "Notice", "Pending"]
+
+ONLINE, OFFLINE, BUSY = 0, 1, 2
+"""``userStatus`` on the wire."""
+
+KEPT = 4_000
+"""Entries of one conversation that are held; the server has the rest, a page up fetches it."""
+
+SPEAKERS = 300
+"""Entries looked at for names to complete: further back nobody remembers who spoke."""
+
+KNOWN_LOOKS = 50_000
+"""Names remembered to tell imitations from, before the list starts afresh."""
+
+NOTICES = 50
+"""Lines the client itself has said (errors, answers to commands) that are kept."""
+
+
+class Fate(Enum):
+    """How far a message of one's own has come."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    STORED = "stored"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A message of one's own that has no number yet."""
+
+    message: Outgoing
+    fate: Fate = Fate.SENDING
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A line the client itself says in a conversation, after entry ``after``."""
+
+    after: int
+    text: str
+    time: int
+
+
+@dataclass
+class Conversation:
+    """One conversation: its entries in order, what is on its way, and the marks.
+
+    ``divider``: the entry below which everything was read when it was opened. ``sealed``: entries
+    before which the server has nothing more. ``fetched``: its newest page is here.
+    """
+
+    name: str
+    partner: str = ""
+    topic: str = ""
+    role: str = ""
+    epoch: str = ""
+    newest: int = 0
+    first: int = 1
+    read: int = 0
+    partner_delivered: int = 0
+    partner_read: int = 0
+    active: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    divider: int | None = None
+    loading: bool = False
+    draft: str = ""
+    fetched: bool = False
+    sealed: set[int] = field(default_factory=set)
+    mentions: set[int] = field(default_factory=set)
+    _silent: set[int] = field(default_factory=set)
+
+    @property
+    def private(self) -> bool:
+        return not is_room(self.name)
+
+    @property
+    def unread(self) -> int:
+        """Messages of others above the read mark."""
+        return max(0, self.newest - self.read - len(self._silent))
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the server keeps is held, down to the first entry."""
+        return bool(self.entries) and self.entries[0].seq <= self.first
+
+    def index(self, seq: int) -> int:
+        """Where ``seq`` stands among the entries, or would."""
+        return bisect.bisect_left(self.entries, seq, key=_seq)
+
+    def holds(self, seq: int) -> bool:
+        at = self.index(seq)
+        return at < len(self.entries) and self.entries[at].seq == seq
+
+    def gap_before(self, index: int) -> int:
+        """How many numbers are missing between entry ``index`` and the one before it."""
+        if index <= 0:
+            return 0
+        return self.entries[index].seq - self.entries[index - 1].seq - 1
+
+    def fate(self, entry: Entry) -> Fate:
+        """How far an entry of one's own has come."""
+        if not self.private:
+            return Fate.STORED
+        if entry.seq <= self.partner_read:
+            return Fate.READ
+        return Fate.DELIVERED if entry.seq <= self.partner_delivered else Fate.STORED
+
+    # Changes
+
+    def put(self, entry: Entry, me: int, mention: "re.Pattern[str] | None") -> bool:
+        """Take an entry in its place. Return whether it is a new one for a reader."""
+        if entry.kind == "redact":
+            self._redact(entry.target)
+        at = self.index(entry.seq)
+        known = at < len(self.entries) and self.entries[at].seq == entry.seq
+        if known:
+            self.entries[at] = entry
+        else:
+            self.entries.insert(at, entry)
+        self._forget_pending(entry, me)
+        self.active = max(self.active, entry.time)
+        fresh = entry.seq > self.newest
+        self.newest = max(self.newest, entry.seq)
+        if entry.seq <= self.read:
+            return False
+        if entry.kind or entry.deleted or entry.user_id == me:
+            self._silent.add(entry.seq)
+            self.mentions.discard(entry.seq)
+            if entry.user_id == me and not entry.kind and fresh:
+                self.mark_read(entry.seq)
+            return False
+        if mention is not None and mention.search(entry.content):
+            self.mentions.add(entry.seq)
+        return fresh
+
+    def mark_read(self, seq: int) -> None:
+        """Move the read mark up to ``seq``; never back."""
+        if seq > self.read:
+            self.read = seq
+            self.mentions = {each for each in self.mentions if each > seq}
+            self._silent = {each for each in self._silent if each > seq}
+
+    def trim(self, keep: int = KEPT) -> None:
+        """Let go of the oldest entries above ``keep``."""
+        if len(self.entries) > keep + keep // 4:
+            del self.entries[:-keep]
+
+    def drop_from(self, seq: int) -> None:
+        """A new epoch begins at ``seq``: forget what is held from there on."""
+        del self.entries[self.index(seq) :]
+        self.newest = min(self.newest, seq - 1)
+        self.read = min(self.read, seq - 1)
+        self.mentions = {each for each in self.mentions if each < seq}
+        self._silent = {each for each in self._silent if each < seq}
+
+    def _redact(self, target: int) -> None:
+        at = self.index(target)
+        if at < len(self.entries) and self.entries[at].seq == target:
+            self.entries[at] = Entry(seq=target, time=self.entries[at].time, deleted=True)
+            if target > self.read:
+                self._silent.add(target)
+                self.mentions.discard(target)
+
+    def _forget_pending(self, entry: Entry, me: int) -> None:
+        if entry.client_id and entry.user_id == me:
+            self.pending = [
+                each for each in self.pending if each.message.client_id != entry.client_id
+            ]
+
+
+def _seq(entry: Entry) -> int:
+    return entry.seq
+
+
+def _mention_of(name: str) -> "re.Pattern[str] | None":
+    """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``."""
+    return re.compile(rf"@{re.escape(name)}(?!\w)", re.IGNORECASE) if name else None
+
+
+class Model:
+    """Everything that the screen knows. See the module's docstring."""
+
+    def __init__(self) -> None:
+        self.me = User(0, "")
+        self.link: ConnectionState = events.Stopped()
+        self.conversations: dict[str, Conversation] = {}
+        self.people: dict[int, User] = {}
+        self.watched = False
+        self.open = ""
+        self._mention: re.Pattern[str] | None = None
+        self._online: list[User] | None = None
+        self._looks: dict[str, int] = {}
+
+    # Looking
+
+    @property
+    def current(self) -> Conversation | None:
+        """The conversation whose messages are shown."""
+        return self.conversations.get(self.open)
+
+    @property
+    def connected(self) -> bool:
+        return isinstance(self.link, events.LoggedIn)
+
+    def rooms(self) -> list[Conversation]:
+        """The lobby, then the other rooms by name."""
+        found = [each for each in self.conversations.values() if not each.private]
+        return sorted(found, key=lambda each: (each.name != LOBBY, each.name))
+
+    def privates(self) -> list[Conversation]:
+        """Private conversations, the most recently used first."""
+        found = [each for each in self.conversations.values() if each.private]
+        return sorted(found, key=lambda each: (-each.active, each.name))
+
+    def listed(self) -> list[Conversation]:
+        """All conversations in the order of their pane."""
+        return self.rooms() + self.privates()
+
+    def online(self) -> list[User]:
+        """Who is online or busy, by name; kept until somebody comes or goes."""
+        if self._online is None:
+            shown = [each for each in self.people.values() if each.user_status in (ONLINE, BUSY)]
+            self._online = sorted(shown, key=lambda each: (each.user_name.casefold(), each.user_id))
+        return self._online
+
+    def status_of(self, conversation: Conversation) -> int | None:
+        """The status of a private conversation's partner, where it is known."""
+        person = self._partner(conversation)
+        return person.user_status if person else None
+
+    def title(self, conversation: Conversation) -> str:
+        """The name of a conversation for a reader: ``#room``, or the partner's name."""
+        if not conversation.private:
+            return conversation.name
+        person = self._partner(conversation)
+        return conversation.partner or (person.user_name if person else "") or conversation.name
+
+    def _partner(self, conversation: Conversation) -> User | None:
+        who = private_with(conversation.name)
+        return self.people.get(who) if isinstance(who, int) else None
+
+    def unread(self) -> tuple[int, int]:
+        """Unread messages in all conversations, and those that speak to oneself."""
+        unread = mentions = 0
+        for each in self.conversations.values():
+            unread += each.unread
+            mentions += each.unread if each.private else len(each.mentions)
+        return unread, mentions
+
+    def next_active(self) -> Conversation | None:
+        """Where to look next: a mention before a private message before a room."""
+        waiting = [each for each in self.listed() if each.unread and each.name != self.open]
+        return min(waiting, key=lambda c: (not c.mentions, not c.private), default=None)
+
+    def speakers(self) -> Iterator[str]:
+        """Names for completion: who spoke last in the open conversation, then who is online."""
+        seen = {self.me.user_name, ""}
+        latest = self.current.entries[: -SPEAKERS - 1 : -1] if self.current else []
+        for name in (
+            *(each.user_name for each in latest),
+            *(each.user_name for each in self.online()),
+        ):
+            if name not in seen:
+                seen.add(name)
+                yield name
+
+    def mentions_me(self, text: str) -> bool:
+        """Whether ``text`` speaks to oneself by ``@name``."""
+        return self._mention is not None and self._mention.search(text) is not None
+
+    def imitates(self, user_id: int, name: str) -> bool:
+        """Whether ``name`` could be taken for that of somebody else who was seen before."""
+        if mixes_scripts(name):
+            return True
+        if len(self._looks) > KNOWN_LOOKS:
+            self._looks.clear()
+            self._looks[looks_like(self.me.user_name)] = self.me.user_id
+        return self._looks.setdefault(looks_like(name), user_id) != user_id
+
+    # What happens
+
+    def apply(self, event: events.Event) -> bool:
+        """Take in one event of the client library.
+
+        :returns: whether it is a message that a reader has not seen before.
+        """
+        match event:
+            case events.MessageArrived(entry):
+                return self.entry(entry.conversation, entry)
+            case events.MessageStateChanged(message, state):
+                self._outgoing(message, state)
+            case events.ConnectionChanged(state):
+                self.link = state
+            case events.ConversationChanged(conversation):
+                self.state(conversation)
+            case events.PresenceChanged(users, scope, _):
+                self.watched = scope == "watched"
+                self.people_changed(users)
+            case events.ReceiptMoved(conversation, _, _, delivered, read):
+                self.receipt(conversation, delivered, read)
+            case events.EpochChanged(conversation, epoch, first):
+                self.conversation(conversation).drop_from(first)
+                self.conversation(conversation).epoch = epoch
+            case events.GapSkipped(conversation, _, last, False):
+                self.conversation(conversation).sealed.add(last + 1)
+            case _:
+                pass
+        return False
+
+    def logged_in(self, me: User, conversations: Iterable[ConversationState]) -> None:
+        """A login succeeded: who one is, and where the conversations stand."""
+        self.me = me
+        self._mention = _mention_of(me.user_name)
+        self._looks[looks_like(me.user_name)] = me.user_id
+        for state in conversations:
+            self.state(state)
+        if self.open not in self.conversations:
+            self.show(LOBBY)
+
+    def conversation(self, name: str) -> Conversation:
+        """The conversation called ``name``, made when it is new."""
+        found = self.conversations.get(name)
+        if found is None:
+            found = self.conversations[name] = Conversation(name)
+        return found
+
+    def state(self, state: ConversationState) -> None:
+        """Marks moved, a topic changed, one joined or left: *conv* of the protocol."""
+        if state.gone:
+            self.conversations.pop(state.conversation, None)
+            if self.open == state.conversation:
+                self.show(LOBBY)
+            return
+        known = self.conversation(state.conversation)
+        if state.epoch and known.epoch and state.epoch != known.epoch:
+            known.drop_from(max(1, state.epoch_first))
+        known.epoch = state.epoch or known.epoch
+        known.partner = state.user_name or known.partner
+        known.topic, known.role = state.topic, state.role or known.role
+        known.newest = max(known.newest, state.seq)
+        known.first = max(known.first, state.first)
+        known.mark_read(state.read)
+        if state.last is not None:
+            known.active = max(known.active, state.last.time)
+
+    def entry(self, name: str, entry: Entry) -> bool:
+        """An entry of ``name`` came, live or late. Return whether a reader has not seen it."""
+        known = self.conversation(name)
+        if entry.kind == "topic":
+            known.topic = entry.content
+        if known.private and entry.user_id != self.me.user_id:
+            known.partner = known.partner or entry.user_name
+        fresh = known.put(entry, self.me.user_id, self._mention)
+        if name != self.open:
+            known.trim()
+        return fresh
+
+    def page(self, name: str, entries: Iterable[Entry], first: int) -> None:
+        """A page of history came; ``first`` is the lowest number that the server keeps."""
+        known = self.conversation(name)
+        known.first = max(known.first, first)
+        for entry in entries:
+            known.put(entry, self.me.user_id, self._mention)
+        known.loading = False
+        known.fetched = True
+
+    def _outgoing(self, message: Outgoing, state: events.MessageState) -> None:
+        known = self.conversation(message.to)
+        match state:
+            case events.Stored() | events.Withdrawn():
+                known.pending = [
+                    each for each in known.pending if each.message.client_id != message.client_id
+                ]
+                return
+            case events.Failed(_, sentence):
+                pending = Pending(message, Fate.FAILED, sentence)
+            case events.Queued():
+                pending = Pending(message, Fate.QUEUED)
+            case _:
+                pending = Pending(message)
+        for index, each in enumerate(known.pending):
+            if each.message.client_id == message.client_id:
+                known.pending[index] = pending
+                return
+        known.pending.append(pending)
+
+    def receipt(self, name: str, delivered: int, read: int) -> None:
+        """How far the partner of a private conversation is."""
+        known = self.conversation(name)
+        known.partner_delivered = max(known.partner_delivered, delivered)
+        known.partner_read = max(known.partner_read, read)
+
+    def people_changed(self, users: Iterable[User]) -> None:
+        """Some came, went, or became busy."""
+        for user in users:
+            known = self.people.get(user.user_id)
+            if known != user:
+                self.people[user.user_id] = user
+                self._online = None
+
+    def people_are(self, users: Iterable[User]) -> None:
+        """The whole list of who is online: whoever is not in it is offline."""
+        self.people = {user.user_id: user for user in users}
+        self._online = None
+
+    def notice(self, name: str, text: str, time: int) -> None:
+        """The client itself says something in a conversation."""
+        known = self.conversation(name)
+        after = known.entries[-1].seq if known.entries else known.newest
+        known.notices = [*known.notices[1 - NOTICES :], Notice(after, text, time)]
+
+    def show(self, name: str) -> Conversation:
+        """Open a conversation; the divider stands where reading stopped."""
+        if self.current is not None:
+            self.current.divider = None
+            self.current.trim()
+        self.open = name
+        opened = self.conversation(name)
+        opened.divider = opened.read if opened.unread else None
+        return opened

@@ -1,0 +1,378 @@
+"""What the keys of the main screen do, one method for each action of the table of keys."""
+
+from typing import Protocol
+
+from chat.client.model import Conversation
+from chat.client.text import graphemes
+from chat.client.tui import commands, helptext
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands import Kind
+from chat.client.tui.desk import Desk
+from chat.client.tui.draw import Row
+from chat.client.tui.keys import action
+from chat.client.tui.layout import Pane
+from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.client.tui.verbs import Verbs
+from chat.messages import User
+
+__all__ = ["Actions", "Stage"]
+
+PASTE_LINES = 5
+"""Lines of a paste above which it is asked whether it is meant."""
+
+WHEEL_ROWS = 3
+
+
+class Stage(Protocol):
+    """What stands around the main screen."""
+
+    def pop_up(self, popup: Popup | None) -> None:
+        """Show a popup over everything, or take it away."""
+
+    def clear(self) -> None:
+        """Paint the whole terminal anew."""
+
+    def leave(self) -> None:
+        """End the program."""
+
+    def edit_outside(self, text: str) -> str:
+        """Let the user's editor have the terminal; returns what it made of ``text``."""
+
+
+class Actions:
+    """Keys of the main screen. ``press`` is the way in; ``do_x`` does action ``x``."""
+
+    def __init__(self, chat: Chat, desk: Desk, stage: Stage, verbs: Verbs) -> None:
+        self.chat = chat
+        self.desk = desk
+        self._stage = stage
+        self._verbs = verbs
+        self._leaving = False
+        self._table = {
+            name.removeprefix("do_"): getattr(self, name)
+            for name in dir(self)
+            if name.startswith("do_")
+        }
+
+    def press(self, key: str) -> bool:
+        """Do what ``key`` means where the focus is. Return whether it means anything."""
+        desk = self.desk
+        found = action(desk.active.value, key) or action("everywhere", key)
+        if key != "ctrl c":
+            self._leaving = False
+        if found is not None:
+            return self.do(found)
+        if key.startswith(("ctrl ", "meta ", "shift ")) or len(list(graphemes(key))) > 1:
+            return False
+        if not key.isprintable():
+            return False
+        pane = desk.list_pane()
+        if pane is not None:
+            pane.type(key)
+        else:
+            desk.active = Pane.COMPOSER
+            desk.composer.insert(key)
+            desk.echo()
+        return True
+
+    def do(self, name: str) -> bool:
+        """Carry out an action by its name."""
+        kind, _, rest = name.partition(" ")
+        if kind == "edit":
+            self.desk.composer.edit(rest)
+            self.desk.echo()
+            return True
+        if kind.startswith("go_"):
+            self._go(int(kind.removeprefix("go_")))
+            return True
+        return self._table[name]() is not False
+
+    def paste(self, text: str) -> None:
+        """Take a paste as one edit, and ask first when it is a long one."""
+        lines = text.count("\n") + 1
+        if lines <= PASTE_LINES:
+            self._insert(text)
+            return
+        words = self.desk.look.words
+
+        def chosen(value: object) -> None:
+            self._stage.pop_up(None)
+            if value == "whole":
+                self._insert(text)
+            elif value == "line":
+                self._insert(" ".join(text.split()))
+
+        rows = (("paste-whole", "whole"), ("paste-line", "line"), ("paste-not", "not"))
+        choices = [Choice([(None, f" {words(key)}")], value) for key, value in rows]
+        title = words("paste-title", n=lines)
+        self._stage.pop_up(Popup(self.desk.look, title, lambda typed: choices, chosen))
+
+    def _insert(self, text: str) -> None:
+        self.desk.active = Pane.COMPOSER
+        self.desk.composer.insert(text)
+        self.desk.changed()
+
+    def mouse(self, button: int, column: int, row: int) -> bool:
+        """A press of a mouse button; 4 and 5 are the wheel."""
+        pane, line = self.desk.pane_at(column, row)
+        if button in (4, 5):
+            step = -WHEEL_ROWS if button == 4 else WHEEL_ROWS
+            lists = {Pane.CONVERSATIONS: self.desk.conversations, Pane.ONLINE: self.desk.online}
+            if pane in lists:
+                lists[pane].move(step)
+            else:
+                self.desk.messages.scroll(step)
+            return True
+        if button != 1:
+            return False
+        self.desk.focus_on(pane)
+        chosen = self.desk.list_pane()
+        if chosen is not None and line >= 0:
+            place = chosen.item_at(line)
+            if place < len(chosen.items()):
+                chosen.select(place)
+                self.do_choose()
+        return True
+
+    # Writing
+
+    def do_send(self) -> None:
+        editor = self.desk.composer.editor
+        parsed = commands.parse(editor.text)
+        words = self.desk.look.words
+        match parsed.kind:
+            case Kind.MESSAGE:
+                self.chat.send(parsed.text)
+                self.desk.messages.newest()
+            case Kind.UNKNOWN:
+                self.chat.say(words("unknown-command", name=parsed.text), bad=True)
+                return
+            case Kind.BEHIND_SPACE:
+                self.chat.say(words("command-behind-space", name=parsed.text), bad=True)
+                return
+            case Kind.COMMAND if parsed.command is not None:
+                if not self._verbs.run(parsed.command, parsed.text):
+                    return
+            case _:
+                return
+        editor.take()
+        self.chat.keep_draft("")
+        self.desk.composer.completion = None
+        self.desk.changed()
+
+    def do_complete(self) -> None:
+        if not self.desk.composer.complete() and not self.desk.composer.editor.text:
+            self.desk.next_pane()
+        self.desk.echo()
+
+    def do_cancel(self) -> None:
+        if self.desk.composer.editor.text:
+            self.desk.composer.edit("clear")
+            self.desk.echo()
+        elif self._leaving:
+            self._stage.leave()
+        else:
+            self._leaving = True
+            self.chat.say(self.desk.look.words("again-to-leave"))
+
+    def do_end(self) -> None:
+        if self.desk.composer.editor.text:
+            self.do("edit delete")
+        else:
+            self._stage.leave()
+
+    def do_editor(self) -> None:
+        composer = self.desk.composer
+        composer.editor.replace(self._stage.edit_outside(composer.editor.text))
+        self.desk.changed()
+
+    # Going about
+
+    def do_help(self) -> None:
+        look = self.desk.look
+        choices = helptext.choices(look, self.desk.active.value)
+        self._stage.pop_up(
+            Popup(
+                look,
+                look.words("help-title"),
+                lambda typed: narrowed(choices, typed),
+                lambda value: self._stage.pop_up(None),
+            )
+        )
+
+    def do_switch(self) -> None:
+        look = self.desk.look
+        self._stage.pop_up(Popup(look, look.words("switch-title"), self._targets, self._switch_to))
+
+    def _targets(self, typed: str) -> list[Choice]:
+        """Conversations by recency, people, commands: what begins as typed before what has it."""
+        model, look = self.chat.model, self.desk.look
+        found: list[tuple[str, Choice]] = []
+        for each in sorted(model.listed(), key=lambda each: -each.active):
+            name = self.chat.title_of(each)
+            found.append((name, Choice(self._target_row(name, self._about(each)), each.name)))
+        talked = {each.name for each in model.privates()}
+        for user in model.online():
+            if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
+                name = look.line(user.user_name)
+                row = self._target_row(name, look.words("switch-person"))
+                found.append((name, Choice(row, f"@{user.user_id}")))
+        for command in commands.COMMANDS if typed else ():
+            name = f"/{command.names[0]}"
+            row = self._target_row(name, look.words(command.help))
+            found.append((name, Choice(row, command)))
+        wanted = typed.casefold()
+        matching = [(name.casefold(), choice) for name, choice in found]
+        matching = [(name, choice) for name, choice in matching if wanted in name]
+        matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
+        return [choice for _, choice in matching]
+
+    def _about(self, conversation: Conversation) -> str:
+        words = self.desk.look.words
+        return words("status-unread", n=conversation.unread) if conversation.unread else ""
+
+    @staticmethod
+    def _target_row(name: str, about: str) -> Row:
+        return [(None, f" {name}  "), ("dim", about)]
+
+    def _switch_to(self, value: object) -> None:
+        self._stage.pop_up(None)
+        if isinstance(value, commands.Command):
+            self.desk.composer.editor.replace(f"/{value.names[0]} ")
+            self.desk.focus_on(Pane.COMPOSER)
+        else:
+            self._open(str(value))
+
+    def _open(self, name: str) -> None:
+        self.chat.open(name)
+        for pane in (self.desk.conversations, self.desk.online):
+            pane.unfilter(all_of_it=True)
+        self.desk.focus_on(Pane.COMPOSER)
+
+    def _go(self, number: int) -> None:
+        listed = self.chat.model.listed()
+        if number <= len(listed):
+            self._open(listed[number - 1].name)
+
+    def _step(self, step: int) -> None:
+        listed = [each.name for each in self.chat.model.listed()]
+        if listed:
+            here = listed.index(self.chat.model.open) if self.chat.model.open in listed else 0
+            self._open(listed[(here + step) % len(listed)])
+
+    def do_previous(self) -> None:
+        self._step(-1)
+
+    def do_next(self) -> None:
+        self._step(1)
+
+    def do_next_active(self) -> None:
+        found = self.chat.model.next_active()
+        if found is None:
+            self.chat.say(self.desk.look.words("nothing-unread"))
+        else:
+            self._open(found.name)
+
+    def do_next_pane(self) -> None:
+        self.desk.next_pane()
+
+    def do_back(self) -> None:
+        pane = self.desk.list_pane()
+        if pane is not None and pane.unfilter(all_of_it=True):
+            return
+        if self.desk.active is Pane.COMPOSER:
+            self.desk.messages.newest()
+        self.desk.focus_on(Pane.COMPOSER)
+
+    def do_toggle_conversations(self) -> None:
+        self.desk.toggle(Pane.CONVERSATIONS)
+
+    def do_toggle_online(self) -> None:
+        self.desk.toggle(Pane.ONLINE)
+
+    def do_redraw(self) -> None:
+        self.desk.changed()
+        self._stage.clear()
+
+    def do_reconnect(self) -> None:
+        self.chat.client.reconnect_now()
+
+    def do_quit(self) -> None:
+        self._stage.leave()
+
+    # Messages
+
+    def do_page_up(self) -> None:
+        self.desk.messages.page(-1)
+
+    def do_page_down(self) -> None:
+        self.desk.messages.page(1)
+
+    def do_line_up(self) -> None:
+        self.desk.messages.scroll(-1)
+
+    def do_line_down(self) -> None:
+        self.desk.messages.scroll(1)
+
+    def do_oldest(self) -> None:
+        self.desk.messages.oldest()
+
+    def do_newest(self) -> None:
+        self.desk.messages.newest()
+
+    def do_first_unread(self) -> None:
+        conversation = self.chat.model.current
+        if conversation is not None and conversation.divider is not None:
+            self.desk.messages.go_to(conversation.divider + 1)
+        else:
+            self.chat.say(self.desk.look.words("nothing-unread"))
+
+    def do_search(self) -> None:
+        self.desk.composer.editor.replace("/search ")
+        self.desk.focus_on(Pane.COMPOSER)
+
+    def do_retry(self) -> None:
+        if not self.chat.retry():
+            self.chat.say(self.desk.look.words("nothing-failed"))
+
+    def do_drop(self) -> None:
+        if not self.chat.drop():
+            self.chat.say(self.desk.look.words("nothing-failed"))
+
+    # Lists
+
+    def do_select_up(self) -> None:
+        self._move(-1)
+
+    def do_select_down(self) -> None:
+        self._move(1)
+
+    def do_select_first(self) -> None:
+        pane = self.desk.list_pane()
+        if pane is not None:
+            pane.select(0)
+
+    def do_select_last(self) -> None:
+        pane = self.desk.list_pane()
+        if pane is not None:
+            pane.select(len(pane.items()))
+
+    def _move(self, step: int) -> None:
+        pane = self.desk.list_pane()
+        if pane is not None:
+            pane.move(step)
+
+    def do_choose(self) -> None:
+        pane = self.desk.list_pane()
+        chosen = pane.chosen() if pane is not None else None
+        if isinstance(chosen, Conversation):
+            self._open(chosen.name)
+        elif isinstance(chosen, User):
+            if chosen.user_name:
+                self.chat.model.conversation(f"@{chosen.user_id}").partner = chosen.user_name
+            self._open(f"@{chosen.user_id}")
+
+    def do_unfilter(self) -> None:
+        pane = self.desk.list_pane()
+        if pane is not None:
+            pane.unfilter()

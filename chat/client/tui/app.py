@@ -1,0 +1,367 @@
+"""The full-screen client: ties screen, start and chat together, and gives the terminal back."""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import urwid
+from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
+
+from chat.client import events
+from chat.client.paths import DeviceSlot, Profile
+from chat.client.tui.actions import Actions
+from chat.client.tui.chat import Chat
+from chat.client.tui.desk import Desk
+from chat.client.tui.drafts import Drafts
+from chat.client.tui.forms import Form, Menu
+from chat.client.tui.look import Look
+from chat.client.tui.messages import Wish
+from chat.client.tui.options import ScreenOptions, choose_theme, full_emoji, needs_ascii
+from chat.client.tui.popups import Popup
+from chat.client.tui.root import Root
+from chat.client.tui.start import Start
+from chat.client.tui.terminal import Loop
+from chat.client.tui.themes import ASCII, THEMES, UNICODE, palette
+from chat.client.tui.verbs import Verbs
+from chat.client.words import Words, choose_language
+
+if TYPE_CHECKING:
+    from chat.client.api import ChatClient
+
+__all__ = ["App", "make_look", "run"]
+
+DEFAULT_SERVER = "tcp:127.0.0.1:8889"
+
+DRAFTS_EVERY = 3.0
+"""Seconds after typing after which drafts go to disk."""
+
+LEAVE_SECONDS = 2.0
+"""How long leaving may wait for the last acknowledgements."""
+
+LOG_BYTES = 1_000_000
+"""Size above which the log starts anew."""
+
+
+def make_look(options: ScreenOptions) -> Look:
+    """Words, glyphs and colours by options and environment."""
+    ascii_only = options.ascii or needs_ascii()
+    theme = choose_theme(options.theme)
+    return Look(
+        words=Words(choose_language(options.language)),
+        now=time.time,
+        theme=theme if theme in THEMES else "dark",
+        glyphs=ASCII if ascii_only else UNICODE,
+        emoji=full_emoji(options.emoji),
+    )
+
+
+class App:
+    """The program while it runs. Everything that needs both the terminal and the chat is here.
+
+    :param screen: an urwid screen; :param event_loop: urwid's view of ``reactor``.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        screen: Any,
+        event_loop: Any,
+        look: Look,
+        profile: Profile,
+        options: ScreenOptions,
+    ) -> None:
+        self.look = look
+        self._reactor = reactor
+        self._screen = screen
+        self._profile = profile
+        self._chat: Chat | None = None
+        self._desk: Desk | None = None
+        self._slot: DeviceSlot | None = None
+        self._title = ""
+        self._leaving = False
+        self._draft_due: Any = None
+        self._tick_due: Any = None
+        self.root = Root(self.leave)
+        self.loop = Loop(
+            self.root,
+            palette(look.theme),
+            screen=screen,
+            event_loop=event_loop,
+            handle_mouse=options.mouse,
+        )
+        self.loop.attach(reactor, self._drawn)
+        known = profile.remembered()
+        server = options.server or (known.server if known else DEFAULT_SERVER)
+        same = known is not None and known.server == server
+        user = options.user or (known.user if known is not None and same else "")
+        self._start = Start(reactor, self, profile, server, user)
+
+    def run(self) -> None:
+        """Show the menu, or the chat; return when the user leaves.
+
+        :raises BaseException: what went wrong in the loop; the terminal is restored by then.
+        """
+        self._reactor.callWhenRunning(self._start.begin)
+        self._reactor.callWhenRunning(self.redraw)
+        self.loop.run()
+
+    # View: what a chat asks of the screen
+
+    def redraw(self) -> None:
+        self.root.changed()
+        self.loop.redraw.soon()
+
+    def in_view(self) -> bool:
+        desk = self._desk
+        return (
+            desk is not None
+            and self.root.shown is desk
+            and self.root.focused
+            and self.root.popup is None
+            and desk.messages_shown
+            and desk.messages.at_end
+        )
+
+    def wish(self) -> Wish | None:
+        shown = self._desk is not None and self.root.shown is self._desk
+        return self._desk.wish() if shown and self._desk is not None else None
+
+    def watching(self) -> list[int]:
+        users = self._desk.online.items() if self._desk is not None else []
+        return [each.user_id for each in users]
+
+    def attention(self) -> None:
+        if not self.root.focused or not self.in_view():
+            self._screen.write("\a")
+
+    def _drawn(self) -> None:
+        if self._chat is None or self._desk is None:
+            return
+        self._chat.drawn()
+        self._show_title(self._chat.model.unread()[0])
+        if self._desk.composer.editor.text != self._draft() and self._draft_due is None:
+            self._draft_due = self._reactor.callLater(DRAFTS_EVERY, self._keep_drafts)
+        if isinstance(self._chat.model.link, events.Waiting) and self._tick_due is None:
+            self._tick_due = self._reactor.callLater(1.0, self._tick)
+
+    def _tick(self) -> None:
+        """The countdown has moved by a second."""
+        self._tick_due = None
+        self.redraw()
+
+    def _show_title(self, unread: int) -> None:
+        title = f"({unread}) chatroom" if unread else "chatroom"
+        if title != self._title:
+            self._title = title
+            if "linux" not in os.environ.get("TERM", "") and self._screen.started:
+                self._screen.write(f"\x1b]2;{title}\x1b\\")
+                self._screen.flush()
+
+    def _draft(self) -> str:
+        current = self._chat.model.current if self._chat is not None else None
+        return current.draft if current is not None else ""
+
+    def _keep_drafts(self) -> None:
+        self._draft_due = None
+        if self._chat is not None and self._desk is not None:
+            self._chat.keep_draft(self._desk.composer.editor.text)
+            self._chat.save_drafts()
+
+    # Stage, and what the start and the commands ask for
+
+    def pop_up(self, popup: Popup | None) -> None:
+        self.root.pop_up(popup)
+        self.loop.redraw.soon()
+
+    def clear(self) -> None:
+        self._screen.clear()
+
+    def restyle(self, look: Look) -> None:
+        if look.theme != self.look.theme:
+            self._screen.register_palette(palette(look.theme))
+            self._screen.clear()
+        self.look = look
+        if self._desk is not None and self._chat is not None:
+            self._desk.restyle(look)
+            self._chat.look = look
+        self.redraw()
+
+    def show_menu(self, widget: Menu | Form) -> None:
+        self.root.show(widget)
+
+    def enter(self, client: "ChatClient", user: Any, slot: DeviceSlot, directory: Path) -> None:
+        self._slot = slot
+        drafts = Drafts(directory / "drafts.json")
+        self._chat = chat = Chat(self._reactor, client, self.look, self, drafts)
+        self._desk = desk = Desk(self.look, chat)
+        chat.on_stopped = self._stopped
+        chat.start(user)
+        self.root.show(desk, Actions(chat, desk, self, Verbs(chat, desk, self)))
+        self.redraw()
+
+    def _stopped(self, stopped: events.Stopped) -> None:
+        """The library gave up: say so; the words that are still there can be read."""
+        if self._chat is not None and stopped.code in (403, 500) and not self._leaving:
+            self._end_chat()
+            self._start.show_menu(self.look.words("logged-out"), bad=True)
+
+    def _end_chat(self) -> None:
+        self._keep_drafts()
+        if self._chat is not None:
+            self._chat.stop()
+        if self._slot is not None:
+            self._slot.close()
+        self._chat = self._desk = self._slot = None
+
+    def log_out(self) -> None:
+        chat, slot = self._chat, self._slot
+        if chat is None or slot is None:
+            return
+
+        async def go() -> None:
+            await chat.client.log_out()
+
+        self._end_chat()
+        slot.keep("")
+        chat.spawn(go())
+        self._start.show_menu(self.look.words("logged-out"))
+
+    def change_password(self) -> None:
+        self._start.password_form(self._change, self._back_to_chat)
+
+    def _back_to_chat(self) -> None:
+        if self._chat is not None and self._desk is not None:
+            verbs = Verbs(self._chat, self._desk, self)
+            self.root.show(self._desk, Actions(self._chat, self._desk, self, verbs))
+            self.redraw()
+
+    def _change(self, old: str, new: str) -> None:
+        chat, slot = self._chat, self._slot
+        if chat is None or slot is None:
+            return
+
+        async def go() -> None:
+            slot.keep(await chat.client.change_password(old, new))
+            chat.say(self.look.words("password-changed"))
+
+        self._back_to_chat()
+        chat.spawn(go())
+
+    def edit_outside(self, text: str) -> str:
+        """Let ``$EDITOR`` have the terminal. The connection waits meanwhile."""
+        import shlex
+        import subprocess
+
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        with tempfile.TemporaryDirectory(prefix="chatroom-") as directory:
+            path = Path(directory) / "message.txt"
+            path.write_text(text, encoding="utf-8")
+            with self.loop.paused():
+                subprocess.run([*editor, str(path)], check=False)
+            return path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+
+    def leave(self) -> None:
+        """Say goodbye to the server, for a moment at most, and end."""
+        if self._leaving:
+            self._reactor.stop()
+            return
+        self._leaving = True
+        chat = self._chat
+        self._end_chat()
+        if chat is None:
+            self._reactor.stop()
+            return
+        self._reactor.callLater(LEAVE_SECONDS, self._stop)
+
+        async def go() -> None:
+            await chat.client.close()
+            self._stop()
+
+        chat.spawn(go())
+
+    def _stop(self) -> None:
+        with suppress(Exception):
+            self._reactor.stop()
+
+
+# The way in and every way out --------------------------------------------------------------------
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Send everything that is logged, or written to standard error, to a file meanwhile."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        flags |= os.O_TRUNC
+    with open(os.open(path, flags, 0o600), "a", encoding="utf-8", buffering=1) as file:
+        logging.basicConfig(stream=file, level=logging.WARNING, force=True)
+        globalLogBeginner.beginLoggingTo(
+            [textFileLogObserver(file)], redirectStandardIO=False, discardBuffer=True
+        )
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _screen(mouse: bool) -> Any:
+    from urwid.display.raw import Screen
+
+    screen = Screen(bracketed_paste_mode=True, focus_reporting=True)
+    screen.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
+    with suppress(Exception):
+        screen.set_terminal_properties(colors=256 if "256" in os.environ.get("TERM", "") else 16)
+    return screen
+
+
+def run(options: ScreenOptions) -> int:
+    """Show the screen until the user leaves.
+
+    :returns: an exit status: 0, or 70 when the program is to blame.
+    """
+    urwid.set_encoding("utf-8")
+    look = make_look(options)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(look.words("no-terminal"), file=sys.stderr)
+        return 64
+    profile = Profile(options.profile)
+    logfile = profile.state / "screen.log"
+    try:
+        with _logging_to(logfile):
+            from twisted.internet import reactor as running
+
+            reactor: Any = running
+
+            screen = _screen(options.mouse)
+            app = App(reactor, screen, urwid.TwistedEventLoop(reactor), look, profile, options)
+            _leave_on_hangup(reactor)
+            app.run()
+    except Exception as error:
+        logging.getLogger(__name__).exception("the screen ended")
+        print(look.words("crashed", error=repr(error), log=logfile), file=sys.stderr)
+        return 70
+    return 0
+
+
+def _leave_on_hangup(reactor: Any) -> None:
+    """A terminal that is closed ends the program as SIGTERM does: drafts and outbox are kept."""
+
+    def hung_up(signal_number: int, frame: object) -> None:
+        reactor.callFromThread(reactor.stop)
+
+    signal.signal(signal.SIGHUP, hung_up)

@@ -1,0 +1,284 @@
+"""One logged-in user's chat: events of the library into the model, what the view needs fetched."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from chat.client import events
+from chat.client.api import ChatClient, ClientError
+from chat.client.model import Conversation, Fate, Model
+from chat.client.tui.drafts import Drafts
+from chat.client.tui.look import Look
+from chat.client.tui.messages import Wish
+from chat.messages import User
+
+__all__ = ["Chat", "View"]
+
+PAGE = 100
+"""Entries asked for at a time: two or three screens, and far below a frame."""
+
+WATCHED = 200
+"""Ids that WatchMes takes."""
+
+NOTE_SECONDS = 8.0
+"""How long a sentence stands in the status line."""
+
+
+class View(Protocol):
+    """What a chat needs to know of the screen."""
+
+    def redraw(self) -> None:
+        """Something changed; draw soon."""
+
+    def in_view(self) -> bool:
+        """Whether the newest messages of the open conversation are really before somebody."""
+
+    def wish(self) -> Wish | None:
+        """What history the last drawing lacked."""
+
+    def watching(self) -> list[int]:
+        """Whose presence is in view."""
+
+    def attention(self) -> None:
+        """Somebody speaks to the user and the user isn't looking."""
+
+
+class Chat:
+    """Ties a ``ChatClient`` to a ``Model``; every change of either goes through here."""
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: IReactorTime, client: ChatClient, look: Look, view: View, drafts: Drafts
+    ) -> None:
+        self.client = client
+        self.model = Model()
+        self.look = look
+        self.note = ""
+        self.note_bad = False
+        self.on_stopped: Callable[[events.Stopped], None] = lambda stopped: None
+        self._reactor = reactor
+        self._view = view
+        self._drafts = drafts
+        self._note_until = 0.0
+        self._watching: list[int] = []
+        self._asking_online = False
+        self._deaf = client.listen(self.event)
+
+    def start(self, user: User) -> None:
+        """The first login is done."""
+        self.model.link = self.client.state
+        self._listed(user)
+        for sent in self.client.outgoing:
+            self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
+
+    def stop(self) -> None:
+        """Hear nothing more, and keep the drafts."""
+        self._deaf()
+        self.save_drafts()
+
+    # What happens
+
+    def event(self, event: events.Event) -> None:
+        """Take in what the library reports."""
+        before = self.model.current
+        fresh = self.model.apply(event)
+        match event:
+            case events.ConversationsListed():
+                if self.client.user is not None:
+                    self._listed(self.client.user)
+            case events.PresenceChanged(_, _, True):
+                self._refresh_online()
+            case events.GapSkipped(conversation, _, _, True):
+                self.model.conversation(conversation).fetched = False
+            case events.ErrorArrived(_, sentence, _):
+                self.say(sentence, bad=True)
+            case events.ConnectionChanged(events.Stopped() as stopped):
+                self.on_stopped(stopped)
+            case events.ConnectionChanged(events.Waiting()):
+                self.model_lost()
+            case _ if fresh and isinstance(event, events.MessageArrived):
+                self._came(event)
+            case _:
+                pass
+        if before is not None and before.name not in self.model.conversations:
+            self.say(self.look.words("removed", conversation=before.name), bad=True)
+        self._view.redraw()
+
+    def model_lost(self) -> None:
+        """The connection broke: pages that were asked for will not come."""
+        for each in self.model.conversations.values():
+            each.loading = False
+
+    def _listed(self, user: User) -> None:
+        opened = self.model.open
+        self.model.logged_in(user, self.client.conversations.values())
+        if not opened:
+            for name, text in self._drafts.load().items():
+                if name in self.model.conversations:
+                    self.model.conversation(name).draft = text
+        self._refresh_online()
+
+    def _came(self, event: events.MessageArrived) -> None:
+        conversation = self.model.conversation(event.entry.conversation)
+        seen = conversation.name == self.model.open and self._view.in_view()
+        if conversation.name == self.model.open and not seen and conversation.divider is None:
+            conversation.divider = conversation.read
+        for_me = conversation.private or self.model.mentions_me(event.entry.content)
+        if for_me and not seen and event.live:
+            self._view.attention()
+
+    # What the view leads to
+
+    def drawn(self) -> None:
+        """After each drawing: fetch what it lacked, and say what was read."""
+        if not self.model.connected:
+            return
+        wish = self._view.wish()
+        if wish is not None:
+            self.spawn(self._fetch(wish))
+        self._mark_read()
+        if self.model.watched:
+            wanted = self._view.watching()[:WATCHED]
+            if wanted != self._watching:
+                self._watching = wanted
+                self.spawn(self._watch(wanted))
+
+    def _mark_read(self) -> None:
+        conversation = self.model.current
+        if conversation is None or not conversation.entries or not self._view.in_view():
+            return
+        newest = conversation.entries[-1].seq
+        if newest > conversation.read and conversation.fetched:
+            conversation.mark_read(newest)
+            self.client.mark_read(conversation.name, newest)
+            self._view.redraw()
+
+    async def _fetch(self, wish: Wish) -> None:
+        conversation = self.model.conversation(wish.conversation)
+        if conversation.loading:
+            return
+        conversation.loading = True
+        self._view.redraw()
+        try:
+            page = await self.client.history(wish.conversation, before=wish.before, limit=PAGE)
+        except ClientError:
+            conversation.fetched = True
+            if wish.before:
+                conversation.sealed.add(wish.before)
+            raise
+        finally:
+            conversation.loading = False
+            self._view.redraw()
+        self.model.page(wish.conversation, page.entries, page.first)
+        if wish.before and not page.entries:
+            conversation.sealed.add(wish.before)
+
+    def _refresh_online(self) -> None:
+        if not self._asking_online:
+            self._asking_online = True
+            self.spawn(self._ask_online())
+
+    async def _ask_online(self) -> None:
+        try:
+            users = await self.client.online()
+        finally:
+            self._asking_online = False
+        self.model.people_are(users)
+        self._view.redraw()
+
+    async def _watch(self, users: list[int]) -> None:
+        self.model.people_changed(await self.client.watch(users))
+        self._view.redraw()
+
+    # What the user does
+
+    def open(self, name: str) -> None:
+        """Show a conversation."""
+        self.model.show(name)
+        self._view.redraw()
+
+    def send(self, text: str) -> None:
+        """Say ``text`` in the open conversation."""
+        conversation = self.model.current
+        if conversation is not None:
+            sent = self.client.send(conversation.name, text)
+            known = [each.message.client_id for each in conversation.pending]
+            if sent.outgoing.client_id not in known and isinstance(
+                sent.state, events.Queued | events.Sending
+            ):
+                self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
+            self._view.redraw()
+
+    def retry(self) -> bool:
+        """Send again what failed in the open conversation. Return whether there was something."""
+        failed = self._failed()
+        for each in failed:
+            self.client.retry(each)
+        return bool(failed)
+
+    def drop(self) -> bool:
+        """Forget what failed, or take back what was not yet sent; the newest of it."""
+        conversation = self.model.current
+        for pending in reversed(conversation.pending if conversation else []):
+            if self.client.withdraw(pending.message.client_id):
+                return True
+        return False
+
+    def _failed(self) -> list[str]:
+        conversation = self.model.current
+        pending = conversation.pending if conversation else []
+        return [each.message.client_id for each in pending if each.fate is Fate.FAILED]
+
+    def keep_draft(self, text: str) -> None:
+        """What stands in the composer of the open conversation."""
+        if self.model.current is not None:
+            self.model.current.draft = text
+
+    def save_drafts(self) -> None:
+        """Put the drafts on disk."""
+        drafts = {each.name: each.draft for each in self.model.conversations.values()}
+        self._drafts.save({name: text for name, text in drafts.items() if text})
+
+    # Saying things
+
+    def say(self, text: str, bad: bool = False) -> None:
+        """A sentence in the status line, for a while."""
+        self.note, self.note_bad = self.look.line(text), bad
+        self._note_until = self._reactor.seconds() + NOTE_SECONDS
+        self._reactor.callLater(NOTE_SECONDS, self._unsay)
+        self._view.redraw()
+
+    def _unsay(self) -> None:
+        if self.note and self._reactor.seconds() >= self._note_until:
+            self.note = ""
+            self._view.redraw()
+
+    def tell(self, text: str) -> None:
+        """Lines of the client itself, in the open conversation."""
+        conversation = self.model.current
+        if conversation is not None:
+            self.model.notice(conversation.name, text, int(self.look.now() * 1000))
+            self._view.redraw()
+
+    def spawn(self, work: Coroutine[Deferred[Any], Any, Any]) -> None:
+        """Let ``work`` go on by itself; what goes wrong is said, and logged when it's our fault."""
+        Deferred.fromCoroutine(work).addErrback(self._wrong)
+
+    def _wrong(self, failure: Any) -> None:
+        if failure.check(ClientError):
+            self.say(str(failure.value), bad=True)
+            return
+        self.log.failure("something went wrong in the background", failure)
+        self.say(self.look.words("internal-error"), bad=True)
+
+    def seconds(self) -> float:
+        """The clock that ``Waiting.until`` speaks of."""
+        return self._reactor.seconds()
+
+    def title_of(self, conversation: Conversation) -> str:
+        """A conversation's name, safe to show."""
+        return self.look.line(self.model.title(conversation))

@@ -1,0 +1,100 @@
+"""Every command of the composer in one table, which also makes the help and the completion."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+__all__ = ["COMMANDS", "Command", "Kind", "Parsed", "find", "parse"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """``names`` without the slash, the first one shown; ``verb`` the method of ``Verbs`` that
+    does it. ``arguments`` and ``help`` are keys of the catalogue; ``least``: words it needs."""
+
+    names: tuple[str, ...]
+    verb: str
+    help: str
+    arguments: str = ""
+    least: int = 0
+
+
+COMMANDS: Final[Sequence[Command]] = (
+    Command(("help", "h"), "help", "cmd-help", "arg-command"),
+    Command(("join", "j"), "join", "cmd-join", "arg-join", 1),
+    Command(("leave", "part"), "leave", "cmd-leave", "arg-room"),
+    Command(("topic",), "topic", "cmd-topic", "arg-topic"),
+    Command(("msg", "m"), "msg", "cmd-msg", "arg-msg", 1),
+    Command(("rooms",), "rooms", "cmd-rooms"),
+    Command(("who",), "who", "cmd-who"),
+    Command(("whois",), "whois", "cmd-whois", "arg-who", 1),
+    Command(("search",), "search", "cmd-search", "arg-search", 1),
+    Command(("delete",), "delete", "cmd-delete"),
+    Command(("retry",), "retry", "cmd-retry"),
+    Command(("busy", "away"), "busy", "cmd-busy"),
+    Command(("back",), "back", "cmd-back"),
+    Command(("devices",), "devices", "cmd-devices"),
+    Command(("revoke",), "revoke", "cmd-revoke", "arg-device", 1),
+    Command(("password",), "password", "cmd-password"),
+    Command(("theme",), "theme", "cmd-theme", "arg-theme"),
+    Command(("language", "lang"), "language", "cmd-language", "arg-language", 1),
+    Command(("reconnect",), "reconnect", "cmd-reconnect"),
+    Command(("logout",), "logout", "cmd-logout"),
+    Command(("quit", "q", "exit"), "quit", "cmd-quit"),
+)
+
+
+class Kind(Enum):
+    """What a written text turns out to be."""
+
+    NOTHING = "nothing"
+    MESSAGE = "message"
+    COMMAND = "command"
+    UNKNOWN = "unknown"
+    BEHIND_SPACE = "behind space"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """``text`` is the message to send, the command's arguments, or the unknown name."""
+
+    kind: Kind
+    text: str = ""
+    command: Command | None = None
+
+
+def find(name: str) -> Command | None:
+    """The command that is called ``name``, in any case."""
+    name = name.casefold()
+    return next((each for each in COMMANDS if name in each.names), None)
+
+
+def parse(text: str) -> Parsed:
+    """Tell a message from a command. ``//x`` says ``/x``; an unknown ``/x`` is never a message."""
+    if not text.strip():
+        return Parsed(Kind.NOTHING)
+    if text.startswith("//"):
+        return Parsed(Kind.MESSAGE, text[1:])
+    if not text.lstrip().startswith("/"):
+        return Parsed(Kind.MESSAGE, text)
+    name, _, rest = text.lstrip()[1:].partition(" ")
+    first, newline, more = name.partition("\n")
+    command = find(first)
+    if text[0] != "/":
+        known = command is not None
+        return Parsed(Kind.BEHIND_SPACE, first) if known else Parsed(Kind.MESSAGE, text)
+    if command is None:
+        return Parsed(Kind.UNKNOWN, first)
+    return Parsed(Kind.COMMAND, (more + " " + rest if newline else rest).strip(), command)
+
+
+def completions(word: str) -> Iterator[str]:
+    """Commands that begin as ``word`` does (``/jo``), each with a space after it."""
+    if word.startswith("/") and not word.startswith("//"):
+        typed = word[1:].casefold()
+        for command in COMMANDS:
+            for name in command.names[:1] if not typed else command.names:
+                if name.startswith(typed):
+                    yield f"/{name} "
+                    break

@@ -1,0 +1,145 @@
+"""The composer: draws the editor, completes commands and names, and takes pastes as one edit."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from chat.client.text import clip, width
+from chat.client.tui.draw import Row
+from chat.client.tui.editor import Editor
+from chat.client.tui.look import Look
+from chat.client.tui.panes import Pane
+
+__all__ = ["Completion", "Composer", "Paste"]
+
+PROMPT_COLUMNS = 2
+
+
+@dataclass
+class Completion:
+    """Going round the candidates for what stands before the cursor."""
+
+    start: int
+    candidates: Sequence[str]
+    place: int = -1
+    shown: str = ""
+
+
+Candidates = Callable[[str, bool], Iterable[str]]
+"""What completes a word; whether it is the first of the text."""
+
+
+class Composer(Pane):
+    """What is being written. ``hint`` is shown in its place while it is empty."""
+
+    def __init__(self, look: Look, candidates: Candidates) -> None:
+        super().__init__(look)
+        self.editor = Editor()
+        self.hint = ""
+        self._candidates = candidates
+        self.completion: Completion | None = None
+        self._top = 0
+
+    def _show(self, part: str) -> str:
+        return self.look.line(part)
+
+    def wanted_rows(self, columns: int) -> int:
+        """How many rows the text takes in ``columns`` columns."""
+        if not self.editor.text:
+            return 1
+        return len(self.editor.rows(columns - PROMPT_COLUMNS, self._show)[0])
+
+    def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
+        prompt = ("prompt", f"{self.look.glyphs.prompt} ")
+        if not self.editor.text:
+            hint = clip(self.hint, max(0, columns - PROMPT_COLUMNS), self.look.glyphs.ellipsis)
+            return [[prompt, ("hint", hint)]]
+        rows, _, row = self.editor.rows(columns - PROMPT_COLUMNS, self._show)
+        self._top = max(0, min(self._top, row, len(rows) - height))
+        self._top = max(self._top, row - height + 1)
+        lead = [prompt if number == 0 else (None, "  ") for number in range(len(rows))]
+        drawn = list(zip(lead, rows, strict=True))[self._top : self._top + height]
+        return [[start, (None, text)] for start, text in drawn]
+
+    def place(self, columns: int, height: int) -> tuple[int, int] | None:
+        _, column, row = self.editor.rows(columns - PROMPT_COLUMNS, self._show)
+        return column + PROMPT_COLUMNS, max(0, row - self._top)
+
+    # Changing
+
+    def insert(self, text: str) -> None:
+        """Type or paste ``text``."""
+        self.completion = None
+        self.editor.insert(text)
+        self.changed()
+
+    def edit(self, name: str) -> None:
+        """One of ``editor.EDITS``."""
+        self.completion = None
+        self.editor.do(name)
+        self.changed()
+
+    def complete(self) -> bool:
+        """Complete what stands before the cursor, each time to the next candidate.
+
+        :returns: whether there was one.
+        """
+        found = self.completion or self._look_up()
+        if not found.candidates:
+            return False
+        editor = self.editor
+        found.place = (found.place + 1) % len(found.candidates)
+        word = found.candidates[found.place]
+        end = editor.cursor
+        editor.text = editor.text[: found.start] + word + editor.text[end:]
+        editor.cursor = found.start + len(word)
+        found.shown = word
+        self.completion = found
+        self.changed()
+        return True
+
+    def _look_up(self) -> Completion:
+        before = self.editor.text[: self.editor.cursor]
+        start = max(before.rfind(" "), before.rfind("\n")) + 1
+        word = before[start:]
+        return Completion(start, list(self._candidates(word, start == 0)) if word else [])
+
+    def choices(self, columns: int) -> str:
+        """The candidates in one line, the one that stands there now in brackets."""
+        found = self.completion
+        if found is None or len(found.candidates) < 2:
+            return ""
+        shown = []
+        for place, each in enumerate(found.candidates):
+            text = each.strip()
+            shown.append(f"[{text}]" if place == found.place else text)
+        line = "  ".join(shown)
+        if width(line) > columns:
+            line = "  ".join(shown[max(0, found.place - 1) :])
+        return clip(line, columns, self.look.glyphs.ellipsis)
+
+
+@dataclass
+class Paste:
+    """Collects a bracketed paste, which urwid hands over key by key."""
+
+    _parts: list[str] | None = field(default=None)
+
+    def take(self, key: str) -> str | None:
+        """Take one key.
+
+        :returns: None when it is to be treated as a key; else the text of a finished paste, or
+            empty while one is being collected.
+        """
+        if key == "begin paste":
+            self._parts = []
+            return ""
+        if self._parts is None:
+            return "" if key == "end paste" else None
+        if key == "end paste":
+            text = "".join(self._parts)
+            self._parts = None
+            return text
+        self._parts.append({"enter": "\n", "ctrl j": "\n", "tab": "\t"}.get(key, key))
+        if len(key) > 1 and key not in ("enter", "tab", "ctrl j"):
+            self._parts.pop()
+        return ""

@@ -1,0 +1,253 @@
+"""The main screen: three panes, the status line, the composer, hints; and who has the focus."""
+
+import math
+from collections.abc import Iterator
+
+import urwid
+
+from chat.client import events
+from chat.client.model import BUSY
+from chat.client.text import clip, width
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands import completions
+from chat.client.tui.composer import Composer
+from chat.client.tui.draw import Row, Run, canvas
+from chat.client.tui.keys import KEYS, key_name
+from chat.client.tui.layout import Layout, Pane, arrange
+from chat.client.tui.look import Look
+from chat.client.tui.messages import MessagesPane, Wish
+from chat.client.tui.panes import ListPane
+from chat.client.tui.panes import Pane as PaneWidget
+from chat.client.tui.people import ConversationsPane, OnlinePane
+
+__all__ = ["Desk", "StatusLine"]
+
+CONTENT_LIMIT = 16_384
+"""Bytes of a message that the server takes as a rule; the counter shows from nine tenths on."""
+
+NAMES_COMPLETED = 50
+
+
+class StatusLine(PaneWidget):
+    """The connection, what is unread, who one is; and for a while a sentence."""
+
+    def __init__(self, look: Look, chat: Chat, composer: Composer) -> None:
+        super().__init__(look)
+        self._chat = chat
+        self._composer = composer
+
+    def rows_of(self, columns: int, height: int, focus: bool) -> list[Row]:
+        model, words = self._chat.model, self.look.words
+        bad = not model.connected
+        role = "status bad" if bad else "status"
+        left = f" {self._connection()}"
+        if self._chat.note:
+            left += f" {self.look.glyphs.bar} {self._chat.note}"
+        unread, mentions = model.unread()
+        right = self._counter()
+        if mentions:
+            right += words("status-mentions", n=unread, mentions=mentions) + "  "
+        elif unread:
+            right += words("status-unread", n=unread) + "  "
+        me = model.people.get(model.me.user_id)
+        busy = words("status-busy") if me and me.user_status == BUSY else ""
+        right += f"{self.look.line(model.me.user_name)}{busy} "
+        left = clip(left, max(0, columns - min(width(right), columns // 2)))
+        right = clip(right, columns - width(left))
+        gap = " " * (columns - width(left) - width(right))
+        noted = "status note" if self._chat.note and not bad else role
+        return [[(noted, left), (role, gap + right)]]
+
+    def _connection(self) -> str:
+        words, link = self.look.words, self._chat.model.link
+        match link:
+            case events.LoggedIn():
+                return words("link-online")
+            case events.Connecting() | events.Connected():
+                return words("link-connecting")
+            case events.Waiting(_, until, reason):
+                left = max(0, math.ceil(until - self._chat.seconds()))
+                return words("link-waiting", n=left, reason=self.look.line(reason))
+            case events.Stopped(reason, code):
+                key = f"link-stopped-{code}"
+                return words(key if key in words else "link-stopped", reason=self.look.line(reason))
+
+    def _counter(self) -> str:
+        used = len(self._composer.editor.text.encode())
+        return f"{used}/{CONTENT_LIMIT}  " if used > CONTENT_LIMIT * 9 // 10 else ""
+
+
+class Desk(urwid.Widget):
+    """Arranges the panes of a chat by ``layout.arrange`` and draws them side by side."""
+
+    _sizing = frozenset([urwid.BOX])
+    _selectable = True
+
+    def __init__(self, look: Look, chat: Chat) -> None:
+        super().__init__()
+        self.look = look
+        self.chat = chat
+        self.active = Pane.COMPOSER
+        self.hidden: frozenset[Pane] = frozenset()
+        self.composer = Composer(look, self._candidates)
+        self.messages = MessagesPane(look, chat.model)
+        self.conversations = ConversationsPane(look, chat.model)
+        self.online = OnlinePane(look, chat.model)
+        self.status = StatusLine(look, chat, self.composer)
+        self.layout = arrange(1, 1, self.active)
+        self._open = ""
+
+    def all_panes(self) -> Iterator[PaneWidget]:
+        """Everything on the screen that draws itself."""
+        yield from (self.composer, self.messages, self.conversations, self.online, self.status)
+
+    def restyle(self, look: Look) -> None:
+        """Look different from now on."""
+        self.look = look
+        for pane in self.all_panes():
+            pane.look = look
+        self.messages.renew(look)
+        self.changed()
+
+    def changed(self) -> None:
+        """The model changed: every pane draws anew."""
+        for pane in self.all_panes():
+            pane.changed()
+        self._invalidate()
+
+    def echo(self) -> None:
+        """Only what is being written changed."""
+        self.composer.changed()
+        self.status.changed()
+        self._invalidate()
+
+    # Drawing
+
+    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]  # always a box
+        columns, rows = size
+        self._follow()
+        wanted = self.composer.wanted_rows(columns)
+        self.layout = layout = arrange(columns, rows, self.active, wanted, self.hidden)
+        if layout.too_small:
+            text = self.look.words("too-small")
+            return canvas([[(None, clip(text, columns))]], columns, rows)
+        parts: list[tuple[urwid.Canvas, None, bool]] = [
+            (self._side_by_side(layout), None, False),
+            (self.status.render((columns, 1)), None, False),
+            (self.composer.render((columns, layout.composer), self._writing), None, True),
+        ]
+        if layout.hints:
+            parts.append((canvas([self._hints(columns)], columns, 1), None, False))
+        return urwid.CanvasCombine(parts)
+
+    @property
+    def _writing(self) -> bool:
+        return self.active is Pane.COMPOSER
+
+    def _follow(self) -> None:
+        """Another conversation is open: its draft comes into the composer."""
+        model = self.chat.model
+        if self._open != model.open:
+            former = model.conversations.get(self._open)
+            if former is not None:
+                former.draft = self.composer.editor.text
+            self._open = model.open
+            self.composer.editor.load(model.current.draft if model.current else "")
+            self.composer.completion = None
+        title = self.chat.title_of(model.current) if model.current else ""
+        self.composer.hint = self.look.words("composer-hint", conversation=title)
+
+    def _side_by_side(self, layout: Layout) -> urwid.Canvas:
+        shown: list[tuple[PaneWidget, Pane, int]] = [
+            (self.conversations, Pane.CONVERSATIONS, layout.left),
+            (self.messages, Pane.MESSAGES, layout.centre),
+            (self.online, Pane.ONLINE, layout.right),
+        ]
+        parts: list[tuple[urwid.Canvas, None, bool, int]] = []
+        for widget, pane, columns in shown:
+            if columns <= 0:
+                continue
+            if parts:
+                bar: Row = [("rule", self.look.glyphs.bar)]
+                parts.append((canvas([bar] * layout.panes, 1, layout.panes), None, False, 1))
+            drawn = widget.render((columns, layout.panes), self.active is pane)
+            parts.append((drawn, None, False, columns))
+        return urwid.CanvasJoin(parts)
+
+    def _hints(self, columns: int) -> Row:
+        choices = self.composer.choices(columns - 1)
+        if choices:
+            return [("hint key", f" {choices}")]
+        runs: list[Run] = []
+        used = 0
+        for each in KEYS:
+            if each.hint and each.context in ("everywhere", self.active.value):
+                key, text = f" {key_name(each.keys[0])}", f" {self.look.words(each.help)} "
+                used += width(key) + width(text)
+                if used > columns:
+                    break
+                runs += [("hint key", key), ("hint", text)]
+        return runs
+
+    # What is where
+
+    def list_pane(self) -> ListPane | None:
+        """The list that has the focus, if one has."""
+        lists = {Pane.CONVERSATIONS: self.conversations, Pane.ONLINE: self.online}
+        return lists.get(self.active)
+
+    def focus_on(self, pane: Pane) -> None:
+        """Give the focus to ``pane``."""
+        self.active = pane
+        self.changed()
+
+    def next_pane(self) -> None:
+        """Give the focus to the next pane, the composer last."""
+        order = [Pane.CONVERSATIONS, Pane.MESSAGES, Pane.ONLINE, Pane.COMPOSER]
+        self.focus_on(order[(order.index(self.active) + 1) % len(order)])
+
+    def toggle(self, pane: Pane) -> None:
+        """Put a pane away, or bring it back."""
+        if self.active is pane:
+            self.active = Pane.COMPOSER
+        self.hidden ^= {pane}
+        self.changed()
+
+    def pane_at(self, column: int, row: int) -> tuple[Pane, int]:
+        """Which pane is at a place of the screen, and which row of it below its title."""
+        layout = self.layout
+        if row >= layout.panes:
+            return Pane.COMPOSER, row - layout.panes - 1
+        left_end = layout.left + 1 if layout.left else 0
+        if layout.left and column < left_end:
+            return Pane.CONVERSATIONS, row - 1
+        if layout.right and column >= left_end + layout.centre:
+            return Pane.ONLINE, row - 1
+        return Pane.MESSAGES, row - 1
+
+    @property
+    def messages_shown(self) -> bool:
+        """Whether the layout has room for messages now."""
+        return self.layout.centre > 0 and self.layout.panes > 2
+
+    def wish(self) -> Wish | None:
+        """What history the last drawing lacked."""
+        return self.messages.wish if self.messages_shown else None
+
+    def _candidates(self, word: str, first: bool) -> Iterator[str]:
+        if first and word.startswith("/"):
+            yield from completions(word)
+        elif word.startswith("#"):
+            yield from (
+                f"{each.name} " for each in self.chat.model.rooms() if each.name.startswith(word)
+            )
+        elif word.startswith("@"):
+            typed = word[1:].casefold()
+            end = ": " if first else " "
+            found = 0
+            for name in self.chat.model.speakers():
+                if name.casefold().startswith(typed):
+                    yield f"@{self.look.line(name)}{end}"
+                    found += 1
+                    if found == NAMES_COMPLETED:
+                        return

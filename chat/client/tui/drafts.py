@@ -1,0 +1,53 @@
+"""What was begun and not sent, in a file that only its owner can read."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from twisted.logger import Logger
+
+__all__ = ["Drafts"]
+
+
+class Drafts:
+    """Texts by conversation.
+
+    :param path: the file; None keeps nothing.
+    """
+
+    log = Logger()
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._saved: Mapping[str, str] = {}
+
+    def load(self) -> dict[str, str]:
+        """What was saved last; nothing when the file is missing or broken."""
+        if self._path is None:
+            return {}
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        self._saved = {str(name): str(text) for name, text in found.items()}
+        return dict(self._saved)
+
+    def save(self, drafts: Mapping[str, str]) -> None:
+        """Replace what is saved, whole or not at all; does nothing when nothing changed."""
+        if self._path is None or drafts == self._saved:
+            return
+        part = self._path.with_suffix(".part")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump(dict(drafts), file, ensure_ascii=True)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, self._path)
+        except OSError as error:
+            self.log.error("the drafts could not be saved: {error}", error=error)
+            return
+        self._saved = dict(drafts)

@@ -1,0 +1,212 @@
+"""One entry of a conversation as rows of a given width, with what belongs above it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chat.client.model import Conversation, Fate, Model, Notice, Pending
+from chat.client.text import clip, fold, pad, width
+from chat.client.tui.draw import Row, Run
+from chat.client.tui.look import Look
+from chat.messages import Entry
+
+__all__ = ["EntryRows"]
+
+NAME_COLUMNS = 14
+"""Of the column of names, where there is room for one."""
+
+COLUMNS_FROM = 56
+"""Width from which on names have a column of their own."""
+
+GROUPED_MS = 5 * 60 * 1000
+"""Messages of one person that follow each other faster have the name once."""
+
+ROWS_SHOWN = 200
+"""Rows of one message that are drawn: nobody scrolls through more, and 16 KiB can be 16,000."""
+
+CACHED = 3_000
+"""Messages whose rows are kept."""
+
+_FATES = {
+    Fate.QUEUED: ("dim", "sending"),
+    Fate.SENDING: ("dim", "sending"),
+    Fate.STORED: ("dim", "stored"),
+    Fate.DELIVERED: ("dim", "delivered"),
+    Fate.READ: ("read", "read"),
+    Fate.FAILED: ("error", "failed"),
+}
+
+
+class EntryRows:
+    """Makes rows of entries, and keeps them while neither entry nor width changes.
+
+    :param columns: of the pane that they are for.
+    """
+
+    def __init__(self, model: Model, look: Look, columns: int) -> None:
+        self._model = model
+        self._look = look
+        self.columns = columns
+        self._cache: dict[int, tuple[tuple[object, ...], list[Row]]] = {}
+
+    def block(self, conversation: Conversation, index: int) -> list[Row]:
+        """The rows of entry ``index``, and those that separate it from what is before it."""
+        entry = conversation.entries[index]
+        before = conversation.entries[index - 1] if index else None
+        rows = self._separators(conversation, index, before, entry)
+        grouped = not rows and before is not None and self._grouped(before, entry)
+        mine = entry.user_id == self._model.me.user_id
+        fate = conversation.fate(entry) if mine else None
+        key = (entry, grouped, fate)
+        known = self._cache.get(entry.seq)
+        if known is None or known[0] != key:
+            if len(self._cache) > CACHED:
+                self._cache.clear()
+            known = self._cache[entry.seq] = (key, self._entry(entry, grouped, fate))
+        return [*rows, *known[1]] if rows else known[1]
+
+    def clear(self) -> None:
+        """Another conversation, another theme: nothing of what is kept holds."""
+        self._cache.clear()
+
+    # What stands between entries
+
+    def _separators(
+        self, conversation: Conversation, index: int, before: Entry | None, entry: Entry
+    ) -> list[Row]:
+        rows: list[Row] = []
+        missing = conversation.gap_before(index)
+        if missing:
+            kept = entry.seq not in conversation.sealed
+            rows.append(self._rule("dim", self._look.words("gap" if kept else "gone", n=missing)))
+        if entry.time:
+            moment = self._look.when(entry.time)
+            if before is None or not before.time or not _same_day(self._look, before, moment):
+                rows.append(self._rule("dim", self._look.day(moment)))
+        divider = conversation.divider
+        if divider is not None and entry.seq > divider and (not before or before.seq <= divider):
+            rows.append(self._rule("divider", self._look.words("divider")))
+        return rows
+
+    def _rule(self, role: str, text: str) -> Row:
+        text = clip(f" {text} ", max(0, self.columns - 4))
+        rule = self._look.glyphs.rule
+        left = max(0, (self.columns - width(text)) // 2)
+        right = max(0, self.columns - width(text) - left)
+        return [("rule" if role == "dim" else role, rule * left), (role, text),
+                ("rule" if role == "dim" else role, rule * right)]  # fmt: skip
+
+    @staticmethod
+    def _grouped(before: Entry, entry: Entry) -> bool:
+        return (
+            not (before.kind or before.deleted or entry.kind or entry.deleted)
+            and before.user_id == entry.user_id
+            and before.user_name == entry.user_name
+            and 0 <= entry.time - before.time < GROUPED_MS
+        )
+
+    # The entry itself
+
+    def _entry(self, entry: Entry, grouped: bool, fate: Fate | None) -> list[Row]:
+        if entry.deleted:
+            return self._system(entry.time, self._look.words("deleted"))
+        if entry.kind:
+            return self._event(entry)
+        name = self._name(entry.user_id, entry.user_name)
+        return self._message(
+            entry.content, entry.time, "" if grouped else name, entry.user_id, fate
+        )
+
+    def _event(self, entry: Entry) -> list[Row]:
+        key = f"entry-{entry.kind}"
+        if key not in self._look.words:
+            return []
+        who = self._name(entry.user_id, entry.user_name)
+        what = self._look.line(entry.content)
+        return self._system(entry.time, self._look.words(key, who=who, what=what))
+
+    def _name(self, user_id: int, name: str) -> str:
+        shown = self._look.line(name) or f"user{user_id}"
+        if self._model.imitates(user_id, name):
+            return f"{self._look.glyphs.warn}{shown}#{user_id}"
+        return shown
+
+    def pending(self, pending: Pending) -> list[Row]:
+        """A message of one's own that has no number yet."""
+        me = self._model.me
+        name = self._look.line(me.user_name)
+        message = pending.message
+        rows = self._message(message.text, message.written, name, me.user_id, pending.fate)
+        if pending.fate is Fate.FAILED:
+            error = self._look.line(pending.error)
+            rows = [*rows, *self._system(0, self._look.words("failed", error=error), "error")]
+        return rows
+
+    def notice(self, notice: Notice) -> list[Row]:
+        """What the client itself says."""
+        return self._system(0, notice.text)
+
+    def _system(self, time: int, text: str, role: str = "system") -> list[Row]:
+        clock = self._clock(time) if time else " " * 5
+        sign = self._look.glyphs.system
+        lead = f"{clock} {sign} " if self.columns >= COLUMNS_FROM else f"{sign} "
+        rows: list[Row] = []
+        for line in fold(self._look.text(text), self.columns - width(lead), ROWS_SHOWN):
+            rows.append([("dim", lead), (role, line)])
+            lead = " " * width(lead)
+        return rows
+
+    def _clock(self, time: int) -> str:
+        moment = self._look.when(time)
+        return f"{moment.hour:02}:{moment.minute:02}"
+
+    def _message(
+        self, content: str, time: int, name: str, user_id: int, fate: Fate | None
+    ) -> list[Row]:
+        mark = self._mark(fate)
+        lead, after = self._lead(time, name, user_id)
+        room = max(1, self.columns - sum(width(text) for _, text in lead) - 1)
+        lines = fold(self._look.text(content), max(1, room - (3 if fate else 0)), ROWS_SHOWN)
+        if len(lines) > ROWS_SHOWN:
+            lines[-1] = self._look.words("more-rows")
+        role = self._role(content, user_id)
+        rows: list[Row] = []
+        for number, line in enumerate(lines):
+            row: list[Run] = [*(lead if number == 0 else after), (role, line)]
+            if mark and number == len(lines) - 1:
+                used = sum(width(text) for _, text in row)
+                gap = self.columns - used - width(mark[1])
+                row += [(None, " " * gap), mark] if gap > 0 else []
+            rows.append(row)
+        return rows
+
+    def _lead(self, time: int, name: str, user_id: int) -> tuple[Sequence[Run], Sequence[Run]]:
+        """What stands before the first row of a message, and before each of the others."""
+        me = user_id == self._model.me.user_id
+        colour = "own" if me else self._look.colour(user_id)
+        clock = self._clock(time) if name else " " * 5
+        if self.columns >= COLUMNS_FROM:
+            shown = clip(name, NAME_COLUMNS, self._look.glyphs.ellipsis)
+            space = " " * (NAME_COLUMNS - width(shown))
+            bar = f" {self._look.glyphs.bar} "
+            first: Sequence[Run] = (("dim", clock), (colour, f" {space}{shown}"), ("rule", bar))
+            return first, (("rule", " " * (6 + NAME_COLUMNS) + bar),)
+        if not name:
+            return ((None, "  "),), ((None, "  "),)
+        shown = clip(name, max(4, self.columns // 3), self._look.glyphs.ellipsis)
+        if self.columns >= 24:
+            return (("dim", clock), (colour, f" {shown}"), ("dim", ": ")), ((None, "  "),)
+        return ((colour, shown), ("dim", ": ")), ((None, "  "),)
+
+    def _role(self, content: str, user_id: int) -> str | None:
+        mentioned = user_id != self._model.me.user_id and self._model.mentions_me(content)
+        return "mention" if mentioned else None
+
+    def _mark(self, fate: Fate | None) -> Run | None:
+        if fate is None:
+            return None
+        role, glyph = _FATES[fate]
+        return role, pad(str(getattr(self._look.glyphs, glyph)), 2)
+
+
+def _same_day(look: Look, before: Entry, moment: datetime) -> bool:
+    return look.when(before.time).date() == moment.date()

@@ -1,0 +1,58 @@
+"""The help, made from the tables of keys and commands."""
+
+from collections.abc import Iterator, Sequence
+
+from chat.client.text import width
+from chat.client.tui.commands import COMMANDS, Command
+from chat.client.tui.draw import Row
+from chat.client.tui.keys import CONTEXTS, KEYS, key_name
+from chat.client.tui.look import Look
+from chat.client.tui.popups import Choice
+from chat.client.words import Words
+
+__all__ = ["choices", "command_usage", "lines"]
+
+KEY_COLUMNS = 22
+
+
+def command_usage(command: Command, words: Words) -> str:
+    """``/join #room [topic]``."""
+    name = f"/{command.names[0]}"
+    return f"{name} {words(command.arguments)}" if command.arguments else name
+
+
+def _key_lines(context: str, words: Words) -> Iterator[tuple[str, str]]:
+    for each in KEYS:
+        if each.context == context and each.help:
+            names = [key_name(key) for key in each.keys]
+            if each.action == "go_1":
+                names = ["Alt-1..9"]
+            yield ", ".join(names), words(each.help)
+
+
+def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
+    """Pairs of a key or command and what it does; a heading has an empty second part.
+
+    :param first: the context whose keys come before all others.
+    """
+    for context in sorted(CONTEXTS, key=lambda each: each != first):
+        found = list(_key_lines(context, words))
+        if found:
+            yield words(f"context-{context}"), ""
+            yield from found
+    yield words("context-commands"), ""
+    for command in COMMANDS:
+        yield command_usage(command, words), words(command.help)
+
+
+def choices(look: Look, focus: str) -> Sequence[Choice]:
+    """The help as rows of a popup, the focused pane's keys first."""
+    found = []
+    for left, right in lines(look.words, focus):
+        if not right:
+            found.append(Choice([("prompt", f" {left}")]))
+            continue
+        space = " " * max(1, KEY_COLUMNS - width(left))
+        row: Row = [("hint key", f"  {left}"), (None, space), (None, right)]
+        found.append(Choice(row, find=f"{left} {right}"))
+    return found

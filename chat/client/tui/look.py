@@ -1,0 +1,63 @@
+"""How the screen is to look and speak, as one value that every pane shares."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from typing import Final
+
+from chat.client.text import clean, clean_line
+from chat.client.tui.themes import NAME_COLOURS, UNICODE, Glyphs
+from chat.client.words import Words
+
+__all__ = ["Look"]
+
+_EPOCH: Final = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Words, glyphs, colours, and what is done with emoji.
+
+    ``zone``: None for this machine's. ``now``: seconds since 1970 UTC.
+    """
+
+    words: Words
+    now: Callable[[], float]
+    theme: str = "dark"
+    glyphs: Glyphs = UNICODE
+    emoji: bool = False
+    zone: tzinfo | None = field(default=None, compare=False)
+
+    def line(self, text: str) -> str:
+        """Text from outside, safe, in one line."""
+        return clean_line(text, self.emoji)
+
+    def text(self, text: str) -> str:
+        """Text from outside, safe; newlines stay."""
+        return clean(text, self.emoji)
+
+    def when(self, milliseconds: int) -> datetime:
+        """A moment on the wire in the reader's time; what no calendar has is 1970."""
+        try:
+            return datetime.fromtimestamp(milliseconds / 1000, self.zone)
+        except (OverflowError, OSError, ValueError):
+            return _EPOCH if self.zone is None else _EPOCH.replace(tzinfo=self.zone)
+
+    def day(self, moment: datetime) -> str:
+        """A day for a separator."""
+        weekday = self.words(f"weekday-{moment.weekday()}")
+        return self.words(
+            "day", year=moment.year, month=moment.month, day=moment.day, weekday=weekday
+        )
+
+    @staticmethod
+    def colour(user_id: int) -> str:
+        """The colour of a name: the same on every machine and every day."""
+        return f"name{zlib.crc32(str(user_id).encode()) % NAME_COLOURS}"
+
+    def with_theme(self, theme: str) -> "Look":
+        return replace(self, theme=theme)
+
+    def with_words(self, words: Words) -> "Look":
+        return replace(self, words=words)

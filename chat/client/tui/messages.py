@@ -1,0 +1,268 @@
+"""The pane of messages: scrolls without moving by itself, and says what is above and below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chat.client.model import Conversation, Model
+from chat.client.text import clip, width
+from chat.client.tui.draw import Row
+from chat.client.tui.entries import EntryRows
+from chat.client.tui.look import Look
+from chat.client.tui.panes import Pane
+
+__all__ = ["MessagesPane"]
+
+AHEAD = 20
+"""Rows above the view that are asked for before they are needed."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The last visible row while scrolled up: row ``row`` of the block of entry ``seq``.
+
+    ``newest`` is the newest number when the reader left the end, for counting what came since.
+    """
+
+    seq: int
+    row: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class Wish:
+    """History that the view needs: the page below ``before``, 0 for the newest."""
+
+    conversation: str
+    before: int
+
+
+class MessagesPane(Pane):
+    """The open conversation. ``wish`` is what should be fetched, judged at each drawing."""
+
+    def __init__(self, look: Look, model: Model) -> None:
+        super().__init__(look)
+        self._model = model
+        self._rows = EntryRows(model, look, 1)
+        self._anchor: Anchor | None = None
+        self._of = ""
+        self._size = (1, 1)
+        self.wish: Wish | None = None
+
+    # What others see of it
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the newest message is in view, and new ones will be."""
+        return self._anchor is None
+
+    def newest(self) -> None:
+        """Go to the newest message and stay there."""
+        self._anchor = None
+        self.changed()
+
+    def renew(self, look: Look) -> None:
+        """Look different from now on."""
+        self.look = look
+        self._rows = EntryRows(self._model, look, self._rows.columns)
+        self.changed()
+
+    def scroll(self, rows: int) -> None:
+        """Move the view by ``rows``, up when negative."""
+        conversation = self._model.current
+        if conversation is None or not conversation.entries:
+            return
+        place = self._anchor_place(conversation)
+        if place is None:
+            if rows >= 0:
+                return
+            place = self._end(conversation)
+        self._stop_at(conversation, self._walk(conversation, place, rows))
+
+    def page(self, direction: int) -> None:
+        """Move by almost a view."""
+        self.scroll(direction * max(1, self._size[1] - 2))
+
+    def oldest(self) -> None:
+        """Go to the first entry that is here."""
+        conversation = self._model.current
+        if conversation is not None and conversation.entries:
+            self._stop_at(conversation, (0, 0))
+
+    def go_to(self, seq: int) -> None:
+        """Bring entry ``seq`` into view, near the top."""
+        conversation = self._model.current
+        if conversation is None or not conversation.entries:
+            return
+        index = min(conversation.index(seq), len(conversation.entries) - 1)
+        self._stop_at(conversation, self._walk(conversation, (index, 0), self._size[1] - 3))
+
+    def title(self) -> str:
+        conversation = self._model.current
+        if conversation is None:
+            return self.look.words("messages")
+        title = self.look.line(self._model.title(conversation))
+        topic = self.look.line(conversation.topic)
+        return f"{title}  {topic}" if topic else title
+
+    # Drawing
+
+    def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
+        self._size = (columns, height)
+        self.wish = None
+        conversation = self._model.current
+        if conversation is None or columns < 1 or height < 1:
+            return []
+        if conversation.name != self._of or self._rows.columns != columns:
+            self._begin(conversation, columns)
+        self._settle(conversation, height)
+        anchor = self._anchor_place(conversation)
+        rows = self._upward(conversation, anchor, height)
+        if anchor is None:
+            return [*[[] for _ in range(height - len(rows))], *rows]
+        if len(rows) < height:
+            return rows
+        return [*rows[:-1], self._bar(conversation, columns)]
+
+    def _begin(self, conversation: Conversation, columns: int) -> None:
+        if conversation.name != self._of:
+            self._of = conversation.name
+            self._anchor = None
+        self._rows.columns = columns
+        self._rows.clear()
+
+    def _upward(
+        self, conversation: Conversation, anchor: tuple[int, int] | None, height: int
+    ) -> list[Row]:
+        """The rows that end at ``anchor``, or at the end: what a reader sees, top first."""
+        rows: list[Row] = []
+        index = len(conversation.entries) - 1
+        if anchor is None:
+            for block in self._tail(conversation):
+                rows[:0] = block
+                if len(rows) >= height:
+                    break
+        else:
+            index, row = anchor
+            rows = list(self._block(conversation, index)[: row + 1])
+            index -= 1
+        while index >= 0 and len(rows) < height:
+            rows[:0] = self._block(conversation, index)
+            index -= 1
+        self._ask(conversation, index, height)
+        if index < 0 and len(rows) < height:
+            rows[:0] = self._above(conversation)
+        return rows[-height:]
+
+    def _block(self, conversation: Conversation, index: int) -> list[Row]:
+        rows = self._rows.block(conversation, index)
+        notices = [
+            row
+            for notice in conversation.notices
+            if notice.after == conversation.entries[index].seq
+            for row in self._rows.notice(notice)
+        ]
+        return [*rows, *notices] if notices else rows
+
+    def _tail(self, conversation: Conversation) -> list[list[Row]]:
+        """What stands below the newest entry, the lowest first."""
+        last = conversation.entries[-1].seq if conversation.entries else 0
+        blocks = [self._rows.pending(each) for each in conversation.pending]
+        loose = [
+            self._rows.notice(each)
+            for each in conversation.notices
+            if each.after > last or not conversation.holds(each.after)
+        ]
+        return [*reversed(blocks), *reversed(loose)]
+
+    def _above(self, conversation: Conversation) -> list[Row]:
+        """What stands above the oldest entry that is here."""
+        if conversation.loading:
+            key = "loading"
+        elif conversation.complete or (conversation.fetched and not conversation.entries):
+            key = "beginning"
+        else:
+            key = "more-above"
+        return [[("dim", clip(f" {self.look.words(key)}", self._rows.columns))]]
+
+    def _bar(self, conversation: Conversation, columns: int) -> Row:
+        since = self._anchor.newest if self._anchor else conversation.newest
+        me = self._model.me.user_id
+        came = conversation.entries[conversation.index(since + 1) :]
+        new = [each for each in came if not each.kind and not each.deleted and each.user_id != me]
+        mentions = sum(self._model.mentions_me(each.content) for each in new)
+        key = "bar-scrolled" if not new else "bar-mentions" if mentions else "bar-new"
+        text = f" {self.look.glyphs.new} {self.look.words(key, n=len(new), mentions=mentions)} "
+        text = clip(text, columns)
+        return [("new" if new else "status", text + " " * (columns - width(text)))]
+
+    def _ask(self, conversation: Conversation, index: int, height: int) -> None:
+        """Judge whether something that the view shows, or soon will, is missing."""
+        if conversation.loading:
+            return
+        if not conversation.fetched:
+            self.wish = Wish(conversation.name, 0)
+            return
+        end = min(len(conversation.entries), max(0, index) + height + AHEAD)
+        for at in range(end - 1, max(0, index - AHEAD), -1):
+            if conversation.gap_before(at):
+                seq = conversation.entries[at].seq
+                if seq not in conversation.sealed:
+                    self.wish = Wish(conversation.name, seq)
+                    return
+        if index < AHEAD and conversation.entries and not conversation.complete:
+            oldest = conversation.entries[0].seq
+            if oldest not in conversation.sealed:
+                self.wish = Wish(conversation.name, oldest)
+
+    # Where the view stands
+
+    def _end(self, conversation: Conversation) -> tuple[int, int]:
+        index = len(conversation.entries) - 1
+        return index, max(0, len(self._block(conversation, index)) - 1)
+
+    def _anchor_place(self, conversation: Conversation) -> tuple[int, int] | None:
+        """The anchor as an index and a row that exist, None at the end."""
+        if self._anchor is None or not conversation.entries:
+            return None
+        index = min(conversation.index(self._anchor.seq), len(conversation.entries) - 1)
+        rows = len(self._block(conversation, index))
+        return index, min(self._anchor.row, max(0, rows - 1))
+
+    def _walk(
+        self, conversation: Conversation, place: tuple[int, int], rows: int
+    ) -> tuple[int, int]:
+        """``rows`` further from ``place``, or as far as there is something."""
+        index, row = place
+        row += rows
+        while row < 0 and index > 0:
+            index -= 1
+            row += len(self._block(conversation, index))
+        while index < len(conversation.entries) - 1:
+            here = len(self._block(conversation, index))
+            if row < here:
+                break
+            row -= here
+            index += 1
+        return index, max(0, row)
+
+    def _stop_at(self, conversation: Conversation, place: tuple[int, int]) -> None:
+        index, row = place
+        newest = self._anchor.newest if self._anchor else conversation.newest
+        self._anchor = Anchor(conversation.entries[index].seq, row, newest)
+        if place >= self._end(conversation):
+            self._anchor = None
+        self.changed()
+
+    def _settle(self, conversation: Conversation, height: int) -> None:
+        """Don't stand so high that the view is not full while there is something below."""
+        place = self._anchor_place(conversation)
+        if place is None:
+            self._anchor = None
+            return
+        above = place[1] + 1 + len(self._above(conversation))
+        index = place[0]
+        while index > 0 and above < height:
+            index -= 1
+            above += len(self._block(conversation, index))
+        if above < height:
+            self._stop_at(conversation, self._walk(conversation, place, height - above))

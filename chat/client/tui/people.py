@@ -1,0 +1,104 @@
+"""The two side panes: conversations with what is unread in them, and who is online."""
+
+from collections.abc import Sequence
+
+from chat.client.model import BUSY, OFFLINE, ONLINE, Conversation, Model
+from chat.client.text import clip, width
+from chat.client.tui.draw import Row, Run
+from chat.client.tui.look import Look
+from chat.client.tui.panes import ListPane
+from chat.messages import User
+
+__all__ = ["ConversationsPane", "OnlinePane", "state_mark"]
+
+
+def state_mark(look: Look, status: int | None) -> Run:
+    """The sign and colour of a status; None: unknown."""
+    glyphs = look.glyphs
+    marks = {
+        ONLINE: ("online", glyphs.online),
+        BUSY: ("busy", glyphs.busy),
+        OFFLINE: ("offline", glyphs.offline),
+    }
+    return marks.get(ONLINE if status == ONLINE else status or -1, ("dim", glyphs.unknown))
+
+
+class ConversationsPane(ListPane):
+    """Rooms, then private conversations; unread messages and mentions counted apart."""
+
+    def __init__(self, look: Look, model: Model) -> None:
+        super().__init__(look)
+        self._model = model
+
+    def title(self) -> str:
+        return self.look.words("conversations")
+
+    def items(self) -> Sequence[Conversation]:
+        found = self._model.listed()
+        if not self.filter:
+            return found
+        wanted = self.filter.casefold()
+        return [each for each in found if wanted in self._model.title(each).casefold()]
+
+    def item_row(self, item: object, columns: int) -> Row:
+        assert isinstance(item, Conversation)
+        count = self._count(item)
+        room = max(1, columns - 2 - sum(width(text) for _, text in count))
+        name = clip(self.look.line(self._model.title(item)), room, self.look.glyphs.ellipsis)
+        role = "open" if item.name == self._model.open else "unread" if item.unread else None
+        mark: Run = (None, " ")
+        if item.private:
+            mark = state_mark(self.look, self._model.status_of(item))
+        lead: Run = ("prompt", self.look.glyphs.prompt) if role == "open" else (None, " ")
+        return [lead, mark, (role, name + " " * (room - width(name))), *count]
+
+    def _count(self, item: Conversation) -> list[Run]:
+        runs: list[Run] = []
+        failed = sum(each.error != "" for each in item.pending)
+        if failed:
+            runs.append(("error", f" {self.look.glyphs.failed}"))
+        if item.mentions:
+            runs.append(("mention", f" @{_short(len(item.mentions))}"))
+        if item.unread > len(item.mentions):
+            runs.append(("unread", f" {_short(item.unread - len(item.mentions))}"))
+        return runs
+
+
+class OnlinePane(ListPane):
+    """Who is online, each with a mark and a word for the state."""
+
+    def __init__(self, look: Look, model: Model) -> None:
+        super().__init__(look)
+        self._model = model
+
+    def title(self) -> str:
+        return self.look.words("online-title", n=len(self._model.online()))
+
+    def items(self) -> Sequence[User]:
+        found = self._model.online()
+        if not self.filter:
+            return found
+        wanted = self.filter.casefold()
+        return [each for each in found if wanted in each.user_name.casefold()]
+
+    def item_row(self, item: object, columns: int) -> Row:
+        assert isinstance(item, User)
+        mark = state_mark(self.look, item.user_status)
+        mine = item.user_id == self._model.me.user_id
+        word = self.look.words("state-busy" if item.user_status == BUSY else "state-online")
+        if mine:
+            word = self.look.words("state-me")
+        room = columns - 3 - width(word)
+        name = self.look.line(item.user_name)
+        if self._model.imitates(item.user_id, item.user_name):
+            name = f"{self.look.glyphs.warn}{name}#{item.user_id}"
+        if room < 6:
+            word, room = "", columns - 2
+        name = clip(name, max(1, room), self.look.glyphs.ellipsis)
+        colour = "own" if mine else self.look.colour(item.user_id)
+        return [(None, " "), mark, (colour, name), (None, " " * (room - width(name) + 1)),
+                (mark[0], word)]  # fmt: skip
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 1000 else "999+"

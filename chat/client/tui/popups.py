@@ -1,0 +1,76 @@
+"""What lies over the screen for a while: lists to choose from, help, questions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chat.client.text import clip, width
+from chat.client.tui.draw import Row, plain
+from chat.client.tui.look import Look
+from chat.client.tui.panes import ListPane
+
+__all__ = ["Choice", "Popup", "narrowed"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One row of a popup. ``value`` None: it only informs. ``find``: what typing searches."""
+
+    row: Row
+    value: object = None
+    find: str = ""
+
+
+class Popup(ListPane):
+    """A titled box of choices, narrowed by typing.
+
+    :param choices: given what was typed, what there is.
+    :param choose: called with the value of the row that is chosen.
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        title: str,
+        choices: Callable[[str], Sequence[Choice]],
+        choose: Callable[[object], None],
+    ) -> None:
+        super().__init__(look)
+        self._title = title
+        self._choices = choices
+        self.choose = choose
+        self._known: tuple[str, Sequence[Choice]] | None = None
+
+    def title(self) -> str:
+        return self._title
+
+    def items(self) -> Sequence[Choice]:
+        if self._known is None or self._known[0] != self.filter:
+            self._known = (self.filter, self._choices(self.filter))
+        return self._known[1]
+
+    def item_row(self, item: object, columns: int) -> Row:
+        assert isinstance(item, Choice)
+        return item.row
+
+    def size(self, columns: int, rows: int) -> tuple[int, int]:
+        """How large the popup is on a screen of this size."""
+        choices = self._choices("")
+        widest = max([width(plain(each.row)) for each in choices] + [width(self._title) + 2])
+        wanted = min(max(44, widest + 1), 90)
+        return min(columns, wanted), min(rows, max(3, len(choices) + 2))
+
+    def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
+        rows = list(super().rows_of(columns, height, focus))
+        if not self.items():
+            rows.append([("dim", clip(f" {self.look.words('nothing-found')}", columns))])
+        return rows
+
+
+def narrowed(choices: Sequence[Choice], typed: str) -> Sequence[Choice]:
+    """Those of ``choices`` that contain every word typed."""
+    words = typed.casefold().split()
+    return [
+        each
+        for each in choices
+        if all(word in (each.find or plain(each.row)).casefold() for word in words)
+    ]

@@ -1,0 +1,193 @@
+"""The topmost widget: menu, form or main screen, a popup over it, and where each key goes."""
+
+from collections.abc import Callable
+
+import urwid
+from twisted.logger import Logger
+
+from chat.client.text import graphemes
+from chat.client.tui.actions import Actions
+from chat.client.tui.composer import Paste
+from chat.client.tui.desk import Desk
+from chat.client.tui.draw import canvas
+from chat.client.tui.forms import Form, Menu
+from chat.client.tui.keys import action
+from chat.client.tui.popups import Popup
+
+__all__ = ["Root"]
+
+
+class Root(urwid.Widget):
+    """Shows one of the three, and a popup. Nothing that a key leads to raises out of here."""
+
+    _sizing = frozenset([urwid.BOX])
+    _selectable = True
+    log = Logger()
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        super().__init__()
+        self.shown: Menu | Form | Desk | None = None
+        self.popup: Popup | None = None
+        self.actions: Actions | None = None
+        self.focused = True
+        self._leave = leave
+        self._paste = Paste()
+
+    def show(self, widget: Menu | Form | Desk, actions: Actions | None = None) -> None:
+        """Show something else; ``actions`` are the keys of a main screen."""
+        self.shown, self.actions, self.popup = widget, actions, None
+        self._invalidate()
+
+    def pop_up(self, popup: Popup | None) -> None:
+        """Show a popup over everything, or take it away."""
+        self.popup = popup
+        self._invalidate()
+
+    def changed(self) -> None:
+        """Draw everything anew the next time."""
+        if self.shown is not None:
+            self.shown.changed()
+        if self.popup is not None:
+            self.popup.changed()
+        self._invalidate()
+
+    # Drawing
+
+    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]  # always a box
+        columns, rows = size
+        if self.shown is None:
+            return canvas([], columns, rows)
+        under = self.shown.render(size, focus)
+        if self.popup is None:
+            return urwid.CompositeCanvas(under)
+        width, height = self.popup.size(max(1, columns - 4), max(1, rows - 2))
+        over = self.popup.render((width, height), True)
+        drawn = urwid.CompositeCanvas(under)
+        drawn.cursor = None
+        drawn = urwid.CanvasOverlay(
+            over, drawn, max(0, (columns - width) // 2), max(0, (rows - height) // 2)
+        )
+        drawn.cursor = None
+        return drawn
+
+    # Keys
+
+    def keypress(self, size: tuple[int, int], key: str) -> str | None:  # type: ignore[override]  # always a box
+        try:
+            return None if self._press(key) else key
+        except Exception:
+            self.log.failure("the key {key} could not be handled", key=key)
+            return key
+
+    def _press(self, key: str) -> bool:
+        if key in ("focus in", "focus out"):
+            self.focused = key == "focus in"
+            self.changed()
+            return True
+        pasted = self._paste.take(key)
+        if pasted is not None:
+            if pasted:
+                self._pasted(pasted)
+            return True
+        if self.popup is not None:
+            return self._press_popup(self.popup, key)
+        if isinstance(self.shown, Menu):
+            return self._press_menu(self.shown, key)
+        if isinstance(self.shown, Form):
+            return self._press_form(self.shown, key)
+        return self.actions.press(key) if self.actions is not None else False
+
+    def _pasted(self, text: str) -> None:
+        if self.popup is not None:
+            self.popup.type(text.replace("\n", " "))
+        elif isinstance(self.shown, Form):
+            self.shown.insert(text)
+        elif self.actions is not None:
+            self.actions.paste(text)
+
+    def _press_popup(self, popup: Popup, key: str) -> bool:
+        match action("popup", key):
+            case "select_up":
+                popup.move(-1)
+            case "select_down":
+                popup.move(1)
+            case "select_page_up":
+                popup.page(-1)
+            case "select_page_down":
+                popup.page(1)
+            case "choose":
+                self._choose(popup)
+            case "close":
+                self.pop_up(None)
+            case "unfilter":
+                popup.unfilter()
+            case "quit":
+                self._leave()
+            case _ if not _printable(key):
+                return False
+            case _:
+                popup.type(key)
+        self._invalidate()
+        return True
+
+    def _choose(self, popup: Popup) -> None:
+        items = popup.items()
+        if items:
+            popup.choose(items[min(popup.selected, len(items) - 1)].value)
+        else:
+            self.pop_up(None)
+
+    def _press_menu(self, menu: Menu, key: str) -> bool:
+        match action("form", key):
+            case "select_up":
+                menu.move(-1)
+            case "select_down":
+                menu.move(1)
+            case "choose":
+                menu.choose()
+            case "quit":
+                self._leave()
+            case _ if key in "123456789":
+                menu.choose(int(key) - 1)
+            case _ if key == "q":
+                self._leave()
+            case _:
+                return False
+        return True
+
+    def _press_form(self, form: Form, key: str) -> bool:
+        match action("form", key):
+            case "select_up":
+                form.move(-1)
+            case "select_down":
+                form.move(1)
+            case "choose":
+                form.choose()
+            case "close":
+                form.cancel()
+            case "quit":
+                self._leave()
+            case _:
+                edit = action("composer", key) or ""
+                if edit.startswith("edit "):
+                    form.edit(edit.removeprefix("edit "))
+                elif _printable(key):
+                    form.insert(key)
+                else:
+                    return False
+        return True
+
+    def mouse_event(  # type: ignore[override]  # always a box
+        self, size: tuple[int, int], event: str, button: int, col: int, row: int, focus: bool
+    ) -> bool:
+        if event != "mouse press" or self.popup is not None or self.actions is None:
+            return False
+        try:
+            return self.actions.mouse(button, col, row)
+        except Exception:
+            self.log.failure("a mouse event could not be handled")
+            return False
+
+
+def _printable(key: str) -> bool:
+    return key.isprintable() and len(list(graphemes(key))) == 1

@@ -1,0 +1,272 @@
+"""What the commands do, one method for each verb of the table of commands."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from chat.client.model import BUSY, OFFLINE
+from chat.client.text import clip
+from chat.client.tui import helptext
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands import Command, find
+from chat.client.tui.desk import Desk
+from chat.client.tui.look import Look
+from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.client.tui.themes import THEMES
+from chat.client.words import LANGUAGES, Words
+from chat.messages import Entry
+from chat.names import LOBBY, is_room
+
+__all__ = ["Verbs"]
+
+SNIPPET_COLUMNS = 60
+
+
+class Around(Protocol):
+    """What commands need of what stands around the main screen."""
+
+    def pop_up(self, popup: Popup | None) -> None:
+        """Show a popup over everything, or take it away."""
+
+    def leave(self) -> None:
+        """End the program."""
+
+    def restyle(self, look: Look) -> None:
+        """Another theme or language from now on."""
+
+    def log_out(self) -> None:
+        """Forget the token and go back to the menu."""
+
+    def change_password(self) -> None:
+        """Show the form for it."""
+
+
+class Verbs:
+    """Commands. ``run`` is the way in."""
+
+    def __init__(self, chat: Chat, desk: Desk, around: Around) -> None:
+        self._chat = chat
+        self._desk = desk
+        self._around = around
+
+    @property
+    def _words(self) -> Words:
+        return self._desk.look.words
+
+    def run(self, command: Command, arguments: str) -> bool:
+        """Carry a command out. Return whether it had what it needs."""
+        words = arguments.split()
+        if len(words) < command.least:
+            usage = helptext.command_usage(command, self._words)
+            self._chat.say(self._words("usage", usage=usage), bad=True)
+            return False
+        verb: Callable[[str], Coroutine[Deferred[Any], Any, None] | None]
+        verb = getattr(self, command.verb)
+        work = verb(arguments)
+        if work is not None:
+            self._chat.spawn(work)
+        return True
+
+    def help(self, arguments: str) -> None:
+        command = find(arguments.lstrip("/"))
+        if arguments and command is not None:
+            usage = helptext.command_usage(command, self._words)
+            self._chat.tell(f"{usage}  {self._words(command.help)}")
+            return
+        look = self._desk.look
+        choices = helptext.choices(look, "composer")
+        popup = Popup(
+            look,
+            self._words("help-title"),
+            lambda typed: narrowed(choices, typed),
+            lambda value: self._around.pop_up(None),
+        )
+        self._around.pop_up(popup)
+
+    # Conversations
+
+    async def join(self, arguments: str) -> None:
+        room, _, topic = arguments.partition(" ")
+        if not is_room(room):
+            room = f"#{room}"
+        joined = await self._chat.client.join(room, topic.strip())
+        self._chat.model.state(joined)
+        self._chat.open(joined.conversation)
+
+    async def leave(self, arguments: str) -> None:
+        name = arguments.strip() or self._chat.model.open
+        conversation = self._chat.model.conversations.get(name)
+        if conversation is not None and conversation.private:
+            self._chat.say(self._words("leave-private"), bad=True)
+            return
+        await self._chat.client.leave(name)
+        self._chat.say(self._words("left", conversation=name))
+        if self._chat.model.open == name:
+            self._chat.open(LOBBY)
+
+    async def topic(self, arguments: str) -> None:
+        conversation = self._chat.model.current
+        if conversation is None or conversation.private:
+            self._chat.say(self._words("topic-private"), bad=True)
+        elif not arguments:
+            self._chat.tell(conversation.topic or self._words("no-topic"))
+        else:
+            await self._chat.client.set_topic(conversation.name, arguments)
+
+    async def msg(self, arguments: str) -> None:
+        name, _, text = arguments.partition(" ")
+        name = name.removeprefix("@").rstrip(":")
+        user = await self._chat.client.lookup(int(name) if name.isdecimal() else name)
+        conversation = self._chat.model.conversation(f"@{user.user_id}")
+        conversation.partner = user.user_name
+        if user.user_status >= 0:
+            self._chat.model.people_changed([user])
+        self._chat.open(conversation.name)
+        if text.strip():
+            self._chat.send(text.strip())
+
+    async def rooms(self, arguments: str) -> None:
+        rooms = await self._chat.client.rooms()
+        look = self._desk.look
+        choices = []
+        for each in rooms:
+            about = f"{self._words('members', n=each.members)}  {look.line(each.topic)}"
+            row = [(None, f" {look.line(each.conversation)}  "), ("dim", about)]
+            choices.append(Choice(row, each.conversation))
+
+        def chosen(value: object) -> None:
+            self._around.pop_up(None)
+            if isinstance(value, str):
+                self._chat.spawn(self.join(value))
+
+        self._show(self._words("rooms-title"), choices, chosen)
+
+    async def who(self, arguments: str) -> None:
+        conversation = self._chat.model.current
+        if conversation is None or conversation.private or conversation.name == LOBBY:
+            users = self._chat.model.online()
+        else:
+            users = await self._chat.client.members(conversation.name)
+        names = ", ".join(self._desk.look.line(each.user_name) for each in users)
+        self._chat.tell(self._words("who", n=len(users), names=names))
+
+    async def whois(self, arguments: str) -> None:
+        name = arguments.split()[0].removeprefix("@")
+        user = await self._chat.client.lookup(int(name) if name.isdecimal() else name)
+        states = {OFFLINE: "state-offline", BUSY: "state-busy"}
+        state = self._words(states.get(user.user_status, "state-online"))
+        text = self._words("whois", name=user.user_name, id=user.user_id, state=state)
+        if user.last_seen and user.user_status == OFFLINE:
+            seen = self._desk.look.when(user.last_seen)
+            text += "  " + self._words("last-seen", time=f"{seen:%Y-%m-%d %H:%M}")
+        self._chat.tell(text)
+
+    # Messages
+
+    async def search(self, arguments: str) -> None:
+        conversation = self._chat.model.open
+        page = await self._chat.client.search(arguments, conversation)
+        choices = [self._hit(each) for each in page.entries]
+
+        def chosen(value: object) -> None:
+            self._around.pop_up(None)
+            if isinstance(value, Entry):
+                self._chat.spawn(self._go_to(conversation, value.seq))
+
+        self._show(self._words("search-title", n=len(choices), text=arguments), choices, chosen)
+
+    def _hit(self, entry: Entry) -> Choice:
+        look = self._desk.look
+        moment = look.when(entry.time)
+        text = clip(look.line(entry.content), SNIPPET_COLUMNS, look.glyphs.ellipsis)
+        return Choice(
+            [
+                ("dim", f" {moment:%m-%d %H:%M} "),
+                (look.colour(entry.user_id), f"{look.line(entry.user_name)} "),
+                (None, text),
+            ],
+            entry,
+        )
+
+    async def _go_to(self, conversation: str, seq: int) -> None:
+        """Bring an entry into view, with what stands around it."""
+        known = self._chat.model.conversation(conversation)
+        if not known.holds(seq):
+            page = await self._chat.client.history(conversation, before=seq + 50, limit=100)
+            self._chat.model.page(conversation, page.entries, page.first)
+        self._desk.messages.go_to(seq)
+
+    async def delete(self, arguments: str) -> None:
+        conversation = self._chat.model.current
+        me = self._chat.model.me.user_id
+        mine = [
+            each
+            for each in (conversation.entries if conversation else [])
+            if each.user_id == me and not each.kind and not each.deleted
+        ]
+        if conversation is None or not mine:
+            self._chat.say(self._words("nothing-to-delete"), bad=True)
+            return
+        await self._chat.client.redact(conversation.name, mine[-1].seq)
+
+    def retry(self, arguments: str) -> None:
+        if not self._chat.retry():
+            self._chat.say(self._words("nothing-failed"))
+
+    # Oneself
+
+    async def busy(self, arguments: str) -> None:
+        await self._chat.client.set_status(busy=True)
+        self._chat.say(self._words("now-busy"))
+
+    async def back(self, arguments: str) -> None:
+        await self._chat.client.set_status(busy=False)
+        self._chat.say(self._words("now-online"))
+
+    async def devices(self, arguments: str) -> None:
+        for each in await self._chat.client.sessions():
+            seen = self._desk.look.when(each.last_seen)
+            state = self._words("state-online" if each.online else "state-offline")
+            self._chat.tell(f"{each.device}  {state}  {seen:%Y-%m-%d %H:%M}")
+
+    async def revoke(self, arguments: str) -> None:
+        await self._chat.client.revoke(arguments.strip())
+        self._chat.say(self._words("revoked", device=arguments.strip()))
+
+    def password(self, arguments: str) -> None:
+        self._around.change_password()
+
+    def logout(self, arguments: str) -> None:
+        self._around.log_out()
+
+    # The screen
+
+    def theme(self, arguments: str) -> None:
+        name = arguments.strip()
+        if name not in THEMES:
+            self._chat.say(self._words("themes", names=", ".join(THEMES)))
+            return
+        self._around.restyle(self._desk.look.with_theme(name))
+
+    def language(self, arguments: str) -> None:
+        name = arguments.strip()
+        if name not in LANGUAGES:
+            self._chat.say(self._words("languages", names=", ".join(LANGUAGES)), bad=True)
+            return
+        self._around.restyle(self._desk.look.with_words(Words(name)))
+
+    def reconnect(self, arguments: str) -> None:
+        self._chat.client.reconnect_now()
+
+    def quit(self, arguments: str) -> None:
+        self._around.leave()
+
+    def _show(
+        self, title: str, choices: Sequence[Choice], chosen: Callable[[object], None]
+    ) -> None:
+        if choices:
+            look = self._desk.look
+            self._around.pop_up(Popup(look, title, lambda typed: narrowed(choices, typed), chosen))
+        else:
+            self._chat.say(self._words("nothing-found"))
