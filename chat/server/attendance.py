@@ -3,13 +3,16 @@
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.json import encode
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat import messages
+from chat.codec import escaped_size
 from chat.messages import Conversation, User
 from chat.server.feed import Feed
+from chat.server.paging import fit
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
@@ -55,14 +58,13 @@ async def enter(
         await context.presence.enter(user, session.key, session.device, 0)
         if device:
             await context.accounts.seen(account.user_id, device)
+        session.user = user  # from here on it has to leave again
         users, _, _ = await context.presence.online(0, _listed(session))
         await context.bus.fence()
     except BaseException:
-        _forget(session)
+        leave(session) if session.user else _forget(session)
         raise
-    session.user = user
-    if session.closed:
-        leave(session)
+    if session.feed is None:  # the client left meanwhile
         return
     reply = _welcome(session, described, more, token, [each.user_id for each in users])
     session.emit(reply, request_id)
@@ -102,9 +104,13 @@ def _welcome(
         online = [session.user_id, *(each for each in online if each != session.user_id)]
     if session.feed is not None and not session.voice.is_current:
         session.feed.count_frames(session.connection.write_whole_frames())
+    users = tuple(online[: _listed(session)])
+    kept, cut = fit(
+        list(described.values()), context.settings.frame_limit, used=escaped_size(encode(users))
+    )
     return messages.LoginResMes(
-        200, "", tuple(online[: _listed(session)]), session.user, token, context.now(),
-        context.settings.durability, (), context.online.scope, tuple(described.values()), more,
+        200, "", users, session.user, token, context.now(), context.settings.durability,
+        (), context.online.scope, kept, more or cut,
     )  # fmt: skip
 
 
@@ -186,14 +192,18 @@ def leave_room(session: "Session", cid: str) -> bool:
 # The end ---------------------------------------------------------------------------------------
 
 
-def leave(session: "Session") -> None:
-    """The client is gone: others see that after some grace, so that coming back is silent."""
+def leave(session: "Session", grace: float | None = None) -> None:
+    """The client is gone: others see that after some grace, so that coming back is silent.
+
+    :param grace: seconds; the option's, when None.
+    """
     user = session.user
     if user is None:
         return
     context, key = session.context, session.key
     _forget(session)
-    context.clock.callLater(context.settings.offline_grace, _go_offline, context, user, key)
+    grace = context.settings.offline_grace if grace is None else grace
+    context.clock.callLater(grace, _go_offline, context, user, key)
     _run(context.marks.flush(user.user_id))
 
 

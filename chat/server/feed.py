@@ -39,17 +39,18 @@ class _State(Enum):
 class Feed:
     """Takes publications for one session and gives it each entry once, in order.
 
-    :ivar seen: while behind, the last number it was given of each conversation.
+    :ivar seen: while not live, the last number it was given of each conversation.
     """
 
     _log = Logger()
 
-    __slots__ = ("_held", "_owed", "_session", "_state", "_unsent", "seen")
+    __slots__ = ("_held", "_overflown", "_owed", "_session", "_state", "_unsent", "seen")
 
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._state = _State.HELD
         self._held: list[tuple[str, int, bytes]] = []
+        self._overflown = False
         self._owed: dict[tuple[str, int], bytes] = {}
         self.seen: dict[str, int] = {}
         # Of an original client: what each frame brings that has not gone to the kernel yet.
@@ -82,11 +83,11 @@ class Feed:
     def _give(self, cid: str, header: Header, words: bytes, mine: bool) -> None:
         if self._state is _State.LIVE:
             self._session.queue_frame(words, (cid, header.seq))
-        elif self._state is _State.HELD:
+        elif self._state is _State.HELD and not self._overflown:
             self._held.append((cid, header.seq, words))
             if len(self._held) > MOST_HELD:
+                self._overflown = True
                 self._held.clear()
-                self._session.connection.abort()
         elif mine:
             self._owed[cid, header.seq] = words
 
@@ -97,6 +98,7 @@ class Feed:
         if self._state is not _State.LIVE:
             return False
         self._state = _State.HELD
+        self.seen = self._positions()
         self._changed()
         return True
 
@@ -107,6 +109,11 @@ class Feed:
         :param new: the conversations it did not hear before; None for all.
         """
         held, self._held = self._held, []
+        if self._overflown:
+            self._overflown = False
+            self.seen.update({cid: seq for cid, seq in snapshot.items() if not new or cid in new})
+            self._start_catching_up()
+            return
         self._state = _State.LIVE
         self._changed()
         for cid, seq, words in held:
@@ -114,6 +121,8 @@ class Feed:
             if not (is_new and seq <= snapshot.get(cid, 0)):
                 self._session.queue_frame(words, (cid, seq))
         self._session.flush()
+        if self._session.connection.behind:
+            self.fell_behind()
 
     def _changed(self) -> None:
         self._session.context.registry.changed(self._session)
@@ -125,8 +134,11 @@ class Feed:
         if self._state is not _State.LIVE:
             return
         self._state = _State.BEHIND
-        self.seen = {cid: thread.position or 0 for cid, thread in self._threads().items()}
+        self.seen = self._positions()
         self._changed()
+
+    def _positions(self) -> dict[str, int]:
+        return {cid: thread.position or 0 for cid, thread in self._threads().items()}
 
     def _threads(self) -> dict[str, Thread]:
         session = self._session
@@ -142,9 +154,12 @@ class Feed:
         if self._state is _State.BEHIND:
             self._state = _State.HELD
             self._changed()
-            Deferred.fromCoroutine(self._catch_up()).addErrback(
-                lambda failure: self._log.failure("catching up failed", failure)
-            )
+            self._start_catching_up()
+
+    def _start_catching_up(self) -> None:
+        Deferred.fromCoroutine(self._catch_up()).addErrback(
+            lambda failure: self._log.failure("catching up failed", failure)
+        )
 
     async def _catch_up(self) -> None:
         session = self._session

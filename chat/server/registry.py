@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from chat.store.conversations import Position
-from chat.store.keys import cid_name, private_cid
+from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
     from chat.server.connection import Connection
@@ -65,23 +65,33 @@ class HostedRoom(Thread):
 class HostedUser:
     """A user with at least one session here, and how far the private conversations are."""
 
-    __slots__ = ("sessions", "threads", "user_id")
+    __slots__ = ("_by_partner", "sessions", "threads", "user_id")
 
-    def __init__(self, user_id: int) -> None:
+    def __init__(self, user_id: int, by_partner: dict[int, set["HostedUser"]]) -> None:
         self.user_id = user_id
         self.sessions: dict[Session, None] = {}
         self.threads: dict[str, Thread] = {}
-
-    def talks_with(self, user_id: int) -> bool:
-        """Whether there is a private conversation with ``user_id`` that is known here."""
-        return private_cid(self.user_id, user_id) in self.threads
+        self._by_partner = by_partner
 
     def thread(self, cid: str) -> Thread:
         """The private conversation ``cid`` as far as it is known here."""
         found = self.threads.get(cid)
         if found is None:
             found = self.threads[cid] = Thread()
+            self._by_partner.setdefault(self._partner(cid), set()).add(self)
         return found
+
+    def forget(self) -> None:
+        """The user is no longer here."""
+        for cid in self.threads:
+            partner = self._partner(cid)
+            users = self._by_partner[partner]
+            users.discard(self)
+            if not users:
+                del self._by_partner[partner]
+
+    def _partner(self, cid: str) -> int:
+        return int(cid_name(cid, self.user_id)[1:])
 
 
 class Registry:
@@ -90,12 +100,13 @@ class Registry:
     def __init__(self) -> None:
         self.users: dict[int, HostedUser] = {}
         self.rooms: dict[str, HostedRoom] = {}
+        self._by_partner: dict[int, set[HostedUser]] = {}
 
     def add(self, session: "Session") -> None:
         """A session of a known user is here."""
         user = self.users.get(session.user_id)
         if user is None:
-            user = self.users[session.user_id] = HostedUser(session.user_id)
+            user = self.users[session.user_id] = HostedUser(session.user_id, self._by_partner)
         user.sessions[session] = None
 
     def remove(self, session: "Session") -> None:
@@ -106,6 +117,7 @@ class Registry:
         if user is not None:
             user.sessions.pop(session, None)
             if not user.sessions:
+                user.forget()
                 del self.users[session.user_id]
 
     def add_to_room(self, session: "Session", cid: str) -> HostedRoom:
@@ -130,7 +142,7 @@ class Registry:
 
     def partners_of(self, user_id: int) -> Iterable[HostedUser]:
         """The users here with a private conversation with ``user_id`` that is known here."""
-        return [user for user in self.users.values() if user.talks_with(user_id)]
+        return self._by_partner.get(user_id, ())
 
     def changed(self, session: "Session") -> None:
         """The session is to be treated differently in all its rooms."""

@@ -177,6 +177,7 @@ class Session:
             self.emit(reply, request_id)
         self._release()
         if isinstance(reply, messages.LogoutResMes):
+            attendance.leave(self, 0.0)
             self.connection.close()
         self._next()
 
@@ -198,7 +199,7 @@ class Session:
     def _next(self) -> None:
         self._busy = False
         waiting = self._waiting
-        while waiting and not self._busy and not self.closed:
+        while waiting and not self._busy and not self.connection.closing:
             self._process(waiting.popleft())
         if self.connection.paused and len(waiting or ()) < MOST_WAITING // 2:
             self.connection.resume_reading()

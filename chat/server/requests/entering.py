@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from chat import messages, names
 from chat.names import BadName
 from chat.server import attendance
+from chat.server.paging import fit
 from chat.server.refusals import Refused
 from chat.store.bus import Event
 from chat.store.interface import Account, NameTaken, TooMany, Unknown
@@ -174,11 +175,12 @@ async def sessions(session: "Session", message: messages.SessionsMes) -> message
     context = session.context
     online = await context.presence.online_devices(session.user_id)
     devices = await context.accounts.devices(session.user_id)
-    listed = tuple(
+    listed = [
         messages.Session(each.device, each.since, each.last_seen, each.device in online)
         for each in devices
-    )
-    return messages.SessionsResMes(sessions=listed)
+    ]
+    kept, _ = fit(listed, context.settings.frame_limit)
+    return messages.SessionsResMes(sessions=kept)
 
 
 async def revoke(session: "Session", message: messages.RevokeMes) -> messages.RevokeResMes:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Final
 
 from chat import messages
 from chat.messages import User
+from chat.server.paging import clamp, fit
 from chat.server.refusals import Refused
-from chat.server.requests.talking import clamp
 from chat.store.interface import Unknown
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ async def online(session: "Session", message: messages.OnlineMes) -> messages.On
     """A page of who is online, by user id."""
     limit = clamp(message.limit, ONLINE_LIMIT)
     users, total, more = await session.context.presence.online(message.after, limit)
-    return messages.OnlineResMes(users=tuple(users), total=total, more=more)
+    kept, cut = fit(users, session.context.settings.frame_limit)
+    return messages.OnlineResMes(users=kept, total=total, more=more or cut)
 
 
 async def watch(session: "Session", message: messages.WatchMes) -> messages.WatchResMes:
@@ -33,10 +34,9 @@ async def watch(session: "Session", message: messages.WatchMes) -> messages.Watc
     context.online.watch(session, frozenset(wanted))
     statuses = await context.presence.statuses(wanted)
     names = await context.accounts.names(wanted)
-    users = tuple(
-        User(each, names[each], statuses.get(each, 1)) for each in wanted if each in names
-    )
-    return messages.WatchResMes(users=users)
+    users = [User(each, names[each], statuses.get(each, 1)) for each in wanted if each in names]
+    kept, _ = fit(users, context.settings.frame_limit)
+    return messages.WatchResMes(users=kept)
 
 
 async def set_status(session: "Session", message: messages.StatusMes) -> messages.StatusResMes:

@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from chat import messages, names
-from chat.codec import escaped_size
 from chat.server import attendance, hearing
+from chat.server.paging import clamp, fit
 from chat.server.refusals import Refused
-from chat.server.requests.talking import RESERVE, clamp, find_cid
+from chat.server.requests.talking import find_cid
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.interface import TooMany, Unknown
 from chat.store.keys import room_cid
 
 if TYPE_CHECKING:
-    from chat.messages import Conversation
     from chat.server.session import Session
 
 __all__ = ["conversations", "join", "leave", "list_rooms", "members", "redact", "set_topic"]
@@ -42,24 +41,11 @@ async def conversations(
         )
         await context.bus.fence()
         snapshot = {cid: conversation.seq for cid, conversation in page.items()}
-        kept, cut = _fitting(session, list(page.values()))
+        kept, cut = fit(list(page.values()), context.settings.frame_limit)
         return messages.ConversationsResMes(conversations=kept, more=more or cut)
     finally:
         if held and session.feed is not None:
             session.release_after_reply(snapshot, frozenset())
-
-
-def _fitting(
-    session: "Session", listed: list["Conversation"]
-) -> tuple[tuple["Conversation", ...], bool]:
-    room = (session.context.settings.frame_limit or 2**31) - RESERVE
-    kept = 0
-    for conversation in listed:
-        room -= escaped_size(msgspec.json.encode(conversation)) + 1
-        if room < 0:
-            break
-        kept += 1
-    return tuple(listed[:kept]), kept < len(listed)
 
 
 def _room(session: "Session", conversation: str) -> str:
@@ -150,7 +136,8 @@ async def list_rooms(session: "Session", message: messages.RoomsMes) -> messages
     rooms, more = await session.context.conversations.rooms(
         message.after, clamp(message.limit, PAGE)
     )
-    return messages.RoomsResMes(rooms=tuple(rooms), more=more)
+    kept, cut = fit(rooms, session.context.settings.frame_limit)
+    return messages.RoomsResMes(rooms=kept, more=more or cut)
 
 
 async def members(session: "Session", message: messages.MembersMes) -> messages.MembersResMes:
@@ -159,10 +146,12 @@ async def members(session: "Session", message: messages.MembersMes) -> messages.
     cid = room_cid(_existing(session, message.conversation))
     if cid == LOBBY_CID:
         users, _, more = await context.presence.online(message.after, limit)
-        return messages.MembersResMes(users=tuple(users), more=more)
+        kept, cut = fit(users, context.settings.frame_limit)
+        return messages.MembersResMes(users=kept, more=more or cut)
     listed, more = await context.conversations.members(session.user_id, cid, message.after, limit)
     statuses = await context.presence.statuses([user.user_id for user in listed])
     users = [
         msgspec.structs.replace(user, user_status=statuses.get(user.user_id, 1)) for user in listed
     ]
-    return messages.MembersResMes(users=tuple(users), more=more)
+    kept, cut = fit(users, context.settings.frame_limit)
+    return messages.MembersResMes(users=kept, more=more or cut)

@@ -1,13 +1,14 @@
 """Saying something, reading what was said, and how far one has read."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from chat import messages, names
-from chat.codec import escaped_size
 from chat.names import BadName
 from chat.server import hearing, searching
+from chat.server.paging import RESERVE, clamp, fit
 from chat.server.refusals import Refused
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Sms", "acknowledge", "find_cid", "history", "post", "post_at_once", "search"]
 
 Sms = messages.SmsMes | messages.OriginalSmsMes
-
-RESERVE: Final = 2_048
-"""Bytes of a frame that a message leaves free (protocol §7)."""
 
 PUSH_OVERHEAD: Final = 512
 """Bytes of a push frame besides the user's name and the content, at most."""
@@ -148,7 +146,11 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
         limit=clamp(message.limit, HISTORY_LIMIT),
         epoch=message.epoch,
     )
-    kept, cut = fitting(session, page.entries, newest=message.after is None)
+    kept, cut = fit(
+        _raw(session, page.entries),
+        session.context.settings.frame_limit,
+        keep_last=message.after is None,
+    )
     return messages.HistoryResMes(
         conversation=cid_name(cid, session.user_id),
         epoch=page.epoch,
@@ -159,26 +161,8 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
     )
 
 
-def clamp(limit: int, most: int) -> int:
-    """A page's size as asked, from 1 to ``most``."""
-    return max(1, min(limit, most))
-
-
-def fitting(session: "Session", entries: Any, newest: bool) -> tuple[Any, bool]:
-    """As many entries as fit a frame, as raw JSON; whether some did not.
-
-    :param newest: keep the newest of them, else the oldest.
-    """
-    room = (session.context.settings.frame_limit or 2**31) - RESERVE
-    kept: list[msgspec.Raw] = []
-    ordered = reversed(entries) if newest else iter(entries)
-    for entry in ordered:
-        json = entry.for_user(session.user_id) if isinstance(entry, LoggedEntry) else entry
-        room -= escaped_size(json) + 1
-        if room < 0:
-            break
-        kept.append(msgspec.Raw(json))
-    return tuple(reversed(kept) if newest else kept), len(kept) < len(entries)
+def _raw(session: "Session", entries: Sequence[LoggedEntry]) -> list[Any]:
+    return [msgspec.Raw(entry.for_user(session.user_id)) for entry in entries]
 
 
 async def search(session: "Session", message: messages.SearchMes) -> messages.SearchResMes:
@@ -196,7 +180,8 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
     found = await searching.search(
         session.context.conversations, session.user_id, cids, text, message.before, limit
     )
-    kept, cut = fitting(session, found.entries, newest=False)
+    found_raw: list[Any] = [msgspec.Raw(entry) for entry in found.entries]
+    kept, cut = fit(found_raw, session.context.settings.frame_limit)
     before = found.times[len(kept)] + 1 if cut else found.before
     return messages.SearchResMes(messages=kept, more=found.more or cut, before=before)
 

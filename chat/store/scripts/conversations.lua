@@ -9,7 +9,8 @@ if ARGV[1] == '' then
   for id in string.gmatch(ARGV[3], '%S+') do ids[#ids + 1] = id end
 else
   local found = redis.call('ZREVRANK', KEYS[1], ARGV[1])
-  rank = found and found + 1 or 0
+  if not found then return { 0 } end
+  rank = found + 1
 end
 local listed = redis.call('ZREVRANGE', KEYS[1], rank, rank + limit - #ids)
 for _, id in ipairs(listed) do ids[#ids + 1] = id end
