@@ -92,15 +92,20 @@ class Track:
     def learn(self, epoch: str, epoch_first: int, seq: int = 0) -> list[Step]:
         """The server has said where the conversation stands.
 
+        An epoch that is new here is asked about before it counts: ``epoch_first`` holds for who
+        had the epoch before it, and this device may have slept through several.
+
         :param seq: the newest number, 0 when it was not said.
         """
         if epoch in self._past:
             return []
         steps: list[Step] = []
-        if epoch and epoch != self.epoch:
-            steps += self._renew(epoch, epoch_first)
-        elif epoch:
-            self.epoch_first = epoch_first or self.epoch_first
+        if epoch not in ("", self.epoch):
+            if self.epoch and self.at is not None:
+                self._foreign[epoch] = max(self._foreign.get(epoch, 0), seq)
+                return []
+            steps = self._renew(epoch, epoch_first)
+        self.epoch_first = epoch_first or self.epoch_first
         self._top = max(self._top, seq)
         return steps
 
@@ -124,10 +129,12 @@ class Track:
         """The server has answered a wish. What its page leaves out does not exist any more."""
         if self.at is None or reply.epoch in self._past:
             return []
-        steps = self.learn(reply.epoch, reply.epoch_first)
+        if reply.epoch not in ("", self.epoch):
+            return self._renew(reply.epoch, reply.epoch_first)
         self._foreign.clear()
-        if steps or wish.epoch != self.epoch:
-            return steps
+        if wish.epoch != self.epoch:
+            return []
+        steps: list[Step] = []
         before = self.at
         if reply.first > self.at + 1:
             steps += self._skip_to(reply.first - 1, kept=False)
@@ -164,7 +171,7 @@ class Track:
 
     def _renew(self, epoch: str, epoch_first: int) -> list[Step]:
         """A new epoch: what is below its first number holds, the rest never was."""
-        known, old = bool(self.epoch), self.epoch
+        old = self.epoch
         self.epoch, self.epoch_first = epoch, epoch_first
         self._top = self._foreign.pop(epoch, 0)
         self._foreign.clear()
@@ -175,7 +182,7 @@ class Track:
             if seq < epoch_first or entry.epoch == epoch
         }
         self._top = max([self._top, *self._held])
-        if not known:
+        if not old:
             return []
         self._past = [*self._past[1 - PAST_EPOCHS :], old]
         if self.at is not None and self.at >= epoch_first:
