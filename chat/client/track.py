@@ -67,7 +67,8 @@ class Track:
         self._top = 0
         self._held: dict[int, Entry] = {}
         self._foreign: dict[str, int] = {}
-        self._past: list[str] = []
+        self._past: dict[str, int] = {}
+        """Epochs that are over, and the first number of each that does not hold any more."""
         self._fruitless = 0
         self._gap_first = 0
 
@@ -111,11 +112,12 @@ class Track:
 
     def push(self, entry: Entry) -> list[Step]:
         """A new entry came, pushed or as the reply to one's own message."""
-        foreign = entry.epoch != self.epoch and entry.epoch and self.epoch
-        if foreign and entry.seq >= self.epoch_first:
-            if entry.epoch not in self._past:
-                # The epoch's first number is not known: ask before anything is handed out.
-                self._foreign[entry.epoch] = max(self._foreign.get(entry.epoch, 0), entry.seq)
+        if entry.seq >= self._past.get(entry.epoch, entry.seq + 1):
+            return []
+        known = entry.epoch in ("", self.epoch) or entry.epoch in self._past or not self.epoch
+        if not known and entry.seq >= self.epoch_first:
+            # The epoch's first number is not known: ask before anything is handed out.
+            self._foreign[entry.epoch] = max(self._foreign.get(entry.epoch, 0), entry.seq)
             return []
         self.epoch = self.epoch or entry.epoch
         self._top = max(self._top, entry.seq)
@@ -184,7 +186,8 @@ class Track:
         self._top = max([self._top, *self._held])
         if not old:
             return []
-        self._past = [*self._past[1 - PAST_EPOCHS :], old]
+        past = list(self._past.items())[1 - PAST_EPOCHS :]
+        self._past = {each: min(first, epoch_first) for each, first in [*past, (old, epoch_first)]}
         if self.at is not None and self.at >= epoch_first:
             self.at = max(0, epoch_first - 1)
         changed: list[Step] = [EpochChanged(self.conversation, epoch, epoch_first)]
