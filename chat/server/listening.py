@@ -1,0 +1,132 @@
+"""Where the server listens: bound first, so that a port in use stops a start before it begins."""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chat.server.starting import CannotStart
+
+__all__ = ["Listeners"]
+
+
+class Listeners:
+    """The ports of a server: ``bind`` reserves them, ``open`` lets clients in.
+
+    :param transport: what a connection accepted over TCP is made of, None for Twisted's own.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, endpoints: Sequence[str], transport: type[tcp.Server] | None = None
+    ) -> None:
+        self._reactor = reactor
+        self._endpoints = endpoints
+        self._transport = transport
+        self._door = _Door()
+        self._ports: list[IListeningPort] = []
+
+    def bind(self) -> None:
+        """Take every address. Until ``open``, who connects waits in the kernel's queue.
+
+        :raises CannotStart: one of them can't be had; none is kept.
+        """
+        for endpoint in self._endpoints:
+            bound = _result(serverFromString(self._reactor, endpoint).listen(self._door))
+            if isinstance(bound, Failure):
+                Deferred.fromCoroutine(self.close())
+                raise CannotStart(f"cannot listen: {_reason(bound)} ({endpoint})")
+            self._ports.append(bound)
+            if isinstance(bound, FileDescriptor):
+                bound.stopReading()
+            if self._transport is not None and type(bound) is tcp.Port:
+                bound.transport = self._transport
+
+    def open(self, factory: IProtocolFactory) -> None:
+        """Let clients in, to ``factory``, and say where."""
+        self._door.inner = factory
+        for endpoint, port in zip(self._endpoints, self._ports, strict=True):
+            if isinstance(port, FileDescriptor):
+                port.startReading()
+            self.log.info(
+                "Listening on {address}{hint}",
+                address=_written(port.getHost()),
+                hint=_hint(endpoint, port.getHost()),
+            )
+
+    async def close(self) -> None:
+        """Listen no more."""
+        ports, self._ports = self._ports, []
+        await DeferredList([maybeDeferred(port.stopListening) for port in ports])
+
+    @property
+    def addresses(self) -> list[IAddress]:
+        """Where it listens, port numbers that the system picked included."""
+        return [port.getHost() for port in self._ports]
+
+
+@implementer(IProtocolFactory)
+class _Door:
+    """Stands before the real factory, which is made only when the store is there."""
+
+    inner: IProtocolFactory | None = None
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        return None if self.inner is None else self.inner.buildProtocol(addr)
+
+    def doStart(self) -> None:
+        """A port begins to listen."""
+
+    def doStop(self) -> None:
+        """A port has stopped."""
+
+
+def _result(listening: Deferred[IListeningPort]) -> Any:
+    """What an endpoint's ``listen`` came to; all of Twisted's know at once."""
+    results: list[Any] = [Failure(CannotStart("this kind of endpoint takes its time"))]
+    listening.addBoth(results.append)
+    return results[-1]
+
+
+def _reason(failure: Failure) -> str:
+    error: object = failure.value
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _written(address: IAddress) -> str:
+    match address:
+        case IPv4Address(host=host, port=port):
+            return f"{host}:{port}"
+        case IPv6Address(host=host, port=port):
+            return f"[{host}]:{port}"
+        case UNIXAddress(name=bytes() as name):
+            return name.decode(errors="replace")
+    return str(address)
+
+
+def _hint(endpoint: str, address: IAddress) -> str:
+    """How to open an address to others that only this machine can reach."""
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return ""
+    if not ipaddress.ip_address(address.host.partition("%")[0]).is_loopback:
+        return ""
+    kind = endpoint.partition(":")[0]
+    return f", for this machine only; --listen {kind}:{address.port} opens it to others"
