@@ -1,0 +1,359 @@
+"""Conversations on a real store: numbers, permission, history, marks, the end of a message."""
+
+import json
+
+from twisted.trial.unittest import TestCase
+
+from chat.store.conversations import LOBBY_CID, Mark
+from chat.store.entries import Author
+from chat.store.interface import NotAllowed, TooMany, Unknown
+from tests.store_builders import Sender, Store
+
+BOB = Author(5, "bob")
+EVE = Author(9, "eve")
+
+
+class PostingTests(TestCase):
+    async def test_numbers_follow_each_other_whoever_posts(self) -> None:
+        store = await Store.start(self)
+        other = await Store.start(self, store.valkey, server=78)
+        await store.bus.hold_rooms([LOBBY_CID])
+        for turn in range(20):
+            store.say(LOBBY_CID, f"a{turn}")
+            other.say(LOBBY_CID, f"b{turn}", author=EVE)
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 40)
+        self.assertEqual([h.seq for h in store.heard.headers(LOBBY_CID)], list(range(1, 41)))
+
+    async def test_the_same_client_id_has_one_number_on_any_server(self) -> None:
+        store = await Store.start(self)
+        other = await Store.start(self, store.valkey, server=78)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "once", "id-1")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        again, elsewhere = store.say(LOBBY_CID, "once", "id-1"), other.say(LOBBY_CID, "x", "id-1")
+        await again.answered
+        await elsewhere.answered
+        self.assertEqual([seq for _, seq in again.repeated + elsewhere.repeated], [1, 1])
+        page = await store.conversations.history(5, LOBBY_CID)
+        self.assertEqual([entry.seq for entry in page.entries], [1])
+
+    async def test_another_user_may_use_the_same_client_id(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "mine", "id-1")
+        store.say(LOBBY_CID, "mine too", "id-1", author=EVE)
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 2)
+
+    async def test_a_repetition_is_found_although_it_may_only_be_looked_up(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "once", "id-1")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        known = store.say(LOBBY_CID, "once", "id-1", lookup_only=True)
+        new = store.say(LOBBY_CID, "new", "id-2", lookup_only=True)
+        await known.answered
+        await new.answered
+        self.assertEqual([seq for _, seq in known.repeated], [1])
+        self.assertEqual([code for _, code in new.refused], [429])
+
+    async def test_a_repetition_is_answered_even_after_its_sender_left(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.join(BOB, "#tea", "", 0)
+        await store.bus.hold_rooms(["r:tea"])
+        store.say("r:tea", "bye", "id-1")
+        await store.heard.until(lambda: len(store.heard.headers("r:tea")) == 1)
+        await store.conversations.leave(BOB, "#tea")
+        again = store.say("r:tea", "bye", "id-1")
+        await again.answered
+        self.assertEqual([seq for _, seq in again.repeated], [2])
+
+    async def test_who_is_no_member_is_refused_and_the_rest_of_the_batch_is_not(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.join(EVE, "#tea", "", 0)
+        await store.bus.hold_rooms([LOBBY_CID])
+        sender = Sender()
+        store.say("r:tea", "let me in", sender=sender)
+        store.say("r:nowhere", "hello?", sender=sender)
+        store.say(LOBBY_CID, "here")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        self.assertEqual([code for _, code in sender.refused], [403, 404])
+
+    async def test_a_private_message_reaches_both_under_the_partners_name(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_user(5)
+        await store.bus.hold_user(9)
+        store.say("p:5:9", "psst")
+        await store.heard.until(lambda: len(store.heard.publications) == 2)
+        names = {
+            user_id: json.loads(json.loads(publication.frames[4:])["data"])["conversation"]
+            for user_id, publication in store.heard.publications
+        }
+        self.assertEqual(names, {5: "@9", 9: "@5"})
+
+    async def test_a_note_to_oneself_is_published_once(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_user(5)
+        store.say("p:5:5", "milk")
+        await store.heard.until(lambda: len(store.heard.publications) == 1)
+        await store.bus.fence()
+        self.assertEqual(len(store.heard.publications), 1)
+
+    async def test_a_full_store_refuses_what_is_new_and_still_reads(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "before", "id-1")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        store.valkey.ask("CONFIG", "SET", "maxmemory", "1")
+        refused = store.say(LOBBY_CID, "too much", "id-2")
+        await refused.answered
+        self.assertEqual([code for _, code in refused.refused], [503])
+        store.valkey.ask("CONFIG", "SET", "maxmemory", "0")
+        store.say(LOBBY_CID, "after", "id-3")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 2)
+        page = await store.conversations.history(5, LOBBY_CID)
+        self.assertEqual([entry.seq for entry in page.entries], [1, 2])
+
+    async def test_without_a_store_a_post_is_refused_at_once(self) -> None:
+        store = await Store.start(self)
+        store.valkey.kill()
+        await store.heard.until(lambda: store.heard.losses > 0)
+        refused = store.say(LOBBY_CID, "hello?")
+        await refused.answered
+        self.assertEqual([code for _, code in refused.refused], [503])
+
+    async def test_a_post_that_a_dead_store_never_answered_is_of_unknown_fate(self) -> None:
+        store = await Store.start(self)
+        store.valkey.freeze()
+        store.redis.deadline = 0.2
+        sent = store.say(LOBBY_CID, "did you hear me?")
+        await sent.answered
+        store.valkey.thaw()
+        self.assertEqual([code for _, code in sent.refused], [504])
+
+
+class EpochTests(TestCase):
+    async def test_a_raised_generation_begins_a_new_epoch_above_the_known_numbers(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "one")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        await store.conversations.generation(raise_it=True)
+        store.say(LOBBY_CID, "two")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 2)
+        (_, old), (_, new) = store.heard.publications
+        self.assertNotEqual(old.epoch, new.epoch)
+        self.assertEqual((old.epoch_first, new.epoch_first), (1, 2))
+
+    async def test_history_of_another_epoch_tells_the_current_one_and_no_entries(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "one")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        old = (await store.conversations.history(5, LOBBY_CID)).epoch
+        await store.conversations.generation(raise_it=True)
+        page = await store.conversations.history(5, LOBBY_CID, epoch=old)
+        self.assertEqual((page.entries, page.epoch_first), ([], 2))
+        self.assertNotEqual(page.epoch, old)
+
+    async def test_a_mark_of_an_older_epoch_counts_up_to_its_end(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "one")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        epoch = store.heard.publications[0][1].epoch
+        # As if numbers up to 7 had been given out, and lost with the old epoch.
+        await store.conversations.mark({(5, LOBBY_CID): Mark(epoch, 1, 7, 7)})
+        await store.conversations.generation(raise_it=True)
+        page, _ = await store.conversations.page(5)
+        self.assertEqual((page[LOBBY_CID].delivered, page[LOBBY_CID].read), (1, 1))
+
+
+class HistoryTests(TestCase):
+    async def _talked(self, count: int) -> Store:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        for number in range(1, count + 1):
+            store.say(LOBBY_CID, f"message {number}")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == count)
+        return store
+
+    async def test_pages_back_meet_without_a_hole_or_a_double(self) -> None:
+        store = await self._talked(25)
+        seen: list[int] = []
+        before, more = 0, True
+        while more:
+            page = await store.conversations.history(5, LOBBY_CID, before=before, limit=10)
+            seen = [entry.seq for entry in page.entries] + seen
+            before, more = page.entries[0].seq, page.more
+        self.assertEqual(seen, list(range(1, 26)))
+
+    async def test_pages_forward_meet_without_a_hole_or_a_double(self) -> None:
+        store = await self._talked(25)
+        seen: list[int] = []
+        more = True
+        while more:
+            after = seen[-1] if seen else 0
+            page = await store.conversations.history(5, LOBBY_CID, after=after, limit=10)
+            seen += [entry.seq for entry in page.entries]
+            more = page.more
+        self.assertEqual(seen, list(range(1, 26)))
+
+    async def test_both_bounds_are_exclusive_and_the_oldest_come_first(self) -> None:
+        store = await self._talked(10)
+        page = await store.conversations.history(5, LOBBY_CID, after=3, before=9, limit=3)
+        self.assertEqual(([e.seq for e in page.entries], page.more), ([4, 5, 6], True))
+        page = await store.conversations.history(5, LOBBY_CID, after=3, before=7, limit=3)
+        self.assertEqual(([e.seq for e in page.entries], page.more), ([4, 5, 6], False))
+        page = await store.conversations.history(5, LOBBY_CID, before=1)
+        self.assertEqual((list(page.entries), page.more), ([], False))
+
+    async def test_a_redacted_entry_keeps_its_number_and_loses_its_text(self) -> None:
+        store = await self._talked(3)
+        await store.conversations.redact(BOB, LOBBY_CID, 2)
+        page = await store.conversations.history(5, LOBBY_CID)
+        texts = [entry.for_user(5) for entry in page.entries]
+        self.assertEqual(texts[1], b'{"seq":2,"deleted":true}')
+        self.assertNotIn(b"message 2", b"".join(texts))
+        self.assertEqual(json.loads(texts[3])["target"], 2)
+
+    async def test_nobody_redacts_what_others_said_nor_what_happened(self) -> None:
+        store = await self._talked(1)
+        with self.assertRaises(NotAllowed):
+            await store.conversations.redact(EVE, LOBBY_CID, 1)
+        with self.assertRaises(Unknown):
+            await store.conversations.redact(BOB, LOBBY_CID, 99)
+        await store.conversations.redact(BOB, LOBBY_CID, 1)
+        with self.assertRaises(NotAllowed):
+            await store.conversations.redact(BOB, LOBBY_CID, 2)
+
+    async def test_retention_drops_the_oldest_and_says_what_is_first(self) -> None:
+        store = await Store.start(self, retention=(4, 0))
+        await store.bus.hold_rooms([LOBBY_CID])
+        for number in range(1, 11):
+            store.say(LOBBY_CID, f"message {number}")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 10)
+        page = await store.conversations.history(5, LOBBY_CID, after=0)
+        self.assertEqual(([e.seq for e in page.entries], page.first), ([7, 8, 9, 10], 7))
+
+    async def test_a_moment_is_found_by_bisection(self) -> None:
+        store = await self._talked(9)
+        times = [header.time for header in store.heard.headers(LOBBY_CID)]
+        self.assertEqual(await store.conversations.seek(LOBBY_CID, times[0]), 0)
+        self.assertEqual(await store.conversations.seek(LOBBY_CID, times[-1] + 1), 9)
+
+
+class RoomTests(TestCase):
+    async def test_who_makes_a_room_owns_it_and_hands_it_on_when_leaving(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.join(BOB, "#tea", "leaves", 0)
+        await store.conversations.join(EVE, "#tea", "ignored", 0)
+        mine = await store.conversations.one(5, "r:tea")
+        hers = await store.conversations.one(9, "r:tea")
+        self.assertEqual((mine.role, hers.role, hers.topic), ("owner", "member", "leaves"))
+        await store.conversations.leave(BOB, "#tea")
+        self.assertEqual((await store.conversations.one(9, "r:tea")).role, "owner")
+
+    async def test_joining_is_caught_up_with_everything_before_it(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.join(BOB, "#tea", "", 0)
+        await store.conversations.join(EVE, "#tea", "", 0)
+        hers = await store.conversations.one(9, "r:tea")
+        self.assertEqual((hers.seq, hers.delivered, hers.read), (2, 2, 2))
+
+    async def test_an_empty_room_is_not_listed(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.join(BOB, "#tea", "", 0)
+        rooms, _ = await store.conversations.rooms("", 10)
+        self.assertEqual([(room.conversation, room.members) for room in rooms], [("#tea", 1)])
+        await store.conversations.leave(BOB, "#tea")
+        self.assertEqual(await store.conversations.rooms("", 10), ([], False))
+
+    async def test_rooms_are_paged_by_name(self) -> None:
+        store = await Store.start(self)
+        for name in ("#c", "#a", "#b"):
+            await store.conversations.join(BOB, name, "", 0)
+        first, more = await store.conversations.rooms("", 2)
+        self.assertEqual(([room.conversation for room in first], more), (["#a", "#b"], True))
+        rest, more = await store.conversations.rooms("#b", 2)
+        self.assertEqual(([room.conversation for room in rest], more), (["#c"], False))
+
+    async def test_the_limit_of_rooms_holds_on_both_sides(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.join(BOB, "#one", "", 2)
+        await store.conversations.join(BOB, "#two", "", 2)
+        with self.assertRaises(TooMany):
+            await store.conversations.join(BOB, "#three", "", 2)
+        await store.conversations.join(BOB, "#two", "", 2)
+        await store.conversations.join(BOB, "#three", "", 0)
+
+    async def test_only_who_runs_a_room_sets_its_topic(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.join(BOB, "#tea", "", 0)
+        await store.conversations.join(EVE, "#tea", "", 0)
+        await store.conversations.set_topic(BOB, "r:tea", "green")
+        with self.assertRaises(NotAllowed):
+            await store.conversations.set_topic(EVE, "r:tea", "black")
+        self.assertEqual((await store.conversations.one(9, "r:tea")).topic, "green")
+
+    async def test_members_are_paged_by_id_for_members_only(self) -> None:
+        store = await Store.start(self)
+        for user_id in (30, 4, 17):
+            await store.conversations.join(Author(user_id, f"u{user_id}"), "#tea", "", 0)
+        page, more = await store.conversations.members(4, "r:tea", 4, 1)
+        self.assertEqual(([user.user_id for user in page], more), ([17], True))
+        with self.assertRaises(NotAllowed):
+            await store.conversations.members(5, "r:tea", 0, 10)
+        with self.assertRaises(Unknown):
+            await store.conversations.members(5, "r:coffee", 0, 10)
+
+
+class MarkTests(TestCase):
+    async def test_marks_never_go_back_and_tell_the_partner(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_user(9)
+        await store.conversations.contact(5, 9)
+        await store.conversations.mark({(5, "p:5:9"): Mark("e", 1, 3, 2)})
+        await store.conversations.mark({(5, "p:5:9"): Mark("e", 1, 2, 1)})
+        await store.bus.fence()
+        told = [(event.event, event.delivered, event.read) for _, event in store.heard.events]
+        self.assertEqual(told, [("receipt", 3, 2)])
+
+    async def test_what_is_read_is_delivered(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_user(5)
+        await store.conversations.mark({(5, LOBBY_CID): Mark("e", 1, 0, 4)})
+        await store.bus.fence()
+        self.assertEqual([event.delivered for _, event in store.heard.events], [4])
+
+    async def test_lists_are_newest_first_and_paged(self) -> None:
+        store = await Store.start(self)
+        for partner, time in ((7, 100), (8, 300), (9, 200)):
+            await store.conversations.touch({await store.conversations.contact(5, partner): time})
+        first, more = await store.conversations.ids(5, "", 3)
+        self.assertEqual((first, more), ([LOBBY_CID, "p:5:8", "p:5:9"], True))
+        self.assertEqual(await store.conversations.ids(5, "p:5:9", 3), (["p:5:7"], False))
+        self.assertEqual(await store.conversations.ids(5, "p:1:5", 3), ([], False))
+
+
+class BusTests(TestCase):
+    async def test_after_a_loss_every_channel_is_heard_again(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.valkey.ask("CLIENT", "KILL", "TYPE", "pubsub")
+        await store.heard.until(lambda: store.heard.returns == 2)
+        store.say(LOBBY_CID, "still there?")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+
+    async def test_who_gives_a_channel_back_hears_it_no_more(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.bus.release_room(LOBBY_CID)
+        store.say(LOBBY_CID, "one holder left")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        store.bus.release_room(LOBBY_CID)
+        store.say(LOBBY_CID, "nobody")
+        await store.bus.fence()
+        await store.conversations.positions(5, [LOBBY_CID])
+        await store.bus.fence()
+        self.assertEqual(len(store.heard.headers(LOBBY_CID)), 1)
