@@ -201,7 +201,8 @@ class FanOut(Listener):
             cids = set(await self.context.conversations.moved_since(user.user_id, since))
             cids |= {cid for cid in awaited if _is_of(cid, user.user_id)}
             await self._compare(((user.thread(cid), user, cid) for cid in cids), user.user_id)
-        self.context.online.resynchronise()
+        if self._lost_at:
+            self.context.online.resynchronise()
 
     def lost(self) -> None:
         """The bus is lost: remember since when."""

@@ -9,7 +9,7 @@ from chat import messages
 from chat.server import attendance
 from chat.server.registry import Thread
 from chat.store.bus import Event
-from chat.store.interface import NotAllowed, StoreError
+from chat.store.interface import NotAllowed, StoreError, Unknown
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ async def known_thread(session: "Session", cid: str) -> Thread:
         raise NotAllowed(cid)
     if thread.position is None:
         (position,) = await session.context.conversations.positions(session.user_id, [cid])
-        if position is not None:
-            thread.starts_at(position)
+        if position is None:
+            raise Unknown(cid)
+        thread.starts_at(position)
     return thread
 
 

@@ -6,7 +6,7 @@ through ``Posting`` and are answered at their place in the conversation.
 """
 
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
@@ -263,6 +263,13 @@ class Session:
             sentence = self.context.phrases(key)
             self.connection.send(encode(messages.ByeMes(code, sentence, retry_after)))
         self.connection.close()
+
+    def deliver(
+        self, news: Publication, conversation: str, claims: Mapping[int, Post]
+    ) -> None:
+        """Hear consecutive entries of one conversation (see ``Feed.deliver``)."""
+        if self.feed is not None:
+            self.feed.deliver(news, conversation, claims)
 
     # What became of its posts (chat.store.posting.Poster) --------------------------------------
 

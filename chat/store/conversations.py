@@ -154,7 +154,7 @@ class Conversations:
         args: list[bytes | int] = [user_id, 1 if newest else 0]
         for cid in cids:
             keys += [self._keys.meta(cid), self._keys.log(cid), self._keys.members(cid)]
-            args.append(0 if cid.startswith("r:") and cid != LOBBY_CID else 1)
+            args.append(1 if cid == LOBBY_CID else 0)
         answers = await self._redis.script(load("positions"), keys, args)
         return [_position(answer, user_id) if answer else None for answer in answers]
 
@@ -224,7 +224,8 @@ class Conversations:
         :param marks: by user id and conversation id.
         """
         name = self._keys
-        keys, args = [], []
+        keys: list[bytes] = []
+        args: list[bytes | int] = []
         for (user_id, cid), mark in marks.items():
             keys.append(name.marks(user_id))
             args += [cid.encode(), mark.epoch.encode(), mark.epoch_first, mark.delivered, mark.read]
