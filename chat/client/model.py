@@ -199,7 +199,7 @@ def _seq(entry: Entry) -> int:
 
 def _mention_of(name: str) -> "re.Pattern[str] | None":
     """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``."""
-    return re.compile(rf"@{re.escape(name)}(?!\w)", re.IGNORECASE) if name else None
+    return re.compile(rf"(?<!\w)@{re.escape(name)}(?!\w)", re.IGNORECASE) if name else None
 
 
 class Model:

@@ -197,6 +197,8 @@ def _fold_line(line: str, columns: int, rows: list[str], limit: int) -> None:
     break_at = 0  # how many parts of ``row`` stand before the last place where it may break
     for part in _measured(line, columns):
         size = width(part)
+        if row and _may_break(row[-1], part):
+            break_at = len(row)
         if used + size > columns:
             if part == " " and row:
                 rows.append("".join(row))
@@ -209,8 +211,6 @@ def _fold_line(line: str, columns: int, rows: list[str], limit: int) -> None:
             break_at = 0
             if limit and len(rows) > limit:
                 return
-        if row and _may_break(row[-1], part):
-            break_at = len(row)
         row.append(part)
         used += size
     rows.append("".join(row))

@@ -85,6 +85,7 @@ WORDS: Final = {
     "link-stopped": "not connected: {reason}",
     "link-stopped-0": "not connected",
     "link-stopped-409": "this device logged in elsewhere; not trying again",
+    "status-online": "{n} here",
     "status-unread": "{n} unread",
     "status-mentions": "{n} unread, {mentions} for you",
     "status-busy": " (busy)",

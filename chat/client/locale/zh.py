@@ -82,6 +82,7 @@ WORDS: Final = {
     "link-stopped": "未连接：{reason}",
     "link-stopped-0": "未连接",
     "link-stopped-409": "此设备已在别处登录，不再重试",
+    "status-online": "{n} 人在线",
     "status-unread": "{n} 条未读",
     "status-mentions": "{n} 条未读，{mentions} 条给您",
     "status-busy": "（忙碌）",

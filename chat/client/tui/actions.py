@@ -57,6 +57,8 @@ class Actions:
     def press(self, key: str) -> bool:
         """Do what ``key`` means where the focus is. Return whether it means anything."""
         desk = self.desk
+        # Keys may come faster than drawings: a text never lands in the conversation before.
+        desk.follow()
         found = action(desk.active.value, key) or action("everywhere", key)
         if key != "ctrl c":
             self._leaving = False

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import urwid
-from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
+from twisted.logger import (
+    FilteringLogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 
 from chat.client import events
 from chat.client.paths import DeviceSlot, Profile
@@ -305,8 +312,11 @@ def _logging_to(path: Path) -> Iterator[None]:
         flags |= os.O_TRUNC
     with open(os.open(path, flags, 0o600), "a", encoding="utf-8", buffering=1) as file:
         logging.basicConfig(stream=file, level=logging.WARNING, force=True)
+        warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
         globalLogBeginner.beginLoggingTo(
-            [textFileLogObserver(file)], redirectStandardIO=False, discardBuffer=True
+            [FilteringLogObserver(textFileLogObserver(file), [warnings])],
+            redirectStandardIO=False,
+            discardBuffer=True,
         )
         sys.stderr.flush()
         kept = os.dup(2)

@@ -25,6 +25,9 @@ __all__ = ["Desk", "StatusLine"]
 CONTENT_LIMIT = 16_384
 """Bytes of a message that the server takes as a rule; the counter shows from nine tenths on."""
 
+COUNT_FROM = 40
+"""Columns from which on the status line says how many are online, where no pane does."""
+
 NAMES_COMPLETED = 50
 
 
@@ -35,6 +38,7 @@ class StatusLine(PaneWidget):
         super().__init__(look)
         self._chat = chat
         self._composer = composer
+        self.count_online = False
 
     def rows_of(self, columns: int, height: int, focus: bool) -> list[Row]:
         model, words = self._chat.model, self.look.words
@@ -45,6 +49,8 @@ class StatusLine(PaneWidget):
             left += f" {self.look.glyphs.bar} {self._chat.note}"
         unread, mentions = model.unread()
         right = self._counter()
+        if self.count_online and columns >= COUNT_FROM:
+            right += words("status-online", n=len(model.online())) + "  "
         if mentions:
             right += words("status-mentions", n=unread, mentions=mentions) + "  "
         elif unread:
@@ -125,12 +131,15 @@ class Desk(urwid.Widget):
 
     def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]  # always a box
         columns, rows = size
-        self._follow()
+        self.follow()
         wanted = self.composer.wanted_rows(columns)
         self.layout = layout = arrange(columns, rows, self.active, wanted, self.hidden)
         if layout.too_small:
             text = self.look.words("too-small")
             return canvas([[(None, clip(text, columns))]], columns, rows)
+        if self.status.count_online != (layout.right == 0):
+            self.status.count_online = layout.right == 0
+            self.status.changed()
         parts: list[tuple[urwid.Canvas, None, bool]] = [
             (self._side_by_side(layout), None, False),
             (self.status.render((columns, 1)), None, False),
@@ -144,8 +153,8 @@ class Desk(urwid.Widget):
     def _writing(self) -> bool:
         return self.active is Pane.COMPOSER
 
-    def _follow(self) -> None:
-        """Another conversation is open: its draft comes into the composer."""
+    def follow(self) -> None:
+        """Where another conversation is open by now, have its draft in the composer."""
         model = self.chat.model
         if self._open != model.open:
             former = model.conversations.get(self._open)

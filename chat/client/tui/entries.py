@@ -12,7 +12,7 @@ from chat.messages import Entry
 __all__ = ["EntryRows"]
 
 NAME_COLUMNS = 14
-"""Of the column of names, where there is room for one."""
+"""Most columns of the column of names; it takes a fifth of the pane where that is less."""
 
 COLUMNS_FROM = 56
 """Width from which on names have a column of their own."""
@@ -185,11 +185,12 @@ class EntryRows:
         colour = "own" if me else self._look.colour(user_id)
         clock = self._clock(time) if name else " " * 5
         if self.columns >= COLUMNS_FROM:
-            shown = clip(name, NAME_COLUMNS, self._look.glyphs.ellipsis)
-            space = " " * (NAME_COLUMNS - width(shown))
+            room = min(NAME_COLUMNS, self.columns // 5)
+            shown = clip(name, room, self._look.glyphs.ellipsis)
+            space = " " * (room - width(shown))
             bar = f" {self._look.glyphs.bar} "
             first: Sequence[Run] = (("dim", clock), (colour, f" {space}{shown}"), ("rule", bar))
-            return first, (("rule", " " * (6 + NAME_COLUMNS) + bar),)
+            return first, (("rule", " " * (6 + room) + bar),)
         if not name:
             return ((None, "  "),), ((None, "  "),)
         shown = clip(name, max(4, self.columns // 3), self._look.glyphs.ellipsis)

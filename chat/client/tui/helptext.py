@@ -12,7 +12,7 @@ from chat.client.words import Words
 
 __all__ = ["choices", "command_usage", "lines"]
 
-KEY_COLUMNS = 22
+KEY_COLUMNS = 24
 
 
 def command_usage(command: Command, words: Words) -> str:

@@ -54,7 +54,7 @@ KEYS: Final[Sequence[Key]] = (
     Key("everywhere", ("ctrl q",), "quit", "key-quit", hint=True),
     Key("everywhere", ("esc",), "back", "key-back"),
     Key("composer", ("enter",), "send", "key-send"),
-    Key("composer", ("meta enter", "ctrl j"), "edit newline", "key-newline"),
+    Key("composer", ("meta enter", "ctrl enter"), "edit newline", "key-newline"),
     Key("composer", ("tab",), "complete", "key-complete"),
     Key("composer", ("ctrl c",), "cancel", "key-cancel"),
     Key("composer", ("ctrl d",), "end", "key-end"),
@@ -141,8 +141,9 @@ def key_name(key: str) -> str:
     """A key as the help writes it: ``Ctrl-K`` for ``ctrl k``."""
     if key in _SHOWN:
         return _SHOWN[key]
-    parts = key.split(" ", 1)
-    if len(parts) == 2 and parts[0] in _SHOWN:
-        last = key_name(parts[1])
-        return f"{_SHOWN[parts[0]]}-{last.upper() if parts[0] == 'ctrl' else last}"
-    return key.upper() if len(key) == 2 and key[0] == "f" else key
+    before, _, last = key.partition(" ")
+    if not last or before not in _SHOWN:
+        return key.upper() if len(key) == 2 and key[0] == "f" else key
+    if len(last) == 1 and last.isupper():
+        return f"{_SHOWN[before]}-Shift-{last}"
+    return f"{_SHOWN[before]}-{last.upper() if len(last) == 1 else key_name(last)}"

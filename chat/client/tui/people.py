@@ -43,14 +43,14 @@ class ConversationsPane(ListPane):
     def item_row(self, item: object, columns: int) -> Row:
         assert isinstance(item, Conversation)
         count = self._count(item)
-        room = max(1, columns - 2 - sum(width(text) for _, text in count))
+        room = max(1, columns - 3 - sum(width(text) for _, text in count))
         name = clip(self.look.line(self._model.title(item)), room, self.look.glyphs.ellipsis)
         role = "open" if item.name == self._model.open else "unread" if item.unread else None
         mark: Run = (None, " ")
         if item.private:
             mark = state_mark(self.look, self._model.status_of(item))
         lead: Run = ("prompt", self.look.glyphs.prompt) if role == "open" else (None, " ")
-        return [lead, mark, (role, name + " " * (room - width(name))), *count]
+        return [lead, mark, (role, " " + name + " " * (room - width(name))), *count]
 
     def _count(self, item: Conversation) -> list[Run]:
         runs: list[Run] = []
@@ -88,15 +88,15 @@ class OnlinePane(ListPane):
         word = self.look.words("state-busy" if item.user_status == BUSY else "state-online")
         if mine:
             word = self.look.words("state-me")
-        room = columns - 3 - width(word)
+        room = columns - 4 - width(word)
         name = self.look.line(item.user_name)
         if self._model.imitates(item.user_id, item.user_name):
             name = f"{self.look.glyphs.warn}{name}#{item.user_id}"
         if room < 6:
-            word, room = "", columns - 2
+            word, room = "", columns - 4
         name = clip(name, max(1, room), self.look.glyphs.ellipsis)
         colour = "own" if mine else self.look.colour(item.user_id)
-        return [(None, " "), mark, (colour, name), (None, " " * (room - width(name) + 1)),
+        return [(None, " "), mark, (colour, " " + name), (None, " " * (room - width(name) + 1)),
                 (mark[0], word)]  # fmt: skip
 
 

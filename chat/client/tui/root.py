@@ -17,6 +17,10 @@ from chat.client.tui.popups import Popup
 __all__ = ["Root"]
 
 
+FRAME_FROM = (30, 8)
+"""Columns and rows below which a popup takes the whole screen."""
+
+
 class Root(urwid.Widget):
     """Shows one of the three, and a popup. Nothing that a key leads to raises out of here."""
 
@@ -60,15 +64,28 @@ class Root(urwid.Widget):
         under = self.shown.render(size, focus)
         if self.popup is None:
             return urwid.CompositeCanvas(under)
-        width, height = self.popup.size(max(1, columns - 4), max(1, rows - 2))
-        over = self.popup.render((width, height), True)
+        over = self._framed(self.popup, columns, rows)
         drawn = urwid.CompositeCanvas(under)
         drawn.cursor = None
-        drawn = urwid.CanvasOverlay(
-            over, drawn, max(0, (columns - width) // 2), max(0, (rows - height) // 2)
-        )
+        left, top = (columns - over.cols()) // 2, (rows - over.rows()) // 2
+        drawn = urwid.CanvasOverlay(over, drawn, left, top)
         drawn.cursor = None
         return drawn
+
+    @staticmethod
+    def _framed(popup: Popup, columns: int, rows: int) -> urwid.CompositeCanvas:
+        """The popup with a rule around it, where there is room for one."""
+        if columns < FRAME_FROM[0] or rows < FRAME_FROM[1]:
+            return urwid.CompositeCanvas(popup.render((columns, rows), True))
+        width, height = popup.size(columns - 6, rows - 3)
+        glyphs = popup.look.glyphs
+        side = canvas([[("rule", glyphs.bar)]] * height, 1, height)
+        middle = popup.render((width, height), True)
+        box = urwid.CanvasJoin(
+            [(side, None, False, 1), (middle, None, True, width), (side, None, False, 1)]
+        )
+        foot = canvas([[("rule", glyphs.rule * (width + 2))]], width + 2, 1)
+        return urwid.CanvasCombine([(box, None, True), (foot, None, False)])
 
     # Keys
 

@@ -1,0 +1,181 @@
+"""What the screen shows, as values: counts, marks, order, fates, gaps."""
+
+from unittest import TestCase
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.client import events
+from chat.client.events import Outgoing
+from chat.client.model import KEPT, Fate, Model
+from chat.messages import Conversation, Entry, User
+from tests.tui_builders import BEN, CHEN, EPOCH, ME, NOON, entry, room
+
+
+def model(*conversations: Conversation) -> Model:
+    """A model of ``ME``, logged in, with the lobby open."""
+    made = Model()
+    made.logged_in(ME, conversations or (room("#lobby"),))
+    return made
+
+
+def arrive(to: Model, *entries: Entry) -> list[bool]:
+    return [to.apply(events.MessageArrived(each, False, True)) for each in entries]
+
+
+def outgoing(client_id: str = "c1", to: str = "#lobby") -> Outgoing:
+    return Outgoing(client_id, to, "hi", NOON)
+
+
+class UnreadTests(TestCase):
+    def test_messages_of_others_count_until_they_are_read(self) -> None:
+        found = model(room("#lobby", seq=3, read=1))
+        lobby = found.conversation("#lobby")
+        self.assertEqual(lobby.unread, 2)
+        arrive(found, entry(4))
+        self.assertEqual(lobby.unread, 3)
+        lobby.mark_read(3)
+        self.assertEqual(lobby.unread, 1)
+
+    def test_joins_topics_deletions_and_unknown_kinds_do_not_count(self) -> None:
+        found = model()
+        arrive(found, entry(1, kind="join"), entry(2, kind="topic"), entry(3, kind="new thing"))
+        arrive(found, Entry(seq=4, deleted=True, conversation="#lobby"))
+        self.assertEqual(found.conversation("#lobby").unread, 0)
+
+    def test_own_messages_do_not_count_and_move_the_mark(self) -> None:
+        found = model()
+        arrive(found, entry(1), entry(2, ME), entry(3))
+        self.assertEqual(found.conversation("#lobby").read, 2)
+        self.assertEqual(found.conversation("#lobby").unread, 1)
+
+    def test_mentions_are_counted_apart_and_whole_names_only(self) -> None:
+        found = model()
+        texts = ["@anna hi", "@Anna?", "@annabel", "anna", "a@anna.example"]
+        arrive(found, *(entry(n, content=text) for n, text in enumerate(texts, 1)))
+        self.assertEqual(found.conversation("#lobby").mentions, {1, 2})
+        self.assertEqual(found.unread(), (5, 2))
+
+    def test_every_private_message_speaks_to_one(self) -> None:
+        found = model(room("#lobby"), room("@2", seq=2, read=0))
+        self.assertEqual(found.unread(), (2, 2))
+
+    def test_marks_from_another_device_count_and_never_go_back(self) -> None:
+        found = model(room("#lobby", seq=5, read=2))
+        found.apply(events.ConversationChanged(room("#lobby", seq=5, read=4)))
+        found.apply(events.ConversationChanged(room("#lobby", seq=5, read=1)))
+        self.assertEqual(found.conversation("#lobby").unread, 1)
+
+    def test_where_to_look_next_is_a_mention_then_private_then_a_room(self) -> None:
+        found = model(room("#lobby"), room("#a", seq=1), room("@2", seq=1), room("#b", seq=1))
+        self.assertEqual(getattr(found.next_active(), "name", None), "@2")
+        arrive(found, entry(2, content="@anna", to="#b"))
+        self.assertEqual(getattr(found.next_active(), "name", None), "#b")
+
+
+class EntriesTests(TestCase):
+    @given(st.lists(st.integers(1, 60), max_size=40))
+    @settings(max_examples=100, deadline=None)
+    def test_entries_stand_in_order_and_once_however_they_come(self, seqs: list[int]) -> None:
+        found = model()
+        arrive(found, *(entry(each) for each in seqs))
+        held = [each.seq for each in found.conversation("#lobby").entries]
+        self.assertEqual(held, sorted(set(seqs)))
+
+    def test_a_hole_in_the_numbers_is_seen_and_closed_by_a_page(self) -> None:
+        found = model()
+        arrive(found, entry(1), entry(5))
+        lobby = found.conversation("#lobby")
+        self.assertEqual(lobby.gap_before(1), 3)
+        found.page("#lobby", [entry(2), entry(3), entry(4)], first=1)
+        self.assertEqual([lobby.gap_before(each) for each in range(5)], [0] * 5)
+
+    def test_a_redaction_takes_the_text_away(self) -> None:
+        found = model()
+        arrive(found, entry(1, content="secret"), entry(2, kind="redact", target=1))
+        first = found.conversation("#lobby").entries[0]
+        self.assertEqual((first.content, first.deleted), ("", True))
+
+    def test_a_new_epoch_drops_what_may_be_lost_and_keeps_the_rest(self) -> None:
+        found = model()
+        arrive(found, *(entry(each) for each in range(1, 6)))
+        found.apply(events.EpochChanged("#lobby", "e2", 4))
+        lobby = found.conversation("#lobby")
+        self.assertEqual([each.seq for each in lobby.entries], [1, 2, 3])
+        self.assertLessEqual(lobby.unread, 3)
+
+    def test_memory_is_bounded_where_nobody_looks(self) -> None:
+        found = model(room("#lobby"), room("#flood"))
+        arrive(found, *(entry(each, to="#flood") for each in range(1, 2 * KEPT)))
+        held = found.conversation("#flood").entries
+        self.assertLessEqual(len(held), KEPT + KEPT // 4)
+        self.assertEqual(held[-1].seq, 2 * KEPT - 1)
+
+    def test_leaving_closes_the_conversation_and_shows_the_lobby(self) -> None:
+        found = model(room("#lobby"), room("#cats"))
+        found.show("#cats")
+        found.apply(events.ConversationChanged(Conversation("#cats", gone=True)))
+        self.assertEqual(found.open, "#lobby")
+        self.assertNotIn("#cats", found.conversations)
+
+    def test_the_divider_stands_where_reading_stopped(self) -> None:
+        found = model(room("#lobby"), room("#cats", seq=9, read=4))
+        self.assertEqual(found.show("#cats").divider, 4)
+        self.assertIsNone(found.show("#lobby").divider)
+
+
+class FateTests(TestCase):
+    def test_a_message_is_on_its_way_until_it_is_stored(self) -> None:
+        found = model()
+        pending = found.conversation("#lobby").pending
+        found.apply(events.MessageStateChanged(outgoing(), events.Queued()))
+        self.assertEqual([each.fate for each in pending], [Fate.QUEUED])
+        found.apply(events.MessageStateChanged(outgoing(), events.Sending()))
+        self.assertEqual([each.fate for each in pending], [Fate.SENDING])
+        stored = events.Stored("#lobby", EPOCH, 1, NOON)
+        found.apply(events.MessageStateChanged(outgoing(), stored))
+        self.assertEqual(found.conversation("#lobby").pending, [])
+
+    def test_what_failed_says_why_and_stays(self) -> None:
+        found = model()
+        failed = events.Failed(413, "too long")
+        found.apply(events.MessageStateChanged(outgoing(), failed))
+        [pending] = found.conversation("#lobby").pending
+        self.assertEqual((pending.fate, pending.error), (Fate.FAILED, "too long"))
+
+    def test_the_entry_itself_ends_the_waiting(self) -> None:
+        found = model()
+        found.apply(events.MessageStateChanged(outgoing(), events.Sending()))
+        arrive(found, entry(1, ME, client_id="c1"))
+        self.assertEqual(found.conversation("#lobby").pending, [])
+
+    def test_receipts_tell_delivered_from_read_and_never_go_back(self) -> None:
+        found = model(room("#lobby"), room("@2"))
+        arrive(found, *(entry(each, ME, to="@2") for each in (1, 2, 3)))
+        found.apply(events.ReceiptMoved("@2", 2, EPOCH, 2, 1))
+        found.apply(events.ReceiptMoved("@2", 2, EPOCH, 1, 0))
+        private = found.conversation("@2")
+        fates = [private.fate(each) for each in private.entries]
+        self.assertEqual(fates, [Fate.READ, Fate.DELIVERED, Fate.STORED])
+
+
+class PeopleTests(TestCase):
+    def test_the_online_list_is_by_name_and_without_who_left(self) -> None:
+        found = model()
+        found.people_are([CHEN, ME, BEN])
+        self.assertEqual([each.user_id for each in found.online()], [1, 2, 3])
+        found.apply(events.PresenceChanged((User(2, "ben", 1),), "all", False))
+        self.assertEqual([each.user_id for each in found.online()], [1, 3])
+
+    def test_a_name_like_that_of_another_is_an_imitation(self) -> None:
+        found = model()
+        self.assertFalse(found.imitates(ME.user_id, "anna"))
+        self.assertTrue(found.imitates(9, "Аnna"))
+        self.assertTrue(found.imitates(10, "anna"))
+        self.assertFalse(found.imitates(11, "annabel"))
+
+    def test_completion_offers_the_latest_speakers_first(self) -> None:
+        found = model()
+        found.people_are([ME, BEN, CHEN])
+        arrive(found, entry(1, BEN), entry(2, CHEN), entry(3, ME))
+        self.assertEqual(list(found.speakers()), ["陈晓明", "ben"])

@@ -1,0 +1,582 @@
+"""The screen without a terminal: what is drawn, what keys do, at every size and with any text."""
+
+import unicodedata
+from typing import NoReturn
+from unittest import TestCase
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.client import events
+from chat.client.tui.commands import COMMANDS, Kind, find, parse
+from chat.client.tui.composer import Paste
+from chat.client.tui.draw import canvas
+from chat.client.tui.editor import EDITS, Editor
+from chat.client.tui.keys import CONTEXTS, KEYS, action
+from chat.client.tui.layout import Pane, arrange
+from chat.client.tui.people import OnlinePane
+from chat.client.tui.themes import ASCII, ROLES, THEMES, palette
+from chat.client.tui.verbs import Verbs
+from chat.messages import User
+from tests.test_text import NASTY
+from tests.tui_builders import (
+    BEN,
+    EPOCH,
+    ME,
+    NOON,
+    Screen,
+    ScriptedClient,
+    entry,
+    failures,
+    lively,
+    room,
+)
+
+ALL_KEYS = sorted({key for each in KEYS for key in each.keys})
+SIZES = st.tuples(st.integers(1, 130), st.integers(1, 40))
+
+
+def hostile_event(text: str, number: int) -> events.Event:
+    """An event whose every string is ``text``."""
+    user = User(number % 5 + 1, text, number % 4)
+    return (
+        events.MessageArrived(entry(number + 1, user, text or "x"), False, True),
+        events.MessageArrived(entry(number + 1, user, text, kind="topic"), False, True),
+        events.PresenceChanged((user,), "all", False),
+        events.ConversationChanged(room("#" + text, seq=number, topic=text)),
+        events.ConnectionChanged(events.Waiting(3, 3, text)),
+        events.ConnectionChanged(events.LoggedIn()),
+        events.ErrorArrived(400, text, text),
+        events.EpochChanged("#lobby", text, number),
+        events.GapSkipped("#lobby", 1, number, bool(number % 2)),
+        events.ReceiptMoved("@2", 2, EPOCH, number, number),
+        events.MessageStateChanged(
+            events.Outgoing(text, "#lobby", text, NOON), events.Failed(413, text)
+        ),
+    )[number % 11]
+
+
+class AnyStateTests(TestCase):
+    @given(
+        st.lists(
+            st.one_of(
+                st.sampled_from(ALL_KEYS),
+                st.characters(),
+                st.tuples(NASTY, st.integers(0, 40)),
+                SIZES,
+            ),
+            max_size=25,
+        )
+    )
+    @settings(max_examples=150, deadline=None)
+    def test_any_events_and_keys_and_sizes_leave_a_screen_that_draws(self, steps: list) -> None:  # type: ignore[type-arg]
+        screen = lively()
+        for step in steps:
+            if isinstance(step, str):
+                screen.press(step)
+            elif isinstance(step[0], int):
+                screen.size = step
+            else:
+                screen.client.tell(hostile_event(*step))
+            for line in screen.text():
+                bad = [each for each in line if unicodedata.category(each)[0] == "C"]
+                self.assertEqual(bad, [])
+
+    def test_every_small_size_draws(self) -> None:
+        screen = lively()
+        for columns in range(1, 66, 3):
+            for rows in range(1, 14):
+                screen.size = (columns, rows)
+                screen.text()
+
+    @given(st.lists(st.tuples(st.none(), st.text(max_size=20)), max_size=5), st.integers(0, 25))
+    @settings(max_examples=200, deadline=None)
+    def test_a_row_of_uncleaned_text_is_made_harmless(self, row: list, columns: int) -> None:  # type: ignore[type-arg]
+        drawn = canvas([row], columns, 1).decoded_text[0]
+        self.assertTrue(drawn.replace("\u200d", "").isprintable(), drawn)
+
+    def test_a_pane_that_fails_says_so_and_the_others_go_on(self) -> None:
+        screen = lively(size=(120, 30))
+
+        class BrokenPane(OnlinePane):
+            def items(self) -> NoReturn:
+                raise RuntimeError("broken")
+
+        screen.desk.online = BrokenPane(screen.look, screen.chat.model)
+        screen.may_fail = True
+        text = "\n".join(screen.text())
+        self.assertIn("This part could not", text)
+        self.assertIn("good morning", text)
+        self.assertIn("broken", failures()[0])
+
+
+class LayoutTests(TestCase):
+    def test_three_panes_from_100_columns_two_from_60_one_below(self) -> None:
+        for columns, panes in ((200, 3), (100, 3), (99, 2), (60, 2), (59, 1), (20, 1)):
+            found = arrange(columns, 24, Pane.COMPOSER)
+            widths = [each for each in (found.left, found.centre, found.right) if each]
+            self.assertEqual(len(widths), panes, columns)
+            self.assertEqual(sum(widths) + panes - 1, columns)
+
+    def test_the_focused_pane_is_always_shown(self) -> None:
+        for columns in (40, 80, 120):
+            found = arrange(columns, 24, Pane.ONLINE, hidden=frozenset({Pane.ONLINE}))
+            self.assertGreater(found.right, 0)
+
+    @given(SIZES, st.sampled_from(list(Pane)), st.integers(1, 50))
+    @settings(deadline=None)
+    def test_rows_add_up(self, size: tuple[int, int], focus: Pane, wanted: int) -> None:
+        found = arrange(*size, focus, wanted)
+        if not found.too_small:
+            self.assertEqual(found.panes + 1 + found.composer + found.hints, size[1])
+            self.assertGreater(found.panes, 0)
+
+    def test_a_tiny_window_shows_a_sentence(self) -> None:
+        self.assertEqual(lively(size=(30, 3)).text()[0], "The window is too small.")
+
+
+class MessagesTests(TestCase):
+    def test_history_loads_while_one_scrolls_until_the_beginning(self) -> None:
+        log = [entry(each, time=NOON) for each in range(1, 501)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=500, read=500)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        for _ in range(60):
+            text = screen.press("page up")
+        self.assertIn("This is where the conversation begins", "\n".join(text))
+        self.assertEqual(len(screen.chat.model.conversation("#lobby").entries), 500)
+        for _ in range(60):
+            text = screen.press("page down")
+        self.assertIn("message 500", "\n".join(text))
+        self.assertTrue(screen.desk.messages.at_end)
+
+    def test_the_view_stands_still_while_messages_come(self) -> None:
+        log = [entry(each, time=NOON) for each in range(1, 200)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=199, read=199)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        before = screen.press("page up")
+        screen.client.say(entry(200, content="@anna look"))
+        screen.client.say(entry(201))
+        after = screen.text()
+        self.assertIn("2 new (1 mention you)", "\n".join(after))
+        self.assertEqual([line[20:] for line in before[1:20]], [line[20:] for line in after[1:20]])
+        self.assertIn("message 201", "\n".join(screen.press("meta end")))
+
+    def test_the_view_stands_still_while_older_messages_are_put_above(self) -> None:
+        log = [entry(each, time=NOON) for each in range(1, 400)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=399, read=399)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        for _ in range(3):
+            before = screen.press("page up")
+        screen.chat.model.page("#lobby", log[:250], first=1)
+        self.assertEqual(screen.text(), before)
+
+    def test_a_hole_is_shown_and_fetched(self) -> None:
+        client = ScriptedClient({"#lobby": [entry(each) for each in range(1, 31)]})
+        client.conversations = {"#lobby": room("#lobby", seq=30, read=30)}
+        screen = Screen(client)
+        screen.text()
+        del screen.chat.model.conversation("#lobby").entries[20:28]
+        screen.chat.model.link = events.Connecting()
+        self.assertIn("8 messages not loaded yet", "\n".join(screen.text()))
+        screen.chat.model.link = events.LoggedIn()
+        self.assertNotIn("not loaded", "\n".join(screen.text()))
+
+    def test_read_means_seen_at_the_end_with_the_focus_in_the_terminal(self) -> None:
+        screen = lively()
+        screen.press("focus out")
+        screen.client.asked.clear()
+        screen.client.say(entry(8))
+        screen.text()
+        self.assertEqual(screen.client.asked, [])
+        self.assertEqual(screen.chat.model.conversation("#lobby").unread, 1)
+        screen.press("focus in")
+        self.assertIn(("read", ("#lobby", 8)), screen.client.asked)
+
+    def test_the_divider_stands_above_what_came_while_one_looked_away(self) -> None:
+        screen = lively()
+        screen.press("meta 2", "meta 1")
+        self.assertNotIn("new messages", "\n".join(screen.text()))
+        screen.press("focus out")
+        screen.client.say(entry(8, content="while away"))
+        text = screen.press("focus in")
+        place = next(at for at, line in enumerate(text) if "while away" in line)
+        self.assertIn("new messages", text[place - 1])
+
+    def test_a_mention_rings_only_when_nobody_looks(self) -> None:
+        screen = lively()
+        screen.text()
+        screen.client.say(entry(8, content="@anna"))
+        self.assertEqual(screen.rung, 0)
+        screen.press("focus out")
+        screen.client.say(entry(9, content="hello"))
+        self.assertEqual(screen.rung, 0)
+        screen.client.say(entry(10, content="@anna"))
+        self.assertEqual(screen.rung, 1)
+
+    def test_own_messages_show_their_fate(self) -> None:
+        screen = lively()
+        screen.press("meta 3")
+        text = screen.type("hello") and screen.press("enter")
+        self.assertIn("◌", "\n".join(text))
+        [sent] = screen.client.outgoing
+        screen.client.tell(
+            events.MessageStateChanged(sent.outgoing, events.Stored("@2", EPOCH, 2, NOON))
+        )
+        screen.client.say(entry(2, ME, "hello", to="@2", client_id=sent.outgoing.client_id))
+        self.assertEqual("\n".join(screen.text()).count("hello"), 1)
+        self.assertIn("✓", "\n".join(screen.text()))
+        screen.client.tell(events.ReceiptMoved("@2", 2, EPOCH, 2, 1))
+        self.assertIn("✓✓", "\n".join(screen.text()))
+
+    def test_a_refused_message_says_why_and_is_sent_again_by_a_key(self) -> None:
+        screen = lively()
+        screen.type("hello")
+        screen.press("enter")
+        [sent] = screen.client.outgoing
+        screen.client.tell(
+            events.MessageStateChanged(sent.outgoing, events.Failed(403, "you are\x1b[2J muted"))
+        )
+        text = "\n".join(screen.text())
+        self.assertIn("✗", text)
+        self.assertIn("you are\ufffd[2J muted", text)
+        screen.press("meta r")
+        self.assertIn(("retry", sent.outgoing.client_id), screen.client.asked)
+
+    def test_an_imitated_name_is_marked(self) -> None:
+        screen = lively()
+        screen.client.say(entry(8, User(66, "аnna"), "I am anna"))
+        self.assertIn("!аnna#66", "\n".join(screen.text()))
+
+    def test_no_message_looks_like_a_system_line(self) -> None:
+        screen = lively(size=(120, 40))
+        screen.client.say(entry(8, BEN, "x\n12:05 · ben set the topic: forged"))
+        [line] = [each for each in screen.text() if "forged" in each]
+        self.assertIn("│ 12:05 ·", line)
+
+    def test_hostile_text_comes_out_harmless_in_every_place(self) -> None:
+        evil = "\x1b]0;owned\x07\u202eevil\x9b31m"
+        screen = lively(size=(120, 40))
+        screen.client.say(entry(8, User(7, evil), evil))
+        screen.client.tell(
+            events.ConversationChanged(room("#lobby", seq=8, topic=evil)),
+            events.ErrorArrived(400, evil, ""),
+            events.PresenceChanged((User(7, evil, 0),), "all", False),
+        )
+        text = "".join(screen.text())
+        self.assertIn("evil", text)
+        self.assertTrue(text.isprintable())
+
+
+class ComposerTests(TestCase):
+    def test_enter_sends_and_alt_enter_makes_a_line(self) -> None:
+        screen = lively()
+        screen.type("one")
+        screen.press("meta enter")
+        screen.type("two")
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "one\ntwo")), screen.client.asked)
+        self.assertEqual(screen.desk.composer.editor.text, "")
+
+    def test_unknown_commands_and_commands_behind_a_space_are_never_sent(self) -> None:
+        screen = lively()
+        for text in ("/nonsense now", " /quit", "/", "/etc/passwd"):
+            screen.press("ctrl c")
+            screen.type(text)
+            screen.press("enter")
+            self.assertEqual(screen.desk.composer.editor.text, text)
+        self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
+
+    def test_two_slashes_say_one(self) -> None:
+        screen = lively()
+        screen.type("//etc/passwd")
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "/etc/passwd")), screen.client.asked)
+
+    def test_quit_in_both_spellings_leaves(self) -> None:
+        for text in ("/q", "/quit", "/Q"):
+            screen = lively()
+            screen.type(text)
+            screen.press("enter")
+            self.assertTrue(screen.left, text)
+
+    def test_a_draft_stays_with_its_conversation(self) -> None:
+        screen = lively()
+        screen.type("for the lobby")
+        screen.press("meta 2")
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        screen.type("for cats")
+        screen.press("meta 1")
+        self.assertEqual(screen.desk.composer.editor.text, "for the lobby")
+        screen.press("meta 2")
+        self.assertEqual(screen.desk.composer.editor.text, "for cats")
+
+    def test_a_short_paste_is_one_edit_and_sends_nothing(self) -> None:
+        screen = lively()
+        screen.paste("a\nb\nc")
+        self.assertEqual(screen.desk.composer.editor.text, "a\nb\nc")
+        screen.press("ctrl _")
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
+
+    def test_a_long_paste_asks_first(self) -> None:
+        screen = lively()
+        text = "\n".join(f"line {each}" for each in range(200))
+        self.assertIn("Paste 200 lines?", "\n".join(screen.paste(text)))
+        screen.press("esc")
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        screen.paste(text)
+        screen.press("enter")
+        self.assertEqual(screen.desk.composer.editor.text, text)
+
+    def test_an_escape_in_a_paste_stays_text(self) -> None:
+        screen = lively()
+        screen.press("begin paste", "a", "esc", "ctrl q", "b", "end paste")
+        self.assertEqual(screen.desk.composer.editor.text, "ab")
+        self.assertFalse(screen.left)
+
+    def test_tab_completes_commands_and_names_and_goes_round(self) -> None:
+        screen = lively()
+        screen.type("/jo")
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "/join ")
+        screen.press("ctrl c")
+        screen.type("@")
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "@陈晓明: ")
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "@ben: ")
+
+    def test_up_browses_and_keeps_the_unsent_line(self) -> None:
+        screen = lively()
+        for text in ("first", "second"):
+            screen.type(text)
+            screen.press("enter")
+        screen.type("unsent")
+        screen.press("up", "up")
+        self.assertEqual(screen.desk.composer.editor.text, "first")
+        screen.press("down", "down")
+        self.assertEqual(screen.desk.composer.editor.text, "unsent")
+
+    def test_it_grows_to_eight_rows_and_keeps_the_cursor_in_view(self) -> None:
+        screen = lively()
+        screen.paste("1\n2\n3\n4\n5")
+        screen.press("meta enter", "6", "meta enter", "7", "meta enter", "8", "meta enter", "9")
+        drawn = screen.root.render(screen.size, focus=True)
+        self.assertEqual(screen.desk.layout.composer, 8)
+        assert drawn.cursor is not None
+        self.assertEqual(drawn.decoded_text[drawn.cursor[1]].strip(), "9")
+
+
+class EditorTests(TestCase):
+    @given(
+        st.lists(st.one_of(st.sampled_from(sorted(EDITS)), NASTY), max_size=30),
+        st.integers(1, 20),
+    )
+    @settings(max_examples=200, deadline=None)
+    def test_any_edits_leave_a_cursor_inside_the_text_and_on_the_screen(
+        self, steps: list[str], columns: int
+    ) -> None:
+        editor = Editor()
+        for step in steps:
+            if step in EDITS:
+                editor.do(step)
+            else:
+                editor.insert(step)
+            self.assertLessEqual(0, editor.cursor)
+            self.assertLessEqual(editor.cursor, len(editor.text))
+            rows, column, row = editor.rows(columns, lambda part: part)
+            self.assertLess(row, len(rows))
+            self.assertLessEqual(column, max(columns, 2))
+
+    def test_cutting_and_putting_back(self) -> None:
+        editor = Editor()
+        editor.insert("one two three")
+        editor.do("kill_space_back")
+        editor.do("kill_space_back")
+        self.assertEqual(editor.text, "one ")
+        editor.do("yank")
+        self.assertEqual(editor.text, "one two ")
+        editor.do("yank_older")
+        self.assertEqual(editor.text, "one three")
+
+    def test_undo_takes_back_a_run_of_typing_at_once_and_redo_brings_it_back(self) -> None:
+        editor = Editor()
+        for each in "hello":
+            editor.insert(each)
+        editor.do("kill_start")
+        editor.do("undo")
+        self.assertEqual(editor.text, "hello")
+        editor.do("undo")
+        self.assertEqual(editor.text, "")
+        editor.do("redo")
+        self.assertEqual(editor.text, "hello")
+
+    def test_the_cursor_steps_over_whole_characters(self) -> None:
+        editor = Editor()
+        editor.insert("e\u0323\u0301x")
+        editor.do("left")
+        editor.do("backspace")
+        self.assertEqual(editor.text, "x")
+
+
+class ListsTests(TestCase):
+    def test_enter_on_a_person_opens_a_private_conversation(self) -> None:
+        screen = lively(size=(120, 30))
+        screen.press("shift tab", "shift tab", "shift tab")
+        screen.type("陈")
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "@3")
+        screen.type("hi")
+        screen.press("enter")
+        self.assertIn(("send", ("@3", "hi")), screen.client.asked)
+
+    def test_the_online_list_has_a_mark_and_a_word(self) -> None:
+        text = lively(size=(120, 30)).text()
+        [line] = [each for each in text if "● ben" in each and "online" in each]
+        self.assertTrue(line.endswith("online"))
+        self.assertTrue(any("◐ 陈晓明" in each and each.endswith("busy") for each in text))
+
+    def test_the_switcher_finds_conversations_people_and_commands(self) -> None:
+        screen = lively()
+        screen.press("ctrl k")
+        screen.type("cat")
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "#cats")
+        screen.press("ctrl k")
+        self.assertIn("/topic", "\n".join(screen.type("top")))
+
+    def test_a_mouse_press_opens_what_it_points_at_and_the_wheel_scrolls(self) -> None:
+        screen = lively(size=(120, 30))
+        screen.text()
+        screen.root.mouse_event(screen.size, "mouse press", 1, 5, 2, True)
+        self.assertEqual(screen.chat.model.open, "#cats")
+
+    def test_help_can_be_searched(self) -> None:
+        screen = lively()
+        screen.press("f1")
+        text = "\n".join(screen.type("newest"))
+        self.assertIn("Alt-End", text)
+        self.assertNotIn("/join", text)
+
+
+class CommandTests(TestCase):
+    def test_join_leave_msg_and_rooms_do_what_they_say(self) -> None:
+        screen = lively()
+        for text in ("/join cats", "/leave #cats", "/msg 陈晓明 hello there"):
+            screen.type(text)
+            screen.press("enter")
+        for asked in (("join", "#cats"), ("leave", "#cats"), ("send", ("@3", "hello there"))):
+            self.assertIn(asked, screen.client.asked)
+        self.assertEqual(screen.chat.model.open, "@3")
+        screen.type("/rooms")
+        self.assertIn("all about cats", "\n".join(screen.press("enter")))
+
+    def test_a_command_without_what_it_needs_says_how_it_is_written(self) -> None:
+        screen = lively()
+        screen.type("/msg")
+        self.assertIn("/msg name [text]", "\n".join(screen.press("enter")))
+
+    def test_a_command_can_be_told_from_a_message(self) -> None:
+        for text, kind in (
+            ("hello", Kind.MESSAGE),
+            ("/join #x", Kind.COMMAND),
+            ("/JOIN #x", Kind.COMMAND),
+            ("/nope", Kind.UNKNOWN),
+            ("  /quit", Kind.BEHIND_SPACE),
+            (" /usr/bin", Kind.MESSAGE),
+            ("   ", Kind.NOTHING),
+        ):
+            self.assertIs(parse(text).kind, kind, text)
+        self.assertEqual(parse("//x").text, "/x")
+
+    def test_search_finds_and_goes_there(self) -> None:
+        log = [entry(each, time=NOON) for each in range(1, 400)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=399, read=399)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        screen.type("/search message 42")
+        self.assertIn("1 found", "\n".join(screen.press("enter")))
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("message 42", text)
+        self.assertNotIn("message 399", text)
+
+
+class ConnectionTests(TestCase):
+    def test_the_countdown_is_shown_and_a_key_tries_now(self) -> None:
+        screen = lively(size=(120, 30))
+        until = screen.clock.seconds() + 7
+        screen.client.tell(events.ConnectionChanged(events.Waiting(7, until, "no route")))
+        self.assertIn("trying again in 7 s (F5 now): no route", "\n".join(screen.text()))
+        screen.clock.advance(2)
+        self.assertIn("trying again in 5 s", "\n".join(screen.text()))
+        screen.press("f5")
+        self.assertIn(("reconnect", None), screen.client.asked)
+
+    def test_one_can_read_and_write_while_offline(self) -> None:
+        screen = lively()
+        screen.text()
+        screen.client.tell(events.ConnectionChanged(events.Connecting()))
+        screen.type("hello")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("◌", text)
+        self.assertIn("good morning", text)
+
+
+class TablesTests(TestCase):
+    def test_every_key_leads_to_something_that_exists(self) -> None:
+        screen = lively()
+        places = {
+            "popup": {"select_up", "select_down", "select_page_up", "select_page_down", "choose",
+                      "close", "unfilter", "quit"},
+            "form": {"select_up", "select_down", "choose", "close", "quit", "redraw"},
+        }  # fmt: skip
+        for each in KEYS:
+            self.assertIn(each.context, CONTEXTS)
+            kind, _, rest = each.action.partition(" ")
+            if each.context in places:
+                self.assertIn(each.action, places[each.context])
+            elif kind == "edit":
+                self.assertIn(rest, EDITS)
+            elif not kind.startswith("go_"):
+                self.assertTrue(hasattr(screen.actions, f"do_{kind}"), each)
+
+    def test_no_key_means_two_things_in_one_place(self) -> None:
+        for context in CONTEXTS:
+            keys = [key for each in KEYS if each.context == context for key in each.keys]
+            self.assertEqual(len(keys), len(set(keys)), context)
+            for key in keys:
+                self.assertIsNotNone(action(context, key))
+
+    def test_every_command_has_a_verb_and_its_own_names(self) -> None:
+        names = [name for each in COMMANDS for name in each.names]
+        self.assertEqual(len(names), len(set(names)))
+        for each in COMMANDS:
+            self.assertTrue(callable(getattr(Verbs, each.verb)), each)
+            self.assertIs(find(each.names[0].upper()), each)
+
+    def test_every_theme_has_every_role(self) -> None:
+        for name, theme in THEMES.items():
+            self.assertEqual(set(theme), set(ROLES), name)
+            self.assertEqual(len(palette(name)), len(ROLES))
+
+    def test_ascii_glyphs_are_ascii(self) -> None:
+        screen = Screen(size=(120, 30), glyphs=ASCII)
+        screen.client.say(entry(1, BEN, "plain"))
+        self.assertTrue("".join(screen.text()).replace("…", "").replace("陈晓明", "").isascii())
+
+
+class PasteTests(TestCase):
+    def test_keys_outside_a_paste_are_left_alone(self) -> None:
+        paste = Paste()
+        self.assertIsNone(paste.take("a"))
+        self.assertEqual(paste.take("begin paste"), "")
+        self.assertEqual(paste.take("enter"), "")
+        self.assertEqual(paste.take("end paste"), "\n")
+        self.assertIsNone(paste.take("enter"))

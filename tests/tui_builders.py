@@ -1,0 +1,297 @@
+"""Builders for tests of the screen: a scripted client, a chat with some history, a look."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
+
+from chat.client import events
+from chat.client.api import HistoryPage, SearchPage
+from chat.client.events import Outgoing
+from chat.client.tui.actions import Actions
+from chat.client.tui.chat import Chat
+from chat.client.tui.desk import Desk
+from chat.client.tui.drafts import Drafts
+from chat.client.tui.look import Look
+from chat.client.tui.messages import Wish
+from chat.client.tui.popups import Popup
+from chat.client.tui.root import Root
+from chat.client.tui.themes import UNICODE, Glyphs
+from chat.client.tui.verbs import Verbs
+from chat.client.words import Words
+from chat.messages import Conversation, Entry, Room, User
+
+NOON = 1_700_000_000_000 - 1_700_000_000_000 % 86_400_000 + 12 * 3_600_000
+"""Tuesday, 2023-11-14, 12:00 UTC in ms; its day begins at 00:00."""
+
+ME = User(1, "anna", 0)
+BEN = User(2, "ben", 0)
+CHEN = User(3, "陈晓明", 2)
+EPOCH = "e1"
+
+_FAILURES: list[LogEvent] = []
+
+
+def _observe(event: LogEvent) -> None:
+    if event.get("log_failure") is not None:
+        _FAILURES.append(event)
+
+
+globalLogPublisher.addObserver(_observe)
+
+
+def failures() -> list[str]:
+    """What went wrong behind the screen's guards since the last call."""
+    found = [event["log_failure"].getTraceback() for event in _FAILURES]
+    _FAILURES.clear()
+    return found
+
+
+def look(language: str = "en", glyphs: Glyphs = UNICODE) -> Look:
+    """A look whose clock stands at noon, in UTC."""
+    return Look(Words(language), now=lambda: NOON / 1000, glyphs=glyphs, zone=UTC)
+
+
+def entry(seq: int, user: User = BEN, content: str = "", to: str = "#lobby", **more: Any) -> Entry:
+    """Entry ``seq``, a minute after the one before it."""
+    time = more.pop("time", NOON + seq * 60_000)
+    return Entry(
+        seq=seq,
+        epoch=EPOCH,
+        user_id=user.user_id,
+        user_name=user.user_name,
+        content=content or f"message {seq}",
+        time=time,
+        conversation=to,
+        **more,
+    )
+
+
+def room(name: str, seq: int = 0, read: int = 0, topic: str = "") -> Conversation:
+    """*conv* of a room or a private conversation, all of it kept."""
+    return Conversation(
+        conversation=name, epoch=EPOCH, epoch_first=1, seq=seq, first=1, delivered=read, read=read,
+        topic=topic,
+    )  # fmt: skip
+
+
+class Sent:
+    """What ``ScriptedClient.send`` returns."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self.outgoing = outgoing
+        self.state: events.MessageState = events.Sending()
+
+
+class ScriptedClient:
+    """Answers as a server with ``logs`` would, and remembers what it was asked."""
+
+    def __init__(self, logs: Mapping[str, Sequence[Entry]] | None = None) -> None:
+        self.logs = {name: list(entries) for name, entries in (logs or {}).items()}
+        self.user = ME
+        self.state: events.ConnectionState = events.LoggedIn()
+        self.conversations: dict[str, Conversation] = {}
+        self.people = [ME, BEN, CHEN]
+        self.asked: list[tuple[str, object]] = []
+        self.outgoing: list[Sent] = []
+        self._listeners: list[Callable[[events.Event], None]] = []
+
+    def listen(self, listener: Callable[[events.Event], None]) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def tell(self, *happened: events.Event) -> None:
+        for event in happened:
+            for listener in list(self._listeners):
+                listener(event)
+
+    def say(self, written: Entry) -> None:
+        """Somebody else writes ``written``."""
+        self.logs.setdefault(written.conversation, []).append(written)
+        mine = written.user_id == self.user.user_id
+        self.tell(events.MessageArrived(written, mine, True))
+
+    def send(self, to: str, text: str) -> Sent:
+        self.asked.append(("send", (to, text)))
+        sent = Sent(Outgoing(f"c{len(self.asked)}", to, text, NOON))
+        self.outgoing.append(sent)
+        self.tell(events.MessageStateChanged(sent.outgoing, sent.state))
+        return sent
+
+    async def history(
+        self, conversation: str, *, before: int = 0, after: int | None = None, limit: int = 50
+    ) -> HistoryPage:
+        self.asked.append(("history", (conversation, before)))
+        log = self.logs.get(conversation, [])
+        page = [each for each in log if not before or each.seq < before][-limit:]
+        first = log[0].seq if log else 1
+        more = bool(page) and page[0].seq > first
+        return HistoryPage(tuple(page), EPOCH, 1, first, more)
+
+    async def search(self, text: str, conversation: str = "", **more: Any) -> SearchPage:
+        log = self.logs.get(conversation, [])
+        found = tuple(reversed([each for each in log if text in each.content]))
+        return SearchPage(found, False, 0)
+
+    async def online(self) -> list[User]:
+        return list(self.people)
+
+    async def watch(self, users: Sequence[int]) -> list[User]:
+        return []
+
+    async def lookup(self, who: int | str) -> User:
+        return next(each for each in self.people if who in (each.user_id, each.user_name))
+
+    async def join(self, name: str, topic: str = "") -> Conversation:
+        self.asked.append(("join", name))
+        return room(name, topic=topic)
+
+    async def leave(self, name: str) -> None:
+        self.asked.append(("leave", name))
+
+    async def rooms(self) -> list[Room]:
+        return [Room("#lobby", "", 3), Room("#cats", "all about cats", 2)]
+
+    async def redact(self, conversation: str, seq: int) -> None:
+        self.asked.append(("redact", (conversation, seq)))
+
+    async def set_status(self, busy: bool) -> None:
+        self.asked.append(("busy", busy))
+
+    def mark_read(self, conversation: str, seq: int | None = None) -> None:
+        self.asked.append(("read", (conversation, seq)))
+
+    def reconnect_now(self) -> None:
+        self.asked.append(("reconnect", None))
+
+    def retry(self, client_id: str) -> bool:
+        self.asked.append(("retry", client_id))
+        return True
+
+    def withdraw(self, client_id: str) -> bool:
+        self.asked.append(("withdraw", client_id))
+        return True
+
+
+class Screen:
+    """The whole screen without a terminal: keys in, rows of text out.
+
+    Also what a chat, its keys and its commands see around them.
+    """
+
+    def __init__(
+        self,
+        client: ScriptedClient | None = None,
+        size: tuple[int, int] = (80, 24),
+        language: str = "en",
+        glyphs: Glyphs = UNICODE,
+    ) -> None:
+        self.size = size
+        self.clock = Clock()
+        self.client = client or ScriptedClient()
+        self.left = False
+        self.may_fail = False
+        self.rung = 0
+        failures()
+        self.root = Root(self.leave)
+        self.look = look(language, glyphs)
+        chat = Chat(self.clock, self.client, self.look, self, Drafts(None))  # type: ignore[arg-type]  # scripted
+        self.chat = chat
+        self.desk = Desk(self.look, chat)
+        chat.start(self.client.user)
+        self.actions = Actions(chat, self.desk, self, Verbs(chat, self.desk, self))
+        self.root.show(self.desk, self.actions)
+
+    def text(self) -> list[str]:
+        """Draw, let the chat do what drawing leads to, and draw until nothing changes.
+
+        What a guard caught is a failure of the test all the same.
+        """
+        for _ in range(4):
+            self.root.changed()
+            canvas = self.root.render(self.size, focus=True)
+            self.chat.drawn()
+        assert (canvas.cols(), canvas.rows()) == self.size
+        if not self.may_fail:
+            found = failures()
+            assert not found, found[0]
+        return [line.rstrip() for line in canvas.decoded_text]
+
+    def press(self, *keys: str) -> list[str]:
+        for key in keys:
+            self.root.keypress(self.size, key)
+        return self.text()
+
+    def type(self, text: str) -> list[str]:
+        return self.press(*text)
+
+    def paste(self, text: str) -> list[str]:
+        keys = ["enter" if each == "\n" else each for each in text]
+        return self.press("begin paste", *keys, "end paste")
+
+    # What the chat and the keys see
+
+    def redraw(self) -> None:
+        self.root.changed()
+
+    def in_view(self) -> bool:
+        return self.root.focused and self.root.popup is None and self.desk.messages.at_end
+
+    def wish(self) -> Wish | None:
+        return self.desk.wish()
+
+    def watching(self) -> list[int]:
+        return []
+
+    def attention(self) -> None:
+        self.rung += 1
+
+    def pop_up(self, popup: Popup | None) -> None:
+        self.root.pop_up(popup)
+
+    def clear(self) -> None:
+        pass
+
+    def leave(self) -> None:
+        self.left = True
+
+    def edit_outside(self, text: str) -> str:
+        return f"{text} edited"
+
+    def restyle(self, wanted: Look) -> None:
+        self.look = wanted
+        self.desk.restyle(wanted)
+
+    def log_out(self) -> None:
+        self.left = True
+
+    def change_password(self) -> None:
+        self.left = True
+
+
+def lively(language: str = "en", size: tuple[int, int] = (80, 24)) -> Screen:
+    """A screen in the middle of a day: rooms, private talk, people, unread messages."""
+    log = [
+        entry(1, BEN, "good morning everybody"),
+        entry(2, CHEN, "早上好！今天的会议改到下午三点，请大家准时参加，别忘了带上周的报告。"),
+        entry(3, ME, "thanks, I will be there"),
+        entry(4, ME, "and I bring the slides"),
+        entry(5, BEN, kind="topic", content="planning the release"),
+        entry(6, BEN, "a long line that has to be folded because no terminal is as wide as what "
+              "people write when nobody stops them, and its second row hangs under the first"),
+        entry(7, CHEN, "@anna 你能看一下吗？"),
+    ]  # fmt: skip
+    client = ScriptedClient({"#lobby": log, "@2": [entry(1, BEN, "psst", to="@2")]})
+    client.conversations = {
+        "#lobby": room("#lobby", seq=7, read=6, topic="planning the release"),
+        "#cats": room("#cats", seq=12, read=0, topic="all about cats"),
+        "@2": room("@2", seq=1, read=0),
+        "@3": room("@3", seq=0, read=0),
+    }
+    screen = Screen(client, size, language)
+    screen.chat.model.conversation("@2").partner = "ben"
+    screen.chat.model.conversation("@3").partner = "陈晓明"
+    screen.text()
+    return screen
