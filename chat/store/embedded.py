@@ -61,6 +61,8 @@ def find_program() -> str:
 class _Child(ProcessProtocol):
     """The store's process; what it says before it opens its log is kept."""
 
+    transport: IProcessTransport | None
+
     def __init__(self) -> None:
         self.code: int | None = None
         self.said = b""
@@ -89,9 +91,8 @@ class _Child(ProcessProtocol):
 
     def signal(self, name: str) -> None:
         """Send it ``TERM`` or ``KILL``, if it lives."""
-        transport: IProcessTransport | None = self.transport  # type: ignore[assignment]
-        if self.code is None and transport is not None:
-            transport.signalProcess(name)
+        if self.code is None and self.transport is not None:
+            self.transport.signalProcess(name)
 
 
 class EmbeddedStore:
@@ -215,8 +216,8 @@ class EmbeddedStore:
         probe = Redis(self._reactor, self.address)
         probe.start()
         connected = Deferred.fromCoroutine(probe.when_connected())
-        first = DeferredList([connected, child.ended()], fireOnOneCallback=True, consumeErrors=True)
-        await first
+        either: list[Deferred[Any]] = [connected, child.ended()]
+        await DeferredList(either, fireOnOneCallback=True, consumeErrors=True)
         await probe.stop()
         return child.code is None
 
@@ -259,9 +260,12 @@ class EmbeddedStore:
             return
         self.log.warn("Ending a store that has lost its server")
         orphan = Redis(self._reactor, Address(path=self._home.last_socket() or "/nowhere"))
-        orphan.on_change(
-            lambda connected: orphan.call(b"SHUTDOWN").addErrback(lambda _: None) and None
-        )
+
+        def shut_down(connected: bool) -> None:
+            if connected:
+                orphan.call(b"SHUTDOWN").addErrback(lambda _: None)  # its answer is its end
+
+        orphan.on_change(shut_down)
         orphan.start()
         try:
             give_up = self._reactor.seconds() + ORPHAN_SECONDS

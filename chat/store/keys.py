@@ -73,6 +73,26 @@ class Keys:
         """Sorted set: the user's conversations, private ones by the time of the last message."""
         return self._key(f"u:{{{user_id}}}:convs")
 
+    # What scripts need to make keys that are known only inside them
+
+    def token_start(self) -> bytes:
+        """What the key of every token starts with; its SHA-256 in hexadecimal follows."""
+        return self.token(b"")
+
+    def account_start(self) -> bytes:
+        """What the key of every account starts with; the id and ``}`` follow."""
+        return self.user(0).rpartition(b"0")[0]
+
+    def around_user(self) -> tuple[bytes, bytes]:
+        """What stands before and after the id in the key of a user's sessions."""
+        before, _, after = self.sessions(0).rpartition(b"0")
+        return before, after
+
+    def around_node(self) -> tuple[bytes, bytes]:
+        """What stands before and after the node in the key of its sessions."""
+        before, _, after = self.node_sessions("0").rpartition(b"0")
+        return before, after
+
     # Conversations
 
     def meta(self, cid: str) -> bytes:

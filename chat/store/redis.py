@@ -26,7 +26,7 @@ from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
 from chat.store.pubsub import Subscriber
 from chat.store.scripts import Script
 
-__all__ = ["Address", "Redis", "RedisReplyError", "Subscriber"]
+__all__ = ["Address", "Redis", "RedisReplyError", "Subscriber", "Word"]
 
 SECOND_LOOK: Final = 0.1
 """Seconds between seeing a call overdue and giving up: a process that was stopped for a while
@@ -129,6 +129,7 @@ class Redis(Owner[_Commands]):
         self.most_in_flight = most_in_flight
         self._listeners: list[Callable[[bool], None]] = []
         self._waiters: list[Deferred[None]] = []
+        self._used: dict[bytes, Script] = {}
 
     async def stop(self) -> None:
         """Wait for the calls under way, each no longer than its deadline, then close."""
@@ -167,18 +168,21 @@ class Redis(Owner[_Commands]):
             return fail(StoreUnavailable("not connected to the store"))
         return connection.ask(words)
 
-    def script(
-        self, script: Script, keys: Sequence[bytes], args: Sequence[bytes | int] = ()
-    ) -> Answer:
+    def script(self, script: Script, keys: Sequence[bytes], args: Sequence[Word] = ()) -> Answer:
         """Run a script by its hash; errors as in ``call``.
 
-        A store that does not know it gets the text, in the same order as its calls were made.
+        Every new connection begins with the scripts that were used before, so scripts run in the
+        order of the calls. Only where somebody made the store forget them (SCRIPT FLUSH) does
+        the repetition, with the text, come after calls made in the meantime.
         """
+        if script.sha1 not in self._used:
+            self._used[script.sha1] = script
+            return self.call(b"EVAL", script.text, len(keys), *keys, *args)
         answer = self.call(b"EVALSHA", script.sha1, len(keys), *keys, *args)
         return answer.addErrback(self._with_text, script, keys, args)
 
     def _with_text(
-        self, why: Failure, script: Script, keys: Sequence[bytes], args: Sequence[bytes | int]
+        self, why: Failure, script: Script, keys: Sequence[bytes], args: Sequence[Word]
     ) -> Failure | Answer:
         if isinstance(why.value, RedisReplyError) and why.value.code == "NOSCRIPT":
             return self.call(b"EVAL", script.text, len(keys), *keys, *args)
@@ -186,6 +190,11 @@ class Redis(Owner[_Commands]):
 
     def build(self, *arguments: Any, **options: Any) -> _Commands:
         return _Commands(self, *arguments, **options)
+
+    def ready(self, connection: _Commands) -> None:
+        for script in self._used.values():
+            connection.ask((b"SCRIPT", b"LOAD", script.text)).addErrback(lambda _: None)
+        super().ready(connection)
 
     def changed(self, connected: bool) -> None:
         for listener in tuple(self._listeners):

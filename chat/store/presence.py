@@ -1,0 +1,270 @@
+"""Who is online: sessions that live as long as the lease of the server they are on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from chat.messages import User
+from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
+from chat.store.keys import Keys
+from chat.store.redis import Redis, Word
+from chat.store.scripts import load
+
+__all__ = ["OFFLINE", "RedisPresence"]
+
+OFFLINE: Final = 1
+LEASE_SECONDS: Final = 10.0
+RENEW_SECONDS: Final = 3.0
+"""Two renewals may fail before a lease runs out."""
+
+CLEANED_AT_ONCE: Final = 200
+ENTERED_AT_ONCE: Final = 200
+"""Sessions in one go, so that the store serves others in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """A session on this server."""
+
+    user: User
+    device: str
+    status: int
+
+
+class RedisPresence:
+    """The presence of this server's sessions, and what is known of everybody's.
+
+    The lease is on a *node*: this server under one incarnation. Where another server found the
+    lease run out and began to clean up, this one takes a new incarnation and enters its sessions
+    anew, by itself. What could not be told to the store because it was away is told with the next
+    renewal.
+
+    :param node: names this server among all; opaque.
+    :param alone: no other server uses this store, so all leases that are found have ended.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, redis: Redis, keys: Keys, node: str, *, alone: bool = False
+    ) -> None:
+        self._reactor = reactor
+        self._redis = redis
+        self._keys = keys
+        self._name = node
+        self._alone = alone
+        self._incarnation = 1
+        self._sessions: dict[str, _Here] = {}
+        self._to_enter: set[str] = set()
+        self._to_leave: dict[str, int] = {}
+        self._watchers: list[tuple[Callable[[User], None], Callable[[], None]]] = []
+        self._steady_since = 0.0
+        self._tending = DeferredLock()
+        self._loop = LoopingCall(self._tend_or_log)
+        self._loop.clock = reactor
+        redis.on_change(self._store_changed)
+
+    @property
+    def node(self) -> str:
+        """This server under its present incarnation."""
+        return f"{self._name}#{self._incarnation}"
+
+    async def start(self) -> None:
+        """Take the lease and begin to renew it; clean up after servers that died."""
+        await self._renew("alone" if self._alone else "start")
+        if self._alone:
+            await self._clean("")
+        self._steady_since = self._reactor.seconds()
+        self._loop.start(RENEW_SECONDS, now=False)
+
+    async def stop(self) -> None:
+        """Give back the lease with all its sessions, while the store still answers."""
+        if self._loop.running:
+            self._loop.stop()
+            await self._tending.run(lambda: Deferred.fromCoroutine(self._give_back()))
+
+    async def _give_back(self) -> None:
+        self._sessions.clear()
+        self._to_enter.clear()
+        try:
+            await self._clean(self.node)
+        except StoreError as error:
+            self.log.info("The store was gone; the lease will run out ({why})", why=error)
+
+    # Sessions of this server -------------------------------------------------------------------
+
+    async def enter(self, user: User, session: str, device: str, status: int) -> None:
+        """A session of ``user`` is here; publishes the change where it makes one.
+
+        :param session: opaque, unique on this server.
+        """
+        here = self._sessions[session] = _Here(user, device, status)
+        try:
+            if not await self._enter(session, here, "enter"):
+                await self._tend()
+        except BaseException:
+            self._is_gone(session, user)  # whether it got there or not
+            raise
+
+    async def set_status(self, user: User, session: str, status: int) -> None:
+        """A session became online (0) or busy (2); the user's best status is what others see."""
+        here = self._sessions.get(session)
+        if here is None:
+            return
+        changed = _Here(user, here.device, status)
+        if not await self._enter(session, changed, "status"):
+            self._sessions[session] = changed
+            await self._tend()
+        elif session in self._sessions:
+            self._sessions[session] = changed
+
+    async def leave(self, user: User, session: str) -> None:
+        """The session is gone; the user goes offline with the last one, on any server.
+
+        Never fails: while the store is away it is remembered.
+        """
+        self._is_gone(session, user)
+        try:
+            await self._leave(session, user.user_id)
+        except StoreError as error:
+            self.log.debug("To be told later: {session} left ({why})", session=session, why=error)
+
+    def _is_gone(self, session: str, user: User) -> None:
+        self._sessions.pop(session, None)
+        self._to_enter.discard(session)
+        self._to_leave[session] = user.user_id
+
+    async def _enter(self, session: str, here: _Here, how: str) -> int:
+        user, keys, node = here.user, self._keys, self.node
+        names = [
+            keys.online(), keys.statuses(), keys.nodes(), keys.node_sessions(node),
+            keys.sessions(user.user_id),
+        ]  # fmt: skip
+        arguments: list[Word] = [
+            user.user_id, user.user_name, node, session, here.status,
+            here.device, keys.presence_channel(), how,
+        ]  # fmt: skip
+        return int(await self._redis.script(load("presence_enter"), names, arguments))
+
+    async def _leave(self, session: str, user_id: int) -> None:
+        keys, node = self._keys, self.node
+        names = [
+            keys.online(), keys.statuses(), keys.node_sessions(node), keys.sessions(user_id)
+        ]  # fmt: skip
+        arguments: list[Word] = [user_id, node, session, keys.presence_channel()]
+        await self._redis.script(load("presence_leave"), names, arguments)
+        self._to_leave.pop(session, None)
+
+    # The lease ---------------------------------------------------------------------------------
+
+    async def _renew(self, how: str) -> tuple[bool, int]:
+        arguments: list[Word] = [self.node, int(LEASE_SECONDS * 1000), how]
+        script = load("presence_renew")
+        held, dead = await self._redis.script(script, [self._keys.nodes()], arguments)
+        return bool(held), dead
+
+    def _tend(self) -> Deferred[None]:
+        """Renew the lease, and tell what could not be told; one after the other."""
+        return self._tending.run(lambda: Deferred.fromCoroutine(self._tend_now()))
+
+    async def _tend_now(self) -> None:
+        held, dead = await self._renew("renew")
+        if not held:
+            self.log.warn("{node} lost its lease and comes again", node=self.node)
+            self._incarnation += 1
+            self._to_leave.clear()
+            self._to_enter = set(self._sessions)
+            await self._renew("start")
+        await self._tell_the_rest()
+        if dead and self._reactor.seconds() - self._steady_since >= LEASE_SECONDS:
+            await self._clean("")
+
+    async def _tell_the_rest(self) -> None:
+        for session, user_id in tuple(self._to_leave.items()):
+            await self._leave(session, user_id)
+        while self._to_enter:
+            batch = list(self._to_enter)[:ENTERED_AT_ONCE]
+            entering = [
+                Deferred.fromCoroutine(self._enter(each, self._sessions[each], "enter"))
+                for each in batch
+            ]
+            outcomes: list[tuple[bool, Any]] = await DeferredList(entering, consumeErrors=True)
+            for entered, outcome in outcomes:
+                if not entered:
+                    raise outcome.value
+            self._to_enter.difference_update(batch)
+
+    async def _clean(self, node: str) -> None:
+        """End one node's lease, or all that have run out, and take their sessions away."""
+        keys = self._keys
+        names = [keys.online(), keys.statuses(), keys.nodes()]
+        arguments: list[Word] = [
+            node, CLEANED_AT_ONCE, keys.presence_channel(), *keys.around_node(),
+            *keys.around_user(),
+        ]  # fmt: skip
+        while await self._redis.script(load("presence_clean"), names, arguments):
+            pass
+
+    def _store_changed(self, connected: bool) -> None:
+        # After an outage everybody's lease may have run out, and everybody gets time to renew.
+        self._steady_since = self._reactor.seconds()
+        if connected and self._loop.running:
+            Deferred.fromCoroutine(self._tend_or_log())
+
+    async def _tend_or_log(self) -> None:
+        try:
+            await self._tend()
+        except (StoreUnavailable, FateUnknown) as error:
+            self.log.debug("The lease could not be renewed: {why}", why=error)
+        except Exception:
+            self.log.failure("The lease could not be renewed")
+
+    # Everybody ---------------------------------------------------------------------------------
+
+    async def online(self, after: int, limit: int) -> tuple[Sequence[User], int, bool]:
+        """A page of the users online above id ``after``, ordered by id; how many in all; more?"""
+        names = [self._keys.online(), self._keys.statuses()]
+        found = await self._redis.script(load("presence_online"), names, [after, limit + 1])
+        total, *flat = found
+        users = [
+            User(int(user_id), value[2:].decode(), int(value[:1]))
+            for user_id, value in zip(flat[::2], flat[1::2], strict=True)
+        ]
+        return users[:limit], total, len(users) > limit
+
+    async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:
+        """The status of each of ``user_ids`` (1 for who is offline)."""
+        if not user_ids:
+            return {}
+        values = await self._redis.call("HMGET", self._keys.statuses(), *user_ids)
+        return {
+            user_id: OFFLINE if value is None else int(value[:1])
+            for user_id, value in zip(user_ids, values, strict=True)
+        }
+
+    async def online_devices(self, user_id: int) -> frozenset[str]:
+        """The devices on which the user has a session, on any server."""
+        values = await self._redis.call("HVALS", self._keys.sessions(user_id))
+        return frozenset(value[1:].decode() for value in values)
+
+    # News --------------------------------------------------------------------------------------
+
+    def watch(self, changed: Callable[[User], None], reset: Callable[[], None]) -> None:
+        """Call ``changed`` for every change of anybody, ``reset`` when some may be missed."""
+        self._watchers.append((changed, reset))
+
+    def published(self, payload: bytes) -> None:
+        """Something came by the presence channel; the bus hands it over."""
+        for user_id, status, name in msgspec.json.decode(payload, type=list[tuple[int, int, str]]):
+            for changed, _ in self._watchers:
+                changed(User(user_id, name, status))
+
+    def missed(self) -> None:
+        """The presence channel was lost for a while; the bus says so."""
+        for _, reset in self._watchers:
+            reset()

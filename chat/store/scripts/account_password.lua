@@ -1,0 +1,11 @@
+-- needs: account
+-- Store a password and, where asked, end the tokens of all devices but one.
+--
+-- KEYS   1 account  2 devices
+-- ARGV   1 password  2 `end` or `keep`: the tokens  3 the device that keeps its token, or ''
+--        4 what every token's key starts with
+-- Result 1 done, 0 there is no such account
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'password', ARGV[1])
+if ARGV[2] == 'end' then forget_all(KEYS[2], ARGV[3], ARGV[4]) end
+return 1

