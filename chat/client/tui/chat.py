@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from chat.client import events
-from chat.client.api import ChatClient, ClientError
+from chat.client.api import ChatClient, ClientError, Refused
 from chat.client.model import Conversation, Fate, Model
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.look import Look
@@ -19,6 +19,9 @@ __all__ = ["Chat", "View"]
 
 PAGE = 100
 """Entries asked for at a time: two or three screens, and far below a frame."""
+
+NOTHING_THERE = 404
+"""A private conversation exists from its first message on; until then it is merely empty."""
 
 WATCHED = 200
 """Ids that WatchMes takes."""
@@ -165,11 +168,13 @@ class Chat:
         self._view.redraw()
         try:
             page = await self.client.history(wish.conversation, before=wish.before, limit=PAGE)
-        except ClientError:
+        except Refused as refusal:
+            # What the server won't give now it won't give at the next drawing either.
             conversation.fetched = True
-            if wish.before:
-                conversation.sealed.add(wish.before)
-            raise
+            conversation.sealed.add(wish.before)
+            if refusal.code != NOTHING_THERE:
+                raise
+            return
         finally:
             conversation.loading = False
             self._view.redraw()

@@ -47,14 +47,7 @@ class StatusLine(PaneWidget):
         left = f" {self._connection()}"
         if self._chat.note:
             left += f" {self.look.glyphs.bar} {self._chat.note}"
-        unread, mentions = model.unread()
-        right = self._counter()
-        if self.count_online and columns >= COUNT_FROM:
-            right += words("status-online", n=len(model.online())) + "  "
-        if mentions:
-            right += words("status-mentions", n=unread, mentions=mentions) + "  "
-        elif unread:
-            right += words("status-unread", n=unread) + "  "
+        right = "" if self._chat.note else self._counts(columns)
         me = model.people.get(model.me.user_id)
         busy = words("status-busy") if me and me.user_status == BUSY else ""
         right += f"{self.look.line(model.me.user_name)}{busy} "
@@ -63,6 +56,18 @@ class StatusLine(PaneWidget):
         gap = " " * (columns - width(left) - width(right))
         noted = "status note" if self._chat.note and not bad else role
         return [[(noted, left), (role, gap + right)]]
+
+    def _counts(self, columns: int) -> str:
+        model, words = self._chat.model, self.look.words
+        found = [self._counter()]
+        if self.count_online and columns >= COUNT_FROM:
+            found.append(words("status-online", n=len(model.online())))
+        unread, mentions = model.unread()
+        if mentions:
+            found.append(words("status-mentions", n=unread, mentions=mentions))
+        elif unread:
+            found.append(words("status-unread", n=unread))
+        return "".join(f"{each}  " for each in found if each)
 
     def _connection(self) -> str:
         words, link = self.look.words, self._chat.model.link
@@ -80,7 +85,7 @@ class StatusLine(PaneWidget):
 
     def _counter(self) -> str:
         used = len(self._composer.editor.text.encode())
-        return f"{used}/{CONTENT_LIMIT}  " if used > CONTENT_LIMIT * 9 // 10 else ""
+        return f"{used}/{CONTENT_LIMIT}" if used > CONTENT_LIMIT * 9 // 10 else ""
 
 
 class Desk(urwid.Widget):
