@@ -68,6 +68,7 @@ from chat.messages import (
 from chat.messages import (
     Session as DeviceSession,
 )
+from chat.names import room_name
 
 __all__ = [
     "DEFAULT_SERVER",
@@ -205,7 +206,7 @@ class ChatClient:
             raise NotConnected("there is no connection")
         account = Account(user_id, password, name)
         reply = granted(await wire.ask(RegisterMes(account, VERSION), RegisterResMes))
-        return reply.user_id if isinstance(reply.user_id, int) else user_id
+        return reply.user_id
 
     async def log_in(
         self,
@@ -372,7 +373,7 @@ class ChatClient:
         :raises Refused: 403 the lobby cannot be left.
         """
         await self._session.ask(LeaveMes(room), LeaveResMes)
-        self._session.gone(room)
+        self._session.gone(room_name(room, 0))
 
     async def set_topic(self, room: str, topic: str) -> None:
         """Set a room's topic."""

@@ -1,7 +1,6 @@
 """The user's conversations with their marks, put together from what the server and the log say."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -9,19 +8,6 @@ from chat.client.events import ConversationChanged
 from chat.messages import Conversation, Entry
 
 __all__ = ["Catalogue"]
-
-_ABSENT: Final[Mapping[str, Any]] = {
-    "epoch": "",
-    "epoch_first": 0,
-    "seq": -1,
-    "first": -1,
-    "delivered": -1,
-    "read": -1,
-    "role": "",
-    "last": None,
-    "user_name": "",
-}
-"""What a member of *conv* is when it was not sent."""
 
 
 class Catalogue:
@@ -64,7 +50,7 @@ class Catalogue:
         self._listed.add(name)
         if name not in self.conversations:
             partner = entry.user_name if name.startswith("@") and not mine else ""
-            self._set(Conversation(name, entry.epoch, seq=entry.seq, read=0, user_name=partner))
+            self._set(Conversation(name, entry.epoch, 1, entry.seq, 1, user_name=partner))
         known = self.conversations[name]
         moved = replace(known, seq=max(known.seq, entry.seq), last=entry)
         self.conversations[name] = moved
@@ -87,13 +73,12 @@ class Catalogue:
 
 
 def _merged(known: Conversation | None, found: Conversation) -> Conversation:
-    """What is known of a conversation, with what was said now on top."""
+    """What was said now, but no mark goes back: what was done here may not be there yet."""
     values = {name: getattr(found, name) for name in Conversation.__struct_fields__}
     if known is not None:
-        for name, absent in _ABSENT.items():
-            if values[name] == absent:
-                values[name] = getattr(known, name)
-        if found.seq < 0:
-            # Marks alone: a topic that is not there is not an empty one.
-            values["topic"] = known.topic
+        values["last"] = found.last or known.last
+        values["user_name"] = found.user_name or known.user_name
+        if known.epoch == found.epoch:
+            for mark in ("seq", "first", "delivered", "read"):
+                values[mark] = max(values[mark], getattr(known, mark))
     return Conversation(**values)

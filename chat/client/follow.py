@@ -75,17 +75,17 @@ class Follower:
             track.user_id = user_id
 
     def listed(self, found: Conversation) -> None:
-        """The server says where a conversation stands; whatever is above is pushed."""
+        """The server says where a conversation stands; whatever is above is pushed after it."""
         track = self._track(found.conversation)
-        steps = track.learn(found.epoch, found.epoch_first, max(0, found.seq))
-        if track.at is None and found.seq >= 0:
+        steps = track.learn(found.epoch, found.epoch_first, found.seq)
+        if track.at is None:
             steps += track.start(self._first_position(track, found))
         self._carry_out(track, steps)
 
     def learned(self, conversation: str, epoch: str, epoch_first: int) -> None:
         """The head of some page of history says which epoch a conversation is in."""
         track = self._tracks.get(conversation)
-        if track is not None:
+        if track is not None and track.at is not None:
             self._carry_out(track, track.learn(epoch, epoch_first))
 
     def all_listed(self) -> None:
@@ -127,7 +127,7 @@ class Follower:
         return track
 
     def _first_position(self, track: Track, found: Conversation) -> int:
-        if self._missed and found.delivered >= 0:
+        if self._missed:
             return min(found.delivered, found.seq)
         # What was pushed before the list came is above what the user had at login.
         lowest = track.lowest_held

@@ -33,6 +33,12 @@ FOR_THE_MOMENT = frozenset({401, 429, 503, 504})
 PAUSE = 1.0
 """Seconds before that, where the server does not say how long."""
 
+SHORTEST_GAP = 0.01
+LONGEST_GAP = 5.0
+SPEED_UP = 0.9
+SLOW_DOWN = 1.3
+"""Seconds, and factors: after a 429 messages keep a distance that finds the server's rate."""
+
 
 class SentMessage:
     """A message given to ``send``, and what became of it."""
@@ -111,7 +117,8 @@ class Sender:
         self._lanes: dict[str, _Lane] = {}
         self._messages: dict[str, SentMessage] = {}
         self._running = False
-        self._window = float(AT_A_TIME)
+        self._window = AT_A_TIME
+        self._gap = 0.0
         self._in_flight = 0
         self._resume: IDelayedCall | None = None
         for kept in outbox.pending():
@@ -202,7 +209,7 @@ class Sender:
         while sent:
             sent = False
             for lane in list(self._lanes.values()):
-                room = self._running and self._in_flight < max(1, int(self._window))
+                room = self._running and self._in_flight < self._window and not self._resume
                 message = lane.next(self._pipeline) if room else None
                 if message is not None:
                     self._deliver(lane, message)
@@ -222,6 +229,8 @@ class Sender:
         self._in_flight -= 1
         lane.in_flight.discard(message.outgoing.client_id)
         self._tidy(message.outgoing.to)
+        if self._gap:
+            self._pause(self._gap)
         self._pump()
 
     async def _bring(self, message: SentMessage) -> None:
@@ -235,7 +244,7 @@ class Sender:
             self._refused(message, error)
         else:
             if reply.code == 200:
-                self._window = min(AT_A_TIME, self._window + 1 / self._window)
+                self._works()
                 self._store(message, reply)
             else:
                 self._refused(message, Refused(reply.code, reply.error, reply.retry_after))
@@ -251,14 +260,25 @@ class Sender:
         if isinstance(message.state, Stored):
             return
         if error.code in FOR_THE_MOMENT:
-            # One at a time until it works again: a hundred refusals end the connection.
-            self._window = 1.0
-            self._pause(error.retry_after or PAUSE)
+            self._slow_down(error)
             return
         failure = Failed(error.code, error.sentence)
         self._outbox.failed(message.outgoing.client_id, failure)
         self._leave_lane(message)
         self._show(message, failure)
+
+    def _works(self) -> None:
+        """A little faster, as long as nothing is refused."""
+        self._gap = self._gap * SPEED_UP if self._gap > SHORTEST_GAP else 0.0
+        self._window = 1 if self._gap else min(AT_A_TIME, 2 * self._window)
+
+    def _slow_down(self, error: Refused) -> None:
+        """One at a time until it works again: a hundred refusals in 10 s end the connection."""
+        wait = error.retry_after or PAUSE
+        self._window = 1
+        if error.code == 429 and self._resume is None:
+            self._gap = min(LONGEST_GAP, max(min(wait, PAUSE), self._gap * SLOW_DOWN))
+        self._pause(wait)
 
     def _pause(self, seconds: float) -> None:
         if self._running and self._resume is None:

@@ -293,7 +293,7 @@ class Session:
             case ConversationMes(gone=True):
                 self.gone(message.conversation)
             case ConversationMes():
-                self.learn(message)
+                self._told(message)
             case PresenceMes():
                 self._presence(message)
             case ReceiptMes():
@@ -309,6 +309,15 @@ class Session:
         """The server says how a conversation stands."""
         self.catalogue.learn(found)
         self.follower.listed(found)
+
+    def _told(self, found: Conversation) -> None:
+        """Marks or a topic moved, or another device has joined."""
+        if self.follower.position(found.conversation) is None:
+            self.learn(found)
+        else:
+            # What is new in it may still be on its way as a push: its number is no hole.
+            self.catalogue.learn(found)
+            self.follower.learned(found.conversation, found.epoch, found.epoch_first)
 
     def gone(self, name: str) -> None:
         """The user is no longer in it."""
