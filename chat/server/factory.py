@@ -20,7 +20,6 @@ from chat.store.interface import StoreError
 __all__ = ["ChatFactory"]
 
 TICK_SECONDS: Final = 1.0
-MARKS_SECONDS: Final = 0.25
 SWEEP_TICKS: Final = 5
 """Ticks between looks at every connection: at 20,000 of them a look takes some milliseconds."""
 
@@ -46,22 +45,19 @@ class ChatFactory(Factory):
         self._new: dict[Connection, None] = {}
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = context.clock
-        self._marking = LoopingCall(self._write_marks)
-        self._marking.clock = context.clock
 
     # Life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to look after connections."""
         self._ticking.start(TICK_SECONDS, now=False)
-        self._marking.start(MARKS_SECONDS, now=False)
 
     def stop(self) -> None:
         """Look after nothing any more."""
-        for loop in (self._ticking, self._marking):
-            if loop.running:
-                loop.stop()
+        if self._ticking.running:
+            self._ticking.stop()
         self.context.online.stop()
+        self.context.marks.stop()
 
     # Connections -----------------------------------------------------------------------------
 
@@ -104,14 +100,6 @@ class ChatFactory(Factory):
         connection.session.connection_lost()
 
     # Now and then ----------------------------------------------------------------------------
-
-    async def _write_marks(self) -> None:
-        try:
-            await self.context.marks.tick()
-        except StoreError as error:
-            self._log.debug("marks wait for the store: {why}", why=error)
-        except Exception:
-            self._log.failure("marks could not be written")
 
     async def _tick(self) -> None:
         self._ticks += 1

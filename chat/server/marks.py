@@ -2,7 +2,12 @@
 
 from typing import TYPE_CHECKING, Final
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
 from chat.store.conversations import Mark
+from chat.store.interface import StoreError
 
 if TYPE_CHECKING:
     from chat.server.context import Context
@@ -11,16 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["Marks"]
 
 WRITE_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 0.25
 BATCH: Final = 200
 
 
 class Marks:
     """Marks that moved and are not written yet; a crash moves them back by two seconds at most."""
 
+    _log = Logger()
+
     def __init__(self, context: "Context") -> None:
         self._context = context
         self._pending: dict[int, dict[str, Mark]] = {}
         self._written: dict[int, float] = {}
+        self._timer: IDelayedCall | None = None
 
     def move(
         self,
@@ -43,20 +52,42 @@ class Marks:
             mark.delivered = max(mark.delivered, delivered)
             mark.read = max(mark.read, read)
             mark.session = session
+        self._look_later()
 
-    async def tick(self) -> None:
-        """Write what is due.
+    def stop(self) -> None:
+        """Write nothing more by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-        :raises StoreError: nothing is lost, it is tried again at the next tick.
-        """
+    def _look_later(self) -> None:
+        if self._timer is None:
+            self._timer = self._context.clock.callLater(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        Deferred.fromCoroutine(self._write_due()).addErrback(
+            lambda failure: self._log.failure("marks could not be written", failure)
+        )
+
+    async def _write_due(self) -> None:
+        """Write what is due; what the store does not take now is tried again."""
         now = self._context.clock.seconds()
         for user_id, time in list(self._written.items()):
             if now - time >= WRITE_SECONDS:
                 del self._written[user_id]
-        await self._write([user_id for user_id in self._pending if user_id not in self._written])
+        try:
+            await self._write([user for user in self._pending if user not in self._written])
+        except StoreError as error:
+            self._log.debug("marks wait for the store: {why}", why=error)
+        if self._pending:
+            self._look_later()
 
     async def flush(self, user_id: int | None = None) -> None:
-        """Write one user's marks now, or everybody's."""
+        """Write one user's marks now, or everybody's.
+
+        :raises StoreError: nothing is lost, they are still to be written.
+        """
         everybody = list(self._pending)
         await self._write(everybody if user_id is None else [u for u in everybody if u == user_id])
 
