@@ -34,7 +34,7 @@ from chat.client.tui.options import ScreenOptions, choose_theme, full_emoji, nee
 from chat.client.tui.popups import Popup
 from chat.client.tui.root import Root
 from chat.client.tui.start import Start
-from chat.client.tui.terminal import Loop
+from chat.client.tui.terminal import Loop, Terminal
 from chat.client.tui.themes import ASCII, THEMES, UNICODE, palette
 from chat.client.tui.verbs import Verbs
 from chat.client.words import Words, choose_language
@@ -117,9 +117,14 @@ class App:
 
         :raises BaseException: what went wrong in the loop; the terminal is restored by then.
         """
-        self._reactor.callWhenRunning(self._start.begin)
-        self._reactor.callWhenRunning(self.redraw)
+        self._reactor.callWhenRunning(self._begin)
         self.loop.run()
+
+    def _begin(self) -> None:
+        """Draw first, then load what networks need: it takes as long as all before it."""
+        self._start.show_menu()
+        self.loop.redraw.now()
+        self._reactor.callLater(0, self._start.begin)
 
     # View: what a chat asks of the screen
 
@@ -329,16 +334,6 @@ def _logging_to(path: Path) -> Iterator[None]:
             os.close(kept)
 
 
-def _screen(mouse: bool) -> Any:
-    from urwid.display.raw import Screen
-
-    screen = Screen(bracketed_paste_mode=True, focus_reporting=True)
-    screen.tty_signal_keys("undefined", "undefined", "undefined", "undefined")
-    with suppress(Exception):
-        screen.set_terminal_properties(colors=256 if "256" in os.environ.get("TERM", "") else 16)
-    return screen
-
-
 def run(options: ScreenOptions) -> int:
     """Show the screen until the user leaves.
 
@@ -357,7 +352,7 @@ def run(options: ScreenOptions) -> int:
 
             reactor: Any = running
 
-            screen = _screen(options.mouse)
+            screen = Terminal(bracketed_paste_mode=True, focus_reporting=True)
             app = App(reactor, screen, urwid.TwistedEventLoop(reactor), look, profile, options)
             _leave_on_hangup(reactor)
             app.run()

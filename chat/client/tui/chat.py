@@ -1,19 +1,22 @@
 """One logged-in user's chat: events of the library into the model, what the view needs fetched."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from chat.client import events
-from chat.client.api import ChatClient, ClientError, Refused
+from chat.client.errors import ClientError, Refused
 from chat.client.model import Conversation, Fate, Model
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.messages import User
+
+if TYPE_CHECKING:
+    from chat.client.api import ChatClient
 
 __all__ = ["Chat", "View"]
 
@@ -55,7 +58,7 @@ class Chat:
     log = Logger()
 
     def __init__(
-        self, reactor: IReactorTime, client: ChatClient, look: Look, view: View, drafts: Drafts
+        self, reactor: IReactorTime, client: "ChatClient", look: Look, view: View, drafts: Drafts
     ) -> None:
         self.client = client
         self.model = Model()

@@ -5,18 +5,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from chat.client.api import ChatClient, ClientError, NotConnected, Refused
+from chat.client.errors import ClientError, NotConnected, Refused
 from chat.client.outbox import Outbox, OutboxBusy
 from chat.client.paths import DeviceSlot, Profile
 from chat.client.tui.editor import Editor
 from chat.client.tui.forms import Field, Form, Menu, MenuItem
 from chat.client.tui.look import Look
 from chat.messages import User
+
+if TYPE_CHECKING:
+    from chat.client.api import ChatClient
 
 __all__ = ["Entrance", "Start", "start_server"]
 
@@ -37,7 +40,7 @@ class Entrance(Protocol):
     def redraw(self) -> None:
         """Something changed; draw soon."""
 
-    def enter(self, client: ChatClient, user: User, slot: DeviceSlot, directory: Path) -> None:
+    def enter(self, client: "ChatClient", user: User, slot: DeviceSlot, directory: Path) -> None:
         """Somebody is logged in: the chat begins."""
 
     def leave(self) -> None:
@@ -73,8 +76,7 @@ class Start:
     # The menu
 
     def begin(self) -> None:
-        """Log in with the remembered token, or show the menu."""
-        self.show_menu()
+        """Log in with the remembered token, or see whether a server answers."""
         if self._user:
             self._run(self._resume())
         else:
@@ -127,7 +129,7 @@ class Start:
 
     async def _reachable(self) -> bool:
         try:
-            client = ChatClient(self._reactor, self.server)
+            client = self._client()
         except ValueError:
             return False
         try:
@@ -244,7 +246,7 @@ class Start:
 
     async def _make(self, name: str, password: str) -> None:
         self._say("registering")
-        client = ChatClient(self._reactor, self.server)
+        client = self._client()
         try:
             await client.register(name, password)
         finally:
@@ -271,9 +273,7 @@ class Start:
         self._say("logging-in")
         client = None
         try:
-            client = ChatClient(
-                self._reactor, self.server, device=slot.device, outbox=_outbox(directory)
-            )
+            client = self._client(device=slot.device, outbox=_outbox(directory))
             if password:
                 user = await client.log_in(name, password, timeout=0)
             else:
@@ -287,6 +287,12 @@ class Start:
         self._profile.remember(self.server, name)
         self._user = name
         self._around.enter(client, user, slot, directory)
+
+    def _client(self, **more: Any) -> "ChatClient":
+        # Imported only now: TLS and endpoints take as long as everything else before the menu.
+        from chat.client.api import ChatClient
+
+        return ChatClient(self._reactor, self.server, **more)
 
     def _run(self, work: Any) -> None:
         if self._form is not None:

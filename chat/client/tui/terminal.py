@@ -1,11 +1,14 @@
 """urwid's loop on Twisted's reactor: an echo at once, everything else 30 times a second."""
 
+import os
+import termios
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import urwid
+from urwid.display.raw import Screen
 
-__all__ = ["FRAME", "Loop", "Redraw"]
+__all__ = ["FRAME", "Loop", "Redraw", "Terminal"]
 
 FRAME = 1 / 30
 """Seconds between two drawings that nobody waits for."""
@@ -41,6 +44,22 @@ class Redraw:
             if self._due.active():
                 self._due.cancel()
             self._due = None
+
+
+class Terminal(Screen):
+    """urwid's screen, where Ctrl-C, Ctrl-\\, Ctrl-S and Ctrl-Q are keys like others.
+
+    Ctrl-Z still suspends. What is changed here is part of what ``stop`` puts back.
+    """
+
+    def _start(self, *arguments: Any, **more: Any) -> None:
+        super()._start(*arguments, **more)
+        descriptor = self._input_fileno()
+        if descriptor is not None and os.isatty(descriptor):
+            modes = termios.tcgetattr(descriptor)
+            for key in (termios.VINTR, termios.VQUIT, termios.VSTART, termios.VSTOP):
+                modes[6][key] = b"\x00"
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, modes)
 
 
 class Loop(urwid.MainLoop):

@@ -1,0 +1,178 @@
+"""A program in a pseudo-terminal, its screen read by pyte: what a person would see of it."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import pyte
+
+__all__ = ["KEYS", "PtyScreen"]
+
+PATIENCE = 10.0
+"""Seconds that something may take on a busy machine before the test says it doesn't happen."""
+
+KEYS: Mapping[str, str] = {
+    "enter": "\r", "tab": "\t", "esc": "\x1b", "backspace": "\x7f", "up": "\x1b[A",
+    "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "page up": "\x1b[5~",
+    "page down": "\x1b[6~", "shift tab": "\x1b[Z", "f1": "\x1bOP", "f5": "\x1b[15~",
+    "ctrl c": "\x03", "ctrl d": "\x04", "ctrl k": "\x0b", "ctrl l": "\x0c", "ctrl q": "\x11",
+    "meta enter": "\x1b\r", "meta a": "\x1ba", "meta end": "\x1b[1;3F",
+}  # fmt: skip
+"""What a terminal sends for a key, by urwid's name for it."""
+
+_CONTROL = re.compile(
+    # What urwid itself writes: CSI sequences, character sets, OSC titles, and the plain ones.
+    r"\x1b\[[0-9;:?<>=!$ ]*[A-Za-z@`{|}~]|\x1b[()][0-9A-Z]|\x1b\][0-9]+;[^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1b[=>78cDEHM]|[\r\n\x08\x0e\x0f\x07]"
+)
+
+
+class PtyScreen:
+    """Starts ``command`` in a terminal of ``columns`` by ``rows``. Use it in a ``with``.
+
+    :param environ: the whole environment, but for TERM.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        columns: int = 80,
+        rows: int = 24,
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self.raw = bytearray()
+        self._terminal, program_side = pty.openpty()
+        self._program_side = program_side
+        self._set_size(columns, rows)
+        self.modes_before = termios.tcgetattr(program_side)
+        self.process = subprocess.Popen(
+            command,
+            stdin=program_side,
+            stdout=program_side,
+            stderr=program_side,
+            env={**environ, "TERM": "xterm-256color"},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.set_blocking(self._terminal, False)
+
+    def __enter__(self) -> "PtyScreen":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._terminal)
+        os.close(self._program_side)
+
+    # Looking
+
+    def lines(self) -> list[str]:
+        """The rows as they stand now."""
+        return [line.rstrip() for line in self._screen.display]
+
+    def text(self) -> str:
+        return "\n".join(self.lines())
+
+    def stray(self) -> str:
+        """Everything unprintable that was written and is no sequence of urwid's own."""
+        written = self.raw.decode("utf-8", "surrogateescape")
+        rest = _CONTROL.sub("", written)
+        return "".join(each for each in rest if not each.isprintable())
+
+    def wait_for(self, wanted: str, patience: float = PATIENCE) -> str:
+        """Read until ``wanted`` stands on the screen.
+
+        :returns: the whole screen.
+        :raises AssertionError: it doesn't come; shows what is there instead.
+        """
+        return self.wait_until(lambda text: wanted in text, repr(wanted), patience)
+
+    def wait_gone(self, unwanted: str, patience: float = PATIENCE) -> str:
+        """Read until ``unwanted`` no longer stands on the screen."""
+        return self.wait_until(lambda text: unwanted not in text, f"no {unwanted!r}", patience)
+
+    def wait_until(
+        self, holds: Callable[[str], bool], what: str, patience: float = PATIENCE
+    ) -> str:
+        """Read until ``holds`` is true of the screen's text."""
+        end = time.monotonic() + patience
+        while not holds(self.text()):
+            left = end - time.monotonic()
+            if left <= 0 or not self._read(left):
+                raise AssertionError(f"waited for {what}; the screen is:\n{self.text()}")
+        return self.text()
+
+    def _read(self, seconds: float) -> bool:
+        """Take in what the program writes. Return whether it may write more."""
+        ready, _, _ = select.select([self._terminal], [], [], seconds)
+        if ready:
+            try:
+                data = os.read(self._terminal, 65536)
+            except OSError:
+                return False
+            self.raw += data
+            self._stream.feed(data)
+        return not (not ready and self.process.poll() is not None)
+
+    def wait_ended(self, patience: float = PATIENCE) -> int:
+        """Read until the program has ended. Return its exit status."""
+        end = time.monotonic() + patience
+        while self.process.poll() is None:
+            if time.monotonic() > end:
+                raise AssertionError(f"the program does not end; the screen is:\n{self.text()}")
+            self._read(0.05)
+        while self._read(0.0) and select.select([self._terminal], [], [], 0)[0]:
+            pass
+        return self.process.returncode
+
+    def restored(self) -> bool:
+        """Whether the terminal is as it was before the program began."""
+        left = self.raw.rfind(b"\x1b[?1049l") > self.raw.rfind(b"\x1b[?1049h")
+        paste = self.raw.rfind(b"\x1b[?2004l") > self.raw.rfind(b"\x1b[?2004h")
+        return left and paste and termios.tcgetattr(self._program_side) == self.modes_before
+
+    # Doing
+
+    def type(self, text: str) -> None:
+        """Press the keys of ``text``."""
+        self._write(text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys by urwid's names (see ``KEYS``)."""
+        for key in keys:
+            self._write(KEYS[key])
+
+    def paste(self, text: str) -> None:
+        """What a terminal sends for a bracketed paste."""
+        self._write("\x1b[200~" + text.replace("\n", "\r") + "\x1b[201~")
+
+    def _write(self, text: str) -> None:
+        data = text.encode()
+        while data:
+            _, ready, _ = select.select([], [self._terminal], [], PATIENCE)
+            assert ready, "the program does not read its keys"
+            data = data[os.write(self._terminal, data) :]
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, as a window manager does."""
+        self._set_size(columns, rows)
+        self._screen.resize(rows, columns)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGWINCH)
+
+    def _set_size(self, columns: int, rows: int) -> None:
+        packed = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, packed)
