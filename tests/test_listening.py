@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from chat.server.listening import Listeners
-from chat.server.logs import log_from
+from chat.server.logs import RETRIES, log_from
 from chat.server.starting import CannotStart
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -176,6 +176,16 @@ class LogFromTest(SynchronousTestCase):
             self.log.emit(level, "x")
         levels = [event["log_level"].name for event in self.seen.events]
         self.assertEqual(levels, ["warn", "error", "critical"])
+
+    def test_that_a_store_is_still_away_is_not_said_over_and_over(self) -> None:
+        retries = Logger(RETRIES, observer=self.publisher)
+        undo = log_from("info", self.publisher)
+        retries.info("Scheduling retry 7")
+        self.assertEqual(self.seen.events, [])
+        undo()
+        log_from("debug", self.publisher)
+        retries.info("Scheduling retry 8")
+        self.assertEqual(len(self.seen.events), 1)
 
     def test_undoing_it_lets_everything_through_again(self) -> None:
         log_from("error", self.publisher)()

@@ -121,6 +121,8 @@ class Connection(Int32StringReceiver):
         else:
             transport.loseConnection()
         transport.unregisterProducer()
+        if self.paused:
+            transport.resumeProducing()  # or the other side's closing would not be noticed
         self._ending = self.factory.clock.callLater(CLOSING_SECONDS, self._abort)
 
     def abort(self) -> None:

@@ -4,6 +4,7 @@ No event carries a password, a token or the text of a message, at any level.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from twisted.logger import (
     FilteringLogObserver,
@@ -15,6 +16,9 @@ from twisted.logger import (
 
 __all__ = ["log_from"]
 
+RETRIES: Final = "twisted.application._client_service.ClientService"
+"""Says every two seconds that a store is still away, which was said when it went."""
+
 
 def log_from(level: str, publisher: LogPublisher = globalLogPublisher) -> Callable[[], None]:
     """Hide events below ``level`` from every observer; return what undoes it.
@@ -23,6 +27,8 @@ def log_from(level: str, publisher: LogPublisher = globalLogPublisher) -> Callab
     publisher, which is why its list is looked at here.
     """
     predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    if level != "debug":
+        predicate.setLogLevelForNamespace(RETRIES, LogLevel.warn)
     filtered = {
         observer: FilteringLogObserver(observer, [predicate]) for observer in publisher._observers
     }

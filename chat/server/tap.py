@@ -15,5 +15,7 @@ def makeService(options: Options) -> "IService":
     from twisted.internet import reactor
 
     from chat.server.service import ChatService
+    from chat.server.starting import end_plainly
 
+    end_plainly()
     return ChatService(reactor, options.settings)

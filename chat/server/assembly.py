@@ -1,0 +1,158 @@
+"""Puts a server together and takes it through its life: start, drain, stop."""
+
+import random
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat.server.context import Context
+from chat.server.factory import ChatFactory
+from chat.server.fanout import FanOut
+from chat.server.passwords import Passwords
+from chat.server.phrases import Phrases
+from chat.server.presence import PresenceView
+from chat.server.registry import Registry
+from chat.server.settings import Settings
+from chat.store.accounts import RedisAccounts
+from chat.store.address import Address
+from chat.store.bus import Bus
+from chat.store.conversations import Conversations
+from chat.store.embedded import EmbeddedStore
+from chat.store.interface import StoreError
+from chat.store.keys import Keys
+from chat.store.limits import RedisLimits
+from chat.store.posting import Posting
+from chat.store.presence import RedisPresence
+from chat.store.redis import Redis
+
+__all__ = ["ChatServer"]
+
+MS_PER_DAY: Final = 86_400_000
+
+FINISH_SECONDS: Final = 5.0
+"""How long a stop waits for what was asked before it: as long as a call to the store may take."""
+
+READ_SECONDS: Final = 3.0
+"""How long clients have to take their last words; a connection gives up by itself after two."""
+
+LOOK_SECONDS: Final = 0.01
+
+COME_BACK_SECONDS: Final = (1.0, 5.0)
+"""When clients are told to come back: spread, so that they do not all come at once."""
+
+
+class ChatServer:
+    """One server on one store.
+
+    :ivar factory: what makes connections; ``start`` comes first.
+    :param embedded: the store, when it is the server's own.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        address: Address,
+        embedded: EmbeddedStore | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._embedded = embedded
+        keys = Keys(settings.prefix)
+        retention = (settings.retention_messages, int(settings.retention_days * MS_PER_DAY))
+        self._redis = redis = Redis(reactor, address, deadline=settings.store_deadline)
+        redis.on_change(self._store_changed)
+        accounts = RedisAccounts(redis, keys)
+        bus = Bus(reactor, address, keys, redis)
+        alone = embedded is not None
+        presence = RedisPresence(reactor, redis, keys, secrets.token_hex(8), alone=alone)
+        bus.handle(keys.presence_channel(), presence.published)
+        fanout, online = FanOut(), PresenceView()
+        posting = Posting(reactor, redis, keys, secrets.randbits(63) + 1, retention)
+        posting.ready = lambda: redis.connected and bus.ready
+        self.context = fanout.context = online.context = Context(
+            clock=reactor,
+            settings=settings,
+            phrases=Phrases(settings),
+            passwords=Passwords(
+                reactor, settings.argon2, settings.hashing_threads, settings.hashing_queue
+            ),
+            accounts=accounts,
+            presence=presence,
+            limits=RedisLimits(redis, keys),
+            conversations=Conversations(redis, keys, accounts.names, retention),
+            posting=posting,
+            bus=bus,
+            registry=Registry(),
+            fanout=fanout,
+            online=online,
+        )
+        bus.listener = fanout
+        presence.watch(online.changed, online.resynchronise)
+        self.factory = ChatFactory(self.context)
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Connect to the store, wait for it as long as it takes, and be ready for clients.
+
+        :param stack: gets what stops each part, as it starts.
+        :raises StoreError: the store went away again, or a part was stopped meanwhile.
+        """
+        context, bus = self.context, self.context.bus
+        stack.push_async_callback(self._redis.stop)
+        self.log.info("Waiting for the store at {address}", address=self._redis.address)
+        self._redis.start()
+        await self._redis.when_connected()
+        await context.conversations.generation()
+        stack.push_async_callback(bus.stop)
+        bus.start()
+        await self._until(lambda: bus.ready, FINISH_SECONDS)
+        stack.push_async_callback(context.presence.stop)
+        await context.presence.start()
+        stack.push_async_callback(context.passwords.stop)
+        context.passwords.start()
+        stack.callback(self.factory.stop)
+        self.factory.start()
+        stack.push_async_callback(self._drain)
+
+    def _store_changed(self, connected: bool) -> None:
+        """Before anything else goes to a store that lost numbers, say so there."""
+        embedded = self._embedded
+        if connected and embedded is not None and embedded.numbers_may_be_lost:
+            raised = Deferred.fromCoroutine(self.context.conversations.generation(raise_it=True))
+            raised.addCallbacks(lambda _: embedded.loss_handled(), self._not_raised)
+
+    def _not_raised(self, failure: Failure) -> None:
+        self.log.warn("The generation could not be raised yet: {why}", why=failure.value)
+
+    async def _drain(self) -> None:
+        """Take nothing more, finish what was asked, write what was gathered, say goodbye."""
+        context, connections = self.context, self.factory.connections
+        context.stopping = True
+        for connection in connections:
+            connection.pause_reading()
+        await self._until(self._nothing_under_way, FINISH_SECONDS)
+        try:
+            await context.marks.flush()
+        except StoreError as error:
+            self.log.warn("marks could not be written: {why}", why=error)
+        self.factory.say_goodbye(lambda: round(random.uniform(*COME_BACK_SECONDS), 1))
+        await self._until(lambda: not connections, READ_SECONDS)
+        for connection in list(connections):
+            connection.abort()
+
+    def _nothing_under_way(self) -> bool:
+        posting = self.context.posting
+        return posting.idle and not posting.awaited()
+
+    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait until ``done``, and no longer than ``seconds``."""
+        give_up = self._reactor.seconds() + seconds
+        while not done() and self._reactor.seconds() < give_up:
+            await deferLater(self._reactor, LOOK_SECONDS)

@@ -1,0 +1,126 @@
+"""What starts, in which order, and how it drains and stops."""
+
+import gc
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat.server.assembly import ChatServer
+from chat.server.listening import Listeners
+from chat.server.logs import log_from
+from chat.server.settings import Settings
+from chat.server.starting import (
+    SPARE_FILES,
+    CannotStart,
+    exit_with_status_1,
+    raise_open_files,
+)
+from chat.server.transport import FrameServer
+from chat.store.address import Address
+from chat.store.embedded import CannotStart as StoreCannotStart
+from chat.store.embedded import EmbeddedStore
+
+__all__ = ["ChatService"]
+
+
+class ChatService(Service):
+    """The whole server as twistd starts and stops it.
+
+    What has started is stopped in the opposite order: the last that came, listening, is the first
+    that goes, and the store outlives everybody who writes to it.
+
+    :ivar listeners: where it listens; tests ask it for the port.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, settings: Settings) -> None:
+        self._reactor = reactor
+        self._settings = _within_open_files(settings, raise_open_files())
+        self.listeners = Listeners(reactor, settings.listen, FrameServer)
+        self._parts = AsyncExitStack()
+        self._started: Deferred[None] = succeed(None)
+        self._stopping = False
+
+    def privilegedStartService(self) -> None:
+        """Take the ports, which may need rights that are given up next.
+
+        :raises CannotStart: a port can't be had.
+        """
+        super().privilegedStartService()
+        self.listeners.bind()
+
+    def startService(self) -> None:
+        """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
+        super().startService()
+        self._reactor.callWhenRunning(self._begin)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop everything that has started; fires when the store has ended too."""
+        super().stopService()
+        self._stopping = True
+        return Deferred.fromCoroutine(self._stop())
+
+    def when_started(self) -> Deferred[None]:
+        """Fires when clients are let in, or the start has failed."""
+        waiter: Deferred[None] = Deferred()
+
+        def started(result: None) -> None:
+            waiter.callback(None)
+
+        self._started.addCallback(started)
+        return waiter
+
+    def _begin(self) -> None:
+        if not self._stopping:
+            self._started = Deferred.fromCoroutine(self._start())
+            self._started.addErrback(self._cannot_start)
+
+    async def _start(self) -> None:
+        settings, parts = self._settings, self._parts
+        parts.callback(log_from(settings.log_level))
+        parts.push_async_callback(self.listeners.close)
+        embedded = None
+        if not settings.store:
+            embedded = EmbeddedStore(self._reactor, settings.data, settings.durability)
+            parts.push_async_callback(embedded.stop)
+            await embedded.start()
+        address = Address.parse(settings.store) if embedded is None else embedded.address
+        server = ChatServer(self._reactor, settings, address, embedded)
+        await server.start(parts)
+        parts.push_async_callback(self.listeners.close)
+        place = str(settings.data if embedded else address)
+        self.log.info("Everything is kept in {place}", place=place)
+        self.listeners.open(server.factory)
+        # What exists now lives as long as the server: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+
+    def _cannot_start(self, failure: Failure) -> None:
+        if self._stopping:
+            return
+        if failure.check(CannotStart, StoreCannotStart):
+            sentence = failure.getErrorMessage()
+            self.log.critical("{sentence}", sentence=sentence)
+        else:
+            sentence = f"cannot start: {failure.getErrorMessage()} (the log has more)"
+            self.log.failure("cannot start", failure)
+        exit_with_status_1(sentence)
+        self._reactor.stop()
+
+    async def _stop(self) -> None:
+        """Stop the parts. A start that is still waiting for one of them fails with it."""
+        await self._parts.aclose()
+        await self.when_started()
+
+
+def _within_open_files(settings: Settings, open_files: int) -> Settings:
+    """Never more connections than there are open files, less what the server needs itself."""
+    possible = max(1, open_files - SPARE_FILES)
+    wanted = settings.connections or possible
+    return replace(settings, connections=min(wanted, possible))
