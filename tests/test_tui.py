@@ -198,6 +198,20 @@ class MessagesTests(TestCase):
         screen.press("focus in")
         self.assertIn(("read", ("#lobby", 8)), screen.client.asked)
 
+    def test_writing_counts_as_reading_and_the_server_is_told(self) -> None:
+        screen = lively()
+        screen.client.say(entry(8, ME, "mine"))
+        screen.text()
+        self.assertIn(("read", ("#lobby", 8)), screen.client.asked)
+
+    def test_the_divider_stands_below_what_one_wrote_oneself(self) -> None:
+        log = [entry(1), entry(2, ME), entry(3, content="unread")]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=3, read=1)}
+        text = Screen(client).text()
+        place = next(at for at, line in enumerate(text) if "new messages" in line)
+        self.assertIn("unread", text[place + 1])
+
     def test_the_divider_stands_above_what_came_while_one_looked_away(self) -> None:
         screen = lively()
         screen.press("meta 2", "meta 1")

@@ -68,7 +68,7 @@ class Notice:
 class Conversation:
     """One conversation: its entries in order, what is on its way, and the marks.
 
-    ``divider``: the entry below which everything was read when it was opened. ``sealed``: entries
+    ``told``: the read mark that the server has. ``divider``: the entry below which everything was read when it was opened. ``sealed``: entries
     before which the server has nothing more. ``fetched``: its newest page is here.
     """
 
@@ -80,6 +80,7 @@ class Conversation:
     newest: int = 0
     first: int = 1
     read: int = 0
+    told: int = 0
     partner_delivered: int = 0
     partner_read: int = 0
     active: int = 0
@@ -151,8 +152,8 @@ class Conversation:
         if entry.kind or entry.deleted or entry.user_id == me:
             self._silent.add(entry.seq)
             self.mentions.discard(entry.seq)
-            if entry.user_id == me and not entry.kind and fresh:
-                self.mark_read(entry.seq)
+            if entry.user_id == me and not entry.kind:
+                self.mark_read(entry.seq)  # who answers has read what was before
             return False
         if mention is not None and mention.search(entry.content):
             self.mentions.add(entry.seq)
@@ -175,6 +176,7 @@ class Conversation:
         del self.entries[self.index(seq) :]
         self.newest = min(self.newest, seq - 1)
         self.read = min(self.read, seq - 1)
+        self.told = min(self.told, seq - 1)
         self.mentions = {each for each in self.mentions if each < seq}
         self._silent = {each for each in self._silent if each < seq}
 
@@ -365,6 +367,7 @@ class Model:
         known.newest = max(known.newest, state.seq)
         known.first = max(known.first, state.first)
         known.mark_read(state.read)
+        known.told = max(known.told, state.read)
         if state.last is not None:
             known.active = max(known.active, state.last.time)
 
@@ -386,6 +389,9 @@ class Model:
         known.first = max(known.first, first)
         for entry in entries:
             known.put(entry, self.me.user_id, self._mention)
+            mine = entry.user_id == self.me.user_id and not entry.kind
+            if mine and known.divider is not None and not known.fetched:
+                known.divider = max(known.divider, entry.seq)
         known.loading = False
         known.fetched = True
 

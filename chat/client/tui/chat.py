@@ -158,8 +158,9 @@ class Chat:
         if conversation is None or not conversation.entries or not self._view.in_view():
             return
         newest = conversation.entries[-1].seq
-        if newest > conversation.read and conversation.fetched:
+        if newest > conversation.told and conversation.fetched:
             conversation.mark_read(newest)
+            conversation.told = newest
             self.client.mark_read(conversation.name, newest)
             self._view.redraw()
 
