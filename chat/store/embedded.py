@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from chat.store import aof
 from chat.store.address import Address
 from chat.store.datadir import CannotStart, DataDirectory, machine_boot
+from chat.store.flushing import Flusher
 from chat.store.redis import Redis
 
 __all__ = ["CannotStart", "EmbeddedStore", "find_program"]
@@ -124,6 +125,7 @@ class EmbeddedStore:
         self._leaving = False
         self._resting: Deferred[None] = succeed(None)
         self._kept: Deferred[None] | None = None
+        self._flusher = Flusher(reactor, lambda: aof.newest_files(self._home.append_only))
 
     @property
     def address(self) -> Address:
@@ -160,11 +162,14 @@ class EmbeddedStore:
             self._child.signal("TERM")
             self._home.release()
             raise
+        if self._durability != "always":
+            self._flusher.start()
         self._kept = Deferred.fromCoroutine(self._keep())
 
     async def stop(self) -> None:
         """End the store, wait until it has, and give the directory back."""
         self._leaving = True
+        self._flusher.stop()
         self._resting.cancel()
         self._child.signal("TERM")
         kill = self._reactor.callLater(STOP_SECONDS, self._child.signal, "KILL")
@@ -244,7 +249,7 @@ class EmbeddedStore:
             "pidfile": str(home / "store.pid"),
             "save": "",
             "appendonly": "yes",
-            "appendfsync": self._durability,
+            "appendfsync": "always" if self._durability == "always" else "no",
             "aof-load-truncated": "no",  # cut by us: the store would throw the rest away
             "maxmemory-policy": "noeviction",
             "client-output-buffer-limit": "pubsub 256mb 64mb 60",

@@ -1,0 +1,81 @@
+"""Brings the embedded store's file to the disk once a second, in place of the store itself.
+
+Left to itself with ``appendfsync everysec``, Valkey puts off *writing* to its file for as long as
+a sync of it is under way, and answers its clients meanwhile: a ``kill -9`` of the store in those
+milliseconds would lose what was accepted. With ``appendfsync no`` it writes before it answers,
+always, and what only a power cut could still take is brought to the disk from here.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+__all__ = ["Flusher"]
+
+EVERY_SECONDS: Final = 1.0
+
+
+class Flusher:
+    """Syncs the last of the store's files whenever it has grown.
+
+    :param files: lists the files that make up the store's data, the one that grows last.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, files: Callable[[], Sequence[Path]]) -> None:
+        self._reactor = reactor
+        self._files = files
+        self._flushed: tuple[Path, int] | None = None
+        self._loop = LoopingCall(self.flush)
+        self._loop.clock = reactor
+
+    def start(self) -> None:
+        """Begin to flush, once a second."""
+        if not self._loop.running:
+            self._loop.start(EVERY_SECONDS, now=False)
+
+    def stop(self) -> None:
+        """Flush no more; the store syncs its file itself when it ends."""
+        if self._loop.running:
+            self._loop.stop()
+
+    async def flush(self) -> None:
+        """Bring what has been written since the last time to the disk, in a thread."""
+        grown = self._grown()
+        if grown is None:
+            return
+        pool = self._reactor.getThreadPool()
+        # A rewrite of the file began another one: what was before it may not be synced either.
+        known = self._flushed is not None and self._flushed[0] == grown[0]
+        paths = [grown[0]] if known else list(self._files())
+        synced: Deferred[None] = deferToThreadPool(self._reactor, pool, _sync, paths)
+        try:
+            await synced
+        except OSError as error:
+            self.log.error("The store's file can't be brought to the disk: {why}", why=error)
+        else:
+            self._flushed = grown
+
+    def _grown(self) -> tuple[Path, int] | None:
+        try:
+            newest = self._files()[-1]
+            now = newest, newest.stat().st_size
+        except (OSError, IndexError):  # it is being replaced: next time
+            return None
+        return None if now == self._flushed else now
+
+
+def _sync(paths: Sequence[Path]) -> None:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
