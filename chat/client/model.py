@@ -217,6 +217,7 @@ class Model:
         self._mention: re.Pattern[str] | None = None
         self._online: list[User] | None = None
         self._looks: dict[str, int] = {}
+        self._listed = False
 
     # Looking
 
@@ -253,7 +254,10 @@ class Model:
     def status_of(self, conversation: Conversation) -> int | None:
         """The status of a private conversation's partner, where it is known."""
         person = self._partner(conversation)
-        return person.user_status if person else None
+        if person is None:
+            # The whole list of who is online has come, and the partner wasn't in it.
+            return OFFLINE if self._listed and not self.watched else None
+        return person.user_status
 
     def title(self, conversation: Conversation) -> str:
         """The name of a conversation for a reader: ``#room``, or the partner's name."""
@@ -432,6 +436,7 @@ class Model:
     def people_are(self, users: Iterable[User]) -> None:
         """The whole list of who is online: whoever is not in it is offline."""
         self.people = {user.user_id: user for user in users}
+        self._listed = True
         self._online = None
 
     def notice(self, name: str, text: str, time: int) -> None:

@@ -20,6 +20,9 @@ COLUMNS_FROM = 56
 GROUPED_MS = 5 * 60 * 1000
 """Messages of one person that follow each other faster have the name once."""
 
+NAMED_EVERY = 10
+"""In a long group the name comes again, so that it is never far above."""
+
 ROWS_SHOWN = 200
 """Rows of one message that are drawn: nobody scrolls through more, and 16 KiB can be 16,000."""
 
@@ -102,6 +105,7 @@ class EntryRows:
             and before.user_id == entry.user_id
             and before.user_name == entry.user_name
             and 0 <= entry.time - before.time < GROUPED_MS
+            and entry.seq % NAMED_EVERY != 0
         )
 
     # The entry itself
