@@ -6,7 +6,7 @@
 --        member  5 origin  6 inner  7 quoted  8 channel  9 suffix  10 second channel or ''
 --        11 its suffix
 -- Result the number of the new entry, or -403 not allowed, -404 no such conversation or entry
-local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0')
+local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0', now())
 if not c then return -404 end
 local member = redis.call('HGET', KEYS[4], ARGV[2])
 if not member and ARGV[4] ~= '1' then return -403 end
@@ -25,6 +25,6 @@ else
   redis.call('ZADD', KEYS[5], ARGV[3], ARGV[3])
   redis.call('XDEL', KEYS[3], ARGV[3] .. '-0')
 end
-local seq = append(c, now(), ARGV[2], '', ARGV[5], ARGV[6], ARGV[7])
+local seq = append(c, ARGV[2], '', ARGV[5], ARGV[6], ARGV[7])
 close(c, ARGV[8], ARGV[9], ARGV[10], ARGV[11])
 return seq

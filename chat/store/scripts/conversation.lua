@@ -14,18 +14,21 @@ end
 
 -- Read a conversation's numbers. Where the store's generation moved on since they were written,
 -- numbers may have been given out and lost: a new epoch begins above the ones that are known.
+-- `at` is the time of what will be appended, never before that of the last entry.
 -- Returns nil when there is no such conversation.
-local function open(meta, log, gen)
-  local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'gen')
+local function open(meta, log, gen, at)
+  local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'gen', 'day')
   if not m[1] then return nil end
   local c = {
     meta = meta, log = log, seq = tonumber(m[1]), first = tonumber(m[2]), epoch = m[3],
-    epoch_first = tonumber(m[4]), time = tonumber(m[5]), count = 0, headers = {}, cores = {},
+    epoch_first = tonumber(m[4]), time = tonumber(m[5]), day = m[7], count = 0,
+    headers = {}, clients = {}, cores = {},
   }
   if m[6] ~= gen then
     c.epoch, c.epoch_first = gen, c.seq + 1
     redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', c.epoch_first)
   end
+  if at and at > c.time then c.time = at end
   return c
 end
 
@@ -33,38 +36,33 @@ end
 -- sender's id. `inner` is the entry's middle as JSON, `quoted` the same inside a JSON string.
 -- The append comes first: what it refuses (a number that goes backwards, a full store) has
 -- changed nothing.
-local function append(c, at, uid, client_id, origin, inner, quoted)
-  local seq = c.seq + 1
-  if at > c.time then c.time = at end
-  local time = c.time
-  redis.call('XADD', c.log, seq .. '-0', 'u', uid, 'c', client_id, 't', time, 'e',
-    '{"seq":' .. seq .. ',"epoch":"' .. c.epoch .. '",' .. inner .. ',"time":' .. time .. '}')
-  c.seq = seq
-  c.count = c.count + 1
-  c.headers[c.count] = { origin .. struct.pack('>I8I8', seq, time), client_id }
-  c.cores[c.count] = '{"type":"SmsMes","data":"{\\"seq\\":' .. seq .. ',\\"epoch\\":\\"' .. c.epoch
-    .. '\\",' .. quoted .. ',\\"time\\":' .. time
+local function append(c, uid, client_id, origin, inner, quoted)
+  local seq, time = c.seq + 1, c.time
+  local number, moment = tostring(seq), tostring(time)
+  redis.call('XADD', c.log, number .. '-0', 'u', uid, 'c', client_id, 't', moment, 'e',
+    '{"seq":' .. number .. ',"epoch":"' .. c.epoch .. '",' .. inner .. ',"time":' .. moment .. '}')
+  local n = c.count + 1
+  c.seq, c.count = seq, n
+  c.headers[n] = origin .. struct.pack('>I8I8', seq, time)
+  c.clients[n] = client_id
+  c.cores[n] = '{"type":"SmsMes","data":"{\\"seq\\":' .. number .. ',\\"epoch\\":\\"' .. c.epoch
+    .. '\\",' .. quoted .. ',\\"time\\":' .. moment
   return seq
 end
 
 -- Tell one channel what was appended: a header each, then the frames, ready to be sent.
 local function publish(c, channel, suffix)
-  local id = string.match(c.meta, '{(.*)}:meta$')
-  local parts = {
-    'E', struct.pack('>I4I8BB', c.count, c.epoch_first, #c.epoch, #id), c.epoch, id,
-  }
-  local frames = {}
+  local headers, frames = {}, {}
   for i = 1, c.count do
-    local header, core = c.headers[i], c.cores[i]
+    local core, client_id = c.cores[i], c.clients[i]
     local length = #core + #suffix
-    parts[#parts + 1] = header[1]
-    parts[#parts + 1] = struct.pack('>I4B', length + 4, #header[2])
-    parts[#parts + 1] = header[2]
-    frames[#frames + 1] = struct.pack('>I4', length)
-    frames[#frames + 1] = core
-    frames[#frames + 1] = suffix
+    headers[i] = c.headers[i] .. struct.pack('>I4B', length + 4, #client_id) .. client_id
+    frames[i] = struct.pack('>I4', length) .. core .. suffix
   end
-  redis.call('PUBLISH', channel, table.concat(parts) .. table.concat(frames))
+  local id = string.sub(c.meta, string.find(c.meta, '{', 1, true) + 1, -7)
+  redis.call('PUBLISH', channel, 'E'
+    .. struct.pack('>I4I8BB', c.count, c.epoch_first, #c.epoch, #id) .. c.epoch .. id
+    .. table.concat(headers) .. table.concat(frames))
 end
 
 -- Drop what retention does not keep: `most` entries (0: all), or those from before `oldest` (ms).

@@ -7,11 +7,11 @@
 --        6 origin  7 inner  8 quoted  9 channel  10 suffix
 -- Result {1 joined, 0 was a member already, 2 joined and made}
 local gen = redis.call('GET', KEYS[1]) or '0'
-local c = open(KEYS[2], KEYS[3], gen)
+local c = open(KEYS[2], KEYS[3], gen, now())
 local role, made = 'member', false
 if not c then
   create(KEYS[2], gen)
-  c = open(KEYS[2], KEYS[3], gen)
+  c = open(KEYS[2], KEYS[3], gen, now())
   role, made = 'owner', true
   if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], 'topic', ARGV[5]) end
   redis.call('ZADD', KEYS[5], 0, ARGV[2])
@@ -21,7 +21,7 @@ elseif redis.call('HLEN', KEYS[4]) == 0 then
   role = 'owner'
   redis.call('ZADD', KEYS[5], 0, ARGV[2])
 end
-local seq = append(c, now(), ARGV[3], '', ARGV[6], ARGV[7], ARGV[8])
+local seq = append(c, ARGV[3], '', ARGV[6], ARGV[7], ARGV[8])
 redis.call('HSET', KEYS[4], ARGV[3], role .. ':' .. seq .. ':' .. ARGV[4])
 redis.call('HSET', KEYS[6], ARGV[1], c.epoch .. ':' .. seq .. ':' .. seq)
 close(c, ARGV[9], ARGV[10], '', '')

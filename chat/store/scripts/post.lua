@@ -18,7 +18,7 @@
 local gen = redis.call('GET', KEYS[1]) or '0'
 local at = now()
 local today = math.floor(at / 86400000)
-local shift = today - tonumber(ARGV[1])
+local day, shift = tostring(today), today - tonumber(ARGV[1])
 if shift < -1 then shift = -1 elseif shift > 1 then shift = 1 end
 local most, age = tonumber(ARGV[2]), tonumber(ARGV[3])
 local results, arg = {}, 4
@@ -36,10 +36,13 @@ local function repeated(c, seq)
   return { 1, tonumber(seq), time, c.epoch, c.epoch_first }
 end
 
-local function mark(marks, digest, seq)
+local function mark(c, marks, digest, seq)
   local key = marks[3 + shift]
-  if redis.call('HSET', key, digest, seq) == 1 and redis.call('HLEN', key) == 1 then
+  redis.call('HSET', key, digest, seq)
+  if c.day ~= day then
     redis.call('EXPIRE', key, 172800)
+    redis.call('HSET', c.meta, 'day', day)
+    c.day = day
   end
 end
 
@@ -52,8 +55,8 @@ local function post(c, g, a)
   end
   if lookup == '1' then return { -429 } end
   if not g.open and redis.call('HEXISTS', g.members, uid) == 0 then return { -403 } end
-  local seq = append(c, at, uid, ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
-  if digest ~= '' then mark(g.marks, digest, seq) end
+  local seq = append(c, uid, ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
+  if digest ~= '' then mark(c, g.marks, digest, seq) end
   return seq
 end
 
@@ -63,9 +66,9 @@ for k = 2, #KEYS, 8 do
     members = KEYS[k + 2], open = open_to_all, 
     marks = { KEYS[k + 4], KEYS[k + 5], KEYS[k + 6], KEYS[k + 7] },
   }
-  local c = open(KEYS[k], KEYS[k + 1], gen)
+  local c = open(KEYS[k], KEYS[k + 1], gen, at)
   if not c and open_to_all and pcall(create, KEYS[k], gen) then
-    c = open(KEYS[k], KEYS[k + 1], gen)
+    c = open(KEYS[k], KEYS[k + 1], gen, at)
   end
   for i = 0, count - 1 do
     if not c then
