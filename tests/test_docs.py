@@ -1,6 +1,9 @@
 """The documentation, held against the code: protocol, options and map say what is true."""
 
+import os
 import re
+import runpy
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -9,6 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat import messages
 from chat.codec import LENGTH_SIZE, decode_envelope, frame
 from chat.messages import ANSWERS, ORIGINAL_REQUESTS, REQUESTS
+from chat.server.options import Options
+from chat.server.settings import Settings, options
 
 ROOT = Path(__file__).parent.parent
 PROTOCOL = (ROOT / "docs" / "protocol.rst").read_text(encoding="utf-8")
@@ -98,13 +103,54 @@ class ProtocolTest(SynchronousTestCase):
 
     def test_every_value_is_there_with_all_its_members(self) -> None:
         values = self.section("Values")
-        for title, kind in {
+        kinds: dict[str, type[msgspec.Struct]] = {
             "user": messages.User,
             "entry": messages.Entry,
             "conv": messages.Conversation,
             "session": messages.Session,
             "room": messages.Room,
-        }.items():
+        }
+        for title, kind in kinds.items():
             text = values[values.index(f"\n*{title}*\n") :]
             text = text[: text.find("\n*", 2)] if "\n*" in text[2:] else text
             self.assertLessEqual(members(kind) - {"gone"}, named(text), title)
+
+
+class GeneratedTest(SynchronousTestCase):
+    def test_map_and_example_are_up_to_date(self) -> None:
+        generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generated"]()
+        for path, content in generated.items():
+            same = path.read_text(encoding="utf-8") == content
+            self.assertTrue(same, f"run 'python docs/generate.py': {path} is out of date")
+
+    def test_every_module_says_in_one_sentence_what_it_is(self) -> None:
+        module = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+        for path in module["modules"]():
+            says = module["first_line"](path)
+            self.assertTrue(says.endswith("."), f"{path}: {says}")
+            self.assertLess(len(says), 120, path)
+
+    def test_the_example_uncommented_is_what_the_server_does_without_it(self) -> None:
+        self.patch(os, "environ", {"HOME": "/tmp"})
+        example = (ROOT / "docs" / "chatroom.toml").read_text(encoding="utf-8")
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(re.sub(r"(?m)^# (?=[a-z0-9-]+ = )", "", example))
+            file.flush()
+            parsed = Options()
+            parsed.parseOptions(["--config", file.name])
+        self.assertEqual(parsed.settings, Settings())
+        for name in options():
+            self.assertIn(f"\n# {name} = ", example)
+
+
+class ReadmeTest(SynchronousTestCase):
+    README = (ROOT / "README.rst").read_text(encoding="utf-8")
+
+    def test_every_option_in_the_readme_exists(self) -> None:
+        named = set(re.findall(r"``--([a-z0-9-]+)", self.README))
+        self.assertGreater(len(named), 8)
+        self.assertLessEqual(named - {"config", "help"}, set(options()))
+
+    def test_every_file_in_the_readme_exists(self) -> None:
+        for name in re.findall(r"``((?:docs|examples)/[^`]+|[A-Z]+(?:\.rst)?)``", self.README):
+            self.assertTrue((ROOT / name).exists(), name)

@@ -23,7 +23,7 @@ _TABLE = options()
 def default_text(option: Field[Any]) -> str:
     """An option's default as it would be written on the command line."""
     if option.default_factory is not MISSING:
-        return "$XDG_DATA_HOME/chatroom/server"
+        return "~/.local/share/chatroom/server"
     kind: Kind = option.metadata["kind"]
     return kind.write(option.default) or "none"
 

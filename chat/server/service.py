@@ -98,6 +98,7 @@ class ChatService(Service):
         self.log.info("Everything is kept in {place}", place=place)
         self.listeners.open(server.factory)
         # What exists now lives as long as the server: the collector need not look at it again.
+        parts.callback(gc.unfreeze)
         gc.collect()
         gc.freeze()
 

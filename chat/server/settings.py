@@ -52,7 +52,9 @@ class Settings:
     )
     data: Path = field(
         default_factory=default_data_directory,
-        metadata=_about(PATH, "where the embedded store lives"),
+        metadata=_about(
+            PATH, "where the embedded store lives; below $XDG_DATA_HOME if that is set"
+        ),
     )
     store: str = _option(STORE, "", "a Redis or Valkey to use instead of the embedded store")
     prefix: str = _option(PREFIX, "ch:", "what every key in the store starts with")

@@ -1,0 +1,75 @@
+"""Writes what the documentation says twice: the README's map, and the example of a TOML file.
+
+Run it after adding a module or an option: ``python docs/generate.py``. A test compares.
+"""
+
+import ast
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from chat.server.options import default_text
+from chat.server.settings import options
+
+ROOT = Path(__file__).parent.parent
+MAP_START = ".. the map starts here, written by docs/generate.py\n"
+MAP_END = "\n.. the map ends here\n"
+
+
+def first_line(module: Path) -> str:
+    """What a module says it is; a docstring's first sentence may run over several lines."""
+    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return " ".join(docstring.partition("\n\n")[0].split())
+
+
+def modules() -> Iterator[Path]:
+    """The modules of the package: those at the top, then directory by directory."""
+    found = [path for path in (ROOT / "chat").rglob("*.py") if path.name != "__main__.py"]
+    return iter(sorted(found, key=lambda path: (path.parent, path.name != "__init__.py", path)))
+
+
+def house_map() -> str:
+    """One line for each module, under its package."""
+    lines = []
+    for path in modules():
+        name, says = path.relative_to(ROOT), first_line(path)
+        if path.name == "__init__.py":
+            lines += ["", *textwrap.wrap(f"``{name.parent}/``: {says}", 100), ""]
+        else:
+            lines += textwrap.wrap(f"- ``{path.name}``: {says}", 100, subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def readme() -> str:
+    """The README with the map as it should be."""
+    text = (ROOT / "README.rst").read_text(encoding="utf-8")
+    before, _, rest = text.partition(MAP_START)
+    _, _, after = rest.partition(MAP_END)
+    return before + MAP_START + house_map() + MAP_END + after
+
+
+def toml_example() -> str:
+    """Every option with its default, commented out."""
+    lines = [
+        "# Every option of the server, with its default. Copy what you change, and start with",
+        "# twistd chatroom --config chatroom.toml; the command line wins over this file.",
+    ]
+    for name, option in options().items():
+        kind = option.metadata["kind"]
+        text = default_text(option)
+        value = f'"{text}"' if kind.quoted or "," in text else text
+        if text in ("none", "yes", "no"):
+            value = {"none": '""', "yes": "true", "no": "false"}[text]
+        says = textwrap.fill(f"{option.metadata['help']} ({kind.form})", 90)
+        lines += ["", textwrap.indent(says, "# "), f"# {name} = {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def generated() -> dict[Path, str]:
+    """What each generated file should hold."""
+    return {ROOT / "README.rst": readme(), ROOT / "docs" / "chatroom.toml": toml_example()}
+
+
+if __name__ == "__main__":
+    for file, content in generated().items():
+        file.write_text(content, encoding="utf-8")

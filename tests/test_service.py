@@ -1,0 +1,251 @@
+"""The server as a process: how it starts, what it says when it cannot, and how it stops."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from chat.server.options import Options
+from chat.server.service import ChatService
+from chat.server.starting import SPARE_FILES
+from tests.peers import Closed, CurrentPeer
+from tests.process import ServerProcess, twistd
+from tests.valkey import start_for as valkey_for
+
+LOBBY = "#lobby"
+PASSWORD = "xyzzy-password"
+
+
+def store_of(server: ServerProcess) -> int:
+    """The process id of a server's embedded store."""
+    return int((server.home / "data" / "store.pid").read_text())
+
+
+def lives(pid: int) -> bool:
+    """Whether a process lives and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class ServerCase(SynchronousTestCase):
+    def directory(self) -> Path:
+        made = tempfile.TemporaryDirectory(dir="/tmp")
+        self.addCleanup(made.cleanup)
+        return Path(made.name)
+
+    def server(self, *options: str, open_files: tuple[int, int] | None = None) -> ServerProcess:
+        return ServerProcess.start_for(self, *options, open_files=open_files)
+
+    def begun(self, *options: str) -> ServerProcess:
+        """A server that was started, and nobody has waited for it yet."""
+        server = ServerProcess(*options)
+        self.addCleanup(server.remove)
+        server.begin()
+        return server
+
+    def peer(self, server: ServerProcess) -> CurrentPeer:
+        """A connection that ends with the test."""
+        peer = CurrentPeer(server.port)
+        self.addCleanup(peer.close)
+        return peer
+
+    def enter(self, server: ServerProcess, name: str = "alice") -> CurrentPeer:
+        """Somebody who is logged in, and registered just before that if need be."""
+        peer = self.peer(server)
+        peer.register(userName=name, userPwd=PASSWORD)
+        reply = peer.log_in(userName=name, userPwd=PASSWORD, device="here")
+        self.assertEqual(reply["code"], 200, reply)
+        return peer
+
+
+class StartTest(ServerCase):
+    def test_a_port_in_use_is_one_sentence_and_status_1(self) -> None:
+        home = self.directory()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            words = ["chatroom", "--listen", endpoint, "--data", str(home / "data")]
+            done = twistd("-n", "--pidfile=", *words, cwd=home)
+            self.assertEqual(done.returncode, 1)
+            sentence = f"chatroom: cannot listen: Address already in use ({endpoint})\n"
+            self.assertEqual(done.stderr, sentence)
+            done = twistd("--logfile=log", *words, cwd=home)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot listen: Address already in use", done.stderr)
+        self.assertEqual(os.listdir(home), ["log"])
+
+    def test_a_data_directory_in_use_is_one_sentence_and_status_1(self) -> None:
+        server = self.server()
+        words = ["--listen", "tcp:0:interface=127.0.0.1", "--data", str(server.home / "data")]
+        done = twistd("-n", "--pidfile=", "chatroom", *words, cwd=server.home)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rf"\Achatroom: .*{server.home}/data.*\n\Z")
+        self.enter(server)
+
+    def test_the_log_says_where_it_listens_and_where_it_keeps_things(self) -> None:
+        server = self.server()
+        self.assertIn(f"--listen tcp:{server.port} opens it to others", server.log)
+        self.assertIn(f"Everything is kept in {server.home / 'data'}", server.log)
+
+    def test_without_its_store_it_waits_and_can_be_stopped(self) -> None:
+        valkey = valkey_for(self)
+        valkey.kill()
+        server = self.begun("--store", valkey.url)
+        server.wait_for_log(f"Waiting for the store at {re.escape(valkey.url)}")
+        server.process.terminate()
+        self.assertTrue(server.ended_in_order(), server.log)
+
+    def test_a_store_that_comes_late_is_used(self) -> None:
+        valkey = valkey_for(self)
+        valkey.kill()
+        server = self.begun("--store", valkey.url)
+        server.wait_for_log(f"Waiting for the store at {re.escape(valkey.url)}")
+        valkey.start()
+        server.wait_until_listening()
+        self.enter(server)
+        self.assertFalse((server.home / "data").exists())
+
+
+class StopWhileStartingTest(TestCase):
+    """Within this process, whose reactor shows what was left behind."""
+
+    async def stopped_after(self, seconds: float, *options: str) -> None:
+        from twisted.internet import reactor
+
+        home = Path(tempfile.mkdtemp(dir="/tmp"))
+        self.addCleanup(shutil.rmtree, home)
+        parsed = Options()
+        parsed.parseOptions(["--listen", "tcp:0:interface=127.0.0.1", *options])
+        settings = replace(parsed.settings, data=home / "data")
+        service = ChatService(reactor, settings)
+        service.privilegedStartService()
+        service.startService()
+        await deferLater(reactor, seconds)
+        await service.stopService()
+        pid = home / "data" / "store.pid"
+        self.assertFalse(pid.exists() and lives(int(pid.read_text())))
+        self.assertEqual(service.listeners.addresses, [])
+
+    async def test_at_whatever_moment_it_is_stopped_nothing_is_left_behind(self) -> None:
+        for milliseconds in (0, 1, 5, 20, 40, 80, 150):
+            await self.stopped_after(milliseconds / 1000)
+
+    async def test_a_store_that_is_away_does_not_keep_it_from_stopping(self) -> None:
+        for milliseconds in (0, 1, 20, 100):
+            await self.stopped_after(milliseconds / 1000, "--store", "redis+unix:///nowhere/s")
+
+
+class StopTest(ServerCase):
+    def test_stopping_says_goodbye_and_ends_the_store(self) -> None:
+        server = self.server()
+        store = store_of(server)
+        peer = self.enter(server)
+        server.process.send_signal(signal.SIGTERM)
+        bye = peer.expect("ByeMes", code=503)
+        self.assertGreater(bye["retryAfter"], 0)
+        peer.read_to_the_end()
+        peer.close()
+        self.assertTrue(server.ended_in_order(), server.log)
+        self.assertFalse(lives(store))
+        self.assertNotIn("Traceback", server.log)
+
+    def test_what_was_asked_before_the_stop_is_answered(self) -> None:
+        server = self.server("--rate", "0")
+        peer = self.enter(server)
+        asked = [
+            peer.send("SmsMes", to=LOBBY, content="x", clientId=str(number))
+            for number in range(200)
+        ]
+        self.assertEqual(peer.reply(asked[0]).data["code"], 200)
+        server.process.send_signal(signal.SIGTERM)
+        peer.read_to_the_end()
+        accepted = peer.numbers(LOBBY)
+        self.assertEqual(accepted, list(range(1, len(accepted) + 1)))
+        self.assertTrue(server.ended_in_order(), server.log)
+        server.start()
+        self.assertEqual(self.enter(server).conversation(LOBBY)["seq"], len(accepted))
+
+    def test_a_killed_server_comes_back_with_everything_it_accepted(self) -> None:
+        server = self.server()
+        sent = self.enter(server).post(LOBBY, "still here")
+        server.kill()
+        server.start()
+        page = self.enter(server).get("HistoryMes", conversation=LOBBY)
+        self.assertEqual([each["content"] for each in page["messages"]], ["still here"])
+        self.assertEqual(page["epoch"], sent["epoch"])
+
+
+OPEN_FILES = 128
+ROOM = OPEN_FILES - SPARE_FILES
+"""Connections that a server with so many open files takes."""
+
+
+class OpenFilesTest(ServerCase):
+    def test_the_soft_limit_is_raised_to_the_hard_one(self) -> None:
+        server = self.server(open_files=(200, 300))
+        limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+        self.assertRegex(limits, r"Max open files\s+300\s+300")
+
+    def test_one_too_many_is_told_so_and_the_others_notice_nothing(self) -> None:
+        server = self.server(open_files=(OPEN_FILES, OPEN_FILES))
+        first = self.enter(server)
+        crowd = [self.peer(server) for _ in range(2 * OPEN_FILES)]
+        turned_away = crowd[ROOM - 1 :]
+        self.assertEqual(turned_away[0].expect("ErrorMes")["code"], 429)
+        for peer in turned_away:
+            peer.read_to_the_end()
+        first.post(LOBBY, "hello")
+        for peer in crowd:
+            peer.close()
+        self.assertEqual(self.newcomer(server), 200)
+        self.assertNotIn("Traceback", server.log)
+
+    def newcomer(self, server: ServerProcess) -> int:
+        """The code that somebody new gets, once there is room again."""
+        give_up = time.monotonic() + 10
+        while time.monotonic() < give_up:
+            with contextlib.suppress(Closed, ConnectionError):
+                return int(self.peer(server).register(userName="bob", userPwd=PASSWORD)["code"])
+        raise AssertionError("nobody gets in any more")
+
+
+class LogTest(ServerCase):
+    def test_no_password_token_or_text_gets_into_the_log(self) -> None:
+        server = self.server("--log-level", "debug", "--store-deadline", "1")
+        peer = self.enter(server)
+        peer.ask("LoginMes", version=2, userName="alice", userPwd="xyzzy-wrong", device="d")
+        peer.post(LOBBY, "xyzzy-text")
+        peer.post("@alice", "xyzzy-text")
+        peer.ask("JoinMes", conversation="#room", topic="xyzzy-topic")
+        peer.ask("SearchMes", text="xyzzy-text")
+        peer.ask("SmsMes", to=17, content="xyzzy-text", clientId={"xyzzy-text": 1})
+        os.kill(store_of(server), signal.SIGKILL)
+        peer.ask("SmsMes", to=LOBBY, content="xyzzy-text", clientId="3")
+        peer.ask("PasswordMes", userPwd=PASSWORD, newPwd="xyzzy-new")
+        server.stop()
+        self.assertIn("The store ended", server.log)
+        self.assertNotIn("xyzzy", server.log)
+        self.assertNotIn(peer.welcome["token"], server.log)
+
+
+class CostTest(ServerCase):
+    def test_idle_it_uses_next_to_no_time(self) -> None:
+        server = self.server()
+        self.enter(server)
+        before = self.seconds_used(server)
+        time.sleep(2)  # what is measured is a time in which nothing happens
+        self.assertLess((self.seconds_used(server) - before) / 2, 0.02)
+
+    def seconds_used(self, server: ServerProcess) -> float:
+        fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
