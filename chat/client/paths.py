@@ -1,62 +1,181 @@
-"""Where the client keeps its things: XDG directories, profiles, tokens that only the owner reads."""
+"""Where the client keeps its things: XDG directories, profiles, tokens for the owner's eyes."""
 
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Profile", "Remembered"]
+from chat.client.link import server_string
+from chat.names import canonical_user_name
+
+__all__ = ["DeviceSlot", "Profile", "Remembered", "write_private"]
+
+SLOTS = 8
+"""Programs of one account on this machine at a time; the server allows ten devices in all."""
 
 
+@dataclass(frozen=True)
 class Remembered:
-    """Who used a profile last: ``server`` (endpoint string) and ``user`` (a name, or digits)."""
+    """Who used a profile last: an endpoint string, and a name or the digits of an id."""
 
     server: str
     user: str
 
 
 class DeviceSlot:
-    """A device name and its token, used by one process at a time (the file is locked)."""
+    """A device name and its token, used by one process at a time (its lock file is held)."""
 
-    device: str
-    token: str
+    def __init__(self, path: Path, lock: int) -> None:
+        self._path = path
+        self._lock: int | None = lock
+        known = _read(path)
+        self.device = str(known.get("device") or _new_device(path))
+        self.token = str(known.get("token") or "")
 
     def keep(self, token: str) -> None:
-        """Remember the token, for the owner's eyes only (mode 0600); "" forgets it."""
-        raise NotImplementedError
+        """Remember the token, in a file of mode 0600; "" forgets it, and keeps the device's name.
+
+        :raises OSError: it could not be written.
+        """
+        self.token = token
+        write_private(self._path, json.dumps({"device": self.device, "token": token}).encode())
 
     def close(self) -> None:
         """Let another process use this device."""
-        raise NotImplementedError
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
 
 class Profile:
     """One person's settings and state. Directories are made when first written, mode 0700.
 
-    :param name: a plain file name; ``default`` when none is chosen.
+    :param name: letters, digits, ``-``, ``_`` and ``.``, not first.
+    :param environ: where the XDG variables are read.
+    :raises ValueError: the name could not be a file's.
     """
 
-    name: str
-    config_file: Path
-    """``$XDG_CONFIG_HOME/chatroom/config.toml`` (the same for all profiles)."""
-    state: Path
-    """``$XDG_STATE_HOME/chatroom/<name>``: outbox, tokens, drafts, log."""
-    cache: Path
-    """``$XDG_CACHE_HOME/chatroom/<name>``."""
-
-    def __init__(self, name: str = "default") -> None:
-        raise NotImplementedError
+    def __init__(self, name: str = "default", environ: Mapping[str, str] | None = None) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", name):
+            raise ValueError(f"{name!r} is no name for a profile")
+        environ = os.environ if environ is None else environ
+        self.name = name
+        self.config_file = _base(environ, "CONFIG", ".config") / "config.toml"
+        """The same for all profiles."""
+        self.state = _base(environ, "STATE", ".local/state") / name
+        """Outbox, tokens, drafts, log."""
+        self.cache = _base(environ, "CACHE", ".cache") / name
 
     def remembered(self) -> Remembered | None:
         """Who used this profile last."""
-        raise NotImplementedError
+        known = _read(self.state / "last.json")
+        server, user = known.get("server"), known.get("user")
+        if not (isinstance(server, str) and isinstance(user, str) and user):
+            return None
+        return Remembered(server, user)
 
     def remember(self, server: str, user: str) -> None:
-        """Remember who uses this profile."""
-        raise NotImplementedError
+        """Remember who uses this profile.
+
+        :raises OSError: it could not be written.
+        """
+        known = {"server": server_string(server), "user": user}
+        write_private(self.state / "last.json", json.dumps(known).encode())
 
     def account(self, server: str, user: str) -> Path:
-        """The directory of what belongs to one user on one server (outbox, tokens, drafts)."""
-        raise NotImplementedError
+        """The directory of what belongs to one user on one server (outbox, tokens, drafts).
+
+        Its name is a digest: names of people and servers need not fit into one of a file.
+        """
+        key = f"{server_string(server)}\n{canonical_user_name(user)}"
+        return self.state / hashlib.sha256(key.encode()).hexdigest()[:20]
 
     def device(self, server: str, user: str) -> DeviceSlot | None:
         """Take a device of this installation that no other running program uses, those with a
-        token first; None when all are in use."""
-        raise NotImplementedError
+        token first; None when all are in use.
+
+        :raises OSError: the directory cannot be used.
+        """
+        directory = self.account(server, user)
+        private_directory(directory)
+        found: DeviceSlot | None = None
+        for number in range(1, SLOTS + 1):
+            slot = _take(directory / f"device-{number}.json")
+            if slot is not None and (slot.token or found is None):
+                if found is not None:
+                    found.close()
+                found = slot
+                if slot.token:
+                    break
+            elif slot is not None:
+                slot.close()
+        return found
+
+
+def private_directory(path: Path) -> None:
+    """Make a directory, and those above it that are missing, for the owner alone."""
+    for each in [*reversed(path.parents), path]:
+        with contextlib.suppress(FileExistsError):
+            if not each.exists():
+                each.mkdir(mode=0o700)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file as a whole: whoever looks, and after whatever crash, finds the old one or
+    the new one. Only the owner can read it.
+
+    :raises OSError: the old one is still there.
+    """
+    private_directory(path.parent)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _base(environ: Mapping[str, str], kind: str, default: str) -> Path:
+    """``$XDG_<kind>_HOME/chatroom``. The standard has relative paths ignored."""
+    base = Path(environ.get(f"XDG_{kind}_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / default) / "chatroom"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """A JSON object from a file; nothing when it is missing or no such thing."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _take(path: Path) -> DeviceSlot | None:
+    """The device in ``path``, if no other process has it."""
+    name = path.with_suffix(".lock")
+    lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return DeviceSlot(path, lock)
+
+
+def _new_device(path: Path) -> str:
+    """A name by which the owner knows it again in the list of devices."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40]
+    return f"{host}-{path.stem.removeprefix('device-')}-{secrets.token_hex(3)}"
