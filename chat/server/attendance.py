@@ -59,7 +59,8 @@ async def enter(
         if device:
             await context.accounts.seen(account.user_id, device)
         session.user = user  # from here on it has to leave again
-        users, _, _ = await context.presence.online(0, _listed(session))
+        users, total, _ = await context.presence.online(0, _listed(session))
+        context.online.set_total(total)
         await context.bus.fence()
     except BaseException:
         leave(session) if session.user else _forget(session)
@@ -152,7 +153,9 @@ async def _replay(session: "Session", described: dict[str, Conversation]) -> Non
         (lobby if cid == LOBBY_CID else private).extend(new)
     told = sorted(private, key=_moment)[-most:] + sorted(lobby, key=_moment)[-most:]
     for _, cid, entry in sorted(told, key=_moment):
-        words = session.voice.missed(entry, session.user_id, cid_name(cid, session.user_id))
+        conversation = cid_name(cid, session.user_id)
+        status = context.online.status_of(entry.sender)
+        words = session.voice.missed(entry, session.user_id, conversation, status)
         if words is not None:
             session.queue_frame(words, (cid, entry.seq))
 

@@ -1,5 +1,6 @@
 """One socket: frames in, bytes out, and how much may wait for a client that does not read."""
 
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from chat.server.session import Session
 
 __all__ = ["Connection"]
+
+KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Seconds of silence before the first probe, seconds between probes, and how many."""
 
 CLOSING_SECONDS: Final = 2.0
 """How long a closed connection may take to read its last words."""
@@ -53,7 +57,7 @@ class Connection(Int32StringReceiver):
         self.heard = self.connected_at = self.factory.clock.seconds()
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
-            transport.setTcpKeepAlive(True)
+            _keep_alive(transport)
         limit = self.factory.context.settings.send_buffer
         if limit:
             # The protocol is its transport's producer: it is told when too much is buffered.
@@ -155,6 +159,15 @@ class Connection(Int32StringReceiver):
     def write_whole_frames(self) -> bool:
         """See ``chat.server.transport``; ``session.frames_sent`` is told of each frame."""
         return write_whole_frames(self.transport, self.session.frames_sent)
+
+
+def _keep_alive(transport: Any) -> None:
+    """Let the kernel notice within two minutes that a silent peer's machine is gone."""
+    transport.setTcpKeepAlive(True)
+    handle = getattr(transport, "socket", None)
+    for name, value in KEEP_ALIVE.items():
+        if handle is not None and hasattr(socket, name):
+            handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class _Backpressure:

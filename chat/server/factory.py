@@ -108,6 +108,9 @@ class ChatFactory(Factory):
             self._sweep()
         try:
             await self.fanout.tick()
+            if self._ticks % SWEEP_TICKS == 0 and self.connections:
+                _, total, _ = await self.context.presence.online(0, 1)
+                self.context.online.set_total(total)
         except StoreError as error:
             self._log.debug("the store is away: {why}", why=error)
         except Exception:

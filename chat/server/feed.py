@@ -76,7 +76,8 @@ class Feed:
             elif header.sender == session.user_id and header.client_id:
                 words = session.voice.own_entry(news.frame_of(header), header, conversation)
             else:
-                words = session.voice.entry(news.frame_of(header), conversation)
+                status = session.context.online.status_of(header.sender)
+                words = session.voice.entry(news.frame_of(header), conversation, status)
             if words is not None:
                 self._give(news.cid, header, words, mine=post is not None)
 
@@ -200,7 +201,8 @@ class Feed:
         session = self._session
         words = self._owed.get((cid, entry.seq))
         if words is None:
-            words = session.voice.missed(entry, session.user_id, conversation)
+            status = session.context.online.status_of(entry.sender)
+            words = session.voice.missed(entry, session.user_id, conversation, status)
         if words is not None:
             session.queue_frame(words, (cid, entry.seq))
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chat import messages
 from chat.codec import encode
 from chat.messages import User
+from chat.server.paging import fit
 
 if TYPE_CHECKING:
     from chat.server.context import Context
@@ -19,7 +20,7 @@ TELL_ORIGINALS_SECONDS: Final = 1.0
 MOST_AT_ONCE: Final = 500
 """Changed users in one PresenceMes; more at once, and the client pages the list again."""
 
-PARTNER_PREFIX: Final = "p:"
+BUSY: Final = 2
 
 
 class PresenceView:
@@ -35,7 +36,7 @@ class PresenceView:
         self._watchers: dict[int, set[Session]] = {}
         self._changed: dict[int, User] = {}
         self._changed_for_originals: dict[int, User] = {}
-        self._known: dict[int, int] = {}
+        self._busy: set[int] = set()
         self._timer: Any = None
         self._originals_timer: Any = None
         self._reset = False
@@ -67,12 +68,20 @@ class PresenceView:
     def changed(self, user: User) -> None:
         """Somebody's best status is another one now."""
         clock = self.context.clock
+        if user.user_status == BUSY:
+            self._busy.add(user.user_id)
+        else:
+            self._busy.discard(user.user_id)
         self._changed[user.user_id] = user
         self._changed_for_originals[user.user_id] = user
         if self._timer is None:
             self._timer = clock.callLater(TELL_SECONDS, self._tell)
         if self._originals_timer is None:
             self._originals_timer = clock.callLater(TELL_ORIGINALS_SECONDS, self._tell_originals)
+
+    def status_of(self, user_id: int) -> int:
+        """What is said of somebody who is talking: online, or busy."""
+        return BUSY if user_id in self._busy else 0
 
     def resynchronise(self) -> None:
         """Changes may have been missed."""
@@ -106,7 +115,9 @@ class PresenceView:
         if reset or (self.scope == "all" and len(changed) > MOST_AT_ONCE):
             self._tell_all(encode(self.reset_message()))
         elif self.scope == "all" and changed:
-            self._tell_all(encode(messages.PresenceMes(tuple(changed.values()), "all")))
+            users, cut = fit(list(changed.values()), self.context.settings.frame_limit)
+            news = self.reset_message() if cut else messages.PresenceMes(users, "all")
+            self._tell_all(encode(news))
         else:
             self._tell_watchers(changed)
 
@@ -122,7 +133,8 @@ class PresenceView:
                 news.setdefault(session, []).append(user)
         for session, users in news.items():
             if session.voice.is_current and not session.connection.behind:
-                session.emit(messages.PresenceMes(tuple(users), self.scope))
+                kept, cut = fit(users, self.context.settings.frame_limit)
+                session.emit(messages.PresenceMes(kept, self.scope, cut))
 
     def _interested(self, user_id: int) -> set["Session"]:
         """Who watches a user or has a private conversation with them that is known here."""

@@ -25,14 +25,16 @@ class Voice(Protocol):
     def message(self, message: Message, request_id: str | None) -> bytes | None:
         """A reply, or something pushed that both generations could know."""
 
-    def entry(self, push: bytes, conversation: str) -> bytes | None:
-        """A new entry, from the frame that current clients get."""
+    def entry(self, push: bytes, conversation: str, status: int) -> bytes | None:
+        """A new entry, from the frame that current clients get; ``status`` is its sender's."""
 
     def own_entry(self, push: bytes, header: Header, conversation: str) -> bytes | None:
         """A new entry that the user sent on another connection."""
 
-    def missed(self, entry: LoggedEntry, user_id: int, conversation: str) -> bytes | None:
-        """An entry from the log."""
+    def missed(
+        self, entry: LoggedEntry, user_id: int, conversation: str, status: int
+    ) -> bytes | None:
+        """An entry from the log; ``status`` is its sender's."""
 
 
 class _Current:
@@ -44,13 +46,15 @@ class _Current:
     def message(self, message: Message, request_id: str | None) -> bytes | None:
         return encode(message, request_id)
 
-    def entry(self, push: bytes, conversation: str) -> bytes | None:
+    def entry(self, push: bytes, conversation: str, status: int) -> bytes | None:
         return push
 
     def own_entry(self, push: bytes, header: Header, conversation: str) -> bytes | None:
         return own_frame(push, header.client_id) if header.client_id else push
 
-    def missed(self, entry: LoggedEntry, user_id: int, conversation: str) -> bytes | None:
+    def missed(
+        self, entry: LoggedEntry, user_id: int, conversation: str, status: int
+    ) -> bytes | None:
         return push_frame(entry.for_user(user_id), conversation)
 
 
@@ -76,18 +80,21 @@ class _Original:
                 return encode(message)
         return None
 
-    def entry(self, push: bytes, conversation: str) -> bytes | None:
-        return self._said(entry_of(push), conversation)
+    def entry(self, push: bytes, conversation: str, status: int) -> bytes | None:
+        return self._said(entry_of(push), conversation, status)
 
     def own_entry(self, push: bytes, header: Header, conversation: str) -> bytes | None:
-        return self.entry(push, conversation)
+        return self._said(entry_of(push), conversation, 0)
 
-    def missed(self, entry: LoggedEntry, user_id: int, conversation: str) -> bytes | None:
+    def missed(
+        self, entry: LoggedEntry, user_id: int, conversation: str, status: int
+    ) -> bytes | None:
         if not entry.json or entry.sender == user_id:
             return None
-        return self._said(msgspec.json.decode(entry.json, type=messages.SmsPush), conversation)
+        said = msgspec.json.decode(entry.json, type=messages.SmsPush)
+        return self._said(said, conversation, status)
 
-    def _said(self, entry: messages.SmsPush, conversation: str) -> bytes | None:
+    def _said(self, entry: messages.SmsPush, conversation: str, status: int) -> bytes | None:
         if entry.kind or entry.deleted:
             return None
         content = entry.content
@@ -95,7 +102,7 @@ class _Original:
             content = PRIVATE_MARK + content
         elif content.startswith(_IMITATED):
             content = " " + content
-        return original_sms(entry.user_id, entry.user_name, content)
+        return original_sms(entry.user_id, entry.user_name, content, status)
 
 
 CURRENT: Final[Voice] = _Current()
