@@ -153,9 +153,8 @@ async def _replay(session: "Session", described: dict[str, Conversation]) -> Non
         (lobby if cid == LOBBY_CID else private).extend(new)
     told = sorted(private, key=_moment)[-most:] + sorted(lobby, key=_moment)[-most:]
     for _, cid, entry in sorted(told, key=_moment):
-        conversation = cid_name(cid, session.user_id)
-        status = context.online.status_of(entry.sender)
-        words = session.voice.missed(entry, session.user_id, conversation, status)
+        name, status = cid_name(cid, session.user_id), context.online.status_of(entry.sender)
+        words = session.voice.missed(entry, session.user_id, name, status)
         if words is not None:
             session.queue_frame(words, (cid, entry.seq))
 
