@@ -65,37 +65,10 @@ class ChatServer:
     ) -> None:
         self._reactor = reactor
         self._embedded = embedded
-        keys = Keys(settings.prefix)
-        retention = (settings.retention_messages, int(settings.retention_days * MS_PER_DAY))
-        self._redis = redis = Redis(reactor, address, deadline=settings.store_deadline)
-        redis.on_change(self._store_changed)
-        accounts = RedisAccounts(redis, keys)
-        bus = Bus(reactor, address, keys, redis)
+        self._redis = Redis(reactor, address, deadline=settings.store_deadline)
+        self._redis.on_change(self._store_changed)
         alone = embedded is not None
-        presence = RedisPresence(reactor, redis, keys, secrets.token_hex(8), alone=alone)
-        bus.handle(keys.presence_channel(), presence.published)
-        fanout, online = FanOut(), PresenceView()
-        posting = Posting(reactor, redis, keys, secrets.randbits(63) + 1, retention)
-        posting.ready = lambda: redis.connected and bus.ready
-        self.context = fanout.context = online.context = Context(
-            clock=reactor,
-            settings=settings,
-            phrases=Phrases(settings),
-            passwords=Passwords(
-                reactor, settings.argon2, settings.hashing_threads, settings.hashing_queue
-            ),
-            accounts=accounts,
-            presence=presence,
-            limits=RedisLimits(redis, keys),
-            conversations=Conversations(redis, keys, accounts.names, retention),
-            posting=posting,
-            bus=bus,
-            registry=Registry(),
-            fanout=fanout,
-            online=online,
-        )
-        bus.listener = fanout
-        presence.watch(online.changed, online.resynchronise)
+        self.context = put_together(reactor, settings, address, self._redis, alone)
         self.factory = ChatFactory(self.context)
 
     async def start(self, stack: AsyncExitStack) -> None:
@@ -156,3 +129,44 @@ class ChatServer:
         give_up = self._reactor.seconds() + seconds
         while not done() and self._reactor.seconds() < give_up:
             await deferLater(self._reactor, LOOK_SECONDS)
+
+
+def put_together(
+    reactor: Any, settings: Settings, address: Address, redis: Redis, alone: bool
+) -> Context:
+    """Make every part with what it needs, and start none.
+
+    :param redis: where calls go; it is the first to be started.
+    :param alone: no other server uses this store.
+    """
+    keys = Keys(settings.prefix)
+    retention = (settings.retention_messages, int(settings.retention_days * MS_PER_DAY))
+    accounts = RedisAccounts(redis, keys)
+    presence = RedisPresence(reactor, redis, keys, secrets.token_hex(8), alone=alone)
+    bus = Bus(reactor, address, keys, redis)
+    posting = Posting(reactor, redis, keys, secrets.randbits(63) + 1, retention)
+    # A post whose publication could not be heard would be stored, and answered late.
+    posting.ready = lambda: redis.connected and bus.ready
+    fanout, online = FanOut(), PresenceView()
+    context = Context(
+        clock=reactor,
+        settings=settings,
+        phrases=Phrases(settings),
+        passwords=Passwords(
+            reactor, settings.argon2, settings.hashing_threads, settings.hashing_queue
+        ),
+        accounts=accounts,
+        presence=presence,
+        limits=RedisLimits(redis, keys),
+        conversations=Conversations(redis, keys, accounts.names, retention),
+        posting=posting,
+        bus=bus,
+        registry=Registry(),
+        fanout=fanout,
+        online=online,
+    )
+    fanout.context = online.context = context
+    bus.listener = fanout
+    bus.handle(keys.presence_channel(), presence.published)
+    presence.watch(online.changed, online.resynchronise)
+    return context

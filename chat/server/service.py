@@ -20,7 +20,7 @@ from chat.server.starting import (
     exit_with_status_1,
     raise_open_files,
 )
-from chat.server.transport import FrameServer
+from chat.server.transport import FrameServer, QueuedFrameServer
 from chat.store.address import Address
 from chat.store.embedded import CannotStart as StoreCannotStart
 from chat.store.embedded import EmbeddedStore
@@ -42,7 +42,8 @@ class ChatService(Service):
     def __init__(self, reactor: Any, settings: Settings) -> None:
         self._reactor = reactor
         self._settings = _within_open_files(settings, raise_open_files())
-        self.listeners = Listeners(reactor, settings.listen, FrameServer)
+        transport = FrameServer if settings.direct_writes else QueuedFrameServer
+        self.listeners = Listeners(reactor, settings.listen, transport)
         self._parts = AsyncExitStack()
         self._started: Deferred[None] = succeed(None)
         self._stopping = False

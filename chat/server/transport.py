@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from twisted.internet import tcp
 
-__all__ = ["FrameServer", "write_whole_frames"]
+__all__ = ["FrameServer", "QueuedFrameServer", "write_whole_frames"]
 
 SO_MEMINFO: Final = 55
 """Linux: what a socket's buffers hold and may hold (linux/socket.h, since 4.12)."""
@@ -73,6 +73,14 @@ class FrameServer(tcp.Server):
         if self.frames_sent is not None and sent == end:
             self.frames_sent(frames)
         return sent
+
+
+class QueuedFrameServer(FrameServer):
+    """The same without writing at once: everything leaves on the reactor's next turn."""
+
+    def write(self, data: bytes) -> None:
+        """Queue ``data``."""
+        super(FrameServer, self).write(data)
 
 
 def _room(connection: socket.socket) -> int:
