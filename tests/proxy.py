@@ -104,6 +104,11 @@ class Proxy(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         return _Front(self)
 
+    def inject(self, data: bytes) -> None:
+        """Answer every client something that the store did not say."""
+        for connection in self.connections:
+            cast(ITCPTransport, connection.transport).write(data)
+
     def cut(self) -> None:
         """Abort every connection."""
         for connection in tuple(self.connections):

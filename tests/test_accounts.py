@@ -218,7 +218,7 @@ class TokenTest(AccountsCase):
         await self.failing(self.accounts.revoke(1, "a"), Unknown)
 
     async def test_all_can_be_revoked_and_no_key_stays(self) -> None:
-        await self.add("a", "b")
+        await self.add("a", "b", "")
         await self.accounts.revoke_all(1)
         self.assertEqual(await self.devices(), [])
         self.assertEqual(self.valkey.ask("KEYS", "t:tok:*"), [])

@@ -187,6 +187,17 @@ class ScriptsTest(TestCase):
         self.assertEqual(lengths, list(range(2, 51)))
         self.assertEqual(await redis.call("LRANGE", "k", 0, 2), [b"0", b"1", b"2"])
 
+    async def test_a_new_connection_begins_with_the_scripts_used_before(self) -> None:
+        valkey = start_for(self)
+        redis = await connected_to(self, valkey.url)
+        script = Script("push", "return redis.call('RPUSH', KEYS[1], ARGV[1])")
+        await redis.script(script, [b"k"], ["a"])
+        back = Changes(redis).next(True)
+        valkey.kill()
+        valkey.start()
+        await back
+        self.assertEqual(await redis.call("SCRIPT", "EXISTS", script.sha1), [1])
+
     async def test_an_error_inside_a_script_is_an_error_reply(self) -> None:
         redis = await connected_to(self, start_for(self).url)
         script = Script("wrong", "return redis.call('LPUSH', 'k')")
@@ -262,6 +273,15 @@ class LossesTest(TestCase):
             await redis.call("PING")
         self.assertEqual(changes.seen, [])
 
+    async def test_after_an_answer_that_nobody_asked_for_it_connects_anew(self) -> None:
+        proxy = await Proxy.start_for(self, start_for(self).path)
+        redis = await connected_to(self, proxy.url)
+        lost, back = Changes(redis).next(False), Changes(redis).next(True)
+        proxy.inject(b"+OK\r\n")
+        await lost
+        await back
+        self.assertEqual(await redis.call("PING"), b"PONG")
+
     async def test_a_listener_that_fails_keeps_nobody_from_hearing(self) -> None:
         redis = starting(self, start_for(self).url)
         redis.on_change(lambda connected: 1 // 0)
@@ -309,16 +329,15 @@ class HandshakeTest(TestCase):
 
     async def test_a_store_still_reading_its_file_is_not_usable_yet(self) -> None:
         valkey = start_for(self, "--appendonly", "yes", "--enable-debug-command", "yes")
-        filler = [word for n in range(200) for word in (f"k{n}", "x")]
-        valkey.ask("MSET", *filler)
-        valkey.ask("CONFIG", "SET", "key-load-delay", 5_000)  # 200 keys, 5 ms each
-        valkey.ask("CONFIG", "SET", "loading-process-events-interval-bytes", 1024)
+        fill = "for n = 1, 4000 do redis.call('SET', 'k' .. n, 'x') end"
+        valkey.ask("EVAL", fill, 0)
+        valkey.ask("CONFIG", "SET", "key-load-delay", 100)  # microseconds for each command
         admin = await connected_to(self, valkey.url)
         reloading = admin.call("DEBUG", "LOADAOF")
         redis = starting(self, valkey.url)
         await usable(redis)
         self.assertEqual(self.successResultOf(reloading), b"OK")
-        self.assertEqual(await redis.call("GET", "k199"), b"x")
+        self.assertEqual(await redis.call("GET", "k4000"), b"x")
 
 
 class SubscriberTest(TestCase):

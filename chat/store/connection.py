@@ -125,7 +125,8 @@ class Owner(Generic[_Kind]):
         """The connection can't be used any more; may be told twice."""
         if connection is self._connection:
             self._connection = None
-            self.log.warn("Lost the store at {address}", address=self.address)
+            if self._factory is not None:
+                self.log.warn("Lost the store at {address}", address=self.address)
             self.changed(False)
 
     def changed(self, connected: bool) -> None:

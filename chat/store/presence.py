@@ -106,7 +106,7 @@ class RedisPresence:
         here = self._sessions[session] = _Here(user, device, status)
         try:
             if not await self._enter(session, here, "enter"):
-                await self._tend()
+                await self.tend()
         except BaseException:
             self._is_gone(session, user)  # whether it got there or not
             raise
@@ -119,7 +119,7 @@ class RedisPresence:
         changed = _Here(user, here.device, status)
         if not await self._enter(session, changed, "status"):
             self._sessions[session] = changed
-            await self._tend()
+            await self.tend()
         elif session in self._sessions:
             self._sessions[session] = changed
 
@@ -168,7 +168,7 @@ class RedisPresence:
         held, dead = await self._redis.script(script, [self._keys.nodes()], arguments)
         return bool(held), dead
 
-    def _tend(self) -> Deferred[None]:
+    def tend(self) -> Deferred[None]:
         """Renew the lease, and tell what could not be told; one after the other."""
         return self._tending.run(lambda: Deferred.fromCoroutine(self._tend_now()))
 
@@ -218,7 +218,7 @@ class RedisPresence:
 
     async def _tend_or_log(self) -> None:
         try:
-            await self._tend()
+            await self.tend()
         except (StoreUnavailable, FateUnknown) as error:
             self.log.debug("The lease could not be renewed: {why}", why=error)
         except Exception:

@@ -1,0 +1,48 @@
+"""Settings of a store that others run, judged on a real one."""
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from chat.store.checkup import complaints
+from chat.store.redis import Address, Redis
+from tests.valkey import start_for
+
+
+class CheckupTest(TestCase):
+    """What is said about which setting."""
+
+    async def complaints(self, *settings: str, user: str = "") -> str:
+        """All complaints about a sound store with some settings changed."""
+        valkey = start_for(self, "--appendonly", "yes", *settings)
+        valkey.ask("ACL", "SETUSER", "guest", "on", ">secret", "+@all", "-config")
+        url = valkey.url.replace("://", f"://{user}:secret@") if user else valkey.url
+        redis = Redis(reactor, Address.parse(url))
+        redis.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
+        await redis.when_connected()
+        return "\n".join(await complaints(redis))
+
+    async def test_a_sound_store_has_none(self) -> None:
+        self.assertEqual(await self.complaints(), "")
+
+    async def test_a_store_that_evicts_is_named(self) -> None:
+        text = await self.complaints("--maxmemory-policy", "allkeys-lru")
+        self.assertIn("allkeys-lru", text)
+
+    async def test_a_store_that_only_remembers_is_named(self) -> None:
+        self.assertIn("appendonly", await self.complaints("--appendonly", "no"))
+
+    async def test_a_narrow_limit_for_subscribers_is_named(self) -> None:
+        for limit, narrow in {
+            "pubsub 32mb 8mb 60": True,
+            "pubsub 256mb 8mb 60": True,
+            "pubsub 256mb 64mb 10": True,
+            "pubsub 0 0 0": False,
+            "pubsub 512mb 0 0": False,
+        }.items():
+            text = await self.complaints("--client-output-buffer-limit", limit)
+            self.assertEqual("client-output-buffer-limit" in text, narrow, limit)
+
+    async def test_a_store_that_hides_its_settings_is_used_all_the_same(self) -> None:
+        self.assertIn("could not be checked", await self.complaints(user="guest"))
