@@ -10,9 +10,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.client.address import endpoint_for, server_string
 from chat.client.errors import Refused
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
-from chat.client.link import LONGEST_WAIT, SHORTEST_WAIT, Link, endpoint_for, server_string
+from chat.client.link import LONGEST_WAIT, SHORTEST_WAIT, Link
 from chat.client.wire import PING_AFTER, PONG_WITHIN, Wire
 from chat.messages import ByeMes, LoginMes, LoginResMes, Message, PingMes
 from tests.fake_server import FakeNet, FakeServer

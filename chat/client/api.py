@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 from twisted.internet.interfaces import IStreamClientEndpoint
 
+from chat.client.address import DEFAULT_SERVER, endpoint_for
 from chat.client.errors import (
     BadServer,
     ClientError,
@@ -18,7 +19,6 @@ from chat.client.errors import (
     Refused,
 )
 from chat.client.events import Connected, ConnectionState, Event, LoggedIn, Position
-from chat.client.link import DEFAULT_SERVER, endpoint_for
 from chat.client.outbox import Outbox
 from chat.client.sender import SentMessage
 from chat.client.session import READING, VERSION, Options, Session, granted
@@ -258,15 +258,17 @@ class ChatClient:
 
     # Messages ----------------------------------------------------------------------------------
 
-    def send(self, to: str, text: str) -> SentMessage:
+    def send(self, to: str, text: str, client_id: str = "") -> SentMessage:
         """Say something; works without a connection too, it is sent when there is one.
 
         :param to: ``#room``, ``@<userId>`` or ``@<userName>``.
         :param text: 1 to 16,384 bytes of UTF-8 as a rule; the server judges.
-        :raises ValueError: ``text`` cannot be encoded as UTF-8.
+        :param client_id: 1 to 64 printable ASCII characters that name this message for a day:
+            sent twice under one, it is stored once. Made here when it is empty.
+        :raises ValueError: ``text`` cannot be encoded as UTF-8, or ``client_id`` is none.
         :raises OSError: the outbox's file cannot be written; the message is not kept.
         """
-        return self._session.sender.send(to, text)
+        return self._session.sender.send(to, text, client_id)
 
     @property
     def outgoing(self) -> Sequence[SentMessage]:

@@ -1,14 +1,12 @@
 """One connection that comes back: opens, logs in, watches, waits and tries again."""
 
 import random as _random
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, ParamSpec, Protocol
 
 from automat import TypeMachineBuilder
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, clientFromString
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -19,10 +17,7 @@ from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn,
 from chat.client.wire import Wire
 from chat.messages import ByeMes, Message
 
-__all__ = ["DEFAULT_SERVER", "Link", "endpoint_for", "server_string"]
-
-DEFAULT_PORT = 8889
-DEFAULT_SERVER = f"tcp:127.0.0.1:{DEFAULT_PORT}"
+__all__ = ["Link"]
 
 SHORTEST_WAIT = 0.25
 LONGEST_WAIT = 30.0
@@ -50,32 +45,6 @@ AT_FIRST = FOR_GOOD | {400, 401, 404, 413, 505, 506}
 """The same, for a login that has never succeeded."""
 
 _P = ParamSpec("_P")
-
-
-def server_string(server: str) -> str:
-    """A Twisted client endpoint string for ``host``, ``host:port``, ``[v6]:port`` or one itself."""
-    short = re.fullmatch(r"(?:\[([^\]]*)\]|([^:\[\]]+))(?::(\d+))?", server.strip())
-    if short is None:
-        return server.strip() or DEFAULT_SERVER
-    host = (short[1] or short[2]).replace(":", r"\:")
-    return f"tcp:{host}:{short[3] or DEFAULT_PORT}"
-
-
-def endpoint_for(reactor: Any, server: str) -> IStreamClientEndpoint:
-    """The endpoint of a server written as ``server_string`` takes it.
-
-    :raises ValueError: it is no endpoint string.
-    """
-    text = server_string(server)
-    plain = re.fullmatch(r"tcp:((?:[^:\\=]|\\:)+):(\d+)", text)
-    if plain is not None:
-        # Tries the IPv4 and IPv6 addresses of a name, which the plain "tcp:" does not.
-        return HostnameEndpoint(reactor, plain[1].replace(r"\:", ":"), int(plain[2]))
-    try:
-        endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise ValueError(f"{server!r} is no server address: {error}") from None
-    return endpoint
 
 
 class _Inputs(Protocol):

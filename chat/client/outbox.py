@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat.client.events import Failed, Outgoing
+from chat.client.paths import private_directory
 
 __all__ = ["FORGOTTEN_AFTER", "Kept", "Outbox", "OutboxBusy"]
 
@@ -61,7 +62,7 @@ class Outbox:
         self._lock: FileIO | None = None
         self._file: FileIO | None = None
         if path is not None:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_directory(path.parent)
             self._lock = _locked(path.with_name(path.name + ".lock"))
             self._file = _opened(path)
             _sync_directory(path.parent)
@@ -71,13 +72,13 @@ class Outbox:
         """Oldest first."""
         return list(self._kept.values())
 
-    def add(self, to: str, text: str, now: float) -> Outgoing:
-        """Keep a new message, under a ``clientId`` made here.
+    def add(self, to: str, text: str, now: float, client_id: str = "") -> Outgoing:
+        """Keep a new message, under a ``clientId`` made here unless one is given.
 
         :param now: seconds since 1970 UTC.
         :raises OSError: it could not be written to the disk; it is not in the outbox.
         """
-        message = Outgoing(self._new_id(), to, text, int(now * 1000))
+        message = Outgoing(client_id or self._new_id(), to, text, int(now * 1000))
         self._write({"op": "add", **asdict(message)}, sync=True)
         self._kept[message.client_id] = Kept(message)
         return message

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chat.client.link import server_string
+from chat.client.address import server_string
 from chat.names import canonical_user_name
 
-__all__ = ["DeviceSlot", "Profile", "Remembered", "write_private"]
+__all__ = ["DeviceSlot", "Profile", "Remembered", "private_directory", "write_private"]
 
 SLOTS = 8
 """Programs of one account on this machine at a time; the server allows ten devices in all."""

@@ -21,6 +21,7 @@ from chat.client.events import (
 )
 from chat.client.outbox import FORGOTTEN_AFTER, Kept, Outbox
 from chat.messages import Entry, SmsMes, SmsResMes
+from chat.names import check_client_id
 
 __all__ = ["Sender", "SentMessage"]
 
@@ -48,6 +49,8 @@ class SentMessage:
         """What is sent, to whom, under which ``client_id``."""
         self.state = state
         """Queued, Sending, Stored, Failed or Withdrawn, as of now."""
+        self.doubtful = isinstance(state, Sending)
+        """Whether it may have been stored without our knowing."""
         self._waiting: list[Deferred[None]] = []
 
     async def stored(self) -> Stored:
@@ -129,10 +132,16 @@ class Sender:
         """What is in the outbox, oldest first."""
         return list(self._messages.values())
 
-    def send(self, to: str, text: str) -> SentMessage:
-        """Keep a message and send it when its turn comes."""
+    def send(self, to: str, text: str, client_id: str) -> SentMessage:
+        """Keep a message and send it when its turn comes; one that is on its way already under
+        the same ``client_id`` is that one."""
+        if client_id:
+            check_client_id(client_id)
+            if client_id in self._messages:
+                return self._messages[client_id]
         text.encode()
-        message = SentMessage(self._outbox.add(to, text, self._clock.seconds()), Queued())
+        kept = self._outbox.add(to, text, self._clock.seconds(), client_id)
+        message = SentMessage(kept, Queued())
         self._take(message)
         self._emit(MessageStateChanged(message.outgoing, message.state))
         self._pump()
@@ -238,7 +247,10 @@ class Sender:
         request = SmsMes(outgoing.text, outgoing.to, outgoing.client_id)
         try:
             reply = await self._ask(request)
-        except (NotConnected, FateUnknown, BadServer):
+        except NotConnected:
+            self._back(message)
+        except (FateUnknown, BadServer):
+            message.doubtful = True
             self._pause(PAUSE)
         except Refused as error:
             self._refused(message, error)
@@ -260,12 +272,19 @@ class Sender:
         if isinstance(message.state, Stored):
             return
         if error.code in FOR_THE_MOMENT:
+            message.doubtful = message.doubtful or error.code == 504
             self._slow_down(error)
+            self._back(message)
             return
         failure = Failed(error.code, error.sentence)
         self._outbox.failed(message.outgoing.client_id, failure)
         self._leave_lane(message)
         self._show(message, failure)
+
+    def _back(self, message: SentMessage) -> None:
+        """Nothing came of it; it waits again, and can be withdrawn, unless in doubt."""
+        if not message.doubtful:
+            self._show(message, Queued())
 
     def _works(self) -> None:
         """A little faster, as long as nothing is refused."""
