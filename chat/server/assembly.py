@@ -30,6 +30,7 @@ from chat.store.limits import RedisLimits
 from chat.store.posting import Posting
 from chat.store.presence import RedisPresence
 from chat.store.redis import Redis
+from chat.store.tide import Tide
 
 __all__ = ["ChatServer"]
 
@@ -67,6 +68,8 @@ class ChatServer:
         self._embedded = embedded
         self._redis = Redis(reactor, address, deadline=settings.store_deadline)
         self._redis.on_change(self._store_changed)
+        note = settings.data / "tide" if embedded is not None else None
+        self._tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
         alone = embedded is not None
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.factory = ChatFactory(self.context)
@@ -83,6 +86,8 @@ class ChatServer:
         self._redis.start()
         await self._redis.when_connected()
         await context.conversations.generation()
+        stack.callback(self._tide.stop)
+        self._tide.start()
         stack.push_async_callback(bus.stop)
         bus.start()
         await self._until(lambda: bus.ready, FINISH_SECONDS)

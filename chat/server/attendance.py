@@ -36,6 +36,10 @@ ORIGINAL_USERS: Final = 5_000
 FIRST_PAGE: Final = 100
 
 
+class _Gone(Exception):
+    """The client closed the connection while it was being let in."""
+
+
 async def enter(
     session: "Session", account: Account, device: str, token: str, request_id: str | None
 ) -> None:
@@ -49,24 +53,28 @@ async def enter(
     session.author = Author(account.user_id, account.name)
     session.device = device or f"original-{session.key}"
     session.feed = Feed(session)
+    entered = False
     try:
         if device and device in await context.presence.online_devices(account.user_id):
             event = Event("replaced", device=device, session=session.key)
             await context.bus.tell(account.user_id, event)
         await _listen(session)
         described, more = await context.conversations.page(account.user_id, "", FIRST_PAGE)
+        entered = True
         await context.presence.enter(user, session.key, session.device, 0)
         if device:
             await context.accounts.seen(account.user_id, device)
-        session.user = user  # from here on it has to leave again
         users, total, _ = await context.presence.online(0, _listed(session))
         context.online.set_total(total)
         await context.bus.fence()
+        if session.closed:
+            raise _Gone
     except BaseException:
-        leave(session) if session.user else _forget(session)
+        _forget(session)
+        if entered:
+            _run(context.presence.leave(user, session.key))
         raise
-    if session.feed is None:  # the client left meanwhile
-        return
+    session.user = user
     reply = _welcome(session, described, more, token, [each.user_id for each in users])
     session.emit(reply, request_id)
     if not session.voice.is_current:

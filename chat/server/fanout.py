@@ -104,19 +104,25 @@ class FanOut(Listener):
     def _deliver(self, thread: Thread, host: HostedRoom | HostedUser, news: Publication) -> None:
         thread.position = news.headers[-1].seq
         thread.epoch, thread.epoch_first = news.epoch, news.epoch_first
-        claims = self._claim(news)
         if isinstance(host, HostedRoom):
-            self._deliver_room(host, news, claims)
+            self._deliver_room(host, news, self._claim(news))
         else:
+            # A private entry is published to both; what answers its sender is the sender's own.
+            claims = self._claim(news, host.user_id)
             conversation = cid_name(news.cid, host.user_id)
             for session in tuple(host.sessions):
                 session.deliver(news, conversation, claims)
 
-    def _claim(self, news: Publication) -> dict[int, Post]:
-        """The posts among the entries that sessions here wait for, by their numbers."""
+    def _claim(self, news: Publication, sender: int = 0) -> dict[int, Post]:
+        """The posts among the entries that sessions here wait for, by their numbers.
+
+        :param sender: only those of this user, 0 for everybody's.
+        """
         posting = self.context.posting
         claims = {}
         for header in news.headers:
+            if sender and header.sender != sender:
+                continue
             if header.server == posting.server:
                 post = posting.claim(header)
             elif header.server == 0 and header.sender:

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet import tcp
 from twisted.internet.abstract import FileDescriptor
@@ -23,6 +23,10 @@ from zope.interface import implementer
 from chat.server.starting import CannotStart
 
 __all__ = ["Listeners"]
+
+BACKLOG: Final = 4_096
+"""Connections that wait to be accepted; with Twisted's 50 a storm of clients loses its first
+packets and waits seconds to send them again. The kernel cuts it at ``net.core.somaxconn``."""
 
 
 class Listeners:
@@ -55,6 +59,8 @@ class Listeners:
             self._ports.append(bound)
             if isinstance(bound, FileDescriptor):
                 bound.stopReading()
+            if isinstance(bound, tcp.Port) and "backlog=" not in endpoint:
+                bound.socket.listen(BACKLOG)
             if self._transport is not None and type(bound) is tcp.Port:
                 bound.transport = self._transport
 

@@ -126,6 +126,10 @@ class Keys:
         """Counter: raised whenever numbers may have been lost."""
         return self._key("gen")
 
+    def tide(self) -> bytes:
+        """Counter that only rises; a server that sees it fall knows that the store went back."""
+        return self._key("tide")
+
     # Presence
 
     def nodes(self) -> bytes:

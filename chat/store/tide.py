@@ -1,0 +1,86 @@
+"""Notices a store that went back in time, before anything is written to it again.
+
+Every server counts one number in the store upwards and remembers the highest that it saw, also
+on its own disk where it has one. A store that comes back with a lower one was rolled back, and
+numbers that were given out may be given out again: the generation is raised in the same step.
+"""
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from chat.store.interface import StoreError
+from chat.store.keys import Keys
+from chat.store.redis import Redis
+from chat.store.scripts import load
+
+__all__ = ["Tide"]
+
+EVERY_SECONDS: Final = 3.0
+NOTE_EVERY: Final = 20
+"""Counts between two notes on the disk: one a minute."""
+
+
+class Tide:
+    """This server's memory of how far the store was.
+
+    :param note: the file to remember it in across restarts, None where the store is shared.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, redis: Redis, keys: Keys, note: Path | None = None) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._note = note
+        self._seen = self._noted()
+        self._loop = LoopingCall(self._count)
+        self._loop.clock = reactor
+        # Told of a connection before anybody can write through it.
+        redis.on_change(self._store_changed)
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._loop.start(EVERY_SECONDS, now=False)
+
+    def stop(self) -> None:
+        """Count no more, and remember how far it was."""
+        if self._loop.running:
+            self._loop.stop()
+        self._write_note()
+
+    def _store_changed(self, connected: bool) -> None:
+        if connected:
+            Deferred.fromCoroutine(self._count())
+
+    async def _count(self) -> None:
+        keys = [self._keys.tide(), self._keys.generation()]
+        try:
+            random = secrets.token_hex(3).encode()
+            count, lost = await self._redis.script(load("tide"), keys, [self._seen, random])
+        except StoreError as error:
+            self.log.debug("The tide could not be counted: {why}", why=error)
+            return
+        if lost:
+            self.log.critical("The store went back in time; a new epoch begins everywhere")
+        self._seen = max(self._seen, count)
+        if lost or count % NOTE_EVERY == 0:
+            self._write_note()
+
+    def _noted(self) -> int:
+        with suppress(OSError, ValueError):
+            return int(self._note.read_text()) if self._note else 0
+        return 0
+
+    def _write_note(self) -> None:
+        if self._note is None or not self._seen:
+            return
+        with suppress(OSError):
+            fresh = self._note.with_suffix(".new")
+            fresh.write_text(str(self._seen))
+            fresh.replace(self._note)
