@@ -114,6 +114,7 @@ class StartTest(ServerCase):
         server.wait_until_listening()
         self.enter(server)
         self.assertFalse((server.home / "data").exists())
+        self.assertIn("appendonly is off", server.log)
 
 
 class StopWhileStartingTest(TestCase):

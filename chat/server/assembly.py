@@ -22,6 +22,7 @@ from chat.server.settings import Settings
 from chat.store.accounts import RedisAccounts
 from chat.store.address import Address
 from chat.store.bus import Bus
+from chat.store.checkup import complaints
 from chat.store.conversations import Conversations
 from chat.store.embedded import EmbeddedStore
 from chat.store.interface import StoreError
@@ -85,6 +86,9 @@ class ChatServer:
         self.log.info("Waiting for the store at {address}", address=self._redis.address)
         self._redis.start()
         await self._redis.when_connected()
+        if self._embedded is None:
+            for complaint in await complaints(self._redis):
+                self.log.warn("{complaint}", complaint=complaint)
         await context.conversations.generation()
         stack.callback(self._tide.stop)
         self._tide.start()
