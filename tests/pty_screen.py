@@ -9,13 +9,15 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pyte
 
-__all__ = ["KEYS", "PtyScreen"]
+__all__ = ["KEYS", "PtyScreen", "client_command", "client_environ", "register"]
 
 PATIENCE = 10.0
 """Seconds that something may take on a busy machine before the test says it doesn't happen."""
@@ -40,6 +42,7 @@ class PtyScreen:
     """Starts ``command`` in a terminal of ``columns`` by ``rows``. Use it in a ``with``.
 
     :param environ: the whole environment, but for TERM.
+    :ivar screen: pyte's screen, with colours.
     """
 
     def __init__(
@@ -49,8 +52,8 @@ class PtyScreen:
         columns: int = 80,
         rows: int = 24,
     ) -> None:
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
         self._terminal, program_side = pty.openpty()
         self._program_side = program_side
@@ -81,7 +84,7 @@ class PtyScreen:
 
     def lines(self) -> list[str]:
         """The rows as they stand now."""
-        return [line.rstrip() for line in self._screen.display]
+        return [line.rstrip() for line in self.screen.display]
 
     def text(self) -> str:
         return "\n".join(self.lines())
@@ -169,10 +172,46 @@ class PtyScreen:
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size, as a window manager does."""
         self._set_size(columns, rows)
-        self._screen.resize(rows, columns)
+        self.screen.resize(rows, columns)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGWINCH)
 
     def _set_size(self, columns: int, rows: int) -> None:
         packed = struct.pack("HHHH", rows, columns, 0, 0)
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, packed)
+
+
+# The client's screen ------------------------------------------------------------------------------
+
+
+def client_command(server: str) -> list[str]:
+    """The screen as the ``chatroom`` command shows it."""
+    program = (
+        "import sys; from chat.client.tui.app import run; "
+        "from chat.client.tui.options import ScreenOptions; "
+        "sys.exit(run(ScreenOptions(server=sys.argv[1])))"
+    )
+    return [sys.executable, "-c", program, server]
+
+
+def client_environ(home: Path, language: str) -> dict[str, str]:
+    """An environment in which nothing of this machine's user is seen."""
+    return {
+        "HOME": str(home),
+        "LANG": language,
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        "TZ": "UTC",
+    }
+
+
+def register(screen: PtyScreen, name: str, probe: bool = True) -> None:
+    """From the start menu into the lobby as a new user; the password is ``secret-<name>``."""
+    if probe:
+        screen.wait_for("The server answers")
+    screen.type("2")
+    screen.wait_for("Password again")
+    for text in (name, f"secret-{name}", f"secret-{name}"):
+        screen.type(text)
+        screen.press("enter")
+    screen.wait_for("Write to #lobby")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client import events
+from chat.client.model import KEPT
 from chat.client.tui.commands import COMMANDS, Kind, find, parse
 from chat.client.tui.composer import Paste
 from chat.client.tui.draw import canvas
@@ -175,6 +176,14 @@ class MessagesTests(TestCase):
             before = screen.press("page up")
         screen.chat.model.page("#lobby", log[:250], first=1)
         self.assertEqual(screen.text(), before)
+
+    def test_memory_is_bounded_while_a_flood_is_watched(self) -> None:
+        screen = lively()
+        for number in range(8, 2 * KEPT):
+            screen.client.tell(events.MessageArrived(entry(number), False, True))
+        screen.text()
+        self.assertLess(len(screen.chat.model.conversation("#lobby").entries), KEPT + KEPT // 4)
+        self.assertEqual(screen.chat.model.conversation("#lobby").entries[-1].seq, 2 * KEPT - 1)
 
     def test_a_hole_is_shown_and_fetched(self) -> None:
         client = ScriptedClient({"#lobby": [entry(each) for each in range(1, 31)]})

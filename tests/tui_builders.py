@@ -239,6 +239,9 @@ class Screen:
     def in_view(self) -> bool:
         return self.root.focused and self.root.popup is None and self.desk.messages.at_end
 
+    def at_end(self) -> bool:
+        return self.desk.messages.at_end
+
     def wish(self) -> Wish | None:
         return self.desk.wish()
 

@@ -31,6 +31,9 @@ SPEAKERS = 300
 KNOWN_LOOKS = 50_000
 """Names remembered to tell imitations from, before the list starts afresh."""
 
+KEPT_IN_VIEW = 10 * KEPT
+"""The same for the conversation that is open, while its reader is further up."""
+
 NOTICES = 50
 """Lines the client itself has said (errors, answers to commands) that are kept."""
 
@@ -383,8 +386,8 @@ class Model:
         if known.private and entry.user_id != self.me.user_id:
             known.partner = known.partner or entry.user_name
         fresh = known.put(entry, self.me.user_id, self._mention)
-        if name != self.open:
-            known.trim()
+        # Where somebody reads further up, more is kept, or the view would lose its place.
+        known.trim(KEPT if name != self.open else KEPT_IN_VIEW)
         return fresh
 
     def page(self, name: str, entries: Iterable[Entry], first: int) -> None:

@@ -22,7 +22,8 @@ from twisted.logger import (
 )
 
 from chat.client import events
-from chat.client.paths import DeviceSlot, Profile
+from chat.client.address import DEFAULT_SERVER, server_string
+from chat.client.paths import DeviceSlot, Profile, Remembered
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from chat.client.api import ChatClient
 
 __all__ = ["App", "make_look", "run"]
-
-DEFAULT_SERVER = "tcp:127.0.0.1:8889"
 
 DRAFTS_EVERY = 3.0
 """Seconds after typing after which drafts go to disk."""
@@ -108,8 +107,7 @@ class App:
         self.loop.attach(reactor, self._drawn)
         known = profile.remembered()
         server = options.server or (known.server if known else DEFAULT_SERVER)
-        same = known is not None and known.server == server
-        user = options.user or (known.user if known is not None and same else "")
+        user = options.user or _remembered_user(known, options.server)
         self._start = Start(reactor, self, profile, server, user)
 
     def run(self) -> None:
@@ -142,6 +140,9 @@ class App:
             and desk.messages_shown
             and desk.messages.at_end
         )
+
+    def at_end(self) -> bool:
+        return self._desk is not None and self._desk.messages.at_end
 
     def wish(self) -> Wish | None:
         shown = self._desk is not None and self.root.shown is self._desk
@@ -305,6 +306,15 @@ class App:
             self._reactor.stop()
 
 
+def _remembered_user(known: Remembered | None, server: str) -> str:
+    """Who used ``server`` last; with an empty one, whoever used any."""
+    if known is None:
+        return ""
+    if not server:
+        return known.user
+    return known.user if server_string(server) == known.server else ""
+
+
 # The way in and every way out --------------------------------------------------------------------
 
 
@@ -346,21 +356,28 @@ def run(options: ScreenOptions) -> int:
         return 64
     profile = Profile(options.profile)
     logfile = profile.state / "screen.log"
-    try:
-        with _logging_to(logfile):
-            from twisted.internet import reactor as running
-
-            reactor: Any = running
-
-            screen = Terminal(bracketed_paste_mode=True, focus_reporting=True)
-            app = App(reactor, screen, urwid.TwistedEventLoop(reactor), look, profile, options)
-            _leave_on_hangup(reactor)
-            app.run()
-    except Exception as error:
-        logging.getLogger(__name__).exception("the screen ended")
-        print(look.words("crashed", error=repr(error), log=logfile), file=sys.stderr)
+    failure = ""
+    with _logging_to(logfile):
+        try:
+            _show(options, look, profile)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the screen ended")
+            failure = repr(error)
+    if failure:
+        print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)
         return 70
     return 0
+
+
+def _show(options: ScreenOptions, look: Look, profile: Profile) -> None:
+    from twisted.internet import reactor as running
+
+    reactor: Any = running
+    screen = Terminal(bracketed_paste_mode=True, focus_reporting=True)
+    loop = urwid.TwistedEventLoop(reactor)
+    app = App(reactor, screen, loop, look, profile, options)
+    _leave_on_hangup(reactor)
+    app.run()
 
 
 def _leave_on_hangup(reactor: Any) -> None:

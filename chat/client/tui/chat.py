@@ -42,6 +42,9 @@ class View(Protocol):
     def in_view(self) -> bool:
         """Whether the newest messages of the open conversation are really before somebody."""
 
+    def at_end(self) -> bool:
+        """Whether the open conversation's end is shown, so that its beginning can be let go."""
+
     def wish(self) -> Wish | None:
         """What history the last drawing lacked."""
 
@@ -141,6 +144,8 @@ class Chat:
 
     def drawn(self) -> None:
         """After each drawing: fetch what it lacked, and say what was read."""
+        if self.model.current is not None and self._view.at_end():
+            self.model.current.trim()
         if not self.model.connected:
             return
         wish = self._view.wish()

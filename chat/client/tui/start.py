@@ -354,7 +354,8 @@ def start_server(server: str, state: Path) -> tuple["subprocess.Popen[bytes]", P
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     logfile = state / "server.log"
     port = server.rpartition(":")[2]
-    command = [sys.executable, "-m", "twisted", "chatroom"]
+    twistd = "from twisted.scripts.twistd import run; run()"
+    command = [sys.executable, "-c", twistd, "-n", "--pidfile=", "chatroom"]
     command += ["--listen", f"tcp:{port if port.isdigit() else 8889}:interface=127.0.0.1"]
     with open(os.open(logfile, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         process = subprocess.Popen(
