@@ -1,0 +1,1 @@
+"""``chatroom-soak``: real servers and stores under load, broken on purpose and judged."""

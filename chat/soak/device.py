@@ -1,0 +1,328 @@
+"""One device of a user, as a good client is: it comes back, repeats itself, fills holes."""
+
+import random
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
+from twisted.internet.task import deferLater
+
+from chat.soak import trace
+from chat.soak.link import Link, Refused, connect
+from chat.soak.threads import Threads
+
+__all__ = ["Account", "Device", "Host", "Message"]
+
+IN_FLIGHT: Final = 16
+"""Messages without an answer on one connection."""
+
+PATIENCE: Final = 15.0
+"""Seconds after which a message without an answer is sent again."""
+
+GIVE_UP: Final = 0.05
+"""How many of the messages that were not accepted at once are given up, to see them not appear."""
+
+RETRY_SECONDS: Final = (0.1, 1.0)
+ACK_SECONDS: Final = 1.5
+PING_SECONDS: Final = 4.0
+SILENCE_SECONDS: Final = 10.0
+TROUBLE = (ConnectError, ConnectionDone, ConnectionLost, CancelledError, Refused)
+
+
+class Host(Protocol):
+    """What a device asks of the world it lives in."""
+
+    reactor: Any
+    record: trace.Recorder
+    random: random.Random
+
+    def port_of(self, turn: int) -> tuple[str, int]:
+        """The name and the port of a server; another turn, perhaps another server."""
+
+    def accepted(self, device: "Device", message: "Message") -> None:
+        """A device's message was accepted by the server it is connected to."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user, and the conversations they are in."""
+
+    world: str
+    user_id: int
+    name: str
+    password: str
+
+    def canonical(self, conversation: str) -> str:
+        """The name that everybody in the trace has for what this user calls ``conversation``."""
+        if conversation.startswith("#"):
+            return f"{self.world}:{conversation}"
+        low, high = sorted((self.user_id, int(conversation[1:])))
+        return f"{self.world}:@{low}:{high}"
+
+    def wire_name(self, conv: str) -> str:
+        """What this user calls a conversation of the trace."""
+        name = conv.partition(":")[2]
+        if name.startswith("#"):
+            return name
+        low, high = name[1:].split(":")
+        return f"@{high if int(low) == self.user_id else low}"
+
+
+@dataclass(slots=True)
+class Message:
+    """Something to say, until its fate is known."""
+
+    key: str
+    to: str
+    conv: str
+    content: str
+    made: float
+    calm: bool
+    due: float = 0.0
+    sent: float = 0.0
+    tries: int = 0
+    in_flight: bool = False
+    unknown: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a device's messages."""
+
+    made: int = 0
+    accepted: int = 0
+    given_up: int = 0
+    refused: int = 0
+    codes: dict[int, int] = field(default_factory=dict)
+
+
+class Device:
+    """One installation of a client.
+
+    :ivar name: unique in the whole run.
+    :ivar link: the connection while it is logged in.
+    """
+
+    def __init__(self, host: Host, account: Account, name: str, turn: int) -> None:
+        self.host = host
+        self.account = account
+        self.name = name
+        self.link: Link | None = None
+        self.server = ""
+        self.outbox: dict[str, Message] = {}
+        self.tally = Tally()
+        self.threads = Threads(self)
+        self.wanted = True
+        self.turn = turn
+        self._acked: dict[str, int] = {}
+        self._life: Deferred[None] | None = None
+        self._pause: Deferred[None] | None = None
+
+    # Life ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and come back after every loss, until ``stop``."""
+        self._life = Deferred.fromCoroutine(self._live())
+
+    async def stop(self) -> None:
+        """Go away for good."""
+        self.wanted = False
+        if self.link is not None:
+            self.link.abort()
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._life is not None:
+            await self._life
+
+    async def _live(self) -> None:
+        while self.wanted:
+            try:
+                link = await self._enter()
+            except TROUBLE:
+                self.turn += 1
+                await self._sleep(self.host.random.uniform(*RETRY_SECONDS))
+                continue
+            await link.gone
+            self._left(link)
+            await self._sleep(link.retry_after or self.host.random.uniform(*RETRY_SECONDS))
+            self.turn += 1
+
+    async def _sleep(self, seconds: float) -> None:
+        if not self.wanted:
+            return
+        self._pause = deferLater(self.host.reactor, seconds)
+        try:
+            await self._pause
+        except CancelledError:
+            pass
+        finally:
+            self._pause = None
+
+    async def _enter(self) -> Link:
+        """Connect and log in.
+
+        :raises ConnectError, ConnectionLost, Refused: that did not work.
+        """
+        host = self.host
+        self.server, port = host.port_of(self.turn)
+        link = await connect(host.reactor, port, self._received)
+        link.opened(host.record, self.account.user_id, self.name, self.server)
+        try:
+            welcome = await link.ask(
+                "LoginMes", version=2, userName=self.account.name,
+                userPwd=self.account.password, device=self.name,
+            )  # fmt: skip
+        except BaseException:
+            link.abort()
+            await link.gone
+            self._closed(link)
+            raise
+        self.link = link
+        self.threads.told(link, welcome["conversations"])
+        self.pump()
+        return link
+
+    def _left(self, link: Link) -> None:
+        self.link = None
+        self.threads.interrupted()
+        for message in self.outbox.values():
+            if message.in_flight:
+                message.in_flight, message.unknown = False, True
+                self._answered(link, message, 0, {})
+        self._closed(link)
+
+    def _closed(self, link: Link) -> None:
+        self.host.record(trace.Closed(self.host.record.now(), link.number))
+
+    # Saying ----------------------------------------------------------------------------------
+
+    def say(self, message: Message) -> None:
+        """Put a message into the outbox and send it as soon as possible."""
+        self.tally.made += 1
+        self.outbox[message.key] = message
+        self.pump()
+
+    def pump(self) -> None:
+        """Send what is due, in order, as far as the connection takes it."""
+        link = self.link
+        if link is None or link.paused:
+            return
+        now = self.host.record.now()
+        room = IN_FLIGHT - sum(message.in_flight for message in self.outbox.values())
+        for message in self.outbox.values():
+            if message.in_flight and now - message.sent > PATIENCE:
+                message.in_flight = False
+            if room <= 0:
+                break
+            if not message.in_flight and message.due <= now:
+                room -= 1
+                self.send(link, message)
+
+    def send(self, link: Link, message: Message) -> None:
+        """Send a message, whatever became of it before."""
+        now = self.host.record.now()
+        message.in_flight, message.sent = True, now
+        message.tries += 1
+        self.host.record(trace.Sent(now, link.number, message.conv, message.key))
+        link.tell("SmsMes", to=message.to, content=message.content, clientId=message.key)
+
+    def _answered(self, link: Link, message: Message, code: int, data: dict[str, Any]) -> None:
+        now = self.host.record.now()
+        self.host.record(
+            trace.Answered(
+                now, link.number, message.conv, message.key, code,
+                data.get("epoch", ""), data.get("epochFirst", 0), data.get("seq", 0),
+                data.get("duplicate", False),
+            )
+        )  # fmt: skip
+
+    def _fate(self, link: Link, data: dict[str, Any]) -> None:
+        """An SmsResMes came."""
+        key, code = data["clientId"], data["code"]
+        message = self.outbox.get(key) or self._old(key, data)
+        self._answered(link, message, code, data)
+        self.tally.codes[code] = self.tally.codes.get(code, 0) + 1
+        if code == 200 and not data["duplicate"]:
+            self.threads.entry(message.conv, data["epoch"], data["seq"], key)
+        if key not in self.outbox:
+            return
+        message.in_flight = False
+        if code == 200:
+            del self.outbox[key]
+            self.tally.accepted += 1
+            self.host.accepted(self, message)
+        elif code in (400, 401, 403, 404, 413):
+            del self.outbox[key]
+            self.tally.refused += 1
+        else:
+            self._again(message, code, data.get("retryAfter", 0))
+        self.pump()
+
+    def _old(self, key: str, data: dict[str, Any]) -> Message:
+        """A message that was done with: given up, or repeated for the sake of it."""
+        conv = self.account.canonical(data["conversation"]) if data.get("conversation") else ""
+        return Message(key, "", conv, "", 0.0, False)
+
+    def _again(self, message: Message, code: int, retry_after: float) -> None:
+        host = self.host
+        message.unknown = message.unknown or code == 504
+        if message.tries == 1 and host.random.random() < GIVE_UP:
+            del self.outbox[message.key]
+            self.tally.given_up += 1
+            return
+        message.due = host.record.now() + max(retry_after, 0.2) * host.random.uniform(1.0, 1.3)
+
+    # Hearing ---------------------------------------------------------------------------------
+
+    def _received(self, link: Link, kind: str, data: dict[str, Any]) -> None:
+        match kind:
+            case "SmsMes":
+                self.threads.pushed(link, data)
+            case "SmsResMes":
+                self._fate(link, data)
+            case "ReceiptMes":
+                self.host.record(
+                    trace.Receipt(
+                        self.host.record.now(), link.number, data["userId"],
+                        self.account.canonical(data["conversation"]),
+                        data["delivered"], data["read"],
+                    )
+                )  # fmt: skip
+            case "ByeMes":
+                link.retry_after = data.get("retryAfter", 0.0)
+                if data["code"] == 409:
+                    self.wanted = False
+
+    # Now and then ----------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Every quarter of a second or so: send what is due, be heard, notice silence."""
+        link = self.link
+        if link is None:
+            return
+        now = self.host.reactor.seconds()
+        if link.paused:
+            return
+        if now - link.heard > SILENCE_SECONDS:
+            link.abort()
+        elif now - link.heard > PING_SECONDS and now - link.pinged > PING_SECONDS:
+            link.pinged = now
+            link.tell("PingMes")
+        self.pump()
+
+    def acknowledge(self) -> None:
+        """Say how far one is, in private conversations."""
+        link = self.link
+        if link is None or link.paused:
+            return
+        for conv, thread in self.threads.all.items():
+            if "@" not in conv or self._acked.get(conv) == thread.seq or not thread.seq:
+                continue
+            self._acked[conv] = thread.seq
+            now, user = self.host.record.now(), self.account.user_id
+            self.host.record(trace.Acked(now, user, conv, thread.seq, thread.seq))
+            link.tell(
+                "AckMes", conversation=self.account.wire_name(conv), epoch=thread.epoch,
+                delivered=thread.seq, read=thread.seq,
+            )  # fmt: skip

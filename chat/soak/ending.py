@@ -1,0 +1,137 @@
+"""The end of a run: everybody falls silent, everything arrives, and the logs are read."""
+
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import deferLater
+
+from chat.soak import trace
+from chat.soak.device import Device
+from chat.soak.link import Refused
+from chat.soak.threads import key_of
+from chat.soak.world import World
+
+__all__ = ["finish"]
+
+EMPTY_SECONDS: Final = 60.0
+TAIL_SECONDS: Final = 10.0
+"""What is last in a conversation arrives within this time, whatever was lost on the way."""
+
+SYNC_SECONDS: Final = 15.0
+PAGE: Final = 200
+
+
+async def finish(world: World) -> list[str]:
+    """Bring a world to rest and put its logs on record.
+
+    :returns: what did not come to rest, one sentence each.
+    """
+    problems = []
+    world.talk(False)
+    if not await world.until(lambda: _silent(world), EMPTY_SECONDS):
+        problems.append(f"{world.name}: {_waiting(world)}")
+    await _settle(world)
+    await _say_goodbye(world)
+    await _synchronise(world)
+    for conv in _conversations(world):
+        await _read_log(world, conv)
+    return problems
+
+
+def _silent(world: World) -> bool:
+    return all(device.link and not device.outbox for device in world.devices if device.wanted)
+
+
+def _waiting(world: World) -> str:
+    waiting = {d.name: len(d.outbox) for d in world.devices if d.outbox or not d.link}
+    return f"messages still wait, or devices are not connected: {waiting}"
+
+
+def _conversations(world: World) -> list[str]:
+    return sorted({conv for device in world.devices for conv in device.threads.all})
+
+
+def _reader(world: World, conv: str) -> Device:
+    return next(device for device in world.members(conv) if device.link)
+
+
+async def _page(world: World, conv: str, **bounds: Any) -> dict[str, Any]:
+    """A page of a conversation, from any member; asked until there is one."""
+    while True:
+        device = _reader(world, conv)
+        assert device.link is not None
+        try:
+            return await device.link.ask(
+                "HistoryMes", conversation=device.account.wire_name(conv), **bounds
+            )
+        except (Refused, ConnectionLost):
+            await deferLater(world.reactor, 0.5)
+
+
+async def _settle(world: World) -> None:
+    """Put on record where the logs end, when the devices have had their time."""
+    ends = {}
+    for conv in _conversations(world):
+        page = await _page(world, conv, limit=1)
+        if page["messages"]:
+            newest = page["messages"][-1]
+            ends[conv] = newest.get("epoch", page["epoch"]), newest["seq"]
+
+    def arrived() -> bool:
+        return all(
+            thread.seq >= seq
+            for conv, (_, seq) in ends.items()
+            for device in world.members(conv)
+            if (thread := device.threads.all.get(conv)) is not None
+        )
+
+    await world.until(arrived, TAIL_SECONDS)
+    for conv, (epoch, seq) in ends.items():
+        world.record(trace.Settled(world.record.now(), conv, epoch, seq))
+
+
+async def _say_goodbye(world: World) -> None:
+    """One last message in each conversation: whoever missed an epoch hears of it now."""
+    for conv in _conversations(world):
+        device = _reader(world, conv)
+        world.say(device, device.account.wire_name(conv))
+    await world.until(lambda: _silent(world), SYNC_SECONDS)
+
+
+async def _synchronise(world: World) -> None:
+    """Let every device compare its list with the server's, and fetch what it lacks."""
+    for device in world.devices:
+        if device.link is not None:
+            await Deferred.fromCoroutine(_compare(device))
+    ends = {}
+    for conv in _conversations(world):
+        page = await _page(world, conv, limit=1)
+        ends[conv] = page["messages"][-1]["seq"] if page["messages"] else 0
+    await world.until(
+        lambda: all(
+            device.threads.all[conv].seq == seq
+            for conv, seq in ends.items()
+            for device in world.members(conv)
+            if conv in device.threads.all
+        ),
+        SYNC_SECONDS,
+    )
+
+
+async def _compare(device: Device) -> None:
+    assert device.link is not None
+    page = await device.link.ask("ConversationsMes", limit=100)
+    device.threads.compare(page["conversations"])
+
+
+async def _read_log(world: World, conv: str) -> None:
+    after = 0
+    while True:
+        page = await _page(world, conv, after=after, limit=PAGE)
+        for entry in page["messages"]:
+            after = entry["seq"]
+            epoch = entry.get("epoch", "")
+            world.record(trace.Logged(world.record.now(), conv, epoch, after, key_of(entry)))
+        if not page["more"]:
+            return

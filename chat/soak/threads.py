@@ -1,0 +1,171 @@
+"""What a device has of each conversation: each entry once, in order, without holes."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import deferLater
+
+from chat.soak import trace
+from chat.soak.link import Link, Refused
+
+if TYPE_CHECKING:
+    from chat.soak.device import Device
+
+__all__ = ["Thread", "Threads", "key_of"]
+
+PAGE: Final = 200
+RETRY_SECONDS: Final = 0.5
+
+
+class Thread:
+    """One conversation: all entries up to ``seq`` are there; ``ahead`` are those after a hole."""
+
+    __slots__ = ("ahead", "epoch", "fetching", "seq")
+
+    def __init__(self, epoch: str, seq: int) -> None:
+        self.epoch = epoch
+        self.seq = seq
+        self.ahead: dict[tuple[str, int], str] = {}
+        self.fetching = False
+
+
+class Threads:
+    """A device's conversations, by their names in the trace."""
+
+    def __init__(self, device: "Device") -> None:
+        self._device = device
+        self.all: dict[str, Thread] = {}
+
+    def told(self, link: Link, listed: list[dict[str, Any]]) -> None:
+        """A snapshot came: fetch what is missing."""
+        record = self._device.host.record
+        for each in listed:
+            conv = self._device.account.canonical(each["conversation"])
+            epoch, first, seq = each["epoch"], each["epochFirst"], each["seq"]
+            record(trace.Told(record.now(), link.number, conv, epoch, first, seq))
+            if conv not in self.all:
+                # A room is heard from here on; of a private conversation everything is wanted.
+                self._begin(conv, epoch, 0 if "@" in conv else seq)
+        self.compare(listed)
+
+    def compare(self, listed: list[dict[str, Any]]) -> None:
+        """Fetch where the server's list does not say what is known here."""
+        for each in listed:
+            conv = self._device.account.canonical(each["conversation"])
+            thread = self.all.get(conv) or self._begin(conv, each["epoch"], 0)
+            if thread.epoch != each["epoch"] or thread.seq != each["seq"]:
+                self._fetch(conv, thread)
+
+    def _begin(self, conv: str, epoch: str, seq: int) -> Thread:
+        record = self._device.host.record
+        thread = self.all[conv] = Thread(epoch, seq)
+        record(trace.Dropped(record.now(), self._device.name, conv, epoch, seq + 1))
+        return thread
+
+    def pushed(self, link: Link, data: dict[str, Any]) -> None:
+        """An entry was pushed."""
+        record = self._device.host.record
+        conv = self._device.account.canonical(data["conversation"])
+        key = key_of(data)
+        record(trace.Pushed(record.now(), link.number, conv, data["epoch"], data["seq"], key))
+        self.entry(conv, data["epoch"], data["seq"], key)
+
+    def entry(self, conv: str, epoch: str, seq: int, key: str) -> None:
+        """An entry is known, from a push or as one's own that was accepted."""
+        thread = self.all.get(conv)
+        if thread is None:
+            thread = self._begin(conv, epoch, 0)
+        if epoch != thread.epoch or seq > thread.seq + 1:
+            thread.ahead[epoch, seq] = key
+            self._fetch(conv, thread)
+        elif seq == thread.seq + 1:
+            self._show(conv, thread, epoch, seq, key)
+            self._join(conv, thread)
+
+    def _show(self, conv: str, thread: Thread, epoch: str, seq: int, key: str) -> None:
+        record = self._device.host.record
+        thread.seq = seq
+        record(trace.Shown(record.now(), self._device.name, conv, epoch, seq, key))
+
+    def _join(self, conv: str, thread: Thread) -> None:
+        """Show what waited for the hole before it."""
+        while thread.ahead:
+            following = thread.epoch, thread.seq + 1
+            key = thread.ahead.pop(following, None)
+            if key is None:
+                break
+            self._show(conv, thread, *following, key)
+        thread.ahead = {
+            (epoch, seq): key
+            for (epoch, seq), key in thread.ahead.items()
+            if epoch != thread.epoch or seq > thread.seq
+        }
+
+    # Holes -----------------------------------------------------------------------------------
+
+    def interrupted(self) -> None:
+        """The connection is gone: what was ahead is fetched after the next login."""
+        for thread in self.all.values():
+            thread.ahead.clear()
+
+    def _fetch(self, conv: str, thread: Thread) -> None:
+        if thread.fetching or self._device.link is None:
+            return
+        thread.fetching = True
+        Deferred.fromCoroutine(self._fill(conv, thread, self._device.link))
+
+    async def _fill(self, conv: str, thread: Thread, link: Link) -> None:
+        try:
+            while not link.lost:
+                try:
+                    if not await self._fetch_page(conv, thread, link):
+                        return
+                except Refused as error:
+                    pause = max(error.retry_after, RETRY_SECONDS)
+                    await deferLater(self._device.host.reactor, pause)
+        except ConnectionLost:
+            return
+        finally:
+            thread.fetching = False
+
+    async def _fetch_page(self, conv: str, thread: Thread, link: Link) -> bool:
+        """Fetch what follows; whether there is more to do.
+
+        :raises Refused: not now.
+        """
+        device = self._device
+        page = await link.ask(
+            "HistoryMes", conversation=device.account.wire_name(conv), epoch=thread.epoch,
+            after=thread.seq, limit=PAGE,
+        )  # fmt: skip
+        if page["epoch"] != thread.epoch:
+            self._new_epoch(conv, thread, page["epoch"], page["epochFirst"])
+            return True
+        thread.ahead = {name: key for name, key in thread.ahead.items() if name[0] == thread.epoch}
+        for entry in page["messages"]:
+            self._fetched(conv, thread, link, entry)
+        self._join(conv, thread)
+        return bool(page["more"] or thread.ahead)
+
+    def _fetched(self, conv: str, thread: Thread, link: Link, entry: dict[str, Any]) -> None:
+        record, key = self._device.host.record, key_of(entry)
+        epoch, seq = entry.get("epoch", thread.epoch), entry["seq"]
+        record(trace.Fetched(record.now(), link.number, conv, epoch, seq, key))
+        if seq == thread.seq + 1:
+            self._show(conv, thread, epoch, seq, key)
+
+    def _new_epoch(self, conv: str, thread: Thread, epoch: str, first: int) -> None:
+        """Keep what is below ``first``, drop the rest (protocol, section 4)."""
+        record = self._device.host.record
+        thread.epoch = epoch
+        if thread.seq >= first:
+            thread.seq = first - 1
+            record(trace.Dropped(record.now(), self._device.name, conv, epoch, first))
+
+
+def key_of(entry: dict[str, Any]) -> str:
+    """The key of a message, which is the first word of its content; of other entries empty."""
+    if entry.get("kind"):
+        return ""
+    return str(entry.get("content", "")).partition(" ")[0]

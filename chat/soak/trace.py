@@ -1,0 +1,234 @@
+"""What each connection was told, as an append-only list of small values that a judge reads."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+__all__ = [
+    "Acked",
+    "Answered",
+    "Closed",
+    "Dropped",
+    "Event",
+    "Fault",
+    "Fetched",
+    "Logged",
+    "Opened",
+    "Pushed",
+    "Receipt",
+    "Recorder",
+    "Sent",
+    "Settled",
+    "Shown",
+    "Stalled",
+    "Told",
+    "read_trace",
+]
+
+BUFFERED: Final = 1 << 16
+
+
+class _Event(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Something seen from outside; ``at`` is in seconds since the run began."""
+
+    at: float
+
+
+class Opened(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection (``link``) of a device is about to log in at a server."""
+
+    link: int
+    user: int
+    device: str
+    server: str
+
+
+class Closed(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection is gone."""
+
+    link: int
+
+
+class Stalled(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection is not read any more: from here on it may be told of a hole."""
+
+    link: int
+
+
+class Sent(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A message left for a server, for the first time or again. ``key`` names it everywhere."""
+
+    link: int
+    conv: str
+    key: str
+
+
+class Answered(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """SmsResMes. ``code`` 0: the connection was lost before an answer came."""
+
+    link: int
+    conv: str
+    key: str
+    code: int
+    epoch: str = ""
+    epoch_first: int = 0
+    seq: int = 0
+    duplicate: bool = False
+
+
+class Pushed(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """An entry was pushed; ``key`` is empty for an entry that is no message."""
+
+    link: int
+    conv: str
+    epoch: str
+    seq: int
+    key: str
+
+
+class Fetched(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """An entry was in a page of HistoryResMes."""
+
+    link: int
+    conv: str
+    epoch: str
+    seq: int
+    key: str
+
+
+class Told(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A snapshot (LoginResMes) says where a conversation stands."""
+
+    link: int
+    conv: str
+    epoch: str
+    epoch_first: int
+    seq: int
+
+
+class Shown(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A device has an entry, and every one before it: a person would see it now."""
+
+    device: str
+    conv: str
+    epoch: str
+    seq: int
+    key: str
+
+
+class Dropped(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A device holds nothing from ``first`` on: it is new, or a new epoch begins there."""
+
+    device: str
+    conv: str
+    epoch: str
+    first: int
+
+
+class Acked(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A device says how far its user is."""
+
+    user: int
+    conv: str
+    delivered: int
+    read: int
+
+
+class Receipt(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection was told how far a user is."""
+
+    link: int
+    user: int
+    conv: str
+    delivered: int
+    read: int
+
+
+class Fault(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A fault begins or ends in a world.
+
+    ``lossy_since``: what was accepted since then may be lost, with a new epoch; below 0: nothing.
+    """
+
+    world: str
+    name: str
+    begins: bool
+    lossy_since: float = -1.0
+
+
+class Settled(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """Nobody sends any more and a connected device has had its time: where the log ends."""
+
+    conv: str
+    epoch: str
+    seq: int
+
+
+class Logged(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """An entry of the history as it is at the very end, oldest first."""
+
+    conv: str
+    epoch: str
+    seq: int
+    key: str
+
+
+Event = (
+    Opened
+    | Closed
+    | Stalled
+    | Sent
+    | Answered
+    | Pushed
+    | Fetched
+    | Told
+    | Shown
+    | Dropped
+    | Acked
+    | Receipt
+    | Fault
+    | Settled
+    | Logged
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+class Recorder:
+    """Writes events to a file, one line each, and hands them to whoever listens.
+
+    :param seconds: the time since the run began.
+    """
+
+    def __init__(self, path: Path, seconds: Callable[[], float]) -> None:
+        self.path = path
+        self.now = seconds
+        self.count = 0
+        self.listeners: list[Callable[[Event], None]] = []
+        self._file: BinaryIO = path.open("wb", buffering=BUFFERED)
+
+    def __call__(self, event: Event) -> None:
+        """Record one event."""
+        self.count += 1
+        self._file.write(_encoder.encode(event))
+        self._file.write(b"\n")
+        for listener in self.listeners:
+            listener(event)
+
+    def flush(self) -> None:
+        """Let readers of the file see everything so far."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Write the rest; nothing more is recorded."""
+        self._file.close()
+
+
+def read_trace(path: Path) -> Iterator[Event]:
+    """The events of a file, oldest first."""
+    with path.open("rb") as file:
+        for line in file:
+            yield _decoder.decode(line)

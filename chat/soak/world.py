@@ -1,0 +1,284 @@
+"""A world: servers that share one store, the users on them, and what they say to each other."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import LoopingCall, deferLater
+
+from chat.soak import trace
+from chat.soak.device import Account, Device, Message
+from chat.soak.link import connect
+from chat.soak.processes import Server, Store
+from chat.soak.proxy import Proxy
+
+__all__ = ["Figures", "Plan", "World"]
+
+TICK_SECONDS: Final = 0.05
+SLOW_TICKS: Final = 5
+ACK_TICKS: Final = 30
+MOST_WAITING: Final = 24
+"""Messages in an outbox: a person who gets no answer stops writing at some point."""
+
+ROOM_SIZE: Final = 6
+LOBBY_SHARE: Final = 0.06
+ROOM_SHARE: Final = 0.54
+REPEATED: Final = 0.01
+"""Messages that were accepted and are sent again, from whichever device of the user."""
+
+WRONG: Final = 0.01
+"""Messages that every server must refuse."""
+
+PASSWORD: Final = "correct horse"
+ROOT: Final = 4096
+"""Bytes of the longest ordinary content."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large a world is. ``rate`` in messages a second."""
+
+    name: str
+    servers: int
+    users: int
+    rate: float
+    embedded: bool
+
+
+@dataclass
+class Figures:
+    """What a run counts. Times in seconds since its beginning."""
+
+    accepted: int = 0
+    calm_made: int = 0
+    calm_accepted: int = 0
+    latencies: list[float] = field(default_factory=list)
+    last_accepted: dict[str, float] = field(default_factory=dict)
+
+
+class World:
+    """Servers, their store and their users.
+
+    :param record: takes everything that connections are told.
+    :ivar calm: no fault is under way, and none was a moment ago.
+    """
+
+    def __init__(
+        self, reactor: Any, home: Path, plan: Plan, record: trace.Recorder, seed: int
+    ) -> None:
+        self.reactor = reactor
+        self.home = home
+        self.plan = plan
+        self.name = plan.name
+        self.record = record
+        self.random = random.Random(f"{seed} {plan.name}")
+        self.figures = Figures()
+        self.calm = True
+        self.store: Store | None = None
+        self.proxies: list[Proxy] = []
+        self.servers: list[Server] = []
+        self.accounts: list[Account] = []
+        self.devices: list[Device] = []
+        self.rooms: dict[str, list[Account]] = {}
+        self._last_said: dict[int, Message] = {}
+        self._numbers = count(1)
+        self._ticks = 0
+        self._talking = False
+        self._owed = 0.0
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = reactor
+        self._ended: Deferred[Any] | None = None
+
+    # Building --------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start store and servers, register the users, connect their devices."""
+        self.home.mkdir()
+        if not self.plan.embedded:
+            self.store = Store(self.reactor, self.home)
+            await self.store.start()
+        for number in range(self.plan.servers):
+            await self._add_server(number)
+        for server in self.servers:
+            await server.start()
+        await self._people()
+        for device in self.devices:
+            device.start()
+        self._ended = self._loop.start(TICK_SECONDS)
+        await self.until(lambda: all(device.link for device in self.devices), 20.0)
+
+    async def _add_server(self, number: int) -> None:
+        name = f"{self.name}{number + 1}"
+        if self.store is None:
+            options = {"data": str(self.data)}
+        else:
+            proxy = Proxy(self.reactor, str(self.home / f"proxy{number}"), self.store.path)
+            await proxy.start()
+            self.proxies.append(proxy)
+            options = {"store": f"redis+unix://{proxy.path}"}
+        self.servers.append(Server(self.reactor, self.home, name, options))
+
+    @property
+    def data(self) -> Path:
+        """The embedded store's directory."""
+        return self.home / "data"
+
+    async def _people(self) -> None:
+        """Register everybody, and put each into rooms."""
+        for number in range(self.plan.users):
+            await self._register(f"{self.name}{number}")
+        rooms = max(1, self.plan.users * 2 // ROOM_SIZE)
+        for number in range(rooms):
+            members = self.random.sample(self.accounts, min(ROOM_SIZE, len(self.accounts)))
+            self.rooms[f"#room{number}"] = members
+        for account in self.accounts:
+            await self._join(account)
+            devices = 2 if self.random.random() < 0.5 else 1
+            for number in range(devices):
+                name = f"{account.name}-{number + 1}"
+                turn = self.random.randrange(len(self.servers)) + number
+                self.devices.append(Device(self, account, name, turn))
+
+    async def _register(self, name: str) -> None:
+        link = await connect(self.reactor, self.servers[0].port, lambda *_: None)
+        user = {"userName": name, "userPwd": PASSWORD}
+        answer = await link.ask("RegisterMes", version=2, user=user)
+        self.accounts.append(Account(self.name, answer["userId"], name, PASSWORD))
+        link.abort()
+
+    async def _join(self, account: Account) -> None:
+        link = await connect(self.reactor, self.servers[0].port, lambda *_: None)
+        await link.ask(
+            "LoginMes", version=2, userName=account.name, userPwd=PASSWORD, device="setup"
+        )
+        for room, members in self.rooms.items():
+            if account in members:
+                await link.ask("JoinMes", conversation=room)
+        link.abort()
+
+    async def stop(self) -> None:
+        """End everybody and everything."""
+        if self._loop.running:
+            self._loop.stop()
+        for device in self.devices:
+            await device.stop()
+        await gatherResults([Deferred.fromCoroutine(s.stop()) for s in self.servers])
+        for proxy in self.proxies:
+            await proxy.stop()
+        if self.store is not None:
+            await self.store.kill()
+
+    # What devices ask ------------------------------------------------------------------------
+
+    def port_of(self, turn: int) -> tuple[str, int]:
+        server = self.servers[turn % len(self.servers)]
+        return server.name, server.port or 1
+
+    def accepted(self, device: Device, message: Message) -> None:
+        figures, now = self.figures, self.record.now()
+        figures.accepted += 1
+        self._last_said[device.account.user_id] = message
+        before = figures.last_accepted.get(device.server, 0.0)
+        figures.last_accepted[device.server] = max(message.sent, before)
+        if message.calm:
+            figures.calm_accepted += 1
+            figures.latencies.append(now - message.made)
+
+    # Talking ---------------------------------------------------------------------------------
+
+    def talk(self, on: bool) -> None:
+        """Begin or end to say things."""
+        self._talking = on
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self._talking:
+            self._owed += self.plan.rate * TICK_SECONDS * self.random.uniform(0.5, 1.5)
+            while self._owed >= 1:
+                self._owed -= 1
+                self._say_something()
+        if self._ticks % SLOW_TICKS == 0:
+            for device in self.devices:
+                device.tick()
+        if self._ticks % ACK_TICKS == 0:
+            for device in self.devices:
+                device.acknowledge()
+
+    def _say_something(self) -> None:
+        device = self.random.choice(self.devices)
+        if len(device.outbox) >= MOST_WAITING or not device.wanted:
+            return
+        chance = self.random.random()
+        if chance < WRONG:
+            self._say_wrong(device)
+        elif chance < WRONG + REPEATED:
+            self._repeat(device)
+        else:
+            self.say(device, self._somewhere(device.account))
+
+    def _somewhere(self, account: Account) -> str:
+        chance = self.random.random()
+        rooms = [room for room, members in self.rooms.items() if account in members]
+        if chance < LOBBY_SHARE or not rooms:
+            return "#lobby"
+        if chance < LOBBY_SHARE + ROOM_SHARE:
+            return self.random.choice(rooms)
+        # A few partners each, so that conversations grow.
+        place = self.accounts.index(account) + self.random.choice((-2, -1, 0, 1, 2))
+        return f"@{self.accounts[place % len(self.accounts)].user_id}"
+
+    def say(self, device: Device, to: str, size: int = 0) -> Message:
+        """Let a device say something of ``size`` bytes; 0: something ordinary."""
+        key = f"{self.name}{device.account.user_id}-{next(self._numbers)}"
+        length = size or int(self.random.expovariate(1 / 60)) % ROOT
+        conv = device.account.canonical(to)
+        content = f"{key} {'.' * length}"
+        message = Message(key, to, conv, content, self.record.now(), self.calm)
+        self.figures.calm_made += self.calm
+        device.say(message)
+        return message
+
+    def _say_wrong(self, device: Device) -> None:
+        """Say what has to be refused."""
+        account = device.account
+        foreign = [room for room, members in self.rooms.items() if account not in members]
+        choices = [("#nowhere", ""), ("#lobby", "." * 17_000), ("#lobby", "\0")]
+        choices += [(room, "") for room in foreign[:1]]
+        to, extra = self.random.choice(choices)
+        key = f"{self.name}{account.user_id}-{next(self._numbers)}"
+        conv = account.canonical(to)
+        device.say(Message(key, to, conv, f"{key} {extra}", self.record.now(), False))
+
+    def _repeat(self, device: Device) -> None:
+        """Send again what this user's newest message was, from this device."""
+        link, last = device.link, self._last_said.get(device.account.user_id)
+        if link is None or link.paused or last is None or last.key in device.outbox:
+            return
+        self.record(trace.Sent(self.record.now(), link.number, last.conv, last.key))
+        link.tell("SmsMes", to=last.to, content=last.content, clientId=last.key)
+
+    # Waiting ---------------------------------------------------------------------------------
+
+    async def until(self, done: Any, seconds: float) -> bool:
+        """Wait until ``done()``, and no longer than ``seconds``; whether it is."""
+        give_up = self.reactor.seconds() + seconds
+        while not done():
+            if self.reactor.seconds() > give_up:
+                return False
+            await deferLater(self.reactor, TICK_SECONDS)
+        return True
+
+    def members(self, conv: str) -> Iterable[Device]:
+        """The devices that hear a conversation."""
+        name = conv.partition(":")[2]
+        if name == "#lobby":
+            return self.devices
+        if name.startswith("#"):
+            ids = {account.user_id for account in self.rooms[name]}
+        else:
+            ids = {int(part) for part in name[1:].split(":")}
+        return [device for device in self.devices if device.account.user_id in ids]
