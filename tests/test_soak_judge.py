@@ -1,0 +1,218 @@
+"""The judge of the soak: a sound trace is clean, and one planted fault per promise is caught."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.soak.judge import Judge
+from chat.soak.trace import (
+    Acked,
+    Answered,
+    Closed,
+    Dropped,
+    Event,
+    Fault,
+    Fetched,
+    Logged,
+    Opened,
+    Pushed,
+    Receipt,
+    Sent,
+    Settled,
+    Shown,
+    Stalled,
+    Told,
+)
+
+ROOM = "w:#room"
+PAIR = "w:@1:2"
+E1, E2 = "1.a", "2.b"
+ALICE, BOB = 1, 2
+"""Users, and the links of their only devices."""
+
+
+def opened(link: int, at: float = 0.0) -> Opened:
+    return Opened(at, link, link, f"device-{link}", "server")
+
+
+def begins(conv: str = ROOM, at: float = 0.0) -> list[Event]:
+    """Both are connected and know that a conversation is empty."""
+    events: list[Event] = []
+    for link in (ALICE, BOB):
+        events += [opened(link, at), Told(at, link, conv, E1, 1, 0)]
+        events.append(Dropped(at, f"device-{link}", conv, E1, 1))
+    return events
+
+
+def said(seq: int, key: str, conv: str = ROOM, epoch: str = E1, at: float = 1.0) -> list[Event]:
+    """Alice says something, it is accepted, and Bob hears it."""
+    return [*sent(seq, key, conv, epoch, at), *heard(seq, key, conv, epoch, at)]
+
+
+def sent(seq: int, key: str, conv: str = ROOM, epoch: str = E1, at: float = 1.0) -> list[Event]:
+    first = 1 if epoch == E1 else seq
+    return [
+        Sent(at, ALICE, conv, key),
+        Answered(at, ALICE, conv, key, 200, epoch, first, seq),
+        Shown(at, f"device-{ALICE}", conv, epoch, seq, key),
+    ]
+
+
+def heard(seq: int, key: str, conv: str = ROOM, epoch: str = E1, at: float = 1.0) -> list[Event]:
+    return [
+        Pushed(at, BOB, conv, epoch, seq, key),
+        Shown(at, f"device-{BOB}", conv, epoch, seq, key),
+    ]
+
+
+def log(*entries: tuple[str, str], conv: str = ROOM) -> list[Event]:
+    """What the history has in the end: epochs and keys."""
+    return [Logged(9.0, conv, epoch, seq, key) for seq, (epoch, key) in enumerate(entries, 1)]
+
+
+def rollback(begins: bool, at: float, since: float) -> Fault:
+    return Fault(at, "w", "rollback", begins, since)
+
+
+class JudgeTest(SynchronousTestCase):
+    def promises(self, *parts: Event | list[Event]) -> set[str]:
+        """What the judge finds broken in a trace."""
+        court = Judge()
+        for part in parts:
+            for event in part if isinstance(part, list) else [part]:
+                court.take(event)
+        return {violation.promise for violation in court.finish()}
+
+    def test_a_sound_trace_is_clean(self) -> None:
+        trace = [*begins(), *said(1, "a"), *said(2, "b"), *log((E1, "a"), (E1, "b"))]
+        self.assertEqual(self.promises(trace), set())
+
+    def test_a_lost_message(self) -> None:
+        self.assertIn("lost", self.promises(begins(), sent(1, "a"), log()))
+
+    def test_a_message_whose_place_another_one_has(self) -> None:
+        found = self.promises(begins(), said(1, "a"), said(2, "b"), log((E1, "b"), (E1, "a")))
+        self.assertLessEqual({"lost", "identity"}, found)
+
+    def test_a_push_that_comes_twice(self) -> None:
+        twice = Pushed(1.1, BOB, ROOM, E1, 1, "a")
+        self.assertEqual(self.promises(begins(), said(1, "a"), twice, log((E1, "a"))), {"order"})
+
+    def test_a_message_with_two_numbers(self) -> None:
+        found = self.promises(begins(), said(1, "a"), heard(2, "a"), log((E1, "a"), (E1, "a")))
+        self.assertIn("double", found)
+
+    def test_a_repetition_that_is_told_another_number(self) -> None:
+        again = [Sent(2.0, ALICE, ROOM, "a"), Answered(2.0, ALICE, ROOM, "a", 200, E1, 1, 2, True)]
+        found = self.promises(begins(), said(1, "a"), said(2, "b"), again,
+                              log((E1, "a"), (E1, "b")))  # fmt: skip
+        self.assertEqual(found, {"double", "lost"})
+
+    def test_a_repetition_that_is_told_the_same_number_is_clean(self) -> None:
+        again = [Sent(2.0, ALICE, ROOM, "a"), Answered(2.0, ALICE, ROOM, "a", 200, E1, 1, 1, True)]
+        self.assertEqual(self.promises(begins(), said(1, "a"), again, log((E1, "a"))), set())
+
+    def test_a_swapped_pair(self) -> None:
+        trace = [*begins(), *sent(1, "a"), *sent(2, "b")]
+        trace += [Pushed(1.0, BOB, ROOM, E1, 2, "b"), Pushed(1.0, BOB, ROOM, E1, 1, "a")]
+        trace += [Fetched(1.1, BOB, ROOM, E1, 1, "a")]
+        trace += [Shown(1.1, "device-2", ROOM, E1, seq, key) for seq, key in ((1, "a"), (2, "b"))]
+        self.assertIn("order", self.promises(trace, log((E1, "a"), (E1, "b"))))
+
+    def test_an_answer_that_is_out_of_its_place(self) -> None:
+        trace = [*begins(), Sent(1.0, ALICE, ROOM, "a"), *sent(2, "b")]
+        trace.append(Answered(1.1, ALICE, ROOM, "a", 200, E1, 1, 1))
+        self.assertIn("order", self.promises(trace))
+
+    def test_a_hole_on_a_connection(self) -> None:
+        trace = [*begins(), *sent(1, "a"), *sent(2, "b"), Pushed(1.0, BOB, ROOM, E1, 2, "b")]
+        self.assertIn("hole", self.promises(trace))
+
+    def test_a_hole_on_a_connection_that_is_not_read_is_clean(self) -> None:
+        trace = [*begins(), Stalled(0.5, BOB), *sent(1, "a"), *sent(2, "b")]
+        trace += [Pushed(1.0, BOB, ROOM, E1, 2, "b"), Fetched(1.1, BOB, ROOM, E1, 1, "a")]
+        trace += [Shown(1.1, "device-2", ROOM, E1, seq, key) for seq, key in ((1, "a"), (2, "b"))]
+        self.assertEqual(self.promises(trace, log((E1, "a"), (E1, "b"))), set())
+
+    def test_a_hole_between_the_snapshot_and_the_first_push(self) -> None:
+        trace = [*begins(), *said(1, "a"), Closed(2.0, BOB), opened(3, 3.0)]
+        trace += [Told(3.0, 3, ROOM, E1, 1, 1), *sent(2, "b"), *sent(3, "c")]
+        trace += [Pushed(3.0, 3, ROOM, E1, 3, "c")]
+        self.assertIn("hole", self.promises(trace))
+
+    def test_a_hole_in_the_history(self) -> None:
+        torn = [Logged(9.0, ROOM, E1, 1, "a"), Logged(9.0, ROOM, E1, 3, "c")]
+        self.assertIn("hole", self.promises(begins(), torn))
+
+    def test_a_receipt_ahead(self) -> None:
+        trace = [*begins(PAIR), *said(1, "a", PAIR), Acked(1.1, BOB, PAIR, 1, 0)]
+        end = log((E1, "a"), conv=PAIR)
+        sound = Receipt(1.2, ALICE, BOB, PAIR, 1, 0)
+        self.assertEqual(self.promises(trace, sound, end), set())
+        for delivered, read in ((2, 0), (1, 1)):
+            ahead = Receipt(1.2, ALICE, BOB, PAIR, delivered, read)
+            self.assertEqual(self.promises(trace, ahead, end), {"receipt"})
+
+    def test_a_number_given_twice_without_a_new_epoch(self) -> None:
+        found = self.promises(begins(), said(1, "a"), Fetched(2.0, BOB, ROOM, E1, 1, "b"))
+        self.assertIn("identity", found)
+
+    def test_a_snapshot_that_goes_back_without_a_new_epoch(self) -> None:
+        trace = [*begins(), *said(1, "a"), *said(2, "b"), opened(3, 2.0)]
+        back = Told(2.1, 3, ROOM, E1, 1, 1)
+        self.assertEqual(self.promises(trace, back, log((E1, "a"), (E1, "b"))), {"backwards"})
+
+    def test_a_new_epoch_explains_what_a_rollback_lost(self) -> None:
+        trace = [*begins(), *said(1, "a"), *said(2, "b", at=3.0)]
+        trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
+        trace += [Dropped(6.0, f"device-{link}", ROOM, E2, 2) for link in (ALICE, BOB)]
+        end = [*said(2, "c", epoch=E2, at=6.0), *log((E1, "a"), (E2, "c"))]
+        self.assertEqual(self.promises(trace, end), set())
+
+    def test_a_rollback_does_not_explain_what_was_accepted_before_the_copy(self) -> None:
+        trace = [*begins(), *said(1, "a"), *said(2, "b", at=1.5)]
+        trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
+        trace += [Dropped(6.0, f"device-{link}", ROOM, E2, 2) for link in (ALICE, BOB)]
+        end = [*said(2, "c", epoch=E2, at=6.0), *log((E1, "a"), (E2, "c"))]
+        self.assertEqual(self.promises(trace, end), {"lost"})
+
+    def test_what_a_rollback_lost_without_a_new_epoch(self) -> None:
+        trace = [*begins(), *said(1, "a"), *said(2, "b", at=3.0)]
+        trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
+        self.assertIn("lost", self.promises(trace, log((E1, "a"))))
+
+    def test_a_new_epoch_that_nothing_explains(self) -> None:
+        trace: list[Event] = [*begins()]
+        trace += [event for n in (1, 2) for event in said(n, str(n), epoch=f"{n}.x")]
+        self.assertIn("epoch", self.promises(trace))
+
+    def test_an_epoch_that_comes_back(self) -> None:
+        trace = [*begins(), rollback(True, 0.5, 0.0), rollback(False, 0.5, 0.0)]
+        trace += [*said(1, "a"), *said(2, "b", epoch=E2), Pushed(2.0, BOB, ROOM, E1, 3, "c")]
+        self.assertIn("order", self.promises(trace))
+
+    def test_a_refused_message_that_appears(self) -> None:
+        refused = [Sent(1.0, ALICE, ROOM, "a"), Answered(1.0, ALICE, ROOM, "a", 503)]
+        self.assertEqual(self.promises(begins(), refused), set())
+        self.assertEqual(self.promises(begins(), refused, heard(1, "a")), {"refused", "device"})
+        stored = [Logged(9.0, ROOM, E1, 1, "a")]
+        self.assertIn("refused", self.promises(begins(), refused, stored))
+
+    def test_a_message_of_unknown_fate_may_appear_once(self) -> None:
+        lost = [Sent(1.0, ALICE, ROOM, "a"), Answered(1.0, ALICE, ROOM, "a", 504)]
+        shown = Fetched(2.0, ALICE, ROOM, E1, 1, "a"), Shown(2.0, "device-1", ROOM, E1, 1, "a")
+        self.assertEqual(self.promises(begins(), lost), set())
+        once = [*begins(), *lost, *heard(1, "a"), *shown]
+        self.assertEqual(self.promises(once, log((E1, "a"))), set())
+        twice = [Pushed(3.0, BOB, ROOM, E1, 2, "a")]
+        self.assertIn("double", self.promises(once, twice, log((E1, "a"), (E1, "a"))))
+
+    def test_a_message_that_nobody_sent(self) -> None:
+        self.assertIn("refused", self.promises(begins(), heard(1, "ghost"), log((E1, "ghost"))))
+
+    def test_a_tail_that_does_not_come(self) -> None:
+        trace = [*begins(), *said(1, "a"), *sent(2, "b"), Settled(8.0, ROOM, E1, 2)]
+        late = [Fetched(8.1, BOB, ROOM, E1, 2, "b"), Shown(8.1, "device-2", ROOM, E1, 2, "b")]
+        self.assertEqual(self.promises(trace, late, log((E1, "a"), (E1, "b"))), {"tail"})
+
+    def test_a_device_that_ends_without_the_last_message(self) -> None:
+        trace = [*begins(), *said(1, "a"), *sent(2, "b")]
+        self.assertEqual(self.promises(trace, log((E1, "a"), (E1, "b"))), {"device"})
