@@ -13,6 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
+    ILoggingContext,
     IProtocol,
     IProtocolFactory,
 )
@@ -87,7 +88,7 @@ class Listeners:
         return [port.getHost() for port in self._ports]
 
 
-@implementer(IProtocolFactory)
+@implementer(IProtocolFactory, ILoggingContext)
 class _Door:
     """Stands before the real factory, which is made only when the store is there."""
 
@@ -95,6 +96,10 @@ class _Door:
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         return None if self.inner is None else self.inner.buildProtocol(addr)
+
+    def logPrefix(self) -> str:
+        """What Twisted calls it in the log."""
+        return "chatroom"
 
     def doStart(self) -> None:
         """A port begins to listen."""
