@@ -13,6 +13,7 @@ from chat.store.entries import Author, Header, Publication
 from chat.store.keys import Keys
 from chat.store.posting import Post, Posting
 from chat.store.redis import Address, Redis
+from chat.store.rooms import Rooms
 from tests.valkey import Valkey, start_for
 
 __all__ = ["Heard", "Sender", "Store"]
@@ -107,6 +108,7 @@ class Store:
         self.bus = Bus(reactor, address, self.keys, self.redis)
         self.bus.listener = self.heard
         self.conversations = Conversations(self.redis, self.keys, _names, retention)
+        self.rooms = Rooms(self.redis, self.keys, self.conversations)
         self.posting = Posting(reactor, self.redis, self.keys, server, retention)
 
     @classmethod

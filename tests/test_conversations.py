@@ -58,18 +58,18 @@ class PostingTests(TestCase):
 
     async def test_a_repetition_is_answered_even_after_its_sender_left(self) -> None:
         store = await Store.start(self)
-        await store.conversations.join(BOB, "#tea", "", 0)
+        await store.rooms.join(BOB, "#tea", "", 0)
         await store.bus.hold_rooms(["r:tea"])
         store.say("r:tea", "bye", "id-1")
         await store.heard.until(lambda: len(store.heard.headers("r:tea")) == 1)
-        await store.conversations.leave(BOB, "#tea")
+        await store.rooms.leave(BOB, "#tea")
         again = store.say("r:tea", "bye", "id-1")
         await again.answered
         self.assertEqual([seq for _, seq in again.repeated], [2])
 
     async def test_who_is_no_member_is_refused_and_the_rest_of_the_batch_is_not(self) -> None:
         store = await Store.start(self)
-        await store.conversations.join(EVE, "#tea", "", 0)
+        await store.rooms.join(EVE, "#tea", "", 0)
         await store.bus.hold_rooms([LOBBY_CID])
         sender = Sender()
         store.say("r:tea", "let me in", sender=sender)
@@ -209,7 +209,7 @@ class HistoryTests(TestCase):
 
     async def test_a_redacted_entry_keeps_its_number_and_loses_its_text(self) -> None:
         store = await self._talked(3)
-        await store.conversations.redact(BOB, LOBBY_CID, 2)
+        await store.rooms.redact(BOB, LOBBY_CID, 2)
         page = await store.conversations.history(5, LOBBY_CID)
         texts = [entry.for_user(5) for entry in page.entries]
         self.assertEqual(texts[1], b'{"seq":2,"deleted":true}')
@@ -219,12 +219,12 @@ class HistoryTests(TestCase):
     async def test_nobody_redacts_what_others_said_nor_what_happened(self) -> None:
         store = await self._talked(1)
         with self.assertRaises(NotAllowed):
-            await store.conversations.redact(EVE, LOBBY_CID, 1)
+            await store.rooms.redact(EVE, LOBBY_CID, 1)
         with self.assertRaises(Unknown):
-            await store.conversations.redact(BOB, LOBBY_CID, 99)
-        await store.conversations.redact(BOB, LOBBY_CID, 1)
+            await store.rooms.redact(BOB, LOBBY_CID, 99)
+        await store.rooms.redact(BOB, LOBBY_CID, 1)
         with self.assertRaises(NotAllowed):
-            await store.conversations.redact(BOB, LOBBY_CID, 2)
+            await store.rooms.redact(BOB, LOBBY_CID, 2)
 
     async def test_retention_drops_the_oldest_and_says_what_is_first(self) -> None:
         store = await Store.start(self, retention=(4, 0))
@@ -245,66 +245,66 @@ class HistoryTests(TestCase):
 class RoomTests(TestCase):
     async def test_who_makes_a_room_owns_it_and_hands_it_on_when_leaving(self) -> None:
         store = await Store.start(self)
-        await store.conversations.join(BOB, "#tea", "leaves", 0)
-        await store.conversations.join(EVE, "#tea", "ignored", 0)
+        await store.rooms.join(BOB, "#tea", "leaves", 0)
+        await store.rooms.join(EVE, "#tea", "ignored", 0)
         mine = await store.conversations.one(5, "r:tea")
         hers = await store.conversations.one(9, "r:tea")
         self.assertEqual((mine.role, hers.role, hers.topic), ("owner", "member", "leaves"))
-        await store.conversations.leave(BOB, "#tea")
+        await store.rooms.leave(BOB, "#tea")
         self.assertEqual((await store.conversations.one(9, "r:tea")).role, "owner")
 
     async def test_joining_is_caught_up_with_everything_before_it(self) -> None:
         store = await Store.start(self)
-        await store.conversations.join(BOB, "#tea", "", 0)
-        await store.conversations.join(EVE, "#tea", "", 0)
+        await store.rooms.join(BOB, "#tea", "", 0)
+        await store.rooms.join(EVE, "#tea", "", 0)
         hers = await store.conversations.one(9, "r:tea")
         self.assertEqual((hers.seq, hers.delivered, hers.read), (2, 2, 2))
 
     async def test_an_empty_room_is_not_listed(self) -> None:
         store = await Store.start(self)
-        await store.conversations.join(BOB, "#tea", "", 0)
-        rooms, _ = await store.conversations.rooms("", 10)
+        await store.rooms.join(BOB, "#tea", "", 0)
+        rooms, _ = await store.rooms.listed("", 10)
         self.assertEqual([(room.conversation, room.members) for room in rooms], [("#tea", 1)])
-        await store.conversations.leave(BOB, "#tea")
-        self.assertEqual(await store.conversations.rooms("", 10), ([], False))
+        await store.rooms.leave(BOB, "#tea")
+        self.assertEqual(await store.rooms.listed("", 10), ([], False))
 
     async def test_rooms_are_paged_by_name(self) -> None:
         store = await Store.start(self)
         for name in ("#c", "#a", "#b"):
-            await store.conversations.join(BOB, name, "", 0)
-        first, more = await store.conversations.rooms("", 2)
+            await store.rooms.join(BOB, name, "", 0)
+        first, more = await store.rooms.listed("", 2)
         self.assertEqual(([room.conversation for room in first], more), (["#a", "#b"], True))
-        rest, more = await store.conversations.rooms("#b", 2)
+        rest, more = await store.rooms.listed("#b", 2)
         self.assertEqual(([room.conversation for room in rest], more), (["#c"], False))
 
     async def test_the_limit_of_rooms_holds_on_both_sides(self) -> None:
         store = await Store.start(self)
-        await store.conversations.join(BOB, "#one", "", 2)
-        await store.conversations.join(BOB, "#two", "", 2)
+        await store.rooms.join(BOB, "#one", "", 2)
+        await store.rooms.join(BOB, "#two", "", 2)
         with self.assertRaises(TooMany):
-            await store.conversations.join(BOB, "#three", "", 2)
-        await store.conversations.join(BOB, "#two", "", 2)
-        await store.conversations.join(BOB, "#three", "", 0)
+            await store.rooms.join(BOB, "#three", "", 2)
+        await store.rooms.join(BOB, "#two", "", 2)
+        await store.rooms.join(BOB, "#three", "", 0)
 
     async def test_only_who_runs_a_room_sets_its_topic(self) -> None:
         store = await Store.start(self)
-        await store.conversations.join(BOB, "#tea", "", 0)
-        await store.conversations.join(EVE, "#tea", "", 0)
-        await store.conversations.set_topic(BOB, "r:tea", "green")
+        await store.rooms.join(BOB, "#tea", "", 0)
+        await store.rooms.join(EVE, "#tea", "", 0)
+        await store.rooms.set_topic(BOB, "r:tea", "green")
         with self.assertRaises(NotAllowed):
-            await store.conversations.set_topic(EVE, "r:tea", "black")
+            await store.rooms.set_topic(EVE, "r:tea", "black")
         self.assertEqual((await store.conversations.one(9, "r:tea")).topic, "green")
 
     async def test_members_are_paged_by_id_for_members_only(self) -> None:
         store = await Store.start(self)
         for user_id in (30, 4, 17):
-            await store.conversations.join(Author(user_id, f"u{user_id}"), "#tea", "", 0)
-        page, more = await store.conversations.members(4, "r:tea", 4, 1)
+            await store.rooms.join(Author(user_id, f"u{user_id}"), "#tea", "", 0)
+        page, more = await store.rooms.members(4, "r:tea", 4, 1)
         self.assertEqual(([user.user_id for user in page], more), ([17], True))
         with self.assertRaises(NotAllowed):
-            await store.conversations.members(5, "r:tea", 0, 10)
+            await store.rooms.members(5, "r:tea", 0, 10)
         with self.assertRaises(Unknown):
-            await store.conversations.members(5, "r:coffee", 0, 10)
+            await store.rooms.members(5, "r:coffee", 0, 10)
 
 
 class MarkTests(TestCase):

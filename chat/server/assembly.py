@@ -12,12 +12,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.server.context import Context
+from chat.server.delivery.fanout import FanOut
+from chat.server.delivery.presence import PresenceView
+from chat.server.delivery.registry import Registry
 from chat.server.factory import ChatFactory
-from chat.server.fanout import FanOut
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
-from chat.server.presence import PresenceView
-from chat.server.registry import Registry
 from chat.server.settings import Settings
 from chat.store.accounts import RedisAccounts
 from chat.store.address import Address
@@ -31,6 +31,7 @@ from chat.store.limits import RedisLimits
 from chat.store.posting import Posting
 from chat.store.presence import RedisPresence
 from chat.store.redis import Redis
+from chat.store.rooms import Rooms
 from chat.store.tide import Tide
 
 __all__ = ["ChatServer"]
@@ -89,6 +90,7 @@ class ChatServer:
         if self._embedded is None:
             for complaint in await complaints(self._redis):
                 self.log.warn("{complaint}", complaint=complaint)
+        await self._look_at_settings()
         await context.conversations.generation()
         stack.callback(self._tide.stop)
         self._tide.start()
@@ -102,6 +104,12 @@ class ChatServer:
         stack.callback(self.factory.stop)
         self.factory.start()
         stack.push_async_callback(self._drain)
+
+    async def _look_at_settings(self) -> None:
+        """A store that somebody else set up may keep less than is promised: say so."""
+        if self._embedded is None:
+            for sentence in await complaints(self._redis):
+                self.log.warn("{sentence}", sentence=sentence)
 
     def _store_changed(self, connected: bool) -> None:
         """Before anything else goes to a store that lost numbers, say so there."""
@@ -156,6 +164,7 @@ def put_together(
     posting = Posting(reactor, redis, keys, secrets.randbits(63) + 1, retention)
     # A post whose publication could not be heard would be stored, and answered late.
     posting.ready = lambda: redis.connected and bus.ready
+    conversations = Conversations(redis, keys, accounts.names, retention)
     fanout, online = FanOut(), PresenceView()
     context = Context(
         clock=reactor,
@@ -167,7 +176,8 @@ def put_together(
         accounts=accounts,
         presence=presence,
         limits=RedisLimits(redis, keys),
-        conversations=Conversations(redis, keys, accounts.names, retention),
+        conversations=conversations,
+        rooms=Rooms(redis, keys, conversations),
         posting=posting,
         bus=bus,
         registry=Registry(),

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.codec import escaped_size
 from chat.messages import Conversation, User
-from chat.server.feed import Feed
+from chat.server.delivery.feed import Feed
 from chat.server.paging import fit
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID

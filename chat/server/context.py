@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chat.server.marks import Marks
+from chat.server.delivery.marks import Marks
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
@@ -11,11 +11,12 @@ from chat.store.bus import Bus
 from chat.store.conversations import Conversations
 from chat.store.interface import Accounts, Limits, Presence
 from chat.store.posting import Posting
+from chat.store.rooms import Rooms
 
 if TYPE_CHECKING:
-    from chat.server.fanout import FanOut
-    from chat.server.presence import PresenceView
-    from chat.server.registry import Registry
+    from chat.server.delivery.fanout import FanOut
+    from chat.server.delivery.presence import PresenceView
+    from chat.server.delivery.registry import Registry
 
 __all__ = ["Context"]
 
@@ -36,6 +37,7 @@ class Context:
     presence: Presence
     limits: Limits
     conversations: Conversations
+    rooms: Rooms
     posting: Posting
     bus: Bus
     registry: "Registry"

@@ -12,8 +12,8 @@ from chat import messages
 from chat.codec import encode
 from chat.server.connection import Connection
 from chat.server.context import Context
-from chat.server.fanout import FanOut
-from chat.server.registry import Registry
+from chat.server.delivery.fanout import FanOut
+from chat.server.delivery.registry import Registry
 from chat.server.session import Session
 from chat.store.interface import StoreError
 

@@ -7,7 +7,7 @@ import msgspec
 
 from chat import messages
 from chat.server import attendance
-from chat.server.registry import Thread
+from chat.server.delivery.registry import Thread
 from chat.store.bus import Event
 from chat.store.interface import NotAllowed, StoreError, Unknown
 from chat.store.keys import cid_name

@@ -17,11 +17,11 @@ from chat import messages
 from chat.codec import BadMessage, Envelope, decode_data, decode_envelope, encode
 from chat.messages import Message, User
 from chat.server import attendance, hearing
-from chat.server.feed import Feed
+from chat.server.delivery.feed import Feed
+from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
 from chat.server.limits import TokenBucket, Window
-from chat.server.refusals import Refused, refusal, reply_type
 from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
-from chat.server.voices import CURRENT, ORIGINAL, Voice
+from chat.server.requests.refusals import Refused, refusal, reply_type
 from chat.store.bus import Event
 from chat.store.entries import Author, Header, Publication
 from chat.store.keys import cid_name
@@ -264,9 +264,7 @@ class Session:
             self.connection.send(encode(messages.ByeMes(code, sentence, retry_after)))
         self.connection.close()
 
-    def deliver(
-        self, news: Publication, conversation: str, claims: Mapping[int, Post]
-    ) -> None:
+    def deliver(self, news: Publication, conversation: str, claims: Mapping[int, Post]) -> None:
         """Hear consecutive entries of one conversation (see ``Feed.deliver``)."""
         if self.feed is not None:
             self.feed.deliver(news, conversation, claims)

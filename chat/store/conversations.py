@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from chat.messages import Conversation, Entry, Room, User
+from chat.messages import Conversation, Entry
 from chat.names import LOBBY
-from chat.store.entries import Author, LoggedEntry, Page, origin
-from chat.store.interface import NotAllowed, TooMany, Unknown
+from chat.store.entries import LoggedEntry, Page
+from chat.store.interface import NotAllowed, Unknown
 from chat.store.keys import Keys, cid_name, private_cid, room_cid
-from chat.store.posting import audience
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
@@ -181,7 +180,7 @@ class Conversations:
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
         low = (after or 0) + 1
         args: list[bytes | int] = [
-            user_id, _open(cid), low, before - 1 if before else 0, limit,
+            user_id, is_open(cid), low, before - 1 if before else 0, limit,
             1 if after is None else 0, epoch.encode(), *self._retention,
         ]  # fmt: skip
         if before == 1:
@@ -251,115 +250,14 @@ class Conversations:
                 key = self._keys.conversations(user_id)
                 await self._redis.call("ZADD", key, "XX", "GT", time, cid)
 
-    async def join(self, author: Author, room: str, topic: str, most: int) -> None:
-        """Make a user a member of a room; being one already is fine.
 
-        :param room: canonical, with ``#``; made when it does not exist, with ``topic``.
-        :param most: rooms a user may be in, 0 for no limit.
-        :raises TooMany: that many already.
-        """
-        cid, name = room_cid(room), self._keys
-        mine = name.conversations(author.user_id)
-        if most:
-            rooms = await self.rooms_of(author.user_id)
-            if cid not in rooms and len(rooms) > most:
-                raise TooMany(room)
-        # The user's list first: a crash in between leaves a line that is no membership yet, and
-        # lists leave such lines out.
-        await self._redis.call("ZADD", mine, "NX", 0, cid)
-        draft = author.does("join")
-        channel, ending, _, _ = audience(name, cid)
-        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
-        keys.append(name.marks(author.user_id))
-        args: list[bytes | int] = [
-            cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
-            origin(0, 0, author.user_id), draft.inner, draft.quoted, channel, ending,
-        ]  # fmt: skip
-        await self._redis.script(load("join"), keys, args)
-
-    async def leave(self, author: Author, room: str) -> None:
-        """End a membership.
-
-        :raises Unknown: there is no such room.
-        :raises NotAllowed: the user is no member.
-        """
-        cid, name = room_cid(room), self._keys
-        draft = author.does("leave")
-        channel, ending, _, _ = audience(name, cid)
-        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
-        args: list[bytes | int] = [
-            room[1:].encode(), author.user_id, origin(0, 0, author.user_id),
-            draft.inner, draft.quoted, channel, ending,
-        ]  # fmt: skip
-        _raise_for(await self._redis.script(load("leave"), keys, args), room)
-        await self._redis.call("ZREM", name.conversations(author.user_id), cid)
-
-    async def set_topic(self, author: Author, cid: str, topic: str) -> None:
-        """Set a room's topic, as its owner or a moderator.
-
-        :raises Unknown: there is no such room.
-        :raises NotAllowed: the user may not.
-        """
-        await self._act(author, cid, "topic", topic, author.does("topic", topic))
-
-    async def redact(self, author: Author, cid: str, seq: int) -> None:
-        """Take a message's text away: one's own, or any in a room one moderates.
-
-        :raises Unknown: there is no such conversation, or no such entry any more.
-        :raises NotAllowed: the user may not.
-        """
-        await self._act(author, cid, "redact", str(seq), author.does("redact", target=seq))
-
-    async def _act(self, author: Author, cid: str, kind: str, value: str, draft: Any) -> None:
-        name = self._keys
-        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
-        args: list[bytes | int] = [
-            kind.encode(), author.user_id, value.encode(), _open(cid),
-            origin(0, 0, author.user_id), draft.inner, draft.quoted, *audience(name, cid),
-        ]  # fmt: skip
-        _raise_for(-int(await self._redis.script(load("act"), keys, args)), cid)
-
-    async def members(
-        self, user_id: int, cid: str, after: int, limit: int
-    ) -> tuple[list[User], bool]:
-        """A page of a room's members above the user id ``after``; more?
-
-        :raises Unknown: there is no such room.
-        :raises NotAllowed: the user is no member.
-        """
-        raw = await self._redis.call("HGETALL", self._keys.members(cid))
-        members = {int(raw[i]): raw[i + 1] for i in range(0, len(raw), 2)}
-        if user_id not in members:
-            (position,) = await self.positions(user_id, [cid])
-            raise Unknown(cid) if position is None else NotAllowed(cid)
-        above = sorted(each for each in members if each > after)
-        page = []
-        for each in above[:limit]:
-            role, _, name = members[each].decode().split(":", 2)
-            page.append(User(each, name, role=role))
-        return page, len(above) > limit
-
-    async def rooms(self, after: str, limit: int) -> tuple[list[Room], bool]:
-        """A page of the public rooms after the name ``after``; more?"""
-        low = "(" + after.removeprefix("#") if after else "-"
-        listed = await self._redis.call(
-            "ZRANGEBYLEX", self._keys.rooms(), low, "+", "LIMIT", 0, limit + 1
-        )
-        names = ["#" + raw.decode() for raw in listed[:limit]]
-        keys = []
-        for room in names:
-            keys += [self._keys.meta(room_cid(room)), self._keys.members(room_cid(room))]
-        said = await self._redis.script(load("rooms"), keys, []) if keys else []
-        rooms = [Room(room, said[2 * i].decode(), said[2 * i + 1]) for i, room in enumerate(names)]
-        return rooms, len(listed) > limit
-
-
-def _open(cid: str) -> int:
+def is_open(cid: str) -> int:
+    """1 when whoever gets as far as asking is a member: the lobby, and private conversations."""
     return 1 if cid == LOBBY_CID or cid.startswith("p:") else 0
 
 
 def _is_member(cid: str, position: Position) -> bool:
-    return bool(position.role) or _open(cid) == 1
+    return bool(position.role) or is_open(cid) == 1
 
 
 def _partner(cid: str, user_id: int) -> int:
@@ -436,10 +334,3 @@ def _event(kind: str, cid: str, epoch: str, user_id: int, session: str = "") -> 
     """The start of a published event; the script adds the numbers."""
     event = {"event": kind, "cid": cid, "epoch": epoch, "userId": user_id, "session": session}
     return b"J" + msgspec.json.encode(event)[:-1] + b","
-
-
-def _raise_for(code: int, what: str) -> None:
-    if code == 403:
-        raise NotAllowed(what)
-    if code == 404:
-        raise Unknown(what)

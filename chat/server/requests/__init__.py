@@ -1,7 +1,7 @@
 """What each request does: one function a type, in a module for each concern.
 
 A handler takes the session and the message and returns the reply, or None when there is none.
-What it raises is turned into a refusal by ``chat.server.refusals``.
+What it raises is turned into a refusal by ``chat.server.requests.refusals``.
 """
 
 from collections.abc import Callable, Coroutine

@@ -8,7 +8,7 @@ from chat import messages, names
 from chat.names import BadName
 from chat.server import attendance
 from chat.server.paging import fit
-from chat.server.refusals import Refused
+from chat.server.requests.refusals import Refused
 from chat.store.bus import Event
 from chat.store.interface import Account, NameTaken, TooMany, Unknown
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from chat import messages
 from chat.messages import User
 from chat.server.paging import clamp, fit
-from chat.server.refusals import Refused
+from chat.server.requests.refusals import Refused
 from chat.store.interface import Unknown
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import msgspec
 from chat import messages, names
 from chat.server import attendance, hearing
 from chat.server.paging import clamp, fit
-from chat.server.refusals import Refused
+from chat.server.requests.refusals import Refused
 from chat.server.requests.talking import find_cid
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
@@ -65,7 +65,7 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     if cid != LOBBY_CID:
         try:
             most = context.settings.rooms
-            await context.conversations.join(session.author, room, message.topic, most)
+            await context.rooms.join(session.author, room, message.topic, most)
         except TooMany:
             raise Refused(429, "too-many-rooms") from None
     feed = session.feed
@@ -91,7 +91,7 @@ async def leave(session: "Session", message: messages.LeaveMes) -> messages.Leav
     cid = room_cid(room)
     if cid == LOBBY_CID:
         raise Refused(403, "lobby-stays")
-    await session.context.conversations.leave(session.author, room)
+    await session.context.rooms.leave(session.author, room)
     attendance.leave_room(session, cid)
     await session.context.bus.tell(session.user_id, Event("left", cid, session=session.key))
     return messages.LeaveResMes()
@@ -108,7 +108,7 @@ async def set_topic(session: "Session", message: messages.TopicMes) -> messages.
     """Set a room's topic; everybody sees it as an entry."""
     cid = room_cid(_existing(session, message.conversation))
     _check_topic(message.topic)
-    await session.context.conversations.set_topic(session.author, cid, message.topic)
+    await session.context.rooms.set_topic(session.author, cid, message.topic)
     await session.context.bus.fence()
     return messages.TopicResMes()
 
@@ -124,7 +124,7 @@ async def redact(session: "Session", message: messages.RedactMes) -> messages.Re
     cid = await find_cid(session, message.conversation)
     await hearing.known_thread(session, cid)
     try:
-        await session.context.conversations.redact(session.author, cid, message.seq)
+        await session.context.rooms.redact(session.author, cid, message.seq)
     except Unknown:
         raise Refused(404, "no-such-entry") from None
     await session.context.bus.fence()
@@ -133,9 +133,7 @@ async def redact(session: "Session", message: messages.RedactMes) -> messages.Re
 
 async def list_rooms(session: "Session", message: messages.RoomsMes) -> messages.RoomsResMes:
     """A page of the public rooms."""
-    rooms, more = await session.context.conversations.rooms(
-        message.after, clamp(message.limit, PAGE)
-    )
+    rooms, more = await session.context.rooms.listed(message.after, clamp(message.limit, PAGE))
     kept, cut = fit(rooms, session.context.settings.frame_limit)
     return messages.RoomsResMes(rooms=kept, more=more or cut)
 
@@ -148,7 +146,7 @@ async def members(session: "Session", message: messages.MembersMes) -> messages.
         users, _, more = await context.presence.online(message.after, limit)
         kept, cut = fit(users, context.settings.frame_limit)
         return messages.MembersResMes(users=kept, more=more or cut)
-    listed, more = await context.conversations.members(session.user_id, cid, message.after, limit)
+    listed, more = await context.rooms.members(session.user_id, cid, message.after, limit)
     statuses = await context.presence.statuses([user.user_id for user in listed])
     users = [
         msgspec.structs.replace(user, user_status=statuses.get(user.user_id, 1)) for user in listed

@@ -7,9 +7,10 @@ import msgspec
 
 from chat import messages, names
 from chat.names import BadName
-from chat.server import hearing, searching
+from chat.server import hearing
 from chat.server.paging import RESERVE, clamp, fit
-from chat.server.refusals import Refused
+from chat.server.requests import searching
+from chat.server.requests.refusals import Refused
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry
 from chat.store.interface import Unknown

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from chat.server.registry import HostedRoom, HostedUser, Thread
+from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event, Listener
 from chat.store.conversations import Position
 from chat.store.entries import Publication, from_log

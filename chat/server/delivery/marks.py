@@ -11,7 +11,7 @@ from chat.store.interface import StoreError
 
 if TYPE_CHECKING:
     from chat.server.context import Context
-    from chat.server.registry import Thread
+    from chat.server.delivery.registry import Thread
 
 __all__ = ["Marks"]
 

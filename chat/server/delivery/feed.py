@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from chat.server.registry import HostedUser, Thread
+from chat.server.delivery.registry import HostedUser, Thread
 from chat.store.entries import Header, LoggedEntry, Publication
 from chat.store.interface import StoreError
 from chat.store.keys import cid_name
