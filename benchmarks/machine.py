@@ -1,0 +1,96 @@
+"""The machine: which core does what, compiled helpers, free ports, and what it is."""
+
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Final
+
+__all__ = [
+    "LOAD_CORE",
+    "SERVER_CORE",
+    "Missing",
+    "build",
+    "describe",
+    "free_port",
+    "memory_of",
+    "pinned",
+    "version_of",
+]
+
+HERE: Final = Path(__file__).parent
+SERVER_CORE: Final = 0
+LOAD_CORE: Final = 1
+
+
+class Missing(Exception):
+    """The machine lacks something. The text is a sentence for whoever started the run."""
+
+
+def build(name: str, *sources: str) -> Path:
+    """Compile a helper, unless that was done since its sources changed; where it is.
+
+    :raises Missing: there is no C compiler, or it fails.
+    """
+    files = [path for source in sources for path in sorted(HERE.glob(source))]
+    target = HERE / "build" / name
+    if target.exists() and target.stat().st_mtime > max(f.stat().st_mtime for f in files):
+        return target
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise Missing("the load generator needs a C compiler: cc")
+    target.parent.mkdir(exist_ok=True)
+    code = [str(path) for path in files if path.suffix == ".c"]
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra"]
+    done = subprocess.run([compiler, *flags, "-o", str(target), *code], check=False)
+    if done.returncode:
+        raise Missing(f"{name} can't be compiled")
+    return target
+
+
+def pinned(core: int, *command: str) -> list[str]:
+    """``command``, kept on one core.
+
+    :raises Missing: there are no two cores, or no ``taskset``.
+    """
+    if not {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0):
+        raise Missing("a core for the server and one for the load are needed: 0 and 1")
+    if shutil.which("taskset") is None:
+        raise Missing("taskset is needed, to keep the server on one core and the load on another")
+    return ["taskset", "-c", str(core), *command]
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def memory_of(pid: int) -> int:
+    """Resident memory of a process, in bytes."""
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGESIZE")
+
+
+def version_of(*command: str) -> str:
+    """The version number that a program gives of itself."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+\S*", done.stdout + done.stderr)
+    return found.group().rstrip(",;") if found else "unknown"
+
+
+def describe() -> dict[str, object]:
+    """What a reader needs to know to compare numbers."""
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"^model name\s*:\s*(.*)$", cpuinfo, re.MULTILINE)
+    return {
+        "processor": model.group(1) if model else platform.machine(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_average_at_start": os.getloadavg()[0],
+    }
