@@ -106,18 +106,12 @@ class Profile:
         """
         directory = self.account(server, user)
         private_directory(directory)
-        found: DeviceSlot | None = None
-        for number in range(1, SLOTS + 1):
-            slot = _take(directory / f"device-{number}.json")
-            if slot is not None and (slot.token or found is None):
-                if found is not None:
-                    found.close()
-                found = slot
-                if slot.token:
-                    break
-            elif slot is not None:
-                slot.close()
-        return found
+        files = [directory / f"device-{number}.json" for number in range(1, SLOTS + 1)]
+        for file in sorted(files, key=lambda file: not _read(file).get("token")):
+            slot = _take(file)
+            if slot is not None:
+                return slot
+        return None
 
 
 def private_directory(path: Path) -> None:

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
+from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
 from chat.client.events import (
     Event,
     Failed,
@@ -58,6 +58,7 @@ class SentMessage:
         moment (429, 503, 504).
 
         :raises Refused: refused for good (400, 403, 404, 413, ...), or withdrawn (code 0).
+        :raises Closed: the client has stopped before that was known.
         """
         while isinstance(self.state, Queued | Sending):
             decided: Deferred[None] = Deferred()
@@ -74,6 +75,11 @@ class SentMessage:
         waiting, self._waiting = self._waiting, []
         for decided in waiting:
             decided.callback(None)
+
+    def _ended(self, end: Closed) -> None:
+        waiting, self._waiting = self._waiting, []
+        for decided in waiting:
+            decided.errback(end)
 
 
 class _Lane:
@@ -177,6 +183,11 @@ class Sender:
         if self._resume is not None and self._resume.active():
             self._resume.cancel()
         self._resume = None
+
+    def end(self, end: Closed) -> None:
+        """The client has stopped: nobody waits any longer. The messages stay."""
+        for message in self.messages:
+            message._ended(end)
 
     def settle(self, reply: SmsResMes) -> None:
         """A reply came that nobody waits for: after a 504 it can still turn out well."""

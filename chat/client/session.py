@@ -170,7 +170,9 @@ class Session:
             self.acks.stop()
         self.hub.emit(ConnectionChanged(state))
         if isinstance(state, Stopped):
-            self.hub.end(Closed(state.reason or "the client is closed", state.code))
+            end = Closed(state.reason or "the client is closed", state.code)
+            self.hub.end(end)
+            self.sender.end(end)
         # Who waited for the login asks for messages now, before the first one is handed out.
         self.hub.changed()
         if isinstance(state, LoggedIn) and state is self.link.state:

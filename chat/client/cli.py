@@ -1,0 +1,242 @@
+"""The ``chatroom`` command: the screen, or one of its commands for scripts."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chat.client.cli_words import Phrases
+from chat.client.paths import Profile
+from chat.client.words import LANGUAGES, choose_language
+
+if TYPE_CHECKING:
+    from chat.client.context import Context, Status
+
+__all__ = ["build_parser", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; what it returns is its exit status."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    phrases = Phrases(choose_language(_language_in(words)))
+    parser = build_parser(phrases)
+    options = parser.parse_args(words)
+    try:
+        profile = Profile(options.profile)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.command is None:
+        return _screen(options)
+    return _run(options, phrases, profile)
+
+
+# Options ---------------------------------------------------------------------------------------
+
+
+def _language_in(words: Sequence[str]) -> str:
+    """What ``--language`` says, needed before anything can be said, help included."""
+    early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    early.add_argument("--language", default="")
+    try:
+        return str(early.parse_known_args(words)[0].language)
+    except argparse.ArgumentError:
+        return ""
+
+
+def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
+    """All options. The common ones may stand before a command or behind it."""
+    parser = argparse.ArgumentParser(
+        prog="chatroom",
+        description=phrases("about"),
+        epilog=phrases("statuses"),
+        allow_abbrev=False,
+    )
+    _add_common(parser, phrases)
+    _add_screen(parser, phrases)
+    common = argparse.ArgumentParser(
+        add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
+    _add_common(common, phrases, suppress=True)
+    commands = parser.add_subparsers(dest="command", title=phrases("commands"))
+
+    def command(name: str) -> argparse.ArgumentParser:
+        about = phrases(f"about-{name}")
+        return commands.add_parser(
+            name, help=about, description=about, parents=[common], allow_abbrev=False
+        )
+
+    _add_register(command("register"), phrases)
+    _add_send(command("send"), phrases)
+    _add_tail(command("tail"), phrases)
+    command("who")
+    _add_history(command("history"), phrases)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, phrases: Phrases, suppress: bool = False) -> None:
+    def option(name: str, default: Any, **values: Any) -> None:
+        shown = phrases("opt-" + name.removeprefix("--"))
+        default = argparse.SUPPRESS if suppress else default
+        parser.add_argument(name, default=default, help=shown, **values)
+
+    option("--server", "", metavar="HOST:PORT")
+    option("--user", "", metavar="NAME")
+    option("--profile", "default", metavar="NAME")
+    option("--language", "", choices=LANGUAGES)
+    option("--timeout", 30.0, type=_seconds, metavar="SECONDS")
+    option("--password-file", None, type=Path, metavar="FILE")
+    option("--password-command", "", metavar="COMMAND")
+    option("--json", False, action="store_true")
+
+
+def _add_screen(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("--theme", default="", help=phrases("opt-theme"))
+    parser.add_argument(
+        "--emoji", default="auto", choices=("auto", "text", "full"), help=phrases("opt-emoji")
+    )
+    parser.add_argument("--ascii", action="store_true", help=phrases("opt-ascii"))
+    parser.add_argument("--mouse", action="store_true", help=phrases("opt-mouse"))
+
+
+def _add_register(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("name", nargs="?", default="", help=phrases("opt-name"))
+    parser.add_argument("--id", type=_number, default=0, help=phrases("opt-id"))
+
+
+def _add_send(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("to", metavar="TO", help=phrases("opt-to"))
+    parser.add_argument("text", metavar="TEXT", nargs="?", help=phrases("opt-text"))
+    parser.add_argument("--lines", action="store_true", help=phrases("opt-lines"))
+    parser.add_argument("--client-id", default="", metavar="ID", help=phrases("opt-client-id"))
+
+
+def _add_tail(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument(
+        "conversations", metavar="CONVERSATION", nargs="*", help=phrases("opt-conversations")
+    )
+    parser.add_argument(
+        "-n", dest="last", type=_number, default=0, metavar="N", help=phrases("opt-lines-before")
+    )
+    parser.add_argument("--missed", action="store_true", help=phrases("opt-missed"))
+    parser.add_argument("--join", action="store_true", help=phrases("opt-join"))
+    parser.add_argument("--count", type=_number, default=0, metavar="N", help=phrases("opt-count"))
+
+
+def _add_history(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("conversation", metavar="CONVERSATION", help=phrases("opt-to"))
+    parser.add_argument(
+        "-n", dest="number", type=_number, default=50, metavar="N", help=phrases("opt-history-n")
+    )
+    parser.add_argument(
+        "--before", type=_number, default=0, metavar="SEQ", help=phrases("opt-before")
+    )
+    parser.add_argument("--after", type=_number, metavar="SEQ", help=phrases("opt-after"))
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise ValueError
+    return value
+
+
+def _number(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+# Running ---------------------------------------------------------------------------------------
+
+
+def _screen(options: argparse.Namespace) -> int:
+    from chat.client.tui.app import run
+    from chat.client.tui.options import ScreenOptions
+
+    return run(
+        ScreenOptions(
+            server=options.server,
+            user=options.user,
+            profile=options.profile,
+            language=options.language,
+            theme=options.theme,
+            emoji=options.emoji,
+            ascii=options.ascii,
+            mouse=options.mouse,
+        )
+    )
+
+
+def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int:
+    from twisted.internet import reactor
+
+    from chat.client.context import Context, Status
+    from chat.client.printing import Printer
+
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a letter shows an escape instead of ending the program.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper
+    printer = Printer(sys.stdout, options.json, phrases)
+    context = Context(reactor, options, phrases, printer, sys.stderr, sys.stdin.buffer, profile)
+    try:
+        return _until_done(context)
+    except BrokenPipeError:
+        # Nobody reads any more. The interpreter would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Status.BROKEN_PIPE
+    except KeyboardInterrupt:
+        return Status.INTERRUPTED
+
+
+def _until_done(context: "Context") -> int:
+    """Run the reactor until the command has ended, and let Ctrl-C end it in order.
+
+    :raises BaseException: what the command raised and did not expect.
+    """
+    from twisted.internet.defer import CancelledError, Deferred
+    from twisted.python.failure import Failure
+
+    from chat.client.commands import perform
+    from chat.client.context import Status
+
+    reactor = context.reactor
+    results: list[Status | Failure] = []
+    running: list[Deferred[Status]] = []
+    patience = True
+
+    def ended(result: "Status | Failure") -> None:
+        results.append(result)
+        reactor.stop()
+
+    def begin() -> None:
+        running.append(Deferred.fromCoroutine(perform(context)))
+        running[0].addBoth(ended)
+
+    def interrupted(signal_number: int, frame: object) -> None:
+        nonlocal patience
+        if not running:
+            raise KeyboardInterrupt
+        if not patience:
+            os._exit(Status.INTERRUPTED)
+        patience = False
+        reactor.callFromThread(running[0].cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    reactor.callWhenRunning(begin)
+    reactor.run(installSignalHandlers=False)
+    result = results[0]
+    if not isinstance(result, Failure):
+        return result
+    if result.check(CancelledError) is not None:
+        return Status.INTERRUPTED
+    result.raiseException()
+    return Status.REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

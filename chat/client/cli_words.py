@@ -1,0 +1,147 @@
+"""What the command line says, in English and in Chinese, by one key for each sentence."""
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["TABLE", "Phrases"]
+
+
+class Phrases:
+    """Sentences of one language: ``phrases("no-server", server="…")``.
+
+    :param language: ``en`` or ``zh``.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._column = ("en", "zh").index(language)
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The sentence ``key`` with ``values`` put in."""
+        return TABLE[key][self._column].format(**values)
+
+
+TABLE: Final[Mapping[str, tuple[str, str]]] = {
+    # What the program and its commands are
+    "about": (
+        "Chat in the terminal. Without a command: the full screen.",
+        "终端聊天。不带命令时打开全屏界面。",
+    ),
+    "commands": ("commands", "命令"),
+    "about-register": ("make an account and log in", "注册帐号并登录"),
+    "about-send": ("say something", "发送消息"),
+    "about-tail": ("print what is said, as it is said", "持续打印收到的消息"),
+    "about-who": ("list who is online", "列出在线用户"),
+    "about-history": ("print what was said", "打印历史消息"),
+    "statuses": (
+        "Exit status: 0 done; 1 refused by the server; 2 wrong usage, or no password to be had; "
+        "3 no connection, nothing was sent; 4 sent, but not confirmed in time: it may be repeated "
+        "with the same --client-id; 5 too many programs use this account here; 130 interrupted; "
+        "141 nobody reads the output.",
+        "退出状态：0 成功；1 被服务器拒绝；2 用法错误或没有密码；3 无法连接，什么也没有发送；"
+        "4 已发送但未及时得到确认，可用相同的 --client-id 重发；5 本机使用该帐号的程序过多；"
+        "130 被中断；141 输出无人读取。",
+    ),
+    # Options
+    "opt-server": (
+        "host:port or a Twisted client endpoint (default: as last time, or 127.0.0.1:8889)",
+        "host:port 或 Twisted 客户端端点（默认：上次的，或 127.0.0.1:8889）",
+    ),
+    "opt-user": ("name or id (default: as last time)", "用户名或编号（默认：上次的）"),
+    "opt-profile": ("settings and login of that name", "使用该名称的设置与登录"),
+    "opt-language": ("en or zh (default: by locale)", "en 或 zh（默认：按系统区域）"),
+    "opt-timeout": (
+        "seconds for connecting and for the answer (default 30; 0: one try)",
+        "连接与应答的秒数（默认 30；0：只试一次）",
+    ),
+    "opt-password-file": ("read the password from this file", "从文件读取密码"),
+    "opt-password-command": (
+        "read the password from what this command prints",
+        "从该命令的输出读取密码",
+    ),
+    "opt-json": ("print JSON, one object a line", "每行打印一个 JSON 对象"),
+    "opt-theme": ("dark, light, contrast or mono", "dark、light、contrast 或 mono"),
+    "opt-emoji": ("auto, text or full", "auto、text 或 full"),
+    "opt-ascii": ("draw with ASCII only", "只用 ASCII 字符绘制"),
+    "opt-mouse": ("use the mouse", "使用鼠标"),
+    "opt-name": ("the name to register", "要注册的用户名"),
+    "opt-id": ("the id to register (default: the server picks)", "要注册的编号（默认由服务器选）"),
+    "opt-to": ("#room, @name or @id", "#房间、@用户名 或 @编号"),
+    "opt-text": ("what to say; - or nothing: standard input", "内容；- 或省略：读取标准输入"),
+    "opt-lines": (
+        "each line of standard input is a message, sent as it comes",
+        "标准输入的每一行作为一条消息，读到即发",
+    ),
+    "opt-client-id": (
+        "name the message: sent twice under one name, it is stored once (24 hours)",
+        "为消息命名：同名重发只存一次（24 小时内）",
+    ),
+    "opt-conversations": (
+        "#room, @name or @id; none: all of yours",
+        "#房间、@用户名 或 @编号；省略：你的全部会话",
+    ),
+    "opt-lines-before": ("first print the last N messages", "先打印最近 N 条消息"),
+    "opt-missed": (
+        "first print what no device of yours has got yet",
+        "先打印你所有设备都还没收到的消息",
+    ),
+    "opt-join": ("join the rooms that you are not in", "自动加入尚未加入的房间"),
+    "opt-count": ("end after N messages", "打印 N 条后结束"),
+    "opt-history-n": ("how many messages (default 50)", "消息条数（默认 50）"),
+    "opt-before": ("only below this number", "只要小于该序号的"),
+    "opt-after": ("only above this number, oldest first", "只要大于该序号的，从最早的开始"),
+    # What is said
+    "who-are-you": (
+        "Say who you are: --user NAME (or register first: chatroom register NAME).",
+        "请说明身份：--user 用户名（或先注册：chatroom register 用户名）。",
+    ),
+    "password-of": ("Password of {user}: ", "{user} 的密码："),
+    "new-password-of": ("New password for {user}: ", "为 {user} 设置密码："),
+    "password-again": ("Again: ", "再输一次："),
+    "passwords-differ": ("The two passwords differ.", "两次输入的密码不同。"),
+    "no-password": (
+        "No password: use --password-file, --password-command or CHATROOM_PASSWORD.",
+        "没有密码：请用 --password-file、--password-command 或 CHATROOM_PASSWORD。",
+    ),
+    "password-source": ("The password could not be read: {reason}", "无法读取密码：{reason}"),
+    "registered": ("Registered {name}, id {user_id}.", "已注册 {name}，编号 {user_id}。"),
+    "no-server": ("No connection to {server}: {reason}", "无法连接 {server}：{reason}"),
+    "refused": ("Refused: {reason} ({code})", "被拒绝：{reason}（{code}）"),
+    "ended": ("The server has ended the session: {reason}", "服务器结束了会话：{reason}"),
+    "no-device": (
+        "Too many programs use this account on this machine.",
+        "本机使用该帐号的程序过多。",
+    ),
+    "fate-unknown": (
+        "Sent, but not confirmed in time; to be sure, repeat it with --client-id {client_id}",
+        "已发送但未及时确认；可用 --client-id {client_id} 安全重发",
+    ),
+    "answer-unknown": ("The answer did not come: {reason}", "没有等到应答：{reason}"),
+    "too-late": ("The answer did not come in time.", "没有及时等到应答。"),
+    "nothing-sent": (
+        "The connection is gone, and nothing was sent.",
+        "连接中断，什么也没有发送。",
+    ),
+    "bad-client-id": (
+        "--client-id takes 1 to 64 printable ASCII characters without spaces.",
+        "--client-id 须为 1 到 64 个可打印的 ASCII 字符，不含空格。",
+    ),
+    "bad-conversation": (
+        "{name} is no #room, @name or @id.",
+        "{name} 不是 #房间、@用户名 或 @编号。",
+    ),
+    "nothing-to-say": ("There is nothing to say.", "没有要发送的内容。"),
+    "not-text": ("That is no UTF-8 text.", "内容不是 UTF-8 文本。"),
+    "too-long": ("Standard input is too long for a message.", "标准输入太长，不能作为一条消息。"),
+    "not-in-room": ("You are not in {room}; --join joins it.", "你不在 {room} 中；--join 可加入。"),
+    "lost": ("connection lost ({reason}), coming back", "连接中断（{reason}），正在重连"),
+    "back": ("connected again", "已重新连接"),
+    # How messages look
+    "online": ("online", "在线"),
+    "busy": ("busy", "忙碌"),
+    "offline": ("offline", "离线"),
+    "deleted": ("(message {seq} was deleted)", "（第 {seq} 条消息已删除）"),
+    "topic": ("{name} set the topic: {topic}", "{name} 设置了话题：{topic}"),
+    "joined": ("{name} joined", "{name} 加入"),
+    "left": ("{name} left", "{name} 离开"),
+    "kicked": ("{name} removed a member", "{name} 移除了一名成员"),
+}

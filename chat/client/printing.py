@@ -1,0 +1,98 @@
+"""What the command line prints: lines for people, JSON for programs, nothing for the terminal."""
+
+import json
+import re
+import time
+import unicodedata
+from typing import Any, TextIO
+
+import msgspec
+
+from chat.client.cli_words import Phrases
+from chat.client.text import clean_line
+from chat.messages import Entry, User
+
+__all__ = ["Printer", "safe_json"]
+
+_STATUS = {0: "online", 1: "offline", 2: "busy"}
+_NOT_ASCII = re.compile(r"[^ -~]")
+_HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe_json(value: Any) -> str:
+    """JSON in one line, in which whatever a terminal could act on is escaped. Letters of all
+    languages stay readable."""
+    return _NOT_ASCII.sub(_escaped, json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if unicodedata.category(character) not in _HARMFUL:
+        return character
+    return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
+
+
+class Printer:
+    """Prints to one stream, each line at once.
+
+    :param as_json: for programs.
+    """
+
+    def __init__(self, stream: TextIO, as_json: bool, phrases: Phrases) -> None:
+        self._stream = stream
+        self._as_json = as_json
+        self._phrases = phrases
+
+    def value(self, value: dict[str, Any], text: str = "") -> None:
+        """Something as JSON, or ``text`` for people (nothing when that is empty)."""
+        if self._as_json:
+            self._line(safe_json(value))
+        elif text:
+            self._line(clean_line(text))
+
+    def user(self, user: User) -> None:
+        """Somebody and their status."""
+        value = {
+            "userId": user.user_id,
+            "userName": user.user_name,
+            "userStatus": user.user_status,
+        }
+        status = self._phrases(_STATUS.get(user.user_status, "online"))
+        self.value(value, f"{user.user_id} {user.user_name} {status}")
+
+    def entry(self, entry: Entry, place: str) -> None:
+        """An entry of a conversation. People are not shown kinds that say nothing to them.
+
+        :param place: what people call the conversation.
+        """
+        if self._as_json:
+            self._line(safe_json(msgspec.to_builtins(entry)))
+            return
+        said = self._said(entry)
+        if said:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time / 1000))
+            shown = when if entry.time else "-" * len(when)
+            self._line(f"{shown} {clean_line(place)} {said}")
+
+    def _said(self, entry: Entry) -> str:
+        name = clean_line(entry.user_name)
+        if entry.deleted:
+            return self._phrases("deleted", seq=entry.seq)
+        match entry.kind:
+            case "":
+                return f"{name}: {clean_line(entry.content)}"
+            case "redact":
+                return self._phrases("deleted", seq=entry.target)
+            case "topic":
+                return self._phrases("topic", name=name, topic=clean_line(entry.content))
+            case "join":
+                return self._phrases("joined", name=name)
+            case "leave":
+                return self._phrases("left", name=name)
+            case "kick":
+                return self._phrases("kicked", name=name)
+        return ""
+
+    def _line(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()

@@ -1,0 +1,78 @@
+"""Standard input as the command line needs it: all of it, or line by line beside the reactor."""
+
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, BinaryIO
+
+from twisted.internet.defer import Deferred
+
+__all__ = ["NotText", "lines", "whole_text"]
+
+MOST = 1 << 20
+"""Bytes. Far more than a message may have; the server says how much that is."""
+
+
+class NotText(Exception):
+    """What was read is no UTF-8, or too long to be a message; the text is a key of the phrases."""
+
+
+def whole_text(stream: BinaryIO) -> str:
+    """All of it, without the newline at its end.
+
+    :raises NotText: it is none.
+    """
+    data = stream.read(MOST + 1)
+    if len(data) > MOST:
+        raise NotText("too-long")
+    return _decoded(data).removesuffix("\n")
+
+
+async def lines(reactor: Any, stream: BinaryIO) -> AsyncIterator[str]:
+    """Line by line. It is read in a thread, which stays one line ahead and no more.
+
+    :raises NotText: a line is none.
+    """
+    reader = _Reader(reactor, stream)
+    while (line := await reader.next()) is not None:
+        yield _decoded(line).rstrip("\r\n")
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise NotText("not-text") from None
+
+
+class _Reader:
+    """A daemon thread that reads when it is asked to: it may wait for ever, and nobody for it."""
+
+    def __init__(self, reactor: Any, stream: BinaryIO) -> None:
+        self._reactor = reactor
+        self._stream = stream
+        self._wanted = threading.Semaphore(0)
+        self._waiting: deque[Deferred[bytes | None]] = deque()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def next(self) -> "Deferred[bytes | None]":
+        """The next line with its newline, None at the end."""
+        wanted: Deferred[bytes | None] = Deferred()
+        self._waiting.append(wanted)
+        self._wanted.release()
+        return wanted
+
+    def _run(self) -> None:
+        line: bytes | None = b"more"
+        while line:
+            self._wanted.acquire()
+            try:
+                line = self._stream.readline(MOST)
+            except (OSError, ValueError):
+                line = b""
+            self._reactor.callFromThread(self._read, line or None)
+
+    def _read(self, line: bytes | None) -> None:
+        wanted = self._waiting.popleft()
+        if not wanted.called:
+            wanted.callback(line)
