@@ -1,4 +1,4 @@
-"""Writes what the documentation says twice: the README's map, and the example of a TOML file.
+"""Writes what the documentation says twice: the README's bot and map, the example of a TOML file.
 
 Run it after adding a module or an option: ``python docs/generate.py``. A test compares.
 """
@@ -12,8 +12,7 @@ from chat.server.options import default_text
 from chat.server.settings import options
 
 ROOT = Path(__file__).parent.parent
-MAP_START = ".. the map starts here, written by docs/generate.py\n"
-MAP_END = "\n.. the map ends here\n"
+"""The checkout."""
 
 
 def first_line(module: Path) -> str:
@@ -40,12 +39,25 @@ def house_map() -> str:
     return "\n".join(lines) + "\n"
 
 
+def bot() -> str:
+    """The smallest bot, as code in a page."""
+    code = (ROOT / "examples" / "echo_bot.py").read_text(encoding="utf-8")
+    return ".. code-block:: python\n\n" + textwrap.indent(code, "    ")
+
+
+def replaced(text: str, what: str, content: str) -> str:
+    """``text`` with ``content`` between the two comments that speak of ``what``."""
+    start = f".. the {what} starts here, written by docs/generate.py\n"
+    end = f"\n.. the {what} ends here\n"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{content.strip(chr(10))}\n{end}{after}"
+
+
 def readme() -> str:
-    """The README with the map as it should be."""
+    """The README with its bot and its map as they should be."""
     text = (ROOT / "README.rst").read_text(encoding="utf-8")
-    before, _, rest = text.partition(MAP_START)
-    _, _, after = rest.partition(MAP_END)
-    return before + MAP_START + house_map() + MAP_END + after
+    return replaced(replaced(text, "bot", bot()), "map", house_map())
 
 
 def toml_example() -> str:
