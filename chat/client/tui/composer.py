@@ -38,6 +38,7 @@ class Composer(Pane):
         self._candidates = candidates
         self.completion: Completion | None = None
         self._top = 0
+        self._known: tuple[object, tuple[list[str], int, int]] | None = None
 
     def _show(self, part: str) -> str:
         return self.look.line(part)
@@ -46,14 +47,22 @@ class Composer(Pane):
         """How many rows the text takes in ``columns`` columns."""
         if not self.editor.text:
             return 1
-        return len(self.editor.rows(columns - PROMPT_COLUMNS, self._show)[0])
+        return len(self._folded(columns)[0])
+
+    def _folded(self, columns: int) -> tuple[list[str], int, int]:
+        """The text as rows, and the cursor's place: asked for three times at each drawing."""
+        key = (self.editor.text, self.editor.cursor, columns, self.look)
+        if self._known is None or self._known[0] != key:
+            rows = self.editor.rows(columns - PROMPT_COLUMNS, self._show)
+            self._known = (key, rows)
+        return self._known[1]
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
         prompt = ("prompt", f"{self.look.glyphs.prompt} ")
         if not self.editor.text:
             hint = clip(self.hint, max(0, columns - PROMPT_COLUMNS), self.look.glyphs.ellipsis)
             return [[prompt, ("hint", hint)]]
-        rows, _, row = self.editor.rows(columns - PROMPT_COLUMNS, self._show)
+        rows, _, row = self._folded(columns)
         self._top = max(0, min(self._top, row, len(rows) - height))
         self._top = max(self._top, row - height + 1)
         lead = [prompt if number == 0 else (None, "  ") for number in range(len(rows))]
@@ -61,7 +70,7 @@ class Composer(Pane):
         return [[start, (None, text)] for start, text in drawn]
 
     def place(self, columns: int, height: int) -> tuple[int, int] | None:
-        _, column, row = self.editor.rows(columns - PROMPT_COLUMNS, self._show)
+        _, column, row = self._folded(columns)
         return column + PROMPT_COLUMNS, max(0, row - self._top)
 
     # Changing

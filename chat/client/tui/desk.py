@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import urwid
 
@@ -182,8 +183,7 @@ class Desk(urwid.Widget):
             if columns <= 0:
                 continue
             if parts:
-                bar: Row = [("rule", self.look.glyphs.bar)]
-                parts.append((canvas([bar] * layout.panes, 1, layout.panes), None, False, 1))
+                parts.append((_bar(self.look.glyphs.bar, layout.panes), None, False, 1))
             drawn = widget.render((columns, layout.panes), self.active is pane)
             parts.append((drawn, None, False, columns))
         return urwid.CanvasJoin(parts)
@@ -265,3 +265,9 @@ class Desk(urwid.Widget):
                     found += 1
                     if found == NAMES_COMPLETED:
                         return
+
+
+@lru_cache(maxsize=8)
+def _bar(glyph: str, rows: int) -> urwid.Canvas:
+    """What stands between two panes; kept, for it is drawn at every key."""
+    return canvas([[("rule", glyph)]] * rows, 1, rows)
