@@ -5,28 +5,32 @@ Twisted's own transport registers with the poller for every write and sends on t
 replaceable; this class changes when bytes leave, and nothing else of Twisted's.
 """
 
+import fcntl
 import socket
 import struct
+import sys
+import termios
 from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet import tcp
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from chat import codec
 
 __all__ = ["FrameServer", "QueuedFrameServer", "write_whole_frames"]
 
-SO_MEMINFO: Final = 55
-"""Linux: what a socket's buffers hold and may hold (linux/socket.h, since 4.12)."""
+TCPI_SND_WND: Final = 228
+"""Linux: where the peer's receive window stands in TCP_INFO (linux/tcp.h, since 5.4)."""
 
-_MEMINFO = struct.Struct("9I")
-_SNDBUF, _WMEM_QUEUED = 3, 5
+TCP_INFO_SIZE: Final = 256
+FIRST_WAIT: Final = 0.005
+LONGEST_WAIT: Final = 0.1
+"""Seconds until a client that could not take a frame is tried again, doubled each time."""
+
 _LENGTH = struct.Struct(">I")
-
-WHOLE_FRAME_BUFFER: Final = 65_536
-"""Bytes asked for as the send buffer where frames go out whole. The kernel doubles it; two thirds
-of that are free when it says that one may write, which takes the largest frame and its cost."""
-
-BOOKKEEPING: Final = 2
-"""The kernel charges a buffer for its bookkeeping too, at most as much as for 8 KiB of data."""
+_NUMBER = struct.Struct("=I")
 
 
 class FrameServer(tcp.Server):
@@ -37,6 +41,8 @@ class FrameServer(tcp.Server):
 
     whole_frames = False
     frames_sent: Callable[[int], None] | None = None
+    _waiting: IDelayedCall | None = None
+    _wait = FIRST_WAIT
 
     def write(self, data: bytes) -> None:
         """Send ``data`` now when nothing waits before it, else queue it."""
@@ -53,12 +59,34 @@ class FrameServer(tcp.Server):
 
     def writeSomeData(self, data: bytes) -> Any:
         """What the reactor calls when the socket can take more of what was queued."""
-        if self.whole_frames:
-            return self._send_whole(data)
-        return super().writeSomeData(data)
+        if not self.whole_frames:
+            return super().writeSomeData(data)
+        sent = self._send_whole(data)
+        if sent == 0:
+            # The socket is writable all the same, and asking the poller would spin.
+            self.stopWriting()
+            if self._waiting is None:
+                clock: Any = self.reactor
+                self._waiting = clock.callLater(self._wait, self._try_again)
+                self._wait = min(self._wait * 2, LONGEST_WAIT)
+        else:
+            self._wait = FIRST_WAIT
+        return sent
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The connection is gone, and with it what waited to be sent."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        super().connectionLost(reason)
+
+    def _try_again(self) -> None:
+        self._waiting = None
+        if self.connected:
+            self.startWriting()
 
     def _send_whole(self, data: bytes) -> Any:
-        """Send as many whole frames as the kernel is sure to take in one piece."""
+        """Send as many whole frames as the client's window takes in one piece."""
         room = _room(self.socket)
         end = frames = 0
         while end < len(data):
@@ -84,13 +112,18 @@ class QueuedFrameServer(FrameServer):
 
 
 def _room(connection: socket.socket) -> int:
-    """How many bytes a socket takes now without cutting them."""
-    try:
-        raw = connection.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
-    except OSError:  # no such thing on this system: nobody can tell
-        return WHOLE_FRAME_BUFFER
-    info = _MEMINFO.unpack(raw)
-    return (int(info[_SNDBUF]) - int(info[_WMEM_QUEUED])) // BOOKKEEPING
+    """How many bytes the peer takes now without any of them waiting in our kernel.
+
+    Whatever waits there is joined and cut again at the edge of the peer's window, so that a frame
+    which was handed over whole arrives in pieces.
+    """
+    under_way: int = _NUMBER.unpack(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
+    if sys.platform == "linux":
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
+        if len(info) >= TCPI_SND_WND + _NUMBER.size:
+            window: int = _NUMBER.unpack_from(info, TCPI_SND_WND)[0]
+            return window - under_way
+    return 0 if under_way else codec.ORIGINAL_FRAME_LIMIT + codec.LENGTH_SIZE
 
 
 def write_whole_frames(transport: Any, frames_sent: Callable[[int], None]) -> bool:
@@ -100,7 +133,6 @@ def write_whole_frames(transport: Any, frames_sent: Callable[[int], None]) -> bo
     """
     if not isinstance(transport, FrameServer) or transport.TLS:
         return False
-    transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WHOLE_FRAME_BUFFER)
     transport.frames_sent = frames_sent
     transport.whole_frames = True
     return True

@@ -71,7 +71,8 @@ class Feed:
         session = self._session
         for header in news.headers:
             post = claims.get(header.seq)
-            if post is not None and post.poster is session:
+            mine = post is not None and post.poster is session
+            if post is not None and mine:
                 words = session.stored(post, header, news, conversation)
             elif header.sender == session.user_id and header.client_id:
                 words = session.voice.own_entry(news.frame_of(header), header, conversation)
@@ -79,7 +80,7 @@ class Feed:
                 status = session.context.online.status_of(header.sender)
                 words = session.voice.entry(news.frame_of(header), conversation, status)
             if words is not None:
-                self._give(news.cid, header, words, mine=post is not None)
+                self._give(news.cid, header, words, mine)
 
     def _give(self, cid: str, header: Header, words: bytes, mine: bool) -> None:
         if self._state is _State.LIVE:
@@ -168,8 +169,9 @@ class Feed:
         told: dict[str, int] = {}
         try:
             for cid, thread in self._threads().items():
-                if (thread.position or 0) > seen.get(cid, 0):
-                    told[cid] = await self._catch_up_one(cid, seen.get(cid, 0))
+                last, newest = seen.get(cid, 0), thread.position or 0
+                if newest > last:
+                    told[cid] = await self._catch_up_one(cid, last, newest)
             await session.context.bus.fence()
         except StoreError as error:
             # Its numbers show the client what it has not got; better gone than wrong.
@@ -179,14 +181,11 @@ class Feed:
         self.release(told)
         session.after_catching_up()
 
-    async def _catch_up_one(self, cid: str, seen: int) -> int:
+    async def _catch_up_one(self, cid: str, seen: int, newest: int) -> int:
         session = self._session
-        most = CATCH_UP if session.voice.is_current else session.context.settings.replay
-        page = await session.context.conversations.read(cid, after=seen, limit=max(1, most))
-        entries = list(page.entries)
-        if page.more:
-            newest = await session.context.conversations.read(cid, after=page.seq - 1, limit=1)
-            entries = list(newest.entries)
+        after = self._worth_reading(seen, newest)
+        page = await session.context.conversations.read(cid, after=after, limit=CATCH_UP)
+        entries = page.entries
         conversation = cid_name(cid, session.user_id)
         known = {entry.seq for entry in entries}
         for (owed_cid, seq), words in sorted(self._owed.items()):
@@ -196,6 +195,17 @@ class Feed:
             self._missed(cid, entry, conversation)
         self._owed = {key: words for key, words in self._owed.items() if key[0] != cid}
         return entries[-1].seq if entries else seen
+
+    def _worth_reading(self, seen: int, newest: int) -> int:
+        """The number above which missed entries are told one by one.
+
+        A current client fetches a larger hole itself, when somebody wants to see it; an original
+        one can't, and gets the newest.
+        """
+        session = self._session
+        if session.voice.is_current:
+            return seen if newest - seen <= CATCH_UP else newest - 1
+        return max(seen, newest - session.context.settings.replay)
 
     def _missed(self, cid: str, entry: LoggedEntry, conversation: str) -> None:
         session = self._session
