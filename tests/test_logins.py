@@ -1,0 +1,193 @@
+"""Accounts, logins, tokens, and the devices of one user."""
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.party import Party
+from tests.peers import Closed
+
+
+def test_the_server_picks_an_id_and_a_name_when_asked_to(party: Party) -> None:
+    peer = party.connect()
+    reply = peer.register(userPwd="sesame-picked")
+    assert reply["code"] == 200
+    picked = reply["userId"]
+    again = peer.register(userId=0, userName="", userPwd="sesame-picked")["userId"]
+    assert picked > 0
+    assert again not in (0, picked)
+    welcome = peer.log_in(userId=picked, userPwd="sesame-picked", device="d")
+    assert welcome["user"] == {"userId": picked, "userName": f"user{picked}", "userStatus": 0}
+
+
+def test_one_logs_in_by_name_however_it_is_written(party: Party) -> None:
+    user = party.user("Zoë")
+    for name in (user.name, user.name.upper(), user.name.replace("ë", "e\u0308")):
+        reply = party.connect().log_in(userName=name, userPwd=user.password, device="d")
+        assert reply["user"]["userId"] == user.user_id
+        assert reply["user"]["userName"] == user.name
+
+
+def test_a_failed_login_says_why_and_the_connection_lives_on(party: Party) -> None:
+    user, peer = party.user(), party.connect()
+    assert peer.log_in(userId=user.user_id, userPwd="sesame-wrong")["code"] == 403
+    assert peer.log_in(userName="nobody-here", userPwd=user.password)["code"] == 500
+    assert peer.log_in(token="no such token at all", device="d")["code"] in (403, 500)
+    assert peer.log_in(userId=user.user_id, userPwd=user.password, device="d" * 65)["code"] == 505
+    assert peer.log_in(userId=user.user_id, userPwd=user.password, device="d" * 64)["code"] == 200
+    assert (
+        peer.ask("LoginMes", version=2, userId=user.user_id, userPwd=user.password)["code"] == 505
+    )
+
+
+def test_registration_refuses_as_it_does_for_everybody(party: Party) -> None:
+    taken, peer = party.user(), party.connect()
+    assert peer.register(userId=taken.user_id, userPwd="sesame-long")["code"] == 505
+    assert peer.register(userName=taken.name.upper(), userPwd="sesame-long")["code"] == 505
+    assert peer.register(userId=-1, userPwd="sesame-long")["code"] == 506
+    assert peer.register(userId=2**53, userPwd="sesame-long")["code"] == 506
+    assert peer.register(userName="#lobby", userPwd="sesame-long")["code"] == 506
+    assert peer.register(userName=party.name(), userPwd="short")["code"] == 506
+
+
+def test_a_token_stands_for_the_password_on_its_device(party: Party) -> None:
+    user = party.user()
+    token = party.current(user, "laptop").welcome["token"]
+    peer = party.connect()
+    reply = peer.log_in(token=token, device="laptop")
+    assert reply["code"] == 200
+    assert reply["user"]["userId"] == user.user_id
+    assert reply["token"] == token, "a token is stable"
+
+
+def test_everything_but_register_login_and_ping_needs_a_login(party: Party) -> None:
+    peer = party.connect()
+    peer.ping()
+    for kind, data in EVERY_REQUEST.items():
+        reply = peer.reply(peer.send(kind, **data))
+        assert reply.data["code"] == 401, kind
+        assert reply.data["error"], kind
+    peer.register(userPwd="sesame-later")
+    assert peer.ask("OnlineMes")["code"] == 401
+
+
+EVERY_REQUEST: dict[str, dict[str, Any]] = {
+    "ConversationsMes": {}, "SmsMes": {"to": "#lobby", "content": "x", "clientId": "1"},
+    "HistoryMes": {"conversation": "#lobby"}, "SearchMes": {"text": "x"},
+    "AckMes": {"conversation": "#lobby", "read": 1}, "OnlineMes": {}, "WatchMes": {"users": []},
+    "StatusMes": {"status": 2}, "LookupMes": {"userId": 1}, "JoinMes": {"conversation": "#a"},
+    "LeaveMes": {"conversation": "#a"}, "TopicMes": {"conversation": "#a", "topic": "t"},
+    "RedactMes": {"conversation": "#lobby", "seq": 1}, "RoomsMes": {},
+    "MembersMes": {"conversation": "#lobby"}, "SessionsMes": {}, "RevokeMes": {"device": "d"},
+    "PasswordMes": {"userPwd": "a", "newPwd": "b"}, "LogoutMes": {},
+}  # fmt: skip
+
+
+def test_the_welcome_has_what_a_screen_needs(party: Party) -> None:
+    talker = party.current()
+    said = talker.post("#lobby", "something to stand on")
+    before = int(time.time() * 1000)
+    welcome = party.current().welcome
+    assert before - 5_000 < welcome["serverTime"] < before + 5_000
+    assert welcome["durability"] == "everysec"
+    assert welcome["scope"] == "all"
+    assert isinstance(welcome["features"], list)
+    assert {talker.user_id, welcome["user"]["userId"]} <= set(welcome["UsersId"])
+    (lobby,) = welcome["conversations"]
+    assert not welcome["more"]
+    assert lobby | {"epoch": "", "epochFirst": 0} == lobby | {"epoch": "", "epochFirst": 0} | {
+        "conversation": "#lobby", "seq": said["seq"], "first": 1,
+        "delivered": said["seq"], "read": said["seq"],
+    }  # fmt: skip
+    assert (lobby["epoch"], lobby["epochFirst"]) == (said["epoch"], said["epochFirst"])
+    assert lobby["last"]["content"] == "something to stand on"
+
+
+def test_sessions_are_listed_and_one_can_be_revoked(party: Party) -> None:
+    user = party.user()
+    desk, phone = party.current(user, "desk"), party.current(user, "phone")
+    gone = party.current(user, "gone")
+    gone.close()
+    listed = {each["device"]: each for each in desk.get("SessionsMes")["sessions"]}
+    assert set(listed) == {"desk", "phone", "gone"}
+    assert listed["desk"]["online"]
+    assert listed["phone"]["online"]
+    assert all(0 < each["since"] <= each["lastSeen"] for each in listed.values())
+    token = phone.welcome["token"]
+    desk.get("RevokeMes", device="phone")
+    assert phone.expect("ByeMes")["code"] == 403
+    phone.read_to_the_end()
+    assert party.connect().log_in(token=token, device="phone")["code"] == 403
+    assert "phone" not in [each["device"] for each in desk.get("SessionsMes")["sessions"]]
+    assert party.current(user, "phone").welcome["code"] == 200
+
+
+def test_a_new_password_ends_every_other_session_and_token(party: Party) -> None:
+    user = party.user()
+    here, there = party.current(user), party.current(user)
+    original = party.original(user)
+    assert here.ask("PasswordMes", userPwd="sesame-wrong", newPwd="sesame-new")["code"] == 403
+    assert here.ask("PasswordMes", userPwd=user.password, newPwd="short")["code"] == 400
+    reply = here.get("PasswordMes", userPwd=user.password, newPwd="sesame-brand-new")
+    assert there.expect("ByeMes")["code"] == 403
+    there.read_to_the_end()
+    with pytest.raises(Closed):
+        original.hear("nothing more")
+    peer = party.connect()
+    for old in ({"userPwd": user.password}, {"token": there.welcome["token"]},
+                {"token": here.welcome["token"]}):  # fmt: skip
+        assert peer.log_in(userId=user.user_id, device="d", **old)["code"] == 403, old
+    assert here.post("#lobby", "I am still here")
+    assert peer.log_in(token=reply["token"])["code"] == 200
+    assert party.connect().log_in(userId=user.user_id, userPwd="sesame-brand-new")["code"] == 200
+
+
+def test_logging_out_ends_the_token_then_the_connection(party: Party) -> None:
+    user = party.user()
+    peer, other = party.current(user), party.current(user)
+    assert peer.get("LogoutMes")["code"] == 200
+    assert peer.read_to_the_end() == []
+    assert party.connect().log_in(token=peer.welcome["token"])["code"] == 403
+    other.ping()
+    assert party.connect().log_in(token=other.welcome["token"])["code"] == 200
+
+
+def test_logging_out_everywhere_ends_them_all(party: Party) -> None:
+    user = party.user()
+    peer, other = party.current(user), party.current(user)
+    peer.get("LogoutMes", everywhere=True)
+    peer.read_to_the_end()
+    other.expect("ByeMes")
+    other.read_to_the_end()
+    for each in (peer, other):
+        assert party.connect().log_in(token=each.welcome["token"])["code"] == 403
+
+
+def test_the_same_device_again_replaces_its_old_connection(party: Party) -> None:
+    user, witness = party.user(), party.current()
+    old = party.current(user, "desk")
+    new = party.current(user, "desk")
+    assert old.expect("ByeMes")["code"] == 409
+    old.read_to_the_end()
+    witness.post(f"@{user.user_id}", "which of you is it?")
+    new.hears("which of you is it?")
+    third = party.connect()
+    assert third.log_in(token=new.welcome["token"], device="desk")["code"] == 200
+    assert new.expect("ByeMes")["code"] == 409
+
+
+def test_an_eleventh_device_is_refused(party: Party) -> None:
+    user = party.user()
+    devices = [party.current(user, f"device {number}") for number in range(10)]
+    eleventh = party.connect()
+    login = {"userId": user.user_id, "userPwd": user.password, "device": "device 11"}
+    reply = eleventh.log_in(**login)
+    assert reply["code"] == 429
+    assert reply["error"]
+    for each in devices:
+        each.ping()
+    devices[3].get("LogoutMes")
+    devices[3].read_to_the_end()
+    devices[0].get("RevokeMes", device="device 4")
+    assert eleventh.log_in(**login)["code"] == 200

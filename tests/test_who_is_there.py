@@ -1,0 +1,96 @@
+"""Presence: who comes, goes, is busy, is watched, and is silent about it."""
+
+import time
+from typing import Any
+
+from tests.party import Party, says
+from tests.peers import CurrentPeer
+
+UNKNOWN_USER = 77_777_777
+
+
+def test_presence_is_told_when_somebody_comes_changes_and_goes(party: Party) -> None:
+    watcher, user = party.current(), party.user()
+    one = party.current(user)
+    told = watcher.expect("PresenceMes", where=says(user.user_id, 0))
+    assert told["scope"] == "all"
+    assert {"userId": user.user_id, "userName": user.name, "userStatus": 0} in told["users"]
+    two = party.current(user)
+    one.get("StatusMes", status=2)
+    two.get("StatusMes", status=2)
+    watcher.expect("PresenceMes", where=says(user.user_id, 2))
+    two.get("StatusMes", status=0)
+    watcher.expect("PresenceMes", where=says(user.user_id, 0))
+    two.close()
+    watcher.expect("PresenceMes", where=says(user.user_id, 2))
+    one.close()
+    watcher.expect("PresenceMes", where=says(user.user_id, 1))
+    assert user.user_id not in online(watcher)
+
+
+def online(peer: CurrentPeer) -> dict[int, int]:
+    """Everybody online and their status, paged by threes."""
+    found: dict[int, int] = {}
+    page: dict[str, Any] = {"more": True}
+    while page["more"]:
+        page = peer.get("OnlineMes", after=max(found, default=0), limit=3)
+        ids = [each["userId"] for each in page["users"]]
+        assert ids == sorted(ids)
+        assert not set(ids) & set(found)
+        assert len(ids) <= 3
+        found |= {each["userId"]: each["userStatus"] for each in page["users"]}
+    assert page["total"] == len(found)
+    return found
+
+
+def test_the_online_list_is_paged_by_id_and_has_each_user_once(party: Party) -> None:
+    users = [party.user() for _ in range(5)]
+    peers = [party.current(each) for each in users] + [party.current(users[0])]
+    peers[1].get("StatusMes", status=2)
+    found = online(peers[0])
+    assert [found[each.user_id] for each in users] == [0, 2, 0, 0, 0]
+
+
+def test_a_short_absence_is_silent(party: Party) -> None:
+    watcher, user = party.current(), party.user()
+    peer = party.current(user, "desk")
+    watcher.expect("PresenceMes", where=says(user.user_id, 0))
+    peer.vanish()
+    party.current(user, "desk")
+    marker = party.user()
+    party.current(marker).close()
+    watcher.expect("PresenceMes", where=says(marker.user_id, 1))
+    seen = [entry for frame in watcher.heard if frame.type == "PresenceMes"
+            for entry in frame.data["users"] if entry["userId"] == user.user_id]  # fmt: skip
+    assert [each["userStatus"] for each in seen] == [0]
+
+
+def test_watching_says_how_they_are(party: Party) -> None:
+    watcher, there, away = party.current(), party.current(), party.user()
+    there.get("StatusMes", status=2)
+    users = watcher.get("WatchMes", users=[there.user_id, away.user_id, UNKNOWN_USER])["users"]
+    assert {each["userId"]: each["userStatus"] for each in users} == {
+        there.user_id: 2,
+        away.user_id: 1,
+    }
+    assert watcher.get("WatchMes", users=[])["users"] == []
+    assert watcher.ask("WatchMes", users=list(range(1, 202)))["code"] == 400
+
+
+def test_a_status_is_0_or_2(party: Party) -> None:
+    peer = party.current()
+    for status in (1, 3, -1, 10**9):
+        assert peer.ask("StatusMes", status=status)["code"] == 400
+
+
+def test_looking_somebody_up_by_id_or_name(party: Party) -> None:
+    peer, user = party.current(), party.user()
+    before = int(time.time() * 1000) - 1_000
+    party.current(user).close()
+    peer.expect("PresenceMes", where=says(user.user_id, 1))
+    for who in ({"userId": user.user_id}, {"userName": user.name.upper()}):
+        found = peer.get("LookupMes", **who)["user"]
+        assert (found["userId"], found["userName"]) == (user.user_id, user.name)
+        assert found.get("userStatus") == 1
+        assert found["lastSeen"] >= before
+    assert peer.get("LookupMes", userId=peer.user_id)["user"]["userStatus"] == 0
