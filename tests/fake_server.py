@@ -77,6 +77,8 @@ class FakeServer(Factory):
         self.known: dict[tuple[str, str], Entry] = {}
         self.page = 200
         self.listed_at_login = 100
+        self.tokens = "token"
+        self._logins: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> "FakeConnection":
         return FakeConnection(self)
@@ -89,6 +91,21 @@ class FakeServer(Factory):
     def of(self, kind: type[Any]) -> list[Any]:
         """The requests of one type."""
         return [each for each in self.received if isinstance(each, kind)]
+
+    def logged_in(self) -> "Deferred[None]":
+        """Fires when the next login was answered."""
+        login: Deferred[None] = Deferred()
+        self._logins.append(login)
+        return login
+
+    def note_login(self) -> None:
+        logins, self._logins = self._logins, []
+        for login in logins:
+            login.callback(None)
+
+    def tokens_end(self) -> None:
+        """All tokens that were given out are worth nothing from now on."""
+        self.tokens += "x"
 
     def find(self, who: messages.LoginMes | messages.LookupMes) -> User | None:
         for user in self.users.values():
@@ -121,6 +138,11 @@ class FakeConnection(Protocol):
         self.user: User | None = None
         self.request_id: str | None = None
         self._reader = codec.FrameReader()
+        self._end: Deferred[None] = Deferred()
+
+    def ended(self) -> "Deferred[None]":
+        """Fires when the connection is gone."""
+        return self._end
 
     def connectionMade(self) -> None:
         self.server.connections.append(self)
@@ -128,6 +150,7 @@ class FakeConnection(Protocol):
     def connectionLost(self, reason: Any = None) -> None:
         if self in self.server.connections:
             self.server.connections.remove(self)
+        self._end.callback(None)
 
     def dataReceived(self, data: bytes) -> None:
         for body in self._reader.feed(data):
@@ -139,6 +162,8 @@ class FakeConnection(Protocol):
             reply = handler(self, request)
             if reply is not None:
                 self.reply(reply, envelope.id)
+            if isinstance(reply, messages.LoginResMes) and reply.code == 200:
+                self.server.note_login()
 
     def reply(self, message: Message, request_id: str | None = None) -> None:
         self.transport.write(codec.encode(message, request_id))
@@ -166,7 +191,7 @@ def _log_in(connection: FakeConnection, request: messages.LoginMes) -> Message:
     if user is None:
         return messages.LoginResMes(500, "no such user")
     right = request.user_pwd == server.passwords[user.user_id]
-    if not right and request.token != f"token-{user.user_id}":
+    if not right and request.token != f"{server.tokens}-{user.user_id}":
         return messages.LoginResMes(403, "wrong password")
     connection.user = user
     places = [place.conversation() for place in server.places.values()]
@@ -174,7 +199,7 @@ def _log_in(connection: FakeConnection, request: messages.LoginMes) -> Message:
         200,
         users_id=tuple(server.users),
         user=user,
-        token=f"token-{user.user_id}",
+        token=f"{server.tokens}-{user.user_id}",
         server_time=1_700_000_000_000,
         durability="everysec",
         scope="all",
@@ -260,7 +285,7 @@ def _online(connection: FakeConnection, request: messages.OnlineMes) -> Message:
     )
 
 
-def _join(connection: FakeConnection, request: messages.JoinMes) -> Message:
+def join(connection: FakeConnection, request: messages.JoinMes) -> Message:
     place = connection.server.place(request.conversation)
     return messages.JoinResMes(
         200,
@@ -287,7 +312,7 @@ _HANDLERS: dict[type[Message], Any] = {
     messages.HistoryMes: history,
     messages.ConversationsMes: _conversations,
     messages.OnlineMes: _online,
-    messages.JoinMes: _join,
+    messages.JoinMes: join,
     messages.LookupMes: _look_up,
     messages.AckMes: lambda connection, request: None,
     messages.PingMes: lambda connection, request: messages.PongMes(1_700_000_000_000),

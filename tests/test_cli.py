@@ -1,0 +1,439 @@
+"""The chatroom command, as scripts and people use it: a process, its output, its exit status."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from chat import messages as m
+from chat.client.cli import build_parser
+from chat.client.cli_words import TABLE, Phrases
+from chat.client.context import Status
+from chat.client.paths import SLOTS, Profile
+from chat.client.printing import safe_json
+from tests import fake_server
+from tests.fake_server import FakeConnection, FakeServer
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 20.0
+
+
+class Program:
+    """``chatroom`` as a process of its own, without a terminal, in a home of its own."""
+
+    def __init__(self, home: Path, words: tuple[str, ...], env: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "chat.client.cli", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "LANG": "C.UTF-8",
+                "PYTHONPATH": str(ROOT),
+                **env,
+            },
+            start_new_session=True,
+        )
+
+    def end(self, given: bytes = b"") -> "Deferred[tuple[int, str, str]]":
+        """Its exit status, what it printed, what it complained about."""
+        return deferToThread(self._communicate, given)
+
+    def _communicate(self, given: bytes) -> tuple[int, str, str]:
+        out, errors = self.process.communicate(given, timeout=PATIENCE)
+        return self.process.returncode, (out or b"").decode(), errors.decode()
+
+    def line(self) -> "Deferred[str]":
+        """The next line that it prints."""
+        assert self.process.stdout is not None
+        return deferToThread(lambda out: out.readline().decode(), self.process.stdout)
+
+    def remove(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None and not stream.closed:
+                stream.close()
+
+
+class CliCase(TestCase):
+    """A fake server on a real socket, and a home directory for the programs."""
+
+    def setUp(self) -> None:
+        home = tempfile.TemporaryDirectory(dir="/tmp")
+        self.addCleanup(home.cleanup)
+        self.home = Path(home.name)
+        self.server = FakeServer()
+        self.port = reactor.listenTCP(0, self.server, interface="127.0.0.1")
+        self.address = f"127.0.0.1:{self.port.getHost().port}"
+        self.addCleanup(self.close)
+        self.password = {"CHATROOM_PASSWORD": "wonderland"}
+
+    async def close(self) -> None:
+        await maybeDeferred(self.port.stopListening)
+        ends = []
+        for connection in list(self.server.connections):
+            ends.append(connection.ended())
+            connection.transport.loseConnection()
+        await DeferredList(ends)
+
+    def begin(self, *words: str, **env: str) -> Program:
+        program = Program(self.home, words, {**self.password, **env})
+        self.addCleanup(program.remove)
+        return program
+
+    async def run_program(
+        self, *words: str, given: bytes = b"", **env: str
+    ) -> tuple[int, str, str]:
+        return await self.begin(*words, **env).end(given)
+
+    async def as_alice(self, *words: str, given: bytes = b"") -> tuple[int, str, str]:
+        return await self.run_program(*words, *self.alice(), given=given)
+
+    def alice(self) -> tuple[str, ...]:
+        return ("--server", self.address, "--user", "alice")
+
+    def said(self, name: str = "#lobby") -> list[str]:
+        return [entry.content for entry in self.server.place(name).entries]
+
+
+class SendTest(CliCase):
+    async def test_it_is_stored_and_nothing_is_printed(self) -> None:
+        self.assertEqual(await self.as_alice("send", "#lobby", "hello"), (0, "", ""))
+        self.assertEqual(self.said(), ["hello"])
+
+    async def test_json_says_where_it_is(self) -> None:
+        _, out, _ = await self.as_alice("send", "#lobby", "hello", "--json")
+        told = json.loads(out)
+        self.assertEqual((told["conversation"], told["seq"]), ("#lobby", 1))
+
+    async def test_standard_input_is_one_message_without_its_last_newline(self) -> None:
+        for words in (["send", "#lobby", "-"], ["send", "#lobby"]):
+            await self.as_alice(*words, given="two\nlines 你好\n".encode())
+        self.assertEqual(self.said(), ["two\nlines 你好"] * 2)
+
+    async def test_each_line_of_standard_input_is_a_message_in_its_order(self) -> None:
+        given = "".join(f"line {number}\n" for number in range(20)).encode()
+        status, out, _ = await self.as_alice("send", "#lobby", "--lines", "--json", given=given)
+        self.assertEqual(status, 0)
+        self.assertEqual(self.said(), [f"line {number}" for number in range(20)])
+        self.assertEqual(len(out.splitlines()), 20)
+
+    async def test_nothing_and_no_text_are_wrong_usage(self) -> None:
+        for data in (b"", b"\n", b"\xff\xfe"):
+            status, _, errors = await self.as_alice("send", "#lobby", "-", given=data)
+            self.assertEqual((status, len(errors.splitlines())), (2, 1))
+
+    async def test_refused_is_status_1_with_the_servers_words(self) -> None:
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(403, "you are\x1b[31m muted")
+        status, _, errors = await self.as_alice("send", "#lobby", "hello")
+        self.assertEqual(status, 1)
+        self.assertIn("muted (403)", errors)
+        self.assertNotIn("\x1b", errors)
+
+    async def test_sent_but_not_confirmed_is_status_4_and_can_be_repeated(self) -> None:
+        def store_and_say_nothing(connection: FakeConnection, request: m.SmsMes) -> None:
+            fake_server.send(connection, request)
+
+        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        status, _, errors = await self.as_alice("send", "#lobby", "once", "--timeout", "1")
+        self.assertEqual(status, 4)
+        del self.server.handlers[m.SmsMes]
+        client_id = errors.split()[-1]
+        again = await self.as_alice("send", "#lobby", "once", "--client-id", client_id)
+        self.assertEqual((again[0], self.said()), (0, ["once"]))
+
+    async def test_a_store_that_is_away_all_the_time_is_status_3(self) -> None:
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(503, "store away")
+        status, _, errors = await self.as_alice("send", "#lobby", "hello", "--timeout", "1")
+        self.assertEqual(status, 3)
+        self.assertIn("nothing was sent", errors)
+
+    async def test_nobody_there_is_status_3(self) -> None:
+        await maybeDeferred(self.port.stopListening)
+        status, _, errors = await self.as_alice("send", "#lobby", "hello", "--timeout", "0")
+        self.assertEqual(status, 3)
+        self.assertIn(self.address, errors)
+
+    async def test_a_server_address_that_is_none_is_wrong_usage(self) -> None:
+        status, _, _ = await self.run_program("who", "--server", "a:b:c:d", "--user", "alice")
+        self.assertEqual(status, 2)
+
+
+class LoginTest(CliCase):
+    async def test_registering_remembers_server_user_and_token_for_the_owner_alone(self) -> None:
+        status, out, _ = await self.run_program("register", "carol", "--server", self.address)
+        self.assertEqual((status, out), (0, "Registered carol, id 102.\n"))
+        self.password = {}
+        self.assertEqual(await self.run_program("send", "#lobby", "by token"), (0, "", ""))
+        self.assertEqual(self.server.of(m.LoginMes)[-1].token, "token-102")
+        for path in self.home.rglob("*"):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            self.assertEqual(mode, 0o700 if path.is_dir() else 0o600, path)
+
+    async def test_a_name_that_is_taken_is_status_1(self) -> None:
+        status, _, errors = await self.run_program("register", "bob", "--server", self.address)
+        self.assertEqual((status, "taken" in errors), (1, True))
+
+    async def test_who_nobody_is_and_no_password_are_wrong_usage(self) -> None:
+        status, _, errors = await self.run_program("who", "--server", self.address)
+        self.assertEqual((status, "--user" in errors), (2, True))
+        self.password = {}
+        status, _, errors = await self.as_alice("who")
+        self.assertEqual((status, "CHATROOM_PASSWORD" in errors), (2, True))
+
+    async def test_a_password_comes_from_a_file_or_a_command(self) -> None:
+        self.password = {}
+        file = self.home / "password"
+        file.write_text("wonderland\nsecond line\n")
+        status, _, _ = await self.as_alice("who", "--password-file", str(file))
+        self.assertEqual(status, 0)
+        source = ("--password-command", "echo wonderland", "--profile", "other")
+        self.assertEqual((await self.as_alice("who", *source))[0], 0)
+        failing = ("--password-command", "exit 3", "--profile", "third")
+        self.assertEqual((await self.as_alice("who", *failing))[0], 2)
+
+    async def test_a_wrong_password_is_status_1(self) -> None:
+        self.password = {"CHATROOM_PASSWORD": "guess"}
+        status, _, errors = await self.as_alice("who")
+        self.assertEqual((status, "wrong password" in errors), (1, True))
+
+    async def test_a_token_that_has_ended_is_replaced_by_way_of_the_password(self) -> None:
+        await self.as_alice("who")
+        self.server.tokens_end()
+        self.assertEqual((await self.as_alice("who"))[0], 0)
+        by_token, by_password = self.server.of(m.LoginMes)[-2:]
+        self.assertTrue(by_token.token)
+        self.assertEqual(by_password.user_pwd, "wonderland")
+        self.password = {}
+        self.assertEqual((await self.as_alice("who"))[0], 0)
+
+    async def test_two_programs_at_once_are_two_devices(self) -> None:
+        tail = self.begin("tail", *self.alice())
+        await self.server.logged_in()
+        await self.as_alice("who")
+        first, second = self.server.of(m.LoginMes)
+        self.assertNotEqual(first.device, second.device)
+        tail.process.send_signal(signal.SIGTERM)
+        await tail.end()
+
+    async def test_it_speaks_chinese_where_that_is_the_locale(self) -> None:
+        self.password = {"CHATROOM_PASSWORD": "guess", "LANG": "zh_CN.UTF-8"}
+        _, _, errors = await self.as_alice("who")
+        self.assertIn("被拒绝", errors)
+        _, out, _ = await self.run_program("--language", "en", "--help")
+        self.assertIn("Exit status", out)
+
+
+class ReadTest(CliCase):
+    async def test_who_lists_everybody_online(self) -> None:
+        status, out, _ = await self.as_alice("who")
+        self.assertEqual((status, out), (0, "100 alice online\n101 bob online\n"))
+        _, out, _ = await self.as_alice("who", "--json")
+        self.assertEqual([json.loads(line)["userId"] for line in out.splitlines()], [100, 101])
+
+    async def test_history_is_as_long_as_asked_for(self) -> None:
+        for number in range(1, 451):
+            self.server.say("#lobby", str(number))
+        _, out, _ = await self.as_alice("history", "#Lobby", "-n", "420", "--json")
+        seqs = [json.loads(line)["seq"] for line in out.splitlines()]
+        self.assertEqual(seqs, list(range(31, 451)))
+        _, out, _ = await self.as_alice("history", "#lobby", "--after", "3", "-n", "2")
+        self.assertEqual([line.split(": ")[1] for line in out.splitlines()], ["4", "5"])
+        _, out, _ = await self.as_alice("history", "#lobby", "--before", "3")
+        self.assertEqual(len(out.splitlines()), 2)
+
+    async def test_a_person_is_found_by_name(self) -> None:
+        self.server.say("@101", "psst")
+        _, out, _ = await self.as_alice("history", "@bob")
+        self.assertTrue(out.endswith("bob: psst\n"), out)
+        self.assertEqual((await self.as_alice("history", "@nobody"))[0], 1)
+
+    async def test_what_is_no_conversation_is_wrong_usage(self) -> None:
+        self.assertEqual((await self.as_alice("history", "lobby"))[0], 2)
+
+    async def test_nothing_that_somebody_typed_reaches_the_terminal_as_a_command(self) -> None:
+        self.server.say("#lobby", "\x1b]0;owned\x07\x9b31m\u202etxt.exe\r\nbob: forged\x00")
+        _, plain, _ = await self.as_alice("history", "#lobby")
+        _, as_json, _ = await self.as_alice("history", "#lobby", "--json")
+        for out in (plain, as_json):
+            self.assertEqual(len(out.splitlines()), 1)
+            bad = [c for c in out.rstrip("\n") if unicodedata.category(c) in ("Cc", "Cf")]
+            self.assertEqual(bad, [])
+        self.assertIn("\x1b]0;owned\x07", json.loads(as_json)["content"])
+
+
+class TailTest(CliCase):
+    async def test_each_message_is_a_line_at_once(self) -> None:
+        tail = self.begin("tail", *self.alice())
+        await self.server.logged_in()
+        for text in ("one", "two\nlines"):
+            self.server.say("#lobby", text)
+            self.assertTrue((await tail.line()).endswith(f"bob: {text}\n".replace("\nl", " l")))
+        tail.process.send_signal(signal.SIGINT)
+        self.assertEqual(await tail.end(), (130, "", ""))
+
+    async def test_it_survives_the_server_and_misses_nothing(self) -> None:
+        tail = self.begin("tail", "--json", "--count", "3", *self.alice())
+        await self.server.logged_in()
+        self.server.say("#lobby", "one")
+        await tail.line()
+        again = self.server.logged_in()
+        self.server.last.cut()
+        self.server.say("#lobby", "missed")
+        await again
+        self.server.say("#lobby", "three")
+        status, out, errors = await tail.end()
+        self.assertEqual([json.loads(line)["content"] for line in out.splitlines()],
+                         ["missed", "three"])  # fmt: skip
+        self.assertEqual((status, errors), (0, ""))
+
+    async def test_only_what_was_asked_for_after_the_last_lines(self) -> None:
+        for number in range(5):
+            self.server.say("#lobby", str(number))
+        words = ("tail", "#lobby", "-n", "2", "--count", "1", "--json", *self.alice())
+        tail = self.begin(*words)
+        self.assertEqual(json.loads(await tail.line())["content"], "3")
+        self.assertEqual(json.loads(await tail.line())["content"], "4")
+        self.server.say("@101", "not this")
+        self.server.say("#lobby", "this")
+        _, out, _ = await tail.end()
+        self.assertEqual([json.loads(line)["content"] for line in out.splitlines()], ["this"])
+
+    async def test_a_room_one_is_not_in_is_joined_only_when_asked(self) -> None:
+        self.assertEqual((await self.as_alice("tail", "#tea"))[0], 1)
+        tail = self.begin("tail", "#tea", "--join", "--count", "1", *self.alice())
+        joined: Deferred[None] = Deferred()
+
+        def join(connection: FakeConnection, request: m.JoinMes) -> m.Message:
+            reactor.callLater(0, joined.callback, None)
+            return fake_server.join(connection, request)
+
+        self.server.handlers[m.JoinMes] = join
+        await joined
+        self.server.say("#tea", "milk")
+        _, out, _ = await tail.end()
+        self.assertTrue(out.endswith("#tea bob: milk\n"), out)
+
+    async def test_when_nobody_reads_it_ends_quietly(self) -> None:
+        tail = self.begin("tail", *self.alice())
+        await self.server.logged_in()
+        assert tail.process.stdout is not None
+        tail.process.stdout.close()
+        tail.process.stdout = None
+        self.server.say("#lobby", "one")
+        status, _, errors = await tail.end()
+        self.assertEqual((status, errors), (141, ""))
+
+    async def test_being_replaced_ends_it_with_the_reason(self) -> None:
+        tail = self.begin("tail", *self.alice())
+        await self.server.logged_in()
+        self.server.last.bye(409, "logged in elsewhere")
+        status, _, errors = await tail.end()
+        self.assertEqual((status, "logged in elsewhere" in errors), (1, True))
+
+
+class WordsTest(SynchronousTestCase):
+    def test_both_languages_say_everything_with_the_same_values(self) -> None:
+        for key, both in TABLE.items():
+            names = [sorted(part.split("}")[0] for part in s.split("{")[1:]) for s in both]
+            self.assertEqual(names[0], names[1], key)
+            self.assertTrue(all(both), key)
+
+    def test_every_option_has_its_help(self) -> None:
+        for language in ("en", "zh"):
+            text = build_parser(Phrases(language)).format_help()
+            self.assertIn("--password-command", text)
+
+    def test_the_help_names_every_exit_status(self) -> None:
+        text = TABLE["statuses"][0]
+        self.assertEqual([s for s in Status if f"{int(s)} " not in text], [])
+
+    @given(st.text())
+    def test_json_is_the_same_text_and_harmless(self, text: str) -> None:
+        written = safe_json({"content": text})
+        self.assertEqual(json.loads(written), {"content": text})
+        harmful = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        self.assertEqual([c for c in written if unicodedata.category(c) in harmful], [])
+
+
+class ProfileTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        home = tempfile.TemporaryDirectory(dir="/tmp")
+        self.addCleanup(home.cleanup)
+        self.home = Path(home.name)
+
+    def profile(self, name: str = "default") -> Profile:
+        return Profile(name, {"XDG_STATE_HOME": str(self.home)})
+
+    def take(self, user: str = "alice") -> Any:
+        slot = self.profile().device("chat.example", user)
+        if slot is not None:
+            self.addCleanup(slot.close)
+        return slot
+
+    def test_names_that_would_leave_the_directory_are_refused(self) -> None:
+        for name in ("", ".", "..", "a/b", ".hidden", "x" * 65, "a\0b"):
+            with self.assertRaises(ValueError):
+                self.profile(name)
+
+    def test_what_is_remembered_is_found_however_the_server_is_written(self) -> None:
+        self.profile().remember("chat.example", "alice")
+        known = self.profile().remembered()
+        assert known is not None
+        self.assertEqual((known.server, known.user), ("tcp:chat.example:8889", "alice"))
+        self.assertIsNone(self.profile("other").remembered())
+
+    def test_a_device_keeps_its_name_and_token(self) -> None:
+        slot = self.take()
+        slot.keep("secret")
+        slot.close()
+        again = self.take()
+        self.assertEqual((again.device, again.token), (slot.device, "secret"))
+
+    def test_a_device_in_use_is_not_given_to_another_program(self) -> None:
+        slots = [self.take() for _ in range(SLOTS)]
+        self.assertEqual(len({slot.device for slot in slots}), SLOTS)
+        self.assertIsNone(self.take())
+        slots[3].close()
+        self.assertIsNotNone(self.take())
+
+    def test_a_device_with_a_token_is_taken_first(self) -> None:
+        first, second = self.take(), self.take()
+        second.keep("secret")
+        first.close()
+        second.close()
+        self.assertEqual(self.take().token, "secret")
+
+    def test_users_and_servers_are_kept_apart_and_spellings_are_not(self) -> None:
+        profile = self.profile()
+        account = profile.account("chat.example", "Alice")
+        self.assertEqual(account, profile.account("tcp:chat.example:8889", "alice"))
+        self.assertNotEqual(account, profile.account("other.example", "alice"))
+        self.assertNotEqual(account, profile.account("chat.example", "bob"))
+
+    def test_files_that_make_no_sense_are_as_good_as_none(self) -> None:
+        self.profile().remember("chat.example", "alice")
+        for text in ("", "[]", "{}", '{"server": 1, "user": []}', "\xff"):
+            (self.profile().state / "last.json").write_text(text, encoding="latin-1")
+            self.assertIsNone(self.profile().remembered())
+
+    def test_relative_directories_are_ignored_as_the_standard_says(self) -> None:
+        profile = Profile("default", {"XDG_STATE_HOME": "here"})
+        self.assertEqual(profile.state, Path.home() / ".local/state/chatroom/default")
