@@ -57,6 +57,7 @@ class PtyScreen:
         self.raw = bytearray()
         self._terminal, program_side = pty.openpty()
         self._program_side = program_side
+        self._open = [self._terminal, program_side]
         self._set_size(columns, rows)
         self.modes_before = termios.tcgetattr(program_side)
         self.process = subprocess.Popen(
@@ -77,8 +78,13 @@ class PtyScreen:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._terminal)
-        os.close(self._program_side)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal, as somebody does who closes its window."""
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open = []
 
     # Looking
 

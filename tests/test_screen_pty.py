@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import TestCase
 
 from tests.process import ServerProcess
-from tests.pty_screen import PtyScreen, client_command, client_environ, register
+from tests.pty_screen import PATIENCE, PtyScreen, client_command, client_environ, register
 
 
 class ScreenTests(TestCase):
@@ -122,6 +122,15 @@ class ScreenTests(TestCase):
             screen = self.entered(name)
             os.kill(screen.process.pid, number)
             self.assert_clean_end(screen)
+
+    def test_closing_the_window_ends_the_program_and_keeps_the_draft(self) -> None:
+        gus = self.entered("gus")
+        gus.type("half a thou")
+        gus.wait_for("half a thou")
+        gus.hang_up()
+        gus.process.wait(PATIENCE)
+        again = self.screen("gus")
+        again.wait_for("half a thou")
 
     # Using it
 

@@ -116,7 +116,13 @@ class App:
         :raises BaseException: what went wrong in the loop; the terminal is restored by then.
         """
         self._reactor.callWhenRunning(self._begin)
-        self.loop.run()
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._end_chat)
+        try:
+            self.loop.run()
+        except BaseException:
+            # The loop crashed the reactor, which then ends nothing: not its threads, not the chat.
+            self._reactor.fireSystemEvent("shutdown")
+            raise
 
     def _begin(self) -> None:
         """Draw first, then load what networks need: it takes as long as all before it."""
