@@ -1,6 +1,6 @@
 """Being here: what happens between a proven identity and the first push, and at the end."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.json import encode
@@ -64,7 +64,7 @@ async def enter(
         await context.presence.enter(user, session.key, session.device, 0)
         if device:
             await context.accounts.seen(account.user_id, device)
-        users, total, _ = await context.presence.online(0, _listed(session))
+        online, total = await context.presence.online_ids(_listed(session))
         context.online.set_total(total)
         await context.bus.fence()
         if session.closed:
@@ -75,7 +75,7 @@ async def enter(
             _run(context.presence.leave(user, session.key))
         raise
     session.user = user
-    reply = _welcome(session, described, more, token, [each.user_id for each in users])
+    reply = _welcome(session, described, more, token, online)
     session.emit(reply, request_id)
     if not session.voice.is_current:
         await _replay(session, described)
@@ -103,7 +103,7 @@ def _welcome(
     described: dict[str, Conversation],
     more: bool,
     token: str,
-    online: list[int],
+    online: Sequence[int],
 ) -> messages.LoginResMes:
     """The reply to LoginMes."""
     context = session.context

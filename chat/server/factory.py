@@ -109,7 +109,7 @@ class ChatFactory(Factory):
         try:
             await self.fanout.tick()
             if self._ticks % SWEEP_TICKS == 0 and self.connections:
-                _, total, _ = await self.context.presence.online(0, 1)
+                _, total = await self.context.presence.online_ids(1)
                 self.context.online.set_total(total)
         except StoreError as error:
             self._log.debug("the store is away: {why}", why=error)

@@ -30,16 +30,18 @@ def thread_of(session: "Session", cid: str) -> Thread | None:
 async def known_thread(session: "Session", cid: str) -> Thread:
     """The same with its position.
 
+    :raises Unknown: there is no such conversation.
     :raises NotAllowed: the session does not hear it.
     """
     thread = thread_of(session, cid)
+    if thread is not None and thread.position is not None:
+        return thread
+    (position,) = await session.context.conversations.positions(session.user_id, [cid])
+    if position is None:
+        raise Unknown(cid)
     if thread is None:
         raise NotAllowed(cid)
-    if thread.position is None:
-        (position,) = await session.context.conversations.positions(session.user_id, [cid])
-        if position is None:
-            raise Unknown(cid)
-        thread.starts_at(position)
+    thread.starts_at(position)
     return thread
 
 

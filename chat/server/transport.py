@@ -50,8 +50,10 @@ class FrameServer(tcp.Server):
         if idle and self.connected and not self.disconnecting and not self.TLS:
             try:
                 sent = self._send_whole(data) if self.whole_frames else self.socket.send(data)
-            except OSError:  # would block, or is gone: the ordinary way finds out which
+            except OSError:
                 sent = 0
+            if not isinstance(sent, int):
+                sent = 0  # Would block, or is gone: the ordinary way finds out which.
             if sent == len(data):
                 return
             data = data[sent:]

@@ -154,6 +154,9 @@ class Presence(Protocol):
     async def online(self, after: int, limit: int) -> tuple[Sequence[User], int, bool]:
         """A page of the users online above id ``after``, ordered by id; how many in all; more?"""
 
+    async def online_ids(self, limit: int) -> tuple[Sequence[int], int]:
+        """The ids of at most ``limit`` users online, lowest first; how many there are in all."""
+
     async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:
         """The status of each of ``user_ids`` (1 for who is offline)."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, gatherResults
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -236,6 +236,18 @@ class RedisPresence:
             for user_id, value in zip(flat[::2], flat[1::2], strict=True)
         ]
         return users[:limit], total, len(users) > limit
+
+    async def online_ids(self, limit: int) -> tuple[Sequence[int], int]:
+        """The ids of at most ``limit`` users online, lowest first; how many there are in all."""
+        key = self._keys.online()
+        listed, total = await gatherResults(
+            [
+                self._redis.call(b"ZRANGE", key, 0, max(0, limit - 1)),
+                self._redis.call(b"ZCARD", key),
+            ],
+            consumeErrors=True,
+        )
+        return [int(each) for each in listed], total
 
     async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:
         """The status of each of ``user_ids`` (1 for who is offline)."""

@@ -71,7 +71,11 @@ class FanOut(Listener):
     def turn_ended(self) -> None:
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:  # One client's trouble is not the others'.
+                self._log.failure("a connection could not be written to")
+                connection.abort()
 
     def event(self, user_id: int, event: Event) -> None:
         for session in self.context.registry.sessions_of(user_id):
