@@ -1,6 +1,8 @@
 """The sentences for people: whole in both languages, and one for every rule that names break."""
 
+import ast
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from string import Formatter
@@ -8,6 +10,7 @@ from string import Formatter
 from twisted.trial.unittest import SynchronousTestCase
 
 import chat.names
+import chat.server
 from chat.server.phrases import LANGUAGES, PHRASES, Phrases, phrase
 from chat.server.settings import Settings
 
@@ -16,6 +19,35 @@ GIVEN = {"seconds": 2.5, "detail": "user.userId: Expected `int`, got `str`"}
 
 def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+PLACE_OF_KEY = {"Refused": 1, "bye": 1, "_turn_away": 1, "phrases": 0}
+"""Which argument of a call is a sentence's key."""
+
+
+def server_code() -> list[ast.AST]:
+    """Everything that stands in the server's modules, but for the table itself."""
+    found: list[ast.AST] = []
+    for path in Path(chat.server.__file__).parent.rglob("*.py"):
+        if path.name != "phrases.py":
+            found += ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+def texts(nodes: Iterable[ast.AST]) -> set[str]:
+    """Those of ``nodes`` that are plain texts."""
+    values = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return {value for value in values if isinstance(value, str)}
+
+
+def keys_said() -> set[str]:
+    """The keys that calls in the server's code are given as they stand."""
+    arguments: list[ast.AST] = []
+    for node in server_code():
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            arguments += node.args[PLACE_OF_KEY.get(called, len(node.args)) :][:1]
+    return texts(arguments)
 
 
 class PhrasesTest(SynchronousTestCase):
@@ -46,6 +78,14 @@ class PhrasesTest(SynchronousTestCase):
         keys = set(re.findall(r'BadName\("([a-z-]+)"\)', source))
         self.assertGreater(len(keys), 5)
         self.assertLessEqual(keys, set(PHRASES))
+
+    def test_the_server_says_nothing_that_is_not_in_the_table(self) -> None:
+        self.assertGreater(len(keys_said()), 20)
+        self.assertLessEqual(keys_said(), set(PHRASES))
+
+    def test_no_sentence_is_there_for_nothing(self) -> None:
+        rules = re.findall(r'BadName\("([a-z-]+)"\)', Path(chat.names.__file__).read_text())
+        self.assertLessEqual(set(PHRASES), texts(server_code()) | set(rules))
 
     def test_a_limit_is_said_as_it_is_set(self) -> None:
         self.assertIn(" 9 ", Phrases(Settings(name_limit=9))("name-too-long"))

@@ -75,7 +75,6 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     "status": ("status: 0 (online) or 2 (busy).", "status：0（在线）或 2（忙碌）。"),
     # Conversations.
     "not-allowed": ("You are not allowed to do that here.", "您没有权限这样做。"),
-    "not-a-member": ("You are not in that room.", "您不在该房间中。"),
     "no-such-conversation": ("There is no such conversation.", "会话不存在。"),
     "no-such-entry": ("There is no such message.", "消息不存在。"),
     "lobby-stays": (
@@ -98,7 +97,6 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     ),
     # The wire.
     "malformed": ("The message is malformed: {detail}.", "消息格式错误：{detail}。"),
-    "unknown-type": ("There is no such type of message.", "未知的消息类型。"),
     "too-large": (
         "A frame has 1 to {frame_limit} bytes.",
         "一帧的大小必须是 1 到 {frame_limit} 字节。",
@@ -152,7 +150,6 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "密码已更改：请重新登录。",
     ),
     "logged-out": ("This device was logged out.", "此设备已被登出。"),
-    "suspended": ("This account is suspended.", "该账号已被停用。"),
 }
 
 

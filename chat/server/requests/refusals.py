@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.messages import Message
 from chat.names import BadName
+from chat.server.passwords import Busy
 from chat.store.interface import (
     FateUnknown,
     NameTaken,
@@ -55,6 +56,8 @@ def refusal(failure: Failure, log: Logger) -> Refused:
             return refused
         case BadName() as error:
             return Refused(400, str(error))
+        case Busy(retry_after=retry_after):
+            return Refused(503, "busy-server", retry_after)
         case StoreUnavailable(retry_after=retry_after):
             return Refused(503, "store-away", retry_after)
         case FateUnknown():
