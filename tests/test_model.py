@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client import events
+from chat.client.conversation import KEPT, Fate
 from chat.client.events import Outgoing
-from chat.client.model import KEPT, Fate, Model
+from chat.client.model import Model
 from chat.messages import Conversation, Entry, User
 from tests.tui_builders import BEN, CHEN, EPOCH, ME, NOON, entry, room
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client import events
-from chat.client.model import KEPT
+from chat.client.conversation import KEPT
 from chat.client.tui.commands import COMMANDS, Kind, find, parse
 from chat.client.tui.composer import Paste
 from chat.client.tui.draw import canvas
@@ -206,6 +206,16 @@ class MessagesTests(TestCase):
         self.assertEqual(screen.chat.model.conversation("#lobby").unread, 1)
         screen.press("focus in")
         self.assertIn(("read", ("#lobby", 8)), screen.client.asked)
+
+    def test_a_key_goes_to_the_first_unread_message_however_far_above(self) -> None:
+        log = [entry(each, time=NOON) for each in range(1, 1001)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=1000, read=300)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        text = screen.press("meta u")
+        place = next(at for at, line in enumerate(text) if "new messages" in line)
+        self.assertIn("message 301", text[place + 1])
 
     def test_writing_counts_as_reading_and_the_server_is_told(self) -> None:
         screen = lively()
@@ -517,6 +527,14 @@ class CommandTests(TestCase):
         ):
             self.assertIs(parse(text).kind, kind, text)
         self.assertEqual(parse("//x").text, "/x")
+
+    def test_the_doctor_tells_what_is_well_and_what_is_not(self) -> None:
+        screen = lively(size=(59, 30))
+        screen.type("/doctor")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("✗ The window is 59 by 30.", text)
+        self.assertIn("✓ The server answers in 0 ms", text)
+        self.assertIn("the.log", text)
 
     def test_search_finds_and_goes_there(self) -> None:
         log = [entry(each, time=NOON) for each in range(1, 400)]

@@ -13,6 +13,7 @@ from chat.client.events import Outgoing
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
+from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
@@ -272,6 +273,9 @@ class Screen:
 
     def change_password(self) -> None:
         self.left = True
+
+    def examined(self, round_trip: float | None) -> Examined:
+        return Examined(*self.size, 256, False, False, round_trip, 0.0, "everysec", "the.log")
 
 
 def lively(language: str = "en", size: tuple[int, int] = (80, 24)) -> Screen:

@@ -4,26 +4,21 @@ Nothing here does I/O or knows a terminal. One ``Model`` is owned by the screen;
 only way it changes, each for one thing that can happen, and each leaves a state that draws.
 """
 
-import bisect
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
 
 from chat.client import events
+from chat.client.conversation import KEPT, Conversation, Fate, Notice, Pending
 from chat.client.events import ConnectionState, Outgoing
 from chat.client.text import looks_like, mixes_scripts
 from chat.messages import Conversation as ConversationState
 from chat.messages import Entry, User
-from chat.names import LOBBY, is_room, private_with
+from chat.names import LOBBY, private_with
 
-__all__ = ["BUSY", "OFFLINE", "ONLINE", "Conversation", "Fate", "Model", "Notice", "Pending"]
+__all__ = ["BUSY", "OFFLINE", "ONLINE", "Model"]
 
 ONLINE, OFFLINE, BUSY = 0, 1, 2
 """``userStatus`` on the wire."""
-
-KEPT = 4_000
-"""Entries of one conversation that are held; the server has the rest, a page up fetches it."""
 
 SPEAKERS = 300
 """Entries looked at for names to complete: further back nobody remembers who spoke."""
@@ -32,174 +27,10 @@ KNOWN_LOOKS = 50_000
 """Names remembered to tell imitations from, before the list starts afresh."""
 
 KEPT_IN_VIEW = 10 * KEPT
-"""The same for the conversation that is open, while its reader is further up."""
+"""``KEPT`` for the conversation that is open, while its reader is further up."""
 
 NOTICES = 50
 """Lines the client itself has said (errors, answers to commands) that are kept."""
-
-
-class Fate(Enum):
-    """How far a message of one's own has come."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    STORED = "stored"
-    DELIVERED = "delivered"
-    READ = "read"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A message of one's own that has no number yet."""
-
-    message: Outgoing
-    fate: Fate = Fate.SENDING
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A line the client itself says in a conversation, after entry ``after``."""
-
-    after: int
-    text: str
-    time: int
-
-
-@dataclass
-class Conversation:
-    """One conversation: its entries in order, what is on its way, and the marks.
-
-    ``told``: the read mark that the server has. ``divider``: the entry below which everything was read when it was opened. ``sealed``: entries
-    before which the server has nothing more. ``fetched``: its newest page is here.
-    """
-
-    name: str
-    partner: str = ""
-    topic: str = ""
-    role: str = ""
-    epoch: str = ""
-    newest: int = 0
-    first: int = 1
-    read: int = 0
-    told: int = 0
-    partner_delivered: int = 0
-    partner_read: int = 0
-    active: int = 0
-    entries: list[Entry] = field(default_factory=list)
-    pending: list[Pending] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    divider: int | None = None
-    loading: bool = False
-    draft: str = ""
-    fetched: bool = False
-    sealed: set[int] = field(default_factory=set)
-    mentions: set[int] = field(default_factory=set)
-    _silent: set[int] = field(default_factory=set)
-
-    @property
-    def private(self) -> bool:
-        return not is_room(self.name)
-
-    @property
-    def unread(self) -> int:
-        """Messages of others above the read mark."""
-        return max(0, self.newest - self.read - len(self._silent))
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything that the server keeps is held, down to the first entry."""
-        return bool(self.entries) and self.entries[0].seq <= self.first
-
-    def index(self, seq: int) -> int:
-        """Where ``seq`` stands among the entries, or would."""
-        return bisect.bisect_left(self.entries, seq, key=_seq)
-
-    def holds(self, seq: int) -> bool:
-        at = self.index(seq)
-        return at < len(self.entries) and self.entries[at].seq == seq
-
-    def gap_before(self, index: int) -> int:
-        """How many numbers are missing between entry ``index`` and the one before it."""
-        if index <= 0:
-            return 0
-        return self.entries[index].seq - self.entries[index - 1].seq - 1
-
-    def fate(self, entry: Entry) -> Fate:
-        """How far an entry of one's own has come."""
-        if not self.private:
-            return Fate.STORED
-        if entry.seq <= self.partner_read:
-            return Fate.READ
-        return Fate.DELIVERED if entry.seq <= self.partner_delivered else Fate.STORED
-
-    # Changes
-
-    def put(self, entry: Entry, me: int, mention: "re.Pattern[str] | None") -> bool:
-        """Take an entry in its place. Return whether it is a new one for a reader."""
-        if entry.kind == "redact":
-            self._redact(entry.target)
-        at = self.index(entry.seq)
-        known = at < len(self.entries) and self.entries[at].seq == entry.seq
-        if known:
-            self.entries[at] = entry
-        else:
-            self.entries.insert(at, entry)
-        self._forget_pending(entry, me)
-        self.active = max(self.active, entry.time)
-        fresh = entry.seq > self.newest
-        self.newest = max(self.newest, entry.seq)
-        if entry.seq <= self.read:
-            return False
-        if entry.kind or entry.deleted or entry.user_id == me:
-            self._silent.add(entry.seq)
-            self.mentions.discard(entry.seq)
-            if entry.user_id == me and not entry.kind:
-                self.mark_read(entry.seq)  # who answers has read what was before
-            return False
-        if mention is not None and mention.search(entry.content):
-            self.mentions.add(entry.seq)
-        return fresh
-
-    def mark_read(self, seq: int) -> None:
-        """Move the read mark up to ``seq``; never back."""
-        if seq > self.read:
-            self.read = seq
-            self.mentions = {each for each in self.mentions if each > seq}
-            self._silent = {each for each in self._silent if each > seq}
-
-    def trim(self, keep: int = KEPT) -> None:
-        """Let go of the oldest entries above ``keep``."""
-        if len(self.entries) > keep + keep // 4:
-            del self.entries[:-keep]
-
-    def drop_from(self, seq: int) -> None:
-        """A new epoch begins at ``seq``: forget what is held from there on."""
-        del self.entries[self.index(seq) :]
-        self.newest = min(self.newest, seq - 1)
-        self.read = min(self.read, seq - 1)
-        self.told = min(self.told, seq - 1)
-        self.mentions = {each for each in self.mentions if each < seq}
-        self._silent = {each for each in self._silent if each < seq}
-
-    def _redact(self, target: int) -> None:
-        at = self.index(target)
-        if at < len(self.entries) and self.entries[at].seq == target:
-            self.entries[at] = Entry(seq=target, time=self.entries[at].time, deleted=True)
-            if target > self.read:
-                self._silent.add(target)
-                self.mentions.discard(target)
-
-    def _forget_pending(self, entry: Entry, me: int) -> None:
-        if entry.client_id and entry.user_id == me:
-            self.pending = [
-                each for each in self.pending if each.message.client_id != entry.client_id
-            ]
-
-
-def _seq(entry: Entry) -> int:
-    return entry.seq
 
 
 def _mention_of(name: str) -> "re.Pattern[str] | None":

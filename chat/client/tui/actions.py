@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from chat.client.model import Conversation
+from chat.client.conversation import Conversation
 from chat.client.text import graphemes
 from chat.client.tui import commands, helptext
 from chat.client.tui.chat import Chat
@@ -325,9 +325,14 @@ class Actions:
     def do_first_unread(self) -> None:
         conversation = self.chat.model.current
         if conversation is not None and conversation.divider is not None:
-            self.desk.messages.go_to(conversation.divider + 1)
+            self.chat.spawn(self._first_unread(conversation.name, conversation.divider + 1))
         else:
             self.chat.say(self.desk.look.words("nothing-unread"))
+
+    async def _first_unread(self, name: str, seq: int) -> None:
+        await self.chat.have(name, seq)
+        self.desk.messages.go_to(seq)
+        self.desk.changed()
 
     def do_search(self) -> None:
         self.desk.composer.editor.replace("/search ")

@@ -6,20 +6,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import urwid
-from twisted.logger import (
-    FilteringLogObserver,
-    Logger,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogBeginner,
-    textFileLogObserver,
-)
+from twisted.logger import Logger
 
 from chat.client import events
 from chat.client.address import DEFAULT_SERVER, server_string
@@ -27,8 +19,10 @@ from chat.client.paths import DeviceSlot, Profile, Remembered
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
+from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Form, Menu
+from chat.client.tui.logfile import LOG_NAME, logging_to
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.options import ScreenOptions, choose_theme, full_emoji, needs_ascii
@@ -50,9 +44,6 @@ DRAFTS_EVERY = 3.0
 
 LEAVE_SECONDS = 2.0
 """How long leaving may wait for the last acknowledgements."""
-
-LOG_BYTES = 1_000_000
-"""Size above which the log starts anew."""
 
 
 def make_look(options: ScreenOptions) -> Look:
@@ -257,6 +248,21 @@ class App:
     def change_password(self) -> None:
         self._start.password_form(self._change, self._back_to_chat)
 
+    def examined(self, round_trip: float | None) -> Examined:
+        client = self._chat.client if self._chat is not None else None
+        columns, rows = self._screen.get_cols_rows()
+        return Examined(
+            columns=columns,
+            rows=rows,
+            colours=self._screen.colors,
+            full_emoji=self.look.emoji,
+            ascii_glyphs=self.look.glyphs is ASCII,
+            round_trip=round_trip,
+            clock_offset=client.clock_offset if client is not None else 0.0,
+            durability=client.durability if client is not None else "",
+            log=str(self._profile.state / LOG_NAME),
+        )
+
     def _back_to_chat(self) -> None:
         if self._chat is not None and self._desk is not None:
             verbs = Verbs(self._chat, self._desk, self)
@@ -324,32 +330,6 @@ def _remembered_user(known: Remembered | None, server: str) -> str:
 # The way in and every way out --------------------------------------------------------------------
 
 
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    """Send everything that is logged, or written to standard error, to a file meanwhile."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        flags |= os.O_TRUNC
-    with open(os.open(path, flags, 0o600), "a", encoding="utf-8", buffering=1) as file:
-        logging.basicConfig(stream=file, level=logging.WARNING, force=True)
-        warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
-        globalLogBeginner.beginLoggingTo(
-            [FilteringLogObserver(textFileLogObserver(file), [warnings])],
-            redirectStandardIO=False,
-            discardBuffer=True,
-        )
-        sys.stderr.flush()
-        kept = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
 def run(options: ScreenOptions) -> int:
     """Show the screen until the user leaves.
 
@@ -361,9 +341,9 @@ def run(options: ScreenOptions) -> int:
         print(look.words("no-terminal"), file=sys.stderr)
         return 64
     profile = Profile(options.profile)
-    logfile = profile.state / "screen.log"
+    logfile = profile.state / LOG_NAME
     failure = ""
-    with _logging_to(logfile):
+    with logging_to(logfile):
         try:
             _show(options, look, profile)
         except Exception as error:

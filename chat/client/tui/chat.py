@@ -8,8 +8,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from chat.client import events
+from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError, Refused
-from chat.client.model import Conversation, Fate, Model
+from chat.client.model import Model
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
@@ -22,6 +23,9 @@ __all__ = ["Chat", "View"]
 
 PAGE = 100
 """Entries asked for at a time: two or three screens, and far below a frame."""
+
+AROUND = 60
+"""Entries fetched below one that is looked for; the rest of the page is above it."""
 
 NOTHING_THERE = 404
 """A private conversation exists from its first message on; until then it is merely empty."""
@@ -190,6 +194,12 @@ class Chat:
         self.model.page(wish.conversation, page.entries, page.first)
         if wish.before and not page.entries:
             conversation.sealed.add(wish.before)
+
+    async def have(self, name: str, seq: int) -> None:
+        """Fetch entry ``seq`` and what stands around it, unless it is here."""
+        if not self.model.conversation(name).holds(seq):
+            page = await self.client.history(name, before=seq + AROUND, limit=PAGE)
+            self.model.page(name, page.entries, page.first)
 
     def _refresh_online(self) -> None:
         if not self._asking_online:

@@ -40,6 +40,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("theme",), "theme", "cmd-theme", "arg-theme"),
     Command(("language", "lang"), "language", "cmd-language", "arg-language", 1),
     Command(("reconnect",), "reconnect", "cmd-reconnect"),
+    Command(("doctor",), "doctor", "cmd-doctor"),
     Command(("logout",), "logout", "cmd-logout"),
     Command(("quit", "q", "exit"), "quit", "cmd-quit"),
 )

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chat.client.model import Conversation, Fate, Model, Notice, Pending
+from chat.client.conversation import Conversation, Fate, Notice, Pending
+from chat.client.model import Model
 from chat.client.text import clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
 from chat.client.tui.look import Look
@@ -86,8 +87,11 @@ class EntryRows:
             if before is None or not before.time or not _same_day(self._look, before, moment):
                 rows.append(self._rule("dim", self._look.day(moment)))
         divider = conversation.divider
-        if divider is not None and entry.seq > divider and (not before or before.seq <= divider):
-            rows.append(self._rule("divider", self._look.words("divider")))
+        if divider is not None and entry.seq > divider:
+            # Without an entry above it, this is the first unread one only if none is missing.
+            below = before.seq <= divider if before else entry.seq == divider + 1
+            if below:
+                rows.append(self._rule("divider", self._look.words("divider")))
         return rows
 
     def _rule(self, role: str, text: str) -> Row:

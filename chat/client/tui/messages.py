@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chat.client.model import Conversation, Model
+from chat.client.conversation import Conversation
+from chat.client.model import Model
 from chat.client.text import clip, width
 from chat.client.tui.draw import Row
 from chat.client.tui.entries import EntryRows

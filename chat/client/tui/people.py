@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from chat.client.model import BUSY, OFFLINE, ONLINE, Conversation, Model
+from chat.client.conversation import Conversation
+from chat.client.model import BUSY, OFFLINE, ONLINE, Model
 from chat.client.text import clip, width
 from chat.client.tui.draw import Row, Run
 from chat.client.tui.look import Look

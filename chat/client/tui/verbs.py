@@ -1,16 +1,19 @@
 """What the commands do, one method for each verb of the table of commands."""
 
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from chat.client.errors import ClientError
 from chat.client.model import BUSY, OFFLINE
 from chat.client.text import clip
 from chat.client.tui import helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import Command, find
 from chat.client.tui.desk import Desk
+from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.themes import THEMES
@@ -40,6 +43,9 @@ class Around(Protocol):
 
     def change_password(self) -> None:
         """Show the form for it."""
+
+    def examined(self, round_trip: float | None) -> Examined:
+        """What is known of terminal and server."""
 
 
 class Verbs:
@@ -191,11 +197,9 @@ class Verbs:
 
     async def _go_to(self, conversation: str, seq: int) -> None:
         """Bring an entry into view, with what stands around it."""
-        known = self._chat.model.conversation(conversation)
-        if not known.holds(seq):
-            page = await self._chat.client.history(conversation, before=seq + 50, limit=100)
-            self._chat.model.page(conversation, page.entries, page.first)
+        await self._chat.have(conversation, seq)
         self._desk.messages.go_to(seq)
+        self._desk.changed()
 
     async def delete(self, arguments: str) -> None:
         conversation = self._chat.model.current
@@ -255,6 +259,19 @@ class Verbs:
             self._chat.say(self._words("languages", names=", ".join(LANGUAGES)), bad=True)
             return
         self._around.restyle(self._desk.look.with_words(Words(name)))
+
+    async def doctor(self, arguments: str) -> None:
+        begun = self._chat.seconds()
+        round_trip: float | None = None
+        # When nobody answers, that is what the doctor says.
+        with suppress(ClientError):
+            await self._chat.client.lookup(self._chat.model.me.user_id)
+            round_trip = self._chat.seconds() - begun
+        glyphs = self._desk.look.glyphs
+        for well, key, values in examine(self._around.examined(round_trip)):
+            self._chat.tell(
+                f"{glyphs.stored if well else glyphs.failed} {self._words(key, **values)}"
+            )
 
     def reconnect(self, arguments: str) -> None:
         self._chat.client.reconnect_now()

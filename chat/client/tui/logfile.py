@@ -1,0 +1,49 @@
+"""Where everything goes that would otherwise be written over the screen."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+
+__all__ = ["LOG_NAME", "logging_to"]
+
+LOG_NAME = "screen.log"
+
+LOG_BYTES = 1_000_000
+"""Size above which the log starts anew."""
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Send everything that is logged, or written to standard error, to a file meanwhile."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        flags |= os.O_TRUNC
+    with open(os.open(path, flags, 0o600), "a", encoding="utf-8", buffering=1) as file:
+        logging.basicConfig(stream=file, level=logging.WARNING, force=True)
+        warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
+        globalLogBeginner.beginLoggingTo(
+            [FilteringLogObserver(textFileLogObserver(file), [warnings])],
+            redirectStandardIO=False,
+            discardBuffer=True,
+        )
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
