@@ -249,7 +249,7 @@ class CurrentPeer(Peer):
     def send(self, kind: str, /, **data: Any) -> str:
         """Send a request; the id that its reply will have."""
         _keep_secret(data)
-        request_id = str(next(self._ids))
+        request_id = f"r{next(self._ids)}"
         self.send_bytes(framed(enveloped(kind, data, id=request_id)))
         return request_id
 

@@ -35,6 +35,7 @@ def check_log(log: str) -> None:
 
     :raises AssertionError: something was or is.
     """
-    assert not re.search("Traceback|Unhandled|Error:", log), log
+    wrong = re.search(r"^.*(Traceback|Unhandled|Error:)(.|\n)*", log, re.MULTILINE)
+    assert not wrong, wrong[0][:3_000]
     told = [secret for secret in SECRETS if secret in log]
     assert not told, f"{told[:3]} in the log"

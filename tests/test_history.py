@@ -143,9 +143,13 @@ def test_search_finds_newest_first_in_one_conversation_or_in_all(party: Party) -
     other.post(peer.at, f"second {word.upper()}")
     other.post(stranger.at, f"not for you {word}")
     found = peer.get("SearchMes", text=word)["messages"]
-    assert [each["content"] for each in found] == [f"second {word.upper()}", f"first {word}"]
-    assert [each["conversation"] for each in found] == [other.at, room]
-    assert found[1]["userName"] == other.welcome["user"]["userName"]
+    assert {each["content"]: each["conversation"] for each in found} == {
+        f"second {word.upper()}": other.at,
+        f"first {word}": room,
+    }
+    times = [each["time"] for each in found]
+    assert times == sorted(times, reverse=True)
+    assert {each["userName"] for each in found} == {other.welcome["user"]["userName"]}
     found = peer.get("SearchMes", text=word, conversation=room)["messages"]
     assert [each["content"] for each in found] == [f"first {word}"]
 
