@@ -200,8 +200,9 @@ class Bus:
             handler = self._handlers.get(channel)
             if handler is not None:
                 handler(payload)
-        elif payload[:1] == ENTRIES:
-            self.listener.published(known.user_id, Publication.parse(payload))
+        elif payload[:1] in ENTRIES:
+            news = Publication.parse(payload, known.user_id)
+            self.listener.published(known.user_id, news)
         else:
             event = msgspec.json.decode(payload[1:], type=Event)
             self.listener.event(known.user_id, event)

@@ -2,20 +2,23 @@
 
 The publication of a conversation (see ``publish`` in ``scripts/conversation.lua``), big endian:
 
-    "E"  count:4  epochFirst:8  its size:1  its size:1  epoch  conversation id
+    "E" or "P"  count:4  epochFirst:8  its size:1  its size:1  epoch  conversation id
     of each entry  server:8  serial:8  sender:8  seq:8  time:8  frame size:4  size:1  clientId
-    the frames, ready to be sent to everybody but the sender's own devices
+    "E", a room: the frames, ready to be sent to everybody but the sender's own devices
+    "P", a private conversation: frames without their length and ``suffix``, to be completed
 """
 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
 from chat import codec, messages
-from chat.codec import envelope, frame, quoted
+from chat.codec import LENGTH_SIZE, envelope, frame, quoted
+from chat.store.keys import cid_name
 
 __all__ = [
     "ENTRIES",
@@ -33,7 +36,8 @@ __all__ = [
     "suffix",
 ]
 
-ENTRIES: Final = b"E"
+ENTRIES: Final = (b"E", b"P")
+_PRIVATE: Final = ord("P")
 _PREFIX = struct.Struct(">IQBB")
 _HEADER = struct.Struct(">QQQQQIB")
 _ORIGIN = struct.Struct(">QQQ")
@@ -113,6 +117,7 @@ def origin(server: int, serial: int, user_id: int) -> bytes:
     return _ORIGIN.pack(server, serial, user_id)
 
 
+@lru_cache(maxsize=10_000)
 def suffix(conversation: str) -> bytes:
     """The end of a push frame: names the conversation, closes the data and the envelope."""
     return quoted(b',"conversation":%b}' % _encode(conversation)) + b'"}'
@@ -160,9 +165,10 @@ class Publication:
     frames: bytes
 
     @classmethod
-    def parse(cls, payload: bytes) -> "Publication":
+    def parse(cls, payload: bytes, user_id: int = 0) -> "Publication":
         """Read what a script published.
 
+        :param user_id: who is to see it, when it is of a private conversation.
         :raises struct.error: it is cut short.
         """
         count, epoch_first, size_of_epoch, size_of_cid = _PREFIX.unpack_from(payload, 1)
@@ -172,14 +178,23 @@ class Publication:
         cid = payload[at : at + size_of_cid].decode()
         at += size_of_cid
         headers, end = [], 0
+        ending = suffix(cid_name(cid, user_id)) if payload[0] == _PRIVATE else b""
+        more = len(ending) + LENGTH_SIZE if ending else 0
         for _ in range(count):
             server, serial, sender, seq, time, size, length = _HEADER.unpack_from(payload, at)
             at += _HEADER.size
             client_id = payload[at : at + length]
             at += length
-            start, end = end, end + size
+            start, end = end, end + size + more
             headers.append(Header(server, serial, sender, seq, time, client_id, start, end))
-        return cls(cid, epoch, epoch_first, headers, payload[at:])
+        if not ending:
+            return cls(cid, epoch, epoch_first, headers, payload[at:])
+        frames = []
+        for header in headers:
+            size = header.end - header.start - more
+            frames.append(frame(payload[at : at + size] + ending))
+            at += size
+        return cls(cid, epoch, epoch_first, headers, b"".join(frames))
 
     def frame_of(self, header: Header) -> bytes:
         """The frame of one entry."""

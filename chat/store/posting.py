@@ -271,12 +271,10 @@ def _open_to_all(cid: str) -> tuple[int]:
     return (1,) if cid == "r:lobby" or cid.startswith("p:") else (0,)
 
 
-def audience(keys: Keys, cid: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """Channel and suffix of a room; of a private conversation both users' channels and suffixes."""
+def audience(keys: Keys, cid: str) -> tuple[bytes, bytes, bytes]:
+    """Channel and suffix of a room; of a private conversation no suffix, and both channels."""
     if cid.startswith("r:"):
-        return keys.room_channel(cid), suffix(cid_name(cid, 0)), b"", b""
+        return keys.room_channel(cid), suffix(cid_name(cid, 0)), b""
     one, other = (int(part) for part in cid.split(":")[1:])
-    first = keys.user_channel(one), suffix(cid_name(cid, one))
-    if one == other:
-        return *first, b"", b""
-    return *first, keys.user_channel(other), suffix(cid_name(cid, other))
+    second = b"" if one == other else keys.user_channel(other)
+    return keys.user_channel(one), b"", second

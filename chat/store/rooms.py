@@ -40,7 +40,7 @@ class Rooms:
         # lists leave such lines out.
         await self._redis.call("ZADD", mine, "NX", 0, cid)
         draft = author.does("join")
-        channel, ending, _, _ = audience(name, cid)
+        channel, ending, _ = audience(name, cid)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
         keys.append(name.marks(author.user_id))
         args: list[bytes | int] = [
@@ -57,7 +57,7 @@ class Rooms:
         """
         cid, name = room_cid(room), self._keys
         draft = author.does("leave")
-        channel, ending, _, _ = audience(name, cid)
+        channel, ending, _ = audience(name, cid)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
         args: list[bytes | int] = [
             room[1:].encode(), author.user_id, origin(0, 0, author.user_id),

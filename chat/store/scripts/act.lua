@@ -3,8 +3,7 @@
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 gone
 -- ARGV   1 `topic` or `redact`  2 user id  3 topic, or number of the entry  4 1 when everybody is a
---        member  5 origin  6 inner  7 quoted  8 channel  9 suffix  10 second channel or ''
---        11 its suffix
+--        member  5 origin  6 inner  7 quoted  8 channel  9 suffix or ''  10 second channel or ''
 -- Result the number of the new entry, or -403 not allowed, -404 no such conversation or entry
 local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0', now())
 if not c then return -404 end
@@ -26,5 +25,5 @@ else
   redis.call('XDEL', KEYS[3], ARGV[3] .. '-0')
 end
 local seq = append(c, ARGV[2], '', ARGV[5], ARGV[6], ARGV[7])
-close(c, ARGV[8], ARGV[9], ARGV[10], ARGV[11])
+close(c, ARGV[8], ARGV[9], ARGV[10])
 return seq

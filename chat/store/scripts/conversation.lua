@@ -17,11 +17,12 @@ end
 -- `at` is the time of what will be appended, never before that of the last entry.
 -- Returns nil when there is no such conversation.
 local function open(meta, log, gen, at)
-  local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'gen', 'day')
+  local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'gen',
+    'day', 'before')
   if not m[1] then return nil end
   local c = {
     meta = meta, log = log, seq = tonumber(m[1]), first = tonumber(m[2]), epoch = m[3],
-    epoch_first = tonumber(m[4]), time = tonumber(m[5]), day = m[7], count = 0,
+    epoch_first = tonumber(m[4]), time = tonumber(m[5]), day = m[7], before = m[8], count = 0,
     headers = {}, clients = {}, cores = {},
   }
   if m[6] ~= gen then
@@ -50,8 +51,13 @@ local function append(c, uid, client_id, origin, inner, quoted)
   return seq
 end
 
--- Tell one channel what was appended: a header each, then the frames, ready to be sent.
-local function publish(c, channel, suffix)
+local function head(kind, c)
+  local id = string.sub(c.meta, string.find(c.meta, '{', 1, true) + 1, -7)
+  return kind .. struct.pack('>I4I8BB', c.count, c.epoch_first, #c.epoch, #id) .. c.epoch .. id
+end
+
+-- What was appended to a room: a header each, then the frames, ready to be sent.
+local function room_news(c, suffix)
   local headers, frames = {}, {}
   for i = 1, c.count do
     local core, client_id = c.cores[i], c.clients[i]
@@ -59,10 +65,22 @@ local function publish(c, channel, suffix)
     headers[i] = c.headers[i] .. struct.pack('>I4B', length + 4, #client_id) .. client_id
     frames[i] = struct.pack('>I4', length) .. core .. suffix
   end
-  local id = string.sub(c.meta, string.find(c.meta, '{', 1, true) + 1, -7)
-  redis.call('PUBLISH', channel, 'E'
-    .. struct.pack('>I4I8BB', c.count, c.epoch_first, #c.epoch, #id) .. c.epoch .. id
-    .. table.concat(headers) .. table.concat(frames))
+  return head('E', c) .. table.concat(headers) .. table.concat(frames)
+end
+
+-- What was appended to a private conversation: each frame lacks its length and the conversation's
+-- name, which is another one for each of the two.
+local function private_news(c)
+  if c.count == 1 then
+    local core, client_id = c.cores[1], c.clients[1]
+    return head('P', c) .. c.headers[1] .. struct.pack('>I4B', #core, #client_id) .. client_id .. core
+  end
+  local headers = {}
+  for i = 1, c.count do
+    local client_id = c.clients[i]
+    headers[i] = c.headers[i] .. struct.pack('>I4B', #c.cores[i], #client_id) .. client_id
+  end
+  return head('P', c) .. table.concat(headers) .. table.concat(c.cores)
 end
 
 -- Drop what retention does not keep: `most` entries (0: all), or those from before `oldest` (ms).
@@ -85,9 +103,16 @@ local function trim(c, gone, most, oldest)
 end
 
 -- Write the numbers back and tell everybody. Call it once, after the last append.
-local function close(c, channel, suffix, channel2, suffix2)
+-- A room has a `suffix`, the end of its frames; a private conversation has '' and, unless it is
+-- with oneself, a second channel.
+local function close(c, channel, suffix, channel2)
   if c.count == 0 then return end
   redis.call('HSET', c.meta, 'seq', c.seq, 'time', c.time)
-  publish(c, channel, suffix)
-  if channel2 ~= '' then publish(c, channel2, suffix2) end
+  if suffix ~= '' then
+    redis.call('PUBLISH', channel, room_news(c, suffix))
+    return
+  end
+  local news = private_news(c)
+  redis.call('PUBLISH', channel, news)
+  if channel2 ~= '' then redis.call('PUBLISH', channel2, news) end
 end

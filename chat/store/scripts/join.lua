@@ -24,5 +24,5 @@ end
 local seq = append(c, ARGV[3], '', ARGV[6], ARGV[7], ARGV[8])
 redis.call('HSET', KEYS[4], ARGV[3], role .. ':' .. seq .. ':' .. ARGV[4])
 redis.call('HSET', KEYS[6], ARGV[1], c.epoch .. ':' .. seq .. ':' .. seq)
-close(c, ARGV[9], ARGV[10], '', '')
+close(c, ARGV[9], ARGV[10], '')
 return { made and 2 or 1 }

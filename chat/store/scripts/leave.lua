@@ -18,5 +18,5 @@ elseif string.sub(member, 1, 6) == 'owner:' then
   local value = redis.call('HGET', KEYS[4], next_owner)
   redis.call('HSET', KEYS[4], next_owner, 'owner' .. string.sub(value, string.find(value, ':'), -1))
 end
-close(c, ARGV[6], ARGV[7], '', '')
+close(c, ARGV[6], ARGV[7], '')
 return 200

@@ -1,13 +1,13 @@
 -- needs: conversation
--- Post messages to conversations: look up, permit, number, append, mark, publish, each atomically.
+-- Post messages to conversations: look up, permit, number, mark, append, publish, each atomically.
 --
 -- KEYS   1 the store's generation; then for each conversation 8: meta, log, members, gone, and the
 --        idempotency marks of the day before yesterday, yesterday, today, tomorrow: the caller's
 --        clock may be off, or midnight may have passed on the way
 -- ARGV   1 today as days since 1970 on the caller's clock   2 messages kept (0: all)
 --        3 ms kept (0: for ever)
---        then for each conversation: number of posts, may it be made here (1 or 0), channel, suffix,
---        second channel or '', its suffix
+--        then for each conversation: number of posts, may it be made here (1 or 0), channel, suffix
+--        or '', second channel or ''
 --          and for each post: sender, 1 when it may only be looked up, digest or '', client id,
 --          origin, inner, quoted
 -- Result for each post, in their order:
@@ -17,18 +17,11 @@
 --        {-503, text}                                the store could not write
 local gen = redis.call('GET', KEYS[1]) or '0'
 local at = now()
-local today = math.floor(at / 86400000)
-local day, shift = tostring(today), today - tonumber(ARGV[1])
-if shift < -1 then shift = -1 elseif shift > 1 then shift = 1 end
+local number_of_day = math.floor(at / 86400000)
+local today, yesterday = tostring(number_of_day), tostring(number_of_day - 1)
+local shift = math.max(-1, math.min(1, number_of_day - tonumber(ARGV[1])))
 local most, age = tonumber(ARGV[2]), tonumber(ARGV[3])
 local results, arg = {}, 4
-
-local function find(marks, digest)
-  for day = 0, -1, -1 do
-    local seq = redis.call('HGET', marks[3 + shift + day], digest)
-    if seq then return seq end
-  end
-end
 
 local function repeated(c, seq)
   local found = redis.call('XRANGE', c.log, seq .. '-0', seq .. '-0')
@@ -36,36 +29,50 @@ local function repeated(c, seq)
   return { 1, tonumber(seq), time, c.epoch, c.epoch_first }
 end
 
-local function mark(c, marks, digest, seq)
-  local key = marks[3 + shift]
-  redis.call('HSET', key, digest, seq)
-  if c.day ~= day then
-    redis.call('EXPIRE', key, 172800)
-    redis.call('HSET', c.meta, 'day', day)
-    c.day = day
+-- Mark the number that comes next as this digest's. Returns the number it has already, if any.
+-- The conversation knows the last two days with marks, so that most posts look in no other place.
+local function mark(c, marks, digest)
+  if redis.call('HSETNX', marks, digest, c.seq + 1) == 0 then
+    return redis.call('HGET', marks, digest)
+  end
+  if c.day ~= today then
+    redis.call('EXPIRE', marks, 172800)
+    redis.call('HSET', c.meta, 'day', today, 'before', c.day or '')
+    c.day, c.before = today, c.day
   end
 end
 
--- `c` is the conversation, `g` its keys; the post's arguments start at ARGV[a].
-local function post(c, g, a)
-  local uid, lookup, digest = ARGV[a], ARGV[a + 1], ARGV[a + 2]
+-- `c` is the conversation, whose keys begin at KEYS[k]; the post's arguments begin at ARGV[a].
+local function post(c, k, a, open_to_all)
+  local uid, digest = ARGV[a], ARGV[a + 2]
+  local marks = KEYS[k + 6 + shift]
+  local permitted = open_to_all or redis.call('HEXISTS', KEYS[k + 2], uid) == 1
   if digest ~= '' then
-    local seq = find(g.marks, digest)
+    local seq
+    if c.day == yesterday or (c.day == today and c.before == yesterday) then
+      seq = redis.call('HGET', KEYS[k + 5 + shift], digest)
+    end
+    if not seq then
+      if permitted and ARGV[a + 1] == '0' then
+        seq = mark(c, marks, digest)
+      else
+        seq = redis.call('HGET', marks, digest)
+      end
+    end
     if seq then return repeated(c, seq) end
   end
-  if lookup == '1' then return { -429 } end
-  if not g.open and redis.call('HEXISTS', g.members, uid) == 0 then return { -403 } end
-  local seq = append(c, uid, ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
-  if digest ~= '' then mark(c, g.marks, digest, seq) end
+  if ARGV[a + 1] == '1' then return { -429 } end
+  if not permitted then return { -403 } end
+  local ok, seq = pcall(append, c, uid, ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
+  if not ok then
+    if digest ~= '' then redis.call('HDEL', marks, digest) end
+    error(seq)
+  end
   return seq
 end
 
 for k = 2, #KEYS, 8 do
   local count, open_to_all = tonumber(ARGV[arg]), ARGV[arg + 1] == '1'
-  local g = {
-    members = KEYS[k + 2], open = open_to_all, 
-    marks = { KEYS[k + 4], KEYS[k + 5], KEYS[k + 6], KEYS[k + 7] },
-  }
   local c = open(KEYS[k], KEYS[k + 1], gen, at)
   if not c and open_to_all and pcall(create, KEYS[k], gen) then
     c = open(KEYS[k], KEYS[k + 1], gen, at)
@@ -74,7 +81,7 @@ for k = 2, #KEYS, 8 do
     if not c then
       results[#results + 1] = { open_to_all and -503 or -404 }
     else
-      local ok, result = pcall(post, c, g, arg + 6 + i * 7)
+      local ok, result = pcall(post, c, k, arg + 5 + i * 7, open_to_all)
       if not ok then
         result = { -503, type(result) == 'table' and result.err or tostring(result) }
       end
@@ -82,11 +89,11 @@ for k = 2, #KEYS, 8 do
     end
   end
   if c then
-    close(c, ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4], ARGV[arg + 5])
+    close(c, ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
     if c.count > 0 and (most > 0 or age > 0) then
       trim(c, KEYS[k + 3], most, age > 0 and at - age or 0)
     end
   end
-  arg = arg + 6 + count * 7
+  arg = arg + 5 + count * 7
 end
 return results
