@@ -43,6 +43,9 @@ class Host(Protocol):
     def accepted(self, device: "Device", message: "Message") -> None:
         """A device's message was accepted by the server it is connected to."""
 
+    def given_up(self, message: "Message") -> None:
+        """A message that was not accepted at once is not sent again."""
+
 
 @dataclass(frozen=True)
 class Account:
@@ -102,9 +105,13 @@ class Device:
 
     :ivar name: unique in the whole run.
     :ivar link: the connection while it is logged in.
+    :param turn: which server it tries first.
+    :param faithful: it tries no other one.
     """
 
-    def __init__(self, host: Host, account: Account, name: str, turn: int) -> None:
+    def __init__(
+        self, host: Host, account: Account, name: str, turn: int, faithful: bool = False
+    ) -> None:
         self.host = host
         self.account = account
         self.name = name
@@ -115,7 +122,9 @@ class Device:
         self.threads = Threads(self)
         self.wanted = True
         self.turn = turn
+        self._step = 0 if faithful else 1
         self._acked: dict[str, int] = {}
+        self._rest_until = 0.0
         self._life: Deferred[None] | None = None
         self._pause: Deferred[None] | None = None
 
@@ -140,13 +149,13 @@ class Device:
             try:
                 link = await self._enter()
             except TROUBLE:
-                self.turn += 1
+                self.turn += self._step
                 await self._sleep(self.host.random.uniform(*RETRY_SECONDS))
                 continue
             await link.gone
             self._left(link)
             await self._sleep(link.retry_after or self.host.random.uniform(*RETRY_SECONDS))
-            self.turn += 1
+            self.turn += self._step
 
     async def _sleep(self, seconds: float) -> None:
         if not self.wanted:
@@ -209,6 +218,8 @@ class Device:
         if link is None or link.paused:
             return
         now = self.host.record.now()
+        if now < self._rest_until:
+            return
         room = IN_FLIGHT - sum(message.in_flight for message in self.outbox.values())
         for message in self.outbox.values():
             if message.in_flight and now - message.sent > PATIENCE:
@@ -267,11 +278,15 @@ class Device:
     def _again(self, message: Message, code: int, retry_after: float) -> None:
         host = self.host
         message.unknown = message.unknown or code == 504
+        pause = max(retry_after, 0.2) * host.random.uniform(1.0, 1.3)
+        if code in (429, 503):  # what comes next would fare no better
+            self._rest_until = host.record.now() + pause
         if message.tries == 1 and host.random.random() < GIVE_UP:
             del self.outbox[message.key]
             self.tally.given_up += 1
+            host.given_up(message)
             return
-        message.due = host.record.now() + max(retry_after, 0.2) * host.random.uniform(1.0, 1.3)
+        message.due = host.record.now() + pause
 
     # Hearing ---------------------------------------------------------------------------------
 

@@ -19,6 +19,9 @@ TAIL_SECONDS: Final = 10.0
 """What is last in a conversation arrives within this time, whatever was lost on the way."""
 
 SYNC_SECONDS: Final = 15.0
+READ_SECONDS: Final = 30.0
+"""A page that nobody gets in this time is not to be had."""
+
 PAGE: Final = 200
 
 
@@ -31,11 +34,14 @@ async def finish(world: World) -> list[str]:
     world.talk(False)
     if not await world.until(lambda: _silent(world), EMPTY_SECONDS):
         problems.append(f"{world.name}: {_waiting(world)}")
-    await _settle(world)
-    await _say_goodbye(world)
-    await _synchronise(world)
-    for conv in _conversations(world):
-        await _read_log(world, conv)
+    try:
+        await _settle(world)
+        await _say_goodbye(world)
+        await _synchronise(world)
+        for conv in _conversations(world):
+            await _read_log(world, conv)
+    except NotToBeHad as error:
+        problems.append(f"{world.name}: {error}")
     return problems
 
 
@@ -52,14 +58,29 @@ def _conversations(world: World) -> list[str]:
     return sorted({conv for device in world.devices for conv in device.threads.all})
 
 
-def _reader(world: World, conv: str) -> Device:
-    return next(device for device in world.members(conv) if device.link)
+class NotToBeHad(Exception):
+    """The history of a conversation can't be read."""
+
+
+async def _reader(world: World, conv: str) -> Device:
+    """A member who is connected.
+
+    :raises NotToBeHad: nobody is, for a long time.
+    """
+    members = list(world.members(conv))
+    if not await world.until(lambda: any(device.link for device in members), READ_SECONDS):
+        raise NotToBeHad(f"no member of {conv} is connected")
+    return next(device for device in members if device.link)
 
 
 async def _page(world: World, conv: str, **bounds: Any) -> dict[str, Any]:
-    """A page of a conversation, from any member; asked until there is one."""
-    while True:
-        device = _reader(world, conv)
+    """A page of a conversation, from any member; asked until there is one.
+
+    :raises NotToBeHad: there is none for a long time.
+    """
+    give_up = world.reactor.seconds() + READ_SECONDS
+    while world.reactor.seconds() < give_up:
+        device = await _reader(world, conv)
         assert device.link is not None
         try:
             return await device.link.ask(
@@ -67,6 +88,7 @@ async def _page(world: World, conv: str, **bounds: Any) -> dict[str, Any]:
             )
         except (Refused, ConnectionLost):
             await deferLater(world.reactor, 0.5)
+    raise NotToBeHad(f"the history of {conv} can't be read")
 
 
 async def _settle(world: World) -> None:
@@ -94,7 +116,7 @@ async def _settle(world: World) -> None:
 async def _say_goodbye(world: World) -> None:
     """One last message in each conversation: whoever missed an epoch hears of it now."""
     for conv in _conversations(world):
-        device = _reader(world, conv)
+        device = await _reader(world, conv)
         world.say(device, device.account.wire_name(conv))
     await world.until(lambda: _silent(world), SYNC_SECONDS)
 
@@ -121,7 +143,10 @@ async def _synchronise(world: World) -> None:
 
 async def _compare(device: Device) -> None:
     assert device.link is not None
-    page = await device.link.ask("ConversationsMes", limit=100)
+    try:
+        page = await device.link.ask("ConversationsMes", limit=100)
+    except (Refused, ConnectionLost):
+        return  # it compares when it is connected again
     device.threads.compare(page["conversations"])
 
 

@@ -92,7 +92,7 @@ class ServerRestarted(Fault):
     async def happen(self, chance: random.Random, seconds: float) -> None:
         for server in self.world.servers:
             code = await server.stop()
-            if code != 0:
+            if code not in (0, -signal.SIGTERM):  # twistd dies of the signal when it is done
                 raise RuntimeError(f"{server.name} ended with {code} after SIGTERM")
             await start(server)
 
@@ -341,8 +341,11 @@ class TornMiddle(_Lossy):
         world, server = self.world, self.world.servers[0]
         await self.down()
         file = newest_file(self.append_only())
+        content = file.read_bytes()
+        start = max(0, len(content) - chance.randint(self.back // 2, self.back))
+        # Where a command begins: within a text other bytes would just be another text.
         with file.open("r+b") as opened:
-            opened.seek(max(0, file.stat().st_size - chance.randint(self.back // 2, self.back)))
+            opened.seek(content.index(b"\r\n*", start) + 2)
             opened.write(b"\xff" * 40)
         code = await server.start()
         if code != 1:

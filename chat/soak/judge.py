@@ -319,19 +319,20 @@ class Judge:
             if message.numbers or found:
                 text = f"was refused {message.refused} times and is {message.numbers or found}"
                 self._end("refused", text, message.conv, 0, key)
-        for at, _, seq in message.accepted:
+        for at, epoch, seq in message.accepted:
             if conversation.log.get(seq, ("", ""))[1] != key:
-                self._check_loss(at, key, message, seq)
+                self._check_loss(at, key, message.conv, epoch, seq)
 
-    def _check_loss(self, at: float, key: str, message: _Message, seq: int) -> None:
+    def _check_loss(self, at: float, key: str, conv: str, epoch: str, seq: int) -> None:
         """An accepted message is not in the log where it was: only a declared loss explains it."""
-        losses = self._losses[_world(message.conv)]
-        declared = any(since <= at <= until for since, until in losses)
-        first = self._conversations[message.conv].first
-        begun = any(number <= seq for epoch, number in first.items() if number > 1)
+        declared = any(since <= at <= until for since, until in self._losses[_world(conv)])
+        first = list(self._conversations[conv].first.items())
+        order = [name for name, _ in first]
+        later = order.index(epoch) + 1 if epoch in order else 0
+        begun = any(number <= seq for _, number in first[later:])
         if not (declared and begun):
-            text = f"{key!r} was accepted as {seq} and is not there"
-            self.violations.append(Violation(at, "lost", text, message.conv, seq, key))
+            text = f"{conv}: {key!r} was accepted as {epoch}/{seq} and is not there"
+            self.violations.append(Violation(at, "lost", text, conv, seq, key))
 
     # Words -----------------------------------------------------------------------------------
 

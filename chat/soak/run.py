@@ -79,7 +79,7 @@ async def _load(settings: Settings, worlds: list[World]) -> list[Schedule]:
     for world in worlds:
         until = world.record.now() + settings.seconds
         faults = faults_for(world, settings.faults)
-        schedules.append(Schedule(world, faults, settings.longest, until))
+        schedules.append(Schedule(world, faults, settings.longest, until, _progress))
         world.talk(True)
     end: Deferred[None] = deferLater(worlds[0].reactor, settings.seconds)
     await _all([schedule.run() for schedule in schedules])
@@ -89,6 +89,10 @@ async def _load(settings: Settings, worlds: list[World]) -> list[Schedule]:
 
 async def _all(works: list[Any]) -> list[Any]:
     return list(await gatherResults([Deferred.fromCoroutine(work) for work in works]))
+
+
+def _progress(line: str) -> None:
+    print(line, flush=True)
 
 
 def _measure(worlds: list[World], memory: dict[str, list[int]]) -> None:

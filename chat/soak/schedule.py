@@ -1,7 +1,7 @@
 """When which fault happens: each alone first, then at random together; all from one seed."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -35,11 +35,20 @@ class Schedule:
     """Lets faults happen in one world until its time is over.
 
     :param longest: seconds that a fault may last.
+    :param progress: gets a line after each fault.
     """
 
     _log = Logger()
 
-    def __init__(self, world: World, faults: Sequence[Fault], longest: float, until: float) -> None:
+    def __init__(
+        self,
+        world: World,
+        faults: Sequence[Fault],
+        longest: float,
+        until: float,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._progress = progress
         self._world = world
         self._faults = list(faults)
         self._longest = longest
@@ -107,6 +116,9 @@ class Schedule:
 
         back = await world.until(served, GIVE_UP_SECONDS)
         seconds = world.record.now() - ended
+        self._progress(
+            f"{world.name} {fault.name}: over at {ended:.1f} s, back {seconds:.1f} s later"
+        )
         outcome.back.append(round(seconds, 2))
         if not back or seconds > BACK_SECONDS:
             silent = [s.name for s in world.servers if accepted.get(s.name, 0.0) <= ended]

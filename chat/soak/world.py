@@ -140,8 +140,10 @@ class World:
             devices = 2 if self.random.random() < 0.5 else 1
             for number in range(devices):
                 name = f"{account.name}-{number + 1}"
-                turn = self.random.randrange(len(self.servers)) + number
-                self.devices.append(Device(self, account, name, turn))
+                turn = len(self.devices)
+                # Half of them show when their server is back, the others where else one can go.
+                faithful = turn // len(self.servers) % 2 == 0
+                self.devices.append(Device(self, account, name, turn, faithful))
 
     async def _register(self, name: str) -> None:
         link = await connect(self.reactor, self.servers[0].port, lambda *_: None)
@@ -187,6 +189,9 @@ class World:
         if message.calm:
             figures.calm_accepted += 1
             figures.latencies.append(now - message.made)
+
+    def given_up(self, message: Message) -> None:
+        self.figures.calm_made -= message.calm
 
     # Talking ---------------------------------------------------------------------------------
 
