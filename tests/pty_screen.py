@@ -153,6 +153,12 @@ class PtyScreen:
         paste = self.raw.rfind(b"\x1b[?2004l") > self.raw.rfind(b"\x1b[?2004h")
         return left and paste and termios.tcgetattr(self._program_side) == self.modes_before
 
+    def seconds_of_work(self) -> float:
+        """Processor time that the program has used; other programs do not count."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text()
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     # Doing
 
     def type(self, text: str) -> None:
@@ -192,12 +198,8 @@ class PtyScreen:
 
 def client_command(server: str) -> list[str]:
     """The screen as the ``chatroom`` command shows it."""
-    program = (
-        "import sys; from chat.client.tui.app import run; "
-        "from chat.client.tui.options import ScreenOptions; "
-        "sys.exit(run(ScreenOptions(server=sys.argv[1])))"
-    )
-    return [sys.executable, "-c", program, server]
+    program = "import sys; from chat.client.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", program, "--server", server]
 
 
 def client_environ(home: Path, language: str) -> dict[str, str]:

@@ -15,17 +15,10 @@ from tests.pty_screen import PATIENCE, PtyScreen, client_command, client_environ
 
 
 class ScreenTests(TestCase):
-    """One server for all flows; everybody in them has a name of their own."""
-
-    server: ServerProcess
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.server = ServerProcess("--rate", "0", "--registrations-per-address", "0")
-        cls.addClassCleanup(cls.server.remove)
-        cls.server.start()
+    """Each flow has a server of its own, and people whose homes are empty."""
 
     def setUp(self) -> None:
+        self.server = ServerProcess.start_for(self, "--rate", "0")
         self.home = Path(tempfile.mkdtemp(prefix="scr", dir="/tmp"))
         self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
 
@@ -76,6 +69,17 @@ class ScreenTests(TestCase):
         self.assert_clean_end(anna)
         ben.press("ctrl q")
         self.assert_clean_end(ben)
+
+    def test_the_first_screen_costs_less_than_a_second_and_idling_nothing(self) -> None:
+        hugo = self.screen("hugo")
+        hugo.wait_for("Log in")
+        self.assertLess(hugo.seconds_of_work(), 1.0)
+        register(hugo, "hugo")
+        hugo.wait_for("online")
+        before = hugo.seconds_of_work()
+        with self.assertRaises(AssertionError):
+            hugo.wait_for("what never comes", 2.0)
+        self.assertLess(hugo.seconds_of_work() - before, 0.05)
 
     def test_the_second_start_needs_no_password(self) -> None:
         carla = self.entered("carla")

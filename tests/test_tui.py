@@ -6,6 +6,7 @@ from unittest import TestCase
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client import events
 from chat.client.conversation import KEPT
@@ -96,6 +97,8 @@ class AnyStateTests(TestCase):
         drawn = canvas([row], columns, 1).decoded_text[0]
         self.assertTrue(drawn.replace("\u200d", "").isprintable(), drawn)
 
+
+class BrokenPaneTests(SynchronousTestCase):
     def test_a_pane_that_fails_says_so_and_the_others_go_on(self) -> None:
         screen = lively(size=(120, 30))
 
@@ -109,6 +112,7 @@ class AnyStateTests(TestCase):
         self.assertIn("This part could not", text)
         self.assertIn("good morning", text)
         self.assertIn("broken", failures()[0])
+        self.assertTrue(self.flushLoggedErrors(RuntimeError))
 
 
 class LayoutTests(TestCase):

@@ -1,0 +1,151 @@
+"""The small parts of the screen: redrawing, drafts on disk, what the environment asks for."""
+
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from unittest import TestCase
+
+from twisted.internet.task import Clock
+
+from chat.client.tui.drafts import Drafts
+from chat.client.tui.forms import Field, Form
+from chat.client.tui.keys import key_name
+from chat.client.tui.options import choose_theme, full_emoji, needs_ascii
+from chat.client.tui.terminal import FRAME, Redraw
+from chat.client.tui.themes import THEMES
+from tests.tui_builders import look
+
+
+class RedrawTests(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.drawn: list[float] = []
+        self.redraw = Redraw(self.clock, lambda: self.drawn.append(self.clock.seconds()))
+
+    def test_a_thousand_wishes_are_one_drawing(self) -> None:
+        for _ in range(1000):
+            self.redraw.soon()
+        self.clock.advance(FRAME)
+        self.assertEqual(len(self.drawn), 1)
+
+    def test_there_are_at_most_thirty_drawings_a_second(self) -> None:
+        for _ in range(1000):
+            self.redraw.soon()
+            self.clock.advance(0.001)
+        self.assertIn(len(self.drawn), (29, 30, 31))
+
+    def test_a_key_is_drawn_at_once_and_takes_the_waiting_wish_along(self) -> None:
+        self.redraw.now()
+        self.redraw.soon()
+        self.redraw.now()
+        self.assertEqual(self.drawn, [0.0, 0.0])
+        self.clock.advance(1)
+        self.assertEqual(len(self.drawn), 2)
+
+    def test_nothing_is_drawn_while_nothing_happens(self) -> None:
+        self.redraw.soon()
+        self.clock.advance(1)
+        self.clock.advance(3600)
+        self.assertEqual(len(self.drawn), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class DraftsTests(TestCase):
+    def setUp(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="drafts", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+        self.path = self.home / "deep" / "drafts.json"
+
+    def test_what_was_saved_comes_back_and_only_the_owner_can_read_it(self) -> None:
+        Drafts(self.path).save({"#lobby": "hello 你好\n", "@2": "x"})
+        self.assertEqual(Drafts(self.path).load(), {"#lobby": "hello 你好\n", "@2": "x"})
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        self.assertEqual([each.name for each in self.path.parent.iterdir()], ["drafts.json"])
+
+    def test_a_broken_file_is_no_drafts(self) -> None:
+        self.path.parent.mkdir()
+        for broken in ("", "{", "[1]", '"x"'):
+            self.path.write_text(broken)
+            self.assertEqual(Drafts(self.path).load(), {})
+
+    def test_a_directory_that_cannot_be_written_loses_nothing_else(self) -> None:
+        (self.home / "deep").write_text("a file")
+        drafts = Drafts(self.path)
+        drafts.save({"#lobby": "x"})
+        self.assertEqual(drafts.load(), {})
+
+
+class EnvironmentTests(TestCase):
+    def test_the_theme_is_what_was_asked_else_what_the_terminal_says(self) -> None:
+        for wanted, environ, theme in (
+            ("", {}, "dark"),
+            ("light", {"NO_COLOR": "1"}, "light"),
+            ("", {"NO_COLOR": "1"}, "mono"),
+            ("", {"NO_COLOR": ""}, "dark"),
+            ("", {"COLORFGBG": "0;15"}, "light"),
+            ("", {"COLORFGBG": "15;0"}, "dark"),
+        ):
+            self.assertEqual(choose_theme(wanted, environ), theme)
+            self.assertIn(theme, THEMES)
+
+    def test_signs_are_ascii_where_the_locale_has_no_unicode(self) -> None:
+        self.assertTrue(needs_ascii({"LANG": "de_DE.ISO-8859-1"}))
+        self.assertFalse(needs_ascii({"LANG": "zh_CN.UTF-8"}))
+        self.assertFalse(needs_ascii({"LC_ALL": "en_US.utf8@x", "LANG": "de_DE.ISO-8859-1"}))
+        self.assertFalse(needs_ascii({"LANG": "C.UTF-8"}))
+
+    def test_emoji_are_left_alone_only_on_terminals_known_to_draw_them(self) -> None:
+        self.assertTrue(full_emoji("full", {}))
+        self.assertFalse(full_emoji("text", {"TERM": "xterm-kitty"}))
+        self.assertTrue(full_emoji("auto", {"TERM": "xterm-kitty"}))
+        self.assertFalse(full_emoji("auto", {"TERM": "xterm-kitty", "TMUX": "x"}))
+        self.assertFalse(full_emoji("auto", {"TERM": "xterm-256color"}))
+
+
+class FormTests(TestCase):
+    def form(self) -> tuple[Form, list[list[str]]]:
+        sent: list[list[str]] = []
+        fields = [Field("Name"), Field("Password", hidden=True)]
+        made = Form(look(), "Log in", fields, lambda values: sent.append(list(values)), sent.clear)
+        return made, sent
+
+    def test_enter_goes_on_and_submits_from_the_last_field(self) -> None:
+        form, sent = self.form()
+        form.insert("anna")
+        form.choose()
+        form.insert("secret")
+        self.assertEqual(sent, [])
+        form.choose()
+        self.assertEqual(sent, [["anna", "secret"]])
+
+    def test_a_password_is_never_drawn(self) -> None:
+        form, _ = self.form()
+        form.move(1)
+        form.insert("secret")
+        for size in ((80, 24), (20, 6), (3, 2)):
+            text = "".join(form.render(size, focus=True).decoded_text)
+            self.assertNotIn("secret", text)
+        self.assertIn("••••••", "".join(form.render((80, 24), focus=True).decoded_text))
+
+    def test_nothing_is_submitted_twice_while_the_server_thinks(self) -> None:
+        form, sent = self.form()
+        form.selected = 1
+        form.busy = True
+        form.choose()
+        self.assertEqual(sent, [])
+
+
+class KeyNameTests(TestCase):
+    def test_keys_are_written_as_people_know_them(self) -> None:
+        for key, shown in (
+            ("ctrl k", "Ctrl-K"),
+            ("meta a", "Alt-A"),
+            ("meta Z", "Alt-Shift-Z"),
+            ("meta enter", "Alt-Enter"),
+            ("page up", "PgUp"),
+            ("f1", "F1"),
+            ("shift tab", "Shift-Tab"),
+            ("?", "?"),
+        ):
+            self.assertEqual(key_name(key), shown)
