@@ -1,0 +1,247 @@
+"""The client library against the real server: what two users on three devices see of each other."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from chat.client.api import ChatClient, Closed, Refused
+from chat.client.events import (
+    ConnectionChanged,
+    ConversationChanged,
+    Event,
+    LoggedIn,
+    MessageArrived,
+    PresenceChanged,
+    ReceiptMoved,
+    Stopped,
+    Stored,
+)
+from chat.messages import Entry
+from tests.process import ServerProcess
+from tests.server import GENEROUS
+
+_PASSWORD = "correct horse"
+
+
+class Device:
+    """A client and all that it was told."""
+
+    def __init__(self, server: str, name: str, device: str, **options: Any) -> None:
+        self.name = name
+        self.client = ChatClient(reactor, server, device=device, random=lambda: 0.0, **options)
+        self.events: list[Event] = []
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
+        self.client.listen(self._heard)
+
+    async def enter(self, register: bool = False) -> "Device":
+        if register:
+            await self.client.register(self.name, _PASSWORD)
+        await self.client.log_in(self.name, _PASSWORD)
+        return self
+
+    def _heard(self, event: Event) -> None:
+        self.events.append(event)
+        due = [each for each in self._waiting if each[0]()]
+        self._waiting = [each for each in self._waiting if each not in due]
+        for _, deferred in due:
+            deferred.callback(None)
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait for an event after which ``happened`` is true."""
+        if not happened():
+            deferred: Deferred[None] = Deferred()
+            self._waiting.append((happened, deferred))
+            await deferred
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def entries(self, conversation: str) -> list[Entry]:
+        arrived = (event.entry for event in self.of(MessageArrived))
+        return [entry for entry in arrived if entry.conversation == conversation]
+
+    def texts(self, conversation: str) -> list[str]:
+        return [each.content for each in self.entries(conversation) if not each.kind]
+
+    async def hears(self, conversation: str, text: str) -> None:
+        await self.until(lambda: text in self.texts(conversation))
+
+
+class WholeCase(TestCase):
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.server = ServerProcess.start_for(self, *GENEROUS, "--listen", "unix:listen")
+        self.address = f"unix:{self.server.home / 'listen'}"
+
+    async def device(
+        self, name: str, device: str, register: bool = False, **options: Any
+    ) -> Device:
+        made = Device(self.address, name, device, **options)
+        self.addCleanup(lambda: Deferred.fromCoroutine(made.client.close()))
+        return await made.enter(register)
+
+    async def trio(self) -> tuple[Device, Device, Device]:
+        """Alice on two devices, Bob on one."""
+        alice = await self.device("alice", "desk", register=True)
+        phone = await self.device("alice", "phone")
+        bob = await self.device("bob", "desk", register=True)
+        return alice, phone, bob
+
+
+class TalkTest(WholeCase):
+    async def test_the_lobby_reaches_everybody_once_and_in_one_order(self) -> None:
+        devices = await self.trio()
+        sent = [
+            device.client.send("#lobby", f"{device.name} {number}")
+            for number in range(20)
+            for device in (devices[0], devices[2])
+        ]
+        for each in sent:
+            await each.stored()
+        for device in devices:
+            await device.until(lambda device=device: len(device.texts("#lobby")) == 40)
+            seqs = [entry.seq for entry in device.entries("#lobby")]
+            self.assertEqual(seqs, list(range(seqs[0], seqs[0] + 40)))
+        self.assertEqual(*(device.texts("#lobby") for device in devices[:2]))
+        self.assertEqual(*(device.texts("#lobby") for device in devices[1:]))
+
+    async def test_a_private_conversation_has_receipts_and_marks_in_step(self) -> None:
+        alice, _, bob = await self.trio()
+        phone = await self.device("alice", "second phone", acknowledge=False)
+        assert alice.client.user is not None
+        assert bob.client.user is not None
+        to_bob, to_alice = f"@{bob.client.user.user_id}", f"@{alice.client.user.user_id}"
+        stored = await alice.client.send("@bob", "psst").stored()
+        self.assertEqual(stored.conversation, to_bob)
+        await bob.hears(to_alice, "psst")
+        await phone.hears(to_bob, "psst")
+        bob.client.mark_read(to_alice)
+        for device in (alice, phone):
+            await device.until(lambda device=device: (to_bob, 1) in self.read(device))
+        bob.client.send("@alice", "yes?")
+        await alice.hears(to_bob, "yes?")
+        alice.client.mark_read(to_bob)
+        await phone.until(lambda: phone.client.conversations[to_bob].read == 2)
+
+    def read(self, device: Device) -> list[tuple[str, int]]:
+        return [(receipt.conversation, receipt.read) for receipt in device.of(ReceiptMoved)]
+
+    async def test_a_room_its_topic_a_deletion_and_a_search(self) -> None:
+        alice, phone, bob = await self.trio()
+        await alice.client.join("#tea", "leaves")
+        await phone.until(lambda: "#tea" in phone.client.conversations)
+        await bob.client.join("#Tea")
+        await alice.client.set_topic("#tea", "water")
+        stored = await bob.client.send("#tea", "a regrettable word").stored()
+        await phone.hears("#tea", "a regrettable word")
+        found = await alice.client.search("regrettable")
+        self.assertEqual([entry.seq for entry in found.entries], [stored.seq])
+        await bob.client.redact("#tea", stored.seq)
+        await phone.until(lambda: "redact" in [e.kind for e in phone.entries("#tea")])
+        page = await alice.client.history("#tea")
+        self.assertTrue(next(e for e in page.entries if e.seq == stored.seq).deleted)
+        self.assertEqual(alice.client.conversations["#tea"].topic, "water")
+        self.assertEqual([u.user_name for u in await alice.client.members("#tea")],
+                         ["alice", "bob"])  # fmt: skip
+        self.assertIn("#tea", [room.conversation for room in await alice.client.rooms()])
+        await bob.client.leave("#tea")
+        self.assertEqual((await self.failure(bob.client.history("#tea"))).code, 403)
+
+    async def failure(self, work: Any) -> Refused:
+        try:
+            await work
+        except Refused as error:
+            return error
+        raise AssertionError("not refused")
+
+    async def test_history_pages_to_the_first_message_and_back(self) -> None:
+        alice = await self.device("alice", "desk", register=True)
+        client = alice.client
+        for number in range(1, 251):
+            client.send("#lobby", str(number))
+        await alice.until(lambda: len(alice.texts("#lobby")) == 250)
+        newest = await client.history("#lobby", limit=200)
+        older = await client.history("#lobby", before=newest.entries[0].seq, limit=200)
+        again = await client.history("#lobby", after=older.entries[-1].seq, limit=200)
+        texts = [entry.content for entry in older.entries + newest.entries]
+        self.assertEqual(texts, [str(number) for number in range(1, 251)])
+        self.assertEqual((older.more, again.entries), (False, newest.entries))
+
+    async def test_presence_is_told_and_listed(self) -> None:
+        alice, _, bob = await self.trio()
+        self.assertEqual([u.user_name for u in await alice.client.online()], ["alice", "bob"])
+        await bob.client.set_status(busy=True)
+        await alice.until(lambda: ("bob", 2) in self.seen(alice))
+        await bob.client.close()
+        await alice.until(lambda: ("bob", 1) in self.seen(alice))
+        self.assertEqual((await alice.client.lookup("bob")).user_status, 1)
+
+    def seen(self, device: Device) -> list[tuple[str, int]]:
+        changes = [user for event in device.of(PresenceChanged) for user in event.users]
+        return [(user.user_name, user.user_status) for user in changes]
+
+    async def test_a_changed_password_ends_the_other_devices(self) -> None:
+        alice, phone, _ = await self.trio()
+        await alice.client.change_password(_PASSWORD, "a better one")
+        await phone.until(lambda: isinstance(phone.client.state, Stopped))
+        state = phone.of(ConnectionChanged)[-1].state
+        self.assertEqual(state.code, 403)
+        self.assertIsInstance(alice.client.state, LoggedIn)
+        devices = [each.device for each in await alice.client.sessions()]
+        self.assertEqual(devices, ["desk"])
+
+    async def test_the_same_device_again_replaces_the_first(self) -> None:
+        alice, _, _ = await self.trio()
+        await self.device("alice", "desk")
+        await alice.until(lambda: isinstance(alice.client.state, Stopped))
+        with self.assertRaises(Closed) as caught:
+            await alice.client.rooms()
+        self.assertEqual(caught.exception.code, 409)
+
+    async def test_one_who_was_away_gets_what_was_missed(self) -> None:
+        alice, _, bob = await self.trio()
+        await bob.client.close()
+        await alice.client.send("#lobby", "where are you?").stored()
+        later = await self.device("bob", "desk", missed=True)
+        await later.hears("#lobby", "where are you?")
+
+
+class KilledTest(WholeCase):
+    async def test_nothing_is_lost_doubled_or_out_of_order_when_the_server_is_killed(self) -> None:
+        alice, phone, bob = await self.trio()
+        await bob.client.join("#tea")
+        await alice.client.join("#tea")
+        await phone.until(lambda: "#tea" in phone.client.conversations)
+        sent = []
+        for number in range(300):
+            sent.append(alice.client.send("#tea", f"alice {number}"))
+            sent.append(bob.client.send("#tea", f"bob {number}"))
+        for times in (1, 2):
+            await bob.until(lambda times=times: len(bob.texts("#tea")) >= 100 * times)
+            await deferToThread(self.kill_and_start)
+        for each in sent:
+            self.assertIsInstance(await each.stored(), Stored)
+        for device in (alice, phone, bob):
+            await device.until(lambda device=device: len(device.texts("#tea")) >= 600)
+            self.judge(device)
+        self.assertEqual(alice.texts("#tea"), bob.texts("#tea"))
+        self.assertEqual(phone.texts("#tea"), bob.texts("#tea"))
+        drops = [e for e in bob.of(ConnectionChanged) if isinstance(e.state, LoggedIn)]
+        self.assertEqual(len(drops), 3)
+        self.assertEqual([e for e in bob.of(ConversationChanged) if e.conversation.gone], [])
+
+    def kill_and_start(self) -> None:
+        self.server.kill()
+        self.server.start()
+
+    def judge(self, device: Device) -> None:
+        seqs = [entry.seq for entry in device.entries("#tea")]
+        self.assertEqual(seqs, list(range(seqs[0], seqs[0] + len(seqs))))
+        for name in ("alice", "bob"):
+            own = [text for text in device.texts("#tea") if text.startswith(name)]
+            self.assertEqual(own, [f"{name} {number}" for number in range(300)])
