@@ -6,6 +6,7 @@ from unittest import TestCase
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client import events
@@ -513,6 +514,19 @@ class CommandTests(TestCase):
         self.assertEqual(screen.chat.model.open, "@3")
         screen.type("/rooms")
         self.assertIn("all about cats", "\n".join(screen.press("enter")))
+
+    def test_what_is_typed_while_a_command_is_on_its_way_goes_where_it_leads(self) -> None:
+        screen = lively()
+        screen.client.slow = Deferred()
+        screen.type("/msg ben hello")
+        screen.press("enter")
+        screen.type("and one more thing")
+        screen.press("enter")
+        self.assertNotIn("send", [what for what, _ in screen.client.asked])
+        screen.client.slow.callback(None)
+        screen.press("enter")
+        self.assertIn(("send", ("@2", "and one more thing")), screen.client.asked)
+        self.assertEqual(screen.chat.model.conversation("#lobby").draft, "")
 
     def test_a_command_without_what_it_needs_says_how_it_is_written(self) -> None:
         screen = lively()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
@@ -97,6 +98,7 @@ class ScriptedClient:
         self.people = [ME, BEN, CHEN]
         self.asked: list[tuple[str, object]] = []
         self.outgoing: list[Sent] = []
+        self.slow: Deferred[None] | None = None
         self._listeners: list[Callable[[events.Event], None]] = []
 
     def listen(self, listener: Callable[[events.Event], None]) -> Callable[[], None]:
@@ -143,6 +145,8 @@ class ScriptedClient:
         return []
 
     async def lookup(self, who: int | str) -> User:
+        if self.slow is not None:
+            await self.slow
         return next(each for each in self.people if who in (each.user_id, each.user_name))
 
     async def join(self, name: str, topic: str = "") -> Conversation:

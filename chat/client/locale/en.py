@@ -97,6 +97,7 @@ WORDS: Final = {
         "/{name} stands behind a space; nothing was sent. Remove the space to run it."
     ),
     "usage": "Write it like this: {usage}",
+    "one-moment": "One moment, the other conversation is being opened; then press Enter again.",
     "again-to-leave": "Ctrl-C once more leaves; /quit does, too.",
     "nothing-unread": "Nothing is unread.",
     "nothing-failed": "No message waits to be sent again.",

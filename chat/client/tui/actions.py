@@ -143,6 +143,10 @@ class Actions:
         parsed = commands.parse(editor.text)
         words = self.desk.look.words
         match parsed.kind:
+            case Kind.MESSAGE if self._verbs.going:
+                # "/msg ben", Enter, a secret, Enter: never into the conversation before.
+                self.chat.say(words("one-moment"))
+                return
             case Kind.MESSAGE:
                 self.chat.send(parsed.text)
                 self.desk.messages.newest()

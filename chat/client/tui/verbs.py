@@ -1,7 +1,7 @@
 """What the commands do, one method for each verb of the table of commands."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -55,6 +55,8 @@ class Verbs:
         self._chat = chat
         self._desk = desk
         self._around = around
+        self.going = 0
+        """Commands on their way that will open another conversation."""
 
     @property
     def _words(self) -> Words:
@@ -92,13 +94,32 @@ class Verbs:
 
     # Conversations
 
+    @contextmanager
+    def _on_the_way(self) -> Iterator[None]:
+        self.going += 1
+        try:
+            yield
+        finally:
+            self.going -= 1
+
     async def join(self, arguments: str) -> None:
         room, _, topic = arguments.partition(" ")
         if not is_room(room):
             room = f"#{room}"
-        joined = await self._chat.client.join(room, topic.strip())
+        with self._on_the_way():
+            joined = await self._chat.client.join(room, topic.strip())
         self._chat.model.state(joined)
-        self._chat.open(joined.conversation)
+        self._go(joined.conversation)
+
+    def _go(self, name: str) -> None:
+        """Open what a command asked for; what was typed meanwhile was meant for there."""
+        former, typed = self._chat.model.current, self._desk.composer.editor.text
+        self._chat.open(name)
+        self._desk.follow()
+        if typed and former is not self._chat.model.current:
+            self._desk.composer.editor.replace(typed)
+            if former is not None:
+                former.draft = ""
 
     async def leave(self, arguments: str) -> None:
         name = arguments.strip() or self._chat.model.open
@@ -123,12 +144,13 @@ class Verbs:
     async def msg(self, arguments: str) -> None:
         name, _, text = arguments.partition(" ")
         name = name.removeprefix("@").rstrip(":")
-        user = await self._chat.client.lookup(int(name) if name.isdecimal() else name)
+        with self._on_the_way():
+            user = await self._chat.client.lookup(int(name) if name.isdecimal() else name)
         conversation = self._chat.model.conversation(f"@{user.user_id}")
         conversation.partner = user.user_name
         if user.user_status >= 0:
             self._chat.model.people_changed([user])
-        self._chat.open(conversation.name)
+        self._go(conversation.name)
         if text.strip():
             self._chat.send(text.strip())
 
