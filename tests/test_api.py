@@ -177,6 +177,13 @@ class LoginTest(ApiCase):
         self.log_in()
         self.assertAlmostEqual(self.client.clock_offset, -7)
 
+    def test_closing_ends_what_waits_for_its_next_try(self) -> None:
+        self.log_in()
+        self.server.handlers[m.RoomsMes] = lambda c, r: m.RoomsResMes(code=503, retry_after=9)
+        rooms = self.start(self.client.rooms())
+        self.done(self.client.close())
+        self.failureResultOf(rooms, Closed)
+
     def test_requests_without_a_login_say_so(self) -> None:
         self.failureResultOf(self.start(self.client.rooms()), NotConnected)
 
@@ -293,6 +300,29 @@ class SendTest(ApiCase):
         self.assertEqual(self.heard(), ["once"])
         self.advance(3)
         self.assertEqual(len(self.server.of(m.SmsMes)), 1)
+
+    def test_a_late_answer_and_the_answer_to_the_repetition_are_one_message(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(504, client_id=r.client_id)
+        sent = self.client.send("#lobby", "once")
+        self.net.flush()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        self.advance(2)
+        first, second = self.server.of(m.SmsMes)
+        for request, request_id in ((first, "1"), (second, "2")):
+            self.server.last.reply(fake_server.send(self.server.last, request), request_id)
+            self.net.flush()
+            self.assertIsInstance(sent.state, Stored)
+        self.assertEqual(self.heard(), ["once"])
+
+    def test_waiting_for_a_message_ends_with_the_client(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        sent = self.client.send("#lobby", "hello")
+        waiting = self.start(sent.stored())
+        self.done(self.client.close())
+        self.failureResultOf(waiting, Closed)
+        self.assertEqual(self.client.outgoing, [sent])
 
     def test_refused_for_good_it_stays_and_can_be_retried_or_dropped(self) -> None:
         self.log_in()
@@ -560,6 +590,32 @@ class IterationTest(ApiCase):
             return ""
 
         self.assertEqual(self.done(bot()), "missed")
+
+    def test_a_slow_reader_misses_nothing_and_keeps_no_more_than_the_limit(self) -> None:
+        self.log_in()
+        messages: Any = self.client.messages()
+        messages._limit = 10
+        said = [str(number) for number in range(500)]
+        self.say("#lobby", *said[:300])
+        self.say("@101", "aside")
+        self.assertEqual(len(messages._entries), 10)
+        heard = [self.done(anext(messages)).content for _ in range(250)]
+        self.say("#lobby", *said[300:])
+        heard += [self.done(anext(messages)).content for _ in range(251)]
+        self.assertEqual([each for each in heard if each != "aside"], said)
+        self.assertIn("aside", heard)
+        self.say("#lobby", "live again")
+        self.assertEqual(self.done(anext(messages)).content, "live again")
+
+    def test_a_slow_reader_goes_back_as_far_as_a_new_epoch_says(self) -> None:
+        self.log_in()
+        messages: Any = self.client.messages()
+        messages._limit = 1
+        self.say("#lobby", "one", "two", "lost")
+        self.server.places["#lobby"].roll_back(2, "e2")
+        self.say("#lobby", "three")
+        heard = [self.done(anext(messages)).content for _ in range(3)]
+        self.assertEqual(heard, ["one", "two", "three"])
 
     def test_it_ends_when_the_client_is_closed(self) -> None:
         self.log_in()

@@ -269,6 +269,7 @@ class ReadTest(CliCase):
         self.assertEqual((await self.as_alice("history", "lobby"))[0], 2)
 
     async def test_nothing_that_somebody_typed_reaches_the_terminal_as_a_command(self) -> None:
+        self.server.users[101] = m.User(101, "b\x1b[1mob\u202e\n", 0)
         self.server.say("#lobby", "\x1b]0;owned\x07\x9b31m\u202etxt.exe\r\nbob: forged\x00")
         _, plain, _ = await self.as_alice("history", "#lobby")
         _, as_json, _ = await self.as_alice("history", "#lobby", "--json")

@@ -20,6 +20,7 @@ from chat.client.errors import (
 )
 from chat.client.events import Connected, ConnectionState, Event, LoggedIn, Position
 from chat.client.outbox import Outbox
+from chat.client.requests import Requests
 from chat.client.sender import SentMessage
 from chat.client.session import READING, VERSION, Options, Session, granted
 from chat.client.stream import Stream
@@ -29,46 +30,17 @@ from chat.messages import (
     Entry,
     HistoryMes,
     HistoryResMes,
-    JoinMes,
-    JoinResMes,
-    LeaveMes,
-    LeaveResMes,
     LoginMes,
     LogoutMes,
     LogoutResMes,
-    LookupMes,
-    LookupResMes,
-    MembersMes,
-    MembersResMes,
-    OnlineMes,
-    OnlineResMes,
-    PasswordMes,
-    PasswordResMes,
     RedactMes,
     RedactResMes,
     RegisterMes,
     RegisterResMes,
-    RevokeMes,
-    RevokeResMes,
-    Room,
-    RoomsMes,
-    RoomsResMes,
     SearchMes,
     SearchResMes,
-    SessionsMes,
-    SessionsResMes,
-    StatusMes,
-    StatusResMes,
-    TopicMes,
-    TopicResMes,
     User,
-    WatchMes,
-    WatchResMes,
 )
-from chat.messages import (
-    Session as DeviceSession,
-)
-from chat.names import room_name
 
 __all__ = [
     "DEFAULT_SERVER",
@@ -83,9 +55,6 @@ __all__ = [
     "SearchPage",
     "SentMessage",
 ]
-
-OFFLINE = 1
-"""``user_status`` of somebody who has gone."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +81,7 @@ class SearchPage:
     before: int
 
 
-class ChatClient:
+class ChatClient(Requests):
     """One user's chat.
 
     :param reactor: what Twisted calls a reactor: time and connections.
@@ -293,10 +262,23 @@ class ChatClient:
         """Everything that is said from now on (from the positions on), in each conversation
         contiguous, in order, and once; over reconnects, until ``close``.
 
+        What a slow reader has not asked for waits, ten thousand entries at most; more are
+        fetched again from the server when they are asked for.
+
         :param own: own messages too.
         :param every_kind: topics, joins, redactions, deleted entries too.
         """
-        return self._session.hub.stream(own, every_kind)
+
+        def wanted(entry: Entry) -> bool:
+            mine = self.user is not None and entry.user_id == self.user.user_id
+            return (own or not mine) and (every_kind or not (entry.kind or entry.deleted))
+
+        async def fetch(conversation: str, after: int) -> tuple[Entry, ...]:
+            return (await self.history(conversation, after=after, limit=200)).entries
+
+        stream = Stream(wanted, fetch, self._session.hub.sleep)
+        self._session.hub.feed(stream)
+        return stream
 
     @property
     def conversations(self) -> Mapping[str, Conversation]:
@@ -348,129 +330,3 @@ class ChatClient:
         :raises Refused: 403 not yours, 404 no such entry.
         """
         await self._session.ask(RedactMes(conversation, seq), RedactResMes)
-
-    # Rooms -------------------------------------------------------------------------------------
-
-    async def join(self, room: str, topic: str = "") -> Conversation:
-        """Join a room, which is made when it does not exist."""
-        reply = await self._session.ask(JoinMes(room, topic), JoinResMes)
-        joined = Conversation(
-            reply.conversation or room,
-            reply.epoch,
-            reply.epoch_first,
-            reply.seq,
-            reply.first,
-            reply.delivered,
-            reply.read,
-            reply.topic,
-            reply.role,
-            reply.last,
-        )
-        self._session.learn(joined)
-        return self.conversations[joined.conversation]
-
-    async def leave(self, room: str) -> None:
-        """Leave a room.
-
-        :raises Refused: 403 the lobby cannot be left.
-        """
-        await self._session.ask(LeaveMes(room), LeaveResMes)
-        self._session.gone(room_name(room, 0))
-
-    async def set_topic(self, room: str, topic: str) -> None:
-        """Set a room's topic."""
-        await self._session.ask(TopicMes(room, topic), TopicResMes)
-
-    async def rooms(self) -> list[Room]:
-        """All public rooms, by name."""
-        found: list[Room] = []
-        more = True
-        while more:
-            after = found[-1].conversation if found else ""
-            page = await self._session.ask(RoomsMes(after), RoomsResMes, READING)
-            found += page.rooms
-            more = page.more and bool(page.rooms)
-        return found
-
-    async def members(self, room: str) -> list[User]:
-        """All members of a room, by user id, with their role."""
-        found: list[User] = []
-        more = True
-        while more:
-            after = found[-1].user_id if found else 0
-            page = await self._session.ask(MembersMes(room, after), MembersResMes, READING)
-            found += page.users
-            more = page.more and bool(page.users)
-        return found
-
-    # People ------------------------------------------------------------------------------------
-
-    async def online(self) -> list[User]:
-        """Everybody online as of the return of this call, by user id, all pages; PresenceChanged
-        events after it apply on top."""
-        changes = self._session.watch_presence()
-        try:
-            found = {user.user_id: user for user in await self._online_pages()}
-        finally:
-            self._session.unwatch_presence(changes)
-        found.update(changes)
-        here = (user for user in found.values() if user.user_status != OFFLINE)
-        return sorted(here, key=lambda user: user.user_id)
-
-    async def watch(self, users: Sequence[int]) -> list[User]:
-        """Say whose presence is shown (at most 200), wanted when the scope is ``watched``; said
-        again by itself after a reconnect.
-
-        :returns: how they are now.
-        """
-        self._session.watched = tuple(users)
-        reply = await self._session.ask(WatchMes(tuple(users)), WatchResMes)
-        return list(reply.users)
-
-    async def lookup(self, who: int | str) -> User:
-        """Who somebody is, with status and ``last_seen``.
-
-        :raises Refused: 404 nobody.
-        """
-        request = LookupMes(user_id=who) if isinstance(who, int) else LookupMes(user_name=who)
-        reply = await self._session.ask(request, LookupResMes, READING)
-        if reply.user is None:
-            raise BadServer("a LookupResMes without a user")
-        return reply.user
-
-    async def set_status(self, busy: bool) -> None:
-        """Be busy or online; said again by itself after a reconnect."""
-        self._session.busy = busy
-        await self._session.ask(StatusMes(2 if busy else 0), StatusResMes)
-
-    async def _online_pages(self) -> list[User]:
-        found: list[User] = []
-        more = True
-        while more:
-            after = found[-1].user_id if found else 0
-            page = await self._session.ask(OnlineMes(after), OnlineResMes, READING)
-            found += page.users
-            more = page.more and bool(page.users)
-        return found
-
-    # The account -------------------------------------------------------------------------------
-
-    async def sessions(self) -> list[DeviceSession]:
-        """One's own devices."""
-        reply = await self._session.ask(SessionsMes(), SessionsResMes, READING)
-        return list(reply.sessions)
-
-    async def revoke(self, device: str) -> None:
-        """End a device's session and token."""
-        await self._session.ask(RevokeMes(device), RevokeResMes)
-
-    async def change_password(self, old: str, new: str) -> str:
-        """Change the password; all other sessions end.
-
-        :returns: this device's new token.
-        :raises Refused: 403 ``old`` is wrong.
-        """
-        reply = await self._session.ask(PasswordMes(old, new), PasswordResMes)
-        if reply.token:
-            self._session.remember_token(reply.token)
-        return self.token

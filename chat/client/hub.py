@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from chat.client.errors import Closed
-from chat.client.events import Event, MessageArrived
+from chat.client.events import EpochChanged, Event, MessageArrived
 from chat.client.stream import Stream
 
 __all__ = ["Hub"]
@@ -31,11 +31,9 @@ class Hub:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def stream(self, own: bool, every_kind: bool) -> Stream:
-        """The entries that are handed out from now on."""
-        stream = Stream(own, every_kind)
+    def feed(self, stream: Stream) -> None:
+        """Give a stream what is handed out from now on."""
         self._streams.append(stream)
-        return stream
 
     def emit(self, event: Event) -> None:
         """Tell everybody. A listener that fails harms nobody else."""
@@ -44,9 +42,9 @@ class Hub:
                 listener(event)
             except Exception:
                 self.log.failure("a listener failed on {event}", event=type(event).__name__)
-        if isinstance(event, MessageArrived):
+        if isinstance(event, MessageArrived | EpochChanged):
             for stream in tuple(self._streams):
-                stream.put(event.entry, event.mine)
+                stream.put(event)
 
     def change(self) -> Deferred[None]:
         """Fires at the next ``changed``."""

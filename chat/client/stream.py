@@ -1,31 +1,66 @@
-"""Messages as an async iterator: what was handed out waits until somebody asks for it."""
+"""Messages as an async iterator: what was handed out waits, within bounds, to be asked for."""
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import Deferred
 
-from chat.client.errors import Closed
+from chat.client.errors import Closed, FateUnknown, NotConnected, Refused
+from chat.client.events import EpochChanged, MessageArrived
 from chat.messages import Entry
 
-__all__ = ["Stream"]
+__all__ = ["LIMIT", "Stream"]
+
+LIMIT = 10_000
+"""Entries that wait for a slow reader. What comes on top is fetched again when they are read."""
+
+ASK_AGAIN = 1.0
+"""Seconds, when fetching failed."""
+
+Fetch = Callable[[str, int], Awaitable[tuple[Entry, ...]]]
 
 
 class Stream:
-    """Ends when the client is closed; raises ``Closed`` when the server has ended it for good."""
+    """Ends when the client is closed; raises ``Closed`` when the server has ended it for good.
 
-    def __init__(self, own: bool, every_kind: bool) -> None:
-        self._own = own
-        self._every_kind = every_kind
+    :param wanted: which of the entries handed out, given the entry.
+    :param fetch: a page of a conversation above a number, oldest first.
+    :param sleep: waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        wanted: Callable[[Entry], bool],
+        fetch: Fetch,
+        sleep: Callable[[float], Awaitable[None]],
+        limit: int = LIMIT,
+    ) -> None:
+        self._wanted = wanted
+        self._fetch = fetch
+        self._sleep = sleep
+        self._limit = limit
         self._entries: deque[Entry] = deque()
+        self._behind: dict[str, _Behind] = {}
         self._waiting: Deferred[None] | None = None
         self._end: Closed | None = None
 
-    def put(self, entry: Entry, mine: bool) -> None:
-        """An entry was handed out; it is kept when it is of the wanted sort."""
-        if (mine and not self._own) or (not self._every_kind and (entry.kind or entry.deleted)):
+    def put(self, event: MessageArrived | EpochChanged) -> None:
+        """Something was handed out, or taken back."""
+        if isinstance(event, EpochChanged):
+            behind = self._behind.get(event.conversation)
+            if behind is not None:
+                behind.after = min(behind.after, event.epoch_first - 1)
+                behind.last = behind.after
             return
-        self._entries.append(entry)
-        self._wake()
+        entry = event.entry
+        behind = self._behind.get(entry.conversation)
+        if behind is not None:
+            behind.last = entry.seq
+        elif len(self._entries) >= self._limit:
+            self._behind[entry.conversation] = _Behind(entry.seq - 1, entry.seq)
+        elif self._wanted(entry):
+            self._entries.append(entry)
+            self._wake()
 
     def finish(self, end: Closed) -> None:
         """Nothing will come any more."""
@@ -46,6 +81,36 @@ class Stream:
                 raise self._end
             if self._end is not None:
                 raise StopAsyncIteration
-            self._waiting = Deferred()
-            await self._waiting
+            if self._behind:
+                await self._catch_up(*next(iter(self._behind.items())))
+            else:
+                self._waiting = Deferred()
+                await self._waiting
         return self._entries.popleft()
+
+    async def _catch_up(self, conversation: str, behind: "_Behind") -> None:
+        """Fetch one page of what did not fit in."""
+        after = behind.after
+        try:
+            page = await self._fetch(conversation, after)
+        except Closed:
+            return
+        except (NotConnected, FateUnknown):
+            await self._sleep(ASK_AGAIN)
+            return
+        except Refused:
+            page = ()
+        if behind.after != after:
+            return
+        self._entries += [entry for entry in page if self._wanted(entry)]
+        behind.after = page[-1].seq if page else behind.last
+        if behind.after >= behind.last:
+            del self._behind[conversation]
+
+
+class _Behind:
+    """A conversation of which everything above ``after``, up to ``last``, was left out."""
+
+    def __init__(self, after: int, last: int) -> None:
+        self.after = after
+        self.last = last

@@ -1,0 +1,191 @@
+"""What can be asked of a server about rooms, people and one's own account; part of ChatClient."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from chat.client.errors import BadServer
+from chat.client.session import READING, Session
+from chat.messages import (
+    Conversation,
+    JoinMes,
+    JoinResMes,
+    LeaveMes,
+    LeaveResMes,
+    LookupMes,
+    LookupResMes,
+    MembersMes,
+    MembersResMes,
+    OnlineMes,
+    OnlineResMes,
+    PasswordMes,
+    PasswordResMes,
+    RevokeMes,
+    RevokeResMes,
+    Room,
+    RoomsMes,
+    RoomsResMes,
+    SessionsMes,
+    SessionsResMes,
+    StatusMes,
+    StatusResMes,
+    TopicMes,
+    TopicResMes,
+    User,
+    WatchMes,
+    WatchResMes,
+)
+from chat.messages import Session as DeviceSession
+from chat.names import room_name
+
+__all__ = ["Requests"]
+
+OFFLINE = 1
+"""``user_status`` of somebody who has gone."""
+
+_T = TypeVar("_T")
+
+
+async def every_page(
+    page: Callable[[_T | None], Awaitable[tuple[Sequence[_T], bool]]],
+) -> list[_T]:
+    """Page to the end.
+
+    :param page: gives what comes after its argument, and whether there is more.
+    """
+    found: list[_T] = []
+    more = True
+    while more:
+        part, more = await page(found[-1] if found else None)
+        found += part
+        more = more and bool(part)
+    return found
+
+
+class Requests:
+    """Methods of ``ChatClient``. Each raises NotConnected when nobody is logged in, FateUnknown
+    when no answer came, Refused when the server says no."""
+
+    _session: Session
+
+    # Rooms -------------------------------------------------------------------------------------
+
+    async def join(self, room: str, topic: str = "") -> Conversation:
+        """Join a room, which is made when it does not exist."""
+        reply = await self._session.ask(JoinMes(room, topic), JoinResMes)
+        joined = Conversation(
+            reply.conversation or room,
+            reply.epoch,
+            reply.epoch_first,
+            reply.seq,
+            reply.first,
+            reply.delivered,
+            reply.read,
+            reply.topic,
+            reply.role,
+            reply.last,
+        )
+        self._session.learn(joined)
+        return self._session.catalogue.conversations[joined.conversation]
+
+    async def leave(self, room: str) -> None:
+        """Leave a room.
+
+        :raises Refused: 403 the lobby cannot be left.
+        """
+        await self._session.ask(LeaveMes(room), LeaveResMes)
+        self._session.gone(room_name(room, 0))
+
+    async def set_topic(self, room: str, topic: str) -> None:
+        """Set a room's topic."""
+        await self._session.ask(TopicMes(room, topic), TopicResMes)
+
+    async def rooms(self) -> list[Room]:
+        """All public rooms, by name."""
+
+        async def page(last: Room | None) -> tuple[Sequence[Room], bool]:
+            request = RoomsMes(last.conversation if last else "")
+            reply = await self._session.ask(request, RoomsResMes, READING)
+            return reply.rooms, reply.more
+
+        return await every_page(page)
+
+    async def members(self, room: str) -> list[User]:
+        """All members of a room, by user id, with their role."""
+
+        async def page(last: User | None) -> tuple[Sequence[User], bool]:
+            request = MembersMes(room, last.user_id if last else 0)
+            reply = await self._session.ask(request, MembersResMes, READING)
+            return reply.users, reply.more
+
+        return await every_page(page)
+
+    # People ------------------------------------------------------------------------------------
+
+    async def online(self) -> list[User]:
+        """Everybody online as of the return of this call, by user id, all pages; PresenceChanged
+        events after it apply on top."""
+        changes = self._session.watch_presence()
+        try:
+            found = {user.user_id: user for user in await self._online_pages()}
+        finally:
+            self._session.unwatch_presence(changes)
+        found.update(changes)
+        here = (user for user in found.values() if user.user_status != OFFLINE)
+        return sorted(here, key=lambda user: user.user_id)
+
+    async def watch(self, users: Sequence[int]) -> list[User]:
+        """Say whose presence is shown (at most 200), wanted when the scope is ``watched``; said
+        again by itself after a reconnect, and without a connection now, after the next login.
+
+        :returns: how they are now.
+        """
+        self._session.watched = tuple(users)
+        reply = await self._session.ask(WatchMes(tuple(users)), WatchResMes)
+        return list(reply.users)
+
+    async def lookup(self, who: int | str) -> User:
+        """Who somebody is, with status and ``last_seen``.
+
+        :raises Refused: 404 nobody.
+        """
+        request = LookupMes(user_id=who) if isinstance(who, int) else LookupMes(user_name=who)
+        reply = await self._session.ask(request, LookupResMes, READING)
+        if reply.user is None:
+            raise BadServer("a LookupResMes without a user")
+        return reply.user
+
+    async def set_status(self, busy: bool) -> None:
+        """Be busy or online; said by itself after each login."""
+        self._session.busy = busy
+        await self._session.ask(StatusMes(2 if busy else 0), StatusResMes)
+
+    async def _online_pages(self) -> list[User]:
+
+        async def page(last: User | None) -> tuple[Sequence[User], bool]:
+            request = OnlineMes(last.user_id if last else 0)
+            reply = await self._session.ask(request, OnlineResMes, READING)
+            return reply.users, reply.more
+
+        return await every_page(page)
+
+    # The account -------------------------------------------------------------------------------
+
+    async def sessions(self) -> list[DeviceSession]:
+        """One's own devices."""
+        reply = await self._session.ask(SessionsMes(), SessionsResMes, READING)
+        return list(reply.sessions)
+
+    async def revoke(self, device: str) -> None:
+        """End a device's session and token."""
+        await self._session.ask(RevokeMes(device), RevokeResMes)
+
+    async def change_password(self, old: str, new: str) -> str:
+        """Change the password; all other sessions end.
+
+        :returns: this device's new token.
+        :raises Refused: 403 ``old`` is wrong.
+        """
+        reply = await self._session.ask(PasswordMes(old, new), PasswordResMes)
+        if reply.token:
+            self._session.remember_token(reply.token)
+        return reply.token
