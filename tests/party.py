@@ -39,10 +39,12 @@ class Party:
     """Makes users and peers on one server, and ends the peers.
 
     :param port: where the server is.
+    :param password: everybody's; else each has another one.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, password: str = "") -> None:
         self.port = port
+        self.password = password
         self._peers: list[Peer] = []
         self._registrar: CurrentPeer | None = None
 
@@ -74,7 +76,8 @@ class Party:
 
     def user(self, start: str = "user") -> User:
         """Somebody new."""
-        user = User(self.user_id(), self.name(start), f"{PASSWORD}-{next(_unique)}")
+        password = self.password or f"{PASSWORD}-{next(_unique)}"
+        user = User(self.user_id(), self.name(start), password)
         if self._registrar is None:
             self._registrar = self.connect()
         reply = self._registrar.register(

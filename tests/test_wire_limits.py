@@ -1,0 +1,478 @@
+"""Every limit of the protocol's section 7: what is just within, what is just beyond, and 0."""
+
+import json
+import select
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.party import Party, meet
+from tests.peers import CurrentPeer, Frame, enveloped, framed
+from tests.process import ServerProcess
+from tests.server import serving
+from tests.valkey import running
+
+QUIET = ("--offline-grace", "0.2", "--registrations-per-address", "0")
+SMALL = (
+    *QUIET, "--frame-limit", "8192", "--content-limit", "100", "--name-limit", "8",
+    "--password-shortest", "8", "--password-longest", "10", "--rooms", "3", "--devices", "3",
+    "--scope-limit", "3", "--replay", "3", "--refusals", "0", "--rate", "0", "--request-rate", "0",
+)  # fmt: skip
+OFF = (
+    "--offline-grace", "0.2", "--registrations-per-address", "0", "--logins-per-address", "0",
+    "--logins-per-account", "0", "--rate", "0", "--request-rate", "0", "--refusals", "0",
+    "--frame-limit", "0", "--content-limit", "0", "--name-limit", "0", "--password-shortest", "0",
+    "--password-longest", "0", "--rooms", "0", "--devices", "0", "--login-seconds", "0",
+    "--silence-seconds", "0", "--stalled-seconds", "0", "--scope-limit", "0", "--replay", "0",
+    "--connections", "0", "--connections-per-address", "0",
+)  # fmt: skip
+TIMES = (*OFF, "--login-seconds", "1", "--silence-seconds", "2", "--stalled-seconds", "1")
+ADDRESSES = (
+    "--registrations-per-address", "5", "--logins-per-address", "6", "--logins-per-account", "2",
+    "--connections-per-address", "12",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def usual_server() -> Iterator[ServerProcess]:
+    with serving(*QUIET) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def small_server() -> Iterator[ServerProcess]:
+    with serving(*SMALL) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def unlimited_server() -> Iterator[ServerProcess]:
+    with serving(*OFF) as server:
+        yield server
+
+
+@pytest.fixture
+def usual(usual_server: ServerProcess) -> Iterator[Party]:
+    """On a server with every limit as it is by default, but for registrations."""
+    with Party(usual_server.port) as party:
+        yield party
+
+
+@pytest.fixture
+def small(small_server: ServerProcess) -> Iterator[Party]:
+    """On a server with small limits."""
+    with Party(small_server.port, password="12345678") as party:
+        yield party
+
+
+@pytest.fixture
+def off(unlimited_server: ServerProcess) -> Iterator[Party]:
+    """On a server with every limit switched off."""
+    with Party(unlimited_server.port) as party:
+        yield party
+
+
+def padded(size: int) -> bytes:
+    """A frame of exactly ``size`` bytes that asks for a PongMes."""
+    body = enveloped("PingMes", {}, id="p", padding="")
+    return framed(enveloped("PingMes", {}, id="p", padding="x" * (size - len(body))))
+
+
+# Frames and contents ---------------------------------------------------------------------------
+
+
+def test_a_frame_has_65536_bytes_at_most(usual: Party) -> None:
+    peer = usual.connect()
+    peer.send_bytes(padded(65_536))
+    assert peer.reply("p").type == "PongMes"
+    peer.send_bytes(padded(65_537))
+    (last,) = peer.read_to_the_end()
+    assert (last.type, last.data["code"]) == ("ErrorMes", 413)
+
+
+def test_the_frame_limit_is_an_option_for_what_is_sent_too(small: Party) -> None:
+    peer = small.connect()
+    peer.send_bytes(padded(8_192))
+    assert peer.reply("p").type == "PongMes"
+    peer.send_bytes(padded(8_193))
+    assert peer.read_to_the_end()[-1].data["code"] == 413
+    peer = small.current()
+    room = small.room_of(peer)
+    for _ in range(100):
+        peer.post(room, "x" * 100)
+    assert len(peer.whole_history(room, limit=200)) == 101
+    assert max(len(each.body) for each in peer.heard) <= 8_192
+
+
+def test_without_a_frame_limit_only_memory_is(off: Party) -> None:
+    peer = off.connect()
+    peer.send_bytes(padded(300_000))
+    assert peer.reply("p").type == "PongMes"
+    peer.send_bytes(framed(b""))
+    assert peer.read_to_the_end()[-1].data["code"] == 413, "0 bytes are no frame all the same"
+
+
+@pytest.mark.parametrize(("piece", "times"), [("x", 16_384), ("é", 8_192), ("字", 5_461)])
+def test_content_has_16384_bytes_of_utf8_at_most(usual: Party, piece: str, times: int) -> None:
+    peer, other = usual.current(), usual.current()
+    peer.post("#lobby", piece * times)
+    assert other.hears(piece * times)
+    reply = peer.ask("SmsMes", to="#lobby", content=piece * times + piece, clientId="long")
+    assert (reply["code"], reply["clientId"]) == (413, "long")
+    peer.ping()
+
+
+def test_content_that_would_not_fit_a_frame_is_413_too(usual: Party) -> None:
+    """A quotation mark takes four bytes where one JSON document stands inside another."""
+    peer, other = usual.current(), usual.current()
+    assert peer.ask("SmsMes", to="#lobby", content='"' * 16_000, clientId="q")["code"] == 413
+    assert peer.ask("SmsMes", to="#lobby", content="\x01" * 9_200, clientId="q")["code"] == 413
+    peer.post("#lobby", '"' * 15_000)
+    frame = other.hears('"' * 15_000)
+    assert frame["content"] == '"' * 15_000
+    assert max(len(each.body) for each in other.heard) <= 65_536 - 2_048
+
+
+def test_the_content_limit_is_an_option(small: Party, off: Party) -> None:
+    peer = small.current()
+    peer.post("#lobby", "x" * 100)
+    assert peer.ask("SmsMes", to="#lobby", content="x" * 101, clientId="c")["code"] == 413
+    peer, other = off.current(), off.current()
+    peer.post("#lobby", "x" * 200_000)
+    other.hears("x" * 200_000)
+
+
+# Names and passwords ---------------------------------------------------------------------------
+
+
+def test_names_have_32_characters_at_most(usual: Party) -> None:
+    peer = usual.current()
+    for length, expected in ((32, 200), (33, 506)):
+        name = usual.name().ljust(length, "字")
+        assert peer.register(userName=name, userPwd="sesame-x")["code"] == expected
+    for length, expected in ((32, 200), (33, 400)):
+        room = "#" + usual.name().ljust(length, "字")
+        assert peer.ask("JoinMes", conversation=room)["code"] == expected
+
+
+def test_the_name_limit_is_an_option(small: Party, off: Party) -> None:
+    peer = small.current()
+    assert peer.register(userName="12345678x", userPwd="12345678")["code"] == 506
+    assert peer.register(userName="1234567x", userPwd="12345678")["code"] == 200
+    assert peer.ask("JoinMes", conversation="#12345678x")["code"] == 400
+    peer = off.current()
+    assert peer.register(userName="x" * 500, userPwd="1")["code"] == 200
+    assert peer.ask("JoinMes", conversation="#" + "x" * 500)["code"] == 200
+
+
+@pytest.mark.parametrize(("length", "code"), [(5, 506), (6, 200), (128, 200), (129, 506)])
+def test_a_password_has_6_to_128_characters(usual: Party, length: int, code: int) -> None:
+    peer = usual.connect()
+    assert peer.register(userPwd="密" * length)["code"] == code
+    assert usual.connect_original().register(usual.user_id(), "", "密" * length)["code"] == code
+
+
+def test_the_limits_of_passwords_are_options(small: Party, off: Party) -> None:
+    peer = small.connect()
+    codes = [peer.register(userPwd="x" * length)["code"] for length in (7, 8, 10, 11)]
+    assert codes == [506, 200, 200, 506]
+    peer = off.connect()
+    user_id = peer.register(userPwd="")["userId"]
+    assert peer.log_in(userId=user_id, userPwd="", device="d")["code"] == 200
+    assert off.connect().register(userPwd="x" * 5_000)["code"] == 200
+
+
+# Rooms and devices -----------------------------------------------------------------------------
+
+
+def test_a_user_is_in_3_rooms_at_most_where_an_option_says_so(small: Party) -> None:
+    peer = small.current()
+    rooms = [small.room_of(peer) for _ in range(3)]
+    assert peer.ask("JoinMes", conversation=small.room())["code"] == 429
+    assert peer.ask("JoinMes", conversation=rooms[0])["code"] == 200, "one is in it already"
+    peer.get("LeaveMes", conversation=rooms[0])
+    small.room_of(peer)
+
+
+def test_a_user_is_in_200_rooms_at_most(party: Party) -> None:
+    peer = party.current()
+    sent = [peer.send("JoinMes", conversation=party.room()) for _ in range(201)]
+    codes = [peer.reply(each).data["code"] for each in sent]
+    assert codes == [200] * 200 + [429]
+
+
+def test_rooms_and_devices_without_end(off: Party) -> None:
+    user = off.user()
+    peer = off.current(user)
+    sent = [peer.send("JoinMes", conversation=off.room()) for _ in range(220)]
+    assert {peer.reply(each).data["code"] for each in sent} == {200}
+    for _ in range(11):
+        off.current(user)
+
+
+def test_a_fourth_device_is_refused_where_an_option_says_three(small: Party) -> None:
+    user = small.user()
+    for _ in range(3):
+        small.current(user)
+    login = {"userId": user.user_id, "userPwd": user.password, "device": "fourth"}
+    assert small.connect().log_in(**login)["code"] == 429
+
+
+# How fast --------------------------------------------------------------------------------------
+
+
+def codes_of(peer: CurrentPeer, kind: str, count: int, **data: Any) -> list[int]:
+    """What so many requests at once are answered with."""
+    sent = [peer.send(kind, **data) for _ in range(count)]
+    return [peer.reply(each).data["code"] for each in sent]
+
+
+def wait_as_told(peer: CurrentPeer, kind: str, **data: Any) -> float:
+    """Be refused, wait for as long as the refusal says, and be served; that long."""
+    while (reply := peer.ask(kind, **data))["code"] == 200:
+        pass
+    assert reply["code"] == 429
+    time.sleep(reply["retryAfter"])
+    assert peer.ask(kind, **data)["code"] == 200
+    return reply["retryAfter"]
+
+
+def test_twenty_messages_at_once_then_five_a_second(usual: Party) -> None:
+    peer = usual.current()
+    message = {"to": "#lobby", "content": "too fast"}
+    assert codes_of(peer, "SmsMes", 25, **message) == [200] * 20 + [429] * 5
+    began = time.monotonic()
+    for _ in range(3):
+        assert 0 < wait_as_told(peer, "SmsMes", **message) <= 0.2
+    assert time.monotonic() - began > 0.3
+
+
+def test_a_repetition_is_answered_however_fast(usual: Party) -> None:
+    peer = usual.current()
+    first = peer.post("#lobby", "said once", clientId="fast-1")
+    codes_of(peer, "SmsMes", 25, to="#lobby", content="too fast")
+    again = peer.ask("SmsMes", to="#lobby", content="said once", clientId="fast-1")
+    assert (again["code"], again["seq"], again["duplicate"]) == (200, first["seq"], True)
+    new = peer.ask("SmsMes", to="#lobby", content="said more", clientId="fast-2")
+    assert new["code"] == 429
+    assert new["retryAfter"] > 0
+
+
+def test_forty_requests_at_once_then_ten_a_second(usual: Party) -> None:
+    peer = usual.current()  # its login was one of them
+    codes = codes_of(peer, "OnlineMes", 45)
+    assert codes[:39] == [200] * 39
+    assert codes[-4:] == [429] * 4
+    assert 0 < wait_as_told(peer, "OnlineMes") <= 0.1
+    peer.post("#lobby", "messages have a budget of their own")
+
+
+def test_pings_and_acknowledgements_cost_nothing(usual: Party) -> None:
+    peer = usual.current()
+    said = peer.post("#lobby", "acknowledge this")
+    for _ in range(500):
+        peer.send("AckMes", conversation="#lobby", epoch=said["epoch"], read=said["seq"])
+    sent = [peer.send("PingMes") for _ in range(500)]
+    assert {peer.reply(each).type for each in sent} == {"PongMes"}
+    assert not [each for each in peer.heard if each.type == "ErrorMes"]
+
+
+def test_an_original_client_that_is_too_fast_is_told_so(usual: Party) -> None:
+    peer = usual.original()
+    for _ in range(21):
+        peer.say("much too fast")
+    assert peer.hear("SmsMes", userId=0)["content"].startswith("[系统] ")
+
+
+def test_a_hundred_refusals_in_ten_seconds_end_a_connection(usual: Party) -> None:
+    peer = usual.current()
+    nonsense = framed(enveloped("Nonsense", {}))
+    peer.send_bytes(nonsense * 99)
+    for _ in range(99):
+        peer.expect("ErrorMes", code=400)
+    peer.ping()
+    peer.send_bytes(nonsense * 2)
+    bye = peer.expect("ByeMes")
+    assert bye["code"] == 429
+    assert bye["retryAfter"] > 0
+    assert not [each for each in peer.read_to_the_end() if each.type == "PongMes"]
+
+
+def test_an_original_client_that_floods_is_sent_away_without_a_word(usual: Party) -> None:
+    peer = usual.original()
+    peer.socket.sendall(framed(enveloped("SmsMes", {"content": ""})) * 101)
+    told = [each for each in read_all(peer) if each.type == "SmsMes"]
+    assert all(each.data["content"].startswith("[系统] ") for each in told)
+
+
+def read_all(peer: Any) -> Iterator[Frame]:
+    while data := peer.socket.recv(4):
+        size = int.from_bytes(data)
+        body = b""
+        while len(body) < size:
+            body += peer.socket.recv(size - len(body))
+        yield Frame.parse(body)
+
+
+# How long --------------------------------------------------------------------------------------
+
+
+def test_time_runs_out_for_strangers_the_silent_and_the_stuck(off: Party) -> None:
+    """One server, so that the waiting is done once; with 0 nobody's time runs out meanwhile."""
+    patient = [off.connect(), off.current(), off.original()]
+    with serving(*TIMES) as server, Party(server.port) as party:
+        stuck, talker, original = party.current(), party.current(), party.original()
+        silent, stranger = party.current(), party.connect()
+        began = time.monotonic()
+        late = stranger.read_to_the_end()
+        assert 0.5 < time.monotonic() - began < 4
+        assert (late[-1].type, late[-1].data["code"]) == ("ErrorMes", 401)
+        room = party.room_of(talker, stuck)
+        while not (ended(silent) and broken(stuck)):
+            assert time.monotonic() - began < 25
+            for _ in range(20):
+                talker.send("SmsMes", to=room, content="x" * 16_000)
+            talker.ping()
+        assert silent.expect("ByeMes")["error"]
+        talker.post("#lobby", "the original client does not have to ping")
+        original.hear("SmsMes", content="the original client does not have to ping")
+    stranger, silent, original = patient
+    stranger.ping()
+    silent.ping()
+    silent.post("#lobby", "time does not matter")
+    original.hear("SmsMes", content="time does not matter")
+
+
+def ended(peer: CurrentPeer) -> bool:
+    """Read what is there; whether the connection is at its end."""
+    peer.socket.setblocking(False)
+    try:
+        return peer.read_to_the_end() is not None
+    except BlockingIOError:
+        return False
+    finally:
+        peer.socket.settimeout(10)
+
+
+def broken(peer: CurrentPeer) -> bool:
+    """Whether the connection was reset, without reading what is there."""
+    poll = select.poll()
+    poll.register(peer.socket, 0)
+    return bool(poll.poll(0))
+
+
+# How many --------------------------------------------------------------------------------------
+
+
+def test_above_a_number_of_people_one_hears_of_those_one_watches(small: Party) -> None:
+    first, original = small.current(), small.original()
+    assert first.welcome["scope"] == "all"
+    watched, friend, stranger = small.user(), small.user(), small.user()
+    for _ in range(3):
+        small.current()
+    told = first.expect("PresenceMes", scope="watched")
+    assert told["reset"]
+    assert small.current().welcome["scope"] == "watched"
+    first.get("WatchMes", users=[watched.user_id])
+    first.post(f"@{friend.user_id}", "how are you?")
+    known = len(original.heard)
+    for each in (stranger, watched, friend):
+        small.current(each)
+    seen: set[int] = set()
+    while not {watched.user_id, friend.user_id} <= seen:
+        seen |= {each["userId"] for each in first.expect("PresenceMes")["users"]}
+    assert stranger.user_id not in seen
+    meet(original, by=first)
+    told = [each for each in original.heard[known:] if each.type == "NotifyUserStatusMes"]
+    assert stranger.user_id not in [each.data["userId"] for each in told]
+
+
+def test_the_replay_of_original_clients_is_an_option(small: Party, off: Party) -> None:
+    for party, expected in ((small, ["old 2", "old 3", "old 4"]), (off, [])):
+        user, sender = party.user(), party.current()
+        for number in range(5):
+            sender.post("#lobby", f"old {number}")
+        peer = party.original(user)
+        sender.post("#lobby", "new")
+        peer.hear("SmsMes", content="new")
+        assert [each for each in peer.contents() if each.startswith("old")] == expected
+
+
+def test_connections_from_one_address_and_registrations_and_failed_logins() -> None:
+    with serving(*ADDRESSES) as server, Party(server.port) as party:
+        users = [party.user() for _ in range(5)]
+        registrar = party.connect()
+        reply = registrar.register(userPwd="sesame-sixth")
+        assert reply["code"] == 506
+        assert 0 < reply["retryAfter"] <= 3_600
+        assert party.connect_original().register(party.user_id(), "")["code"] == 506
+        peer = party.connect()
+        for user in users[:2]:
+            wrong = {"userId": user.user_id, "userPwd": "sesame-wrong", "device": "d"}
+            assert [peer.log_in(**wrong)["code"] for _ in range(2)] == [403, 403]
+            refused = peer.log_in(**{**wrong, "userPwd": user.password})
+            assert refused["code"] == 429, "the account is closed for a while"
+            assert 0 < refused["retryAfter"] <= 300
+        right = {"userId": users[2].user_id, "userPwd": users[2].password, "device": "d"}
+        assert peer.log_in(**right)["code"] == 429, "six failures came from this address"
+        assert party.connect_original().log_in(users[2].user_id, users[2].password)["code"] == 505
+        open_now = 5
+        more = [party.connect() for _ in range(12 - open_now)]
+        for each in more:
+            each.ping()
+        (sentence,) = party.connect().read_to_the_end()
+        assert (sentence.type, sentence.data["code"]) == ("ErrorMes", 429)
+        more[0].ping()
+        more[1].close()
+        wait_for_room(party)
+
+
+def wait_for_room(party: Party) -> None:
+    """Connect until the server lets one in."""
+    give_up = time.monotonic() + 5
+    while time.monotonic() < give_up:
+        peer = party.connect()
+        sent = peer.send("PingMes")
+        frame = peer.read()
+        if frame.id == sent:
+            return
+        peer.close()
+    raise AssertionError("nobody is let in any more")
+
+
+def test_budgets_hold_across_all_servers_of_a_store() -> None:
+    with running("--appendonly", "yes", "--maxmemory-policy", "noeviction") as valkey:
+        shared = ("--store", valkey.url, *ADDRESSES)
+        with (
+            serving(*shared) as one,
+            serving(*shared) as other,
+            Party(one.port) as here,
+            Party(other.port) as there,
+        ):
+            user = here.user()
+            for _ in range(2):
+                here.user()
+                there.user()
+            assert there.connect().register(userPwd="sesame-sixth")["code"] == 506
+            wrong = {"userId": user.user_id, "userPwd": "sesame-wrong", "device": "d"}
+            assert here.connect().log_in(**wrong)["code"] == 403
+            assert there.connect().log_in(**wrong)["code"] == 403
+            for party in (here, there):
+                assert party.connect().log_in(**wrong)["code"] == 429
+
+
+def test_a_successful_login_costs_no_budget(usual: Party) -> None:
+    user = usual.user()
+    for _ in range(25):
+        peer = usual.connect()
+        assert peer.log_in(userId=user.user_id, userPwd=user.password, device="d")["code"] == 200
+
+
+def test_an_id_of_a_request_has_64_characters_at_most(usual: Party) -> None:
+    peer = usual.connect()
+    peer.send_bytes(framed(enveloped("PingMes", {}, id="字" * 64)))
+    assert peer.reply("字" * 64).type == "PongMes"
+    peer.send_bytes(framed(enveloped("PingMes", {}, id="i" * 65)))
+    assert json.loads(peer.read().body)["type"] == "ErrorMes"
