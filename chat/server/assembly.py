@@ -184,7 +184,8 @@ def put_together(
         fanout=fanout,
         online=online,
     )
-    fanout.context = online.context = context
+    online.context = context
+    fanout.serve(context)
     bus.listener = fanout
     bus.handle(keys.presence_channel(), presence.published)
     presence.watch(online.changed, online.resynchronise)

@@ -137,8 +137,8 @@ def _take_positions(session: "Session", described: dict[str, Conversation]) -> N
     for cid, conversation in described.items():
         thread = registry.rooms.get(cid) or (user.thread(cid) if user else None)
         if thread is not None and thread.position is None:
+            thread.begin_epoch(conversation.epoch, conversation.epoch_first)
             thread.position = conversation.seq
-            thread.epoch, thread.epoch_first = conversation.epoch, conversation.epoch_first
 
 
 async def _replay(session: "Session", described: dict[str, Conversation]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from twisted.logger import Logger
 
 from chat import messages
 from chat.server import attendance
@@ -14,6 +15,8 @@ from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
     from chat.server.session import Session
+
+_log = Logger()
 
 __all__ = ["known_thread", "tell", "tell_room", "thread_of"]
 
@@ -54,7 +57,7 @@ async def tell(session: "Session", event: Event) -> None:
         try:
             await handler(session, event)
         except StoreError as error:
-            session.context.fanout.note(error)
+            _log.debug("an event is not told, the store is away: {why}", why=error)
 
 
 async def _mark(session: "Session", event: Event) -> None:

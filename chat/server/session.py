@@ -23,7 +23,7 @@ from chat.server.limits import TokenBucket, Window
 from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
 from chat.server.requests.refusals import Refused, refusal, reply_type
 from chat.store.bus import Event
-from chat.store.entries import Author, Header, Publication
+from chat.store.entries import Author, Header, Publication, entry_of
 from chat.store.keys import cid_name
 from chat.store.posting import Post
 
@@ -37,6 +37,7 @@ MOST_WAITING: Final = 64
 """Frames that may wait for the request before them; more, and the client is not read."""
 
 REFUSAL_SECONDS: Final = 10.0
+SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
 
 
 class Session:
@@ -131,7 +132,7 @@ class Session:
         kind = type(message)
         if self.user is None and kind not in OPEN_TO_ALL:
             self.refuse(message, envelope.id, Refused(401, "login-first"))
-        elif isinstance(message, messages.SmsMes | messages.OriginalSmsMes):
+        elif isinstance(message, SAYINGS):
             self._say(message, envelope.id)
         elif kind not in UNMETERED and (wait := self._request_bucket.take()):
             self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
@@ -247,8 +248,12 @@ class Session:
             self.feed.about_to_send(None)
         self.connection.send(frame)
 
-    def queue_frame(self, frame: bytes, brings: tuple[str, int]) -> None:
-        """Send a frame with the rest of this turn; it ``brings`` an entry of a conversation."""
+    def queue_frame(self, frame: bytes, brings: tuple[str, int] | None) -> None:
+        """Send a frame with the rest of this turn.
+
+        :param brings: the entry in it, as conversation id and number: what an original client
+            has been given counts as delivered.
+        """
         if self.feed is not None:
             self.feed.about_to_send(brings)
         self.context.fanout.queue(self.connection, frame)
@@ -275,10 +280,15 @@ class Session:
         self, post: Post, header: Header, news: Publication, conversation: str
     ) -> bytes | None:
         """The words of SmsResMes, which stands where the push of the message would have stood."""
+        epoch, time = news.epoch, header.time
+        if not header.server:  # It was read from the log, which may have gone on since.
+            entry = entry_of(news.frame_of(header))
+            epoch, time = entry.epoch, entry.time
         return self.voice.message(
             messages.SmsResMes(
-                200, "", post.client_id, conversation, news.epoch, news.epoch_first,
-                header.seq, header.time or self.context.now(),
+                200, "", post.client_id, conversation, epoch,
+                min(news.epoch_first, header.seq),
+                header.seq, time or self.context.now(),
             ),
             post.request_id,
         )  # fmt: skip

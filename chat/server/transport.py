@@ -95,14 +95,17 @@ class FrameServer(tcp.Server):
             size = _LENGTH.unpack_from(data, end)[0] + _LENGTH.size
             if end + size > room:
                 break
-            end += size
+            # One at a time: a longer write may be taken in part.
+            sent = super().writeSomeData(data[end : end + size])
+            if not isinstance(sent, int):
+                return sent
+            end += sent
+            if sent < size:
+                break
             frames += 1
-        if not end:
-            return 0
-        sent = super().writeSomeData(data[:end])
-        if self.frames_sent is not None and sent == end:
+        if frames and self.frames_sent is not None:
             self.frames_sent(frames)
-        return sent
+        return end
 
 
 class QueuedFrameServer(FrameServer):

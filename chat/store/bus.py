@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from chat.store.entries import ENTRIES, Publication
@@ -17,6 +18,9 @@ from chat.store.keys import Keys
 from chat.store.redis import Address, Redis, Subscriber
 
 __all__ = ["Bus", "Event", "Listener"]
+
+RESTORE_SECONDS: Final = 0.25
+"""Between two attempts to catch up after the bus came back."""
 
 CHUNK: Final = 500
 """Channels in one SUBSCRIBE, so that a reconnect with many is no single huge command."""
@@ -87,6 +91,7 @@ class Bus:
     listener: Listener
 
     def __init__(self, reactor: Any, address: Address, keys: Keys, redis: Redis) -> None:
+        self._reactor = reactor
         self._keys = keys
         self._redis = redis
         self._channels: dict[bytes, _Channel] = {}
@@ -224,13 +229,18 @@ class Bus:
         )
 
     async def _restore(self, connection: int) -> None:
-        channels = [*self._handlers, *self._channels]
-        try:
-            for start in range(0, len(channels), CHUNK):
-                await self._subscriber.subscribe(*channels[start : start + CHUNK])
-            await self._redis.when_connected()
-            await self.listener.came_back()
-        except StoreError as error:
-            self._log.info("the bus was lost again: {why}", why=error)
-            return
-        self._ready = self._subscriber.connected and connection == self._losses
+        """Subscribe to everything again and let the listener catch up, until that is done or the
+        connection is lost once more."""
+        while self._subscriber.connected and connection == self._losses:
+            channels = [*self._handlers, *self._channels]
+            try:
+                for start in range(0, len(channels), CHUNK):
+                    await self._subscriber.subscribe(*channels[start : start + CHUNK])
+                await self._redis.when_connected()
+                await self.listener.came_back()
+            except StoreError as error:
+                self._log.info("the bus can't be restored yet: {why}", why=error)
+                await deferLater(self._reactor, RESTORE_SECONDS)
+            else:
+                self._ready = self._subscriber.connected and connection == self._losses
+                return

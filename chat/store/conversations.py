@@ -67,9 +67,12 @@ class Conversations:
         self._names = names
         self._retention = retention
 
-    async def generation(self, raise_it: bool = False) -> str:
-        """The store's generation, made when there is none yet; raised when numbers may be lost."""
-        args = [1 if raise_it else 0, secrets.token_hex(3).encode()]
+    async def generation(self, raise_it: bool = False, seen: int = 0) -> str:
+        """The store's generation, made when there is none yet; raised when numbers may be lost.
+
+        :param seen: the highest count that is known to have been reached.
+        """
+        args = [1 if raise_it else 0, secrets.token_hex(3).encode(), seen]
         answer = await self._redis.script(load("generation"), [self._keys.generation()], args)
         return str(answer, "ascii")
 

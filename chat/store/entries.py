@@ -29,6 +29,7 @@ __all__ = [
     "Page",
     "Publication",
     "entry_of",
+    "epoch_count",
     "from_log",
     "origin",
     "own_frame",
@@ -115,6 +116,12 @@ class Author:
 def origin(server: int, serial: int, user_id: int) -> bytes:
     """Where a post comes from; all zero but the sender for an entry nobody waits for."""
     return _ORIGIN.pack(server, serial, user_id)
+
+
+@lru_cache(maxsize=100)
+def epoch_count(epoch: str) -> int:
+    """Which of two epochs is the newer: the count in ``<count>.<random>``."""
+    return int(epoch.partition(".")[0])
 
 
 @lru_cache(maxsize=10_000)

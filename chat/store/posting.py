@@ -121,6 +121,7 @@ class Posting:
         self._queue: list[Post] = []
         self._busy = False
         self._scheduled = False
+        self._refusing = False
         self._under_way: dict[int, Post] = {}
         self._groups: dict[str, tuple[list[bytes], list[bytes | int]]] = {}
         self._groups_day = 0
@@ -200,6 +201,7 @@ class Posting:
         for post, result in zip(posts, results, strict=True):
             if isinstance(result, int):
                 post.seq = result
+                self._refusing = False
                 continue
             self._under_way.pop(post.serial, None)
             if result[0] == 1:
@@ -208,8 +210,14 @@ class Posting:
                 continue
             code = -result[0]
             if code == 503:
-                self._log.error("the store refused a post: {why}", why=result[1:])
+                self._refused(result[1:])
             post.poster.post_refused(post, code, 1.0 if code == 503 else 0.0)
+
+    def _refused(self, why: Sequence[bytes]) -> None:
+        """Say it once: a full disk has enough to do, and the log may be on it."""
+        if not self._refusing:
+            self._refusing = True
+            self._log.error("the store refuses to write: {why}", why=b" ".join(why).decode())
 
     def _failed(self, failure: Failure, posts: list[Post]) -> None:
         self._next()

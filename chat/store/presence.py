@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -240,13 +240,15 @@ class RedisPresence:
     async def online_ids(self, limit: int) -> tuple[Sequence[int], int]:
         """The ids of at most ``limit`` users online, lowest first; how many there are in all."""
         key = self._keys.online()
-        listed, total = await gatherResults(
-            [
-                self._redis.call(b"ZRANGE", key, 0, max(0, limit - 1)),
-                self._redis.call(b"ZCARD", key),
-            ],
-            consumeErrors=True,
+        listing = self._redis.call(b"ZRANGE", key, 0, max(0, limit - 1))
+        counting = self._redis.call(b"ZCARD", key)
+        results: list[tuple[bool, Any]] = await DeferredList(
+            [listing, counting], consumeErrors=True
         )
+        for found, answer in results:
+            if not found:
+                raise answer.value
+        (_, listed), (_, total) = results
         return [int(each) for each in listed], total
 
     async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:

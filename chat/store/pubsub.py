@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import txredisapi
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,6 +16,10 @@ from chat.store.connection import Answer, Owner, Word, error_of, fail_all, pack,
 from chat.store.interface import StoreUnavailable
 
 __all__ = ["Subscriber"]
+
+
+READ_SIZE: Final = 1 << 18
+"""Bytes taken from the socket at a time; Twisted's own size is a quarter of it."""
 
 
 class _Asked:
@@ -42,6 +46,9 @@ class _Subscription(txredisapi.SubscriberProtocol):
     def connectionMade(self) -> Deferred[None]:
         self._heard = self._owner.reactor.seconds()
         self._look_again(self._owner.ping_every)
+        # What a busy store has said by now, in one read and so as one turn.
+        transport: Any = self.transport
+        transport.bufferSize = READ_SIZE
         return super().connectionMade()
 
     def ask(self, words: tuple[Word, ...], answers: int = 1) -> Answer:

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from chat.store.entries import epoch_count
 from chat.store.interface import StoreError
 from chat.store.keys import Keys
 from chat.store.redis import Redis
@@ -39,6 +40,7 @@ class Tide:
         self._keys = keys
         self._note = note
         self._seen = self._noted()
+        self._generation = 0
         self._loop = LoopingCall(self._count)
         self._loop.clock = reactor
         # Told of a connection before anybody can write through it.
@@ -62,13 +64,16 @@ class Tide:
         keys = [self._keys.tide(), self._keys.generation()]
         try:
             random = secrets.token_hex(3).encode()
-            count, lost = await self._redis.script(load("tide"), keys, [self._seen, random])
+            arguments: list[bytes | int] = [self._seen, random, self._generation]
+            count, lost, epoch = await self._redis.script(load("tide"), keys, arguments)
         except StoreError as error:
             self.log.debug("The tide could not be counted: {why}", why=error)
             return
         if lost:
             self.log.critical("The store went back in time; a new epoch begins everywhere")
         self._seen = max(self._seen, count)
+        if epoch:
+            self._generation = max(self._generation, epoch_count(epoch.decode()))
         if lost or count % NOTE_EVERY == 0:
             self._write_note()
 

@@ -69,6 +69,9 @@ class Feed:
         :param claims: the posts among them that sessions of this server wait for, by number.
         """
         session = self._session
+        if self.plain and not any(each.sender == session.user_id for each in news.headers):
+            session.queue_frame(news.frames, None)
+            return
         for header in news.headers:
             post = claims.get(header.seq)
             mine = post is not None and post.poster is session

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from chat.store.conversations import Position
+from chat.store.entries import epoch_count
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
@@ -30,11 +31,22 @@ class Thread:
         self.filling = False
         self.heard = 0
 
+    def begin_epoch(self, epoch: str, epoch_first: int) -> None:
+        """Hear which epoch it is: in a newer one, numbers from its first on are given out anew."""
+        if epoch == self.epoch:
+            return
+        if self.epoch:
+            if epoch_count(epoch) <= epoch_count(self.epoch):
+                return
+            if self.position is not None:
+                self.position = min(self.position, epoch_first - 1)
+        self.epoch, self.epoch_first = epoch, epoch_first
+
     def starts_at(self, position: Position) -> None:
         """Take over where the conversation stands, unless that is known better already."""
         if self.position is None:
+            self.begin_epoch(position.epoch, position.epoch_first)
             self.position = position.seq
-            self.epoch, self.epoch_first = position.epoch, position.epoch_first
 
 
 class HostedRoom(Thread):

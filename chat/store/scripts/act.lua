@@ -15,6 +15,8 @@ if ARGV[1] == 'topic' then
   if role ~= 'owner' and role ~= 'moderator' then return -403 end
   redis.call('HSET', KEYS[2], 'topic', ARGV[3])
 else
+  local wanted = tonumber(ARGV[3])
+  if wanted < c.first or wanted > c.seq then return -404 end
   local found = redis.call('XRANGE', KEYS[3], ARGV[3] .. '-0', ARGV[3] .. '-0')
   if not found[1] then return -404 end
   local mine = found[1][2][2] == ARGV[2]

@@ -1,0 +1,156 @@
+"""What the bus did not bring: holes are read from the log, and after a loss all is compared."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
+from chat.store.conversations import Position
+from chat.store.entries import Publication, epoch_count, from_log
+from chat.store.interface import StoreError
+from chat.store.keys import cid_name
+
+if TYPE_CHECKING:
+    from chat.server.context import Context
+
+__all__ = ["Host", "Recovery"]
+
+Host = HostedRoom | HostedUser
+Hosted = tuple[Thread, Host, str]
+Deliver = Callable[[Thread, Host, Publication], None]
+
+LOST_MARGIN_MS: Final = 60_000
+"""How long before a loss of the bus a private conversation may have moved without its time on
+the list saying so: the lists are written up to a second late, by servers that may be slow."""
+
+POSITIONS_PAGE: Final = 200
+
+
+class Recovery:
+    """Brings conversations up to the log's end, for whoever hears them here.
+
+    :param deliver: gives consecutive entries to the sessions of a host.
+    :ivar filled: entries that had to be read from the log since the start.
+    """
+
+    _log = Logger()
+
+    def __init__(self, context: "Context", deliver: Deliver) -> None:
+        self._context = context
+        self._deliver = deliver
+        self._lost_at = 0
+        self._failed: dict[Thread, Hosted] = {}
+        self.filled = 0
+
+    # Holes -----------------------------------------------------------------------------------
+
+    def start_filling(self, thread: Thread, host: Host, cid: str) -> None:
+        """Read what is missing above ``thread.position``; what is heard meanwhile is in there."""
+        thread.filling = True
+        self._keep(self._fill(thread, host, cid))
+
+    async def _fill(self, thread: Thread, host: Host, cid: str) -> None:
+        user_id = host.user_id if isinstance(host, HostedUser) else 0
+        try:
+            more = True
+            while more:
+                after = thread.position or 0
+                page = await self._context.conversations.read(cid, after=after)
+                thread.begin_epoch(page.epoch, page.epoch_first)
+                if (thread.position or 0) < after:
+                    continue  # Some of it was given out anew.
+                if not page.entries:
+                    break
+                self.filled += len(page.entries)
+                self._deliver(thread, host, from_log(page, cid, cid_name(cid, user_id)))
+                self._context.fanout.turn_ended()
+                more = page.more or (thread.position or 0) < thread.heard
+        except StoreError as error:
+            self._log.info("a hole in {cid} stays for now: {why}", cid=cid, why=error)
+            self._failed[thread] = thread, host, cid
+        finally:
+            thread.filling, thread.heard = False, 0
+
+    def try_again(self) -> None:
+        """Once a second: the holes that could not be filled."""
+        failed, self._failed = self._failed, {}
+        for thread, host, cid in failed.values():
+            if not thread.filling and (isinstance(host, HostedUser) or host.sessions):
+                self.start_filling(thread, host, cid)
+
+    # After a loss ----------------------------------------------------------------------------
+
+    def lost(self) -> None:
+        """From now on publications may be missed."""
+        self._lost_at = self._context.now()
+
+    async def came_back(self) -> None:
+        """Compare every conversation here with the store, and read what was missed.
+
+        :raises StoreError: the store went away again.
+        """
+        context = self._context
+        context.contacts.clear()
+        await self._compare([(room, room, room.cid) for room in context.registry.rooms.values()], 0)
+        awaited = context.posting.awaited()
+        for user in list(context.registry.users.values()):
+            moved = await context.conversations.moved_since(
+                user.user_id, self._lost_at - LOST_MARGIN_MS
+            )
+            cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
+            await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
+        if self._lost_at:
+            context.online.resynchronise()
+
+    async def _compare(self, hosted: Sequence[Hosted], user_id: int) -> None:
+        for start in range(0, len(hosted), POSITIONS_PAGE):
+            part = hosted[start : start + POSITIONS_PAGE]
+            if await self._went_back(part, user_id):
+                seen = max(epoch_count(thread.epoch) for thread, _, _ in part if thread.epoch)
+                generation = await self._context.conversations.generation(True, seen)
+                self._log.error("the store lost numbers; a new epoch {g} begins", g=generation)
+                await self._went_back(part, user_id)
+
+    async def _went_back(self, part: Sequence[Hosted], user_id: int) -> bool:
+        """Fill what is missing; whether numbers went back without a new epoch.
+
+        The bus is heard meanwhile and may be ahead of what is read: compared is what was known
+        before the reading.
+        """
+        known = [(thread.position, thread.epoch) for thread, _, _ in part]
+        cids = [cid for _, _, cid in part]
+        positions = await self._context.conversations.positions(user_id, cids)
+        went_back = False
+        for (thread, host, cid), position, (seq, epoch) in zip(part, positions, known, strict=True):
+            if position is None or thread.filling:
+                continue
+            if epoch and seq is not None and _is_behind(position, seq, epoch):
+                self._log.error("numbers went backwards in {cid}", cid=cid)
+                went_back = True
+                continue
+            thread.begin_epoch(position.epoch, position.epoch_first)
+            if thread.position is None:
+                # Nothing was delivered here before the loss, or it would be known.
+                thread.position = await self._context.conversations.seek(cid, self._lost_at)
+            if position.seq > thread.position and not thread.filling:
+                thread.filling = True
+                await self._fill(thread, host, cid)
+        return went_back
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(work).addErrback(
+            lambda failure: self._log.failure("a hole could not be filled", failure)
+        )
+
+
+def _is_behind(position: Position, seq: int, epoch: str) -> bool:
+    """Whether the store knows less of a conversation than was delivered, and does not say so."""
+    if position.epoch == epoch:
+        return position.seq < seq
+    return epoch_count(position.epoch) < epoch_count(epoch)
+
+
+def _is_of(cid: str, user_id: int) -> bool:
+    return cid.startswith("p:") and str(user_id) in cid.split(":")[1:]
