@@ -41,7 +41,7 @@ _CONTROL = re.compile(
 class PtyScreen:
     """Starts ``command`` in a terminal of ``columns`` by ``rows``. Use it in a ``with``.
 
-    :param environ: the whole environment, but for TERM.
+    :param environ: the whole environment; TERM is xterm-256color unless it says otherwise.
     :ivar screen: pyte's screen, with colours.
     """
 
@@ -65,7 +65,7 @@ class PtyScreen:
             stdin=program_side,
             stdout=program_side,
             stderr=program_side,
-            env={**environ, "TERM": "xterm-256color"},
+            env={"TERM": "xterm-256color", **environ},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )

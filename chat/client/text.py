@@ -1,12 +1,14 @@
 """Text from outside made safe for a terminal, measured in columns, and folded into rows."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
 import wcwidth
 
 __all__ = [
+    "JOINER",
+    "ascii_only",
     "clean",
     "clean_line",
     "clip",
@@ -260,8 +262,3 @@ def mixes_scripts(name: str) -> bool:
         in {"LATIN", "CYRILLIC", "GREEK"}
     }
     return len(found) > 1
-
-
-def longest(texts: Sequence[str]) -> int:
-    """The columns of the widest of ``texts``."""
-    return max(map(width, texts), default=0)

@@ -38,7 +38,8 @@ WORDS: Final = {
     "logged-out": "You are logged out.",
     "no-device": "Too many programs of this account run on this machine.",
     "no-terminal": (
-        "The screen needs a terminal. For scripts there are: chatroom send, tail, who, history."
+        "The screen needs a terminal that can move its cursor. "
+        "Without one there are: chatroom send, tail, who, history."
     ),
     "crashed": "The program failed: {error}. Details are in {log}.",
     "internal-error": "Something went wrong inside the program; the log has the details.",

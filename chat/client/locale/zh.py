@@ -36,7 +36,7 @@ WORDS: Final = {
     "log-in-again": "请重新登录。",
     "logged-out": "您已退出登录。",
     "no-device": "本机上此账号运行的程序太多。",
-    "no-terminal": "界面需要终端。脚本请用：chatroom send、tail、who、history。",
+    "no-terminal": "界面需要能移动光标的终端。没有时请用：chatroom send、tail、who、history。",
     "crashed": "程序出错：{error}。详情见 {log}。",
     "internal-error": "程序内部出错，详情见日志。",
     # Panes

@@ -337,7 +337,9 @@ def run(options: ScreenOptions) -> int:
     """
     urwid.set_encoding("utf-8")
     look = make_look(options)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # A dumb terminal prints what should move its cursor.
+    dumb = os.environ.get("TERM", "") in ("", "dumb")
+    if dumb or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(look.words("no-terminal"), file=sys.stderr)
         return 64
     profile = Profile(options.profile)
