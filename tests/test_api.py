@@ -309,11 +309,25 @@ class SendTest(ApiCase):
         self.server.handlers[m.SmsMes] = lambda c, r: None
         self.advance(2)
         first, second = self.server.of(m.SmsMes)
-        for request, request_id in ((first, "1"), (second, "2")):
+        for request, request_id in ((first, "late"), (second, self.server.last.request_id)):
             self.server.last.reply(fake_server.send(self.server.last, request), request_id)
             self.net.flush()
             self.assertIsInstance(sent.state, Stored)
         self.assertEqual(self.heard(), ["once"])
+
+    def test_a_message_that_comes_out_of_the_history_is_stored(self) -> None:
+        self.log_in()
+
+        def store_and_say_nothing(connection: FakeConnection, request: m.SmsMes) -> None:
+            fake_server.send(connection, request)
+
+        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        sent = self.client.send("#lobby", "mine")
+        self.net.flush()
+        self.say("#lobby", "next")
+        self.assertEqual(self.heard(), ["mine", "next"])
+        self.assertIsInstance(sent.state, Stored)
+        self.assertEqual(self.client.outgoing, [])
 
     def test_waiting_for_a_message_ends_with_the_client(self) -> None:
         self.log_in()
@@ -611,11 +625,12 @@ class IterationTest(ApiCase):
         self.log_in()
         messages: Any = self.client.messages()
         messages._limit = 1
-        self.say("#lobby", "one", "two", "lost")
-        self.server.places["#lobby"].roll_back(2, "e2")
-        self.say("#lobby", "three")
-        heard = [self.done(anext(messages)).content for _ in range(3)]
-        self.assertEqual(heard, ["one", "two", "three"])
+        self.say("#lobby", *map(str, range(1, 301)))
+        heard = [self.done(anext(messages)).content for _ in range(2)]
+        self.server.places["#lobby"].roll_back(150, "e2")
+        self.say("#lobby", "other 151", "other 152")
+        heard += [self.done(anext(messages)).content for _ in range(201)]
+        self.assertEqual(heard, [*map(str, range(1, 202)), "other 151", "other 152"])
 
     def test_it_ends_when_the_client_is_closed(self) -> None:
         self.log_in()
