@@ -12,6 +12,7 @@ from chat.client.api import ChatClient, Closed, Refused
 from chat.client.events import (
     ConnectionChanged,
     ConversationChanged,
+    ConversationsListed,
     Event,
     LoggedIn,
     MessageArrived,
@@ -202,6 +203,17 @@ class TalkTest(WholeCase):
         with self.assertRaises(Closed) as caught:
             await alice.client.rooms()
         self.assertEqual(caught.exception.code, 409)
+
+    async def test_more_conversations_than_a_login_lists_are_all_known_and_followed(self) -> None:
+        alice, _, bob = await self.trio()
+        for number in range(120):
+            await alice.client.join(f"#room{number}")
+        await bob.client.join("#room0")
+        phone = await self.device("alice", "third")
+        await phone.until(lambda: len(phone.client.conversations) == 121)
+        await phone.until(lambda: bool(phone.of(ConversationsListed)))
+        await bob.client.send("#room0", "hello").stored()
+        await phone.hears("#room0", "hello")
 
     async def test_one_who_was_away_gets_what_was_missed(self) -> None:
         alice, _, bob = await self.trio()
