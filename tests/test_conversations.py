@@ -357,3 +357,22 @@ class BusTests(TestCase):
         await store.conversations.positions(5, [LOBBY_CID])
         await store.bus.fence()
         self.assertEqual(len(store.heard.headers(LOBBY_CID)), 1)
+
+
+class TwoLossesTests(TestCase):
+    async def test_who_was_away_during_two_losses_learns_of_the_lower_one(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        epochs = []
+        for count in (1, 2, 3):
+            store.say(LOBBY_CID, f"message {count}")
+            heard = store.heard
+            await heard.until(lambda count=count: len(heard.headers(LOBBY_CID)) == count)
+            epochs.append(heard.publications[-1][1].epoch)
+            await store.conversations.generation(raise_it=True)
+        page = await store.conversations.history(5, LOBBY_CID, epoch=epochs[0])
+        self.assertEqual((list(page.entries), page.epoch_first), ([], 2))
+        page = await store.conversations.history(5, LOBBY_CID, epoch=epochs[1])
+        self.assertEqual(page.epoch_first, 3)
+        page = await store.conversations.history(5, LOBBY_CID, epoch="7.nobody")
+        self.assertEqual(page.epoch_first, 1)

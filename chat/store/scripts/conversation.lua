@@ -9,7 +9,8 @@ end
 
 -- Make a conversation that does not exist yet; its numbers start at 1.
 local function create(meta, gen)
-  redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', 1, 'seq', 0, 'first', 1, 'time', 0)
+  redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', 1, 'seq', 0, 'first', 1, 'time', 0,
+    'epochs', gen .. ':1')
 end
 
 -- Read a conversation's numbers. Where the store's generation moved on since they were written,
@@ -27,10 +28,26 @@ local function open(meta, log, gen, at)
   }
   if m[6] ~= gen then
     c.epoch, c.epoch_first = gen, c.seq + 1
-    redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', c.epoch_first)
+    local epochs = redis.call('HGET', meta, 'epochs') .. ' ' .. gen .. ':' .. c.epoch_first
+    redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', c.epoch_first, 'epochs', epochs)
   end
   if at and at > c.time then c.time = at end
   return c
+end
+
+-- From which number on somebody who knows `epoch` knows nothing: the lowest that any epoch after it
+-- began with, 1 when it is none of this conversation's.
+local function known_below(c, epoch)
+  local lowest
+  for name, first in string.gmatch(redis.call('HGET', c.meta, 'epochs'), '(%S+):(%d+)') do
+    first = tonumber(first)
+    if name == epoch then
+      lowest = c.seq + 1
+    elseif lowest and first < lowest then
+      lowest = first
+    end
+  end
+  return lowest or 1
 end
 
 -- Append one entry. `origin` is 24 bytes: the sending server, its serial number for the post, the

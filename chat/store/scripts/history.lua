@@ -7,7 +7,8 @@
 --        7 epoch the caller speaks of, or ''  8 messages kept (0: all)  9 ms kept (0: for ever)
 -- Result -403, -404, or
 --        {epoch, epochFirst, first, seq, {n, sender, client id, JSON, n, ...}}; a number that is
---        gone has '' for its JSON. No entries when the epoch is another one.
+--        gone has '' for its JSON. When the epoch is another one there are no entries, and
+--        epochFirst is the lowest number that was given out anew since.
 local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0')
 if not c then return -404 end
 if ARGV[2] ~= '1' and redis.call('HEXISTS', KEYS[4], ARGV[1]) == 0 then return -403 end
@@ -15,7 +16,10 @@ local most, age = tonumber(ARGV[8]), tonumber(ARGV[9])
 if most > 0 or age > 0 then trim(c, KEYS[5], most, age > 0 and now() - age or 0) end
 
 local answer = { c.epoch, c.epoch_first, c.first, c.seq, {} }
-if ARGV[7] ~= '' and ARGV[7] ~= c.epoch then return answer end
+if ARGV[7] ~= '' and ARGV[7] ~= c.epoch then
+  answer[2] = known_below(c, ARGV[7])
+  return answer
+end
 
 local low, high, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if low < c.first then low = c.first end
