@@ -363,10 +363,9 @@ class TwoLossesTests(TestCase):
     async def test_who_was_away_during_two_losses_learns_of_the_lower_one(self) -> None:
         store = await Store.start(self)
         await store.bus.hold_rooms([LOBBY_CID])
-        epochs = []
+        heard, epochs = store.heard, []
         for count in (1, 2, 3):
             store.say(LOBBY_CID, f"message {count}")
-            heard = store.heard
             await heard.until(lambda count=count: len(heard.headers(LOBBY_CID)) == count)
             epochs.append(heard.publications[-1][1].epoch)
             await store.conversations.generation(raise_it=True)
