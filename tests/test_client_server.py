@@ -1,6 +1,9 @@
 """The client library against the real server: what two users on three devices see of each other."""
 
+import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -24,6 +27,7 @@ from chat.client.events import (
 from chat.messages import Entry
 from tests.process import ServerProcess
 from tests.server import GENEROUS
+from tests.test_cli import Program
 
 _PASSWORD = "correct horse"
 
@@ -257,3 +261,41 @@ class KilledTest(WholeCase):
         for name in ("alice", "bob"):
             own = [text for text in device.texts("#tea") if text.startswith(name)]
             self.assertEqual(own, [f"{name} {number}" for number in range(300)])
+
+
+class CommandTest(WholeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        home = tempfile.TemporaryDirectory(dir="/tmp")
+        self.addCleanup(home.cleanup)
+        self.home = Path(home.name)
+
+    def begin(self, *words: str) -> Program:
+        program = Program(self.home, words, {"CHATROOM_PASSWORD": _PASSWORD})
+        self.addCleanup(program.remove)
+        return program
+
+    async def command(self, *words: str, given: bytes = b"") -> str:
+        status, out, errors = await self.begin(*words).end(given)
+        self.assertEqual((status, errors), (0, ""))
+        return out
+
+    async def test_pipes_in_and_pipes_out_over_the_death_of_the_server(self) -> None:
+        await self.command("register", "alice", "--server", self.address)
+        bob = ("--profile", "bob")
+        await self.command(*bob, "register", "bob", "--server", self.address)
+        await self.command(*bob, "send", "#lobby", "before")
+        tail = self.begin("tail", "--json", "-n", "9", "--count", "4")
+        self.assertEqual(json.loads(await tail.line())["content"], "before")
+        await self.command(*bob, "send", "@alice", "-", given="你好\n".encode())
+        self.assertEqual(json.loads(await tail.line())["content"], "你好")
+        self.server.kill()
+        sending = self.begin(*bob, "send", "#lobby", "--lines", "--timeout", "60")
+        await deferToThread(self.server.start)
+        self.assertEqual(await sending.end(b"one\ntwo\nthree\n"), (0, "", ""))
+        status, out, errors = await tail.end()
+        self.assertEqual((status, errors), (0, ""))
+        told = [json.loads(line)["content"] for line in out.splitlines()]
+        self.assertEqual(told, ["one", "two", "three"])
+        self.assertIn("bob online", await self.command(*bob, "who"))
+        self.assertEqual(len((await self.command("history", "#lobby")).splitlines()), 4)
