@@ -100,6 +100,13 @@ class Menu(_Centred):
         self.selected = (self.selected + step) % len(self._items())
         self.changed()
 
+    def select(self, key: str) -> None:
+        """Select the item whose words are ``key``, if there is one."""
+        keys = [each.key for each in self._items()]
+        if key in keys:
+            self.selected = keys.index(key)
+            self.changed()
+
     def choose(self, place: int | None = None) -> None:
         """Do what is selected, or what stands at ``place``."""
         items = self._items()

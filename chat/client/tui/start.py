@@ -154,6 +154,8 @@ class Start:
             while self._reactor.seconds() < until and process.poll() is None:
                 if await self._reachable():
                     self._answers = True
+                    # Nobody has an account on a new server.
+                    self.menu.select("menu-register")
                     self.menu.say(words("server-started", pid=process.pid, log=logfile))
                     return
                 await _pause(self._reactor, PROBE_EVERY)
