@@ -94,7 +94,7 @@ def play(server: str, home: Path) -> tuple[str, list[str]]:
     with person("anna", COLUMNS, ROWS) as anna, person("ben") as ben, person("chen") as chen:
         for screen, name in ((anna, "anna"), (ben, "ben"), (chen, "陈晓明")):
             register(screen, name)
-        say(ben, "good morning! please give the release a last look, all of it: notes, pictures, prices")
+        say(ben, "good morning! please give the release a last look, notes and prices too")
         anna.wait_for("good morning!")
         say(chen, "早上好！我三点前看完，然后一起发布。")
         anna.wait_for("一起发布")
