@@ -12,11 +12,11 @@ from chat.client.api import DEFAULT_SERVER, ChatClient
 
 
 async def echo(reactor, name, server=DEFAULT_SERVER):
-    client = ChatClient(reactor, server, device="echo bot", missed=True)
-    await client.log_in(name, os.environ["CHATROOM_PASSWORD"])
-    async for message in client.messages():
-        if message.conversation.startswith("@"):
-            client.send(message.conversation, message.content)
+    async with ChatClient(reactor, server, device="echo bot", missed=True) as client:
+        await client.log_in(name, os.environ["CHATROOM_PASSWORD"])
+        async for message in client.messages():
+            if message.conversation.startswith("@"):
+                client.send(message.conversation, message.content)
 
 
 if __name__ == "__main__":

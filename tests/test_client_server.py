@@ -1,13 +1,16 @@
 """The client library against the real server: what two users on three devices see of each other."""
 
 import json
+import os
+import runpy
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -16,6 +19,7 @@ from chat.client.events import (
     ConnectionChanged,
     ConversationChanged,
     ConversationsListed,
+    EpochChanged,
     Event,
     LoggedIn,
     MessageArrived,
@@ -27,7 +31,7 @@ from chat.client.events import (
 from chat.messages import Entry
 from tests.process import ServerProcess
 from tests.server import GENEROUS
-from tests.test_cli import Program
+from tests.test_cli import ROOT, Program
 
 _PASSWORD = "correct horse"
 
@@ -226,6 +230,23 @@ class TalkTest(WholeCase):
         later = await self.device("bob", "desk", missed=True)
         await later.hears("#lobby", "where are you?")
 
+    async def test_the_example_bot_answers_and_says_nothing_in_the_lobby(self) -> None:
+        alice = await self.device("alice", "desk", register=True)
+        await alice.client.register("echo", _PASSWORD)
+        await alice.client.send("@echo", "said before it came").stored()
+        bot = runpy.run_path(str(ROOT / "examples" / "echo_bot.py"))
+        self.patch(os, "environ", {**os.environ, "CHATROOM_PASSWORD": _PASSWORD})
+        running = Deferred.fromCoroutine(bot["echo"](reactor, "echo", self.address))
+        running.addErrback(lambda failure: failure.trap(CancelledError))
+        stored = await alice.client.send("@echo", "hello").stored()
+        await alice.until(lambda: len(alice.texts(stored.conversation)) == 4)
+        await alice.client.send("#lobby", "not you").stored()
+        self.assertEqual(
+            sorted(alice.texts(stored.conversation)),
+            ["hello", "hello", "said before it came", "said before it came"],
+        )
+        running.cancel()
+
 
 class KilledTest(WholeCase):
     async def test_nothing_is_lost_doubled_or_out_of_order_when_the_server_is_killed(self) -> None:
@@ -254,6 +275,30 @@ class KilledTest(WholeCase):
     def kill_and_start(self) -> None:
         self.server.kill()
         self.server.start()
+
+    async def test_a_restored_backup_takes_back_what_it_does_not_know(self) -> None:
+        alice, phone, bob = await self.trio()
+        data, backup = self.server.home / "data", self.server.home / "backup"
+        for number in range(5):
+            await alice.client.send("#lobby", f"kept {number}").stored()
+        await deferToThread(self.server.stop)
+        shutil.copytree(data, backup, ignore=shutil.ignore_patterns("*.sock", "*.lock"))
+        await deferToThread(self.server.start)
+        for number in range(5):
+            await bob.client.send("#lobby", f"lost {number}").stored()
+        for device in (alice, phone, bob):
+            await device.hears("#lobby", "lost 4")
+        await deferToThread(self.server.stop)
+        shutil.rmtree(data)
+        backup.rename(data)
+        await deferToThread(self.server.start)
+        await bob.client.send("#lobby", "new").stored()
+        for device in (alice, phone, bob):
+            await device.hears("#lobby", "new")
+            (changed,) = device.of(EpochChanged)
+            self.assertEqual(changed.epoch_first, 6)
+            self.assertEqual(device.entries("#lobby")[-1].seq, 6)
+            self.assertEqual(device.client.positions["#lobby"].seq, 6)
 
     def judge(self, device: Device) -> None:
         seqs = [entry.seq for entry in device.entries("#tea")]

@@ -217,6 +217,13 @@ class ChatClient(Requests):
         """Send the acknowledgements that are due and close; what is unsent stays in the outbox."""
         await self._session.close()
 
+    async def __aenter__(self) -> "ChatClient":
+        """``async with ChatClient(...) as client``: closed at the end."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call ``listener`` with every event of ``chat.client.events`` from now on, in the
         reactor's thread. What it raises is logged.
