@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import Missing, describe, pinned
+from benchmarks.machine import Missing, check_cores, describe
 from benchmarks.report import report
 from benchmarks.runner import raise_open_files, run
 from benchmarks.scenarios import Scenario, full, quick
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report(json.loads(wanted.show.read_text())))
         return 0
     try:
-        pinned(0)
+        check_cores()
     except Missing as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

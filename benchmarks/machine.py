@@ -14,9 +14,9 @@ __all__ = [
     "SERVER_CORE",
     "Missing",
     "build",
+    "check_cores",
     "describe",
     "free_port",
-    "memory_of",
     "pinned",
     "version_of",
 ]
@@ -51,15 +51,18 @@ def build(name: str, *sources: str) -> Path:
     return target
 
 
-def pinned(core: int, *command: str) -> list[str]:
-    """``command``, kept on one core.
-
-    :raises Missing: there are no two cores, or no ``taskset``.
-    """
+def check_cores() -> None:
+    """:raises Missing: the server and the load can't have a core each."""
     if not {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0):
         raise Missing("a core for the server and one for the load are needed: 0 and 1")
     if shutil.which("taskset") is None:
         raise Missing("taskset is needed, to keep the server on one core and the load on another")
+
+
+def pinned(core: int, *command: str) -> list[str]:
+    """``command``, kept on one core where that can be done."""
+    if shutil.which("taskset") is None or core not in os.sched_getaffinity(0):
+        return list(command)
     return ["taskset", "-c", str(core), *command]
 
 
@@ -70,17 +73,11 @@ def free_port() -> int:
         return port
 
 
-def memory_of(pid: int) -> int:
-    """Resident memory of a process, in bytes."""
-    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGESIZE")
-
-
 def version_of(*command: str) -> str:
     """The version number that a program gives of itself."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"\d+(\.\d+)+\S*", done.stdout + done.stderr)
-    return found.group().rstrip(",;") if found else "unknown"
+    found = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
+    return found.group() if found else "unknown"
 
 
 def describe() -> dict[str, object]:

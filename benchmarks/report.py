@@ -1,37 +1,45 @@
 """Tables from what the runs brought: plain reStructuredText, as readable on a terminal."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import median
 from typing import Any, Final
+
+from benchmarks.goals import against_goals
+from benchmarks.numbers import Run, cpu_each, grown, load_share, middle, plain, rate, share
 
 __all__ = ["report"]
 
-Run = Mapping[str, Any]
 Row = Sequence[str]
 
-NOISE: Final = 0.3
-"""Load of the machine from which on a run is marked: somebody else was at work."""
+BUSY: Final = 0.5
+"""Load average from which on somebody else was at work."""
 
 
 def report(results: Mapping[str, Any]) -> str:
     """Every table for one set of results."""
-    parts = [_about(results)]
+    parts = [_about(results), _titled("Against the goals", against_goals(results["runs"]))]
     for group, (title, table) in _TABLES.items():
         runs = [run for run in results["runs"] if run["group"] == group]
         if runs:
-            parts.append(f"{title}\n{'-' * len(title)}\n\n{_grid(table(_by_work(runs)))}")
+            parts.append(_titled(title, table(_by_work(runs))))
     if results["left_out"]:
         parts.append("Left out\n--------\n\n" + "\n".join(f"- {x}" for x in results["left_out"]))
     return "\n\n".join(parts) + "\n"
 
 
+def _titled(title: str, rows: Sequence[Row]) -> str:
+    return f"{title}\n{'-' * len(title)}\n\n{_grid(rows)}"
+
+
 def _about(results: Mapping[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
+    busy = results["machine"]["load_average_at_start"]
+    noise = f"\nThe machine was busy ({busy:.1f}): these numbers are noise." if busy > BUSY else ""
     options = " ".join(f"--{name} {value}" for name, value in results["options"].items())
     return (
         f"Machine: {machine}.\nVersions: {versions}.\nOptions of the server: {options}.\n"
         "Server and store share one core, the load has the other; `load` is its share of that."
+        f"{noise}"
     )
 
 
@@ -52,44 +60,6 @@ def _grid(rows: Sequence[Row]) -> str:
     line = "  ".join("=" * width for width in widths)
     text = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(each.rstrip() for each in (line, text[0], line, *text[1:], line))
-
-
-# Numbers ---------------------------------------------------------------------------------------
-
-
-def middle(runs: Sequence[Run], value: Callable[[Mapping[str, Any]], float]) -> float:
-    """The median over repeated runs."""
-    return median(value(run["result"]) for run in runs)
-
-
-def rate(name: str, prefix: str = "") -> Callable[[Mapping[str, Any]], float]:
-    """How often something was counted, per second."""
-    return lambda result: result[prefix + name] / result[prefix + "seconds"]
-
-
-def cpu_each(name: str, prefix: str = "") -> Callable[[Mapping[str, Any]], float]:
-    """Microseconds of the server's and the store's time for each."""
-    return lambda result: 1e6 * sum(result[prefix + "cpu"]) / max(1, result[prefix + name])
-
-
-def share(index: int | None = None, prefix: str = "") -> Callable[[Mapping[str, Any]], float]:
-    """A core's share that a process took: the server (0), the store (1), or both."""
-
-    def value(result: Mapping[str, Any]) -> float:
-        cpu = result[prefix + "cpu"]
-        used = sum(cpu) if index is None else cpu[index] if index < len(cpu) else 0.0
-        return float(used / result[prefix + "seconds"])
-
-    return value
-
-
-def load_share(prefix: str = "") -> Callable[[Mapping[str, Any]], float]:
-    """A core's share that the load took."""
-    return lambda result: result[prefix + "load_cpu"] / result[prefix + "seconds"]
-
-
-def _plain(name: str) -> Callable[[Mapping[str, Any]], float]:
-    return lambda result: float(result.get(name, 0))
 
 
 def _count(value: float) -> str:
@@ -134,14 +104,14 @@ def _fan_out(grouped: Grouped) -> list[Row]:
                 name.removeprefix("fan-out-").replace("-", ", ", 1), program,
                 _count(told[program]), _percent(told[program] / limit) if limit else "-",
                 f"{middle(runs, cpu_each('told')):.3f}", _latency(runs),
-                _count(middle(runs, rate("sent"))), _count(middle(runs, _plain("missing"))),
+                _count(middle(runs, rate("sent"))), _count(middle(runs, plain("missing"))),
                 *_cores(runs),
             ))  # fmt: skip
     return rows
 
 
 def _latency(runs: Sequence[Run], prefix: str = "") -> str:
-    p50, p99 = middle(runs, _plain(prefix + "p50_ms")), middle(runs, _plain(prefix + "p99_ms"))
+    p50, p99 = middle(runs, plain(prefix + "p50_ms")), middle(runs, plain(prefix + "p99_ms"))
     return f"{p50:.2f}/{p99:.2f}"
 
 
@@ -168,11 +138,8 @@ def _logins(grouped: Grouped) -> list[Row]:
 
 def _idle(grouped: Grouped) -> list[Row]:
     rows: list[Row] = [
-        ("users", "program", "KB each, server", "store", "both idle", "with a ping a minute")
+        ("users", "program", "KiB each, server", "store", "both idle", "with a ping a minute")
     ]
-
-    def grown(index: int) -> Callable[[Mapping[str, Any]], float]:
-        return lambda r: r["memory_after_kib"][index] - r["memory_before_kib"][index]
 
     for programs in grouped.values():
         for program, runs in programs.items():
@@ -180,8 +147,8 @@ def _idle(grouped: Grouped) -> list[Row]:
             pair = len(runs[0]["result"]["cpu"]) > 1
             pinged = "pinging_cpu" in runs[0]["result"]
             rows.append((
-                f"{users:,}", program, f"{middle(runs, grown(0)) / users:.2f}",
-                f"{middle(runs, grown(1)) / users:.2f}" if pair else "-",
+                f"{users:,}", program, f"{middle(runs, grown(0)):.2f}",
+                f"{middle(runs, grown(1)):.2f}" if pair else "-",
                 _percent(middle(runs, share())),
                 _percent(middle(runs, share(None, "pinging_"))) if pinged else "-",
             ))  # fmt: skip
@@ -210,7 +177,7 @@ def _mixed(grouped: Grouped) -> list[Row]:
             rows.append((
                 f"{work['users']}", f"{work['slow']}", _count(middle(runs, rate("told"))),
                 _count(middle(runs, rate("pages"))), _latency(runs),
-                _count(middle(runs, _plain("missing"))), f"{memory:.0f}", *_cores(runs),
+                _count(middle(runs, plain("missing"))), f"{memory:.0f}", *_cores(runs),
             ))  # fmt: skip
     return rows
 
@@ -224,9 +191,9 @@ def _storm(grouped: Grouped) -> list[Row]:
             users, comers = (int(runs[0]["work"][name]) for name in ("users", "comers"))
             for phase in ("calm", "coming", "leaving"):
                 prefix = phase + "_"
-                seconds = middle(runs, _plain(prefix + "seconds"))
+                seconds = middle(runs, plain(prefix + "seconds"))
                 each = middle(runs, share(None, prefix)) * seconds * 1e3 / comers
-                heard = middle(runs, _plain(prefix + "presence_frames")) / users
+                heard = middle(runs, plain(prefix + "presence_frames")) / users
                 rows.append((
                     f"{users:,} + {comers:,}", phase, f"{seconds:.2f}",
                     "-" if phase == "calm" else f"{each:.2f}", f"{heard:.1f}",

@@ -77,7 +77,7 @@ def load(server: Program, mode: str, words: dict[str, str | float]) -> dict[str,
         check=False,
     )
     if done.returncode:
-        raise Missing(f"{done.stderr.strip()[-500:]} {server.said()[-500:]}")
+        raise Missing(f"{done.stderr.strip()[-300:]}; it said: {server.said().strip()[-300:]}")
     result: dict[str, Any] = json.loads(done.stdout)
     if done.stderr:
         result["said"] = done.stderr[-2000:]

@@ -62,7 +62,8 @@ def _mixed(users: int, slow: int) -> Scenario:
 
 
 def _idle(users: int, programs: tuple[type[Program], ...] = OURS) -> Scenario:
-    words = {"users": users, "pings": 60, "warm": 2, "seconds": 10}
+    # Few come at once, or the peers' queues for all the joins would count as memory of users.
+    words = {"users": users, "pings": 60, "warm": 2, "seconds": 10, "parallel": 100}
     return Scenario(f"idle-{users}", "idle", "idle", words, programs)
 
 

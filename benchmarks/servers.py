@@ -38,9 +38,6 @@ OPTIONS: Final[Mapping[str, str]] = {
 """What the load would run into, and what would cost time in preparing it. The code that enforces
 the limits runs all the same."""
 
-IRC: Final[Mapping[str, str | float]] = {"dialect": "irc", "parallel": 500}
-"""Many at once: InspIRCd looks at those who wait to be let in once a second."""
-
 
 class Program:
     """A server that runs inside ``with``, and can be connected to there.
@@ -191,7 +188,7 @@ class Ngircd(Program):
     """ngIRCd, with its limits and penalties off."""
 
     name = "ngircd"
-    words = IRC
+    words: ClassVar = {"dialect": "irc"}
 
     @classmethod
     def version(cls) -> str:
@@ -224,10 +221,13 @@ class Ngircd(Program):
 
 
 class Inspircd(Program):
-    """InspIRCd, with its limits and its fake lag off and large queues."""
+    """InspIRCd, with its limits and its fake lag off and large queues.
+
+    Many come at once, because it looks at those who wait to be let in once a second.
+    """
 
     name = "inspircd"
-    words = IRC
+    words: ClassVar = {"dialect": "irc", "parallel": 500}
 
     @classmethod
     def version(cls) -> str:

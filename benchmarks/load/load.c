@@ -11,6 +11,7 @@
  */
 
 #define _GNU_SOURCE
+#include "measure.h"
 #include "net.h"
 
 #include <inttypes.h>
@@ -21,7 +22,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PIDS 4
 #define ACK_SLICES 100
 #define QUIET (SECOND * 3 / 10)
 #define PATIENCE (20 * SECOND) /* without any sign of progress */
@@ -32,92 +32,9 @@ static double users = 100, senders, window, rate, pairs, pair_window, pair_rate,
 static char *mode, *how = "register", *dialect = "chat", *conversation = "#lobby", *pids_text = "";
 
 static struct conn *conns;
-static int conns_count, entered_count, pids_count, pids[PIDS];
+static int conns_count, entered_count;
 static bool sending;
-static uint64_t room_said, pages_asked;
-
-/* Measuring ------------------------------------------------------------------------------------ */
-
-struct moment {
-    uint64_t at;
-    struct counts counts;
-    double own_cpu, cpu[PIDS];
-};
-
-static double own_cpu(void) {
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
-}
-
-static FILE *proc(int pid, const char *name) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    FILE *file = fopen(path, "r");
-    if (!file) die("process %d has ended", pid);
-    return file;
-}
-
-static double cpu_of(int pid) {
-    char text[1024];
-    unsigned long user = 0, system = 0;
-    FILE *file = proc(pid, "stat");
-    char *at = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
-    if (!at || sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                      &system) != 2)
-        die("cannot read the time of process %d", pid);
-    fclose(file);
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static double memory_of(int pid) { /* KiB */
-    unsigned long pages = 0;
-    FILE *file = proc(pid, "statm");
-    if (fscanf(file, "%*u %lu", &pages) != 1) die("cannot read the memory of process %d", pid);
-    fclose(file);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1024;
-}
-
-static struct moment moment(void) {
-    struct moment m = {.at = now(), .counts = counts, .own_cpu = own_cpu()};
-    for (int i = 0; i < pids_count; i++) m.cpu[i] = cpu_of(pids[i]);
-    return m;
-}
-
-static void print_list(const char *name, const double *values) {
-    printf(", \"%s\": [", name);
-    for (int i = 0; i < pids_count; i++) printf("%s%.3f", i ? ", " : "", values[i]);
-    printf("]");
-}
-
-static void print_latency(const char *prefix) {
-    printf(", \"%sp50_ms\": %.3f, \"%sp99_ms\": %.3f, \"%smeasured\": %" PRIu64, prefix,
-           latency_at(0.5), prefix, latency_at(0.99), prefix, latency_count());
-}
-
-/* What happened between two moments, as members of a JSON object. */
-static void print_span(const char *prefix, struct moment a, struct moment b) {
-    double cpu[PIDS];
-    for (int i = 0; i < pids_count; i++) cpu[i] = b.cpu[i] - a.cpu[i];
-    printf("\"%sseconds\": %.4f", prefix, (double)(b.at - a.at) / 1e9);
-#define COUNT(name) \
-    printf(", \"%s" #name "\": %" PRIu64, prefix, b.counts.name - a.counts.name)
-    COUNT(told);
-    COUNT(replies);
-    COUNT(pages);
-    COUNT(bytes);
-    COUNT(refused);
-    COUNT(errors);
-    COUNT(lost);
-    COUNT(presence_frames);
-    COUNT(presence_bytes);
-    printf(", \"%sload_cpu\": %.3f", prefix, b.own_cpu - a.own_cpu);
-    char name[64];
-    snprintf(name, sizeof name, "%scpu", prefix);
-    print_list(name, cpu);
-    print_latency(prefix);
-}
+static uint64_t room_said;
 
 /* What happens now and then -------------------------------------------------------------------- */
 
@@ -161,7 +78,6 @@ static void ask_for_page(uint64_t due) {
     struct conn *c = &conns[turn++ % (unsigned)ready_conns()];
     chat_page(c, conversation, c->room_seq > 100 ? c->room_seq - 50 : 0);
     net_flush(c);
-    pages_asked++;
 }
 
 static void acknowledge(uint64_t due) {
@@ -450,6 +366,7 @@ static void idle(void) {
         printf(", ");
         print_span("pinging_", a, b);
     }
+    printf(", \"users\": %d", (int)users);
     print_list("memory_before_kib", before);
     print_list("memory_after_kib", after);
 }
@@ -532,8 +449,7 @@ static void prepare(void) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     signal(SIGPIPE, SIG_IGN);
-    for (char *at = strtok(pids_text, ","); at && pids_count < PIDS; at = strtok(NULL, ","))
-        pids[pids_count++] = atoi(at);
+    measure_pids(pids_text);
     conns_count = (int)(users + comers) > (int)parallel ? (int)(users + comers) : (int)parallel;
     conns = calloc((size_t)conns_count, sizeof *conns);
     if (!conns) die("out of memory");

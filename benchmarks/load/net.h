@@ -60,7 +60,7 @@ extern struct orders orders;
 
 /* Everything that is counted, since the start. */
 struct counts {
-    uint64_t told, replies, pages, repeated, refused, errors, lost, bytes;
+    uint64_t told, replies, pages, refused, errors, lost, bytes;
     uint64_t presence_frames, presence_bytes;
 };
 extern struct counts counts;
