@@ -16,7 +16,7 @@ from tests.valkey import running
 
 QUIET = ("--offline-grace", "0.2", "--registrations-per-address", "0")
 SMALL = (
-    *QUIET, "--frame-limit", "8192", "--content-limit", "100", "--name-limit", "8",
+    *QUIET, "--frame-limit", "8192", "--content-limit", "100", "--name-limit", "12",
     "--password-shortest", "8", "--password-longest", "10", "--rooms", "3", "--devices", "3",
     "--scope-limit", "3", "--replay", "3", "--refusals", "0", "--rate", "0", "--request-rate", "0",
 )  # fmt: skip
@@ -159,9 +159,9 @@ def test_names_have_32_characters_at_most(usual: Party) -> None:
 
 def test_the_name_limit_is_an_option(small: Party, off: Party) -> None:
     peer = small.current()
-    assert peer.register(userName="12345678x", userPwd="12345678")["code"] == 506
-    assert peer.register(userName="1234567x", userPwd="12345678")["code"] == 200
-    assert peer.ask("JoinMes", conversation="#12345678x")["code"] == 400
+    assert peer.register(userName="123456789012x", userPwd="12345678")["code"] == 506
+    assert peer.register(userName="12345678901x", userPwd="12345678")["code"] == 200
+    assert peer.ask("JoinMes", conversation="#123456789012x")["code"] == 400
     peer = off.current()
     assert peer.register(userName="x" * 500, userPwd="1")["code"] == 200
     assert peer.ask("JoinMes", conversation="#" + "x" * 500)["code"] == 200
