@@ -51,7 +51,7 @@ class Marks:
         else:
             mark.delivered = max(mark.delivered, delivered)
             mark.read = max(mark.read, read)
-            mark.session = session
+            mark.session = _spared(mark.session, session)
         self._look_later()
 
     def stop(self) -> None:
@@ -114,3 +114,9 @@ class Marks:
                 if newer is not mark and newer.epoch == mark.epoch:
                     newer.delivered = max(newer.delivered, mark.delivered)
                     newer.read = max(newer.read, mark.read)
+                    newer.session = _spared(newer.session, mark.session)
+
+
+def _spared(one: str, other: str) -> str:
+    """Which session need not be told: none, when two of them moved the same marks."""
+    return one if one == other else ""
