@@ -1,0 +1,389 @@
+"""One fault at a time on the whole system: what people see, and that nothing accepted is lost."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.soak.processes import limit_files, newest_file, resident
+from chat.soak.wire import Frames, pack
+from tests.process import ServerProcess
+from tests.valkey import Valkey
+from tests.valkey import start_for as valkey_for
+
+LOBBY = "#lobby"
+DEADLINE = ("--store-deadline", "0.5")
+QUICK = ("--rate", "0", "--request-rate", "0", "--refusals", "0", *DEADLINE)
+SOON = 10.0
+"""Seconds after which everything has to be as before (docs/reliability.rst)."""
+
+
+PATIENCE = 8.0
+"""Seconds after which a test gives up."""
+
+
+class Peer:
+    """A client in its simplest form: blocking, one message after the other."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self._frames = Frames()
+        self._messages: deque[tuple[str, dict[str, Any]]] = deque()
+
+    def send(self, kind: str, /, **data: Any) -> None:
+        """Send a message."""
+        self.socket.sendall(pack(kind, data))
+
+    def wait_for(self, kind: str) -> dict[str, Any]:
+        """The next message of a type; others that come before it are kept for later.
+
+        :raises EOFError: the server has closed.
+        """
+        for position, (found, data) in enumerate(self._messages):
+            if found == kind:
+                del self._messages[position]
+                return data
+        while received := self.socket.recv(1 << 18):
+            self._messages += [message[:2] for message in self._frames.feed(received)]
+            if any(found == kind for found, _ in self._messages):
+                return self.wait_for(kind)
+        raise EOFError
+
+    def ask(self, kind: str, /, **data: Any) -> dict[str, Any]:
+        """Send a request and wait for its reply."""
+        self.send(kind, **data)
+        return self.wait_for(f"{kind.removesuffix('Mes')}ResMes")
+
+    def enter(self, name: str) -> dict[str, Any]:
+        """Register if need be, and log in."""
+        self.ask("RegisterMes", version=2, user={"userName": name, "userPwd": "secret"})
+        return self.ask("LoginMes", version=2, userName=name, userPwd="secret", device=name)
+
+
+def say(peer: Peer, text: str, to: str = LOBBY) -> dict[str, Any]:
+    """Say something once; its first answer."""
+    return peer.ask("SmsMes", to=to, content=text, clientId=text.replace(" ", "-")[:64])
+
+
+def insist(peer: Peer, text: str, to: str = LOBBY) -> dict[str, Any]:
+    """Say something as a good client does: again, with the same name, until it is accepted."""
+    give_up = time.monotonic() + SOON
+    while (answer := say(peer, text, to))["code"] != 200:
+        if answer["code"] not in (503, 504) or time.monotonic() > give_up:
+            raise AssertionError(answer)
+        time.sleep(min(answer["retryAfter"] or 0.1, 0.2))
+    return answer
+
+
+def log_of(peer: Peer, conversation: str = LOBBY) -> list[str]:
+    """The texts of a conversation; its numbers are checked to be 1, 2, 3, …"""
+    texts: list[str] = []
+    while True:
+        page = peer.ask("HistoryMes", conversation=conversation, after=len(texts), limit=200)
+        assert page["code"] == 200, page
+        for entry in page["messages"]:
+            assert entry["seq"] == len(texts) + 1, entry
+            texts.append(entry["content"])
+        if not page["more"]:
+            return texts
+
+
+def heard(peer: Peer, count: int) -> list[tuple[int, str]]:
+    """The next ``count`` entries that are pushed."""
+    pushes = [peer.wait_for("SmsMes") for _ in range(count)]
+    return [(push["seq"], push["content"]) for push in pushes]
+
+
+class Case(SynchronousTestCase):
+    def store(self, *arguments: str) -> Valkey:
+        """A store that is on its disk at once."""
+        return valkey_for(self, "--appendonly", "yes", "--appendfsync", "everysec", *arguments)
+
+    def server(self, store: Valkey | None = None, *options: str) -> ServerProcess:
+        where = ("--store", store.url) if store is not None else ()
+        return ServerProcess.start_for(self, *QUICK, *where, *options)
+
+    def enter(self, server: ServerProcess, name: str) -> Peer:
+        peer = Peer(server.port)
+        self.addCleanup(peer.socket.close)
+        self.assertEqual(peer.enter(name)["code"], 200)
+        return peer
+
+
+class ServerTest(Case):
+    def test_killed_it_loses_nothing_and_a_repetition_elsewhere_gets_the_same_number(self) -> None:
+        store = self.store()
+        first, second = self.server(store), self.server(store)
+        alice = self.enter(first, "alice")
+        answers = [say(alice, f"a{number}") for number in range(5)]
+        alice.send("SmsMes", to=LOBBY, content="in flight", clientId="in-flight")
+        first.kill()
+        again = self.enter(second, "alice")
+        for number, answer in enumerate(answers):
+            repeated = say(again, f"a{number}")
+            self.assertEqual((repeated["seq"], repeated["duplicate"]), (answer["seq"], True))
+            self.assertEqual(repeated["epoch"], answer["epoch"])
+        insist(again, "in flight")
+        self.assertEqual(log_of(again), [f"a{number}" for number in range(5)] + ["in flight"])
+
+    def test_stopped_for_a_while_it_delivers_what_was_said_elsewhere_meanwhile(self) -> None:
+        store = self.store()
+        first, second = self.server(store), self.server(store)
+        alice, bob = self.enter(first, "alice"), self.enter(second, "bob")
+        first.process.send_signal(signal.SIGSTOP)
+        for number in range(20):
+            say(bob, f"b{number}")
+        first.process.send_signal(signal.SIGCONT)
+        self.assertEqual(heard(alice, 20), [(n + 1, f"b{n}") for n in range(20)])
+
+    def test_a_rolling_restart_refuses_nothing_for_good(self) -> None:
+        store = self.store()
+        servers = [self.server(store), self.server(store)]
+        for number, server in enumerate(servers):
+            peer = self.enter(server, "alice")
+            for each in range(50):
+                peer.send(
+                    "SmsMes", to=LOBBY, content=f"{number} {each}", clientId=f"{number}.{each}"
+                )
+            server.process.terminate()
+            self.assertEqual(peer.wait_for("ByeMes")["code"], 503)
+            other = self.enter(servers[1 - number], "alice")
+            for each in range(50):
+                answer = other.ask(
+                    "SmsMes", to=LOBBY, content=f"{number} {each}", clientId=f"{number}.{each}"
+                )
+                self.assertEqual(answer["code"], 200)
+            server.ended()
+            server.start()
+        said = log_of(self.enter(servers[0], "alice"))
+        self.assertEqual(said, [f"{number} {each}" for number in range(2) for each in range(50)])
+
+
+class StoreTest(Case):
+    def test_killed_it_costs_a_503_at_once_and_no_connection_no_message_no_epoch(self) -> None:
+        store = self.store()
+        server = self.server(store)
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        before = say(alice, "before")
+        heard(bob, 1)
+        store.kill()
+        since = time.monotonic()
+        answer = say(alice, "during")
+        while answer["code"] == 504:  # the loss was not noticed yet
+            answer = say(alice, "during")
+        self.assertEqual(answer["code"], 503)
+        self.assertGreater(answer["retryAfter"], 0)
+        self.assertLess(time.monotonic() - since, 2)
+        store.start()
+        after = insist(alice, "during")
+        self.assertEqual(after["epoch"], before["epoch"])
+        self.assertEqual(heard(bob, 1), [(2, "during")])
+        self.assertEqual(log_of(bob), ["before", "during"])
+
+    def test_stopped_it_costs_a_504_within_the_deadline_and_the_message_is_there_once(self) -> None:
+        store = self.store()
+        server = self.server(store)
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        store.freeze()
+        since = time.monotonic()
+        answer = say(alice, "during")
+        store_is_late = time.monotonic() - since
+        store.thaw()
+        self.assertEqual(answer["code"], 504)
+        self.assertLess(store_is_late, 2)
+        self.assertEqual(insist(alice, "during")["seq"], 1)
+        insist(alice, "after")
+        self.assertEqual(heard(bob, 2), [(1, "during"), (2, "after")])
+
+    def test_an_embedded_one_that_is_killed_is_brought_back_with_everything(self) -> None:
+        server = self.server()
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        before = say(alice, "before")
+        os.kill(int((server.home / "data" / "store.pid").read_text()), signal.SIGKILL)
+        after = insist(alice, "after")
+        self.assertEqual((after["seq"], after["epoch"]), (2, before["epoch"]))
+        self.assertEqual(heard(bob, 2), [(1, "before"), (2, "after")])
+
+    def test_on_a_full_disk_it_refuses_and_is_read_and_takes_more_when_there_is_room(self) -> None:
+        server = self.server()
+        alice = self.enter(server, "alice")
+        say(alice, "before")
+        store = int((server.home / "data" / "store.pid").read_text())
+        file = newest_file(server.home / "data" / "appendonlydir")
+        # The store's launcher is Python, which ignores SIGXFSZ: a write over the limit just fails.
+        limit_files(store, file.stat().st_size + 100)
+        refused = self.refusal(alice)
+        self.assertEqual(log_of(alice)[0], "before")
+        self.assertEqual(alice.ask("ConversationsMes")["code"], 200)
+        limit_files(store, None)
+        insist(alice, refused)
+        self.assertEqual(log_of(alice).count(refused), 1)
+
+    def refusal(self, peer: Peer) -> str:
+        """Say things until one is refused; which one."""
+        give_up = time.monotonic() + SOON
+        number = 0
+        while time.monotonic() < give_up:
+            number += 1
+            answer = say(peer, f"{number} {'x' * 300}")
+            if answer["code"] == 503:
+                self.assertGreater(answer["retryAfter"], 0)
+                return f"{number} {'x' * 300}"
+            time.sleep(0.01)
+        raise AssertionError("nothing was refused")
+
+    def test_at_its_memory_limit_it_refuses_and_is_read_and_takes_more_later(self) -> None:
+        store = self.store()
+        alice = self.enter(self.server(store), "alice")
+        say(alice, "before")
+        store.ask("CONFIG", "SET", "maxmemory", "1")
+        answer = say(alice, "during")
+        self.assertEqual(answer["code"], 503)
+        self.assertGreater(answer["retryAfter"], 0)
+        self.assertEqual(log_of(alice), ["before"])
+        store.ask("CONFIG", "SET", "maxmemory", "0")
+        self.assertEqual(insist(alice, "during")["seq"], 2)
+
+
+class RollbackTest(Case):
+    def test_a_store_that_lost_numbers_gets_one_new_epoch_and_gives_no_number_twice(self) -> None:
+        store = self.store()
+        server = self.server(store)
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        kept = say(alice, "kept")
+        copy = store.directory / "copy"
+        shutil.copytree(store.directory / "appendonlydir", copy)
+        lost = [say(alice, f"lost {number}") for number in range(3)]
+        store.kill()
+        shutil.rmtree(store.directory / "appendonlydir")
+        copy.rename(store.directory / "appendonlydir")
+        store.start()
+        after = insist(alice, "after")
+        self.assertNotEqual(after["epoch"], lost[0]["epoch"])
+        self.assertEqual((after["seq"], after["epochFirst"]), (2, 2))
+        page = bob.ask("HistoryMes", conversation=LOBBY, epoch=kept["epoch"], after=4)
+        self.assertEqual((page["epoch"], page["epochFirst"]), (after["epoch"], 2))
+        self.assertEqual(page["messages"], [])
+        self.assertEqual(log_of(bob), ["kept", "after"])
+        self.assertEqual(insist(alice, "more")["epoch"], after["epoch"])
+
+    def test_a_torn_tail_is_cut_and_a_new_epoch_begins(self) -> None:
+        server = self.server()
+        before = [say(self.enter(server, "alice"), f"a{number}") for number in range(3)]
+        server.kill()
+        self.store_ends(server)
+        file = newest_file(server.home / "data" / "appendonlydir")
+        with file.open("r+b") as opened:
+            opened.truncate(file.stat().st_size - 10)
+        server.start()
+        alice = self.enter(server, "alice")
+        after = say(alice, "after")
+        self.assertNotEqual(after["epoch"], before[0]["epoch"])
+        self.assertEqual(log_of(alice)[-1], "after")
+        self.assertEqual(log_of(alice)[:2], ["a0", "a1"])
+
+    def store_ends(self, server: ServerProcess) -> None:
+        """Wait for the end of a store whose server was killed."""
+        pid = int((server.home / "data" / "store.pid").read_text())
+        give_up = time.monotonic() + SOON
+        while resident(pid) and time.monotonic() < give_up:
+            time.sleep(0.01)
+
+    def test_a_torn_middle_is_refused_until_it_is_repaired(self) -> None:
+        server = self.server()
+        before = [say(self.enter(server, "alice"), f"a{number}") for number in range(30)]
+        server.kill()
+        self.store_ends(server)
+        file = newest_file(server.home / "data" / "appendonlydir")
+        content = file.read_bytes()
+        with file.open("r+b") as opened:
+            opened.seek(content.index(b"\r\n*", content.index(b'"content":"a20"')) + 2)
+            opened.write(b"\xff" * 20)
+        server.begin()
+        self.assertEqual(server.ended(), 1)
+        repair = [sys.executable, "-m", "chat.store.repair", str(server.home / "data")]
+        self.assertIn("chat.store.repair", server.log)
+        subprocess.run(repair, check=True, capture_output=True)
+        server.start()
+        alice = self.enter(server, "alice")
+        after = say(alice, "after")
+        self.assertNotEqual(after["epoch"], before[0]["epoch"])
+        self.assertEqual(log_of(alice)[:20], [f"a{number}" for number in range(20)])
+
+
+class BusTest(Case):
+    def test_cut_it_comes_back_and_nothing_said_elsewhere_meanwhile_is_missed(self) -> None:
+        store = self.store()
+        first, second = self.server(store), self.server(store)
+        alice, bob = self.enter(first, "alice"), self.enter(second, "bob")
+        epochs = set()
+        for number in range(10):
+            if number % 3 == 0:
+                store.ask("CLIENT", "KILL", "TYPE", "pubsub")
+            epochs.add(insist(bob, f"b{number}")["epoch"])
+        self.assertEqual(heard(alice, 10), [(n + 1, f"b{n}") for n in range(10)])
+        self.assertEqual(len(epochs), 1)
+
+    def test_the_last_message_arrives_although_its_publication_was_lost(self) -> None:
+        """The store throws a server out that read too slowly, and nothing more is said."""
+        store = self.store()
+        store.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 16kb 8kb 1")
+        first, second = self.server(store), self.server(store)
+        alice, bob = self.enter(first, "alice"), self.enter(second, "bob")
+        first.process.send_signal(signal.SIGSTOP)
+        said = [f"{number} {'x' * 4_000}" for number in range(200)]
+        for number, text in enumerate(said):
+            bob.ask("SmsMes", to=LOBBY, content=text, clientId=str(number))
+        first.process.send_signal(signal.SIGCONT)
+        self.assertEqual(heard(alice, 200), list(enumerate(said, 1)))
+        self.assertRegex(first.log, "Lost the store")
+
+
+class ClientTest(Case):
+    def test_cut_in_the_middle_of_a_frame_it_has_said_nothing(self) -> None:
+        server = self.server()
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        alice.socket.sendall(b"\0\0\0\x60" + b'{"type":"SmsMes","data":"{\\"to\\":\\"#lobby\\",')
+        alice.socket.close()
+        say(bob, "still here")
+        self.assertEqual(log_of(bob), ["still here"])
+
+    def test_that_does_not_read_costs_a_bounded_amount_and_nobody_else_notices(self) -> None:
+        server = self.server(None, "--send-buffer", "65536")
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        carol = self.enter(server, "carol")
+        bob.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        text = "x" * 16_000
+        before, slowest = resident(server.process.pid), 0.0
+        count = 1500
+        for number in range(count):
+            since = time.monotonic()
+            alice.ask("SmsMes", to=LOBBY, content=text, clientId=str(number))
+            self.assertEqual(carol.wait_for("SmsMes")["seq"], number + 1)
+            slowest = max(slowest, time.monotonic() - since)
+        grown = resident(server.process.pid) - before
+        self.assertLess(grown, 12 << 20)  # what it would have to keep is 24 MB
+        self.assertLess(slowest, 2)
+        seen = 0
+        while seen < count:
+            seen = max(seen, bob.wait_for("SmsMes")["seq"])
+        self.assertEqual(len(log_of(bob)), count)
+
+
+class ProcessesTest(Case):
+    def test_nothing_is_left_running(self) -> None:
+        server = self.server()
+        pid = int((server.home / "data" / "store.pid").read_text())
+        server.kill()
+        give_up = time.monotonic() + SOON
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < give_up:
+            time.sleep(0.01)
+        self.assertFalse(Path(f"/proc/{pid}").exists())
