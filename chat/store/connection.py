@@ -7,11 +7,15 @@ import hiredis
 import txredisapi
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from chat.store.address import Address
 from chat.store.interface import StoreError, StoreUnavailable
 
 __all__ = ["Answer", "Owner", "RedisReplyError", "Word", "error_of", "fail_all", "pack"]
+
+FULL: Final = frozenset({"MISCONF", "OOM", "READONLY"})
+"""First words of the error replies of a store that can't be written to, and can be read."""
 
 REFUSALS: Final = frozenset(
     {"OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN"}
@@ -145,4 +149,11 @@ def select_and_ping(protocol: txredisapi.BaseRedisProtocol, index: int) -> Answe
     """SELECT, the last step of txredisapi's handshake, and one more: a store that is still
     reading its file takes SELECT and refuses PING."""
     selected = protocol.execute_command(b"SELECT", index)
-    return selected.addCallback(lambda _: protocol.execute_command(b"PING"))
+    selected.addCallback(lambda _: protocol.execute_command(b"PING"))
+    return selected.addErrback(_unless_it_reads)
+
+
+def _unless_it_reads(why: Failure) -> Failure | None:
+    """A store that refuses PING because its disk or its memory is full can still be read."""
+    said = why.getErrorMessage().partition(" ")[0]
+    return None if said in FULL else why
