@@ -1,0 +1,231 @@
+"""What one client may do in which state, in the order in which it asks; and when its time is up."""
+
+import struct
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.messages import ORIGINAL_REQUESTS
+from chat.store.interface import FateUnknown, StoreUnavailable
+from tests.hall import Guest, Hall
+from tests.peers import enveloped, framed
+
+LOBBY = "r:lobby"
+
+
+def codes(guest: Guest) -> list[int]:
+    """The codes of all that it was told, in order."""
+    return [each.data["code"] for each in guest.frames if "code" in each.data]
+
+
+def ids(guest: Guest) -> list[str | None]:
+    """The ids of all replies, in order."""
+    return [each.id for each in guest.frames]
+
+
+class OrderTest(SynchronousTestCase):
+    def test_one_request_is_served_after_the_other(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.people.slow = True
+        guest.send("OnlineMes", "first")
+        for number in range(10):
+            guest.send("PingMes", f"then {number}")
+        self.assertEqual(guest.frames, [])
+        hall.people.answer()
+        self.assertEqual(ids(guest), ["first", *(f"then {number}" for number in range(10))])
+
+    def test_a_message_waits_for_the_request_before_it(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.people.slow = True
+        guest.send("OnlineMes")
+        guest.send("SmsMes", to="#lobby", content="afterwards")
+        hall.clock.advance(0)
+        self.assertTrue(hall.posting.idle)
+        hall.people.answer()
+        hall.clock.advance(0)
+        self.assertFalse(hall.posting.idle)
+
+    def test_who_sends_without_waiting_is_not_read_for_a_while_and_loses_nothing(self) -> None:
+        hall = Hall(request_rate=(0, 0.0))
+        guest = hall.guest(1, LOBBY)
+        hall.people.slow = True
+        guest.send("OnlineMes", "first")
+        everything = [f"then {number}" for number in range(500)]
+        guest.receive(b"".join(framed(enveloped("PingMes", {}, id=each)) for each in everything))
+        self.assertEqual(guest.transport.producerState, "paused")
+        hall.people.answer()
+        for _ in range(100):
+            hall.clock.advance(0)
+        self.assertEqual(guest.transport.producerState, "producing")
+        self.assertEqual(ids(guest), ["first", *everything])
+
+    def test_what_waits_is_dropped_when_the_client_leaves(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.people.slow = True
+        guest.send("OnlineMes")
+        guest.send("SmsMes", to="#lobby", content="never said")
+        guest.session.connection.connectionLost()
+        hall.people.answer()
+        hall.clock.advance(0)
+        self.assertTrue(hall.posting.idle)
+
+
+class RefusedTest(SynchronousTestCase):
+    def test_before_the_login_nothing_is_served(self) -> None:
+        guest = Hall().stranger()
+        guest.send("OnlineMes", "1")
+        guest.send("SmsMes", "2", to="#lobby", content="x", clientId="c")
+        guest.send("AckMes", "3", conversation="#lobby")
+        guest.send("PingMes", "4")
+        kinds = [each.type for each in guest.frames]
+        self.assertEqual(kinds, ["OnlineResMes", "SmsResMes", "ErrorMes", "PongMes"])
+        self.assertEqual(codes(guest), [401, 401, 401])
+
+    def test_an_error_that_nobody_foresaw_is_logged_and_the_client_told(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.people.failure = ZeroDivisionError("a mistake of ours")
+        guest.send("OnlineMes", "1")
+        guest.send("OnlineMes", "2")
+        self.assertEqual(codes(guest), [503, 200])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertNotIn("mistake of ours", guest.frames[0].data["error"])
+
+    def test_the_stores_troubles_have_their_codes(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        for failure in (StoreUnavailable("away", 3.0), FateUnknown("slow")):
+            hall.people.failure = failure
+            guest.send("OnlineMes")
+        self.assertEqual(codes(guest), [503, 504])
+        self.assertEqual(guest.frames[0].data["retryAfter"], 3.0)
+
+    def test_a_budget_is_spent_and_fills_up_again(self) -> None:
+        hall = Hall(rate=(2, 4.0))
+        guest = hall.guest(1, LOBBY)
+        for _ in range(3):
+            guest.send("SmsMes", to="#lobby", content="x")
+        self.assertEqual(codes(guest), [429])
+        self.assertAlmostEqual(guest.frames[0].data["retryAfter"], 0.25)
+        hall.clock.advance(0.25)
+        guest.send("SmsMes", to="#lobby", content="x")
+        self.assertEqual(codes(guest), [429])
+
+    def test_over_the_budget_the_store_is_asked_about_repetitions_alone(self) -> None:
+        hall = Hall(rate=(1, 1.0))
+        guest = hall.guest(1, LOBBY)
+        posts = []
+        hall.posting.post = posts.append
+        for number in range(2):
+            guest.send("SmsMes", to="#lobby", content="x", clientId=f"c{number}")
+        self.assertEqual([each.lookup_only for each in posts], [False, True])
+
+    def test_too_many_refusals_end_the_connection(self) -> None:
+        hall = Hall(refusals=3)
+        guest = hall.guest(1, LOBBY)
+        for _ in range(10):
+            guest.send("Nonsense")
+        self.assertEqual([each.type for each in guest.frames], ["ErrorMes"] * 3 + ["ByeMes"])
+        self.assertEqual(codes(guest)[-1], 429)
+        self.assertTrue(guest.transport.disconnecting)
+
+    def test_refusals_in_the_course_of_time_are_forgiven(self) -> None:
+        hall = Hall(refusals=3)
+        guest = hall.guest(1, LOBBY)
+        for _ in range(20):
+            guest.send("Nonsense")
+            hall.clock.advance(6)
+        self.assertFalse(guest.transport.disconnecting)
+
+    def test_after_a_bad_length_nothing_is_heard(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        guest.receive(struct.pack(">I", 0) + framed(enveloped("PingMes", {})))
+        guest.send("PingMes")
+        self.assertEqual(codes(guest), [413])
+        self.assertTrue(guest.transport.disconnecting)
+
+
+class OriginalTest(SynchronousTestCase):
+    def test_no_refusal_has_words_that_it_does_not_know(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY, original=True)
+        guest.receive(framed(b"no envelope") + framed(enveloped("OnlineMes", {}, id="1")))
+        guest.send("PingMes", "2")
+        for kind in ORIGINAL_REQUESTS:
+            guest.send(kind, "3", user=7, content=7, userId="x")
+        self.assertEqual(guest.frames, [])
+        guest.send("SmsMes", "4", content="")
+        (told,) = guest.frames
+        self.assertEqual((told.type, told.id, told.data["userId"]), ("SmsMes", None, 0))
+        self.assertTrue(told.data["content"].startswith("[系统] "))
+
+    def test_a_bad_length_ends_it_without_a_word(self) -> None:
+        guest = Hall().guest(1, LOBBY, original=True)
+        guest.receive(struct.pack(">I", 2**32 - 1))
+        self.assertEqual(guest.frames, [])
+        self.assertTrue(guest.transport.disconnecting)
+
+
+class TimeTest(SynchronousTestCase):
+    def hall(self, **settings: float) -> Hall:
+        hall = Hall(**settings)
+        hall.factory.start()
+        self.addCleanup(hall.factory.stop)
+        return hall
+
+    def pass_time(self, hall: Hall, seconds: int) -> None:
+        hall.clock.pump([1.0] * seconds)
+
+    def test_a_stranger_has_ten_seconds(self) -> None:
+        hall = self.hall()
+        stranger, member = hall.stranger(), hall.guest(1, LOBBY)
+        self.pass_time(hall, 9)
+        self.assertEqual(stranger.frames, [])
+        self.pass_time(hall, 2)
+        self.assertEqual(codes(stranger), [401])
+        self.assertTrue(stranger.transport.disconnecting)
+        self.assertFalse(member.transport.disconnecting)
+
+    def test_silence_ends_a_current_client_and_no_original_one(self) -> None:
+        hall = self.hall()
+        silent, talking = hall.guest(1, LOBBY), hall.guest(2, LOBBY)
+        original = hall.guest(3, LOBBY, original=True)
+        for _ in range(5):
+            self.pass_time(hall, 32)
+            talking.send("PingMes")
+        self.assertEqual([each.type for each in silent.frames], ["ByeMes"])
+        self.assertTrue(silent.transport.disconnecting)
+        self.assertFalse(talking.transport.disconnecting)
+        self.assertFalse(original.transport.disconnecting)
+
+    def test_a_minute_without_progress_ends_a_reader(self) -> None:
+        hall = self.hall()
+        stuck, slow = hall.guest(1, LOBBY), hall.guest(2, LOBBY)
+        stuck.transport.fill_up()
+        for _ in range(7):
+            slow.transport.fill_up()
+            self.pass_time(hall, 10)
+            slow.transport.drain()
+        self.assertTrue(stuck.transport.disconnecting)
+        self.assertFalse(slow.transport.disconnecting)
+
+    def test_nought_switches_each_of_them_off(self) -> None:
+        hall = self.hall(login_seconds=0, silence_seconds=0, stalled_seconds=0)
+        stranger, silent, stuck = hall.stranger(), hall.guest(1, LOBBY), hall.guest(2, LOBBY)
+        stuck.transport.fill_up()
+        self.pass_time(hall, 1_000)
+        for guest in (stranger, silent, stuck):
+            self.assertFalse(guest.transport.disconnecting)
+
+    def test_at_the_end_everybody_is_told_when_to_come_back(self) -> None:
+        hall = self.hall()
+        guest, original = hall.guest(1, LOBBY), hall.guest(2, LOBBY, original=True)
+        hall.factory.say_goodbye(iter([1.0, 2.0]).__next__)
+        (bye,) = guest.frames
+        self.assertEqual((bye.type, bye.data["code"], bye.data["retryAfter"]), ("ByeMes", 503, 1.0))
+        self.assertEqual(original.frames, [])
+        for each in (guest, original):
+            self.assertTrue(each.transport.disconnecting)
