@@ -45,10 +45,19 @@ def build(name: str, *sources: str) -> Path:
     target.parent.mkdir(exist_ok=True)
     code = [str(path) for path in files if path.suffix == ".c"]
     flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra"]
-    done = subprocess.run([compiler, *flags, "-o", str(target), *code], check=False)
+    libraries = []
+    if (HERE / "load" / "tls.c") in files and _has_header(compiler, "openssl/ssl.h"):
+        flags.append("-DWITH_TLS")
+        libraries = ["-lssl", "-lcrypto"]
+    done = subprocess.run([compiler, *flags, "-o", str(target), *code, *libraries], check=False)
     if done.returncode:
         raise Missing(f"{name} can't be compiled")
     return target
+
+
+def _has_header(compiler: str, name: str) -> bool:
+    words = [compiler, "-E", "-include", name, "-x", "c", os.devnull]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def check_cores() -> None:

@@ -94,7 +94,7 @@ CORES: Final = ("server", "store", "load")
 def _fan_out(grouped: Grouped) -> list[Row]:
     rows: list[Row] = [
         ("users, senders", "program", "deliveries/s", "of the limit", "us CPU each", "p50/p99 ms",
-         "sent/s", "missing", *CORES)
+         "sent/s", "AckMes/s", "missing", *CORES)
     ]  # fmt: skip
     for name, programs in grouped.items():
         told = {program: middle(runs, rate("told")) for program, runs in programs.items()}
@@ -104,8 +104,8 @@ def _fan_out(grouped: Grouped) -> list[Row]:
                 name.removeprefix("fan-out-").replace("-", ", ", 1), program,
                 _count(told[program]), _percent(told[program] / limit) if limit else "-",
                 f"{middle(runs, cpu_each('told')):.3f}", _latency(runs),
-                _count(middle(runs, rate("sent"))), _count(middle(runs, plain("missing"))),
-                *_cores(runs),
+                _count(middle(runs, rate("sent"))), _count(middle(runs, rate("acked"))),
+                _count(middle(runs, plain("missing"))), *_cores(runs),
             ))  # fmt: skip
     return rows
 

@@ -39,7 +39,7 @@ def run(scenario: Scenario, program: type[Program]) -> dict[str, Any]:
     users = int(scenario.words["users"]) + int(scenario.words.get("comers", 0))
     if users + SPARE_FILES > resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
         raise Missing(f"{users} connections need more open files than are allowed")
-    server = Chatroom(scenario.options) if program is Chatroom else program()
+    server = program(scenario.options) if issubclass(program, Chatroom) else program()
     with server:
         words = {"size": MESSAGE_SIZE, "base": FIRST_USER, **program.words, **scenario.words}
         if scenario.filled and isinstance(server, Chatroom):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from benchmarks.servers import PEERS, Chatroom, Limit, Program, SingleLimit
+from benchmarks.servers import PEERS, Chatroom, Limit, Program, SingleLimit, TLSChatroom
 
 __all__ = ["MESSAGE_SIZE", "Scenario", "full", "quick"]
 
@@ -44,7 +44,7 @@ def _fan_out(users: int, senders: int, window: int, acks: int = 1) -> Scenario:
     name = f"fan-out-{users}-{senders}" + ("" if acks else "-no-acks")
     programs = EVERYBODY if acks else OURS
     if users == 500 and acks:
-        programs = (*programs, SingleLimit)
+        programs = (*programs, TLSChatroom, SingleLimit)
     return Scenario(name, "fan-out", "traffic", words, programs)
 
 
@@ -79,7 +79,7 @@ def full() -> tuple[Scenario, ...]:
     return (
         *(_fan_out(users, *sent) for users in (100, 500, 2000) for sent in ((1, 32), (8, 16))),
         _fan_out(500, 8, 16, acks=0),
-        Scenario("light", "light", "traffic", light, WITH_PEERS),
+        Scenario("light", "light", "traffic", light, (*WITH_PEERS, TLSChatroom)),
         _private(8),
         _private(1),
         Scenario("logins-token", "logins", "logins", {"users": 1000, "how": "token", "seconds": 4}),
@@ -119,7 +119,7 @@ def quick() -> tuple[Scenario, ...]:
             each,
             words={**each.words, **small[each.name]},
             filled=min(each.filled, 50_000),
-            programs=tuple(p for p in each.programs if p is not SingleLimit),
+            programs=tuple(p for p in each.programs if p not in (SingleLimit, TLSChatroom)),
         )
         for each in full()
         if each.name in small

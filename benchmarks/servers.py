@@ -18,7 +18,7 @@ from typing import ClassVar, Final, Self
 
 from benchmarks.machine import SERVER_CORE, Missing, build, free_port, pinned, version_of
 
-__all__ = ["OPTIONS", "PEERS", "Chatroom", "Limit", "Program", "SingleLimit"]
+__all__ = ["OPTIONS", "PEERS", "Chatroom", "Limit", "Program", "SingleLimit", "TLSChatroom"]
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 30.0
@@ -149,10 +149,14 @@ class Chatroom(Program):
     def command(self) -> list[str]:
         twistd = Path(sys.executable).with_name("twistd")
         words = [str(twistd), "-n", "--pidfile=", "chatroom", "--data", str(self.data)]
-        words += ["--listen", f"tcp:{self.port}:interface=127.0.0.1"]
+        words += ["--listen", self.endpoint()]
         for name, value in self.options.items():
             words += [f"--{name}", value]
         return words
+
+    def endpoint(self) -> str:
+        """Where it listens, as Twisted writes it."""
+        return f"tcp:{self.port}:interface=127.0.0.1"
 
     def answers(self) -> bool:
         """Its port is open before it takes anybody in: that it says in its log only."""
@@ -165,6 +169,24 @@ class Chatroom(Program):
         with suppress(OSError):
             return (self.data / "store.pid").read_text().strip()
         return ""
+
+
+class TLSChatroom(Chatroom):
+    """The same with TLS to every client."""
+
+    name = "chatroom with TLS"
+    words: ClassVar = {"dialect": "chat", "tls": 1}
+
+    def endpoint(self) -> str:
+        openssl = shutil.which("openssl")
+        if openssl is None:
+            raise Missing("a certificate for TLS needs openssl")
+        key, certificate = self.home / "key.pem", self.home / "certificate.pem"
+        words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+        files = ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"]
+        subprocess.run([openssl, *words.split(), *files], check=True, capture_output=True)
+        place = f"privateKey={key}:certKey={certificate}"
+        return f"ssl:{self.port}:interface=127.0.0.1:{place}"
 
 
 class Limit(Program):

@@ -69,6 +69,7 @@ void chat_ack(struct conn *c, bool private) {
     char name[24] = "#lobby";
     if (private) snprintf(name, sizeof name, "@%d", orders.base + c->partner->user);
     uint64_t seq = private ? c->private_seq : c->room_seq;
+    counts.acked++;
     frame(c, TYPE("AckMes")
           "\"data\":\"{\\\"conversation\\\":\\\"%s\\\",\\\"epoch\\\":\\\"%s\\\","
           "\\\"delivered\\\":%" PRIu64 ",\\\"read\\\":%" PRIu64 "}\"}", name, epoch, seq, seq);

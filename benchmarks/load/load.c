@@ -28,7 +28,7 @@
 
 static double users = 100, senders, window, rate, pairs, pair_window, pair_rate, page_rate, slow,
     sip = 512, acks, pings, seconds = 3, warm = 1, parallel = 32, comers, top, port, base = 1000,
-    size = 100, leaving = 3;
+    size = 100, leaving = 3, tls;
 static char *mode, *how = "register", *dialect = "chat", *conversation = "#lobby", *pids_text = "";
 
 static struct conn *conns;
@@ -425,7 +425,7 @@ static const struct {
     {"page_rate", &page_rate, 0}, {"slow", &slow, 0}, {"sip", &sip, 0}, {"acks", &acks, 0},
     {"pings", &pings, 0}, {"seconds", &seconds, 0}, {"warm", &warm, 0}, {"base", &base, 0},
     {"parallel", &parallel, 0}, {"comers", &comers, 0}, {"top", &top, 0}, {"port", &port, 0},
-    {"size", &size, 0}, {"leaving", &leaving, 0}, {"how", 0, &how}, {"dialect", 0, &dialect},
+    {"size", &size, 0}, {"leaving", &leaving, 0}, {"tls", &tls, 0}, {"how", 0, &how}, {"dialect", 0, &dialect},
     {"conversation", 0, &conversation}, {"pids", 0, &pids_text},
 };
 
@@ -457,6 +457,7 @@ static void prepare(void) {
     for (int i = ready_conns(); i < (int)users; i++) conns[i].slow = true;
     orders.dialect = strcmp(dialect, "irc") ? &chat : &irc;
     orders.how = !strcmp(how, "password") ? LOG_IN : REGISTER_AND_LOG_IN;
+    orders.tls = tls > 0;
     orders.port = (int)port;
     orders.base = (int)base;
     orders.size = (int)size;

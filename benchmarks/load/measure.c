@@ -79,6 +79,7 @@ void print_span(const char *prefix, struct moment a, struct moment b) {
     COUNT(told);
     COUNT(replies);
     COUNT(pages);
+    COUNT(acked);
     COUNT(bytes);
     COUNT(refused);
     COUNT(errors);

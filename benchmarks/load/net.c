@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 #include "net.h"
+#include "tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -79,6 +80,7 @@ void net_start(void) {
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     latencies = calloc(BUCKETS, sizeof *latencies);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (orders.tls) tls_start();
     if (poller < 0 || timer < 0 || !latencies || epoll_ctl(poller, EPOLL_CTL_ADD, timer, &event))
         die("cannot start: %s", strerror(errno));
 }
@@ -109,6 +111,7 @@ void net_open(struct conn *c, int user) {
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(c->fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)
         die("connect: %s", strerror(errno));
+    c->tls = orders.tls ? tls_open(c->fd) : NULL;
     c->opened = now();
     c->writing = true; /* until it is connected */
     c->left_size = c->out_size = 0;
@@ -117,6 +120,8 @@ void net_open(struct conn *c, int user) {
 
 void net_close(struct conn *c) {
     if (c->fd >= 0) close(c->fd);
+    if (c->tls) tls_close(c->tls);
+    c->tls = NULL;
     c->fd = -1;
     c->life++;
     c->entered = false;
@@ -144,8 +149,9 @@ void net_wrote(struct conn *c, size_t size) { c->out_size += size; }
 
 void net_flush(struct conn *c) {
     if (!c->out_size || c->writing || c->fd < 0) return;
-    ssize_t sent = send(c->fd, c->out, c->out_size, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN) return; /* reading will tell that it is lost */
+    ssize_t sent = c->tls ? tls_send(c->tls, c->out, c->out_size)
+                          : send(c->fd, c->out, c->out_size, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) return; /* lost, or a handshake: reading goes on with it */
     if (sent < 0) sent = 0;
     c->out_size -= (size_t)sent;
     if (!c->out_size) return;
@@ -174,8 +180,12 @@ static void keep(struct conn *c, const char *rest, size_t size) {
 
 static void readable(struct conn *c, size_t most) {
     if (c->left_size) memcpy(buffer, c->left, c->left_size);
-    ssize_t size = recv(c->fd, buffer + c->left_size, most, 0);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    char *to = buffer + c->left_size;
+    ssize_t size = c->tls ? tls_recv(c->tls, to, most) : recv(c->fd, to, most, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (c->tls) net_flush(c); /* what waited for the end of the handshake */
+        return;
+    }
     if (size <= 0) {
         counts.lost++;
         net_close(c);

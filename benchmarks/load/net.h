@@ -32,6 +32,7 @@ struct conn {
     uint64_t opened;  /* when it began to connect, ns */
     unsigned waiting; /* messages that it sent and that are not answered */
     struct conn *partner;
+    void *tls;        /* see tls.h, or NULL */
 };
 
 /* One way of speaking with a server. */
@@ -52,6 +53,7 @@ struct orders {
     const struct dialect *dialect;
     enum entering how;
     int port, base, size;
+    bool tls;
     bool every_latency; /* measure each delivery, not only the last of each read */
     char run[32];       /* makes the client ids of this run its own */
     char (*tokens)[TOKEN_SIZE];
@@ -60,7 +62,7 @@ extern struct orders orders;
 
 /* Everything that is counted, since the start. */
 struct counts {
-    uint64_t told, replies, pages, refused, errors, lost, bytes;
+    uint64_t told, replies, pages, acked, refused, errors, lost, bytes;
     uint64_t presence_frames, presence_bytes;
 };
 extern struct counts counts;
