@@ -110,6 +110,33 @@ def test_logging_in_twice_is_505(party: Party) -> None:
     }
 
 
+def test_what_is_sent_right_behind_the_login_is_served_after_it(party: Party) -> None:
+    user, witness, peer = party.user(), party.current(), party.connect_original()
+    peer.write("LoginMes", {"userid": user.user_id, "userpwd": user.password, "username": ""})
+    peer.say("I could not wait")
+    assert peer.read().type == "LoginResMes"
+    assert witness.hears("I could not wait")["userId"] == user.user_id
+
+
+def test_the_latest_registration_or_login_says_which_generation_a_connection_is(
+    party: Party,
+) -> None:
+    user, peer = party.user(), party.connect()
+    account = {"userId": party.user_id(), "userPwd": "sesame-turning"}
+    reply = peer.reply(peer.send("RegisterMes", version=2, user=account))
+    assert list(reply.data) == ["code", "error", "userId", "retryAfter"]
+    peer.send("RegisterMes", user=account)
+    frame = peer.read()
+    assert (frame.id, list(frame.data)) == (None, ["code", "error"])
+    peer.send("Nonsense")
+    assert peer.log_in(userId=user.user_id, userPwd="sesame-wrong")["code"] == 403
+    peer.ping()
+    assert not [each for each in peer.heard if each.type == "ErrorMes"], "it was original then"
+    peer.send("LoginMes", userId=user.user_id, userPwd=user.password)
+    frame = peer.read()
+    assert (frame.id, list(frame.data)) == (None, ["code", "UsersId", "error"])
+
+
 def test_the_first_frame_after_the_login_is_its_reply_in_a_busy_lobby(party: Party) -> None:
     user = party.user()
     with chattering(party):
@@ -203,6 +230,18 @@ def test_nothing_can_be_said_before_the_login_whatever_the_message_claims(party:
     stranger.say("now I am in")
     witness.hears("now I am in")
     assert not [each for each in witness.heard if each.data.get("content") == "let me in"]
+
+
+def test_a_busy_senders_message_says_so(party: Party) -> None:
+    peer, talker = party.original(), party.current()
+    talker.get("StatusMes", status=2)
+    peer.hear("NotifyUserStatusMes", userId=talker.user_id, status=2)
+    talker.post("#lobby", "do not disturb me")
+    assert peer.hear("SmsMes", content="do not disturb me")["userStatus"] == 2
+    talker.get("StatusMes", status=0)
+    peer.hear("NotifyUserStatusMes", userId=talker.user_id, status=0)
+    talker.post("#lobby", "now you may")
+    assert peer.hear("SmsMes", content="now you may")["userStatus"] == 0
 
 
 def test_a_private_message_starts_with_its_mark(party: Party) -> None:
