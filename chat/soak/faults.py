@@ -30,12 +30,14 @@ class Fault:
 
     :cvar name: its name on the command line.
     :cvar where: the worlds it can happen in: with an external store, an embedded one, or both.
+    :cvar share: of the longest time that any fault may last, what this one may.
     :ivar touches: what nothing else may break at the same time.
     """
 
     name: ClassVar[str]
     where: ClassVar[frozenset[str]] = frozenset({"external", "embedded"})
     touches: frozenset[str] = frozenset()
+    share: ClassVar[float] = 0.4
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -101,6 +103,7 @@ class ServerStopped(Fault):
     """SIGSTOP of a server, and SIGCONT."""
 
     name = "server-stop"
+    share = 1.0
     touches = frozenset({"server"})
 
     async def happen(self, chance: random.Random, seconds: float) -> None:
@@ -131,6 +134,7 @@ class StoreStopped(Fault):
     """SIGSTOP of the store, and SIGCONT."""
 
     name = "store-stop"
+    share = 1.0
     touches = frozenset({"store"})
 
     async def happen(self, chance: random.Random, seconds: float) -> None:

@@ -93,7 +93,8 @@ class Schedule:
 
     async def _one(self, fault: Fault) -> None:
         world, record = self._world, self._world.record
-        seconds = self._random.uniform(min(1.0, self._longest), self._longest)
+        longest = self._longest * fault.share
+        seconds = self._random.uniform(min(1.0, longest), longest)
         began = record.now()
         record(trace.Fault(began, world.name, fault.name, True, fault.lossy_since()))
         try:
