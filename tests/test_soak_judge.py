@@ -100,6 +100,12 @@ class JudgeTest(SynchronousTestCase):
         found = self.promises(begins(), said(1, "a"), heard(2, "a"), log((E1, "a"), (E1, "a")))
         self.assertIn("double", found)
 
+    def test_a_message_that_is_pushed_under_two_numbers(self) -> None:
+        self.assertIn("double", self.promises(begins(), said(1, "a"), heard(2, "a")))
+
+    def test_a_message_that_is_in_the_history_twice(self) -> None:
+        self.assertIn("double", self.promises(begins(), said(1, "a"), log((E1, "a"), (E1, "a"))))
+
     def test_a_repetition_that_is_told_another_number(self) -> None:
         again = [Sent(2.0, ALICE, ROOM, "a"), Answered(2.0, ALICE, ROOM, "a", 200, E1, 1, 2, True)]
         found = self.promises(begins(), said(1, "a"), said(2, "b"), again,
@@ -212,6 +218,12 @@ class JudgeTest(SynchronousTestCase):
         trace = [*begins(), *said(1, "a"), *sent(2, "b"), Settled(8.0, ROOM, E1, 2)]
         late = [Fetched(8.1, BOB, ROOM, E1, 2, "b"), Shown(8.1, "device-2", ROOM, E1, 2, "b")]
         self.assertEqual(self.promises(trace, late, log((E1, "a"), (E1, "b"))), {"tail"})
+
+    def test_a_device_that_shows_one_and_not_the_one_before(self) -> None:
+        trace = [*begins(), *sent(1, "a"), *sent(2, "b")]
+        trace += [Pushed(1.0, BOB, ROOM, E1, seq, key) for seq, key in ((1, "a"), (2, "b"))]
+        trace += [Shown(1.1, "device-2", ROOM, E1, 2, "b")]
+        self.assertEqual(self.promises(trace, log((E1, "a"), (E1, "b"))), {"device"})
 
     def test_a_device_that_ends_without_the_last_message(self) -> None:
         trace = [*begins(), *said(1, "a"), *sent(2, "b")]
