@@ -30,6 +30,7 @@ ROOM_SHARE: Final = 0.54
 REPEATED: Final = 0.01
 """Messages that were accepted and are sent again, from whichever device of the user."""
 
+NEW_PARTNER: Final = 0.03
 WRONG: Final = 0.01
 """Messages that every server must refuse."""
 
@@ -232,8 +233,9 @@ class World:
             return "#lobby"
         if chance < LOBBY_SHARE + ROOM_SHARE:
             return self.random.choice(rooms)
-        # A few partners each, so that conversations grow.
-        place = self.accounts.index(account) + self.random.choice((-2, -1, 0, 1, 2))
+        # A few partners each, so that conversations grow, and now and then somebody new.
+        reach = 20 if self.random.random() < NEW_PARTNER else 2
+        place = self.accounts.index(account) + self.random.randint(-reach, reach)
         return f"@{self.accounts[place % len(self.accounts)].user_id}"
 
     def say(self, device: Device, to: str, size: int = 0) -> Message:
