@@ -192,7 +192,8 @@ def _storm(grouped: Grouped) -> list[Row]:
             for phase in ("calm", "coming", "leaving"):
                 prefix = phase + "_"
                 seconds = middle(runs, plain(prefix + "seconds"))
-                each = middle(runs, share(None, prefix)) * seconds * 1e3 / comers
+                more = middle(runs, share(None, prefix)) - middle(runs, share(None, "calm_"))
+                each = max(0.0, more) * seconds * 1e3 / comers
                 heard = middle(runs, plain(prefix + "presence_frames")) / users
                 rows.append((
                     f"{users:,} + {comers:,}", phase, f"{seconds:.2f}",

@@ -68,7 +68,7 @@ def _idle(users: int, programs: tuple[type[Program], ...] = OURS) -> Scenario:
 
 
 def _storm(users: int, comers: int) -> Scenario:
-    words = {"users": users, "comers": comers, "senders": 10, "rate": 50, "seconds": 3}
+    words = {"users": users, "comers": comers, "senders": 10, "rate": 10, "seconds": 3}
     options = {"offline-grace": "0.5"}
     return Scenario(f"storm-{users}-{comers}", "storm", "storm", words, options=options)
 

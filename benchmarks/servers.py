@@ -1,7 +1,6 @@
 """The servers under load: each one process group on one core, in a directory of its own."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -159,10 +158,11 @@ class Chatroom(Program):
         return f"tcp:{self.port}:interface=127.0.0.1"
 
     def answers(self) -> bool:
-        """Its port is open before it takes anybody in: that it says in its log only."""
-        if not super().answers() or not re.search(r"^\d+$", self._store_pid(), re.MULTILINE):
+        """Its port is bound before its store runs; who connects now only waits a little."""
+        store = self._store_pid()
+        if not store.isdigit() or not super().answers():
             return False
-        self.pids = [self._process.pid, int(self._store_pid())]
+        self.pids = [self._process.pid, int(store)]
         return True
 
     def _store_pid(self) -> str:

@@ -178,6 +178,13 @@ static void keep(struct conn *c, const char *rest, size_t size) {
     c->left_size = size;
 }
 
+/* The peers leave Nagle's algorithm on: they hold a message back until the one before it has been
+ * acknowledged, for which a kernel whose program sends nothing takes 40 ms. They get it at once. */
+static void acknowledge_now(struct conn *c) {
+    int on = 1;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 static void readable(struct conn *c, size_t most) {
     if (c->left_size) memcpy(buffer, c->left, c->left_size);
     char *to = buffer + c->left_size;
@@ -192,6 +199,7 @@ static void readable(struct conn *c, size_t most) {
         return;
     }
     counts.bytes += (uint64_t)size;
+    if (orders.quick) acknowledge_now(c);
     read_at = now();
     size_t there = c->left_size + (size_t)size;
     unsigned life = c->life;
