@@ -42,6 +42,9 @@ def test_the_bounds_of_history_are_exclusive_and_say_what_more_means(party: Part
 
     assert page() == (list(range(1, 11)), False)
     assert page(limit=3) == ([8, 9, 10], True)
+    assert page(limit=9) == (list(range(2, 11)), True)
+    assert page(limit=10) == (list(range(1, 11)), False)
+    assert page(after=0, limit=9) == (list(range(1, 10)), True)
     assert page(before=5) == ([1, 2, 3, 4], False)
     assert page(before=5, limit=2) == ([3, 4], True)
     assert page(after=8) == ([9, 10], False)

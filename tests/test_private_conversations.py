@@ -88,6 +88,29 @@ def unread(peer: CurrentPeer, conversation: str) -> int:
     return described["seq"] - described["read"]
 
 
+def test_each_mark_moves_on_its_own(party: Party) -> None:
+    user = party.user()
+    one, two, friend, other = (
+        party.current(user),
+        party.current(user),
+        party.current(),
+        party.current(),
+    )
+    for _ in range(6):
+        said = [each.post(one.at, "two marks on this") for each in (friend, other)]
+    first, second = ({"conversation": each.at, "epoch": reply["epoch"]}
+                     for each, reply in zip((friend, other), said, strict=True))  # fmt: skip
+    one.send("AckMes", **first, delivered=4)
+    one.send("AckMes", **second, read=2)
+    assert two.expect("ConversationMes", conversation=friend.at, delivered=4)["read"] == 0
+    told = two.expect("ConversationMes", conversation=other.at, read=2)
+    assert told["delivered"] == 2, "what is read is delivered"
+    one.send("AckMes", **first, read=2)
+    one.send("AckMes", **second, delivered=5)
+    assert two.expect("ConversationMes", conversation=friend.at, read=2)["delivered"] == 4
+    assert two.expect("ConversationMes", conversation=other.at, delivered=5)["read"] == 2
+
+
 def test_marks_never_go_back_and_never_beyond_what_was_said(party: Party) -> None:
     user = party.user()
     one, two, other = party.current(user), party.current(user), party.current()
