@@ -36,6 +36,7 @@ __all__ = [
     "original_login_result",
     "original_sms",
     "quoted",
+    "sms_accepted",
 ]
 
 LENGTH_SIZE: Final = 4
@@ -222,10 +223,10 @@ def frame(body: bytes) -> bytes:
 
 def envelope(kind: str, data: bytes, request_id: str | None = None) -> bytes:
     """Put data that is JSON already into an envelope of type ``kind``."""
-    inner = _encode(data.decode())
+    inner = quoted(data)
     if request_id is None:
-        return b'{"type":"%b","data":%b}' % (kind.encode(), inner)
-    return b'{"type":"%b","data":%b,"id":%b}' % (kind.encode(), inner, _encode(request_id))
+        return b'{"type":"%b","data":"%b"}' % (kind.encode(), inner)
+    return b'{"type":"%b","data":"%b","id":%b}' % (kind.encode(), inner, _encode(request_id))
 
 
 def encode(message: Message, request_id: str | None = None) -> bytes:
@@ -234,8 +235,33 @@ def encode(message: Message, request_id: str | None = None) -> bytes:
 
 
 def quoted(data: bytes) -> bytes:
-    """JSON as it stands inside an envelope's ``data``, without the outer quotes."""
-    return _encode(data.decode())[1:-1]
+    """JSON, as msgspec writes it, as it stands inside an envelope's ``data``.
+
+    Such JSON has no control characters left, so quotes and backslashes are all there is to escape.
+    """
+    return data.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+
+
+def sms_accepted(
+    request_id: str | None,
+    client_id: str,
+    conversation: str,
+    epoch: str,
+    epoch_first: int,
+    seq: int,
+    time: int,
+) -> bytes:
+    """SmsResMes 200 as a whole frame: the reply to every message, so it is put together by hand.
+
+    The members are those of ``messages.SmsResMes``; a test holds them against each other.
+    """
+    data = (
+        b'{"code":200,"error":"","clientId":%b,"conversation":%b,"epoch":"%b","epochFirst":%d,'
+        b'"seq":%d,"time":%d,"duplicate":false,"retryAfter":0}'
+    ) % (
+        _encode(client_id), _encode(conversation), epoch.encode(), epoch_first, seq, time,
+    )  # fmt: skip
+    return frame(envelope("SmsResMes", data, request_id))
 
 
 def escaped_size(data: bytes) -> int:

@@ -355,3 +355,13 @@ class SizesTest(SynchronousTestCase):
         self.assertEqual(
             codec.decode_envelope(built[4:]), Envelope(kind, data.decode(), request_id)
         )
+
+
+class AcceptedTests(SynchronousTestCase):
+    @given(st.text(max_size=70), st.text(max_size=40), st.text(max_size=40), st.integers(0, 2**53))
+    def test_the_reply_put_together_by_hand_is_the_message(
+        self, client_id: str, conversation: str, request_id: str, number: int
+    ) -> None:
+        by_hand = codec.sms_accepted(request_id, client_id, conversation, "3.ab", 2, number, 7)
+        message = messages.SmsResMes(200, "", client_id, conversation, "3.ab", 2, number, 7)
+        self.assertEqual(by_hand, codec.encode(message, request_id))

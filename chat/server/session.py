@@ -14,7 +14,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat import messages
-from chat.codec import BadMessage, Envelope, decode_data, decode_envelope, encode
+from chat.codec import (
+    BadMessage,
+    Envelope,
+    decode_data,
+    decode_envelope,
+    encode,
+    sms_accepted,
+)
 from chat.messages import Message, User
 from chat.server import attendance, hearing
 from chat.server.delivery.feed import Feed
@@ -284,13 +291,11 @@ class Session:
         if not header.server:  # It was read from the log, which may have gone on since.
             entry = entry_of(news.frame_of(header))
             epoch, time = entry.epoch, entry.time
-        return self.voice.message(
-            messages.SmsResMes(
-                200, "", post.client_id, conversation, epoch,
-                min(news.epoch_first, header.seq),
-                header.seq, time or self.context.now(),
-            ),
-            post.request_id,
+        if not self.voice.is_current:
+            return None  # It has no word for that.
+        return sms_accepted(
+            post.request_id, post.client_id, conversation, epoch,
+            min(news.epoch_first, header.seq), header.seq, time or self.context.now(),
         )  # fmt: skip
 
     def post_repeated(self, post: Post, seq: int, time: int, epoch: str, epoch_first: int) -> None:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from chat.store.entries import ENTRIES, Publication
+from chat.store.entries import ENTRIES, News, Publication
 from chat.store.interface import StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Address, Redis, Subscriber
@@ -96,6 +96,8 @@ class Bus:
         self._redis = redis
         self._channels: dict[bytes, _Channel] = {}
         self._handlers: dict[bytes, Callable[[bytes], None]] = {}
+        self._payload = b""
+        self._news: News
         self._ready = False
         self._losses = 0
         self._subscriber = Subscriber(
@@ -206,8 +208,10 @@ class Bus:
             if handler is not None:
                 handler(payload)
         elif payload[:1] in ENTRIES:
-            news = Publication.parse(payload, known.user_id)
-            self.listener.published(known.user_id, news)
+            # A private conversation's is published to both, often one behind the other.
+            if payload != self._payload:
+                self._payload, self._news = payload, News(payload)
+            self.listener.published(known.user_id, self._news.for_user(known.user_id))
         else:
             event = msgspec.json.decode(payload[1:], type=Event)
             self.listener.event(known.user_id, event)

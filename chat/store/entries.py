@@ -26,6 +26,7 @@ __all__ = [
     "Draft",
     "Header",
     "LoggedEntry",
+    "News",
     "Page",
     "Publication",
     "entry_of",
@@ -42,6 +43,7 @@ _PRIVATE: Final = ord("P")
 _PREFIX = struct.Struct(">IQBB")
 _HEADER = struct.Struct(">QQQQQIB")
 _ORIGIN = struct.Struct(">QQQ")
+_LENGTH = struct.Struct(">I")
 _encode = msgspec.json.encode
 
 
@@ -81,8 +83,7 @@ class Page:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """The middle of an entry, between its epoch and its time: as JSON, and inside a string."""
 
     inner: bytes
@@ -103,7 +104,7 @@ class Author:
     def says(self, content: str) -> Draft:
         """A message of this user."""
         inner = _encode(content)
-        return Draft(self._inner + inner, self._quoted + _encode(inner.decode())[1:-1])
+        return Draft(self._inner + inner, self._quoted + quoted(inner))
 
     def does(self, kind: str, content: str = "", target: int = 0) -> Draft:
         """An entry of another kind (protocol §4)."""
@@ -149,7 +150,7 @@ def own_frame(push: bytes, client_id: bytes) -> bytes:
 
 
 class Header(NamedTuple):
-    """One published entry: who sent it from where, its number, and its slice of the frames."""
+    """One published entry: who sent it from where, and its number."""
 
     server: int
     serial: int
@@ -157,8 +158,6 @@ class Header(NamedTuple):
     seq: int
     time: int
     client_id: bytes
-    start: int
-    end: int
 
 
 @dataclass(slots=True)
@@ -170,51 +169,72 @@ class Publication:
     epoch_first: int
     headers: list[Header]
     frames: bytes
-
-    @classmethod
-    def parse(cls, payload: bytes, user_id: int = 0) -> "Publication":
-        """Read what a script published.
-
-        :param user_id: who is to see it, when it is of a private conversation.
-        :raises struct.error: it is cut short.
-        """
-        count, epoch_first, size_of_epoch, size_of_cid = _PREFIX.unpack_from(payload, 1)
-        at = 1 + _PREFIX.size
-        epoch = payload[at : at + size_of_epoch].decode()
-        at += size_of_epoch
-        cid = payload[at : at + size_of_cid].decode()
-        at += size_of_cid
-        headers, end = [], 0
-        ending = suffix(cid_name(cid, user_id)) if payload[0] == _PRIVATE else b""
-        more = len(ending) + LENGTH_SIZE if ending else 0
-        for _ in range(count):
-            server, serial, sender, seq, time, size, length = _HEADER.unpack_from(payload, at)
-            at += _HEADER.size
-            client_id = payload[at : at + length]
-            at += length
-            start, end = end, end + size + more
-            headers.append(Header(server, serial, sender, seq, time, client_id, start, end))
-        if not ending:
-            return cls(cid, epoch, epoch_first, headers, payload[at:])
-        frames = []
-        for header in headers:
-            size = header.end - header.start - more
-            frames.append(frame(payload[at : at + size] + ending))
-            at += size
-        return cls(cid, epoch, epoch_first, headers, b"".join(frames))
+    _split: list[bytes] | None = None
 
     def frame_of(self, header: Header) -> bytes:
         """The frame of one entry."""
-        return self.frames[header.start : header.end]
+        if self._split is None:
+            self._split = _split(self.frames)
+        return self._split[header.seq - self.headers[0].seq]
 
     def above(self, seq: int) -> "Publication":
         """The same with only the entries above ``seq``."""
-        kept = [header for header in self.headers if header.seq > seq]
-        if len(kept) == len(self.headers):
+        known = seq + 1 - self.headers[0].seq
+        if known <= 0:
             return self
-        start = kept[0].start if kept else len(self.frames)
-        moved = [h._replace(start=h.start - start, end=h.end - start) for h in kept]
-        return Publication(self.cid, self.epoch, self.epoch_first, moved, self.frames[start:])
+        frames = b"".join(_split(self.frames)[known:])
+        return Publication(self.cid, self.epoch, self.epoch_first, self.headers[known:], frames)
+
+
+def _split(frames: bytes) -> list[bytes]:
+    found, at = [], 0
+    while at < len(frames):
+        end = at + LENGTH_SIZE + _LENGTH.unpack_from(frames, at)[0]
+        found.append(frames[at:end])
+        at = end
+    return found
+
+
+class News:
+    """What a script published, read once and completed for each who is to see it.
+
+    :raises struct.error: it is cut short.
+    """
+
+    __slots__ = ("_cores", "_frames", "cid", "epoch", "epoch_first", "headers")
+
+    def __init__(self, payload: bytes) -> None:
+        count, self.epoch_first, size_of_epoch, size_of_cid = _PREFIX.unpack_from(payload, 1)
+        at = 1 + _PREFIX.size
+        self.epoch = payload[at : at + size_of_epoch].decode()
+        at += size_of_epoch
+        self.cid = payload[at : at + size_of_cid].decode()
+        at += size_of_cid
+        self.headers: list[Header] = []
+        sizes = []
+        for _ in range(count):
+            server, serial, sender, seq, time, size, length = _HEADER.unpack_from(payload, at)
+            at += _HEADER.size
+            end = at + length
+            self.headers.append(Header(server, serial, sender, seq, time, payload[at:end]))
+            sizes.append(size)
+            at = end
+        self._frames = payload[at:]
+        self._cores: list[bytes] | None = None
+        if payload[0] == _PRIVATE:
+            self._cores = []
+            for size in sizes:
+                self._cores.append(payload[at : at + size])
+                at += size
+
+    def for_user(self, user_id: int) -> Publication:
+        """The publication as ``user_id`` sees it, 0 for a room."""
+        if self._cores is None:
+            frames = self._frames
+        else:
+            ending = suffix(cid_name(self.cid, user_id))
+            frames = b"".join([frame(core + ending) for core in self._cores])
+        return Publication(self.cid, self.epoch, self.epoch_first, self.headers, frames)
 
 
 def from_log(page: Page, cid: str, conversation: str) -> Publication:
@@ -222,10 +242,6 @@ def from_log(page: Page, cid: str, conversation: str) -> Publication:
 
     :param conversation: its name as the receivers of the frames see it.
     """
-    headers, frames, end = [], [], 0
-    for entry in page.entries:
-        frame_ = push_frame(entry.for_user(0), conversation)
-        start, end = end, end + len(frame_)
-        headers.append(Header(0, 0, entry.sender, entry.seq, 0, entry.client_id, start, end))
-        frames.append(frame_)
-    return Publication(cid, page.epoch, page.epoch_first, headers, b"".join(frames))
+    headers = [Header(0, 0, each.sender, each.seq, 0, each.client_id) for each in page.entries]
+    frames = b"".join(push_frame(each.for_user(0), conversation) for each in page.entries)
+    return Publication(cid, page.epoch, page.epoch_first, headers, frames)

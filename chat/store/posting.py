@@ -131,7 +131,7 @@ class Posting:
 
     def post(self, post: Post) -> None:
         """Send a post on its way; every answer comes through its ``poster``."""
-        if not self.ready() or len(self._queue) >= self._most_waiting:
+        if len(self._queue) >= self._most_waiting:
             post.poster.post_refused(post, 503, 1.0)
             return
         self._queue.append(post)
@@ -143,12 +143,21 @@ class Posting:
         self._scheduled = False
         if self._busy or not self._queue:
             return
+        if not self.ready():
+            self._refuse_all()
+            return
         batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
         self._busy = True
         keys, args, ordered = self._call_for(batch)
         call = self._redis.script(self._script, keys, args)
         call.addCallbacks(self._done, self._failed, callbackArgs=(ordered,), errbackArgs=(ordered,))
         call.addErrback(self._broken)
+
+    def _refuse_all(self) -> None:
+        """The store is away: nothing of this was sent."""
+        refused, self._queue = self._queue, []
+        for post in refused:
+            post.poster.post_refused(post, 503, 1.0)
 
     def _call_for(self, batch: list[Post]) -> tuple[list[bytes], list[bytes | int], list[Post]]:
         now = self._clock.seconds()

@@ -1,6 +1,7 @@
 """Saying something, reading what was said, and how far one has read."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -97,10 +98,15 @@ def _known_cid(session: "Session", to: str) -> str | None:
     if to.startswith("#"):
         cid = "r:" + to[1:]
         return cid if cid in session.rooms else None
-    if to.startswith("@") and to[1:].isascii() and to[1:].isdigit() and len(to) < 18:
-        cid = private_cid(session.user_id, int(to[1:]))
-        return cid if cid in session.context.contacts else None
-    return None
+    private = _private_cid(session.user_id, to)
+    return private if private in session.context.contacts else None
+
+
+@lru_cache(maxsize=MOST_CONTACTS)
+def _private_cid(user_id: int, to: str) -> str:
+    """The id of ``@<userId>`` for a user; empty when it is not written like that."""
+    who = names.private_with(to)
+    return private_cid(user_id, who) if isinstance(who, int) else ""
 
 
 async def find_cid(session: "Session", conversation: str) -> str:
