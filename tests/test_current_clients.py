@@ -187,3 +187,24 @@ def test_two_devices_and_a_third_user_see_one_history_without_holes(party: Party
     assert [each["seq"] for each in desk.whole_history(other.at)] == [
         each["seq"] for each in phone.whole_history(other.at)
     ]
+
+
+def test_whoever_stopped_reading_is_told_the_newest_and_fetches_the_rest(party: Party) -> None:
+    sleeper, talker = party.current(receive_buffer=16_384), party.current()
+    room = party.room_of(talker, sleeper)
+    count = 1_200
+    for start in range(0, count, 100):
+        sent = [talker.send("SmsMes", to=room, content=f"{number:04} {'x' * 8_000}")
+                for number in range(start, start + 100)]  # fmt: skip
+        for each in sent:
+            talker.reply(each)
+    last = talker.post(room, "awake again?")["seq"]
+    sleeper.hears("awake again?", seq=last)
+    sleeper.expect("PresenceMes", reset=True)
+    heard = sleeper.numbers(room)
+    assert heard == sorted(set(heard))
+    assert len(heard) < count / 2, "it was not really asleep"
+    everything = sleeper.whole_history(room, limit=200)
+    assert [each["seq"] for each in everything] == list(range(1, last + 1))
+    said = talker.post(room, "good morning")
+    assert sleeper.hears("good morning")["seq"] == said["seq"] == last + 1
