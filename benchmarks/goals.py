@@ -51,7 +51,13 @@ GOALS: Final = (
     Goal("logins with a token", "logins-token", rate("replies"), 5_000, 2_000, "/s"),
     Goal("20,000 idle, CPU", "idle-20000", share(), 0.01, 0.02, "of a core", falling=True),
     Goal(
-        "a page of 50 of a million", "history", cpu_each("pages"), 1_000, 3_000, "us", falling=True
+        "a page of 50 out of a long history",
+        "history",
+        cpu_each("pages"),
+        1_000,
+        3_000,
+        "us",
+        falling=True,
     ),
 )
 
