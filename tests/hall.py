@@ -104,8 +104,8 @@ class Scripts:
         return waiter
 
     def answer(self, *results: Any) -> None:
-        """What the oldest call that waits came to."""
-        self._waiting.pop(0).callback(results)
+        """What the oldest call that waits came to, behind the tide."""
+        self._waiting.pop(0).callback((1, *results))
 
 
 class People:

@@ -37,7 +37,7 @@ class Heard(Listener):
         self.events.append((user_id, event))
         self._look()
 
-    def lost(self) -> None:
+    def lost(self, silent: float) -> None:
         self.losses += 1
         self._look()
 

@@ -74,6 +74,7 @@ class ChatServer:
         self._tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
         alone = embedded is not None
         self.context = put_together(reactor, settings, address, self._redis, alone)
+        self.context.posting.tide_rose = self._tide.rose
         self.factory = ChatFactory(self.context)
 
     async def start(self, stack: AsyncExitStack) -> None:

@@ -141,6 +141,8 @@ class Session:
             self.refuse(message, envelope.id, Refused(401, "login-first"))
         elif isinstance(message, SAYINGS):
             self._say(message, envelope.id)
+        elif isinstance(message, messages.AckMes) and talking.acknowledge_at_once(self, message):
+            return
         elif kind not in UNMETERED and (wait := self._request_bucket.take()):
             self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
         else:

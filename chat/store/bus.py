@@ -57,8 +57,8 @@ class Listener:
     def turn_ended(self) -> None:
         """Nothing more is known for now: what was gathered can be sent."""
 
-    def lost(self) -> None:
-        """From now on publications may be missed, until ``came_back``."""
+    def lost(self, silent: float) -> None:
+        """Publications may be missed until ``came_back``, and since ``silent`` seconds ago."""
 
     async def came_back(self) -> None:
         """Publications may have been missed; every channel held is subscribed to again."""
@@ -225,7 +225,7 @@ class Bus:
 
     def _lost(self) -> None:
         self._ready = False
-        self.listener.lost()
+        self.listener.lost(self._reactor.seconds() - self._subscriber.heard)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(work).addErrback(

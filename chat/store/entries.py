@@ -173,9 +173,13 @@ class Publication:
 
     def frame_of(self, header: Header) -> bytes:
         """The frame of one entry."""
+        return self.split()[header.seq - self.headers[0].seq]
+
+    def split(self) -> list[bytes]:
+        """The frames one by one, as many as headers."""
         if self._split is None:
             self._split = _split(self.frames)
-        return self._split[header.seq - self.headers[0].seq]
+        return self._split
 
     def above(self, seq: int) -> "Publication":
         """The same with only the entries above ``seq``."""

@@ -1,5 +1,7 @@
 """The names of all keys and channels in the store, and the ids of conversations."""
 
+from functools import lru_cache
+
 __all__ = ["DEFAULT_PREFIX", "Keys", "cid_name", "private_cid", "room_cid"]
 
 DEFAULT_PREFIX = "ch:"
@@ -13,11 +15,13 @@ def room_cid(name: str) -> str:
     return "r:" + name[1:]
 
 
+@lru_cache(maxsize=65_536)
 def private_cid(one: int, other: int) -> str:
     """The conversation id of two users, the same from either side."""
     return f"p:{min(one, other)}:{max(one, other)}"
 
 
+@lru_cache(maxsize=65_536)
 def cid_name(cid: str, for_user: int) -> str:
     """What ``for_user`` calls the conversation on the wire: ``#name`` or ``@<partner's id>``."""
     if cid.startswith("r:"):

@@ -95,6 +95,8 @@ class Post:
 class Posting:
     """Takes posts, batches them, and knows which are on their way.
 
+    :ivar ready: whether posts are sent now, or refused.
+    :ivar tide_rose: told how far the store is with each batch (``chat.store.tide``).
     :param server: 1 to 2^64 - 1, this server's name in what is published.
     :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
     """
@@ -126,6 +128,7 @@ class Posting:
         self._groups: dict[str, tuple[list[bytes], list[bytes | int]]] = {}
         self._groups_day = 0
         self.ready: Callable[[], bool] = lambda: redis.connected
+        self.tide_rose: Callable[[int], None] = lambda tide: None
 
     # In --------------------------------------------------------------------------------------
 
@@ -169,7 +172,7 @@ class Posting:
             post.sent = now
             self._under_way[post.serial] = post
             grouped.setdefault(post.cid, []).append(post)
-        keys = [self._keys.generation()]
+        keys = [self._keys.generation(), self._keys.tide()]
         args: list[bytes | int] = [day, *self._retention]
         ordered: list[Post] = []
         for cid, posts in grouped.items():
@@ -207,7 +210,9 @@ class Posting:
 
     def _done(self, results: Sequence[Any], posts: list[Post]) -> None:
         self._next()
-        for post, result in zip(posts, results, strict=True):
+        tide, *answers = results
+        self.tide_rose(tide)
+        for post, result in zip(posts, answers, strict=True):
             if isinstance(result, int):
                 post.seq = result
                 self._refusing = False

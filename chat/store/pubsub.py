@@ -67,7 +67,7 @@ class _Subscription(txredisapi.SubscriberProtocol):
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         owner, take = self._owner, self._reader.gets
-        self._heard = owner.reactor.seconds()
+        self._heard = owner.heard = owner.reactor.seconds()
         self._pinged = False
         self._reader.feed(data)
         delivered = False
@@ -143,6 +143,7 @@ class Subscriber(Owner[_Subscription]):
     :param on_connected: the place to subscribe, each time.
     :param ping_every: seconds of silence after which the store is asked for a sign of life, and
         seconds that it has to give one.
+    :ivar heard: when the last sign of life came, in the reactor's seconds.
     """
 
     def __init__(
@@ -162,6 +163,7 @@ class Subscriber(Owner[_Subscription]):
         self.on_connected = on_connected
         self.on_lost = on_lost
         self.ping_every = ping_every
+        self.heard = reactor.seconds()
         self._fences: list[Deferred[None]] = []
 
     def subscribe(self, *channels: bytes) -> Deferred[None]:

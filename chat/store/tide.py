@@ -1,8 +1,9 @@
 """Notices a store that went back in time, before anything is written to it again.
 
-Every server counts one number in the store upwards and remembers the highest that it saw, also
-on its own disk where it has one. A store that comes back with a lower one was rolled back, and
-numbers that were given out may be given out again: the generation is raised in the same step.
+Every batch of messages, and every server now and then, counts one number in the store upwards.
+A server remembers the highest that it saw, also on its own disk where it has one. A store that
+comes back with a lower one was rolled back, and numbers that were given out may be given out
+again: the generation is raised in the same step.
 """
 
 import secrets
@@ -41,10 +42,15 @@ class Tide:
         self._note = note
         self._seen = self._noted()
         self._generation = 0
+        self._counts = 0
         self._loop = LoopingCall(self._count)
         self._loop.clock = reactor
         # Told of a connection before anybody can write through it.
         redis.on_change(self._store_changed)
+
+    def rose(self, count: int) -> None:
+        """Somebody else counted: every batch of messages does."""
+        self._seen = max(self._seen, count)
 
     def start(self) -> None:
         """Begin to count."""
@@ -74,7 +80,8 @@ class Tide:
         self._seen = max(self._seen, count)
         if epoch:
             self._generation = max(self._generation, epoch_count(epoch.decode()))
-        if lost or count % NOTE_EVERY == 0:
+        self._counts += 1
+        if lost or self._counts % NOTE_EVERY == 0:
             self._write_note()
 
     def _noted(self) -> int:

@@ -71,8 +71,8 @@ class FanOut(Listener):
                 self._log.failure("a connection could not be written to")
                 connection.abort()
 
-    def lost(self) -> None:
-        self.recovery.lost()
+    def lost(self, silent: float) -> None:
+        self.recovery.lost(silent)
 
     async def came_back(self) -> None:
         await self.recovery.came_back()

@@ -68,22 +68,48 @@ class Feed:
 
         :param claims: the posts among them that sessions of this server wait for, by number.
         """
-        session = self._session
-        if self.plain and not any(each.sender == session.user_id for each in news.headers):
-            session.queue_frame(news.frames, None)
+        if self.plain:
+            self._deliver_live(news, conversation, claims)
             return
+        session = self._session
         for header in news.headers:
-            post = claims.get(header.seq)
-            mine = post is not None and post.poster is session
-            if post is not None and mine:
-                words = session.stored(post, header, news, conversation)
-            elif header.sender == session.user_id and header.client_id:
-                words = session.voice.own_entry(news.frame_of(header), header, conversation)
-            else:
+            mine = header.sender == session.user_id
+            words = self._own(news, header, conversation, claims) if mine else None
+            if words is None:
                 status = session.context.online.status_of(header.sender)
                 words = session.voice.entry(news.frame_of(header), conversation, status)
             if words is not None:
                 self._give(news.cid, header, words, mine)
+
+    def _deliver_live(
+        self, news: Publication, conversation: str, claims: Mapping[int, Post]
+    ) -> None:
+        """All in one piece: the frames as they are, with other words where they are one's own."""
+        session = self._session
+        user_id, first = session.user_id, news.headers[0].seq
+        own = [header for header in news.headers if header.sender == user_id]
+        if not own:
+            session.queue_frame(news.frames, None)
+            return
+        frames = list(news.split())
+        for header in own:
+            words = self._own(news, header, conversation, claims)
+            if words is not None:
+                frames[header.seq - first] = words
+        session.queue_frame(b"".join(frames), None)
+
+    def _own(
+        self, news: Publication, header: Header, conversation: str, claims: Mapping[int, Post]
+    ) -> bytes | None:
+        """The words for an entry of the user's own, None when they are those for everybody."""
+        session = self._session
+        post = claims.get(header.seq)
+        if post is not None and post.poster is session:
+            # An original client has no word for it, and no push of it either.
+            return session.stored(post, header, news, conversation) or b""
+        if header.client_id:
+            return session.voice.own_entry(news.frame_of(header), header, conversation)
+        return None
 
     def _give(self, cid: str, header: Header, words: bytes, mine: bool) -> None:
         if self._state is _State.LIVE:
@@ -188,7 +214,8 @@ class Feed:
         session = self._session
         after = self._worth_reading(seen, newest)
         page = await session.context.conversations.read(cid, after=after, limit=CATCH_UP)
-        entries = page.entries
+        # What is above the thread comes the ordinary way, and may have to be filled in there.
+        entries = [entry for entry in page.entries if entry.seq <= newest]
         conversation = cid_name(cid, session.user_id)
         known = {entry.seq for entry in entries}
         for (owed_cid, seq), words in sorted(self._owed.items()):

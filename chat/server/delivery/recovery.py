@@ -25,6 +25,9 @@ LOST_MARGIN_MS: Final = 60_000
 """How long before a loss of the bus a private conversation may have moved without its time on
 the list saying so: the lists are written up to a second late, by servers that may be slow."""
 
+CLOCKS_MS: Final = 1_000
+"""How far the store's clock, which entries carry, may be from ours."""
+
 POSITIONS_PAGE: Final = 200
 
 
@@ -41,6 +44,7 @@ class Recovery:
         self._context = context
         self._deliver = deliver
         self._lost_at = 0
+        self._losses = 0
         self._failed: dict[Thread, Hosted] = {}
         self.filled = 0
 
@@ -82,16 +86,21 @@ class Recovery:
 
     # After a loss ----------------------------------------------------------------------------
 
-    def lost(self) -> None:
-        """From now on publications may be missed."""
-        self._lost_at = self._context.now()
+    def lost(self, silent: float) -> None:
+        """The bus has not been heard for ``silent`` seconds: since then publications are missed.
+
+        Of several losses the first counts, until all is compared.
+        """
+        self._losses += 1
+        lost_at = self._context.now() - int(silent * 1000) - CLOCKS_MS
+        self._lost_at = min(self._lost_at, lost_at) if self._lost_at else lost_at
 
     async def came_back(self) -> None:
         """Compare every conversation here with the store, and read what was missed.
 
         :raises StoreError: the store went away again.
         """
-        context = self._context
+        context, losses = self._context, self._losses
         context.contacts.clear()
         await self._compare([(room, room, room.cid) for room in context.registry.rooms.values()], 0)
         awaited = context.posting.awaited()
@@ -101,14 +110,16 @@ class Recovery:
             )
             cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
             await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
-        if self._lost_at:
+        if losses:
             context.online.resynchronise()
+        if losses == self._losses:
+            self._lost_at = 0
 
     async def _compare(self, hosted: Sequence[Hosted], user_id: int) -> None:
         for start in range(0, len(hosted), POSITIONS_PAGE):
             part = hosted[start : start + POSITIONS_PAGE]
             if await self._went_back(part, user_id):
-                seen = max(epoch_count(thread.epoch) for thread, _, _ in part if thread.epoch)
+                seen = max((epoch_count(t.epoch) for t, _, _ in part if t.epoch), default=0)
                 generation = await self._context.conversations.generation(True, seen)
                 self._log.error("the store lost numbers; a new epoch {g} begins", g=generation)
                 await self._went_back(part, user_id)
@@ -124,7 +135,10 @@ class Recovery:
         positions = await self._context.conversations.positions(user_id, cids)
         went_back = False
         for (thread, host, cid), position, (seq, epoch) in zip(part, positions, known, strict=True):
-            if position is None or thread.filling:
+            if position is None:
+                went_back = went_back or bool(seq)
+                continue
+            if thread.filling:
                 continue
             if epoch and seq is not None and _is_behind(position, seq, epoch):
                 self._log.error("numbers went backwards in {cid}", cid=cid)

@@ -9,6 +9,7 @@ import msgspec
 from chat import messages, names
 from chat.names import BadName
 from chat.server import hearing
+from chat.server.delivery.registry import Thread
 from chat.server.paging import RESERVE, clamp, fit
 from chat.server.requests import searching
 from chat.server.requests.refusals import Refused
@@ -21,7 +22,16 @@ from chat.store.posting import Post
 if TYPE_CHECKING:
     from chat.server.session import Session
 
-__all__ = ["Sms", "acknowledge", "find_cid", "history", "post", "post_at_once", "search"]
+__all__ = [
+    "Sms",
+    "acknowledge",
+    "acknowledge_at_once",
+    "find_cid",
+    "history",
+    "post",
+    "post_at_once",
+    "search",
+]
 
 Sms = messages.SmsMes | messages.OriginalSmsMes
 
@@ -196,10 +206,23 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
 # Marks -----------------------------------------------------------------------------------------
 
 
+def acknowledge_at_once(session: "Session", message: messages.AckMes) -> bool:
+    """Move one's marks where that needs no asking; whether it was so."""
+    cid = _known_cid(session, message.conversation)
+    thread = hearing.thread_of(session, cid) if cid else None
+    if cid is None or thread is None or thread.position is None:
+        return False
+    _move_marks(session, cid, thread, message)
+    return True
+
+
 async def acknowledge(session: "Session", message: messages.AckMes) -> None:
     """Move one's marks."""
     cid = await find_cid(session, message.conversation)
-    thread = await hearing.known_thread(session, cid)
+    _move_marks(session, cid, await hearing.known_thread(session, cid), message)
+
+
+def _move_marks(session: "Session", cid: str, thread: Thread, message: messages.AckMes) -> None:
     delivered, read = message.delivered or 0, message.read or 0
     if message.epoch and message.epoch != thread.epoch:
         delivered = min(delivered, thread.epoch_first - 1)

@@ -1,7 +1,7 @@
 -- needs: conversation
 -- Post messages to conversations: look up, permit, number, mark, append, publish, each atomically.
 --
--- KEYS   1 the store's generation; then for each conversation 8: meta, log, members, gone, and the
+-- KEYS   1 the store's generation  2 the tide; then for each conversation 8: meta, log, members, gone, and the
 --        idempotency marks of the day before yesterday, yesterday, today, tomorrow: the caller's
 --        clock may be off, or midnight may have passed on the way
 -- ARGV   1 today as days since 1970 on the caller's clock   2 messages kept (0: all)
@@ -10,7 +10,7 @@
 --        or '', second channel or ''
 --          and for each post: sender, 1 when it may only be looked up, digest or '', client id,
 --          origin, inner, quoted
--- Result for each post, in their order:
+-- Result the tide, 0 when nothing was appended; then for each post, in their order:
 --        n > 0                                       accepted with number n
 --        {1, seq, time, epoch, epochFirst}           accepted before; time 0 when it is gone
 --        {-code}                                     refused
@@ -21,7 +21,7 @@ local number_of_day = math.floor(at / 86400000)
 local today, yesterday = tostring(number_of_day), tostring(number_of_day - 1)
 local shift = math.max(-1, math.min(1, number_of_day - tonumber(ARGV[1])))
 local most, age = tonumber(ARGV[2]), tonumber(ARGV[3])
-local results, arg = {}, 4
+local results, arg, appended = { 0 }, 4, false
 
 local function repeated(c, seq)
   local found = redis.call('XRANGE', c.log, seq .. '-0', seq .. '-0')
@@ -71,7 +71,7 @@ local function post(c, k, a, open_to_all)
   return seq
 end
 
-for k = 2, #KEYS, 8 do
+for k = 3, #KEYS, 8 do
   local count, open_to_all = tonumber(ARGV[arg]), ARGV[arg + 1] == '1'
   local c = open(KEYS[k], KEYS[k + 1], gen, at)
   if not c and open_to_all and pcall(create, KEYS[k], gen) then
@@ -90,10 +90,13 @@ for k = 2, #KEYS, 8 do
   end
   if c then
     close(c, ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    appended = appended or c.count > 0
     if c.count > 0 and (most > 0 or age > 0) then
       trim(c, KEYS[k + 3], most, age > 0 and at - age or 0)
     end
   end
   arg = arg + 5 + count * 7
 end
+-- Whoever sees the tide fall knows that something which was accepted is gone.
+if appended then results[1] = redis.call('INCR', KEYS[2]) end
 return results
