@@ -275,6 +275,23 @@ class RollbackTest(Case):
         self.assertEqual(log_of(bob), ["kept", "after"])
         self.assertEqual(insist(alice, "more")["epoch"], after["epoch"])
 
+    def test_a_conversation_that_did_not_exist_yet_begins_a_new_epoch_too(self) -> None:
+        store = self.store()
+        server = self.server(store)
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        copy = store.directory / "copy"
+        shutil.copytree(store.directory / "appendonlydir", copy)
+        lost = [say(alice, f"lost-{number}", "@bob") for number in range(3)]
+        conversation = bob.wait_for("SmsMes")["conversation"]
+        heard(bob, 2)
+        store.kill()
+        shutil.rmtree(store.directory / "appendonlydir")
+        copy.rename(store.directory / "appendonlydir")
+        store.start()
+        after = insist(alice, "after", "@bob")
+        self.assertNotEqual(after["epoch"], lost[0]["epoch"])
+        self.assertEqual(log_of(bob, conversation), ["after"])
+
     def test_a_torn_tail_is_cut_and_a_new_epoch_begins(self) -> None:
         server = self.server()
         before = [say(self.enter(server, "alice"), f"a{number}") for number in range(3)]
