@@ -10,8 +10,6 @@ from twisted.logger import Logger
 from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 
-from chat.codec import encode
-from chat.messages import Message
 from chat.server.transport import write_whole_frames
 
 if TYPE_CHECKING:
@@ -101,10 +99,6 @@ class Connection(Int32StringReceiver):
         if self.turn:
             data, self.turn = self.turn + data, b""
         transport.write(data)
-
-    def send_message(self, message: Message, request_id: str | None = None) -> None:
-        """Write one message now."""
-        self.send(encode(message, request_id))
 
     def flush(self) -> None:
         """Write what the turn has gathered."""

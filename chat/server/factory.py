@@ -20,6 +20,9 @@ from chat.store.interface import StoreError
 __all__ = ["ChatFactory"]
 
 TICK_SECONDS: Final = 1.0
+TOLD_AT_ONCE: Final = 32
+"""Connections above the limit that are told why they are closed, at one time."""
+
 SWEEP_TICKS: Final = 5
 """Ticks between looks at every connection: at 20,000 of them a look takes some milliseconds."""
 
@@ -61,8 +64,14 @@ class ChatFactory(Factory):
 
     # Connections -----------------------------------------------------------------------------
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:
-        """Make the protocol of a new connection; one too many is told so and closed."""
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
+        """Make the protocol of a new connection; one too many is told so and closed.
+
+        Being told takes a moment, in which the connection counts: a crowd of them is not told.
+        """
+        most = self.context.settings.connections
+        if most and len(self.connections) >= most + TOLD_AT_ONCE:
+            return None
         address = getattr(addr, "host", None) or "local"
         connection = Connection(self, address)
         self._count += 1

@@ -28,7 +28,6 @@ class FanOut(Listener):
     """Hears the bus and serves the sessions in the registry.
 
     :ivar recovery: reads what the bus did not bring.
-    :ivar delivered: entries handed to sessions since the start.
     """
 
     _log = Logger()
@@ -36,7 +35,6 @@ class FanOut(Listener):
     def __init__(self) -> None:
         self._dirty: list[Connection] = []
         self._moved: dict[str, int] = {}
-        self.delivered = 0
 
     def serve(self, context: "Context") -> None:
         """Take what everything here shares; before the bus is started."""
@@ -151,7 +149,6 @@ class FanOut(Listener):
             else:
                 connection.turn = frames
                 dirty.append(connection)
-        self.delivered += len(plain) * len(news.headers)
         for session in special:
             session.deliver(news, room.conversation, claims)
         for session in senders:

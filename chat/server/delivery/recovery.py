@@ -35,7 +35,6 @@ class Recovery:
     """Brings conversations up to the log's end, for whoever hears them here.
 
     :param deliver: gives consecutive entries to the sessions of a host.
-    :ivar filled: entries that had to be read from the log since the start.
     """
 
     _log = Logger()
@@ -46,7 +45,6 @@ class Recovery:
         self._lost_at = 0
         self._losses = 0
         self._failed: dict[Thread, Hosted] = {}
-        self.filled = 0
 
     # Holes -----------------------------------------------------------------------------------
 
@@ -67,7 +65,6 @@ class Recovery:
                     continue  # Some of it was given out anew.
                 if not page.entries:
                     break
-                self.filled += len(page.entries)
                 self._deliver(thread, host, from_log(page, cid, cid_name(cid, user_id)))
                 self._context.fanout.turn_ended()
                 more = page.more or (thread.position or 0) < thread.heard
