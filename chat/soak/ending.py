@@ -86,7 +86,11 @@ async def _page(world: World, conv: str, **bounds: Any) -> dict[str, Any]:
             return await device.link.ask(
                 "HistoryMes", conversation=device.account.wire_name(conv), **bounds
             )
-        except (Refused, ConnectionLost):
+        except Refused as error:
+            if error.code == 404:  # all of it was lost; whoever writes next begins it anew
+                return {"epoch": "", "messages": [], "more": False}
+            await deferLater(world.reactor, 0.5)
+        except ConnectionLost:
             await deferLater(world.reactor, 0.5)
     raise NotToBeHad(f"the history of {conv} can't be read")
 

@@ -122,6 +122,9 @@ class Threads:
                     if not await self._fetch_page(conv, thread, link):
                         return
                 except Refused as error:
+                    if error.code == 404:
+                        self._is_gone(conv, thread)
+                        return
                     pause = max(error.retry_after, RETRY_SECONDS)
                     await deferLater(self._device.host.reactor, pause)
         except ConnectionLost:
@@ -162,6 +165,13 @@ class Threads:
         if thread.seq >= first:
             thread.seq = first - 1
             record(trace.Dropped(record.now(), self._device.name, conv, epoch, first))
+
+    def _is_gone(self, conv: str, thread: Thread) -> None:
+        """The store lost all of a conversation: whoever writes next begins it anew."""
+        record = self._device.host.record
+        thread.epoch, thread.seq = "", 0
+        thread.ahead.clear()
+        record(trace.Dropped(record.now(), self._device.name, conv, "", 1))
 
 
 def key_of(entry: dict[str, Any]) -> str:
