@@ -1,0 +1,351 @@
+"""Delivery: each entry once and in order, to the live, the held back and those far behind."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.server.delivery.feed import CATCH_UP, MOST_HELD
+from chat.store.interface import StoreUnavailable
+from tests.hall import Hall
+
+ROOM, NAME = "r:cooks", "#cooks"
+LOBBY = "r:lobby"
+
+
+class LiveTest(SynchronousTestCase):
+    def test_all_that_one_turn_brings_leaves_as_one_write(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        entries = [hall.log.append(ROOM, hall.guest(2).session.author, "x") for _ in range(50)]
+        before = guest.transport.writes
+        hall.publish(ROOM, entries)
+        self.assertEqual(guest.transport.writes, before + 1)
+        self.assertEqual(guest.numbers(NAME), list(range(1, 51)))
+
+    def test_only_who_is_in_a_room_hears_it(self) -> None:
+        hall = Hall()
+        inside, outside = hall.guest(1, ROOM, LOBBY), hall.guest(2, LOBBY)
+        hall.say(ROOM, "psst")
+        hall.say(LOBBY, "hello")
+        self.assertEqual(inside.contents(), ["psst", "hello"])
+        self.assertEqual(outside.contents(), ["hello"])
+
+    def test_the_answer_stands_in_place_of_the_push_and_other_devices_know_their_own(self) -> None:
+        hall = Hall()
+        one, two, other = hall.guest(1, ROOM), hall.guest(1, ROOM), hall.guest(2, ROOM)
+        hall.say(ROOM, "before")
+        hall.say(ROOM, "mine", by=one, client_id="c1")
+        hall.say(ROOM, "after")
+        self.assertEqual([each.type for each in one.frames], ["SmsMes", "SmsResMes", "SmsMes"])
+        answer = one.frames[1]
+        self.assertEqual((answer.id, answer.data["clientId"]), ("id-of-the-request", "c1"))
+        self.assertEqual(two.frames[1].data["clientId"], "c1")
+        self.assertNotIn("clientId", other.frames[1].data)
+        for guest in (one, two, other):
+            self.assertEqual(guest.numbers(NAME), [1, 2, 3])
+
+    def test_a_private_entry_has_the_name_that_each_side_knows(self) -> None:
+        hall = Hall()
+        one, other = hall.guest(3), hall.guest(8)
+        hall.say("p:3:8", "to three", by=other)
+        hall.say("p:3:8", "to eight", by=one)
+        self.assertEqual(one.numbers("@8"), [1, 2])
+        self.assertEqual(other.numbers("@3"), [1, 2])
+        self.assertEqual([each.type for each in one.frames], ["SmsMes", "SmsResMes"])
+        self.assertEqual([each.type for each in other.frames], ["SmsResMes", "SmsMes"])
+
+    def test_what_was_delivered_already_is_dropped(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        for _ in range(3):
+            hall.say(ROOM, "x")
+        hall.publish(ROOM, hall.log.entries[ROOM][1:])
+        hall.publish(ROOM, hall.log.entries[ROOM][:1])
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3])
+
+    def test_who_leaves_hears_no_more(self) -> None:
+        hall = Hall()
+        guest, other = hall.guest(1, ROOM), hall.guest(2, ROOM)
+        hall.say(ROOM, "with you")
+        hall.registry.remove_from_room(guest.session, ROOM)
+        hall.say(ROOM, "without you")
+        self.assertEqual(guest.contents(), ["with you"])
+        self.assertEqual(other.contents(), ["with you", "without you"])
+
+    def test_one_broken_connection_does_not_disturb_the_others(self) -> None:
+        hall = Hall()
+        guests = [hall.guest(user_id, ROOM) for user_id in (1, 2, 3)]
+
+        def broken(data: bytes) -> None:
+            raise RuntimeError("this transport is broken")
+
+        guests[0].transport.write = broken
+        hall.say(ROOM, "still there?")
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        for guest in guests[1:]:
+            self.assertEqual(guest.contents(), ["still there?"])
+
+
+class HoleTest(SynchronousTestCase):
+    def test_a_hole_is_read_from_the_log_before_what_comes_after_it(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.say(ROOM, "heard")
+        for _ in range(3):
+            hall.say(ROOM, "lost", heard=False)
+        hall.say(ROOM, "heard again")
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3, 4, 5])
+        self.assertEqual(hall.log.reads, 1)
+
+    def test_what_comes_while_a_hole_is_read_comes_once(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.log.slow = True
+        hall.say(ROOM, "lost", heard=False)
+        for _ in range(4):
+            hall.say(ROOM, "heard while the log is read")
+        self.assertEqual(guest.frames, [])
+        hall.log.answer()
+        hall.say(ROOM, "heard afterwards")
+        hall.log.answer()
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3, 4, 5, 6])
+
+    def test_a_hole_that_could_not_be_read_is_tried_again(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.log.failure = StoreUnavailable()
+        hall.say(ROOM, "lost", heard=False)
+        hall.say(ROOM, "heard")
+        self.assertEqual(guest.frames, [])
+        self.successResultOf(hall.tick())
+        self.assertEqual(guest.numbers(NAME), [1, 2])
+
+    def test_an_answer_that_was_lost_is_found_in_the_log(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.say(ROOM, "lost", by=guest, client_id="c1", heard=False)
+        hall.say(ROOM, "heard")
+        self.assertEqual([each.type for each in guest.frames], ["SmsResMes", "SmsMes"])
+        self.assertEqual(guest.frames[0].data["clientId"], "c1")
+
+    def test_a_long_hole_is_read_in_pages(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        for _ in range(450):
+            hall.say(ROOM, "lost", heard=False)
+        hall.say(ROOM, "heard")
+        self.assertEqual(guest.numbers(NAME), list(range(1, 452)))
+
+
+class HeldTest(SynchronousTestCase):
+    def test_what_comes_during_the_login_follows_it_and_nothing_old_does(self) -> None:
+        hall = Hall()
+        for _ in range(5):
+            hall.say(ROOM, "long ago")
+        guest = hall.arriving(1, ROOM)
+        hall.say(ROOM, "during the login")
+        hall.say(ROOM, "during the login as well")
+        self.assertEqual(guest.frames, [])
+        hall.feed(guest).release({ROOM: 6})
+        hall.say(ROOM, "afterwards")
+        self.assertEqual(guest.numbers(NAME), [7, 8])
+
+    def test_joining_holds_the_other_rooms_back_and_loses_nothing_of_them(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.say(ROOM, "before the joining", heard=False)
+        self.assertTrue(hall.feed(guest).hold())
+        self.assertFalse(hall.feed(guest).hold(), "it is held back already")
+        hall.registry.add_to_room(guest.session, ROOM).position = 1
+        hall.say(LOBBY, "meanwhile in the lobby")
+        hall.say(ROOM, "meanwhile in the room")
+        hall.feed(guest).release({ROOM: 2, LOBBY: 1}, frozenset([ROOM]))
+        hall.say(ROOM, "afterwards")
+        self.assertEqual(guest.numbers("#lobby"), [1])
+        self.assertEqual(guest.numbers(NAME), [3])
+
+    def test_more_than_can_be_held_is_read_from_the_log_instead(self) -> None:
+        hall = Hall()
+        guest = hall.arriving(1, ROOM)
+        author = hall.guest(2).session.author
+        entries = [hall.log.append(ROOM, author, "x") for _ in range(MOST_HELD + 50)]
+        hall.publish(ROOM, entries)
+        hall.feed(guest).release({ROOM: MOST_HELD})
+        self.assertEqual(guest.numbers(NAME), list(range(MOST_HELD + 1, MOST_HELD + 51)))
+
+
+class BehindTest(SynchronousTestCase):
+    def test_whoever_does_not_read_costs_nothing_and_catches_up_from_the_log(self) -> None:
+        hall = Hall()
+        guest, other = hall.guest(1, ROOM), hall.guest(2, ROOM)
+        hall.say(ROOM, "read")
+        guest.transport.fill_up()
+        for _ in range(CATCH_UP):
+            hall.say(ROOM, "not read")
+        self.assertEqual(guest.numbers(NAME), [1])
+        self.assertEqual(other.numbers(NAME), list(range(1, CATCH_UP + 2)))
+        guest.transport.drain()
+        hall.say(ROOM, "live again")
+        self.assertEqual(guest.numbers(NAME), list(range(1, CATCH_UP + 3)))
+        resets = [each for each in guest.frames if each.type == "PresenceMes"]
+        self.assertEqual([each.data["reset"] for each in resets], [True])
+
+    def test_of_a_long_absence_only_the_newest_is_told(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM, LOBBY)
+        guest.transport.fill_up()
+        for _ in range(CATCH_UP + 1):
+            hall.say(ROOM, "too many")
+        hall.say(LOBBY, "just one")
+        guest.transport.drain()
+        hall.say(ROOM, "live again")
+        self.assertEqual(guest.numbers(NAME), [CATCH_UP + 1, CATCH_UP + 2])
+        self.assertEqual(guest.numbers("#lobby"), [1])
+
+    def test_an_original_client_gets_the_newest_up_to_its_replay(self) -> None:
+        hall = Hall(replay=3)
+        guest = hall.guest(1, LOBBY, original=True)
+        guest.transport.fill_up()
+        for number in range(10):
+            hall.say(LOBBY, f"missed {number}")
+        guest.transport.drain()
+        hall.say(LOBBY, "live again")
+        self.assertEqual(guest.contents(), ["missed 7", "missed 8", "missed 9", "live again"])
+
+    def test_answers_that_are_owed_come_in_their_place(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        for number in range(3):
+            hall.say(ROOM, "said before reading on", by=guest, client_id=f"c{number}")
+        guest.transport.fill_up()
+        hall.say(ROOM, "of somebody else")
+        hall.say(ROOM, "stored, and the answer does not fit", by=guest, client_id="c3")
+        hall.say(ROOM, "of somebody else")
+        guest.transport.drain()
+        kinds = [each.type for each in guest.frames if each.type != "PresenceMes"]
+        self.assertEqual(kinds, ["SmsResMes"] * 3 + ["SmsMes", "SmsResMes", "SmsMes"])
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3, 4, 5, 6])
+
+    def test_an_answer_is_owed_however_long_the_absence(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "mine", by=guest, client_id="c1")
+        for _ in range(CATCH_UP + 10):
+            hall.say(ROOM, "too many")
+        guest.transport.drain()
+        answers = [each.data["seq"] for each in guest.frames if each.type == "SmsResMes"]
+        self.assertEqual(answers, [1])
+        self.assertEqual(guest.numbers(NAME), [1, CATCH_UP + 11])
+
+    def test_what_comes_while_catching_up_comes_after_it_and_once(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        hall.say(ROOM, "while the log is read")
+        self.assertEqual(guest.frames, [])
+        hall.log.answer()
+        hall.say(ROOM, "afterwards")
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3])
+
+    def test_catching_up_tells_nothing_that_comes_again(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.say(ROOM, "in the log, and the bus lost it", heard=False)
+        guest.transport.drain()
+        hall.say(ROOM, "afterwards")
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3])
+
+    def test_falling_behind_again_while_catching_up(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed as well")
+        hall.log.answer()
+        hall.say(ROOM, "missed once more")
+        guest.transport.drain()
+        hall.log.answer()
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3])
+
+    def test_a_store_that_is_away_sends_a_late_reader_away_too(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.log.failure = StoreUnavailable()
+        guest.transport.drain()
+        self.assertEqual([each.data["code"] for each in guest.frames], [503])
+        self.assertEqual(guest.frames[0].type, "ByeMes")
+
+
+STEPS = st.lists(
+    st.sampled_from(
+        ["say", "say", "say", "lose", "mine", "repeat", "fill", "drain", "hold", "release",
+         "slow", "answer", "answer"]
+    ),
+    max_size=60,
+)  # fmt: skip
+
+
+class AnySequenceTest(SynchronousTestCase):
+    @given(STEPS)
+    def test_each_entry_comes_once_and_in_order_whatever_happens(self, steps: list[str]) -> None:
+        hall = Hall()
+        guest, witness = hall.guest(1, ROOM), hall.guest(2, ROOM)
+        held = full = False
+        mine = 0
+        for step in steps:
+            match step:
+                case "say":
+                    hall.say(ROOM, "x")
+                case "lose":
+                    hall.say(ROOM, "x", heard=False)
+                case "mine":
+                    mine += 1
+                    hall.say(ROOM, "x", by=guest, client_id=f"c{mine}")
+                case "repeat" if hall.log.entries[ROOM]:
+                    hall.publish(ROOM, hall.log.entries[ROOM][-3:])
+                case "fill" if not full:
+                    full = True
+                    guest.transport.fill_up()
+                case "drain" if full:
+                    full = False
+                    guest.transport.drain()
+                case "hold" if not held:
+                    held = hall.feed(guest).hold()
+                case "release" if held:
+                    held = False
+                    hall.feed(guest).release({}, frozenset())
+                case "slow":
+                    hall.log.slow = True
+                case "answer":
+                    hall.log.answer()
+        self.settle(hall, guest, held, full)
+        everything = list(range(1, len(hall.log.entries[ROOM]) + 1))
+        self.assertEqual(witness.numbers(NAME), everything)
+        self.assertEqual(guest.numbers(NAME), everything)
+        answers = [each for each in guest.frames if each.type == "SmsResMes"]
+        self.assertEqual([each.data["clientId"] for each in answers],
+                         [f"c{number}" for number in range(1, mine + 1)])  # fmt: skip
+
+    def settle(self, hall: Hall, guest: Any, held: bool, full: bool) -> None:
+        """Whatever was begun comes to its end, and one more entry shows the last hole."""
+        if held:
+            hall.feed(guest).release({}, frozenset())
+        if full:
+            guest.transport.drain()
+        hall.log.slow = False
+        hall.log.answer()
+        hall.say(ROOM, "the last word")
+        hall.log.answer()
