@@ -59,6 +59,7 @@ async def enter(
             event = Event("replaced", device=device, session=session.key)
             await context.bus.tell(account.user_id, event)
         await _listen(session)
+        await context.fanout.write_times()
         described, more = await context.conversations.page(account.user_id, "", FIRST_PAGE)
         entered = True
         await context.presence.enter(user, session.key, session.device, 0)

@@ -184,8 +184,17 @@ class Judge:
             self._epoch_seen(event.at, event.conv, event.epoch, event.epoch_first)
             self._in_order(event, event.epoch, event.seq)
             self._name(event, event.epoch, event.seq, event.key)
-        elif message.numbers and event.seq not in {seq for _, seq in message.numbers}:
-            numbers = message.numbers
+        else:
+            self._repeated(event, message.numbers)
+
+    def _repeated(self, event: trace.Answered, numbers: list[tuple[str, int]]) -> None:
+        """A repetition is told the number that the message has, where that is known already.
+
+        What a rollback undid may have a number of the new epoch that nobody has seen yet; whether
+        it really has, is found in the log.
+        """
+        begun_anew = event.seq >= event.epoch_first and all(e != event.epoch for e, _ in numbers)
+        if numbers and not begun_anew and event.seq not in {seq for _, seq in numbers}:
             self._say(event, "double", f"has {numbers}, and {event.seq} when it was sent again")
 
     def _name(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from chat.server.delivery.recovery import Host, Recovery
-from chat.server.delivery.registry import HostedRoom, Thread
+from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event, Listener
 from chat.store.entries import Publication
+from chat.store.interface import StoreError
 from chat.store.keys import cid_name
 from chat.store.posting import Post
 
@@ -88,6 +89,8 @@ class FanOut(Listener):
         first = news.headers[0].seq
         if thread.filling:
             thread.heard = news.headers[-1].seq
+        elif position is None and first > 1 and self._may_have_missed(host):
+            self.recovery.start_filling(thread, host, news.cid)
         elif position is None or first == position + 1:
             self._deliver(thread, host, news)
         elif first > position + 1:
@@ -96,6 +99,11 @@ class FanOut(Listener):
             rest = news.above(position)
             if rest.headers:
                 self._deliver(thread, host, rest)
+
+    def _may_have_missed(self, host: Host) -> bool:
+        """Whether a private conversation that is heard of for the first time may have begun while
+        the bus was away; what a room has missed is compared for its members."""
+        return isinstance(host, HostedUser) and self.recovery.under_way
 
     def _deliver(self, thread: Thread, host: Host, news: Publication) -> None:
         thread.position = news.headers[-1].seq
@@ -170,6 +178,19 @@ class FanOut(Listener):
         for post in self.context.posting.overdue():
             post.poster.post_overdue(post)
         self.recovery.try_again()
+        await self.write_times()
+
+    async def write_times(self) -> None:
+        """Put the private conversations that moved where they belong on both users' lists.
+
+        Lists are paged from the top: whoever begins to read one has this done first, so that
+        nothing jumps over the place where the next page begins.
+        """
         moved, self._moved = self._moved, {}
-        if moved:
+        if not moved:
+            return
+        try:
             await self.context.conversations.touch(moved)
+        except StoreError:
+            self._moved = moved | self._moved
+            raise

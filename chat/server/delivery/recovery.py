@@ -46,6 +46,11 @@ class Recovery:
         self._losses = 0
         self._failed: dict[Thread, Hosted] = {}
 
+    @property
+    def under_way(self) -> bool:
+        """Whether the bus was lost and not everything has been compared since."""
+        return bool(self._lost_at)
+
     # Holes -----------------------------------------------------------------------------------
 
     def start_filling(self, thread: Thread, host: Host, cid: str) -> None:
@@ -56,6 +61,8 @@ class Recovery:
     async def _fill(self, thread: Thread, host: Host, cid: str) -> None:
         user_id = host.user_id if isinstance(host, HostedUser) else 0
         try:
+            if thread.position is None:
+                thread.position = await self._context.conversations.seek(cid, self._lost_at)
             more = True
             while more:
                 after = thread.position or 0

@@ -32,6 +32,7 @@ async def conversations(
     context = session.context
     after = await find_cid(session, message.after) if message.after else ""
     await context.marks.flush(session.user_id)
+    await context.fanout.write_times()
     feed = session.feed
     held = feed is not None and feed.hold()
     snapshot: dict[str, int] = {}
