@@ -173,6 +173,14 @@ class JudgeTest(SynchronousTestCase):
         end = [*said(2, "c", epoch=E2, at=6.0), *log((E1, "a"), (E2, "c"))]
         self.assertEqual(self.promises(trace, end), set())
 
+    def test_a_repetition_may_be_told_its_number_of_the_new_epoch_first(self) -> None:
+        trace = [*begins(), *said(1, "a"), *said(2, "b", at=3.0)]
+        trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
+        trace += [Dropped(6.0, f"device-{link}", ROOM, E2, 2) for link in (ALICE, BOB)]
+        again = [Sent(6.0, ALICE, ROOM, "b"), Answered(6.0, ALICE, ROOM, "b", 200, E2, 2, 2, True)]
+        stored = [*said(2, "b", epoch=E2, at=6.0), *log((E1, "a"), (E2, "b"))]
+        self.assertEqual(self.promises(trace, again, stored), set())
+
     def test_a_rollback_does_not_explain_what_was_accepted_before_the_copy(self) -> None:
         trace = [*begins(), *said(1, "a"), *said(2, "b", at=1.5)]
         trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
