@@ -174,7 +174,8 @@ class JudgeTest(SynchronousTestCase):
         self.assertEqual(self.promises(trace, end), set())
 
     def test_a_repetition_may_be_told_its_number_of_the_new_epoch_first(self) -> None:
-        trace = [*begins(), *said(1, "a"), *said(2, "b", at=3.0)]
+        trace = [*begins(), *said(1, "a"), *said(2, "x", at=3.0)]
+        trace += said(3, "b", at=3.0)
         trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
         trace += [Dropped(6.0, f"device-{link}", ROOM, E2, 2) for link in (ALICE, BOB)]
         again = [Sent(6.0, ALICE, ROOM, "b"), Answered(6.0, ALICE, ROOM, "b", 200, E2, 2, 2, True)]
