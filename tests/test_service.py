@@ -88,6 +88,15 @@ class StartTest(ServerCase):
             os.sched_yield()
         self.assertEqual(os.listdir(home), ["log"])
 
+    def test_in_the_foreground_no_file_keeps_the_same_command_from_working_again(self) -> None:
+        home = self.directory()
+        (home / "twistd.pid").write_text(str(os.getpid()))  # of a killed one, and in use again
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            words = ["-n", "chatroom", "--listen", endpoint, "--data", str(home / "data")]
+            done = twistd(*words, cwd=home)
+        self.assertIn("cannot listen: Address already in use", done.stderr)
+
     def test_a_data_directory_in_use_is_one_sentence_and_status_1(self) -> None:
         server = self.server()
         words = ["--listen", "tcp:0:interface=127.0.0.1", "--data", str(server.home / "data")]

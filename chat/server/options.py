@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from twisted.python import usage
 
@@ -16,6 +16,8 @@ from chat.server.kinds import Kind
 from chat.server.settings import Settings, options
 
 __all__ = ["Options", "describe"]
+
+TWISTDS_PID_FILE: Final = "twistd.pid"
 
 _TABLE = options()
 
@@ -85,6 +87,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """:raises usage.UsageError: an option is wrong."""
+        _leave_no_pid_file(self.parent)
         given = {} if self["config"] is None else _from_file(Path(self["config"]))
         for name, option in _TABLE.items():
             written = self._listen if option.metadata["kind"].several else self.get(name)
@@ -96,6 +99,16 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from None
         if not self.settings.store:
             _check_directory(self.settings.data)
+
+
+def _leave_no_pid_file(twistd: Any) -> None:
+    """In the foreground nobody needs twistd's own file.
+
+    One that a ``kill -9`` left behind keeps twistd from starting while anything has that process
+    id, if only the killed process's own remains. The data directory is locked anyway.
+    """
+    if twistd and twistd.get("nodaemon") and twistd.get("pidfile") == TWISTDS_PID_FILE:
+        twistd["pidfile"] = ""
 
 
 def _from_file(path: Path) -> dict[str, Any]:
