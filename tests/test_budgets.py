@@ -1,0 +1,195 @@
+"""How much one may do in a time: messages, requests, refusals, registrations, failed logins."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.party import Party
+from tests.peers import CurrentPeer, Frame, enveloped, framed
+from tests.process import ServerProcess
+from tests.server import serving
+from tests.valkey import running
+
+QUIET = ("--offline-grace", "0.2", "--registrations-per-address", "0")
+ADDRESSES = (
+    "--registrations-per-address", "5", "--logins-per-address", "6", "--logins-per-account", "2",
+    "--connections-per-address", "12",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def usual_server() -> Iterator[ServerProcess]:
+    with serving(*QUIET) as server:
+        yield server
+
+
+@pytest.fixture
+def usual(usual_server: ServerProcess) -> Iterator[Party]:
+    """On a server with every limit as it is by default, but for registrations."""
+    with Party(usual_server.port) as party:
+        yield party
+
+
+def codes_of(peer: CurrentPeer, kind: str, count: int, **data: Any) -> list[int]:
+    """What so many requests at once are answered with."""
+    sent = [peer.send(kind, **data) for _ in range(count)]
+    return [peer.reply(each).data["code"] for each in sent]
+
+
+def wait_as_told(peer: CurrentPeer, kind: str, **data: Any) -> float:
+    """Be refused, wait for as long as the refusal says, and be served; that long."""
+    while (reply := peer.ask(kind, **data))["code"] == 200:
+        pass
+    assert reply["code"] == 429
+    time.sleep(reply["retryAfter"])
+    assert peer.ask(kind, **data)["code"] == 200
+    return reply["retryAfter"]
+
+
+def test_twenty_messages_at_once_then_five_a_second(usual: Party) -> None:
+    peer = usual.current()
+    message = {"to": "#lobby", "content": "too fast"}
+    assert codes_of(peer, "SmsMes", 25, **message) == [200] * 20 + [429] * 5
+    began = time.monotonic()
+    for _ in range(3):
+        assert 0 < wait_as_told(peer, "SmsMes", **message) <= 0.2
+    assert time.monotonic() - began > 0.3
+
+
+def test_a_repetition_is_answered_however_fast(usual: Party) -> None:
+    peer = usual.current()
+    first = peer.post("#lobby", "said once", clientId="fast-1")
+    codes_of(peer, "SmsMes", 25, to="#lobby", content="too fast")
+    again = peer.ask("SmsMes", to="#lobby", content="said once", clientId="fast-1")
+    assert (again["code"], again["seq"], again["duplicate"]) == (200, first["seq"], True)
+    new = peer.ask("SmsMes", to="#lobby", content="said more", clientId="fast-2")
+    assert new["code"] == 429
+    assert new["retryAfter"] > 0
+
+
+def test_forty_requests_at_once_then_ten_a_second(usual: Party) -> None:
+    peer = usual.current()  # its login was one of them
+    codes = codes_of(peer, "OnlineMes", 45)
+    assert codes[:39] == [200] * 39
+    assert codes[-4:] == [429] * 4
+    assert 0 < wait_as_told(peer, "OnlineMes") <= 0.1
+    peer.post("#lobby", "messages have a budget of their own")
+
+
+def test_pings_and_acknowledgements_cost_nothing(usual: Party) -> None:
+    peer = usual.current()
+    said = peer.post("#lobby", "acknowledge this")
+    for _ in range(500):
+        peer.send("AckMes", conversation="#lobby", epoch=said["epoch"], read=said["seq"])
+    sent = [peer.send("PingMes") for _ in range(500)]
+    assert {peer.reply(each).type for each in sent} == {"PongMes"}
+    assert not [each for each in peer.heard if each.type == "ErrorMes"]
+
+
+def test_an_original_client_that_is_too_fast_is_told_so(usual: Party) -> None:
+    peer = usual.original()
+    for _ in range(21):
+        peer.say("much too fast")
+    assert peer.hear("SmsMes", userId=0)["content"].startswith("[系统] ")
+
+
+def test_a_hundred_refusals_in_ten_seconds_end_a_connection(usual: Party) -> None:
+    peer = usual.current()
+    nonsense = framed(enveloped("Nonsense", {}))
+    peer.send_bytes(nonsense * 99)
+    for _ in range(99):
+        peer.expect("ErrorMes", code=400)
+    peer.ping()
+    peer.send_bytes(nonsense * 2)
+    bye = peer.expect("ByeMes")
+    assert bye["code"] == 429
+    assert bye["retryAfter"] > 0
+    assert not [each for each in peer.read_to_the_end() if each.type == "PongMes"]
+
+
+def test_an_original_client_that_floods_is_sent_away_without_a_word(usual: Party) -> None:
+    peer = usual.original()
+    peer.socket.sendall(framed(enveloped("SmsMes", {"content": ""})) * 101)
+    told = [each for each in read_all(peer) if each.type == "SmsMes"]
+    assert all(each.data["content"].startswith("[系统] ") for each in told)
+
+
+def read_all(peer: Any) -> Iterator[Frame]:
+    while data := peer.socket.recv(4):
+        size = int.from_bytes(data)
+        body = b""
+        while len(body) < size:
+            body += peer.socket.recv(size - len(body))
+        yield Frame.parse(body)
+
+
+def test_connections_from_one_address_and_registrations_and_failed_logins() -> None:
+    with serving(*ADDRESSES) as server, Party(server.port) as party:
+        users = [party.user() for _ in range(5)]
+        registrar = party.connect()
+        reply = registrar.register(userPwd="sesame-sixth")
+        assert reply["code"] == 506
+        assert 0 < reply["retryAfter"] <= 3_600
+        assert party.connect_original().register(party.user_id(), "")["code"] == 506
+        peer = party.connect()
+        for user in users[:2]:
+            wrong = {"userId": user.user_id, "userPwd": "sesame-wrong", "device": "d"}
+            assert [peer.log_in(**wrong)["code"] for _ in range(2)] == [403, 403]
+            refused = peer.log_in(**{**wrong, "userPwd": user.password})
+            assert refused["code"] == 429, "the account is closed for a while"
+            assert 0 < refused["retryAfter"] <= 300
+        right = {"userId": users[2].user_id, "userPwd": users[2].password, "device": "d"}
+        assert peer.log_in(**right)["code"] == 429, "six failures came from this address"
+        assert party.connect_original().log_in(users[2].user_id, users[2].password)["code"] == 505
+        open_now = 5
+        more = [party.connect() for _ in range(12 - open_now)]
+        for each in more:
+            each.ping()
+        (sentence,) = party.connect().read_to_the_end()
+        assert (sentence.type, sentence.data["code"]) == ("ErrorMes", 429)
+        more[0].ping()
+        more[1].close()
+        wait_for_room(party)
+
+
+def wait_for_room(party: Party) -> None:
+    """Connect until the server lets one in."""
+    give_up = time.monotonic() + 5
+    while time.monotonic() < give_up:
+        peer = party.connect()
+        sent = peer.send("PingMes")
+        frame = peer.read()
+        if frame.id == sent:
+            return
+        peer.close()
+    raise AssertionError("nobody is let in any more")
+
+
+def test_budgets_hold_across_all_servers_of_a_store() -> None:
+    with running("--appendonly", "yes", "--maxmemory-policy", "noeviction") as valkey:
+        shared = ("--store", valkey.url, *ADDRESSES)
+        with (
+            serving(*shared) as one,
+            serving(*shared) as other,
+            Party(one.port) as here,
+            Party(other.port) as there,
+        ):
+            user = here.user()
+            for _ in range(2):
+                here.user()
+                there.user()
+            assert there.connect().register(userPwd="sesame-sixth")["code"] == 506
+            wrong = {"userId": user.user_id, "userPwd": "sesame-wrong", "device": "d"}
+            assert here.connect().log_in(**wrong)["code"] == 403
+            assert there.connect().log_in(**wrong)["code"] == 403
+            for party in (here, there):
+                assert party.connect().log_in(**wrong)["code"] == 429
+
+
+def test_a_successful_login_costs_no_budget(usual: Party) -> None:
+    user = usual.user()
+    for _ in range(25):
+        peer = usual.connect()
+        assert peer.log_in(userId=user.user_id, userPwd=user.password, device="d")["code"] == 200
