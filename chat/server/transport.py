@@ -101,6 +101,9 @@ class FrameServer(tcp.Server):
                 return sent
             end += sent
             if sent < size:
+                if sent:
+                    # What follows would be read as the head of another frame.
+                    self.abortConnection()
                 break
             frames += 1
         if frames and self.frames_sent is not None:
