@@ -6,29 +6,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
 SECONDS = 12
 FAULTS = "server-kill,store-kill,bus-cut,rollback,client-cut"
 PATIENCE = 150
 
 
-class SoakTest(SynchronousTestCase):
-    def test_a_few_faults_break_no_promise(self) -> None:
-        with tempfile.TemporaryDirectory(dir="/tmp") as directory:
-            result = Path(directory) / "result.json"
-            words = ["--seconds", str(SECONDS), "--longest", "2", "--faults", FAULTS]
-            words += ["--users", "9", "--rate", "100", "--seed", "1", "--result", str(result)]
-            done = subprocess.run(
-                [sys.executable, "-m", "chat.soak.cli", *words],
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-                check=False,
-            )
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            said = json.loads(result.read_bytes())
-        self.assertTrue(said["clean"])
-        self.assertGreater(said["accepted"], 300)
-        self.assertEqual(set(said["faults"]), set(FAULTS.split(",")))
-        self.assertEqual(said["calmAccepted"], said["calmMade"])
+def test_a_few_faults_break_no_promise() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        result = Path(directory) / "result.json"
+        words = ["--seconds", str(SECONDS), "--longest", "2", "--faults", FAULTS]
+        words += ["--users", "9", "--rate", "100", "--seed", "1", "--result", str(result)]
+        done = subprocess.run(
+            [sys.executable, "-m", "chat.soak.cli", *words],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = json.loads(result.read_bytes())
+    assert said["clean"]
+    assert said["accepted"] > 300
+    assert set(said["faults"]) == set(FAULTS.split(","))
+    assert said["calmAccepted"] == said["calmMade"]
