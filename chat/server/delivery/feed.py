@@ -78,8 +78,10 @@ class Feed:
             if words is None:
                 status = session.context.online.status_of(header.sender)
                 words = session.voice.entry(news.frame_of(header), conversation, status)
-            if words is not None:
-                self._give(news.cid, header, words, mine)
+            if words:  # Nothing at all is no frame, and must not be counted as one.
+                post = claims.get(header.seq)
+                answer = post is not None and post.poster is session
+                self._give(news.cid, header, words, answer)
 
     def _deliver_live(
         self, news: Publication, conversation: str, claims: Mapping[int, Post]
@@ -111,7 +113,7 @@ class Feed:
             return session.voice.own_entry(news.frame_of(header), header, conversation)
         return None
 
-    def _give(self, cid: str, header: Header, words: bytes, mine: bool) -> None:
+    def _give(self, cid: str, header: Header, words: bytes, answer: bool) -> None:
         if self._state is _State.LIVE:
             self._session.queue_frame(words, (cid, header.seq))
         elif self._state is _State.HELD and not self._overflown:
@@ -119,7 +121,7 @@ class Feed:
             if len(self._held) > MOST_HELD:
                 self._overflown = True
                 self._held.clear()
-        elif mine:
+        elif answer:
             self._owed[cid, header.seq] = words
 
     # Held back -------------------------------------------------------------------------------
