@@ -367,6 +367,21 @@ class BusTest(Case):
         self.assertEqual(heard(alice, 200), list(enumerate(said, 1)))
         self.assertRegex(first.log, "Lost the store")
 
+    def test_what_began_long_before_the_loss_was_seen_is_told_from_its_beginning(self) -> None:
+        """What a server reads just before it sees the loss may be old: it waited in the kernel."""
+        store = self.store()
+        store.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 16kb 8kb 1")
+        first, second = self.server(store), self.server(store)
+        alice, bob = self.enter(first, "alice"), self.enter(second, "bob")
+        first.process.send_signal(signal.SIGSTOP)
+        for number in range(30):
+            say(bob, f"{number} {'x' * 15_000}")
+        say(bob, "the first word", "@alice")
+        time.sleep(1.2)  # longer than clocks are allowed to differ
+        first.process.send_signal(signal.SIGCONT)
+        pushes = [alice.wait_for("SmsMes") for _ in range(31)]
+        self.assertIn((1, "the first word"), [(each["seq"], each["content"]) for each in pushes])
+
 
 class ClientTest(Case):
     def test_cut_in_the_middle_of_a_frame_it_has_said_nothing(self) -> None:

@@ -225,7 +225,7 @@ class Bus:
 
     def _lost(self) -> None:
         self._ready = False
-        self.listener.lost(self._reactor.seconds() - self._subscriber.heard)
+        self.listener.lost(self._reactor.seconds() - self._subscriber.complete_until)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(work).addErrback(

@@ -39,13 +39,11 @@ class _Subscription(txredisapi.SubscriberProtocol):
         super().__init__(*arguments, **options)
         self._owner = owner
         self._asked: deque[_Asked] = deque()
-        self._heard = 0.0
         self._pinged = False
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> Deferred[None]:
-        self._heard = self._owner.reactor.seconds()
-        self._look_again(self._owner.ping_every)
+        self._look_again()
         # What a busy store has said by now, in one read and so as one turn.
         transport: Any = self.transport
         transport.bufferSize = READ_SIZE
@@ -67,7 +65,6 @@ class _Subscription(txredisapi.SubscriberProtocol):
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         owner, take = self._owner, self._reader.gets
-        self._heard = owner.heard = owner.reactor.seconds()
         self._pinged = False
         self._reader.feed(data)
         delivered = False
@@ -104,21 +101,24 @@ class _Subscription(txredisapi.SubscriberProtocol):
         super().connectionLost(reason)
         self._end()
 
-    def _look_again(self, seconds: float) -> None:
-        self._timer = self._owner.reactor.callLater(seconds, self._check)
+    def _look_again(self) -> None:
+        self._timer = self._owner.reactor.callLater(self._owner.ping_every, self._check)
 
     def _check(self) -> None:
         self._timer = None
-        every = self._owner.ping_every
-        silent = self._owner.reactor.seconds() - self._heard
-        if silent < every:
-            self._look_again(every - silent)
-        elif self._pinged:
+        if self._pinged:
             self._give_up()
-        else:
-            self._pinged = True
-            self.ask((b"PING",)).addErrback(lambda _: None)
-            self._look_again(every)
+            return
+        self._pinged = True
+        # What comes may have waited in the kernel for long: only an answer says how new it is.
+        asked_at = self._owner.reactor.seconds()
+        self.ask((b"PING",)).addBoth(self._answered_ping, asked_at)
+        self._look_again()
+
+    def _answered_ping(self, _: object, asked_at: float) -> None:
+        """Everything that was published before ``asked_at`` is here, if the store is."""
+        if self._owner.connected:
+            self._owner.complete_until = asked_at
 
     def _give_up(self) -> None:
         self._end()
@@ -141,9 +141,8 @@ class Subscriber(Owner[_Subscription]):
     :param on_batch_end: called after each run of messages that came together, before a fence
         behind them fires.
     :param on_connected: the place to subscribe, each time.
-    :param ping_every: seconds of silence after which the store is asked for a sign of life, and
-        seconds that it has to give one.
-    :ivar heard: when the last sign of life came, in the reactor's seconds.
+    :param ping_every: seconds between two questions to the store; it has as long to say anything.
+    :ivar complete_until: what was published before then was received, in the reactor's seconds.
     """
 
     def __init__(
@@ -163,7 +162,7 @@ class Subscriber(Owner[_Subscription]):
         self.on_connected = on_connected
         self.on_lost = on_lost
         self.ping_every = ping_every
-        self.heard = reactor.seconds()
+        self.complete_until = reactor.seconds()
         self._fences: list[Deferred[None]] = []
 
     def subscribe(self, *channels: bytes) -> Deferred[None]:

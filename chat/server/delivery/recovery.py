@@ -91,7 +91,7 @@ class Recovery:
     # After a loss ----------------------------------------------------------------------------
 
     def lost(self, silent: float) -> None:
-        """The bus has not been heard for ``silent`` seconds: since then publications are missed.
+        """Publications of the last ``silent`` seconds may be missed, and all until ``came_back``.
 
         Of several losses the first counts, until all is compared.
         """
