@@ -142,12 +142,12 @@ class Store:
         *,
         author: Author | None = None,
         sender: Any = None,
-        lookup_only: bool = False,
+        refusal: int = 0,
     ) -> Sender:
         """Post a message and go on."""
         poster: Sender = sender or Sender()
         who = author or Author(5, "bob")
-        post = Post(poster, cid, who, content, client_id, None, lookup_only)
+        post = Post(poster, cid, who, content, client_id, None, refusal)
         self.posting.post(post)
         return poster
 

@@ -49,8 +49,8 @@ class PostingTests(TestCase):
         await store.bus.hold_rooms([LOBBY_CID])
         store.say(LOBBY_CID, "once", "id-1")
         await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
-        known = store.say(LOBBY_CID, "once", "id-1", lookup_only=True)
-        new = store.say(LOBBY_CID, "new", "id-2", lookup_only=True)
+        known = store.say(LOBBY_CID, "once", "id-1", refusal=429)
+        new = store.say(LOBBY_CID, "new", "id-2", refusal=429)
         await known.answered
         await new.answered
         self.assertEqual([seq for _, seq in known.repeated], [1])

@@ -28,6 +28,22 @@ def outgoing(client_id: str = "c1", to: str = "#lobby") -> Outgoing:
     return Outgoing(client_id, to, "hi", NOON)
 
 
+class HomeTests(TestCase):
+    def test_home_is_the_lobby_and_without_one_the_first_that_is_listed(self) -> None:
+        self.assertEqual(model(room("#tea"), room("#lobby")).open, "#lobby")
+        self.assertEqual(model(room("#tea"), room("#art")).open, "#art")
+
+    def test_who_has_no_conversation_begins_with_notes(self) -> None:
+        made = Model()
+        made.logged_in(ME, ())
+        self.assertEqual(made.open, f"@{ME.user_id}")
+
+    def test_a_room_that_is_gone_gives_way_to_what_there_is(self) -> None:
+        found = model(room("#tea"), room("#art"))
+        found.state(Conversation(conversation="#art", gone=True))
+        self.assertEqual(found.open, "#tea")
+
+
 class UnreadTests(TestCase):
     def test_messages_of_others_count_until_they_are_read(self) -> None:
         found = model(room("#lobby", seq=3, read=1))

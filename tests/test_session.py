@@ -120,7 +120,7 @@ class RefusedTest(SynchronousTestCase):
         hall.posting.post = posts.append
         for number in range(2):
             guest.send("SmsMes", to="#lobby", content="x", clientId=f"c{number}")
-        self.assertEqual([each.lookup_only for each in posts], [False, True])
+        self.assertEqual([each.refusal for each in posts], [0, 429])
 
     def test_too_many_refusals_end_the_connection(self) -> None:
         hall = Hall(refusals=3)

@@ -61,6 +61,14 @@ class Model:
         return self.conversations.get(self.open)
 
     @property
+    def home(self) -> str:
+        """Where one is when nothing else is open: the lobby, or without one whatever comes first,
+        at the least one's notes to oneself."""
+        if LOBBY in self.conversations or not self.me.user_id:
+            return LOBBY
+        return next((each.name for each in self.listed()), f"@{self.me.user_id}")
+
+    @property
     def connected(self) -> bool:
         return isinstance(self.link, events.LoggedIn)
 
@@ -180,7 +188,7 @@ class Model:
         for state in conversations:
             self.state(state)
         if self.open not in self.conversations:
-            self.show(LOBBY)
+            self.show(self.home)
 
     def conversation(self, name: str) -> Conversation:
         """The conversation called ``name``, made when it is new."""
@@ -194,7 +202,7 @@ class Model:
         if state.gone:
             self.conversations.pop(state.conversation, None)
             if self.open == state.conversation:
-                self.show(LOBBY)
+                self.show(self.home)
             return
         known = self.conversation(state.conversation)
         if state.epoch and known.epoch and state.epoch != known.epoch:

@@ -165,7 +165,9 @@ def put_together(
     posting = Posting(reactor, redis, keys, secrets.randbits(63) + 1, retention)
     # A post whose publication could not be heard would be stored, and answered late.
     posting.ready = lambda: redis.connected and bus.ready
-    conversations = Conversations(redis, keys, accounts.names, retention)
+    conversations = Conversations(
+        redis, keys, accounts.names, retention, lobby=settings.lobby != "closed"
+    )
     fanout, online = FanOut(), PresenceView()
     context = Context(
         clock=reactor,

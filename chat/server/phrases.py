@@ -81,6 +81,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "Everybody is in the lobby; nobody leaves it.",
         "所有人都在大厅中，不能离开大厅。",
     ),
+    "lobby-closed": ("This server has no lobby.", "本服务器没有大厅。"),
     "too-many-rooms": (
         "You are at the limit of rooms ({rooms}): leave one first.",
         "您已加入 {rooms} 个房间：请先离开其中一个。",

@@ -77,6 +77,12 @@ class Settings:
         LIMIT, 50, "missed messages that an original client gets at login, of each sort; 0: none"
     )
 
+    lobby: str = _option(
+        choice("open", "read-only", "closed"),
+        "open",
+        "whether #lobby is for talking, for reading, or not there",
+    )
+
     frame_limit: int = _option(number(4096), 65_536, "largest frame, in bytes")
     content_limit: int = _option(LIMIT, 16_384, "longest message, in bytes of UTF-8")
     name_limit: int = _option(LIMIT, 32, "longest user or room name, in characters")

@@ -12,7 +12,7 @@ from chat.names import LOBBY
 from chat.store.entries import LoggedEntry, Page
 from chat.store.interface import NotAllowed, Unknown
 from chat.store.keys import Keys, cid_name, private_cid, room_cid
-from chat.store.redis import Redis
+from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = ["LOBBY_CID", "Conversations", "Mark", "Position", "mark_numbers"]
@@ -53,6 +53,7 @@ class Conversations:
 
     :param names: finds the names of users by id.
     :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
+    :param lobby: whether everybody is in the lobby, or it is in nobody's list.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class Conversations:
         keys: Keys,
         names: Callable[[Sequence[int]], Awaitable[Mapping[int, str]]],
         retention: tuple[int, int] = (0, 0),
+        lobby: bool = True,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._names = names
         self._retention = retention
+        self._in_all_lists = [LOBBY_CID] if lobby else []
 
     async def generation(self, raise_it: bool = False, seen: int = 0) -> str:
         """The store's generation, made when there is none yet; raised when numbers may be lost.
@@ -86,7 +89,7 @@ class Conversations:
     async def rooms_of(self, user_id: int) -> list[str]:
         """The ids of the rooms on a user's list, the lobby first."""
         listed = await self._redis.call("ZRANGEBYSCORE", self._keys.conversations(user_id), 0, 0)
-        return [LOBBY_CID, *(raw.decode() for raw in listed if raw.startswith(b"r:"))]
+        return [*self._in_all_lists, *(raw.decode() for raw in listed if raw.startswith(b"r:"))]
 
     async def moved_since(self, user_id: int, moment: int) -> list[str]:
         """The private conversations of a user in which something was said since (ms)."""
@@ -122,10 +125,10 @@ class Conversations:
         self, user_id: int, after: str, limit: int
     ) -> tuple[list[tuple[str, bytes]], bool]:
         keys = [self._keys.conversations(user_id), self._keys.marks(user_id)]
-        lobby = LOBBY_CID.encode()
-        start = b"" if after == LOBBY_CID else after.encode()
-        first = b"" if after == LOBBY_CID else lobby
-        more, *rest = await self._redis.script(load("conversations"), keys, [start, limit, first])
+        start = "" if after == LOBBY_CID else after
+        first = "" if after == LOBBY_CID else " ".join(self._in_all_lists)
+        arguments: list[Word] = [start.encode(), limit, first.encode()]
+        more, *rest = await self._redis.script(load("conversations"), keys, arguments)
         pairs = [(rest[i].decode(), rest[i + 1]) for i in range(0, len(rest), 2)]
         return pairs, bool(more)
 

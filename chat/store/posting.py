@@ -54,13 +54,15 @@ class Poster(Protocol):
 class Post:
     """One message on its way.
 
+    :ivar refusal: the code with which it is refused unless it was accepted before; 0: it may be
+        posted.
     :ivar serial: the server's number for it, in its publication as well.
     :ivar seq: its number, 0 while that is unknown.
     """
 
     __slots__ = (
-        "cid", "client_id", "draft", "lookup_only", "poster", "request_id", "sent", "seq",
-        "serial", "user_id",
+        "cid", "client_id", "draft", "poster", "refusal", "request_id", "sent", "seq", "serial",
+        "user_id",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +73,7 @@ class Post:
         content: str,
         client_id: str = "",
         request_id: str | None = None,
-        lookup_only: bool = False,
+        refusal: int = 0,
     ) -> None:
         self.poster = poster
         self.cid = cid
@@ -79,7 +81,7 @@ class Post:
         self.draft: Draft = author.says(content)
         self.client_id = client_id
         self.request_id = request_id
-        self.lookup_only = lookup_only
+        self.refusal = refusal
         self.serial = 0
         self.seq = 0
         self.sent = 0.0
@@ -184,7 +186,7 @@ class Posting:
             for post in posts:
                 args += (
                     post.user_id,
-                    1 if post.lookup_only else 0,
+                    post.refusal,
                     post.digest(),
                     post.client_id.encode(),
                     origin(self.server, post.serial, post.user_id),

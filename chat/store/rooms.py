@@ -1,7 +1,7 @@
 """Rooms: who is in them, what they are called, and what their members do to them."""
 
 from chat.messages import Room, User
-from chat.store.conversations import Conversations, is_open
+from chat.store.conversations import LOBBY_CID, Conversations, is_open
 from chat.store.entries import Author, Draft, origin
 from chat.store.interface import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
@@ -34,7 +34,7 @@ class Rooms:
         mine = name.conversations(author.user_id)
         if most:
             rooms = await self._conversations.rooms_of(author.user_id)
-            if cid not in rooms and len(rooms) > most:
+            if cid not in rooms and len({*rooms} - {LOBBY_CID}) >= most:
                 raise TooMany(room)
         # The user's list first: a crash in between leaves a line that is no membership yet, and
         # lists leave such lines out.

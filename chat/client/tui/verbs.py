@@ -130,7 +130,7 @@ class Verbs:
         await self._chat.client.leave(name)
         self._chat.say(self._words("left", conversation=name))
         if self._chat.model.open == name:
-            self._chat.open(LOBBY)
+            self._chat.open(self._chat.model.home)
 
     async def topic(self, arguments: str) -> None:
         conversation = self._chat.model.current

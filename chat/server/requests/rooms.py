@@ -8,7 +8,7 @@ from chat import messages, names
 from chat.server import attendance, hearing
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused
-from chat.server.requests.talking import find_cid
+from chat.server.requests.talking import check_lobby, find_cid
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.interface import TooMany, Unknown
@@ -53,8 +53,11 @@ def _room(session: "Session", conversation: str) -> str:
     """The canonical name of the room a client names.
 
     :raises BadName: it is no name of a room.
+    :raises Refused: it is the lobby, which is closed.
     """
-    return names.room_name(conversation, session.context.settings.name_limit)
+    room = names.room_name(conversation, session.context.settings.name_limit)
+    check_lobby(session, room_cid(room))
+    return room
 
 
 async def join(session: "Session", message: messages.JoinMes) -> messages.JoinResMes:

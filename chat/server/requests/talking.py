@@ -26,6 +26,7 @@ __all__ = [
     "Sms",
     "acknowledge",
     "acknowledge_at_once",
+    "check_lobby",
     "find_cid",
     "history",
     "post",
@@ -56,6 +57,7 @@ def post_at_once(session: "Session", message: Sms, request_id: str | None, over_
     """
     if isinstance(message, messages.OriginalSmsMes):
         cid, client_id = LOBBY_CID, ""
+        check_lobby(session, cid)
     else:
         known = _known_cid(session, message.to)
         if known is None:
@@ -86,7 +88,10 @@ def _post(
     _check_content(session, content)
     if client_id:
         names.check_client_id(client_id)
-    sent = Post(session, cid, session.author, content, client_id, request_id, over_rate)
+    refusal = 429 if over_rate else 0
+    if cid == LOBBY_CID and session.context.settings.lobby == "read-only":
+        refusal = 403
+    sent = Post(session, cid, session.author, content, client_id, request_id, refusal)
     limit = session.context.settings.frame_limit
     if limit and len(sent.draft.quoted) + PUSH_OVERHEAD > limit - RESERVE:
         raise Refused(413, "content-too-large")
@@ -123,18 +128,27 @@ async def find_cid(session: "Session", conversation: str) -> str:
     """The id of the conversation that a client names.
 
     :raises Unknown: it is no name of a conversation, or of nobody.
+    :raises Refused: it is the lobby, which is closed.
     """
     if names.is_room(conversation):
         try:
-            return room_cid(names.room_name(conversation, 0))
+            cid = room_cid(names.room_name(conversation, 0))
         except BadName:
             raise Unknown(conversation) from None
+        check_lobby(session, cid)
+        return cid
     who = names.private_with(conversation)
     if who is None:
         raise Unknown(conversation)
     if isinstance(who, str):
         who = (await session.context.accounts.find(who)).user_id
     return private_cid(session.user_id, who)
+
+
+def check_lobby(session: "Session", cid: str) -> None:
+    """:raises Refused: ``cid`` is the lobby, and this server has none."""
+    if cid == LOBBY_CID and session.context.settings.lobby == "closed":
+        raise Refused(403, "lobby-closed")
 
 
 async def _make_contact(session: "Session", cid: str) -> None:

@@ -8,8 +8,8 @@
 --        3 ms kept (0: for ever)
 --        then for each conversation: number of posts, may it be made here (1 or 0), channel, suffix
 --        or '', second channel or ''
---          and for each post: sender, 1 when it may only be looked up, digest or '', client id,
---          origin, inner, quoted
+--          and for each post: sender, the code that refuses it unless it was accepted before
+--          (0: none), digest or '', client id, origin, inner, quoted
 -- Result the tide, 0 when nothing was appended; then for each post, in their order:
 --        n > 0                                       accepted with number n
 --        {1, seq, time, epoch, epochFirst}           accepted before; time 0 when it is gone
@@ -61,7 +61,7 @@ local function post(c, k, a, open_to_all)
     end
     if seq then return repeated(c, seq) end
   end
-  if ARGV[a + 1] == '1' then return { -429 } end
+  if ARGV[a + 1] ~= '0' then return { -tonumber(ARGV[a + 1]) } end
   if not permitted then return { -403 } end
   local ok, seq = pcall(append, c, uid, ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
   if not ok then
