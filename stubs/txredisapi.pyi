@@ -31,6 +31,7 @@ class SubscriberProtocol(HiredisProtocol): ...
 class RedisFactory(Factory):
     initialDelay: float
     maxDelay: float
+    dbid: int | None
     pool: list[BaseRedisProtocol]
     protocol: Callable[..., BaseRedisProtocol]  # type: ignore[assignment]  # Twisted's is optional
     def __init__(

@@ -26,7 +26,8 @@ class _Behind(Protocol):
             cast(ITCPTransport, self.front.transport).write(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        cast(ITCPTransport, self.front.transport).abortConnection()
+        if self.front in self.front.proxy.connections:
+            self.front.cut()
 
 
 class _Front(Protocol):

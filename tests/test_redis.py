@@ -7,6 +7,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from chat.store.address import TLS
 from chat.store.interface import FateUnknown, StoreUnavailable
 from chat.store.redis import Address, Redis, RedisReplyError, Subscriber
 from chat.store.scripts import Script, load
@@ -468,6 +469,23 @@ class AddressTest(SynchronousTestCase):
             "redis://u:p@h/": Address("h", username="u", password="p"),
             "redis+unix:///a%20b/s": Address(path="/a b/s"),
             "redis+unix://u:p@/s?db=4": Address(path="/s", db=4, username="u", password="p"),
+            "rediss://h": Address("h", tls=TLS()),
+            "rediss://h?ca=/a%20b&cert=c&key=k&name=n": Address(
+                "h", tls=TLS("/a b", "c", "k", "n")
+            ),
+            "redis+sentinel://a,b:7,[::1]/m": Address(
+                sentinels=(("a", 26379), ("b", 7), ("::1", 26379)), master="m"
+            ),
+            "rediss+sentinel://u:p@a/m/3?sentinel-user=s&sentinel-password=w": Address(
+                sentinels=(("a", 26379),),
+                master="m",
+                db=3,
+                username="u",
+                password="p",
+                tls=TLS(),
+                sentinel_user="s",
+                sentinel_password="w",
+            ),
         }.items():
             self.assertEqual(Address.parse(url), expected, url)
 
@@ -482,6 +500,13 @@ class AddressTest(SynchronousTestCase):
             "redis+unix://": "socket",
             "redis+unix:///s?db=-1": "database",
             "redis://u@h": "password",
+            "redis://h?ca=/x": "ca",
+            "rediss://h?key=/x": "cert",
+            "rediss://h?verify=no": "verify",
+            "redis+sentinel://a,b": "name",
+            "redis+sentinel://a,,b/m": "name",
+            "redis+sentinel://a:x/m": "port",
+            "redis+sentinel://a/m?sentinel-user=u": "sentinel-password",
         }.items():
             error = self.assertRaises(ValueError, Address.parse, url)
             self.assertIn(word, str(error), url)
@@ -490,3 +515,6 @@ class AddressTest(SynchronousTestCase):
         address = Address.parse("redis://u:hidden@h")
         self.assertNotIn("hidden", f"{address} {address!r}")
         self.assertEqual(str(Address("::1", 7)), "redis://[::1]:7/0")
+        address = Address.parse("rediss+sentinel://u:hidden@a,b/m?sentinel-password=hidden")
+        self.assertNotIn("hidden", repr(address))
+        self.assertEqual(str(address), "rediss+sentinel://a:26379,b:26379/m/0")

@@ -1,22 +1,42 @@
-"""Where a store is: a URL as a frozen value; importing this starts no reactor."""
+"""Where a store is and how one logs in there: a URL as a frozen value."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-__all__ = ["Address"]
+__all__ = ["TLS", "Address"]
 
 DEFAULT_PORT: Final = 6379
-CONNECT_SECONDS: Final = 5
-"""A store on one's own network that takes longer than this is away (Twisted's default is 30)."""
+SENTINEL_PORT: Final = 26379
+SCHEMES: Final = ("redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel")
+
+
+@dataclass(frozen=True)
+class TLS:
+    """How a store's certificate is judged, and what it gets to see of ours.
+
+    :ivar ca: a PEM file with the authorities that are believed; empty for the system's.
+    :ivar certificate: a PEM file with our own certificate, for a store that wants one.
+    :ivar key: a PEM file with its private key; empty when ``certificate`` holds it too.
+    :ivar name: what the store's certificate must be for; empty for the host that is connected to.
+    """
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Address:
-    """A store's address: a Unix socket when ``path`` is set, else ``host`` and ``port``."""
+    """A store's address: a Unix socket when ``path`` is set, else ``host`` and ``port``, unless
+    there are ``sentinels``, which know where the store called ``master`` is at the moment.
+
+    :ivar tls: None for a connection in the clear.
+    :ivar sentinel_user: with ``sentinel_password``, for Sentinels that want a login.
+    """
 
     host: str = ""
     port: int = DEFAULT_PORT
@@ -24,47 +44,128 @@ class Address:
     db: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    tls: TLS | None = None
+    sentinels: tuple[tuple[str, int], ...] = ()
+    master: str = ""
+    sentinel_user: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Read ``redis://[user:password@]host[:port][/db]`` or ``redis+unix:///path[?db=0]``.
+        """Read a store's URL::
+
+            redis://[user:password@]host[:port][/db]             rediss:// with TLS
+            redis+unix:///path[?db=0]
+            redis+sentinel://[user:password@]host[:port][,host[:port]...]/name[/db]
+                                                                 rediss+sentinel:// with TLS
+
+        With TLS the query may say ``ca``, ``cert``, ``key`` (files) and ``name``; with Sentinels
+        ``sentinel-user`` and ``sentinel-password``.
 
         :raises ValueError: with one sentence for the person who wrote the URL.
         """
         try:
             parts = urlsplit(url)
-            port = parts.port
         except ValueError:
             raise ValueError("The store's URL has a host or port that cannot be read.") from None
-        username = unquote(parts.username) if parts.username else None
-        password = unquote(parts.password) if parts.password else None
-        if username and password is None:
-            raise ValueError("The store's URL names a user but no password.")
-        match parts.scheme:
-            case "redis" if parts.hostname:
-                db = _database(parts.path.strip("/"))
-                return cls(parts.hostname, port or DEFAULT_PORT, "", db, username, password)
-            case "redis":
-                raise ValueError("The store's URL names no host: redis://host:port/db.")
-            case "redis+unix" if len(parts.path) > 1:
-                db = _database(parse_qs(parts.query).get("db", [""])[0])
-                return cls("", DEFAULT_PORT, unquote(parts.path), db, username, password)
-            case "redis+unix":
-                raise ValueError("The store's URL names no socket: redis+unix:///path?db=0.")
-        raise ValueError("The store's URL must start with redis:// or redis+unix://.")
+        if parts.scheme not in SCHEMES:
+            raise ValueError(f"The store's URL must start with {_listed(SCHEMES)}.")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        tls = _tls(query) if parts.scheme.startswith("rediss") else None
+        if parts.scheme.endswith("sentinel"):
+            where = _behind_sentinels(parts, query)
+        elif parts.scheme == "redis+unix":
+            where = _socket(parts, query)
+        else:
+            where = _host(parts)
+        if query:
+            raise ValueError(f"The store's URL says {next(iter(query))}, which means nothing here.")
+        return cls(**where, **_login(parts), tls=tls)
 
     def endpoint(self, reactor: Any) -> IStreamClientEndpoint:
-        """How to connect to it."""
-        if self.path:
-            return UNIXClientEndpoint(reactor, self.path, timeout=CONNECT_SECONDS)
-        return HostnameEndpoint(reactor, self.host, self.port, timeout=CONNECT_SECONDS)
+        """How to connect to it: each ``connect`` goes to where the store is by then.
+
+        :raises OSError, ValueError: a file that the TLS part names can't be used.
+        """
+        from chat.store.reaching import endpoint  # which knows the network
+
+        return endpoint(reactor, self)
 
     def __str__(self) -> str:
         """For a log: without user and password."""
         if self.path:
             return f"redis+unix://{self.path}?db={self.db}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"redis://{host}:{self.port}/{self.db}"
+        secure = "rediss" if self.tls else "redis"
+        if self.sentinels:
+            hosts = ",".join(_written(*each) for each in self.sentinels)
+            return f"{secure}+sentinel://{hosts}/{self.master}/{self.db}"
+        return f"{secure}://{_written(self.host, self.port)}/{self.db}"
+
+
+def _listed(schemes: tuple[str, ...]) -> str:
+    *most, last = (f"{scheme}://" for scheme in schemes)
+    return f"{', '.join(most)} or {last}"
+
+
+def _written(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _login(parts: SplitResult) -> dict[str, Any]:
+    username = unquote(parts.username) if parts.username else None
+    password = unquote(parts.password) if parts.password else None
+    if username and password is None:
+        raise ValueError("The store's URL names a user but no password.")
+    return {"username": username, "password": password}
+
+
+def _host(parts: SplitResult) -> dict[str, Any]:
+    host, port = _host_and_port(parts.netloc.rpartition("@")[2], DEFAULT_PORT)
+    if not host:
+        raise ValueError(f"The store's URL names no host: {parts.scheme}://host:port/db.")
+    return {"host": host, "port": port, "db": _database(parts.path.strip("/"))}
+
+
+def _socket(parts: SplitResult, query: dict[str, str]) -> dict[str, Any]:
+    if len(parts.path) < 2:
+        raise ValueError("The store's URL names no socket: redis+unix:///path?db=0.")
+    return {"path": unquote(parts.path), "db": _database(query.pop("db", ""))}
+
+
+def _behind_sentinels(parts: SplitResult, query: dict[str, str]) -> dict[str, Any]:
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    sentinels = tuple(_host_and_port(each, SENTINEL_PORT) for each in hosts)
+    name, _, db = parts.path.strip("/").partition("/")
+    if not name or not all(host for host, _ in sentinels):
+        raise ValueError(
+            "The store's URL must name the Sentinels and the store that they watch: "
+            f"{parts.scheme}://host1,host2,host3/name."
+        )
+    user, password = query.pop("sentinel-user", None), query.pop("sentinel-password", None)
+    if user and password is None:
+        raise ValueError("The store's URL has a sentinel-user but no sentinel-password.")
+    return {
+        "sentinels": sentinels,
+        "master": unquote(name),
+        "db": _database(db),
+        "sentinel_user": user,
+        "sentinel_password": password,
+    }
+
+
+def _host_and_port(text: str, default: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        return parts.hostname or "", parts.port or default
+    except ValueError:
+        raise ValueError("The store's URL has a host or port that cannot be read.") from None
+
+
+def _tls(query: dict[str, str]) -> TLS:
+    tls = TLS(*(query.pop(name, "") for name in ("ca", "cert", "key", "name")))
+    if tls.key and not tls.certificate:
+        raise ValueError("The store's URL names a key but no cert that it belongs to.")
+    return tls
 
 
 def _database(text: str) -> int:

@@ -5,17 +5,16 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import hiredis
 import txredisapi
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.address import Address
 from chat.store.interface import StoreError, StoreUnavailable
+from chat.store.login import check_login, login_commands
 
 __all__ = ["Answer", "Owner", "RedisReplyError", "Word", "error_of", "fail_all", "pack"]
-
-FULL: Final = frozenset({"MISCONF", "OOM", "READONLY"})
-"""First words of the error replies of a store that can't be written to, and can be read."""
 
 REFUSALS: Final = frozenset(
     {"OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN"}
@@ -58,13 +57,8 @@ class _Factory(txredisapi.RedisFactory):
     maxDelay = 2
 
     def __init__(self, owner: "Owner[Any]", address: Address) -> None:
-        super().__init__(
-            None, address.db, 1, charset=None, convertNumbers=False,
-            username=address.username, password=address.password,
-        )  # fmt: skip
+        super().__init__(None, address.db, 1, charset=None, convertNumbers=False)
         self._owner = owner
-        self._address = address
-        self._complaint = ""
         self.protocol = owner.build
 
     def stopTrying(self) -> Deferred[Any]:
@@ -75,14 +69,11 @@ class _Factory(txredisapi.RedisFactory):
         """Hand over a connection that is authenticated and has chosen its database."""
         super().addConnection(conn)
         if conn in self.pool:
-            self._complaint = ""
             self._owner.ready(conn)
 
     def connectionError(self, why: str) -> None:
-        """Say once why the store would not have us; the next attempt follows."""
-        if why != self._complaint:
-            self._complaint = why
-            self.log.warn("{address}: {why}", address=self._address, why=why)
+        """The store would not have us; the next attempt follows."""
+        self._owner.complain(why.partition(f"dbid={self.dbid}: ")[2] or why)
 
 
 _Kind = TypeVar("_Kind", bound=txredisapi.BaseRedisProtocol)
@@ -98,6 +89,7 @@ class Owner(Generic[_Kind]):
         self.address = address
         self._connection: _Kind | None = None
         self._factory: _Factory | None = None
+        self._complaint = ""
 
     @property
     def connected(self) -> bool:
@@ -122,6 +114,7 @@ class Owner(Generic[_Kind]):
     def ready(self, connection: _Kind) -> None:
         """The connection can be used."""
         self._connection = connection
+        self._complaint = ""
         self.log.info("Connected to the store at {address}", address=self.address)
         self.changed(True)
 
@@ -132,6 +125,24 @@ class Owner(Generic[_Kind]):
             if self._factory is not None:
                 self.log.warn("Lost the store at {address}", address=self.address)
             self.changed(False)
+
+    def drop(self) -> None:
+        """Close the connection without a word, because the store has moved; another is made."""
+        if self._connection is not None:
+            self._connection.transport.abortConnection()
+
+    def closed(self, connection: "_Kind", reason: Failure) -> None:
+        """A connection has ended; where TLS failed, ``reason`` is all that tells why."""
+        if connection is not self._connection and not reason.check(
+            ConnectionDone, ConnectionLost, ConnectionAborted
+        ):
+            self.complain(str(reason.value) or repr(reason.value))
+
+    def complain(self, why: str) -> None:
+        """Say once why there is no connection, however often it is tried."""
+        if why != self._complaint:
+            self._complaint = why
+            self.log.warn("{address}: {why}", address=self.address, why=why)
 
     def changed(self, connected: bool) -> None:
         """Tell whoever wants to know."""
@@ -145,15 +156,13 @@ class Owner(Generic[_Kind]):
             self.log.failure("A callback of the store's connection failed")
 
 
-def select_and_ping(protocol: txredisapi.BaseRedisProtocol, index: int) -> Answer:
-    """SELECT, the last step of txredisapi's handshake, and one more: a store that is still
-    reading its file takes SELECT and refuses PING."""
-    selected = protocol.execute_command(b"SELECT", index)
-    selected.addCallback(lambda _: protocol.execute_command(b"PING"))
-    return selected.addErrback(_unless_it_reads)
+def greet(protocol: txredisapi.BaseRedisProtocol, address: Address) -> Answer:
+    """Log in; what txredisapi takes for SELECT, the last step of its handshake."""
+    answers = [protocol.execute_command(*words) for words in login_commands(address)]
+    return DeferredList(answers, consumeErrors=True).addCallback(
+        lambda results: check_login(address, [_error_or_value(each) for _, each in results])
+    )
 
 
-def _unless_it_reads(why: Failure) -> Failure | None:
-    """A store that refuses PING because its disk or its memory is full can still be read."""
-    said = why.getErrorMessage().partition(" ")[0]
-    return None if said in FULL else why
+def _error_or_value(result: Any) -> Any:
+    return result.value if isinstance(result, Failure) else result

@@ -12,7 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from chat.store.address import Address
-from chat.store.connection import Answer, Owner, Word, error_of, fail_all, pack, select_and_ping
+from chat.store.connection import Answer, Owner, Word, error_of, fail_all, greet, pack
 from chat.store.interface import StoreUnavailable
 
 __all__ = ["Subscriber"]
@@ -61,7 +61,7 @@ class _Subscription(txredisapi.SubscriberProtocol):
         return self.ask(args)
 
     def select(self, index: int) -> Answer:
-        return select_and_ping(self, index)
+        return greet(self, self._owner.address)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         owner, take = self._owner, self._reader.gets
@@ -95,10 +95,11 @@ class _Subscription(txredisapi.SubscriberProtocol):
             asked.answer.errback(error_of(reply))
         elif asked.left == 0:
             self._asked.popleft()
-            asked.answer.callback(None)
+            asked.answer.callback(reply)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
+        self._owner.closed(self, reason)
         self._end()
 
     def _look_again(self) -> None:

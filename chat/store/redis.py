@@ -19,8 +19,8 @@ from chat.store.connection import (
     Word,
     error_of,
     fail_all,
+    greet,
     pack,
-    select_and_ping,
 )
 from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
 from chat.store.pubsub import Subscriber
@@ -61,7 +61,7 @@ class _Commands(txredisapi.RedisProtocol):
         return self.ask(args)
 
     def select(self, index: int) -> Answer:
-        return select_and_ping(self, index)
+        return greet(self, self._owner.address)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         waiting, take = self._waiting, self._reader.gets
@@ -78,6 +78,7 @@ class _Commands(txredisapi.RedisProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
+        self._owner.closed(self, reason)
         self._end("the connection to the store was lost")
 
     def _look_again(self, seconds: float) -> None:

@@ -1,0 +1,68 @@
+"""Certificates for a test: an authority of its own, and whoever it vouches for."""
+
+import datetime
+import ipaddress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+__all__ = ["Authority"]
+
+
+class Authority:
+    """Issues certificates into ``directory``; each file is PEM.
+
+    :ivar path: its own certificate.
+    """
+
+    def __init__(self, directory: Path, name: str = "authority") -> None:
+        self._directory = directory
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = self._builder(self._name, self._key).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.path = directory / f"{name}.pem"
+        self.path.write_bytes(self._signed(builder))
+
+    def issue(self, name: str, *, expired: bool = False) -> Path:
+        """A file with a certificate for a host, or an IP address, and its key behind it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        try:
+            host: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+        except ValueError:
+            host = x509.DNSName(name)
+        builder = self._builder(subject, key, expired).add_extension(
+            x509.SubjectAlternativeName([host]), critical=False
+        )
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        path = self._directory / f"{name}.pem"
+        path.write_bytes(self._signed(builder) + secret)
+        return path
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, expired: bool = False
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC)
+        days = -1 if expired else 1
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=days))
+        )
+
+    def _signed(self, builder: x509.CertificateBuilder) -> bytes:
+        signed = builder.sign(self._key, hashes.SHA256())
+        return signed.public_bytes(serialization.Encoding.PEM)

@@ -1,0 +1,132 @@
+"""A store behind TLS: whom we believe, and what we show of ourselves."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import SSL4ServerEndpoint
+from twisted.internet.ssl import Certificate, PrivateCertificate
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from chat.store.redis import Address, Redis, Subscriber
+from tests.certificates import Authority
+from tests.proxy import Proxy
+from tests.valkey import start_for
+
+SOON = 10.0
+
+
+class SecuredStoreTest(TestCase):
+    """``rediss://`` against a real store behind an end of TLS, since ours has none of its own."""
+
+    async def secured(self, certificate: Path, clients: Authority | None = None) -> int:
+        """A port that speaks TLS with ``certificate``; with ``clients`` it wants one of theirs."""
+        self.valkey = start_for(self)
+        authority = Certificate.loadPEM(clients.path.read_bytes()) if clients else None
+        options = PrivateCertificate.loadPEM(certificate.read_bytes()).options(
+            *([authority] if authority else [])
+        )
+        proxy = Proxy(self.valkey.path)
+        self.addCleanup(proxy.cut)
+        endpoint = SSL4ServerEndpoint(reactor, 0, options, interface="127.0.0.1")
+        port: Any = await endpoint.listen(proxy)
+        self.addCleanup(port.stopListening)
+        return int(port.getHost().port)
+
+    def authority(self, name: str = "authority") -> Authority:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        return Authority(Path(directory.name), name)
+
+    def connecting(self, url: str) -> Redis:
+        redis = Redis(reactor, Address.parse(url))
+        redis.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
+        return redis
+
+    async def why_not(self, url: str) -> str:
+        """What the log says of a store that can't be connected to."""
+        said: Deferred[str] = Deferred()
+
+        def heard(event: Any) -> None:
+            if "why" in event and not said.called:
+                said.callback(str(event["why"]))
+
+        globalLogPublisher.addObserver(heard)
+        self.addCleanup(globalLogPublisher.removeObserver, heard)
+        redis = self.connecting(url)
+        why = await said.addTimeout(SOON, reactor)
+        self.assertFalse(redis.connected)
+        return why
+
+    async def test_a_store_that_our_authority_vouches_for_is_used(self) -> None:
+        authority = self.authority()
+        port = await self.secured(authority.issue("127.0.0.1"))
+        url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
+        redis = self.connecting(url)
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+        heard: Deferred[bytes] = Deferred()
+        subscriber = Subscriber(
+            reactor,
+            Address.parse(url),
+            on_message=lambda channel, payload: heard.callback(payload),
+            on_batch_end=lambda: None,
+            on_connected=lambda: subscriber.subscribe(b"c").addCallback(
+                lambda _: redis.call("PUBLISH", "c", "hello")
+            ),
+            on_lost=lambda: None,
+        )
+        subscriber.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(subscriber.stop()))
+        self.assertEqual(await heard.addTimeout(SOON, reactor), b"hello")
+
+    async def test_a_store_that_nobody_we_believe_vouches_for_is_not(self) -> None:
+        port = await self.secured(self.authority().issue("127.0.0.1"))
+        for url in (
+            f"rediss://127.0.0.1:{port}",
+            f"rediss://127.0.0.1:{port}?ca={self.authority('other').path}",
+        ):
+            self.assertIn("certificate verify failed", await self.why_not(url))
+
+    async def test_another_hosts_certificate_is_believed_only_by_that_name(self) -> None:
+        authority = self.authority()
+        port = await self.secured(authority.issue("store.example"))
+        url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
+        self.assertIn("IPAddressMismatch", await self.why_not(url))
+        redis = self.connecting(f"{url}&name=store.example")
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+
+    async def test_a_certificate_that_has_expired_is_not_believed(self) -> None:
+        authority = self.authority()
+        port = await self.secured(authority.issue("127.0.0.1", expired=True))
+        why = await self.why_not(f"rediss://127.0.0.1:{port}?ca={authority.path}")
+        self.assertIn("certificate verify failed", why)
+
+    async def test_a_store_that_wants_to_know_us_gets_our_certificate(self) -> None:
+        authority = self.authority()
+        port = await self.secured(authority.issue("127.0.0.1"), clients=authority)
+        url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
+        self.assertTrue(await self.why_not(url))
+        redis = self.connecting(f"{url}&cert={authority.issue('server')}")
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+
+    async def test_user_and_password_go_through_it(self) -> None:
+        authority = self.authority()
+        port = await self.secured(authority.issue("127.0.0.1"))
+        self.valkey.ask("ACL", "SETUSER", "chat", "on", ">secret", "+@all", "~*", "&*")
+        self.valkey.ask("ACL", "SETUSER", "default", "off")
+        where = f"127.0.0.1:{port}?ca={authority.path}"
+        self.assertIn("does not let us in", await self.why_not(f"rediss://chat:wrong@{where}"))
+        redis = self.connecting(f"rediss://chat:secret@{where}")
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+
+    def test_files_that_are_no_use_are_one_sentence(self) -> None:
+        with self.assertRaisesRegex(OSError, "cannot read /no/such: No such file"):
+            Address.parse("rediss://h?ca=/no/such").endpoint(reactor)
+        with self.assertRaisesRegex(ValueError, "no certificate"):
+            Address.parse(f"rediss://h?ca={__file__}").endpoint(reactor)
+        with self.assertRaisesRegex(ValueError, "holds no PEM"):
+            Address.parse(f"rediss://h?cert={__file__}").endpoint(reactor)
