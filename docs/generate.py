@@ -65,6 +65,8 @@ def toml_example() -> str:
     lines = [
         "# Every option of the server, with its default. Copy what you change, and start with",
         "# twistd chatroom --config chatroom.toml; the command line wins over this file.",
+        "# On SIGHUP the file is read again. What is marked (live) changes then, a limit of one",
+        "# connection for those to come; of anything else the log says that it needs a restart.",
     ]
     for name, option in options().items():
         kind = option.metadata["kind"]
@@ -72,7 +74,8 @@ def toml_example() -> str:
         value = f'"{text}"' if kind.quoted or "," in text else text
         if text in ("none", "yes", "no"):
             value = {"none": '""', "yes": "true", "no": "false"}[text]
-        says = textwrap.fill(f"{option.metadata['help']} ({kind.form})", 90)
+        live = " (live)" if option.metadata["live"] else ""
+        says = textwrap.fill(f"{option.metadata['help']} ({kind.form}){live}", 90)
         lines += ["", textwrap.indent(says, "# "), f"# {name} = {value}"]
     return "\n".join(lines) + "\n"
 

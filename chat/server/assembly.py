@@ -77,6 +77,11 @@ class ChatServer:
         self.context.posting.tide_rose = self._tide.rose
         self.factory = ChatFactory(self.context)
 
+    def take(self, settings: Settings) -> None:
+        """Go on with other settings; those of one connection hold for new ones."""
+        self.context.settings = settings
+        self.context.phrases = Phrases(settings)
+
     async def start(self, stack: AsyncExitStack) -> None:
         """Connect to the store, wait for it as long as it takes, and be ready for clients.
 
@@ -88,9 +93,6 @@ class ChatServer:
         self.log.info("Waiting for the store at {address}", address=self._redis.address)
         self._redis.start()
         await self._redis.when_connected()
-        if self._embedded is None:
-            for complaint in await complaints(self._redis):
-                self.log.warn("{complaint}", complaint=complaint)
         await self._look_at_settings()
         await context.conversations.generation()
         stack.callback(self._tide.stop)

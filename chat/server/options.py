@@ -88,17 +88,26 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """:raises usage.UsageError: an option is wrong."""
         _leave_no_pid_file(self.parent)
-        given = {} if self["config"] is None else _from_file(Path(self["config"]))
+        if self["config"] is not None:
+            self["config"] = Path(self["config"]).absolute()  # twistd changes its directory
+        self.settings = self.read()
+        if not self.settings.store:
+            _check_directory(self.settings.data)
+
+    def read(self) -> Settings:
+        """What the command line and the file, as it is now, say together.
+
+        :raises usage.UsageError: an option is wrong.
+        """
+        given = {} if self["config"] is None else _from_file(self["config"])
         for name, option in _TABLE.items():
             written = self._listen if option.metadata["kind"].several else self.get(name)
             if written or written == "":
                 given[option.name] = _read(f"--{name}", option, written)
         try:
-            self.settings = Settings(**given)
+            return Settings(**given)
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
-        if not self.settings.store:
-            _check_directory(self.settings.data)
 
 
 def _leave_no_pid_file(twistd: Any) -> None:

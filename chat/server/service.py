@@ -1,6 +1,7 @@
 """What starts, in which order, and how it drains and stops."""
 
 import gc
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -13,11 +14,13 @@ from twisted.python.failure import Failure
 from chat.server.assembly import ChatServer
 from chat.server.listening import Listeners
 from chat.server.logs import log_from
+from chat.server.reloading import Reloading
 from chat.server.settings import Settings
 from chat.server.starting import (
     SPARE_FILES,
     CannotStart,
     exit_with_status_1,
+    on_hangup,
     raise_open_files,
 )
 from chat.server.transport import FrameServer, QueuedFrameServer
@@ -34,19 +37,28 @@ class ChatService(Service):
     What has started is stopped in the opposite order: the last that came, listening, is the first
     that goes, and the store outlives everybody who writes to it.
 
+    :param read_again: the settings as they are written by now, for SIGHUP.
     :ivar listeners: where it listens; tests ask it for the port.
+    :ivar reloading: who takes other settings while the server runs.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, settings: Settings) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        read_again: Callable[[], Settings] | None = None,
+    ) -> None:
         self._reactor = reactor
-        self._settings = _within_open_files(settings, raise_open_files())
+        self._open_files = raise_open_files()
+        self.reloading = Reloading(settings, read_again or (lambda: settings))
         transport = FrameServer if settings.direct_writes else QueuedFrameServer
         self.listeners = Listeners(reactor, settings.listen, transport)
         self._parts = AsyncExitStack()
         self._started: Deferred[None] = succeed(None)
         self._stopping = False
+        self._unfilter_log: Callable[[], None] = lambda: None
 
     def privilegedStartService(self) -> None:
         """Take the ports, which may need rights that are given up next.
@@ -59,6 +71,7 @@ class ChatService(Service):
     def startService(self) -> None:
         """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
         super().startService()
+        self._parts.callback(on_hangup(self._reactor, self.reloading.reload))
         self._reactor.callWhenRunning(self._begin)
 
     def stopService(self) -> Deferred[None]:
@@ -83,8 +96,10 @@ class ChatService(Service):
             self._started.addErrback(self._cannot_start)
 
     async def _start(self) -> None:
-        settings, parts = self._settings, self._parts
-        parts.callback(log_from(settings.log_level))
+        settings, parts = self.reloading.settings, self._parts
+        self._filter_log(settings)
+        parts.callback(lambda: self._unfilter_log())
+        self.reloading.add(self._filter_log)
         parts.push_async_callback(self.listeners.close)
         embedded = None
         if not settings.store:
@@ -92,7 +107,10 @@ class ChatService(Service):
             parts.push_async_callback(embedded.stop)
             await embedded.start()
         address = Address.parse(settings.store) if embedded is None else embedded.address
-        server = ChatServer(self._reactor, settings, address, embedded)
+        server = ChatServer(
+            self._reactor, self._possible(self.reloading.settings), address, embedded
+        )
+        self.reloading.add(lambda settings: server.take(self._possible(settings)))
         await server.start(parts)
         parts.push_async_callback(self.listeners.close)
         place = str(settings.data if embedded else address)
@@ -102,6 +120,16 @@ class ChatService(Service):
         parts.callback(gc.unfreeze)
         gc.collect()
         gc.freeze()
+
+    def _filter_log(self, settings: Settings) -> None:
+        self._unfilter_log()
+        self._unfilter_log = log_from(settings.log_level)
+
+    def _possible(self, settings: Settings) -> Settings:
+        """Never more connections than there are open files, less what the server needs itself."""
+        possible = max(1, self._open_files - SPARE_FILES)
+        wanted = settings.connections or possible
+        return replace(settings, connections=min(wanted, possible))
 
     def _cannot_start(self, failure: Failure) -> None:
         if self._stopping:
@@ -119,10 +147,3 @@ class ChatService(Service):
         """Stop the parts. A start that is still waiting for one of them fails with it."""
         await self._parts.aclose()
         await self.when_started()
-
-
-def _within_open_files(settings: Settings, open_files: int) -> Settings:
-    """Never more connections than there are open files, less what the server needs itself."""
-    possible = max(1, open_files - SPARE_FILES)
-    wanted = settings.connections or possible
-    return replace(settings, connections=min(wanted, possible))

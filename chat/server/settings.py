@@ -36,15 +36,21 @@ def _option(kind: Kind, default: Any, help_text: str) -> Any:
     return field(default=default, metadata=_about(kind, help_text))
 
 
-def _about(kind: Kind, help_text: str) -> dict[str, Any]:
-    return {"kind": kind, "help": help_text}
+def _live(kind: Kind, default: Any, help_text: str) -> Any:
+    """A field that is looked at whenever it matters, and so can change while the server runs."""
+    return field(default=default, metadata=_about(kind, help_text, live=True))
+
+
+def _about(kind: Kind, help_text: str, live: bool = False) -> dict[str, Any]:
+    return {"kind": kind, "help": help_text, "live": live}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Options in the order of ``--help``; ``send_buffer`` is ``--send-buffer`` there.
 
-    0 switches a limit off, unless its text says what 0 means.
+    0 switches a limit off, unless its text says what 0 means. Those made by ``_live`` can change
+    while the server runs (``chat.server.reloading``), the others with its next start.
     """
 
     listen: tuple[str, ...] = _option(
@@ -63,8 +69,8 @@ class Settings:
         "everysec",
         "how soon the embedded store is on disk: each second, or before anything is accepted",
     )
-    language: str = _option(choice("zh", "en"), "en", "language of the sentences in errors")
-    log_level: str = _option(
+    language: str = _live(choice("zh", "en"), "en", "language of the sentences in errors")
+    log_level: str = _live(
         choice("debug", "info", "warn", "error"), "info", "the least that is written to the log"
     )
     argon2: tuple[int, int, int] = _option(
@@ -73,7 +79,7 @@ class Settings:
     retention: tuple[float, int] = _option(
         RETENTION, (0.0, 0), "how long, and how many of, a conversation's messages are kept"
     )
-    replay: int = _option(
+    replay: int = _live(
         LIMIT, 50, "missed messages that an original client gets at login, of each sort; 0: none"
     )
 
@@ -84,28 +90,28 @@ class Settings:
     )
 
     frame_limit: int = _option(number(4096), 65_536, "largest frame, in bytes")
-    content_limit: int = _option(LIMIT, 16_384, "longest message, in bytes of UTF-8")
-    name_limit: int = _option(LIMIT, 32, "longest user or room name, in characters")
-    password_shortest: int = _option(LIMIT, 6, "shortest new password, in characters")
-    password_longest: int = _option(LIMIT, 128, "longest new password, in characters")
-    rooms: int = _option(LIMIT, 200, "rooms that a user may be in")
-    devices: int = _option(LIMIT, 10, "devices that a user may have")
-    login_seconds: float = _option(SECONDS, 10.0, "time that a connection has to log in")
-    silence_seconds: float = _option(SECONDS, 150.0, "silence after which a client is gone")
-    rate: tuple[int, float] = _option(RATE, (20, 5.0), "SmsMes on one connection")
-    request_rate: tuple[int, float] = _option(RATE, (40, 10.0), "other requests on one connection")
-    refusals: int = _option(LIMIT, 100, "refusals in 10 seconds that end a connection")
-    connections: int = _option(LIMIT, 0, "connections in all")
-    connections_per_address: int = _option(LIMIT, 0, "connections from one address")
-    registrations_per_address: int = _option(LIMIT, 20, "registrations an hour from one address")
-    logins_per_address: int = _option(LIMIT, 60, "failed logins in 5 minutes from one address")
-    logins_per_account: int = _option(LIMIT, 20, "failed logins in 5 minutes on one account")
-    send_buffer: int = _option(LIMIT, 262_144, "bytes kept for a client that does not read")
-    stalled_seconds: float = _option(SECONDS, 60.0, "time without progress that ends such a client")
-    scope_limit: int = _option(
+    content_limit: int = _live(LIMIT, 16_384, "longest message, in bytes of UTF-8")
+    name_limit: int = _live(LIMIT, 32, "longest user or room name, in characters")
+    password_shortest: int = _live(LIMIT, 6, "shortest new password, in characters")
+    password_longest: int = _live(LIMIT, 128, "longest new password, in characters")
+    rooms: int = _live(LIMIT, 200, "rooms that a user may be in")
+    devices: int = _live(LIMIT, 10, "devices that a user may have")
+    login_seconds: float = _live(SECONDS, 10.0, "time that a connection has to log in")
+    silence_seconds: float = _live(SECONDS, 150.0, "silence after which a client is gone")
+    rate: tuple[int, float] = _live(RATE, (20, 5.0), "SmsMes on one connection")
+    request_rate: tuple[int, float] = _live(RATE, (40, 10.0), "other requests on one connection")
+    refusals: int = _live(LIMIT, 100, "refusals in 10 seconds that end a connection")
+    connections: int = _live(LIMIT, 0, "connections in all")
+    connections_per_address: int = _live(LIMIT, 0, "connections from one address")
+    registrations_per_address: int = _live(LIMIT, 20, "registrations an hour from one address")
+    logins_per_address: int = _live(LIMIT, 60, "failed logins in 5 minutes from one address")
+    logins_per_account: int = _live(LIMIT, 20, "failed logins in 5 minutes on one account")
+    send_buffer: int = _live(LIMIT, 262_144, "bytes kept for a client that does not read")
+    stalled_seconds: float = _live(SECONDS, 60.0, "time without progress that ends such a client")
+    scope_limit: int = _live(
         LIMIT, 2_000, "users online above which one hears only of those that one watches"
     )
-    offline_grace: float = _option(SECONDS, 5.0, "time before a user who vanished is offline")
+    offline_grace: float = _live(SECONDS, 5.0, "time before a user who vanished is offline")
     hashing_threads: int = _option(number(1, off=False), 2, "threads that hash passwords")
     hashing_queue: int = _option(LIMIT, 256, "passwords that may wait for a thread")
     store_deadline: float = _option(SPAN, 5.0, "time that a call to the store may take")

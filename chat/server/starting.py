@@ -1,14 +1,23 @@
-"""What a start needs of the operating system: open files, and a plain end when it fails."""
+"""What a start needs of the operating system: open files, SIGHUP, a plain end when it fails."""
 
 import atexit
 import contextlib
 import os
 import resource
+import signal
 import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
-__all__ = ["SPARE_FILES", "CannotStart", "end_plainly", "exit_with_status_1", "raise_open_files"]
+__all__ = [
+    "SPARE_FILES",
+    "CannotStart",
+    "end_plainly",
+    "exit_with_status_1",
+    "on_hangup",
+    "raise_open_files",
+]
 
 SPARE_FILES: Final = 64
 """Open files that connections leave alone: the store's, the log's, and what a restart needs."""
@@ -27,6 +36,37 @@ def raise_open_files() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def on_hangup(reactor: Any, reload: Callable[[], None]) -> Callable[[], None]:
+    """Call ``reload`` at each SIGHUP, in the reactor's thread; return what undoes that.
+
+    A terminal that is closed says SIGHUP too, and ends what was started from it as it always did,
+    unless that was started with nohup.
+    """
+    inherited = signal.getsignal(signal.SIGHUP)
+    ends_with_terminal = inherited != signal.SIG_IGN and _has_terminal()
+
+    def hung_up() -> None:
+        if ends_with_terminal and not _has_terminal():
+            reactor.stop()
+        else:
+            reload()
+
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(hung_up))
+
+    def undo() -> None:
+        signal.signal(signal.SIGHUP, inherited or signal.SIG_DFL)
+
+    return undo
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def end_plainly() -> None:

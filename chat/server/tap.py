@@ -18,4 +18,4 @@ def makeService(options: Options) -> "IService":
     from chat.server.starting import end_plainly
 
     end_plainly()
-    return ChatService(reactor, options.settings)
+    return ChatService(reactor, options.settings, options.read)

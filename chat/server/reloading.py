@@ -1,0 +1,65 @@
+"""Options that change while the server runs: read again on SIGHUP, for whoever takes them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from twisted.logger import Logger
+from twisted.python.usage import UsageError
+
+from chat.server.settings import Settings, options
+
+__all__ = ["Reloading", "Taker"]
+
+Taker = Callable[[Settings], None]
+
+
+class Reloading:
+    """Knows the settings in force, and brings others in.
+
+    :param read_again: the settings as they are written by now; raises UsageError.
+    :ivar settings: those in force.
+    """
+
+    log = Logger()
+
+    def __init__(self, settings: Settings, read_again: Callable[[], Settings]) -> None:
+        self.settings = settings
+        self._read_again = read_again
+        self._takers: list[Taker] = []
+
+    def add(self, take: Taker) -> None:
+        """Call ``take`` with the settings in force at each reload, whether they changed or not:
+        files that they name may have."""
+        self._takers.append(take)
+
+    def reload(self) -> None:
+        """Read again, take what can be taken, and say of the rest that it needs a restart.
+
+        Where anything in the file is wrong nothing changes.
+        """
+        try:
+            written = self._read_again()
+        except UsageError as error:
+            self.log.error("Nothing was reloaded: {why}", why=error)
+            return
+        self._bring_in(written)
+        for take in tuple(self._takers):
+            try:
+                take(self.settings)
+            except Exception:  # What one of them can't use is no reason to keep it from the others.
+                self.log.failure("not everything could be reloaded")
+
+    def _bring_in(self, written: Settings) -> None:
+        taken = {}
+        for name, option in options().items():
+            value = getattr(written, option.name)
+            if value == getattr(self.settings, option.name):
+                continue
+            if option.metadata["live"]:
+                taken[option.name] = value
+                text = option.metadata["kind"].write(value)
+                self.log.info("{option} is {value} from now on", option=name, value=text)
+            else:
+                self.log.warn("{option} has changed; that needs a restart", option=name)
+        self.settings = replace(self.settings, **taken)
+        self.log.info("Reloaded; options that changed: {count}", count=len(taken))
