@@ -112,15 +112,18 @@ class People:
     """Who is online, as far as anybody asks; answering takes until ``answer``, or no time.
 
     :ivar failure: what the next question raises instead.
+    :ivar asked: how often anybody asked for a page.
     """
 
     def __init__(self) -> None:
         self.slow = False
         self.failure: Exception | None = None
+        self.asked = 0
         self._waiting: list[Deferred[None]] = []
 
     async def online(self, after: int, limit: int) -> tuple[list[User], int, bool]:
         """A page of the online list: nobody."""
+        self.asked += 1
         if self.slow:
             waiter: Deferred[None] = Deferred()
             self._waiting.append(waiter)

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.party import Party, says
 from tests.peers import CurrentPeer
+from tests.server import GENEROUS, serving
 
 UNKNOWN_USER = 77_777_777
 
@@ -94,3 +95,30 @@ def test_looking_somebody_up_by_id_or_name(party: Party) -> None:
         assert found.get("userStatus") == 1
         assert found["lastSeen"] >= before
     assert peer.get("LookupMes", userId=peer.user_id)["user"]["userStatus"] == 0
+
+
+def test_a_crowd_that_comes_costs_four_writes_a_second_and_changes_the_scope_there_and_back() -> (
+    None
+):
+    with (
+        serving(*GENEROUS, "--scope-limit", "60") as server,
+        Party(server.port, "same-for-all") as party,
+    ):
+        watcher, users = party.current(), [party.user() for _ in range(120)]
+        begun = time.monotonic()
+        crowd = [party.current(user) for user in users]
+        watcher.expect("PresenceMes", scope="watched", reset=True)
+        watcher.ping()
+        heard = [frame for frame in watcher.heard if frame.type == "PresenceMes"]
+        assert len(heard) <= 4 * (time.monotonic() - begun) + 1
+        named = {user["userId"] for frame in heard for user in frame.data["users"]}
+        assert len(named) <= 60  # all until the scope changed, and nobody since
+        assert watcher.get("WatchMes", users=[users[0].user_id])["users"][0]["userStatus"] == 0
+        for peer in crowd:
+            peer.vanish()
+        watcher.expect("PresenceMes", where=says(users[0].user_id, 1), scope="watched")
+        while watcher.get("OnlineMes", limit=1)["total"] > 1:
+            time.sleep(0.02)  # the last of them is told to nobody
+        last = party.current()  # a login counts who is there
+        watcher.expect("PresenceMes", scope="all", reset=True)
+        assert online(watcher) == {watcher.user_id: 0, last.user_id: 0}

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chat import messages
 from chat.codec import encode
-from chat.messages import User
+from chat.messages import OnlineResMes, User
+from chat.server.delivery.pages import SharedPages
 from chat.server.paging import fit
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ TELL_SECONDS: Final = 0.25
 TELL_ORIGINALS_SECONDS: Final = 1.0
 MOST_AT_ONCE: Final = 500
 """Changed users in one PresenceMes; more at once, and the client pages the list again."""
+
+RESET_SECONDS: Final = 5.0
+"""Between two resets for overflows: each makes every client page the whole list."""
+
+BACK_TO_ALL: Final = 0.9
+"""Of the limit: no more may be left before the scope is ``all`` again. Else a number that moves
+around the limit would have everybody page the list again and again."""
 
 BUSY: Final = 2
 
@@ -40,6 +48,8 @@ class PresenceView:
         self._timer: Any = None
         self._originals_timer: Any = None
         self._reset = False
+        self._next_reset = 0.0
+        self._pages = SharedPages(self._read_page)
 
     # Who listens -----------------------------------------------------------------------------
 
@@ -67,17 +77,17 @@ class PresenceView:
 
     def changed(self, user: User) -> None:
         """Somebody's best status is another one now."""
-        clock = self.context.clock
         if user.user_status == BUSY:
             self._busy.add(user.user_id)
         else:
             self._busy.discard(user.user_id)
         self._changed[user.user_id] = user
         self._changed_for_originals[user.user_id] = user
-        if self._timer is None:
-            self._timer = clock.callLater(TELL_SECONDS, self._tell)
+        self._schedule()
         if self._originals_timer is None:
-            self._originals_timer = clock.callLater(TELL_ORIGINALS_SECONDS, self._tell_originals)
+            self._originals_timer = self.context.clock.callLater(
+                TELL_ORIGINALS_SECONDS, self._tell_originals
+            )
 
     def status_of(self, user_id: int) -> int:
         """What is said of somebody who is talking: online, or busy."""
@@ -86,15 +96,16 @@ class PresenceView:
     def resynchronise(self) -> None:
         """Changes may have been missed."""
         self._reset = True
-        if self._timer is None:
-            self._timer = self.context.clock.callLater(TELL_SECONDS, self._tell)
+        self._schedule()
 
     def set_total(self, total: int) -> None:
         """So many users are online, on all servers: above the limit presence is by watching."""
         limit = self.context.settings.scope_limit
-        scope = "watched" if limit and total > limit else "all"
+        most = limit if self.scope == "all" else limit * BACK_TO_ALL
+        scope = "watched" if limit and total > most else "all"
         if scope != self.scope:
             self.scope = scope
+            self._next_reset = 0.0
             self.resynchronise()
 
     def reset_message(self) -> messages.PresenceMes:
@@ -108,18 +119,51 @@ class PresenceView:
                 timer.cancel()
         self._timer = self._originals_timer = None
 
+    # The list --------------------------------------------------------------------------------
+
+    async def page(self, after: int, limit: int) -> OnlineResMes:
+        """A page of the users online above an id.
+
+        After a reset everybody asks for the same pages at once: then what one was given serves
+        all until the next telling. What has changed since it was read is told after it.
+
+        :raises StoreError: it can't be read.
+        """
+        if self.context.clock.seconds() >= self._next_reset:
+            return await self._read_page(after, limit)
+        self._schedule()
+        return await self._pages.page(after, limit)
+
+    async def _read_page(self, after: int, limit: int) -> OnlineResMes:
+        users, total, more = await self.context.presence.online(after, limit)
+        kept, cut = fit(users, self.context.settings.frame_limit)
+        return OnlineResMes(users=kept, total=total, more=more or cut)
+
+    # Telling ---------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        if self._timer is None:
+            self._timer = self.context.clock.callLater(TELL_SECONDS, self._tell)
+
     def _tell(self) -> None:
         self._timer = None
+        self._pages.forget()
         changed, self._changed = self._changed, {}
-        reset, self._reset = self._reset, False
-        if reset or (self.scope == "all" and len(changed) > MOST_AT_ONCE):
+        now = self.context.clock.seconds()
+        if self.scope == "all" and len(changed) > MOST_AT_ONCE:
+            changed, self._reset = {}, True
+        if self._reset and now >= self._next_reset:
+            self._reset, self._next_reset = False, now + RESET_SECONDS
             self._tell_all(encode(self.reset_message()))
-        elif self.scope == "all" and changed:
+            return
+        if self.scope == "all" and changed:
             users, cut = fit(list(changed.values()), self.context.settings.frame_limit)
-            news = self.reset_message() if cut else messages.PresenceMes(users, "all")
-            self._tell_all(encode(news))
+            self._reset = self._reset or cut
+            self._tell_all(encode(messages.PresenceMes(users, "all")))
         else:
             self._tell_watchers(changed)
+        if self._reset:
+            self._schedule()
 
     def _tell_all(self, frame: bytes) -> None:
         for session in self._sessions:
@@ -148,12 +192,13 @@ class PresenceView:
         changed, self._changed_for_originals = self._changed_for_originals, {}
         if self.scope != "all":
             return
-        frames = [
-            (user_id, encode(messages.NotifyUserStatusMes(user_id, user.user_status)))
+        frames = {
+            user_id: encode(messages.NotifyUserStatusMes(user_id, user.user_status))
             for user_id, user in changed.items()
-        ]
+        }
         for session in self._sessions:
             if not session.voice.is_current and not session.connection.behind:
-                for user_id, frame in frames:
+                for user_id, frame in frames.items():
                     if user_id != session.user_id:
-                        session.emit_frame(frame)
+                        session.queue_frame(frame, None)
+                session.flush()

@@ -19,10 +19,7 @@ WATCH_LIMIT: Final = 200
 
 async def online(session: "Session", message: messages.OnlineMes) -> messages.OnlineResMes:
     """A page of who is online, by user id."""
-    limit = clamp(message.limit, ONLINE_LIMIT)
-    users, total, more = await session.context.presence.online(message.after, limit)
-    kept, cut = fit(users, session.context.settings.frame_limit)
-    return messages.OnlineResMes(users=kept, total=total, more=more or cut)
+    return await session.context.online.page(message.after, clamp(message.limit, ONLINE_LIMIT))
 
 
 async def watch(session: "Session", message: messages.WatchMes) -> messages.WatchResMes:

@@ -147,9 +147,8 @@ async def members(session: "Session", message: messages.MembersMes) -> messages.
     context, limit = session.context, clamp(message.limit, MEMBERS_PAGE)
     cid = room_cid(_existing(session, message.conversation))
     if cid == LOBBY_CID:
-        users, _, more = await context.presence.online(message.after, limit)
-        kept, cut = fit(users, context.settings.frame_limit)
-        return messages.MembersResMes(users=kept, more=more or cut)
+        page = await context.online.page(message.after, limit)
+        return messages.MembersResMes(users=page.users, more=page.more)
     listed, more = await context.rooms.members(session.user_id, cid, message.after, limit)
     statuses = await context.presence.statuses([user.user_id for user in listed])
     users = [
