@@ -76,6 +76,7 @@ async def enter(
             _run(context.presence.leave(user, session.key))
         raise
     session.user = user
+    context.tally.logins["accepted"] += 1
     reply = _welcome(session, described, more, token, online)
     session.emit(reply, request_id)
     if not session.voice.is_current:

@@ -7,6 +7,7 @@ from chat.server.delivery.marks import Marks
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
+from chat.server.tally import Tally
 from chat.store.bus import Bus
 from chat.store.conversations import Conversations
 from chat.store.interface import Accounts, Limits, Presence
@@ -45,6 +46,7 @@ class Context:
     online: "PresenceView"
     marks: "Marks" = field(init=False)
     contacts: dict[str, None] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
     stopping: bool = False
 
     def __post_init__(self) -> None:

@@ -95,6 +95,7 @@ class ChatFactory(Factory):
             self._turn_away(connection, "too-many-from-address")
 
     def _turn_away(self, connection: Connection, key: str) -> None:
+        self.context.tally.goodbyes[key] += 1
         sentence = self.context.phrases(key)
         connection.send(encode(messages.ErrorMes(429, sentence, "", 10.0)))
         connection.close()
@@ -134,6 +135,7 @@ class ChatFactory(Factory):
                 del self._new[connection]
             elif allowed and now - connection.connected_at >= allowed:
                 del self._new[connection]
+                self.context.tally.goodbyes["login-late"] += 1
                 connection.session.emit(messages.ErrorMes(401, self.context.phrases("login-late")))
                 connection.close()
             else:
@@ -148,6 +150,7 @@ class ChatFactory(Factory):
             stalled = connection.stalled_since
             if stalled is not None:
                 if settings.stalled_seconds and now - stalled >= settings.stalled_seconds:
+                    self.context.tally.goodbyes["stalled"] += 1
                     connection.abort()
                 continue
             silent = now - connection.heard

@@ -53,6 +53,11 @@ class Passwords:
         self._stopping = False
         self._idle: list[Deferred[None]] = []
 
+    @property
+    def waiting(self) -> int:
+        """Passwords that are worked on or wait for it."""
+        return self._working
+
     def start(self) -> None:
         """Let the threads begin."""
         self._pool.start()

@@ -127,6 +127,7 @@ class Session:
     def frame_too_large(self, size: int) -> None:
         """A length of 0 or above the limit: nothing after it can be understood."""
         self._log.info("a frame of {size} bytes from {address}", size=size, address=self.address)
+        self.context.tally.refused("", 413, "too-large")
         self.emit(messages.ErrorMes(413, self.context.phrases("too-large")))
         self.connection.close()
 
@@ -218,11 +219,13 @@ class Session:
 
     def _malformed(self, error: BadMessage) -> None:
         sentence = self.context.phrases("malformed", detail=str(error))
+        self.context.tally.refused("", 400, "malformed")
         self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
         self._count_refusal()
 
     def refuse(self, message: Message, request_id: str | None, why: Refused) -> None:
         """Tell the client that a request is not served."""
+        self.context.tally.refused(messages.type_name(type(message)), why.code, why.key)
         seconds = max(1, round(why.retry_after))
         sentence = self.context.phrases(why.key, **{"seconds": seconds, **why.values})
         reply = reply_type(type(message))
@@ -273,6 +276,7 @@ class Session:
 
     def bye(self, code: int, key: str, retry_after: float = 0.0) -> None:
         """Say why, and close."""
+        self.context.tally.goodbyes[key] += 1
         if self.voice.is_current and not self.connection.closing:
             sentence = self.context.phrases(key)
             self.connection.send(encode(messages.ByeMes(code, sentence, retry_after)))

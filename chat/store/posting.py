@@ -19,6 +19,7 @@ from chat.store.interface import StoreError, StoreUnavailable
 from chat.store.keys import Keys, cid_name
 from chat.store.redis import Redis
 from chat.store.scripts import load
+from chat.store.timing import Timing
 
 __all__ = ["Post", "Poster", "Posting"]
 
@@ -98,6 +99,7 @@ class Posting:
     """Takes posts, batches them, and knows which are on their way.
 
     :ivar ready: whether posts are sent now, or refused.
+    :ivar round_trips: what the calls to the store took.
     :ivar tide_rose: told how far the store is with each batch (``chat.store.tide``).
     :param server: 1 to 2^64 - 1, this server's name in what is published.
     :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
@@ -129,6 +131,7 @@ class Posting:
         self._under_way: dict[int, Post] = {}
         self._groups: dict[str, tuple[list[bytes], list[bytes | int]]] = {}
         self._groups_day = 0
+        self.round_trips = Timing()
         self.ready: Callable[[], bool] = lambda: redis.connected
         self.tide_rose: Callable[[int], None] = lambda tide: None
 
@@ -212,6 +215,7 @@ class Posting:
 
     def _done(self, results: Sequence[Any], posts: list[Post]) -> None:
         self._next()
+        self.round_trips.take(self._clock.seconds() - posts[0].sent)
         tide, *answers = results
         self.tide_rose(tide)
         for post, result in zip(posts, answers, strict=True):

@@ -64,6 +64,7 @@ class RedisPresence:
         self._to_leave: dict[str, int] = {}
         self._watchers: list[tuple[Callable[[User], None], Callable[[], None]]] = []
         self._steady_since = 0.0
+        self._renewed_at = reactor.seconds()
         self._tending = DeferredLock()
         self._loop = LoopingCall(self._tend_or_log)
         self._loop.clock = reactor
@@ -79,7 +80,7 @@ class RedisPresence:
         await self._renew("alone" if self._alone else "start")
         if self._alone:
             await self._clean("")
-        self._steady_since = self._reactor.seconds()
+        self._steady_since = self._renewed_at = self._reactor.seconds()
         self._loop.start(RENEW_SECONDS, now=False)
 
     async def stop(self) -> None:
@@ -95,6 +96,11 @@ class RedisPresence:
             await self._clean(self.node)
         except StoreError as error:
             self.log.info("The store was gone; the lease will run out ({why})", why=error)
+
+    @property
+    def lag(self) -> float:
+        """Seconds since this server last told the store that it lives, and who is here."""
+        return float(self._reactor.seconds() - self._renewed_at)
 
     # Sessions of this server -------------------------------------------------------------------
 
@@ -181,6 +187,7 @@ class RedisPresence:
             self._to_enter = set(self._sessions)
             await self._renew("start")
         await self._tell_the_rest()
+        self._renewed_at = self._reactor.seconds()
         if dead and self._reactor.seconds() - self._steady_since >= LEASE_SECONDS:
             await self._clean("")
 

@@ -31,17 +31,22 @@ NOTE_EVERY: Final = 20
 class Tide:
     """This server's memory of how far the store was.
 
+    :ivar problem: why the last count, which is a write, failed; empty when it did not.
+    :ivar round_trip: how long the last count took, in seconds.
     :param note: the file to remember it in across restarts, None where the store is shared.
     """
 
     log = Logger()
 
     def __init__(self, reactor: Any, redis: Redis, keys: Keys, note: Path | None = None) -> None:
+        self._reactor = reactor
         self._redis = redis
         self._keys = keys
         self._note = note
         self._seen = self._noted()
         self._generation = 0
+        self.problem = "it has not been written to yet"
+        self.round_trip = 0.0
         self._counts = 0
         self._loop = LoopingCall(self._count)
         self._loop.clock = reactor
@@ -68,13 +73,16 @@ class Tide:
 
     async def _count(self) -> None:
         keys = [self._keys.tide(), self._keys.generation()]
+        asked = self._reactor.seconds()
         try:
             random = secrets.token_hex(3).encode()
             arguments: list[bytes | int] = [self._seen, random, self._generation]
             count, lost, epoch = await self._redis.script(load("tide"), keys, arguments)
         except StoreError as error:
+            self.problem = str(error)
             self.log.debug("The tide could not be counted: {why}", why=error)
             return
+        self.problem, self.round_trip = "", self._reactor.seconds() - asked
         if lost:
             self.log.critical("The store went back in time; a new epoch begins everywhere")
         self._seen = max(self._seen, count)

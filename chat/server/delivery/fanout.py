@@ -36,6 +36,7 @@ class FanOut(Listener):
     def __init__(self) -> None:
         self._dirty: list[Connection] = []
         self._moved: dict[str, int] = {}
+        self._sample: float | None = None
 
     def serve(self, context: "Context") -> None:
         """Take what everything here shares; before the bus is started."""
@@ -69,6 +70,9 @@ class FanOut(Listener):
             except Exception:  # One client's trouble is not the others'.
                 self._log.failure("a connection could not be written to")
                 connection.abort()
+        if self._sample is not None:
+            self.context.tally.delay.take(self.context.clock.seconds() - self._sample)
+            self._sample = None
 
     def lost(self, silent: float) -> None:
         self.recovery.lost(silent)
@@ -115,6 +119,7 @@ class FanOut(Listener):
             conversation = cid_name(news.cid, host.user_id)
             for session in tuple(host.sessions):
                 session.deliver(news, conversation, claims)
+            self.context.tally.deliveries += len(host.sessions) * len(news.headers)
 
     def _claim(self, news: Publication, sender: int = 0) -> dict[int, Post]:
         """The posts among the entries that sessions here wait for, by their numbers.
@@ -134,8 +139,10 @@ class FanOut(Listener):
                 continue
             if post is not None:
                 claims[header.seq] = post
+                self._sample = post.sent
                 if news.cid.startswith("p:"):
                     self._moved[news.cid] = header.time
+        self.context.tally.accepted += len(claims)
         return claims
 
     def _deliver_room(self, room: HostedRoom, news: Publication, claims: dict[int, Post]) -> None:
@@ -162,6 +169,7 @@ class FanOut(Listener):
         for session in senders:
             if session.plain and session in room.sessions:
                 session.deliver(news, room.conversation, claims)
+        self.context.tally.deliveries += (len(plain) + len(special)) * len(news.headers)
 
     def queue(self, connection: "Connection", data: bytes) -> None:
         """Send ``data`` to one connection when the turn ends."""

@@ -34,12 +34,14 @@ BUSY: Final = 2
 class PresenceView:
     """Tells this server's sessions who came, went and changed.
 
+    :ivar total: users online on all servers, as last heard.
     :ivar scope: ``all``: everybody hears of everybody; ``watched``: only of whom they watch.
     """
 
     def __init__(self) -> None:
         self.context: Context
         self.scope = "all"
+        self.total = 0
         self._sessions: dict[Session, None] = {}
         self._watchers: dict[int, set[Session]] = {}
         self._changed: dict[int, User] = {}
@@ -100,6 +102,7 @@ class PresenceView:
 
     def set_total(self, total: int) -> None:
         """So many users are online, on all servers: above the limit presence is by watching."""
+        self.total = total
         limit = self.context.settings.scope_limit
         most = limit if self.scope == "all" else limit * BACK_TO_ALL
         scope = "watched" if limit and total > most else "all"

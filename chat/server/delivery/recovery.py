@@ -56,6 +56,7 @@ class Recovery:
     def start_filling(self, thread: Thread, host: Host, cid: str) -> None:
         """Read what is missing above ``thread.position``; what is heard meanwhile is in there."""
         thread.filling = True
+        self._context.tally.gaps += 1
         self._keep(self._fill(thread, host, cid))
 
     async def _fill(self, thread: Thread, host: Host, cid: str) -> None:
@@ -154,6 +155,7 @@ class Recovery:
                 thread.position = await self._context.conversations.seek(cid, self._lost_at)
             if position.seq > thread.position and not thread.filling:
                 thread.filling = True
+                self._context.tally.gaps += 1
                 await self._fill(thread, host, cid)
         return went_back
 
