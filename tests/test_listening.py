@@ -63,7 +63,7 @@ class Seen:
 
     def where(self) -> list[str]:
         """What was said about listening."""
-        return [f"{event['address']}{event['hint']}" for event in self.events]
+        return [f"{each['address']}{each['hint']}" for each in self.events if "hint" in each]
 
 
 def port_of(listeners: Listeners) -> int:

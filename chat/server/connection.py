@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import Int32StringReceiver
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from chat.server.transport import write_whole_frames
@@ -53,13 +54,14 @@ class Connection(Int32StringReceiver):
     def connectionMade(self) -> None:
         transport: Any = self.transport
         self.heard = self.connected_at = self.factory.clock.seconds()
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-            _keep_alive(transport)
+        carrier = _carrier(transport)
+        if ITCPTransport.providedBy(carrier):
+            carrier.setTcpNoDelay(True)
+            _keep_alive(carrier)
         limit = self.factory.context.settings.send_buffer
         if limit:
             # The protocol is its transport's producer: it is told when too much is buffered.
-            transport.bufferSize = limit
+            carrier.bufferSize = limit
             transport.registerProducer(_Backpressure(self), True)
         self.factory.connected(self)
 
@@ -153,6 +155,13 @@ class Connection(Int32StringReceiver):
     def write_whole_frames(self) -> bool:
         """See ``chat.server.transport``; ``session.frames_sent`` is told of each frame."""
         return write_whole_frames(self.transport, self.session.frames_sent)
+
+
+def _carrier(transport: Any) -> Any:
+    """What carries the bytes of a transport that is TLS over another one, else itself."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport
 
 
 def _keep_alive(transport: Any) -> None:

@@ -3,15 +3,18 @@
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 __all__ = [
     "COST",
     "ENDPOINT",
+    "FILE",
+    "FLAG",
     "LIMIT",
     "PATH",
+    "PLAIN",
     "PREFIX",
     "RATE",
     "RETENTION",
@@ -26,6 +29,9 @@ __all__ = [
 
 MOST: Final = 2**31 - 1
 """No option has use for a larger whole number."""
+
+PLAIN: Final = "plain:"
+"""Stands before an endpoint that speaks no TLS although there is a certificate."""
 
 MOST_MEMORY: Final = 4 * 1024 * 1024
 """KiB of memory for one password (4 GiB): more is a mistake in writing."""
@@ -42,6 +48,7 @@ class Kind:
     :ivar quoted: in TOML it must be a string.
     :ivar several: it may be given more than once; ``read`` takes one at a time.
     :ivar explains: the errors of ``read`` say themselves what is wrong.
+    :ivar flag: on the command line it stands alone, and means yes.
     """
 
     form: str
@@ -51,6 +58,7 @@ class Kind:
     quoted: bool = False
     several: bool = False
     explains: bool = False
+    flag: bool = False
 
 
 def _whole(text: str) -> int:
@@ -114,7 +122,7 @@ def _endpoint(text: str) -> str:
 
     no_reactor: Any = None  # Parsing asks nothing of it, and it may not be chosen yet.
     try:
-        serverFromString(no_reactor, text)
+        serverFromString(no_reactor, text.removeprefix(PLAIN))
     except TypeError:  # A parser is called with the parts as its arguments.
         raise ValueError(f"{text!r} is no endpoint to listen on (wrong parts)") from None
     except Exception as error:  # Every parser raises errors of its own.
@@ -130,6 +138,10 @@ def _path(text: str) -> Path:
         return Path(text).expanduser().absolute()
     except RuntimeError:  # ~somebody who has no home
         raise ValueError from None
+
+
+def _file(text: str) -> Path | None:
+    return _path(text) if text else None
 
 
 def _prefix(text: str) -> str:
@@ -180,11 +192,15 @@ ENDPOINT: Final = Kind(
     "ENDPOINT", "text such as tcp:8889", _endpoint, _words, quoted=True, several=True, explains=True
 )
 PATH: Final = Kind("DIR", "a directory's path", _path, quoted=True)
+FILE: Final = Kind(
+    "FILE", "a file's path", _file, lambda value: str(value) if value else "", quoted=True
+)
 PREFIX: Final = Kind(
     "TEXT", "1 to 32 ASCII characters without spaces and braces", _prefix, quoted=True
 )
 STORE: Final = Kind("URL", "text such as redis://host", _store, quoted=True, explains=True)
 YES_NO: Final = Kind("yes|no", "yes or no", _yes_no, lambda value: "yes" if value else "no")
+FLAG: Final = replace(YES_NO, flag=True)
 RATE: Final = Kind(
     "BURST,PER_SECOND", "a burst and a rate a second such as 20,5, or 0 for no limit", _rate, _list
 )

@@ -14,13 +14,16 @@ from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
     ILoggingContext,
+    IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
 )
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chat.server.kinds import PLAIN
 from chat.server.starting import CannotStart
 
 __all__ = ["Listeners"]
@@ -44,7 +47,7 @@ class Listeners:
         self._reactor = reactor
         self._endpoints = endpoints
         self._transport = transport
-        self._door = _Door()
+        self._doors: list[_Door] = []
         self._ports: list[IListeningPort] = []
 
     def bind(self) -> None:
@@ -53,11 +56,14 @@ class Listeners:
         :raises CannotStart: one of them can't be had; none is kept.
         """
         for endpoint in self._endpoints:
-            bound = _result(serverFromString(self._reactor, endpoint).listen(self._door))
+            door = _Door()
+            parsed = serverFromString(self._reactor, endpoint.removeprefix(PLAIN))
+            bound = _result(parsed.listen(door))
             if isinstance(bound, Failure):
                 Deferred.fromCoroutine(self.close())
                 raise CannotStart(f"cannot listen: {_reason(bound)} ({endpoint})")
             self._ports.append(bound)
+            self._doors.append(door)
             if isinstance(bound, FileDescriptor):
                 bound.stopReading()
             if isinstance(bound, tcp.Port) and "backlog=" not in endpoint:
@@ -65,16 +71,37 @@ class Listeners:
             if self._transport is not None and type(bound) is tcp.Port:
                 bound.transport = self._transport
 
-    def open(self, factory: IProtocolFactory) -> None:
-        """Let clients in, to ``factory``, and say where."""
-        self._door.inner = factory
-        for endpoint, port in zip(self._endpoints, self._ports, strict=True):
+    def open(
+        self, factory: IProtocolFactory, tls: IOpenSSLServerConnectionCreator | None = None
+    ) -> None:
+        """Let clients in, to ``factory``, and say where.
+
+        :param tls: what TLS is spoken with, on all ports that others can reach and that were not
+            asked for as plain ones; None for endpoints as they were written.
+        """
+        inside = None if tls is None else TLSMemoryBIOFactory(tls, False, factory)
+        for endpoint, port, door in zip(self._endpoints, self._ports, self._doors, strict=True):
+            encrypts = isinstance(getattr(port, "factory", None), TLSMemoryBIOFactory)
+            if inside is not None and not encrypts and not endpoint.startswith((PLAIN, "unix:")):
+                door.inner, encrypts = inside, True
+            else:
+                door.inner = factory
             if isinstance(port, FileDescriptor):
                 port.startReading()
-            self.log.info(
-                "Listening on {address}{hint}",
-                address=_written(port.getHost()),
-                hint=_hint(endpoint, port.getHost()),
+            self._tell(endpoint, port.getHost(), encrypts)
+
+    def _tell(self, endpoint: str, address: IAddress, encrypts: bool) -> None:
+        self.log.info(
+            "Listening on {address}{tls}{hint}",
+            address=_written(address),
+            tls=" with TLS" if encrypts else "",
+            hint=_hint(endpoint, address),
+        )
+        if not encrypts and _reachable(address):
+            self.log.warn(
+                "NOT ENCRYPTED: on {address} everybody on the way can read passwords and messages; "
+                "give --tls-cert FILE and --tls-key FILE, or --self-signed",
+                address=_written(address),
             )
 
     async def close(self) -> None:
@@ -135,9 +162,14 @@ def _written(address: IAddress) -> str:
 
 def _hint(endpoint: str, address: IAddress) -> str:
     """How to open an address to others that only this machine can reach."""
-    if not isinstance(address, IPv4Address | IPv6Address):
+    if _reachable(address) or not isinstance(address, IPv4Address | IPv6Address):
         return ""
-    if not ipaddress.ip_address(address.host.partition("%")[0]).is_loopback:
-        return ""
-    kind = endpoint.partition(":")[0]
+    kind = endpoint.removeprefix(PLAIN).partition(":")[0]
     return f", for this machine only; --listen {kind}:{address.port} opens it to others"
+
+
+def _reachable(address: IAddress) -> bool:
+    """Whether other machines can connect to an address."""
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return False
+    return not ipaddress.ip_address(address.host.partition("%")[0]).is_loopback

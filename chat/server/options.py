@@ -50,8 +50,13 @@ class Options(usage.Options):
         *(
             [name, None, None, describe(option)]
             for name, option in _TABLE.items()
-            if not option.metadata["kind"].several
+            if not (option.metadata["kind"].several or option.metadata["kind"].flag)
         ),
+    ]
+    optFlags: ClassVar[list[list[Any]]] = [
+        [name, None, describe(option)]
+        for name, option in _TABLE.items()
+        if option.metadata["kind"].flag
     ]
     settings: Settings
 
@@ -102,6 +107,8 @@ class Options(usage.Options):
         given = {} if self["config"] is None else _from_file(self["config"])
         for name, option in _TABLE.items():
             written = self._listen if option.metadata["kind"].several else self.get(name)
+            if option.metadata["kind"].flag:
+                written = "yes" if written else None
             if written or written == "":
                 given[option.name] = _read(f"--{name}", option, written)
         try:

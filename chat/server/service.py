@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.server.assembly import ChatServer
+from chat.server.certificates import Certificates, self_signed
 from chat.server.listening import Listeners
 from chat.server.logs import log_from
 from chat.server.reloading import Reloading
@@ -101,6 +102,7 @@ class ChatService(Service):
         parts.callback(lambda: self._unfilter_log())
         self.reloading.add(self._filter_log)
         parts.push_async_callback(self.listeners.close)
+        certificates = self._certificates()
         embedded = None
         if not settings.store:
             embedded = EmbeddedStore(self._reactor, settings.data, settings.durability)
@@ -115,7 +117,7 @@ class ChatService(Service):
         parts.push_async_callback(self.listeners.close)
         place = str(settings.data if embedded else address)
         self.log.info("Everything is kept in {place}", place=place)
-        self.listeners.open(server.factory)
+        self.listeners.open(server.factory, certificates)
         # What exists now lives as long as the server: the collector need not look at it again.
         parts.callback(gc.unfreeze)
         gc.collect()
@@ -130,6 +132,21 @@ class ChatService(Service):
         possible = max(1, self._open_files - SPARE_FILES)
         wanted = settings.connections or possible
         return replace(settings, connections=min(wanted, possible))
+
+    def _certificates(self) -> Certificates | None:
+        """What TLS is spoken with, if any.
+
+        :raises CannotStart: it can't be used.
+        """
+        settings, parts = self.reloading.settings, self._parts
+        certificate = self_signed(settings.data) if settings.self_signed else settings.tls_cert
+        if certificate is None:
+            return None
+        made = Certificates(self._reactor, certificate, settings.tls_key or certificate)
+        made.start()
+        parts.callback(made.stop)
+        self.reloading.add(lambda _: made.reload())
+        return made
 
     def _cannot_start(self, failure: Failure) -> None:
         if self._stopping:

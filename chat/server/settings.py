@@ -8,6 +8,8 @@ from typing import Any
 from chat.server.kinds import (
     COST,
     ENDPOINT,
+    FILE,
+    FLAG,
     LIMIT,
     PATH,
     PREFIX,
@@ -54,7 +56,20 @@ class Settings:
     """
 
     listen: tuple[str, ...] = _option(
-        ENDPOINT, ("tcp:8889:interface=127.0.0.1",), "where to listen; may be repeated"
+        ENDPOINT,
+        ("tcp:8889:interface=127.0.0.1",),
+        "where to listen; may be repeated; plain:ENDPOINT speaks no TLS though others do",
+    )
+    tls_cert: Path | None = field(
+        default=None,
+        metadata=_about(FILE, "speak TLS with the certificate (and its chain) in this PEM file"),
+    )
+    tls_key: Path | None = field(
+        default=None,
+        metadata=_about(FILE, "the certificate's private key, if it is in a file of its own"),
+    )
+    self_signed: bool = _option(
+        FLAG, False, "speak TLS with a certificate that the server makes, kept below --data"
     )
     data: Path = field(
         default_factory=default_data_directory,
@@ -126,6 +141,10 @@ class Settings:
                 "password-shortest and password-longest: no password is both "
                 f"{self.password_shortest} characters long and at most {self.password_longest}"
             )
+        if self.tls_cert and self.self_signed:
+            raise ValueError("tls-cert and self-signed: which certificate is it to be?")
+        if self.tls_key and not self.tls_cert:
+            raise ValueError("tls-key: the certificate is missing (tls-cert)")
 
     @property
     def retention_days(self) -> float:
