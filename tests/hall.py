@@ -48,7 +48,7 @@ class Log:
     def append(self, cid: str, author: Author, content: str, client_id: str = "") -> LoggedEntry:
         """Keep one more entry."""
         seq = len(self.entries[cid]) + 1
-        inner = author.says(content).inner
+        inner = author.says(content)
         json = b'{"seq":%d,"epoch":"%b",%b,"time":%d}' % (seq, EPOCH.encode(), inner, seq)
         entry = LoggedEntry(seq, author.user_id, client_id.encode(), json)
         self.entries[cid].append(entry)
@@ -324,4 +324,4 @@ class Hall:
     @staticmethod
     def parsed(news: Publication) -> Publication:
         """What arrives is another object than what was sent."""
-        return Publication(news.cid, news.epoch, news.epoch_first, list(news.headers), news.frames)
+        return Publication(news.cid, news.epoch, news.epoch_first, list(news.headers), news.split)

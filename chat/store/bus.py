@@ -207,7 +207,7 @@ class Bus:
             handler = self._handlers.get(channel)
             if handler is not None:
                 handler(payload)
-        elif payload[:1] in ENTRIES:
+        elif payload[:1] == ENTRIES:
             # A private conversation's is published to both, often one behind the other.
             if payload != self._payload:
                 self._payload, self._news = payload, News(payload)

@@ -9,7 +9,7 @@ import msgspec
 
 from chat.messages import Conversation, Entry
 from chat.names import LOBBY
-from chat.store.entries import LoggedEntry, Page
+from chat.store.entries import Page, logged
 from chat.store.interface import NotAllowed, Unknown
 from chat.store.keys import Keys, cid_name, private_cid, room_cid
 from chat.store.redis import Redis, Word
@@ -274,9 +274,8 @@ def _partner(cid: str, user_id: int) -> int:
 
 
 def _position(answer: Sequence[Any], user_id: int) -> Position:
-    seq, first, epoch, epoch_first, topic, member, sender, client_id, last = answer
-    if last:
-        last = LoggedEntry(seq, int(sender), client_id, last).for_user(user_id)
+    seq, first, epoch, epoch_first, topic, member, number, kept = answer
+    last = logged(number, kept).for_user(user_id) if kept else b""
     return Position(
         seq, first, epoch.decode(), epoch_first, topic.decode(),
         member.partition(b":")[0].decode(), last,
@@ -323,10 +322,7 @@ def _shortened(entry: bytes) -> Entry:
 
 def _page(answer: Sequence[Any], after: int | None, before: int, limit: int) -> Page:
     epoch, epoch_first, first, seq, flat = answer
-    entries = [
-        LoggedEntry(flat[i], int(flat[i + 1] or 0), flat[i + 2], flat[i + 3])
-        for i in range(0, len(flat), 4)
-    ]
+    entries = [logged(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
     if not entries:
         more = False
     elif after is None:

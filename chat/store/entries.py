@@ -1,15 +1,21 @@
 """Entries as bytes: what a script is given, what it publishes, what the log keeps.
 
-The publication of a conversation (see ``publish`` in ``scripts/conversation.lua``), big endian:
+All big endian. An entry's *record* is made by the server that it was sent to, and never changed:
 
-    "E" or "P"  count:4  epochFirst:8  its size:1  its size:1  epoch  conversation id
-    of each entry  server:8  serial:8  sender:8  seq:8  time:8  frame size:4  size:1  clientId
-    "E", a room: the frames, ready to be sent to everybody but the sender's own devices
-    "P", a private conversation: frames without their length and ``suffix``, to be completed
+    server:8  serial:4  sender:8  its size:1  size of the middle:4  clientId  middle
+
+The middle is the entry as JSON between its epoch and its time. The log keeps
+
+    time:8  its size:1  epoch  record
+
+and a publication (``news`` in ``scripts/conversation.lua``) tells of consecutive entries:
+
+    "E"  count:4  epochFirst:8  first seq:8  time:8  its size:1  its size:1  epoch  conversation id
+    the records
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -17,13 +23,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from chat import codec, messages
-from chat.codec import LENGTH_SIZE, envelope, frame, quoted
+from chat.codec import envelope, frame, quoted
 from chat.store.keys import cid_name
 
 __all__ = [
     "ENTRIES",
     "Author",
-    "Draft",
     "Header",
     "LoggedEntry",
     "News",
@@ -32,17 +37,16 @@ __all__ = [
     "entry_of",
     "epoch_count",
     "from_log",
-    "origin",
+    "logged",
     "own_frame",
     "push_frame",
-    "suffix",
+    "record",
 ]
 
-ENTRIES: Final = (b"E", b"P")
-_PRIVATE: Final = ord("P")
-_PREFIX = struct.Struct(">IQBB")
-_HEADER = struct.Struct(">QQQQQIB")
-_ORIGIN = struct.Struct(">QQQ")
+ENTRIES: Final = b"E"
+_NEWS = struct.Struct(">IQQQBB")
+_RECORD = struct.Struct(">QIQBI")
+_KEPT = struct.Struct(">QB")
 _LENGTH = struct.Struct(">I")
 _encode = msgspec.json.encode
 
@@ -83,52 +87,57 @@ class Page:
     more: bool
 
 
-class Draft(NamedTuple):
-    """The middle of an entry, between its epoch and its time: as JSON, and inside a string."""
-
-    inner: bytes
-    quoted: bytes
-
-
 class Author:
     """The part of a message that is the same for all that one user says, made once."""
 
-    __slots__ = ("_inner", "_quoted", "name", "user_id")
+    __slots__ = ("_start", "name", "user_id")
 
     def __init__(self, user_id: int, name: str) -> None:
         self.user_id = user_id
         self.name = name
-        self._inner = b'"userId":%d,"userName":%b,"content":' % (user_id, _encode(name))
-        self._quoted = quoted(self._inner)
+        self._start = b'"userId":%d,"userName":%b,"content":' % (user_id, _encode(name))
 
-    def says(self, content: str) -> Draft:
-        """A message of this user."""
-        inner = _encode(content)
-        return Draft(self._inner + inner, self._quoted + quoted(inner))
+    def says(self, content: str) -> bytes:
+        """The middle of a message of this user."""
+        return self._start + _encode(content)
 
-    def does(self, kind: str, content: str = "", target: int = 0) -> Draft:
-        """An entry of another kind (protocol §4)."""
-        inner = b'"kind":%b,%b%b' % (_encode(kind), self._inner, _encode(content))
-        if target:
-            inner += b',"target":%d' % target
-        return Draft(inner, quoted(inner))
+    def does(self, kind: str, content: str = "", target: int = 0) -> bytes:
+        """The middle of an entry of another kind (protocol §4)."""
+        middle = b'"kind":%b,%b%b' % (_encode(kind), self._start, _encode(content))
+        return b'%b,"target":%d' % (middle, target) if target else middle
 
 
-def origin(server: int, serial: int, user_id: int) -> bytes:
-    """Where a post comes from; all zero but the sender for an entry nobody waits for."""
-    return _ORIGIN.pack(server, serial, user_id)
+def record(
+    middle: bytes, sender: int, client_id: bytes = b"", server: int = 0, serial: int = 0
+) -> bytes:
+    """An entry's record; without ``server`` it is one that nobody waits for.
+
+    :param serial: the server's number for it, modulo 2^32.
+    """
+    return _RECORD.pack(server, serial, sender, len(client_id), len(middle)) + client_id + middle
+
+
+def logged(seq: int, kept: bytes) -> LoggedEntry:
+    """What the log keeps under a number, taken apart; empty when it is gone.
+
+    :raises struct.error: it is cut short.
+    """
+    if not kept:
+        return LoggedEntry(seq, 0, b"", b"")
+    time, size = _KEPT.unpack_from(kept)
+    at = _KEPT.size + size
+    epoch = kept[_KEPT.size : at]
+    _, _, sender, length, _ = _RECORD.unpack_from(kept, at)
+    at += _RECORD.size
+    client_id, middle = kept[at : at + length], kept[at + length :]
+    json = b'{"seq":%d,"epoch":"%b",%b,"time":%d}' % (seq, epoch, middle, time)
+    return LoggedEntry(seq, sender, client_id, json)
 
 
 @lru_cache(maxsize=100)
 def epoch_count(epoch: str) -> int:
     """Which of two epochs is the newer: the count in ``<count>.<random>``."""
     return int(epoch.partition(".")[0])
-
-
-@lru_cache(maxsize=10_000)
-def suffix(conversation: str) -> bytes:
-    """The end of a push frame: names the conversation, closes the data and the envelope."""
-    return quoted(b',"conversation":%b}' % _encode(conversation)) + b'"}'
 
 
 def push_frame(entry: bytes, conversation: str) -> bytes:
@@ -150,7 +159,10 @@ def own_frame(push: bytes, client_id: bytes) -> bytes:
 
 
 class Header(NamedTuple):
-    """One published entry: who sent it from where, and its number."""
+    """One published entry: who sent it from where, and its number.
+
+    ``server`` is 0 when nobody waits for it, or it was read from the log.
+    """
 
     server: int
     serial: int
@@ -160,85 +172,112 @@ class Header(NamedTuple):
     client_id: bytes
 
 
-@dataclass(slots=True)
 class Publication:
-    """Consecutive entries of one conversation, and their frames one after the other."""
+    """Consecutive entries of one conversation, as one of its readers sees them.
 
-    cid: str
-    epoch: str
-    epoch_first: int
-    headers: list[Header]
-    frames: bytes
-    _split: list[bytes] | None = None
+    :ivar headers: one for each entry, at least one.
+    :param make: makes their frames, one for each, when somebody wants them.
+    """
 
-    def frame_of(self, header: Header) -> bytes:
-        """The frame of one entry."""
-        return self.split()[header.seq - self.headers[0].seq]
+    __slots__ = ("_frames", "_make", "_split", "cid", "epoch", "epoch_first", "headers")
+
+    def __init__(
+        self,
+        cid: str,
+        epoch: str,
+        epoch_first: int,
+        headers: list[Header],
+        make: Callable[[], list[bytes]],
+    ) -> None:
+        self.cid = cid
+        self.epoch = epoch
+        self.epoch_first = epoch_first
+        self.headers = headers
+        self._make = make
+        self._split: list[bytes] | None = None
+        self._frames: bytes | None = None
+
+    @property
+    def frames(self) -> bytes:
+        """The frames one after the other, ready to be sent to a current client."""
+        if self._frames is None:
+            self._frames = b"".join(self.split())
+        return self._frames
 
     def split(self) -> list[bytes]:
         """The frames one by one, as many as headers."""
         if self._split is None:
-            self._split = _split(self.frames)
+            self._split = self._make()
         return self._split
+
+    def frame_of(self, header: Header) -> bytes:
+        """The frame of one entry."""
+        return self.split()[header.seq - self.headers[0].seq]
 
     def above(self, seq: int) -> "Publication":
         """The same with only the entries above ``seq``."""
         known = seq + 1 - self.headers[0].seq
         if known <= 0:
             return self
-        frames = b"".join(_split(self.frames)[known:])
-        return Publication(self.cid, self.epoch, self.epoch_first, self.headers[known:], frames)
-
-
-def _split(frames: bytes) -> list[bytes]:
-    found, at = [], 0
-    while at < len(frames):
-        end = at + LENGTH_SIZE + _LENGTH.unpack_from(frames, at)[0]
-        found.append(frames[at:end])
-        at = end
-    return found
+        return Publication(
+            self.cid, self.epoch, self.epoch_first, self.headers[known:],
+            lambda: self.split()[known:],
+        )  # fmt: skip
 
 
 class News:
-    """What a script published, read once and completed for each who is to see it.
+    """What a script published, read once and put into words for each who is to see it.
 
     :raises struct.error: it is cut short.
     """
 
-    __slots__ = ("_cores", "_frames", "cid", "epoch", "epoch_first", "headers")
+    __slots__ = ("_cores", "_middles", "cid", "epoch", "epoch_first", "headers")
 
     def __init__(self, payload: bytes) -> None:
-        count, self.epoch_first, size_of_epoch, size_of_cid = _PREFIX.unpack_from(payload, 1)
-        at = 1 + _PREFIX.size
-        self.epoch = payload[at : at + size_of_epoch].decode()
-        at += size_of_epoch
-        self.cid = payload[at : at + size_of_cid].decode()
-        at += size_of_cid
+        count, self.epoch_first, seq, time, size, length = _NEWS.unpack_from(payload, 1)
+        at = 1 + _NEWS.size
+        self.epoch = payload[at : at + size].decode()
+        at += size
+        self.cid = payload[at : at + length].decode()
+        at += length
         self.headers: list[Header] = []
-        sizes = []
-        for _ in range(count):
-            server, serial, sender, seq, time, size, length = _HEADER.unpack_from(payload, at)
-            at += _HEADER.size
-            end = at + length
-            self.headers.append(Header(server, serial, sender, seq, time, payload[at:end]))
-            sizes.append(size)
-            at = end
-        self._frames = payload[at:]
+        self._middles: list[bytes] = []
         self._cores: list[bytes] | None = None
-        if payload[0] == _PRIVATE:
-            self._cores = []
-            for size in sizes:
-                self._cores.append(payload[at : at + size])
-                at += size
+        for number in range(seq, seq + count):
+            server, serial, sender, length, size = _RECORD.unpack_from(payload, at)
+            at += _RECORD.size
+            end = at + length
+            self.headers.append(Header(server, serial, sender, number, time, payload[at:end]))
+            at = end + size
+            self._middles.append(payload[end:at])
 
     def for_user(self, user_id: int) -> Publication:
         """The publication as ``user_id`` sees it, 0 for a room."""
+        ending = _ending(cid_name(self.cid, user_id))
+        return Publication(
+            self.cid, self.epoch, self.epoch_first, self.headers, lambda: self._framed(ending)
+        )
+
+    def _framed(self, ending: bytes) -> list[bytes]:
         if self._cores is None:
-            frames = self._frames
-        else:
-            ending = suffix(cid_name(self.cid, user_id))
-            frames = b"".join([frame(core + ending) for core in self._cores])
-        return Publication(self.cid, self.epoch, self.epoch_first, self.headers, frames)
+            self._cores = self._make_cores()
+        pack, size = _LENGTH.pack, len(ending)
+        return [pack(len(core) + size) + core + ending for core in self._cores]
+
+    def _make_cores(self) -> list[bytes]:
+        """The frames but for their length and their ending."""
+        epoch = self.epoch.encode()
+        return [
+            b'{"type":"SmsMes","data":"{\\"seq\\":%d,\\"epoch\\":\\"%b\\",%b,\\"time\\":%d'
+            % (header.seq, epoch, quoted(middle), header.time)
+            for header, middle in zip(self.headers, self._middles, strict=True)
+        ]
+
+
+@lru_cache(maxsize=10_000)
+def _ending(conversation: str) -> bytes:
+    """The end of a push frame: names the conversation, closes the data and the envelope."""
+    return quoted(b',"conversation":%b}' % _encode(conversation)) + b'"}'
 
 
 def from_log(page: Page, cid: str, conversation: str) -> Publication:
@@ -247,5 +286,7 @@ def from_log(page: Page, cid: str, conversation: str) -> Publication:
     :param conversation: its name as the receivers of the frames see it.
     """
     headers = [Header(0, 0, each.sender, each.seq, 0, each.client_id) for each in page.entries]
-    frames = b"".join(push_frame(each.for_user(0), conversation) for each in page.entries)
-    return Publication(cid, page.epoch, page.epoch_first, headers, frames)
+    return Publication(
+        cid, page.epoch, page.epoch_first, headers,
+        lambda: [push_frame(each.for_user(0), conversation) for each in page.entries],
+    )  # fmt: skip

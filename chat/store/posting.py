@@ -14,9 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.entries import Author, Draft, Header, origin, suffix
+from chat.store.entries import Author, Header, record
 from chat.store.interface import StoreError, StoreUnavailable
-from chat.store.keys import Keys, cid_name
+from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load
 from chat.store.timing import Timing
@@ -30,6 +30,7 @@ DIGEST_SIZE: Final = 12
 """Bytes that name a (sender, clientId): a collision takes 2^48 marks in one room in two days."""
 
 SECONDS_PER_DAY: Final = 86_400
+MOST_SERIAL: Final = 2**32 - 1
 UNDELIVERED_SECONDS: Final = 10.0
 """A stored post whose publication never came is answered after this long all the same."""
 
@@ -62,7 +63,7 @@ class Post:
     """
 
     __slots__ = (
-        "cid", "client_id", "draft", "poster", "refusal", "request_id", "sent", "seq", "serial",
+        "cid", "client_id", "middle", "poster", "refusal", "request_id", "sent", "seq", "serial",
         "user_id",
     )  # fmt: skip
 
@@ -79,7 +80,7 @@ class Post:
         self.poster = poster
         self.cid = cid
         self.user_id = author.user_id
-        self.draft: Draft = author.says(content)
+        self.middle = author.says(content)
         self.client_id = client_id
         self.request_id = request_id
         self.refusal = refusal
@@ -87,12 +88,11 @@ class Post:
         self.seq = 0
         self.sent = 0.0
 
-    def digest(self) -> bytes:
-        """What the idempotency mark is filed under."""
-        if not self.client_id:
+    def digest(self, client_id: bytes) -> bytes:
+        """What the idempotency mark is filed under; nothing without a ``clientId``."""
+        if not client_id:
             return b""
-        who = b"%d %b" % (self.user_id, self.client_id.encode())
-        return blake2b(who, digest_size=DIGEST_SIZE).digest()
+        return blake2b(b"%d %b" % (self.user_id, client_id), digest_size=DIGEST_SIZE).digest()
 
 
 class Posting:
@@ -172,7 +172,7 @@ class Posting:
         day = int(now // SECONDS_PER_DAY)
         grouped: dict[str, list[Post]] = {}
         for post in batch:
-            self._serial += 1
+            self._serial = (self._serial + 1) & MOST_SERIAL
             post.serial = self._serial
             post.sent = now
             self._under_way[post.serial] = post
@@ -187,14 +187,12 @@ class Posting:
             args += group_args
             ordered += posts
             for post in posts:
+                client_id = post.client_id.encode()
                 args += (
                     post.user_id,
                     post.refusal,
-                    post.digest(),
-                    post.client_id.encode(),
-                    origin(self.server, post.serial, post.user_id),
-                    post.draft.inner,
-                    post.draft.quoted,
+                    post.digest(client_id),
+                    record(post.middle, post.user_id, client_id, self.server, post.serial),
                 )
         return keys, args, ordered
 
@@ -299,10 +297,9 @@ def _open_to_all(cid: str) -> tuple[int]:
     return (1,) if cid == "r:lobby" or cid.startswith("p:") else (0,)
 
 
-def audience(keys: Keys, cid: str) -> tuple[bytes, bytes, bytes]:
-    """Channel and suffix of a room; of a private conversation no suffix, and both channels."""
+def audience(keys: Keys, cid: str) -> tuple[bytes, bytes]:
+    """The channel of a room and nothing, or both channels of a private conversation."""
     if cid.startswith("r:"):
-        return keys.room_channel(cid), suffix(cid_name(cid, 0)), b""
+        return keys.room_channel(cid), b""
     one, other = (int(part) for part in cid.split(":")[1:])
-    second = b"" if one == other else keys.user_channel(other)
-    return keys.user_channel(one), b"", second
+    return keys.user_channel(one), b"" if one == other else keys.user_channel(other)

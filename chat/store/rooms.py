@@ -2,7 +2,7 @@
 
 from chat.messages import Room, User
 from chat.store.conversations import LOBBY_CID, Conversations, is_open
-from chat.store.entries import Author, Draft, origin
+from chat.store.entries import Author, record
 from chat.store.interface import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
 from chat.store.posting import audience
@@ -39,13 +39,12 @@ class Rooms:
         # The user's list first: a crash in between leaves a line that is no membership yet, and
         # lists leave such lines out.
         await self._redis.call("ZADD", mine, "NX", 0, cid)
-        draft = author.does("join")
-        channel, ending, _ = audience(name, cid)
+        entry = record(author.does("join"), author.user_id)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
         keys.append(name.marks(author.user_id))
         args: list[bytes | int] = [
             cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
-            origin(0, 0, author.user_id), draft.inner, draft.quoted, channel, ending,
+            entry, audience(name, cid)[0],
         ]  # fmt: skip
         await self._redis.script(load("join"), keys, args)
 
@@ -56,12 +55,10 @@ class Rooms:
         :raises NotAllowed: the user is no member.
         """
         cid, name = room_cid(room), self._keys
-        draft = author.does("leave")
-        channel, ending, _ = audience(name, cid)
+        entry = record(author.does("leave"), author.user_id)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
         args: list[bytes | int] = [
-            room[1:].encode(), author.user_id, origin(0, 0, author.user_id),
-            draft.inner, draft.quoted, channel, ending,
+            room[1:].encode(), author.user_id, entry, audience(name, cid)[0],
         ]  # fmt: skip
         _raise_for(await self._redis.script(load("leave"), keys, args), room)
         await self._redis.call("ZREM", name.conversations(author.user_id), cid)
@@ -82,12 +79,12 @@ class Rooms:
         """
         await self._act(author, cid, "redact", str(seq), author.does("redact", target=seq))
 
-    async def _act(self, author: Author, cid: str, kind: str, value: str, draft: Draft) -> None:
+    async def _act(self, author: Author, cid: str, kind: str, value: str, middle: bytes) -> None:
         name = self._keys
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
         args: list[bytes | int] = [
             kind.encode(), author.user_id, value.encode(), is_open(cid),
-            origin(0, 0, author.user_id), draft.inner, draft.quoted, *audience(name, cid),
+            record(middle, author.user_id), *audience(name, cid),
         ]  # fmt: skip
         _raise_for(-int(await self._redis.script(load("act"), keys, args)), cid)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from chat import messages, names
+from chat.codec import escaped_size
 from chat.names import BadName
 from chat.server import hearing
 from chat.server.delivery.registry import Thread
@@ -93,7 +94,7 @@ def _post(
         refusal = 403
     sent = Post(session, cid, session.author, content, client_id, request_id, refusal)
     limit = session.context.settings.frame_limit
-    if limit and len(sent.draft.quoted) + PUSH_OVERHEAD > limit - RESERVE:
+    if limit and escaped_size(sent.middle) + PUSH_OVERHEAD > limit - RESERVE:
         raise Refused(413, "content-too-large")
     session.context.posting.post(sent)
 

@@ -3,7 +3,7 @@
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 gone
 -- ARGV   1 `topic` or `redact`  2 user id  3 topic, or number of the entry  4 1 when everybody is a
---        member  5 origin  6 inner  7 quoted  8 channel  9 suffix or ''  10 second channel or ''
+--        member  5 record  6 channel  7 second channel or ''
 -- Result the number of the new entry, or -403 not allowed, -404 no such conversation or entry
 local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0', now())
 if not c then return -404 end
@@ -19,13 +19,16 @@ else
   if wanted < c.first or wanted > c.seq then return -404 end
   local found = redis.call('XRANGE', KEYS[3], ARGV[3] .. '-0', ARGV[3] .. '-0')
   if not found[1] then return -404 end
-  local mine = found[1][2][2] == ARGV[2]
+  local kept = found[1][2][2]
+  local at = record_at(kept)
+  local sender, length = struct.unpack('>I8B', kept, at + 12)
+  local mine = sender == tonumber(ARGV[2])
   if not mine and role ~= 'owner' and role ~= 'moderator' then return -403 end
   -- Only messages carry text of people; what happened in the room stays on record.
-  if string.find(found[1][2][8], '"kind":"', 1, true) then return -403 end
+  if string.sub(kept, at + 25 + length, at + 31 + length) == '"kind":' then return -403 end
   redis.call('ZADD', KEYS[5], ARGV[3], ARGV[3])
   redis.call('XDEL', KEYS[3], ARGV[3] .. '-0')
 end
-local seq = append(c, ARGV[2], '', ARGV[5], ARGV[6], ARGV[7])
-close(c, ARGV[8], ARGV[9], ARGV[10])
+local seq = append(c, ARGV[5])
+close(c, ARGV[6], ARGV[7])
 return seq

@@ -24,14 +24,17 @@ local function open(meta, log, gen, at)
   local c = {
     meta = meta, log = log, seq = tonumber(m[1]), first = tonumber(m[2]), epoch = m[3],
     epoch_first = tonumber(m[4]), time = tonumber(m[5]), day = m[7], before = m[8], count = 0,
-    headers = {}, clients = {}, cores = {},
   }
   if m[6] ~= gen then
     c.epoch, c.epoch_first = gen, c.seq + 1
     local epochs = redis.call('HGET', meta, 'epochs') .. ' ' .. gen .. ':' .. c.epoch_first
     redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', c.epoch_first, 'epochs', epochs)
   end
-  if at and at > c.time then c.time = at end
+  if at then
+    if at > c.time then c.time = at end
+    c.stamp = struct.pack('>I8B', c.time, #c.epoch) .. c.epoch
+    c.records = {}
+  end
   return c
 end
 
@@ -50,54 +53,30 @@ local function known_below(c, epoch)
   return lowest or 1
 end
 
--- Append one entry. `origin` is 24 bytes: the sending server, its serial number for the post, the
--- sender's id. `inner` is the entry's middle as JSON, `quoted` the same inside a JSON string.
--- The append comes first: what it refuses (a number that goes backwards, a full store) has
--- changed nothing.
-local function append(c, uid, client_id, origin, inner, quoted)
-  local seq, time = c.seq + 1, c.time
-  local number, moment = tostring(seq), tostring(time)
-  redis.call('XADD', c.log, number .. '-0', 'u', uid, 'c', client_id, 't', moment, 'e',
-    '{"seq":' .. number .. ',"epoch":"' .. c.epoch .. '",' .. inner .. ',"time":' .. moment .. '}')
-  local n = c.count + 1
-  c.seq, c.count = seq, n
-  c.headers[n] = origin .. struct.pack('>I8I8', seq, time)
-  c.clients[n] = client_id
-  c.cores[n] = '{"type":"SmsMes","data":"{\\"seq\\":' .. number .. ',\\"epoch\\":\\"' .. c.epoch
-    .. '\\",' .. quoted .. ',\\"time\\":' .. moment
+-- Append one entry: the log keeps when, in which epoch, and the record that the server made of it
+-- (`chat/store/entries.py`). The append comes first: what it refuses (a number that goes
+-- backwards, a full store) has changed nothing.
+local function append(c, record)
+  local seq, n = c.seq + 1, c.count + 1
+  redis.call('XADD', c.log, seq .. '-0', 'e', c.stamp .. record)
+  c.seq, c.count, c.records[n] = seq, n, record
   return seq
 end
 
-local function head(kind, c)
+-- When what the log keeps of an entry was appended, and where its record begins in it.
+local function time_of(kept)
+  return (struct.unpack('>I8', kept))
+end
+
+local function record_at(kept)
+  return 10 + string.byte(kept, 9)
+end
+
+-- What was appended, for everybody who listens: where it stands, then the records.
+local function news(c)
   local id = string.sub(c.meta, string.find(c.meta, '{', 1, true) + 1, -7)
-  return kind .. struct.pack('>I4I8BB', c.count, c.epoch_first, #c.epoch, #id) .. c.epoch .. id
-end
-
--- What was appended to a room: a header each, then the frames, ready to be sent.
-local function room_news(c, suffix)
-  local headers, frames = {}, {}
-  for i = 1, c.count do
-    local core, client_id = c.cores[i], c.clients[i]
-    local length = #core + #suffix
-    headers[i] = c.headers[i] .. struct.pack('>I4B', length + 4, #client_id) .. client_id
-    frames[i] = struct.pack('>I4', length) .. core .. suffix
-  end
-  return head('E', c) .. table.concat(headers) .. table.concat(frames)
-end
-
--- What was appended to a private conversation: each frame lacks its length and the conversation's
--- name, which is another one for each of the two.
-local function private_news(c)
-  if c.count == 1 then
-    local core, client_id = c.cores[1], c.clients[1]
-    return head('P', c) .. c.headers[1] .. struct.pack('>I4B', #core, #client_id) .. client_id .. core
-  end
-  local headers = {}
-  for i = 1, c.count do
-    local client_id = c.clients[i]
-    headers[i] = c.headers[i] .. struct.pack('>I4B', #c.cores[i], #client_id) .. client_id
-  end
-  return head('P', c) .. table.concat(headers) .. table.concat(c.cores)
+  return struct.pack('>BI4I8I8I8BB', 69, c.count, c.epoch_first, c.seq - c.count + 1, c.time,
+    #c.epoch, #id) .. c.epoch .. id .. table.concat(c.records)
 end
 
 -- Drop what retention does not keep: `most` entries (0: all), or those from before `oldest` (ms).
@@ -107,7 +86,7 @@ local function trim(c, gone, most, oldest)
   if oldest > 0 then
     local old = redis.call('XRANGE', c.log, first .. '-0', '+', 'COUNT', 64)
     for _, entry in ipairs(old) do
-      if tonumber(entry[2][6]) >= oldest then break end
+      if time_of(entry[2][2]) >= oldest then break end
       first = tonumber(string.match(entry[1], '^%d+')) + 1
     end
   end
@@ -120,16 +99,11 @@ local function trim(c, gone, most, oldest)
 end
 
 -- Write the numbers back and tell everybody. Call it once, after the last append.
--- A room has a `suffix`, the end of its frames; a private conversation has '' and, unless it is
--- with oneself, a second channel.
-local function close(c, channel, suffix, channel2)
+-- A private conversation that is not with oneself has a second channel, anything else ''.
+local function close(c, channel, channel2)
   if c.count == 0 then return end
   redis.call('HSET', c.meta, 'seq', c.seq, 'time', c.time)
-  if suffix ~= '' then
-    redis.call('PUBLISH', channel, room_news(c, suffix))
-    return
-  end
-  local news = private_news(c)
-  redis.call('PUBLISH', channel, news)
-  if channel2 ~= '' then redis.call('PUBLISH', channel2, news) end
+  local said = news(c)
+  redis.call('PUBLISH', channel, said)
+  if channel2 ~= '' then redis.call('PUBLISH', channel2, said) end
 end

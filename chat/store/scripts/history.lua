@@ -6,8 +6,8 @@
 --        0 for the newest  5 limit  6 1 when the newest of them are wanted, 0 the oldest
 --        7 epoch the caller speaks of, or ''  8 messages kept (0: all)  9 ms kept (0: for ever)
 -- Result -403, -404, or
---        {epoch, epochFirst, first, seq, {n, sender, client id, JSON, n, ...}}; a number that is
---        gone has '' for its JSON. When the epoch is another one there are no entries, and
+--        {epoch, epochFirst, first, seq, {n, what the log keeps of it, n, ...}}; '' for a number
+--        that is gone. When the epoch is another one there are no entries, and
 --        epochFirst is the lowest number that was given out anew since.
 local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0')
 if not c then return -404 end
@@ -33,21 +33,21 @@ end
 local page, n = answer[5], 0
 if low > high then return answer end
 local expected = low
-local function add(seq, uid, client_id, json)
-  page[n + 1], page[n + 2], page[n + 3], page[n + 4] = seq, uid, client_id, json
-  n = n + 4
+local function add(seq, kept)
+  page[n + 1], page[n + 2] = seq, kept
+  n = n + 2
 end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[3], low .. '-0', high .. '-0')) do
   local seq = tonumber(string.match(entry[1], '^%d+'))
   while expected < seq do
-    add(expected, '', '', '')
+    add(expected, '')
     expected = expected + 1
   end
-  add(seq, entry[2][2], entry[2][4], entry[2][8])
+  add(seq, entry[2][2])
   expected = seq + 1
 end
 while expected <= high do
-  add(expected, '', '', '')
+  add(expected, '')
   expected = expected + 1
 end
 return answer

@@ -5,8 +5,8 @@
 -- ARGV   1 user id  2 1 when the newest entry is wanted; then for each conversation: 1 when it is to
 --        be made if it is missing
 -- Result for each conversation nil, or
---        {seq, first, epoch, epochFirst, topic, member (role:joined:name) or '', sender of the
---         newest entry, its client id, its JSON}
+--        {seq, first, epoch, epochFirst, topic, member (role:joined:name) or '', the number of
+--         the newest entry, what the log keeps of it or ''}
 local gen = redis.call('GET', KEYS[1]) or '0'
 local results = {}
 for i = 1, (#KEYS - 1) / 3 do
@@ -19,10 +19,10 @@ for i = 1, (#KEYS - 1) / 3 do
   results[i] = false
   if c then
     local last = ARGV[2] == '1' and redis.call('XREVRANGE', KEYS[k + 1], '+', '-', 'COUNT', 1)[1]
-    local fields = last and last[2] or { '', '', '', '', '', '', '', '' }
     results[i] = {
       c.seq, c.first, c.epoch, c.epoch_first, redis.call('HGET', KEYS[k], 'topic') or '',
-      redis.call('HGET', KEYS[k + 2], ARGV[1]) or '', fields[2], fields[4], fields[8],
+      redis.call('HGET', KEYS[k + 2], ARGV[1]) or '',
+      last and tonumber(string.match(last[1], '^%d+')) or 0, last and last[2][2] or '',
     }
   end
 end

@@ -6,10 +6,10 @@
 --        clock may be off, or midnight may have passed on the way
 -- ARGV   1 today as days since 1970 on the caller's clock   2 messages kept (0: all)
 --        3 ms kept (0: for ever)
---        then for each conversation: number of posts, may it be made here (1 or 0), channel, suffix
---        or '', second channel or ''
+--        then for each conversation: number of posts, may it be made here (1 or 0), channel,
+--        second channel or ''
 --          and for each post: sender, the code that refuses it unless it was accepted before
---          (0: none), digest or '', client id, origin, inner, quoted
+--          (0: none), digest or '', record
 -- Result the tide, 0 when nothing was appended; then for each post, in their order:
 --        n > 0                                       accepted with number n
 --        {1, seq, time, epoch, epochFirst}           accepted before; time 0 when it is gone
@@ -25,7 +25,7 @@ local results, arg, appended = { 0 }, 4, false
 
 local function repeated(c, seq)
   local found = redis.call('XRANGE', c.log, seq .. '-0', seq .. '-0')
-  local time = found[1] and tonumber(found[1][2][6]) or 0
+  local time = found[1] and time_of(found[1][2][2]) or 0
   return { 1, tonumber(seq), time, c.epoch, c.epoch_first }
 end
 
@@ -63,7 +63,7 @@ local function post(c, k, a, open_to_all)
   end
   if ARGV[a + 1] ~= '0' then return { -tonumber(ARGV[a + 1]) } end
   if not permitted then return { -403 } end
-  local ok, seq = pcall(append, c, uid, ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
+  local ok, seq = pcall(append, c, ARGV[a + 3])
   if not ok then
     if digest ~= '' then redis.call('HDEL', marks, digest) end
     error(seq)
@@ -81,7 +81,7 @@ for k = 3, #KEYS, 8 do
     if not c then
       results[#results + 1] = { open_to_all and -503 or -404 }
     else
-      local ok, result = pcall(post, c, k, arg + 5 + i * 7, open_to_all)
+      local ok, result = pcall(post, c, k, arg + 4 + i * 4, open_to_all)
       if not ok then
         result = { -503, type(result) == 'table' and result.err or tostring(result) }
       end
@@ -89,13 +89,13 @@ for k = 3, #KEYS, 8 do
     end
   end
   if c then
-    close(c, ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
+    close(c, ARGV[arg + 2], ARGV[arg + 3])
     appended = appended or c.count > 0
     if c.count > 0 and (most > 0 or age > 0) then
       trim(c, KEYS[k + 3], most, age > 0 and at - age or 0)
     end
   end
-  arg = arg + 5 + count * 7
+  arg = arg + 4 + count * 4
 end
 -- Whoever sees the tide fall knows that something which was accepted is gone.
 if appended then results[1] = redis.call('INCR', KEYS[2]) end

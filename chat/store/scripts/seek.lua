@@ -1,3 +1,4 @@
+-- needs: conversation
 -- Where in a conversation a moment is, by bisection: times never go down along a log.
 --
 -- KEYS   1 meta  2 log
@@ -13,7 +14,7 @@ while low < high do
   if not found then
     -- Everything in between is redacted and has no time: as good as older.
     low = middle
-  elseif tonumber(found[2][6]) < moment then
+  elseif time_of(found[2][2]) < moment then
     low = middle
   else
     high = tonumber(string.match(found[1], '^%d+')) - 1
