@@ -327,8 +327,10 @@ class MarkTests(TestCase):
 
     async def test_lists_are_newest_first_and_paged(self) -> None:
         store = await Store.start(self)
+        later = 1 << 42  # ms since 1970: after any contact was made
         for partner, time in ((7, 100), (8, 300), (9, 200)):
-            await store.conversations.touch({await store.conversations.contact(5, partner): time})
+            cid = await store.conversations.contact(5, partner)
+            await store.conversations.touch({cid: later + time})
         first, more = await store.conversations.ids(5, "", 3)
         self.assertEqual((first, more), ([LOBBY_CID, "p:5:8", "p:5:9"], True))
         self.assertEqual(await store.conversations.ids(5, "p:5:9", 3), (["p:5:7"], False))

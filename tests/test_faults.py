@@ -382,6 +382,47 @@ class BusTest(Case):
         pushes = [alice.wait_for("SmsMes") for _ in range(31)]
         self.assertIn((1, "the first word"), [(each["seq"], each["content"]) for each in pushes])
 
+    def test_a_private_message_of_the_last_moment_arrives_too(self) -> None:
+        """Before anything else has noted that this conversation moved."""
+        store = self.store()
+        first = self.server(store)
+        line = store.ask("CLIENT", "LIST", "TYPE", "pubsub").decode()
+        second = self.server(store)
+        alice, bob = self.enter(first, "alice"), self.enter(second, "bob")
+        say(bob, "before", "@alice")
+        first.process.send_signal(signal.SIGSTOP)
+        store.ask("CLIENT", "KILL", "ID", line.removeprefix("id=").partition(" ")[0])
+        say(bob, "during", "@alice")
+        second.kill()  # which would have noted it within a second
+        first.process.send_signal(signal.SIGCONT)
+        self.assertEqual(heard(alice, 2), [(1, "before"), (2, "during")])
+
+    def test_who_comes_while_all_is_compared_is_told_nothing_old(self) -> None:
+        store = self.store()
+        crowded = ("--registrations-per-address", "0", "--logins-per-account", "0")
+        first = self.server(store, *crowded, "--logins-per-address", "0")
+        line = store.ask("CLIENT", "LIST", "TYPE", "pubsub").decode()
+        second = self.server(store)
+        crowd = [f"user{number}" for number in range(30)]
+        for name in crowd:
+            self.enter(first, name)
+        bob = self.enter(second, "bob")
+        for name in crowd:
+            say(bob, f"before-{name}", f"@{name}")
+        first.process.send_signal(signal.SIGSTOP)
+        store.ask("CLIENT", "KILL", "ID", line.removeprefix("id=").partition(" ")[0])
+        for name in crowd:
+            say(bob, f"during-{name}", f"@{name}")
+        first.process.send_signal(signal.SIGCONT)
+        late = Peer(first.port)
+        self.addCleanup(late.socket.close)
+        login = {"userName": crowd[-1], "userPwd": "secret", "device": "another"}
+        while (welcome := late.ask("LoginMes", version=2, **login))["code"] != 200:
+            self.assertEqual(welcome["code"], 503)
+        insist(bob, "after", f"@{crowd[-1]}")
+        told = {each["seq"] for each in welcome["conversations"]}
+        self.assertEqual((told, heard(late, 1)), ({0, 2}, [(3, "after")]))
+
 
 class ClientTest(Case):
     def test_cut_in_the_middle_of_a_frame_it_has_said_nothing(self) -> None:

@@ -67,7 +67,7 @@ async def enter(
             await context.accounts.seen(account.user_id, device)
         online, total = await context.presence.online_ids(_listed(session))
         context.online.set_total(total)
-        await context.bus.fence()
+        await context.fanout.recovery.over(session.feed.threads().values())
         if session.closed:
             raise _Gone
     except BaseException:
@@ -187,7 +187,7 @@ async def enter_room(session: "Session", cid: str) -> Conversation:
         await context.bus.hold_rooms([cid])
         context.registry.add_to_room(session, cid)
     conversation = await context.conversations.one(session.user_id, cid)
-    await context.bus.fence()
+    await context.fanout.recovery.over([context.registry.rooms[cid]])
     _take_positions(session, {cid: conversation})
     return conversation
 

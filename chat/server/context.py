@@ -27,7 +27,7 @@ class Context:
     """Put together once, in ``service.py``.
 
     :ivar clock: the reactor, as IReactorTime.
-    :ivar contacts: private conversations that are known to be on both users' lists.
+    :ivar contacts: private conversations that have been put on both users' lists not long ago.
     """
 
     clock: Any

@@ -92,7 +92,10 @@ class Conversations:
         return [*self._in_all_lists, *(raw.decode() for raw in listed if raw.startswith(b"r:"))]
 
     async def moved_since(self, user_id: int, moment: int) -> list[str]:
-        """The private conversations of a user in which something was said since (ms)."""
+        """The private conversations of a user in which something was said since (ms), at least.
+
+        Others may be among them, and those announced by ``contact`` since then are.
+        """
         key = self._keys.conversations(user_id)
         listed = await self._redis.call("ZRANGEBYSCORE", key, moment, "+inf")
         return [raw.decode() for raw in listed]
@@ -243,10 +246,11 @@ class Conversations:
     # Belonging -------------------------------------------------------------------------------
 
     async def contact(self, one: int, other: int) -> str:
-        """Put the private conversation of two users on both their lists; its id."""
+        """Put the private conversation of two users on both their lists, as of now; its id."""
         cid = private_cid(one, other)
         for user_id in {one, other}:
-            await self._redis.call("ZADD", self._keys.conversations(user_id), "NX", 0, cid)
+            key = self._keys.conversations(user_id)
+            await self._redis.script(load("contact"), [key], [cid.encode()])
         return cid
 
     async def touch(self, times: Mapping[str, int]) -> None:

@@ -185,7 +185,7 @@ class FanOut(Listener):
         """Once a second: what may be late, and what answers for what never came."""
         for post in self.context.posting.overdue():
             post.poster.post_overdue(post)
-        self.recovery.try_again()
+        self.recovery.tick()
         await self.write_times()
 
     async def write_times(self) -> None:

@@ -171,9 +171,10 @@ class Feed:
         self._changed()
 
     def _positions(self) -> dict[str, int]:
-        return {cid: thread.position or 0 for cid, thread in self._threads().items()}
+        return {cid: thread.position or 0 for cid, thread in self.threads().items()}
 
-    def _threads(self) -> dict[str, Thread]:
+    def threads(self) -> dict[str, Thread]:
+        """The conversations that the session hears, as far as they are known here."""
         session = self._session
         registry = session.context.registry
         threads: dict[str, Thread] = {cid: registry.rooms[cid] for cid in session.rooms}
@@ -199,7 +200,7 @@ class Feed:
         seen, self.seen = self.seen, {}
         told: dict[str, int] = {}
         try:
-            for cid, thread in self._threads().items():
+            for cid, thread in self.threads().items():
                 last, newest = seen.get(cid, 0), thread.position or 0
                 if newest > last:
                     told[cid] = await self._catch_up_one(cid, last, newest)

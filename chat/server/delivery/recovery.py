@@ -1,6 +1,6 @@
 """What the bus did not bring: holes are read from the log, and after a loss all is compared."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
@@ -21,9 +21,14 @@ Host = HostedRoom | HostedUser
 Hosted = tuple[Thread, Host, str]
 Deliver = Callable[[Thread, Host, Publication], None]
 
+CONTACT_SECONDS: Final = 30.0
+"""How long a server takes it for known that a private conversation is on both users' lists with
+a time that is not old: before it is asked to post there again, it puts it there anew."""
+
 LOST_MARGIN_MS: Final = 60_000
-"""How long before a loss of the bus a private conversation may have moved without its time on
-the list saying so: the lists are written up to a second late, by servers that may be slow."""
+"""How long before a loss of the bus the time on the list may be of a private conversation in
+which something was said after it. That of an entry itself is written up to a second later, and
+never by a server that was killed in between."""
 
 CLOCKS_MS: Final = 1_000
 """How far the store's clock, which entries carry, may be from ours."""
@@ -45,11 +50,31 @@ class Recovery:
         self._lost_at = 0
         self._losses = 0
         self._failed: dict[Thread, Hosted] = {}
+        self._waiting: list[Deferred[None]] = []
+        self._announced = 0.0
 
     @property
     def under_way(self) -> bool:
         """Whether the bus was lost and not everything has been compared since."""
         return bool(self._lost_at)
+
+    async def over(self, threads: Iterable[Thread]) -> None:
+        """Wait until everything that was published before this call has been delivered.
+
+        :param threads: the conversations that matter.
+        :raises StoreUnavailable: the bus was lost.
+        """
+        await self._context.bus.fence()
+        # What is still read from the log would else follow a snapshot that has it already.
+        while self.under_way or any(thread.filling for thread in threads):
+            waiter: Deferred[None] = Deferred()
+            self._waiting.append(waiter)
+            await waiter
+
+    def _look_again(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(None)
 
     # Holes -----------------------------------------------------------------------------------
 
@@ -81,9 +106,14 @@ class Recovery:
             self._failed[thread] = thread, host, cid
         finally:
             thread.filling, thread.heard = False, 0
+            self._look_again()
 
-    def try_again(self) -> None:
-        """Once a second: the holes that could not be filled."""
+    def tick(self) -> None:
+        """Once a second: the holes that could not be filled, and contacts that grow old."""
+        now = self._context.clock.seconds()
+        if now - self._announced > CONTACT_SECONDS:
+            self._announced = now
+            self._context.contacts.clear()
         failed, self._failed = self._failed, {}
         for thread, host, cid in failed.values():
             if not thread.filling and (isinstance(host, HostedUser) or host.sessions):
@@ -119,6 +149,7 @@ class Recovery:
             context.online.resynchronise()
         if losses == self._losses:
             self._lost_at = 0
+            self._look_again()
 
     async def _compare(self, hosted: Sequence[Hosted], user_id: int) -> None:
         for start in range(0, len(hosted), POSITIONS_PAGE):
