@@ -114,10 +114,14 @@ class Request(Message, frozen=True, omit_defaults=True):
 
 
 class RegisterMes(Request, frozen=True, omit_defaults=True):
-    """Make an account. A current client's ``user.user_id`` 0 lets the server pick one."""
+    """Make an account. A current client's ``user.user_id`` 0 lets the server pick one.
+
+    ``invitation`` is a code, on a server that asks for one.
+    """
 
     user: Account
     version: int = 0
+    invitation: str = ""
 
 
 class LoginMes(Request, frozen=True, omit_defaults=True):

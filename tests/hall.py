@@ -231,7 +231,8 @@ class Hall:
         self.registry, self.fanout, online = Registry(), FanOut(), PresenceView()
         self.context = Context(
             clock=self.clock, settings=chosen, phrases=Phrases(chosen), passwords=nothing,
-            accounts=nothing, presence=people, limits=nothing, conversations=log, rooms=nothing,
+            accounts=nothing, presence=people, limits=nothing, invitations=nothing,
+            conversations=log, rooms=nothing,
             posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
             online=online,
         )  # fmt: skip

@@ -160,10 +160,13 @@ class ChatClient(Requests):
         """
         await self._session.reach(Connected, LoggedIn, timeout=timeout)
 
-    async def register(self, name: str, password: str, user_id: int = 0) -> int:
+    async def register(
+        self, name: str, password: str, user_id: int = 0, invitation: str = ""
+    ) -> int:
         """Make an account (and do not log in).
 
         :param user_id: the id wanted, 0: the server picks one.
+        :param invitation: a code, where the server asks for one.
         :returns: the user id.
         :raises Refused: 505 the id or the name is taken, 506 any other refusal.
         :raises NotConnected: nobody answers (one try).
@@ -174,7 +177,7 @@ class ChatClient(Requests):
         if wire is None:
             raise NotConnected("there is no connection")
         account = Account(user_id, password, name)
-        reply = granted(await wire.ask(RegisterMes(account, VERSION), RegisterResMes))
+        reply = granted(await wire.ask(RegisterMes(account, VERSION, invitation), RegisterResMes))
         return reply.user_id
 
     async def log_in(

@@ -104,6 +104,7 @@ def _add_screen(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
 def _add_register(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("name", nargs="?", default="", help=phrases("opt-name"))
     parser.add_argument("--id", type=_number, default=0, help=phrases("opt-id"))
+    parser.add_argument("--invitation", default="", metavar="CODE", help=phrases("opt-invitation"))
 
 
 def _add_send(parser: argparse.ArgumentParser, phrases: Phrases) -> None:

@@ -65,6 +65,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-mouse": ("use the mouse", "使用鼠标"),
     "opt-name": ("the name to register", "要注册的用户名"),
     "opt-id": ("the id to register (default: the server picks)", "要注册的编号（默认由服务器选）"),
+    "opt-invitation": (
+        "a code, where the server asks for one to register",
+        "邀请码，如服务器注册时要求",
+    ),
     "opt-to": ("#room, @name or @id", "#房间、@用户名 或 @编号"),
     "opt-text": ("what to say; - or nothing: standard input", "内容；- 或省略：读取标准输入"),
     "opt-lines": (

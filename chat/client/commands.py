@@ -62,7 +62,8 @@ async def register(context: Context) -> Status:
     client = context.client()
     try:
         await client.connect(timeout=context.left())
-        user_id = await client.register(name, password, context.options.id)
+        options = context.options
+        user_id = await client.register(name, password, options.id, options.invitation)
     finally:
         await client.close()
     context.user = name

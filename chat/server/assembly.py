@@ -26,6 +26,7 @@ from chat.store.checkup import complaints
 from chat.store.conversations import Conversations
 from chat.store.embedded import EmbeddedStore
 from chat.store.interface import StoreError
+from chat.store.invitations import RedisInvitations
 from chat.store.keys import Keys
 from chat.store.limits import RedisLimits
 from chat.store.posting import Posting
@@ -181,6 +182,7 @@ def put_together(
         accounts=accounts,
         presence=presence,
         limits=RedisLimits(redis, keys),
+        invitations=RedisInvitations(redis, keys),
         conversations=conversations,
         rooms=Rooms(redis, keys, conversations),
         posting=posting,

@@ -11,6 +11,7 @@ from chat.server.tally import Tally
 from chat.store.bus import Bus
 from chat.store.conversations import Conversations
 from chat.store.interface import Accounts, Limits, Presence
+from chat.store.invitations import RedisInvitations
 from chat.store.posting import Posting
 from chat.store.rooms import Rooms
 
@@ -37,6 +38,7 @@ class Context:
     accounts: Accounts
     presence: Presence
     limits: Limits
+    invitations: RedisInvitations
     conversations: Conversations
     rooms: Rooms
     posting: Posting

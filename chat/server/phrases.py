@@ -72,6 +72,14 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "Too many registrations from your address: try again in {seconds:.0f} seconds.",
         "您的地址注册次数太多：请在 {seconds:.0f} 秒后再试。",
     ),
+    "registration-closed": (
+        "Nobody can register here.",
+        "此服务器不开放注册。",
+    ),
+    "not-invited": (
+        "Registering here needs an invitation code; this one is wrong, used up or over.",
+        "在此注册需要邀请码；该邀请码错误、已用完或已过期。",
+    ),
     "status": ("status: 0 (online) or 2 (busy).", "status：0（在线）或 2（忙碌）。"),
     # Conversations.
     "not-allowed": ("You are not allowed to do that here.", "您没有权限这样做。"),

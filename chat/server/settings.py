@@ -118,6 +118,9 @@ class Settings:
     refusals: int = _live(LIMIT, 100, "refusals in 10 seconds that end a connection")
     connections: int = _live(LIMIT, 0, "connections in all")
     connections_per_address: int = _live(LIMIT, 0, "connections from one address")
+    registration: str = _live(
+        choice("open", "closed", "invitation"), "open", "who may register; with a code, or nobody"
+    )
     registrations_per_address: int = _live(LIMIT, 20, "registrations an hour from one address")
     logins_per_address: int = _live(LIMIT, 60, "failed logins in 5 minutes from one address")
     logins_per_account: int = _live(LIMIT, 20, "failed logins in 5 minutes on one account")

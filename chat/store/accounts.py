@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from chat.messages import Session
 from chat.names import canonical_user_name, fallback_user_name
-from chat.store.interface import Account, NameTaken, TooMany, Unknown
+from chat.store.interface import Account, NameTaken, NotInvited, TooMany, Unknown
+from chat.store.invitations import digest_of
 from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
@@ -21,6 +22,7 @@ PICKED_ABOVE: Final = 10_000
 FIELDS: Final = ("name", "password", "sex", "created", "lastSeen")
 ID_TAKEN: Final = 1
 NAME_TAKEN: Final = 2
+NOT_INVITED: Final = 3
 
 
 class RedisAccounts:
@@ -38,32 +40,44 @@ class RedisAccounts:
 
     # Users
 
-    async def register(self, user_id: int, name: str, password: str, sex: str) -> int:
+    async def register(
+        self, user_id: int, name: str, password: str, sex: str, invitation: str = ""
+    ) -> int:
         """Make an account; ``user_id`` 0 picks the next free id, an empty ``name`` the fallback.
 
         :param password: a PHC string.
+        :param invitation: the code that this uses, if it takes one.
         :returns: the user id.
         :raises NameTaken: the id or the canonical name belongs to somebody; the text is ``id`` or
             ``name``.
+        :raises NotInvited: nobody may register with that code.
         """
+        arguments = name, password, sex, invitation
         if user_id:
-            taken = await self._register(user_id, name, password, sex)
+            taken = await self._register(user_id, *arguments)
             if taken:
                 raise NameTaken("id" if taken == ID_TAKEN else "name")
             return user_id
         while True:
             picked = PICKED_ABOVE + int(await self._redis.call("INCR", self._keys.ids()))
-            taken = await self._register(picked, name, password, sex)
+            taken = await self._register(picked, *arguments)
             if not taken:
                 return picked
             if taken == NAME_TAKEN and name:
                 raise NameTaken("name")
 
-    async def _register(self, user_id: int, name: str, password: str, sex: str) -> int:
+    async def _register(
+        self, user_id: int, name: str, password: str, sex: str, invitation: str
+    ) -> int:
         name = name or fallback_user_name(user_id)
         keys = [self._keys.user(user_id), self._keys.name(canonical_user_name(name))]
+        if invitation:
+            keys.append(self._keys.invitation(digest_of(invitation)))
         arguments: list[Word] = [user_id, name, password, sex]
-        return int(await self._redis.script(load("account_register"), keys, arguments))
+        taken = int(await self._redis.script(load("account_register"), keys, arguments))
+        if taken == NOT_INVITED:
+            raise NotInvited("nobody may register with that code")
+        return taken
 
     async def find(self, who: int | str) -> Account:
         """By id or by name (any spelling with the same canonical form).

@@ -13,6 +13,7 @@ __all__ = [
     "Limits",
     "NameTaken",
     "NotAllowed",
+    "NotInvited",
     "Presence",
     "StoreError",
     "StoreUnavailable",
@@ -48,6 +49,10 @@ class NotAllowed(StoreError):
     """The user may not do that here (403)."""
 
 
+class NotInvited(StoreError):
+    """The invitation to register is unknown, used up or over (506)."""
+
+
 class NameTaken(StoreError):
     """The user id or the user name belongs to somebody (505)."""
 
@@ -78,12 +83,16 @@ class Account:
 class Accounts(Protocol):
     """Users, their devices and their tokens. Every method raises StoreUnavailable, FateUnknown."""
 
-    async def register(self, user_id: int, name: str, password: str, sex: str) -> int:
+    async def register(
+        self, user_id: int, name: str, password: str, sex: str, invitation: str = ""
+    ) -> int:
         """Make an account; ``user_id`` 0 picks the next free id, an empty ``name`` the fallback.
 
         :param password: a PHC string.
+        :param invitation: the code that this uses, if it takes one.
         :returns: the user id.
         :raises NameTaken: the id or the canonical name belongs to somebody.
+        :raises NotInvited: nobody may register with that code.
         """
 
     async def find(self, who: int | str) -> Account:

@@ -57,6 +57,14 @@ class Keys:
         """Hash: whose token has that SHA-256, and on which device."""
         return self._key(f"tok:{digest.hex()}")
 
+    def invitation(self, digest: bytes) -> bytes:
+        """Hash: how many may still register with the code that has that SHA-256."""
+        return self._key(f"inv:{digest.hex()}")
+
+    def invitations(self) -> bytes:
+        """Set: the digests of all invitations, in hexadecimal."""
+        return self._key("invs")
+
     def user(self, user_id: int) -> bytes:
         """Hash: the account."""
         return self._key(f"u:{{{user_id}}}")

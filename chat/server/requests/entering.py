@@ -38,14 +38,21 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     least = 0 if message.version >= 2 else 1
     if not least <= user.user_id <= names.MAX_USER_ID:
         raise Refused(506, "user-id")
+    if settings.registration == "closed":
+        raise Refused(506, "registration-closed")
     try:
         most = settings.registrations_per_address
         await context.limits.spend("register", session.address, most, HOUR)
     except TooMany as error:
         raise Refused(506, "too-many-registrations", error.retry_after) from None
+    invitation = message.invitation if settings.registration == "invitation" else ""
+    if settings.registration == "invitation" and not await context.invitations.holds(invitation):
+        raise Refused(506, "not-invited")
     password = await context.passwords.hash(user.user_pwd)
     try:
-        user_id = await context.accounts.register(user.user_id, name, password, user.sex)
+        user_id = await context.accounts.register(
+            user.user_id, name, password, user.sex, invitation
+        )
     except NameTaken:
         await context.limits.refund("register", session.address)
         raise

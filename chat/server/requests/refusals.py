@@ -14,6 +14,7 @@ from chat.store.interface import (
     FateUnknown,
     NameTaken,
     NotAllowed,
+    NotInvited,
     StoreError,
     StoreUnavailable,
     TooMany,
@@ -66,6 +67,8 @@ def refusal(failure: Failure, log: Logger) -> Refused:
             return Refused(404, "no-such-conversation")
         case NotAllowed():
             return Refused(403, "not-allowed")
+        case NotInvited():
+            return Refused(506, "not-invited")
         case NameTaken():
             return Refused(505, "name-taken")
         case TooMany(retry_after=retry_after):
