@@ -54,6 +54,7 @@ COME_BACK_SECONDS: Final = (1.0, 5.0)
 class ChatServer:
     """One server on one store.
 
+    :ivar tide: whether the store takes writes, asked every three seconds.
     :ivar factory: what makes connections; ``start`` comes first.
     :param embedded: the store, when it is the server's own.
     """
@@ -72,16 +73,33 @@ class ChatServer:
         self._redis = Redis(reactor, address, deadline=settings.store_deadline)
         self._redis.on_change(self._store_changed)
         note = settings.data / "tide" if embedded is not None else None
-        self._tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
+        self.tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
         alone = embedded is not None
         self.context = put_together(reactor, settings, address, self._redis, alone)
-        self.context.posting.tide_rose = self._tide.rose
+        self.context.posting.tide_rose = self.tide.rose
         self.factory = ChatFactory(self.context)
 
     def take(self, settings: Settings) -> None:
         """Go on with other settings; those of one connection hold for new ones."""
         self.context.settings = settings
         self.context.phrases = Phrases(settings)
+
+    def store_state(self) -> dict[str, bool]:
+        """What works of the store: it answers, takes writes, and its publications arrive."""
+        return {
+            "connected": self._redis.connected,
+            "writable": not self.tide.problem,
+            "bus": self.context.bus.ready,
+        }
+
+    def trouble(self) -> str:
+        """Why clients can't be served now, as a sentence; empty when they can."""
+        works = self.store_state()
+        if not works["connected"]:
+            return f"The store at {self._redis.address} is away."
+        if not works["writable"]:
+            return f"The store can't be written to: {self.tide.problem}."
+        return "" if works["bus"] else "What the store publishes is being caught up with."
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Connect to the store, wait for it as long as it takes, and be ready for clients.
@@ -96,8 +114,8 @@ class ChatServer:
         await self._redis.when_connected()
         await self._look_at_settings()
         await context.conversations.generation()
-        stack.callback(self._tide.stop)
-        self._tide.start()
+        stack.callback(self.tide.stop)
+        self.tide.start()
         stack.push_async_callback(bus.stop)
         bus.start()
         await self._until(lambda: bus.ready, FINISH_SECONDS)

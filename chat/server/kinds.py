@@ -13,6 +13,7 @@ __all__ = [
     "FILE",
     "FLAG",
     "LIMIT",
+    "MAYBE_ENDPOINT",
     "PATH",
     "PLAIN",
     "PREFIX",
@@ -131,6 +132,10 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _endpoint_or_none(text: str) -> str:
+    return _endpoint(text) if text else ""
+
+
 def _path(text: str) -> Path:
     if not text or "\0" in text:
         raise ValueError
@@ -190,6 +195,9 @@ SECONDS: Final = Kind("SECONDS", "a number of seconds", _fraction, _short)
 SPAN: Final = Kind("SECONDS", "a number of seconds above 0", _span, _short)
 ENDPOINT: Final = Kind(
     "ENDPOINT", "text such as tcp:8889", _endpoint, _words, quoted=True, several=True, explains=True
+)
+MAYBE_ENDPOINT: Final = Kind(
+    "ENDPOINT", "text such as tcp:9464", _endpoint_or_none, quoted=True, explains=True
 )
 PATH: Final = Kind("DIR", "a directory's path", _path, quoted=True)
 FILE: Final = Kind(

@@ -26,7 +26,7 @@ from zope.interface import implementer
 from chat.server.kinds import PLAIN
 from chat.server.starting import CannotStart
 
-__all__ = ["Listeners"]
+__all__ = ["Listeners", "listen", "written"]
 
 BACKLOG: Final = 4_096
 """Connections that wait to be accepted; with Twisted's 50 a storm of clients loses its first
@@ -57,11 +57,11 @@ class Listeners:
         """
         for endpoint in self._endpoints:
             door = _Door()
-            parsed = serverFromString(self._reactor, endpoint.removeprefix(PLAIN))
-            bound = _result(parsed.listen(door))
-            if isinstance(bound, Failure):
+            try:
+                bound = listen(self._reactor, endpoint, door)
+            except CannotStart:
                 Deferred.fromCoroutine(self.close())
-                raise CannotStart(f"cannot listen: {_reason(bound)} ({endpoint})")
+                raise
             self._ports.append(bound)
             self._doors.append(door)
             if isinstance(bound, FileDescriptor):
@@ -93,7 +93,7 @@ class Listeners:
     def _tell(self, endpoint: str, address: IAddress, encrypts: bool) -> None:
         self.log.info(
             "Listening on {address}{tls}{hint}",
-            address=_written(address),
+            address=written(address),
             tls=" with TLS" if encrypts else "",
             hint=_hint(endpoint, address),
         )
@@ -101,7 +101,7 @@ class Listeners:
             self.log.warn(
                 "NOT ENCRYPTED: on {address} everybody on the way can read passwords and messages; "
                 "give --tls-cert FILE and --tls-key FILE, or --self-signed",
-                address=_written(address),
+                address=written(address),
             )
 
     async def close(self) -> None:
@@ -135,6 +135,18 @@ class _Door:
         """A port has stopped."""
 
 
+def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
+    """Listen now.
+
+    :raises CannotStart: the address can't be had.
+    """
+    bound = _result(serverFromString(reactor, endpoint.removeprefix(PLAIN)).listen(factory))
+    if isinstance(bound, Failure):
+        raise CannotStart(f"cannot listen: {_reason(bound)} ({endpoint})")
+    port: IListeningPort = bound
+    return port
+
+
 def _result(listening: Deferred[IListeningPort]) -> Any:
     """What an endpoint's ``listen`` came to; all of Twisted's know at once."""
     results: list[Any] = [Failure(CannotStart("this kind of endpoint takes its time"))]
@@ -149,7 +161,8 @@ def _reason(failure: Failure) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _written(address: IAddress) -> str:
+def written(address: IAddress) -> str:
+    """An address as people write it."""
     match address:
         case IPv4Address(host=host, port=port):
             return f"{host}:{port}"

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -29,6 +29,9 @@ from chat.store.address import Address
 from chat.store.embedded import CannotStart as StoreCannotStart
 from chat.store.embedded import EmbeddedStore
 
+if TYPE_CHECKING:
+    from chat.server.watching import Watching
+
 __all__ = ["ChatService"]
 
 
@@ -40,6 +43,7 @@ class ChatService(Service):
 
     :param read_again: the settings as they are written by now, for SIGHUP.
     :ivar listeners: where it listens; tests ask it for the port.
+    :ivar server: what runs, None until the store it needs has been started.
     :ivar reloading: who takes other settings while the server runs.
     """
 
@@ -59,6 +63,9 @@ class ChatService(Service):
         self._parts = AsyncExitStack()
         self._started: Deferred[None] = succeed(None)
         self._stopping = False
+        self._open = False
+        self.server: ChatServer | None = None
+        self._watching = self._watch(settings.metrics) if settings.metrics else None
         self._unfilter_log: Callable[[], None] = lambda: None
 
     def privilegedStartService(self) -> None:
@@ -67,11 +74,16 @@ class ChatService(Service):
         :raises CannotStart: a port can't be had.
         """
         super().privilegedStartService()
+        if self._watching is not None:
+            self._watching.bind()
         self.listeners.bind()
 
     def startService(self) -> None:
         """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
         super().startService()
+        if self._watching is not None:
+            self._parts.push_async_callback(self._watching.close)
+            self._watching.start()
         self._parts.callback(on_hangup(self._reactor, self.reloading.reload))
         self._reactor.callWhenRunning(self._begin)
 
@@ -109,7 +121,7 @@ class ChatService(Service):
             parts.push_async_callback(embedded.stop)
             await embedded.start()
         address = Address.parse(settings.store) if embedded is None else embedded.address
-        server = ChatServer(
+        server = self.server = ChatServer(
             self._reactor, self._possible(self.reloading.settings), address, embedded
         )
         self.reloading.add(lambda settings: server.take(self._possible(settings)))
@@ -118,10 +130,24 @@ class ChatService(Service):
         place = str(settings.data if embedded else address)
         self.log.info("Everything is kept in {place}", place=place)
         self.listeners.open(server.factory, certificates)
+        self._open = True
         # What exists now lives as long as the server: the collector need not look at it again.
         parts.callback(gc.unfreeze)
         gc.collect()
         gc.freeze()
+
+    def trouble(self) -> str:
+        """Why clients can't be served now, as a sentence; empty when they can."""
+        if self._stopping:
+            return "The server is stopping."
+        if self.server is None:
+            return "The store is being started."
+        return self.server.trouble() or ("" if self._open else "The server is starting.")
+
+    def _watch(self, endpoint: str) -> "Watching":
+        from chat.server.watching import Watching
+
+        return Watching(self._reactor, endpoint, self)
 
     def _filter_log(self, settings: Settings) -> None:
         self._unfilter_log()

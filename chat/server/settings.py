@@ -11,6 +11,7 @@ from chat.server.kinds import (
     FILE,
     FLAG,
     LIMIT,
+    MAYBE_ENDPOINT,
     PATH,
     PREFIX,
     RATE,
@@ -87,6 +88,9 @@ class Settings:
     language: str = _live(choice("zh", "en"), "en", "language of the sentences in errors")
     log_level: str = _live(
         choice("debug", "info", "warn", "error"), "info", "the least that is written to the log"
+    )
+    metrics: str = _option(
+        MAYBE_ENDPOINT, "", "where /metrics, /healthz and /readyz are, such as tcp:9464; for few"
     )
     argon2: tuple[int, int, int] = _option(
         COST, (2, 19_456, 1), "argon2id cost of a password; renewed at login"

@@ -142,6 +142,10 @@ class Accounts(Protocol):
 class Presence(Protocol):
     """Who is online, kept alive by one lease per server."""
 
+    @property
+    def lag(self) -> float:
+        """Seconds since this server last told the store that it lives, and who is here."""
+
     async def start(self) -> None:
         """Take the lease and begin to renew it; clean up after servers that died."""
 
