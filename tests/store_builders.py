@@ -76,14 +76,16 @@ class Sender:
     def __init__(self) -> None:
         self.repeated: list[tuple[Post, int]] = []
         self.refused: list[tuple[Post, int]] = []
+        self.reasons: list[tuple[str, float]] = []
         self.answered: Deferred[None] = Deferred()
 
     def post_repeated(self, post: Post, seq: int, time: int, epoch: str, epoch_first: int) -> None:
         self.repeated.append((post, seq))
         self._answer()
 
-    def post_refused(self, post: Post, code: int, retry_after: float) -> None:
+    def post_refused(self, post: Post, code: int, retry_after: float, reason: str = "") -> None:
         self.refused.append((post, code))
+        self.reasons.append((reason, retry_after))
         self._answer()
 
     def post_overdue(self, post: Post) -> None:

@@ -94,6 +94,17 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "You are at the limit of rooms ({rooms}): leave one first.",
         "您已加入 {rooms} 个房间：请先离开其中一个。",
     ),
+    "muted": ("You may not write here at present.", "您目前不能在这里发言。"),
+    "banned": ("You are banned from here.", "您已被禁止进入这里。"),
+    "slow-mode": (
+        "Slow mode: wait {seconds:.0f} seconds before you write again.",
+        "慢速模式：请在 {seconds:.0f} 秒后再发言。",
+    ),
+    "blocked": ("They do not take messages from you.", "对方拒收您的消息。"),
+    "blocking": (
+        "You have blocked them: unblock them before you write.",
+        "您已屏蔽对方：请先解除屏蔽再发消息。",
+    ),
     "content-empty": ("The message is empty.", "消息不能为空。"),
     "content-nul": ("The message has a NUL character.", "消息不能含有 NUL 字符。"),
     "content-too-long": (

@@ -44,6 +44,16 @@ MOST_WAITING: Final = 64
 """Frames that may wait for the request before them; more, and the client is not read."""
 
 REFUSAL_SECONDS: Final = 10.0
+RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
+"""What a conversation's rules may have against a message, and the sentences for it."""
+
+_REFUSED_POSTS: Final = {
+    403: "not-allowed",
+    404: "no-such-conversation",
+    429: "too-fast",
+    503: "store-away",
+    504: "fate-unknown",
+}
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
 
 
@@ -312,11 +322,10 @@ class Session:
         )
         self.emit(reply, post.request_id)
 
-    def post_refused(self, post: Post, code: int, retry_after: float) -> None:
+    def post_refused(self, post: Post, code: int, retry_after: float, reason: str = "") -> None:
         """It was not accepted."""
-        key = {403: "not-allowed", 404: "no-such-conversation", 429: "too-fast",
-               503: "store-away", 504: "fate-unknown"}[code]  # fmt: skip
-        if code == 429:
+        key = reason if reason in RULES else _REFUSED_POSTS[code]
+        if code == 429 and not reason:
             retry_after = 1 / (self.context.settings.rate[1] or 1)
         message = messages.SmsMes("", client_id=post.client_id)
         self.refuse(message, post.request_id, Refused(code, key, retry_after))

@@ -278,7 +278,7 @@ def _partner(cid: str, user_id: int) -> int:
 
 
 def _position(answer: Sequence[Any], user_id: int) -> Position:
-    seq, first, epoch, epoch_first, topic, member, number, kept = answer
+    seq, first, epoch, epoch_first, topic, member, number, kept, _rules = answer
     last = logged(number, kept).for_user(user_id) if kept else b""
     return Position(
         seq, first, epoch.decode(), epoch_first, topic.decode(),

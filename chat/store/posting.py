@@ -46,8 +46,13 @@ class Poster(Protocol):
     ) -> None:
         """It was accepted before, with these."""
 
-    def post_refused(self, post: "Post", code: int, retry_after: float) -> None:
-        """It was not accepted (protocol §6); after 504 its publication may still come."""
+    def post_refused(self, post: "Post", code: int, retry_after: float, reason: str = "") -> None:
+        """It was not accepted (protocol §6); after 504 its publication may still come.
+
+        :param retry_after: seconds, 0 when waiting does not help.
+        :param reason: which rule of the conversation is against it: ``muted``, ``banned``,
+            ``slow-mode``, ``blocked`` or ``blocking``; empty for anything else.
+        """
 
     def post_overdue(self, post: "Post") -> None:
         """It was accepted as number ``post.seq``, and its publication never came."""
@@ -229,7 +234,12 @@ class Posting:
             code = -result[0]
             if code == 503:
                 self._refused(result[1:])
-            post.poster.post_refused(post, code, 1.0 if code == 503 else 0.0)
+                post.poster.post_refused(post, code, 1.0)
+            elif len(result) > 1:
+                _, reason, wait = result
+                post.poster.post_refused(post, code, wait / 1000, reason.decode())
+            else:
+                post.poster.post_refused(post, code, 0.0)
 
     def _refused(self, why: Sequence[bytes]) -> None:
         """Say it once: a full disk has enough to do, and the log may be on it."""

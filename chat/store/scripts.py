@@ -30,12 +30,13 @@ def _read(name: str) -> str:
 
 @cache
 def load(name: str) -> Script:
-    """Read ``scripts/<name>.lua``, after the shared file that its first line ``needs``.
+    """Read ``scripts/<name>.lua``, after the shared files that its first line ``needs``.
 
     :raises FileNotFoundError: there is none of that name.
     """
     text = _read(name)
     first = text.partition("\n")[0].strip()
     if first.startswith(NEEDS):
-        text = f"{_read(first.removeprefix(NEEDS))}\n{text}"
+        shared = [_read(needed) for needed in first.removeprefix(NEEDS).split()]
+        text = "\n".join([*shared, text])
     return Script(name, text)

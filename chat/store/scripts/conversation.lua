@@ -19,11 +19,12 @@ end
 -- Returns nil when there is no such conversation.
 local function open(meta, log, gen, at)
   local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'gen',
-    'day', 'before')
+    'day', 'before', 'rules')
   if not m[1] then return nil end
   local c = {
     meta = meta, log = log, seq = tonumber(m[1]), first = tonumber(m[2]), epoch = m[3],
-    epoch_first = tonumber(m[4]), time = tonumber(m[5]), day = m[7], before = m[8], count = 0,
+    epoch_first = tonumber(m[4]), time = tonumber(m[5]), day = m[7], before = m[8],
+    rules = m[9], count = 0,
   }
   if m[6] ~= gen then
     c.epoch, c.epoch_first = gen, c.seq + 1

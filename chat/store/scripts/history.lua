@@ -1,4 +1,4 @@
--- needs: conversation
+-- needs: conversation rules
 -- A page of a conversation's log.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 gone
@@ -11,18 +11,20 @@
 --        epochFirst is the lowest number that was given out anew since.
 local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0')
 if not c then return -404 end
-if ARGV[2] ~= '1' and redis.call('HEXISTS', KEYS[4], ARGV[1]) == 0 then return -403 end
+local member = ARGV[2] ~= '1' and redis.call('HGET', KEYS[4], ARGV[1])
+if ARGV[2] ~= '1' and not member then return shut(c) end
 local most, age = tonumber(ARGV[8]), tonumber(ARGV[9])
 if most > 0 or age > 0 then trim(c, KEYS[5], most, age > 0 and now() - age or 0) end
 
-local answer = { c.epoch, c.epoch_first, c.first, c.seq, {} }
+local first = readable_from(c, member)
+local answer = { c.epoch, c.epoch_first, first, c.seq, {} }
 if ARGV[7] ~= '' and ARGV[7] ~= c.epoch then
   answer[2] = known_below(c, ARGV[7])
   return answer
 end
 
 local low, high, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-if low < c.first then low = c.first end
+if low < first then low = first end
 if high == 0 or high > c.seq then high = c.seq end
 -- Numbers have no holes, so a page is a range of numbers.
 if ARGV[6] == '1' then

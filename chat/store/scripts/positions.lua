@@ -1,4 +1,4 @@
--- needs: conversation
+-- needs: conversation rules
 -- Where conversations stand, and what they are to one user.
 --
 -- KEYS   1 generation; then for each conversation 3: meta, log, members
@@ -6,7 +6,7 @@
 --        be made if it is missing
 -- Result for each conversation nil, or
 --        {seq, first, epoch, epochFirst, topic, member (role:joined:name) or '', the number of
---         the newest entry, what the log keeps of it or ''}
+--         the newest entry, what the log keeps of it or '', rules or ''}
 local gen = redis.call('GET', KEYS[1]) or '0'
 local results = {}
 for i = 1, (#KEYS - 1) / 3 do
@@ -19,10 +19,12 @@ for i = 1, (#KEYS - 1) / 3 do
   results[i] = false
   if c then
     local last = ARGV[2] == '1' and redis.call('XREVRANGE', KEYS[k + 1], '+', '-', 'COUNT', 1)[1]
+    local member = redis.call('HGET', KEYS[k + 2], ARGV[1])
     results[i] = {
-      c.seq, c.first, c.epoch, c.epoch_first, redis.call('HGET', KEYS[k], 'topic') or '',
-      redis.call('HGET', KEYS[k + 2], ARGV[1]) or '',
+      c.seq, readable_from(c, member), c.epoch, c.epoch_first,
+      redis.call('HGET', KEYS[k], 'topic') or '', member or '',
       last and tonumber(string.match(last[1], '^%d+')) or 0, last and last[2][2] or '',
+      c.rules or '',
     }
   end
 end

@@ -1,4 +1,4 @@
--- needs: conversation
+-- needs: conversation rules
 -- Post messages to conversations: look up, permit, number, mark, append, publish, each atomically.
 --
 -- KEYS   1 the store's generation  2 the tide; then for each conversation 8: meta, log, members, gone, and the
@@ -14,6 +14,8 @@
 --        n > 0                                       accepted with number n
 --        {1, seq, time, epoch, epochFirst}           accepted before; time 0 when it is gone
 --        {-code}                                     refused
+--        {-code, reason, ms}                         refused by the conversation's rules, for so
+--                                                    long; 0 when no end is known
 --        {-503, text}                                the store could not write
 local gen = redis.call('GET', KEYS[1]) or '0'
 local at = now()
@@ -46,7 +48,15 @@ end
 local function post(c, k, a, open_to_all)
   local uid, digest = ARGV[a], ARGV[a + 2]
   local marks = KEYS[k + 6 + shift]
-  local permitted = open_to_all or redis.call('HEXISTS', KEYS[k + 2], uid) == 1
+  local permitted, code, reason, wait = open_to_all
+  if c.rules then
+    local member = redis.call('HGET', KEYS[k + 2], uid)
+    permitted = permitted or member
+    if permitted then code, reason, wait = forbidden(c, uid, member, at) end
+    permitted = permitted and not code
+  elseif not permitted then
+    permitted = redis.call('HEXISTS', KEYS[k + 2], uid) == 1
+  end
   if digest ~= '' then
     local seq
     if c.day == yesterday or (c.day == today and c.before == yesterday) then
@@ -62,12 +72,14 @@ local function post(c, k, a, open_to_all)
     if seq then return repeated(c, seq) end
   end
   if ARGV[a + 1] ~= '0' then return { -tonumber(ARGV[a + 1]) } end
-  if not permitted then return { -403 } end
+  if code then return { code, reason, wait } end
+  if not permitted then return { shut(c) } end
   local ok, seq = pcall(append, c, ARGV[a + 3])
   if not ok then
     if digest ~= '' then redis.call('HDEL', marks, digest) end
     error(seq)
   end
+  if c.slow then redis.call('HSET', c.meta, 's' .. uid, at) end
   return seq
 end
 

@@ -1,0 +1,126 @@
+"""Moderation on a real store: who may write, by the rules of the conversation."""
+
+from twisted.internet.defer import DeferredList
+from twisted.trial.unittest import TestCase
+
+from chat.store.conversations import LOBBY_CID
+from chat.store.entries import Author
+from chat.store.interface import Unknown
+from tests.store_builders import Sender, Store
+
+BOB = Author(5, "bob")
+EVE = Author(9, "eve")
+ROOM = "r:tea"
+
+
+async def rules(store: Store, cid: str, **fields: str) -> None:
+    """Write what stands against whom, as the store keeps it."""
+    flat = [word for field, value in fields.items() for word in (field, value)]
+    await store.redis.call("HSET", store.keys.meta(cid), *flat)
+
+
+async def post(store: Store, cid: str, author: Author, client_id: str = "") -> Sender:
+    """Post and wait for the answer, or for the publication."""
+    heard = len(store.heard.headers(cid))
+    sender = store.say(cid, "hello", client_id, author=author)
+    stored = store.heard.until(lambda: len(store.heard.headers(cid)) > heard)
+    await DeferredList([sender.answered, stored], fireOnOneCallback=True)
+    return sender
+
+
+class RulesTests(TestCase):
+    async def test_who_is_muted_is_refused_until_the_end_and_others_are_not(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        await post(store, LOBBY_CID, BOB)
+        await rules(store, LOBBY_CID, rules="0:0:0", m9="0:1:5:eve")
+        refused = await post(store, LOBBY_CID, EVE)
+        self.assertEqual([code for _, code in refused.refused], [403])
+        self.assertEqual(refused.reasons, [("muted", 0)])
+        self.assertEqual((await post(store, LOBBY_CID, BOB)).refused, [])
+        await rules(store, LOBBY_CID, m9="9000000000000:1:5:eve")
+        ((reason, wait),) = (await post(store, LOBBY_CID, EVE)).reasons
+        self.assertEqual(reason, "muted")
+        self.assertGreater(wait, 86_400)
+        await rules(store, LOBBY_CID, m9="1:1:5:eve")
+        self.assertEqual((await post(store, LOBBY_CID, EVE)).refused, [])
+
+    async def test_a_repetition_is_answered_although_its_sender_was_muted_since(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        await post(store, LOBBY_CID, EVE, "id-1")
+        await rules(store, LOBBY_CID, rules="0:0:0", m9="0:1:5:eve")
+        again = store.say(LOBBY_CID, "hello", "id-1", author=EVE)
+        await again.answered
+        self.assertEqual([seq for _, seq in again.repeated], [1])
+        refused = await post(store, LOBBY_CID, EVE, "id-2")
+        self.assertEqual(len(refused.refused), 1)
+        await rules(store, LOBBY_CID, m9="1:1:5:eve")
+        self.assertEqual((await post(store, LOBBY_CID, EVE, "id-2")).repeated, [])
+
+    async def test_slow_mode_holds_for_members_and_not_for_moderators(self) -> None:
+        store = await Store.start(self)
+        for author in (BOB, EVE):
+            await store.rooms.join(author, "#tea", "", 0)
+        await store.bus.hold_rooms([ROOM])
+        await rules(store, ROOM, rules="60000:0:0")
+        for _ in range(2):
+            self.assertEqual((await post(store, ROOM, BOB)).refused, [])
+        self.assertEqual((await post(store, ROOM, EVE)).refused, [])
+        second = await post(store, ROOM, EVE)
+        self.assertEqual([code for _, code in second.refused], [429])
+        ((reason, wait),) = second.reasons
+        self.assertEqual(reason, "slow-mode")
+        self.assertTrue(50 < wait <= 60, wait)
+        long_ago = str(int(await store.redis.call("HGET", store.keys.meta(ROOM), "s9")) - 60_000)
+        await rules(store, ROOM, s9=long_ago)
+        self.assertEqual((await post(store, ROOM, EVE)).refused, [])
+
+    async def test_a_private_room_is_not_there_for_a_stranger(self) -> None:
+        store = await Store.start(self)
+        await store.rooms.join(BOB, "#tea", "", 0)
+        await rules(store, ROOM, rules="0:1:0")
+        refused = await post(store, ROOM, EVE)
+        self.assertEqual([code for _, code in refused.refused], [404])
+        with self.assertRaises(Unknown):
+            await store.conversations.history(9, ROOM)
+
+    async def test_a_member_of_a_private_room_reads_from_the_joining_on(self) -> None:
+        store = await Store.start(self)
+        await store.rooms.join(BOB, "#tea", "", 0)
+        await store.bus.hold_rooms([ROOM])
+        await post(store, ROOM, BOB)
+        await store.rooms.join(EVE, "#tea", "", 0)
+        await post(store, ROOM, BOB)
+        await rules(store, ROOM, rules="0:1:0")
+        page = await store.conversations.history(9, ROOM)
+        self.assertEqual([entry.seq for entry in page.entries], [3, 4])
+        self.assertEqual((page.first, page.more), (3, False))
+        self.assertEqual((await store.conversations.history(9, ROOM, after=0)).entries[0].seq, 3)
+        self.assertEqual((await store.conversations.one(9, ROOM)).first, 3)
+        self.assertEqual((await store.conversations.one(5, ROOM)).first, 1)
+
+    async def test_what_was_said_while_a_room_was_private_stays_with_who_was_there(self) -> None:
+        store = await Store.start(self)
+        await store.rooms.join(BOB, "#tea", "", 0)
+        await store.bus.hold_rooms([ROOM])
+        await post(store, ROOM, BOB)
+        await rules(store, ROOM, rules="0:0:2")
+        await post(store, ROOM, BOB)
+        await store.rooms.join(EVE, "#tea", "", 0)
+        page = await store.conversations.history(9, ROOM)
+        self.assertEqual([entry.seq for entry in page.entries], [3, 4])
+        page = await store.conversations.history(5, ROOM)
+        self.assertEqual([entry.seq for entry in page.entries], [1, 2, 3, 4])
+
+    async def test_neither_writes_to_the_other_after_a_block(self) -> None:
+        store = await Store.start(self)
+        cid = await store.conversations.contact(5, 9)
+        await store.bus.hold_user(5)
+        store.say(cid, "hi", author=EVE)
+        await store.heard.until(lambda: len(store.heard.headers(cid, 5)) == 1)
+        await rules(store, cid, rules="x:5:")
+        by_blocked = await post(store, cid, EVE)
+        self.assertEqual(by_blocked.reasons, [("blocked", 0)])
+        self.assertEqual((await post(store, cid, BOB)).reasons, [("blocking", 0)])
+        self.assertEqual(len((await store.conversations.history(9, cid)).entries), 1)
