@@ -110,7 +110,7 @@ class Store:
         self.bus = Bus(reactor, address, self.keys, self.redis)
         self.bus.listener = self.heard
         self.conversations = Conversations(self.redis, self.keys, _names, retention)
-        self.rooms = Rooms(self.redis, self.keys, self.conversations)
+        self.rooms = Rooms(reactor, self.redis, self.keys, self.conversations)
         self.posting = Posting(reactor, self.redis, self.keys, server, retention)
 
     @classmethod

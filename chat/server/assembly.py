@@ -202,7 +202,7 @@ def put_together(
         limits=RedisLimits(redis, keys),
         invitations=RedisInvitations(redis, keys),
         conversations=conversations,
-        rooms=Rooms(redis, keys, conversations),
+        rooms=Rooms(reactor, redis, keys, conversations),
         posting=posting,
         bus=bus,
         registry=Registry(),

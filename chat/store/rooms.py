@@ -1,10 +1,13 @@
 """Rooms: who is in them, what they are called, and what their members do to them."""
 
+from typing import Any
+
 from chat.messages import Room, User
 from chat.store.conversations import LOBBY_CID, Conversations, is_open
 from chat.store.entries import Author, record
 from chat.store.interface import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
+from chat.store.members import MemberLists
 from chat.store.posting import audience
 from chat.store.redis import Redis
 from chat.store.scripts import load
@@ -16,12 +19,15 @@ class Rooms:
     """Membership, topics, redaction, and the public list.
 
     All methods raise StoreUnavailable and FateUnknown.
+
+    :param clock: IReactorTime.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, conversations: Conversations) -> None:
+    def __init__(self, clock: Any, redis: Redis, keys: Keys, conversations: Conversations) -> None:
         self._redis = redis
         self._keys = keys
         self._conversations = conversations
+        self._lists = MemberLists(clock, redis, keys)
 
     async def join(self, author: Author, room: str, topic: str, most: int) -> None:
         """Make a user a member of a room; being one already is fine.
@@ -96,17 +102,10 @@ class Rooms:
         :raises Unknown: there is no such room.
         :raises NotAllowed: the user is no member.
         """
-        raw = await self._redis.call("HGETALL", self._keys.members(cid))
-        members = {int(raw[i]): raw[i + 1] for i in range(0, len(raw), 2)}
-        if user_id not in members:
+        if not await self._redis.call("HEXISTS", self._keys.members(cid), user_id):
             (position,) = await self._conversations.positions(user_id, [cid])
             raise Unknown(cid) if position is None else NotAllowed(cid)
-        above = sorted(each for each in members if each > after)
-        page = []
-        for each in above[:limit]:
-            role, _, name = members[each].decode().split(":", 2)
-            page.append(User(each, name, role=role))
-        return page, len(above) > limit
+        return await self._lists.page(cid, after, limit)
 
     async def listed(self, after: str, limit: int) -> tuple[list[Room], bool]:
         """A page of the public rooms after the name ``after``; more?"""
