@@ -10,6 +10,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from chat.client import events
 from chat.client.api import HistoryPage, SearchPage
+from chat.client.cache import Cache, Known
+from chat.client.errors import NotConnected
 from chat.client.events import Outgoing
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
@@ -103,7 +105,7 @@ class ScriptedClient:
 
     def listen(self, listener: Callable[[events.Event], None]) -> Callable[[], None]:
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def tell(self, *happened: events.Event) -> None:
         for event in happened:
@@ -127,6 +129,8 @@ class ScriptedClient:
         self, conversation: str, *, before: int = 0, after: int | None = None, limit: int = 50
     ) -> HistoryPage:
         self.asked.append(("history", (conversation, before)))
+        if not isinstance(self.state, events.LoggedIn):
+            raise NotConnected("there is no connection at the moment")
         log = self.logs.get(conversation, [])
         page = [each for each in log if not before or each.seq < before][-limit:]
         first = log[0].seq if log else 1
@@ -192,6 +196,8 @@ class Screen:
         size: tuple[int, int] = (80, 24),
         language: str = "en",
         glyphs: Glyphs = UNICODE,
+        cache: Cache | None = None,
+        known: Known | None = None,
     ) -> None:
         self.size = size
         self.clock = Clock()
@@ -202,10 +208,11 @@ class Screen:
         failures()
         self.root = Root(self.leave)
         self.look = look(language, glyphs)
-        chat = Chat(self.clock, self.client, self.look, self, Drafts(None))  # type: ignore[arg-type]  # scripted
+        drafts = Drafts(None)
+        chat = Chat(self.clock, self.client, self.look, self, drafts, cache)  # type: ignore[arg-type]  # scripted
         self.chat = chat
         self.desk = Desk(self.look, chat)
-        chat.start(self.client.user)
+        chat.start(self.client.user, known)
         self.actions = Actions(chat, self.desk, self, Verbs(chat, self.desk, self))
         self.root.show(self.desk, self.actions)
 

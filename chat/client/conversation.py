@@ -50,7 +50,7 @@ class Conversation:
 
     ``told``: the read mark that the server has. ``divider``: the entry below which everything was
     read when it was opened. ``sealed``: entries before which the server has nothing more.
-    ``fetched``: its newest page is here.
+    ``fetched``: its newest page is here. ``recalled``: what the cache has of that is.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Conversation:
     loading: bool = False
     draft: str = ""
     fetched: bool = False
+    recalled: bool = False
     sealed: set[int] = field(default_factory=set)
     mentions: set[int] = field(default_factory=set)
     _silent: set[int] = field(default_factory=set)
@@ -160,6 +161,10 @@ class Conversation:
         self.told = min(self.told, seq - 1)
         self.mentions = {each for each in self.mentions if each < seq}
         self._silent = {each for each in self._silent if each < seq}
+
+    def forget_below(self, seq: int) -> None:
+        """Let go of the entries below ``seq``."""
+        del self.entries[: self.index(seq)]
 
     def _redact(self, target: int) -> None:
         at = self.index(target)

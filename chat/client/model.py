@@ -241,6 +241,13 @@ class Model:
         known.loading = False
         known.fetched = True
 
+    def recalled(self, name: str, entries: Iterable[Entry]) -> None:
+        """Entries that were seen before come out of the cache; what is here is newer."""
+        known = self.conversation(name)
+        for entry in entries:
+            if not known.holds(entry.seq):
+                known.put(entry, self.me.user_id, self._mention)
+
     def _outgoing(self, message: Outgoing, state: events.MessageState) -> None:
         known = self.conversation(message.to)
         match state:

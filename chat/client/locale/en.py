@@ -12,6 +12,7 @@ WORDS: Final = {
     "menu-register": "Register",
     "menu-server": "Another server",
     "menu-language": "中文",
+    "menu-offline": "Read what is here, without the server",
     "menu-leave": "Leave",
     "probing": "Looking for the server …",
     "server-answers": "The server answers. Log in, or register if you are new.",

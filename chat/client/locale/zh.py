@@ -12,6 +12,7 @@ WORDS: Final = {
     "menu-register": "注册",
     "menu-server": "换一个服务器",
     "menu-language": "English",
+    "menu-offline": "不连服务器，先看本机记录",
     "menu-leave": "退出",
     "probing": "正在寻找服务器……",
     "server-answers": "服务器已响应。请登录；新用户请先注册。",

@@ -334,7 +334,7 @@ class Actions:
             self.chat.say(self.desk.look.words("nothing-unread"))
 
     async def _first_unread(self, name: str, seq: int) -> None:
-        await self.chat.have(name, seq)
+        await self.chat.history.have(name, seq)
         self.desk.messages.go_to(seq)
         self.desk.changed()
 

@@ -8,14 +8,15 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import urwid
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from chat.client import events
 from chat.client.address import DEFAULT_SERVER, server_string
-from chat.client.paths import DeviceSlot, Profile, Remembered
+from chat.client.paths import Profile, Remembered
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
@@ -23,6 +24,7 @@ from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Form, Menu
 from chat.client.tui.logfile import LOG_NAME, logging_to
+from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.options import ScreenOptions, choose_theme, full_emoji, needs_ascii
@@ -33,9 +35,6 @@ from chat.client.tui.terminal import Loop, Terminal
 from chat.client.tui.themes import ASCII, THEMES, UNICODE, palette
 from chat.client.tui.verbs import Verbs
 from chat.client.words import Words, choose_language
-
-if TYPE_CHECKING:
-    from chat.client.api import ChatClient
 
 __all__ = ["App", "make_look", "run"]
 
@@ -82,7 +81,8 @@ class App:
         self._profile = profile
         self._chat: Chat | None = None
         self._desk: Desk | None = None
-        self._slot: DeviceSlot | None = None
+        self._entered: Entered | None = None
+        self._closing: Deferred[None] = succeed(None)
         self._title = ""
         self._leaving = False
         self._draft_due: Any = None
@@ -107,11 +107,14 @@ class App:
         :raises BaseException: what went wrong in the loop; the terminal is restored by then.
         """
         self._reactor.callWhenRunning(self._begin)
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._end_chat)
+        ending = self._reactor.addSystemEventTrigger("before", "shutdown", self._end_chat)
         try:
             self.loop.run()
         except BaseException:
             # The loop crashed the reactor, which then ends nothing: not its threads, not the chat.
+            # Nor would it hear that the cache is written; the thread that does it ends by itself.
+            self._reactor.removeSystemEventTrigger(ending)
+            self._end_chat()
             self._reactor.fireSystemEvent("shutdown")
             raise
 
@@ -208,40 +211,51 @@ class App:
     def show_menu(self, widget: Menu | Form) -> None:
         self.root.show(widget)
 
-    def enter(self, client: "ChatClient", user: Any, slot: DeviceSlot, directory: Path) -> None:
-        self._slot = slot
-        drafts = Drafts(directory / "drafts.json")
-        self._chat = chat = Chat(self._reactor, client, self.look, self, drafts)
+    def enter(self, entered: Entered) -> None:
+        self._entered = entered
+        drafts = Drafts(entered.directory / "drafts.json")
+        client, cache = entered.client, entered.cache
+        self._chat = chat = Chat(self._reactor, client, self.look, self, drafts, cache)
         self._desk = desk = Desk(self.look, chat)
         chat.on_stopped = self._stopped
-        chat.start(user)
+        chat.start(entered.user, entered.known)
         self.root.show(desk, Actions(chat, desk, self, Verbs(chat, desk, self)))
         self.redraw()
 
     def _stopped(self, stopped: events.Stopped) -> None:
         """The library gave up: say so; the words that are still there can be read."""
         if self._chat is not None and stopped.code in (403, 500) and not self._leaving:
-            self._end_chat()
+            self._forget_device()
             self._start.show_menu(self.look.words("logged-out"), bad=True)
 
-    def _end_chat(self) -> None:
+    def _end_chat(self) -> Deferred[None]:
+        """Keep what is to be kept. Fires when it is on the disk."""
         self._keep_drafts()
         if self._chat is not None:
             self._chat.stop()
-        if self._slot is not None:
-            self._slot.close()
-        self._chat = self._desk = self._slot = None
+        if self._entered is not None:
+            self._entered.slot.close()
+            self._closing = Deferred.fromCoroutine(self._entered.cache.close())
+        self._chat = self._desk = self._entered = None
+        return self._closing
+
+    def _forget_device(self) -> None:
+        """This device is logged out: neither its token nor what it has read stays here."""
+        entered = self._entered
+        self._end_chat()
+        if entered is not None:
+            entered.slot.keep("")
+            self._closing = Deferred.fromCoroutine(entered.cache.erase())
 
     def log_out(self) -> None:
-        chat, slot = self._chat, self._slot
-        if chat is None or slot is None:
+        chat = self._chat
+        if chat is None:
             return
 
         async def go() -> None:
             await chat.client.log_out()
 
-        self._end_chat()
-        slot.keep("")
+        self._forget_device()
         chat.spawn(go())
         self._start.show_menu(self.look.words("logged-out"))
 
@@ -270,12 +284,12 @@ class App:
             self.redraw()
 
     def _change(self, old: str, new: str) -> None:
-        chat, slot = self._chat, self._slot
-        if chat is None or slot is None:
+        chat, entered = self._chat, self._entered
+        if chat is None or entered is None:
             return
 
         async def go() -> None:
-            slot.keep(await chat.client.change_password(old, new))
+            entered.slot.keep(await chat.client.change_password(old, new))
             chat.say(self.look.words("password-changed"))
 
         self._back_to_chat()

@@ -1,6 +1,6 @@
 """One logged-in user's chat: events of the library into the model, what the view needs fetched."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -9,26 +9,20 @@ from twisted.logger import Logger
 
 from chat.client import events
 from chat.client.conversation import Conversation, Fate
-from chat.client.errors import ClientError, Refused
+from chat.client.errors import ClientError
 from chat.client.model import Model
 from chat.client.tui.drafts import Drafts
+from chat.client.tui.history import History
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
+from chat.messages import Conversation as ConversationState
 from chat.messages import User
 
 if TYPE_CHECKING:
     from chat.client.api import ChatClient
+    from chat.client.cache import Cache, Known
 
 __all__ = ["Chat", "View"]
-
-PAGE = 100
-"""Entries asked for at a time: two or three screens, and far below a frame."""
-
-AROUND = 60
-"""Entries fetched below one that is looked for; the rest of the page is above it."""
-
-NOTHING_THERE = 404
-"""A private conversation exists from its first message on; until then it is merely empty."""
 
 WATCHED = 200
 """Ids that WatchMes takes."""
@@ -65,7 +59,13 @@ class Chat:
     log = Logger()
 
     def __init__(
-        self, reactor: IReactorTime, client: "ChatClient", look: Look, view: View, drafts: Drafts
+        self,
+        reactor: IReactorTime,
+        client: "ChatClient",
+        look: Look,
+        view: View,
+        drafts: Drafts,
+        cache: "Cache | None" = None,
     ) -> None:
         self.client = client
         self.model = Model()
@@ -76,15 +76,23 @@ class Chat:
         self._reactor = reactor
         self._view = view
         self._drafts = drafts
+        self.history = History(client, self.model, cache, view.redraw)
+        self._remembered: set[str] = set()
         self._note_until = 0.0
         self._watching: list[int] = []
         self._asking_online = False
         self._deaf = client.listen(self.event)
 
-    def start(self, user: User) -> None:
-        """The first login is done."""
+    def start(self, user: User, known: "Known | None" = None) -> None:
+        """The first login is done, or is on its way and ``known`` is what the cache says."""
         self.model.link = self.client.state
-        self._listed(user)
+        if known is not None:
+            self._remembered = {each.conversation for each in known.conversations}
+            self._listed(user, known.conversations)
+            for entry in known.unread:
+                self.model.recalled(entry.conversation, [entry])
+        else:
+            self._listed(user, self.client.conversations.values())
         for sent in self.client.outgoing:
             self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
 
@@ -102,11 +110,12 @@ class Chat:
         match event:
             case events.ConversationsListed():
                 if self.client.user is not None:
-                    self._listed(self.client.user)
+                    self._forget_gone()
+                    self._listed(self.client.user, self.client.conversations.values())
             case events.PresenceChanged(_, _, True):
                 self._refresh_online()
-            case events.GapSkipped(conversation, _, _, True):
-                self.model.conversation(conversation).fetched = False
+            case events.GapSkipped(conversation, _, last, True):
+                self.history.cut(conversation, last, self._view.at_end())
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
             case events.ConnectionChanged(events.Stopped() as stopped):
@@ -126,14 +135,21 @@ class Chat:
         for each in self.model.conversations.values():
             each.loading = False
 
-    def _listed(self, user: User) -> None:
+    def _forget_gone(self) -> None:
+        """What the cache knew and the server does not list, one is no longer in."""
+        for name in self._remembered - self.client.conversations.keys():
+            self.model.state(ConversationState(name, gone=True))
+        self._remembered = set()
+
+    def _listed(self, user: User, conversations: Iterable[ConversationState]) -> None:
         opened = self.model.open
-        self.model.logged_in(user, self.client.conversations.values())
+        self.model.logged_in(user, conversations)
         if not opened:
             for name, text in self._drafts.load().items():
                 if name in self.model.conversations:
                     self.model.conversation(name).draft = text
-        self._refresh_online()
+        if self.model.connected:
+            self._refresh_online()
 
     def _came(self, event: events.MessageArrived) -> None:
         conversation = self.model.conversation(event.entry.conversation)
@@ -150,11 +166,11 @@ class Chat:
         """After each drawing: fetch what it lacked, and say what was read."""
         if self.model.current is not None and self._view.at_end():
             self.model.current.trim()
+        wish = self._view.wish()
+        if wish is not None and self.history.wanted(wish):
+            self.spawn(self.history.fetch(wish))
         if not self.model.connected:
             return
-        wish = self._view.wish()
-        if wish is not None:
-            self.spawn(self._fetch(wish))
         self._mark_read()
         if self.model.watched:
             wanted = self._view.watching()[:WATCHED]
@@ -172,34 +188,6 @@ class Chat:
             conversation.told = newest
             self.client.mark_read(conversation.name, newest)
             self._view.redraw()
-
-    async def _fetch(self, wish: Wish) -> None:
-        conversation = self.model.conversation(wish.conversation)
-        if conversation.loading:
-            return
-        conversation.loading = True
-        self._view.redraw()
-        try:
-            page = await self.client.history(wish.conversation, before=wish.before, limit=PAGE)
-        except Refused as refusal:
-            # What the server won't give now it won't give at the next drawing either.
-            conversation.fetched = True
-            conversation.sealed.add(wish.before)
-            if refusal.code != NOTHING_THERE:
-                raise
-            return
-        finally:
-            conversation.loading = False
-            self._view.redraw()
-        self.model.page(wish.conversation, page.entries, page.first)
-        if wish.before and not page.entries:
-            conversation.sealed.add(wish.before)
-
-    async def have(self, name: str, seq: int) -> None:
-        """Fetch entry ``seq`` and what stands around it, unless it is here."""
-        if not self.model.conversation(name).holds(seq):
-            page = await self.client.history(name, before=seq + AROUND, limit=PAGE)
-            self.model.page(name, page.entries, page.first)
 
     def _refresh_online(self) -> None:
         if not self._asking_online:

@@ -200,7 +200,7 @@ class MessagesPane(Pane):
         """Judge whether something that the view shows, or soon will, is missing."""
         if conversation.loading:
             return
-        if not conversation.fetched:
+        if not (conversation.fetched or (conversation.recalled and not self._model.connected)):
             self.wish = Wish(conversation.name, 0)
             return
         end = min(len(conversation.entries), max(0, index) + height + AHEAD)

@@ -1,27 +1,20 @@
 """Before the chat: the menu, the forms, a server of one's own, the remembered login."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from chat.client.errors import ClientError, NotConnected, Refused
-from chat.client.outbox import Outbox, OutboxBusy
-from chat.client.paths import DeviceSlot, Profile
+from chat.client.paths import Profile
 from chat.client.tui.editor import Editor
 from chat.client.tui.forms import Field, Form, Menu, MenuItem
+from chat.client.tui.local_server import is_local, start_server
+from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
-from chat.messages import User
 
-if TYPE_CHECKING:
-    from chat.client.api import ChatClient
-
-__all__ = ["Entrance", "Start", "start_server"]
+__all__ = ["Entrance", "Start"]
 
 PROBE_SECONDS = 10.0
 """How long a server started here may take before we say that it doesn't come."""
@@ -40,8 +33,8 @@ class Entrance(Protocol):
     def redraw(self) -> None:
         """Something changed; draw soon."""
 
-    def enter(self, client: "ChatClient", user: User, slot: DeviceSlot, directory: Path) -> None:
-        """Somebody is logged in: the chat begins."""
+    def enter(self, entered: Entered) -> None:
+        """The chat begins."""
 
     def leave(self) -> None:
         """End the program."""
@@ -96,8 +89,10 @@ class Start:
             MenuItem("menu-login", self.log_in_form),
             MenuItem("menu-register", self.register_form),
         ]
-        if self._answers is False and not self._starting and _is_local(self.server):
+        if self._answers is False and not self._starting and is_local(self.server):
             items.insert(0, MenuItem("menu-start-server", self._start_server))
+        if self._answers is False and self._user:
+            items.append(MenuItem("menu-offline", self._go_offline))
         return [
             *items,
             MenuItem("menu-server", self._server_form),
@@ -129,7 +124,7 @@ class Start:
 
     async def _reachable(self) -> bool:
         try:
-            client = self._client()
+            client = self._login().client()
         except ValueError:
             return False
         try:
@@ -154,6 +149,9 @@ class Start:
             while self._reactor.seconds() < until and process.poll() is None:
                 if await self._reachable():
                     self._answers = True
+                    if self._user:
+                        await self._resume()
+                        return
                     # Nobody has an account on a new server.
                     self.menu.select("menu-register")
                     self.menu.say(words("server-started", pid=process.pid, log=logfile))
@@ -248,53 +246,41 @@ class Start:
 
     async def _make(self, name: str, password: str) -> None:
         self._say("registering")
-        client = self._client()
+        client = self._login().client()
         try:
             await client.register(name, password)
         finally:
             await client.close()
         await self._enter(name, password)
 
-    async def _resume(self) -> None:
-        slot = self._profile.device(self.server, self._user)
-        token = slot.token if slot is not None else ""
-        if slot is not None:
-            slot.close()
-        if token:
-            await self._enter(self._user, "")
+    async def _resume(self, offline: bool = False) -> None:
+        """Go on by the remembered token. A server elsewhere is not waited for; without one here,
+        the menu has something better to offer."""
+        if self._login().has_token(self._user):
+            await self._enter(self._user, at_once=offline or not is_local(self.server))
         else:
             self.log_in_form()
 
-    async def _enter(self, name: str, password: str) -> None:
-        """Log in; an empty password: by the device's token."""
-        slot = self._profile.device(self.server, name)
-        if slot is None:
-            self._say("no-device", bad=True)
-            return
-        directory = self._profile.account(self.server, name)
+    def _go_offline(self) -> None:
+        self._run(self._resume(offline=True))
+
+    async def _enter(self, name: str, password: str = "", at_once: bool = False) -> None:
+        """Log in; without a password, by the device's token."""
         self._say("logging-in")
-        client = None
-        try:
-            client = self._client(device=slot.device, outbox=_outbox(directory))
-            if password:
-                user = await client.log_in(name, password, timeout=0)
-            else:
-                user = await client.log_in(name, token=slot.token, timeout=0)
-        except BaseException:
-            if client is not None:
-                await client.close()
-            slot.close()
-            raise
-        slot.keep(client.token)
-        self._profile.remember(self.server, name)
+        login = self._login()
+        if password:
+            entered = await login.by_password(name, password)
+        else:
+            entered = await login.by_token(name, at_once)
         self._user = name
-        self._around.enter(client, user, slot, directory)
+        self._around.enter(entered)
+        finishing = Deferred.fromCoroutine(login.finish(entered))
+        # Whoever is turned away now is told by the chat, which hears that the link has stopped.
+        finishing.addErrback(lambda failure: failure.trap(ClientError) and None)
+        finishing.addErrback(lambda failure: self.log.failure("the login went wrong", failure))
 
-    def _client(self, **more: Any) -> "ChatClient":
-        # Imported only now: TLS and endpoints take as long as everything else before the menu.
-        from chat.client.api import ChatClient
-
-        return ChatClient(self._reactor, self.server, **more)
+    def _login(self) -> Login:
+        return Login(self._reactor, self._profile, self.server)
 
     def _run(self, work: Any) -> None:
         if self._form is not None:
@@ -312,6 +298,8 @@ class Start:
         if failure.check(NotConnected):
             self._answers = False
             self.show_menu(words("no-server", server=self.server), bad=True)
+        elif failure.check(NoDevice):
+            self._say("no-device", bad=True)
         elif failure.check(Refused) and self._form is None:
             self.log_in_form()
             self._say("log-in-again", bad=True)
@@ -329,42 +317,7 @@ def _editor(text: str) -> Editor:
     return editor
 
 
-def _outbox(directory: Path) -> Outbox:
-    """The account's outbox; one of our own, in memory, while another program has that open."""
-    try:
-        return Outbox(directory / "outbox")
-    except OutboxBusy:
-        return Outbox()
-
-
-def _is_local(server: str) -> bool:
-    return any(each in server for each in ("127.0.0.1", "localhost", "::1"))
-
-
 def _pause(reactor: Any, seconds: float) -> Deferred[None]:
     waiting: Deferred[None] = Deferred()
     reactor.callLater(seconds, waiting.callback, None)
     return waiting
-
-
-def start_server(server: str, state: Path) -> tuple["subprocess.Popen[bytes]", Path]:
-    """Start a server in the background where ``server`` says; it goes on when the client ends.
-
-    :param state: where its log file is put.
-    :returns: the process and its log file.
-    """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logfile = state / "server.log"
-    port = server.rpartition(":")[2]
-    twistd = "from twisted.scripts.twistd import run; run()"
-    command = [sys.executable, "-c", twistd, "-n", "--pidfile=", "chatroom"]
-    command += ["--listen", f"tcp:{port if port.isdigit() else 8889}:interface=127.0.0.1"]
-    with open(os.open(logfile, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    return process, logfile

@@ -219,7 +219,7 @@ class Verbs:
 
     async def _go_to(self, conversation: str, seq: int) -> None:
         """Bring an entry into view, with what stands around it."""
-        await self._chat.have(conversation, seq)
+        await self._chat.history.have(conversation, seq)
         self._desk.messages.go_to(seq)
         self._desk.changed()
 

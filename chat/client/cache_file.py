@@ -1,0 +1,369 @@
+"""What is remembered of conversations, in a SQLite file: entries, where they stand, full text."""
+
+import os
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from chat.client.events import Position
+from chat.client.paths import private_directory
+from chat.messages import Conversation, Entry, User
+
+__all__ = ["KEPT_NUMBERS", "Batch", "CacheFile", "Known", "erase"]
+
+KEPT_NUMBERS = 20_000
+"""Newest numbers of a conversation that are remembered: weeks of a busy room, some 10 MB."""
+
+MOST_BYTES = 256 << 20
+"""Of the file; above it each conversation keeps fewer numbers."""
+
+LAYOUT = 1
+"""Of the tables. A file with another one is made anew: the server has everything."""
+
+UNREAD = 200
+"""Unread entries of a conversation that are given out at the start, for its counts."""
+
+_NUMBER_BITS = 40
+"""An entry's id is its conversation's number above its own: no index, and ranges are runs."""
+
+_TABLES = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE conversation (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE NOT NULL,
+    state BLOB, epoch TEXT, seq INTEGER
+);
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY, time INTEGER NOT NULL, target INTEGER, body BLOB NOT NULL
+);
+CREATE INDEX entry_target ON entry (target) WHERE target IS NOT NULL;
+CREATE VIRTUAL TABLE found USING fts5 (text, tokenize = "unicode61 remove_diacritics 2");
+"""
+
+# Written without spaces: each character is a word of its own, and what is looked for is a run.
+_UNSPACED = re.compile(
+    "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the file held at the start. ``unread``: entries above the read marks, oldest first."""
+
+    user: User
+    conversations: Sequence[Conversation]
+    positions: Mapping[str, Position]
+    unread: Sequence[Entry]
+
+
+@dataclass
+class Batch:
+    """What is to be written in one step, in this order.
+
+    ``drops``: entries from a number on that are to be forgotten; ``entries`` each with its
+    ``conversation``; ``states`` of conversations; ``positions``: every later entry comes in a
+    later batch, those that take an earlier one back included.
+    """
+
+    drops: list[tuple[str, int]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    states: Mapping[str, Conversation] = field(default_factory=dict)
+    positions: Mapping[str, Position] = field(default_factory=dict)
+
+
+class CacheFile:
+    """The file of one account. Not for two threads at a time; other processes may use it too.
+
+    What it holds is right as of each conversation's position: whoever goes on from there hears
+    of everything that takes back or renews what is here.
+
+    :param path: made with mode 0600; a file that is none of ours, or broken, is made anew.
+    :raises OSError, sqlite3.Error: it cannot be used.
+    """
+
+    def __init__(self, path: Path, kept: int = KEPT_NUMBERS, most_bytes: int = MOST_BYTES) -> None:
+        self._path = path
+        self._kept = kept
+        self._most_bytes = most_bytes
+        self._numbers: dict[str, int] = {}
+        try:
+            self._base = self._opened()
+        except sqlite3.DatabaseError:
+            erase(path)
+            self._base = self._opened()
+        self._tidy()
+
+    def _opened(self) -> sqlite3.Connection:
+        private_directory(self._path.parent)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        os.close(descriptor)
+        # In autocommit: each batch says itself where it begins. Any thread, one at a time.
+        base = sqlite3.connect(self._path, timeout=2, isolation_level=None, check_same_thread=False)
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+            base.execute("PRAGMA synchronous = NORMAL")
+            base.execute("PRAGMA secure_delete = ON")
+            (layout,) = base.execute("PRAGMA user_version").fetchone()
+            if layout not in (0, LAYOUT):
+                raise sqlite3.DatabaseError(f"layout {layout}")
+            if layout == 0:
+                base.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {LAYOUT};COMMIT")
+            rows = base.execute("SELECT name, number FROM conversation")
+            self._numbers = {str(name): int(number) for name, number in rows}
+        except BaseException:
+            base.close()
+            raise
+        return base
+
+    def close(self) -> None:
+        self._base.close()
+
+    # Writing
+
+    def log_in(self, user: User) -> None:
+        """Remember whose file this is; what another one left is forgotten."""
+        known = self._fact("user", User)
+        if known is not None and known.user_id != user.user_id:
+            for table in ("entry", "found", "conversation"):
+                self._base.execute(f"DELETE FROM {table}")
+            self._numbers.clear()
+        self._set_fact("user", msgspec.json.encode(User(user.user_id, user.user_name)))
+
+    def write(self, batch: Batch) -> None:
+        """All of ``batch``, or nothing of it."""
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            for name, seq in batch.drops:
+                self._drop(name, seq)
+            taken_back = self._put(batch.entries)
+            for name, state in batch.states.items():
+                self._number(name)
+                values = (msgspec.json.encode(state), name)
+                self._base.execute("UPDATE conversation SET state = ? WHERE name = ?", values)
+            for name, position in batch.positions.items():
+                self._number(name)
+                self._base.execute(
+                    "UPDATE conversation SET epoch = ?, seq = ? WHERE name = ?",
+                    (position.epoch, position.seq, name),
+                )
+                self._prune(name, position.seq, self._kept)
+            self._base.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._base.execute("ROLLBACK")
+            self._numbers.clear()
+            raise
+        if taken_back or batch.drops:
+            self._forget_traces()
+
+    def forget(self, name: str) -> None:
+        """The user is no longer in this conversation."""
+        self._drop(name, 0)
+        self._base.execute("DELETE FROM conversation WHERE name = ?", (name,))
+        self._numbers.pop(name, None)
+        self._forget_traces()
+
+    def _put(self, entries: Iterable[Entry]) -> bool:
+        """Put entries in their places. Return whether one of them takes another's text away."""
+        rows = {}
+        targets = set()
+        for entry in entries:
+            base = self._number(entry.conversation) << _NUMBER_BITS
+            target = base + entry.target if entry.kind == "redact" else None
+            rows[base + entry.seq] = (entry, target)
+            if target is not None:
+                targets.add(target)
+        if not rows:
+            return False
+        known = self._base.execute(
+            "SELECT target FROM entry WHERE target BETWEEN ? AND ?", (min(rows), max(rows))
+        )
+        gone = targets | {target for (target,) in known}
+        self._empty(targets - rows.keys())
+        kept = {
+            key: (_emptied(entry) if key in gone else entry) for key, (entry, _) in rows.items()
+        }
+        self._base.executemany(
+            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
+            [(key, e.time, rows[key][1], msgspec.json.encode(e)) for key, e in kept.items()],
+        )
+        texts = [(key, indexed(e.content)) for key, e in kept.items() if _searched(e)]
+        self._base.executemany("INSERT OR REPLACE INTO found (rowid, text) VALUES (?, ?)", texts)
+        silent = [(key,) for key, e in kept.items() if e.deleted]
+        self._base.executemany("DELETE FROM found WHERE rowid = ?", silent)
+        return bool(targets or silent)
+
+    def _empty(self, ids: Iterable[int]) -> None:
+        """Take the text of entries that are here already."""
+        for key in ids:
+            row = self._base.execute("SELECT body FROM entry WHERE id = ?", (key,)).fetchone()
+            if row is not None:
+                body = msgspec.json.encode(_emptied(_entry(row[0])))
+                self._base.execute("UPDATE entry SET body = ? WHERE id = ?", (body, key))
+                self._base.execute("DELETE FROM found WHERE rowid = ?", (key,))
+
+    def _drop(self, name: str, seq: int) -> None:
+        self._delete(*self._range(name, seq))
+
+    def _prune(self, name: str, newest: int, kept: int) -> None:
+        if newest > kept:
+            self._delete(self._range(name)[0], self._range(name, newest - kept)[0])
+
+    def _delete(self, first: int, last: int) -> None:
+        for table, key in (("found", "rowid"), ("entry", "id")):
+            self._base.execute(f"DELETE FROM {table} WHERE {key} BETWEEN ? AND ?", (first, last))
+
+    def _tidy(self) -> None:
+        """Keep the whole within its bounds."""
+        kept = self._kept
+        while self._bytes() > self._most_bytes and kept > 1:
+            kept //= 2
+            rows = self._base.execute("SELECT name, seq FROM conversation WHERE seq IS NOT NULL")
+            for name, seq in rows.fetchall():
+                self._prune(name, seq, kept)
+
+    def _bytes(self) -> int:
+        pages, free, size = (
+            self._base.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def _forget_traces(self) -> None:
+        """Merge what the index still remembers of deleted words, and empty the log of changes."""
+        self._base.execute("INSERT INTO found (found) VALUES ('optimize')")
+        self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    # Reading
+
+    def known(self) -> Known | None:
+        """What is here at the start; None when nobody's it is."""
+        user = self._fact("user", User)
+        if user is None:
+            return None
+        conversations: list[Conversation] = []
+        positions: dict[str, Position] = {}
+        unread: list[Entry] = []
+        rows = self._base.execute("SELECT name, state, epoch, seq FROM conversation").fetchall()
+        for name, state, epoch, seq in rows:
+            if seq is not None:
+                positions[str(name)] = Position(str(epoch), int(seq))
+            if state is not None:
+                conversation = msgspec.json.decode(state, type=Conversation)
+                conversations.append(conversation)
+                unread += self.page(str(name), 0, UNREAD, above=conversation.read)
+        return Known(user, conversations, positions, unread)
+
+    def page(self, name: str, before: int, limit: int, above: int = 0) -> tuple[Entry, ...]:
+        """The newest entries below ``before`` (0: of all) and above ``above``, oldest first."""
+        first, last = self._range(name, above + 1)
+        if before:
+            last = self._range(name, before)[0] - 1
+        rows = self._base.execute(
+            "SELECT body FROM entry WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+            (first, last, limit),
+        ).fetchall()
+        return tuple(_entry(body) for (body,) in reversed(rows))
+
+    def search(self, text: str, name: str, before: int, limit: int) -> tuple[Entry, ...]:
+        """Messages with words that begin as those of ``text`` do, the newest first.
+
+        :param name: a conversation, or empty for all.
+        :param before: ms since 1970 UTC, exclusive; 0: now.
+        """
+        wanted = matching(text)
+        where = "found MATCH ?" if wanted else "found.text LIKE ? ESCAPE '\\'"
+        first, last = self._range(name, 1) if name else (0, 1 << 62)
+        rows = self._base.execute(
+            f"SELECT body FROM found JOIN entry ON entry.id = found.rowid WHERE {where} "
+            "AND found.rowid BETWEEN ? AND ? AND time < ? ORDER BY time DESC LIMIT ?",
+            (wanted or _liked(text), first, last, before or 1 << 62, limit),
+        )
+        return tuple(_entry(body) for (body,) in rows.fetchall())
+
+    # Inside
+
+    def _number(self, name: str) -> int:
+        number = self._numbers.get(name)
+        if number is None:
+            self._base.execute("INSERT OR IGNORE INTO conversation (name) VALUES (?)", (name,))
+            query = "SELECT number FROM conversation WHERE name = ?"
+            number = self._numbers[name] = self._base.execute(query, (name,)).fetchone()[0]
+        return number
+
+    def _range(self, name: str, seq: int = 0) -> tuple[int, int]:
+        """The ids of a conversation's entries from ``seq`` on; none for an unknown one."""
+        number = self._numbers.get(name)
+        if number is None:
+            row = self._base.execute(
+                "SELECT number FROM conversation WHERE name = ?", (name,)
+            ).fetchone()
+            if row is None:
+                return 0, -1
+            number = self._numbers[name] = row[0]
+        base = number << _NUMBER_BITS
+        return base + seq, base + (1 << _NUMBER_BITS) - 1
+
+    def _fact(self, name: str, kind: type[User]) -> User | None:
+        row = self._base.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=kind)
+
+    def _set_fact(self, name: str, value: bytes) -> None:
+        self._base.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
+
+
+# Words ------------------------------------------------------------------------------------------
+
+
+def indexed(text: str) -> str:
+    """``text`` as the index is to have it, cut into words by its spaces and punctuation."""
+    if text.isascii():
+        return text
+    return _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text))
+
+
+def matching(text: str) -> str:
+    """What the index is asked for; empty when there is no word in ``text``.
+
+    Each word has to be there, as the beginning of one; Chinese and Japanese as written.
+    """
+    words = [" ".join(indexed(word).split()) for word in text.replace("\0", " ").split()]
+    return " ".join(
+        f'"{word.replace(chr(34), chr(34) * 2)}" *'
+        for word in words
+        if any(each.isalnum() for each in word)
+    )
+
+
+def _liked(text: str) -> str:
+    """What finds ``text`` as it stands, for LIKE: where it has no word, a smile for instance."""
+    wanted = indexed(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{wanted}%"
+
+
+def _searched(entry: Entry) -> bool:
+    return bool(entry.content) and not (entry.kind or entry.deleted)
+
+
+def _emptied(entry: Entry) -> Entry:
+    """What is left of an entry that was taken back."""
+    return Entry(entry.seq, time=entry.time, deleted=True, conversation=entry.conversation)
+
+
+def _entry(body: bytes) -> Entry:
+    return msgspec.json.decode(body, type=Entry)
+
+
+def erase(path: Path) -> None:
+    """Remove the file, and what SQLite keeps beside it.
+
+    :raises OSError: it is still there.
+    """
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""What was said before: from the cache at once, from the server where that has it not."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from chat.client.conversation import Conversation
+from chat.client.errors import Refused
+from chat.client.model import Model
+from chat.client.tui.messages import Wish
+from chat.messages import Entry
+
+if TYPE_CHECKING:
+    from chat.client.api import ChatClient
+    from chat.client.cache import Cache
+
+__all__ = ["History"]
+
+PAGE = 100
+"""Entries asked for at a time: two or three screens, and far below a frame."""
+
+AROUND = 60
+"""Entries fetched below one that is looked for; the rest of the page is above it."""
+
+NOTHING_THERE = 404
+"""A private conversation exists from its first message on; until then it is merely empty."""
+
+
+class History:
+    """Brings pages of conversations into a ``Model``.
+
+    :param redraw: called when something came.
+    """
+
+    def __init__(
+        self,
+        client: "ChatClient",
+        model: Model,
+        cache: "Cache | None",
+        redraw: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._cache = cache
+        self._redraw = redraw
+        self._exhausted: dict[str, int] = {}
+
+    def wanted(self, wish: Wish) -> bool:
+        """Whether something can be done about what a drawing lacked."""
+        conversation = self._model.conversation(wish.conversation)
+        if conversation.loading:
+            return False
+        if self._model.connected:
+            return True
+        if self._cache is None:
+            return False
+        if not wish.before:
+            return not conversation.recalled
+        return self._exhausted.get(wish.conversation) != wish.before
+
+    async def fetch(self, wish: Wish) -> None:
+        """Have the page that a drawing lacked.
+
+        :raises ClientError: the server did not give it.
+        """
+        conversation = self._model.conversation(wish.conversation)
+        conversation.loading = True
+        self._redraw()
+        try:
+            if not await self._recall(conversation, wish.before) and self._model.connected:
+                await self._ask(conversation, wish.before)
+        finally:
+            conversation.loading = False
+            self._redraw()
+
+    async def have(self, name: str, seq: int) -> None:
+        """Have entry ``seq`` and what stands around it."""
+        if self._model.conversation(name).holds(seq):
+            return
+        if self._cache is not None:
+            page = await self._cache.page(name, seq + AROUND, PAGE)
+            if any(each.seq == seq for each in page):
+                self._model.recalled(name, page)
+                return
+        answer = await self._client.history(name, before=seq + AROUND, limit=PAGE)
+        self._came(name, answer.entries, answer.first)
+
+    def cut(self, name: str, last: int, at_end: bool) -> None:
+        """So much was missed up to ``last`` that it is not fetched: what is older may have been
+        deleted meanwhile. Where nobody is reading in it, it goes and is asked for again."""
+        conversation = self._model.conversation(name)
+        conversation.fetched = False
+        if name != self._model.open or at_end:
+            conversation.forget_below(last + 1)
+
+    async def _recall(self, conversation: Conversation, before: int) -> bool:
+        """Look into the cache. Return whether the server need not be asked."""
+        name = conversation.name
+        if self._cache is None or (not before and conversation.recalled):
+            return False
+        page = await self._cache.page(name, before, PAGE)
+        if not before:
+            # Shown at once; what the server says about the newest ones comes on top.
+            conversation.recalled = True
+            self._model.recalled(name, page)
+            self._redraw()
+            return False
+        run = _ending_at(before - 1, page) if self._model.connected else page
+        if not run:
+            self._exhausted[name] = before
+            return False
+        self._model.recalled(name, run)
+        return True
+
+    async def _ask(self, conversation: Conversation, before: int) -> None:
+        name = conversation.name
+        try:
+            page = await self._client.history(name, before=before, limit=PAGE)
+        except Refused as refusal:
+            # What the server won't give now it won't give at the next drawing either.
+            conversation.fetched = True
+            conversation.sealed.add(before)
+            if refusal.code != NOTHING_THERE:
+                raise
+            return
+        self._came(name, page.entries, page.first)
+        if before and not page.entries:
+            conversation.sealed.add(before)
+
+    def _came(self, name: str, entries: Sequence[Entry], first: int) -> None:
+        self._model.page(name, entries, first)
+        if self._cache is not None:
+            self._cache.keep(entries)
+
+
+def _ending_at(seq: int, page: Sequence[Entry]) -> Sequence[Entry]:
+    """The end of ``page`` that goes up to ``seq`` without a hole."""
+    start = len(page)
+    while start and page[start - 1].seq == seq:
+        start -= 1
+        seq -= 1
+    return page[start:]

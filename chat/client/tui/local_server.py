@@ -1,0 +1,36 @@
+"""A server on this machine, started for somebody who has none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["is_local", "start_server"]
+
+
+def is_local(server: str) -> bool:
+    """Whether ``server``, an endpoint string or ``host:port``, is on this machine."""
+    return any(each in server for each in ("127.0.0.1", "localhost", "::1"))
+
+
+def start_server(server: str, state: Path) -> tuple["subprocess.Popen[bytes]", Path]:
+    """Start a server in the background where ``server`` says; it goes on when the client ends.
+
+    :param state: where its log file is put.
+    :returns: the process and its log file.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logfile = state / "server.log"
+    port = server.rpartition(":")[2]
+    twistd = "from twisted.scripts.twistd import run; run()"
+    command = [sys.executable, "-c", twistd, "-n", "--pidfile=", "chatroom"]
+    command += ["--listen", f"tcp:{port if port.isdigit() else 8889}:interface=127.0.0.1"]
+    with open(os.open(logfile, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return process, logfile

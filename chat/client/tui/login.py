@@ -1,0 +1,148 @@
+"""Logs in with everything that belongs to an account: device, outbox, and what the cache knows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import maybeDeferred
+
+from chat.client.outbox import Outbox, OutboxBusy
+from chat.client.paths import DeviceSlot, Profile
+from chat.messages import User
+
+if TYPE_CHECKING:
+    from chat.client.api import ChatClient
+    from chat.client.cache import Cache, Known
+
+__all__ = ["Entered", "Login", "NoDevice"]
+
+MISSED = 1_000
+"""Entries of one conversation that are fetched for somebody who was away, five pages; what is
+older comes when it is scrolled to, or looked for."""
+
+CACHE_NAME = "history.db"
+
+
+class NoDevice(Exception):
+    """All devices of this account on this machine are in use."""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """Somebody is logged in; or is known from the cache, and still to be logged in.
+
+    :ivar name: as it was written to log in.
+    :ivar directory: for what belongs to the account.
+    """
+
+    client: "ChatClient"
+    name: str
+    user: User
+    slot: DeviceSlot
+    directory: Path
+    cache: "Cache"
+    known: "Known | None"
+
+
+class Login:
+    """Everything between a name and a chat, for one server and one profile."""
+
+    def __init__(self, reactor: Any, profile: Profile, server: str) -> None:
+        self._reactor = reactor
+        self._profile = profile
+        self._server = server
+
+    def client(self, **more: Any) -> "ChatClient":
+        """A client for the server.
+
+        :raises ValueError: the server is written wrongly.
+        """
+        # Imported only now: TLS and endpoints take as long as everything else before the menu.
+        from chat.client.api import ChatClient
+
+        return ChatClient(self._reactor, self._server, **more)
+
+    def has_token(self, name: str) -> bool:
+        """Whether a device of this account is logged in on this machine."""
+        slot = self._profile.device(self._server, name)
+        if slot is None:
+            return False
+        slot.close()
+        return bool(slot.token)
+
+    async def by_password(self, name: str, password: str) -> Entered:
+        """Log in anew. What the cache had is forgotten: nobody knows what it missed.
+
+        :raises ClientError: as ``ChatClient.log_in``, after one try.
+        :raises NoDevice: no device is free.
+        """
+        return await self._enter(name, password, False)
+
+    async def by_token(self, name: str, at_once: bool) -> Entered:
+        """Log in as the device that the server knows.
+
+        :param at_once: with what the cache knows, if it does, and ``finish`` logs in.
+        :raises ClientError, NoDevice: as ``by_password``.
+        """
+        return await self._enter(name, "", at_once)
+
+    async def finish(self, entered: Entered) -> None:
+        """Log in, however long that takes, whoever is not yet; and remember it.
+
+        :raises Refused: the token is not good any more.
+        :raises Closed: the client was closed before.
+        """
+        client = entered.client
+        if client.user is None:
+            await client.log_in(entered.name, token=entered.slot.token)
+        if client.user is not None:
+            entered.cache.logged_in(client.user)
+        if client.token != entered.slot.token:
+            entered.slot.keep(client.token)
+        self._profile.remember(self._server, entered.name)
+
+    async def _enter(self, name: str, password: str, at_once: bool) -> Entered:
+        slot = self._profile.device(self._server, name)
+        if slot is None:
+            raise NoDevice
+        undo: list[Callable[[], Any]] = [slot.close]
+        try:
+            cache, known = await self._cache(name, fresh=bool(password))
+            undo.insert(0, cache.close)
+            directory = self._profile.account(self._server, name)
+            client = self.client(
+                device=slot.device,
+                outbox=_outbox(directory),
+                positions=known.positions if known else None,
+                fill_limit=MISSED,
+            )
+            undo.insert(0, client.close)
+            cache.follow(client)
+            user = known.user if known and at_once else None
+            if user is None:
+                user = await client.log_in(name, password, slot.token, timeout=0)
+        except BaseException:
+            for step in undo:
+                await maybeDeferred(step)
+            raise
+        return Entered(client, name, user, slot, directory, cache, known)
+
+    async def _cache(self, name: str, fresh: bool) -> "tuple[Cache, Known | None]":
+        # Imported only now: SQLite takes its time, and the first screen does not need it.
+        from chat.client.cache import Cache, in_thread
+
+        directory = self._profile.cache / self._profile.account(self._server, name).name
+        cache = Cache(self._reactor, directory / CACHE_NAME, in_thread(self._reactor))
+        if fresh:
+            await cache.begin()
+            return cache, None
+        return cache, await cache.open()
+
+
+def _outbox(directory: Path) -> Outbox:
+    """The account's outbox; one of our own, in memory, while another program has that open."""
+    try:
+        return Outbox(directory / "outbox")
+    except OutboxBusy:
+        return Outbox()

@@ -1,0 +1,103 @@
+"""The program without its server: what it knew is read, searched and answered, and kept in step."""
+
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from unittest import TestCase
+
+from tests.peers import CurrentPeer
+from tests.process import ServerProcess
+from tests.pty_screen import PtyScreen, client_command, client_environ, register
+
+
+class OfflineTests(TestCase):
+    def setUp(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="off", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+        # A socket in the file system has the same address in every life of the server.
+        self.address = f"unix:{self.home}/chat.sock"
+        self.server = ServerProcess.start_for(self, "--listen", self.address, "--rate", "0")
+
+    def screen(self, server: str = "") -> PtyScreen:
+        environ = client_environ(self.home / "anna", "en_US.UTF-8")
+        started = PtyScreen(client_command(server or self.address), environ, 100, 24)
+        self.addCleanup(started.__exit__)
+        return started
+
+    def leave(self, screen: PtyScreen) -> None:
+        screen.press("ctrl q")
+        self.assertEqual(screen.wait_ended(), 0)
+
+    def peer(self) -> CurrentPeer:
+        peer = CurrentPeer(self.server.port)
+        self.addCleanup(peer.close)
+        return peer
+
+    def test_it_opens_at_once_reads_writes_and_comes_back_into_step(self) -> None:
+        anna = self.screen()
+        register(anna, "anna")
+        ben = self.peer()
+        ben.register(userName="ben", userPwd="secret-ben")
+        ben.log_in(userName="ben", userPwd="secret-ben", device="x")
+        seq = ben.post("#lobby", "the xylophone is out of tune")["seq"]
+        ben.post("#lobby", "下午三点开会")
+        anna.wait_for("下午三点开会")
+        self.leave(anna)
+        (cache,) = (self.home / "anna" / ".cache" / "chatroom").rglob("history.db")
+        self.assertEqual(stat.S_IMODE(cache.stat().st_mode), 0o600)
+        self.assertIn(b"xylophone", cache.read_bytes())
+
+        # Deleted while she is away, and she starts while the server is away.
+        ben.get("RedactMes", conversation="#lobby", seq=seq)
+        ben.close()
+        self.server.kill()
+        anna = self.screen()
+        anna.wait_for("the xylophone is out of tune")
+        anna.wait_for("trying again")
+        anna.type("written without a server")
+        anna.press("enter")
+        anna.wait_for("◌")
+
+        # With the server back, the message goes and the deletion comes.
+        self.server.start()
+        anna.press("f5")
+        anna.wait_for("✓", 30)
+        anna.wait_for("This message was deleted")
+        anna.wait_gone("xylophone")
+        self.leave(anna)
+        self.assertNotIn(b"xylophone", b"".join(e.read_bytes() for e in cache.parent.iterdir()))
+
+    def test_a_device_that_was_logged_out_from_elsewhere_keeps_nothing(self) -> None:
+        anna = self.screen()
+        register(anna, "anna")
+        anna.type("between us")
+        anna.press("enter")
+        anna.wait_for("✓")
+        self.leave(anna)
+        (cache,) = (self.home / "anna" / ".cache" / "chatroom").rglob("history.db")
+        other = self.peer()
+        other.log_in(userName="anna", userPwd="secret-anna", device="other")
+        for each in other.ask("SessionsMes")["sessions"]:
+            if each["device"] != "other":
+                other.get("RevokeMes", device=each["device"])
+        anna = self.screen()
+        anna.wait_for("You are logged out")
+        self.leave(anna)
+        self.assertEqual(list(cache.parent.iterdir()), [])
+
+    def test_a_server_on_this_machine_can_be_started_or_done_without(self) -> None:
+        address = f"127.0.0.1:{self.server.port}"
+        anna = self.screen(address)
+        register(anna, "anna")
+        anna.type("remember me")
+        anna.press("enter")
+        anna.wait_for("✓")
+        self.leave(anna)
+        self.server.kill()
+        anna = self.screen(address)
+        anna.wait_for("Start a server here")
+        anna.wait_for("without the server")
+        anna.press("down", "down", "down", "enter")
+        anna.wait_for("remember me")
+        self.leave(anna)

@@ -1,0 +1,165 @@
+"""What was said before on the screen: from the cache at once, from the server what is not there."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.client import events
+from chat.client.cache import Cache, Known
+from chat.client.events import Position
+from chat.messages import Conversation, Entry
+from tests.test_cache import FollowedClient
+from tests.tui_builders import BEN, CHEN, ME, Screen, entry, room
+
+NEWEST = 250
+
+
+def long_log() -> list[Entry]:
+    return [entry(seq, BEN if seq % 3 else CHEN) for seq in range(1, NEWEST + 1)]
+
+
+class HistoryTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="cache", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+
+    def opened(self) -> tuple[Cache, Known | None]:
+        cache = Cache(Clock(), self.home / "history.db", maybeDeferred)
+        return cache, self.successResultOf(Deferred.fromCoroutine(cache.open()))
+
+    def remember(self, *entries: Entry, states: dict[str, Conversation] | None = None) -> None:
+        """An earlier start of the program has seen these."""
+        client = FollowedClient()
+        cache, _ = self.opened()
+        cache.follow(client)  # type: ignore[arg-type]  # scripted
+        cache.logged_in(ME)
+        client.hand_out(*entries)
+        client.conversations |= states or {"#lobby": room("#lobby", entries[-1].seq, 1)}
+        client.tell(events.ConversationsListed())
+        self.successResultOf(Deferred.fromCoroutine(cache.close()))
+
+    def screen(self, client: FollowedClient, online: bool = True) -> Screen:
+        """The next start."""
+        if not online:
+            client.state = events.Waiting(5, 5, "nobody answers")
+        cache, known = self.opened()
+        cache.follow(client)  # type: ignore[arg-type]  # scripted
+        return Screen(client, cache=cache, known=known)  # type: ignore[arg-type]
+
+    def asked(self, client: FollowedClient) -> list[object]:
+        return [what for kind, what in client.asked if kind == "history"]
+
+    def test_without_a_server_a_conversation_is_read_to_its_beginning(self) -> None:
+        self.remember(*long_log())
+        client = FollowedClient()
+        screen = self.screen(client, online=False)
+        self.assertIn("message 250", "\n".join(screen.text()))
+        screen.press("shift tab", "shift tab", "g")
+        for _ in range(30):
+            screen.press("page up")
+        text = "\n".join(screen.press("g"))
+        self.assertIn("message 1\n", text)
+        self.assertIn("trying again", text)
+        self.assertEqual(self.asked(client), [])
+
+    def test_without_a_server_what_is_unread_is_counted_and_mentions_too(self) -> None:
+        self.remember(
+            entry(1), entry(2), entry(3, content="@anna look"), entry(4, ME), entry(1, to="@2"),
+            states={"#lobby": room("#lobby", 4, 1), "@2": room("@2", 1, 0)},
+        )  # fmt: skip
+        model = self.screen(FollowedClient(), online=False).chat.model
+        self.assertEqual(model.conversations["@2"].unread, 1)
+        lobby = model.conversations["#lobby"]
+        self.assertEqual((lobby.read, len(lobby.mentions)), (4, 0))  # one's own is read
+        self.assertEqual(model.unread(), (1, 1))
+
+    def test_back_online_what_the_server_says_of_the_newest_comes_on_top(self) -> None:
+        self.remember(*long_log())
+        log = [*long_log(), entry(251, content="since then")]
+        log[248] = Entry(249, deleted=True)
+        client = FollowedClient()
+        screen = self.screen(client, online=False)
+        screen.text()
+        client.logs = {"#lobby": log}
+        client.conversations["#lobby"] = room("#lobby", 251, 251)
+        client.state = events.LoggedIn()
+        client.tell(events.ConnectionChanged(client.state), events.ConversationsListed())
+        text = "\n".join(screen.text())
+        self.assertIn("since then", text)
+        self.assertIn("This message was deleted", text)
+        self.assertEqual(self.asked(client), [("#lobby", 0)])
+
+    def test_older_pages_that_are_here_are_not_asked_for_again(self) -> None:
+        self.remember(*long_log())
+        client = FollowedClient()
+        client.logs = {"#lobby": long_log()}
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        screen = self.screen(client)
+        for _ in range(30):
+            screen.press("page up")
+        self.assertIn("message 1\n", "\n".join(screen.press("page up")))
+        self.assertEqual(self.asked(client), [("#lobby", 0)])
+
+    def test_where_the_cache_has_a_hole_the_server_is_asked(self) -> None:
+        log = long_log()
+        self.remember(*log[:50], *log[200:])
+        client = FollowedClient()
+        client.logs = {"#lobby": log}
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        screen = self.screen(client)
+        for _ in range(40):
+            screen.press("page up")
+        self.assertIn("message 1\n", "\n".join(screen.press("page up")))
+        seqs = [each.seq for each in screen.chat.model.conversations["#lobby"].entries]
+        self.assertEqual(seqs, list(range(1, NEWEST + 1)))
+        self.assertLess(len(self.asked(client)), 4)
+
+    def test_a_hole_that_stays_takes_older_entries_along(self) -> None:
+        self.remember(*long_log()[:60])
+        client = FollowedClient()
+        screen = self.screen(client, online=False)
+        screen.text()
+        client.logs = {"#lobby": [*long_log(), entry(5000)]}
+        client.tell(events.GapSkipped("#lobby", 61, 4999, True))
+        client.hand_out(entry(5000))
+        self.assertEqual([e.seq for e in screen.chat.model.conversations["#lobby"].entries], [5000])
+
+    def test_a_room_that_one_is_no_longer_in_is_gone_after_the_login(self) -> None:
+        self.remember(
+            entry(1), entry(1, to="#cats"),
+            states={"#lobby": room("#lobby", 1), "#cats": room("#cats", 1)},
+        )  # fmt: skip
+        client = FollowedClient()
+        del client.conversations["#cats"]
+        screen = self.screen(client, online=False)
+        self.assertIn("#cats", "\n".join(screen.text()))
+        client.state = events.LoggedIn()
+        client.tell(events.ConnectionChanged(client.state), events.ConversationsListed())
+        self.assertNotIn("#cats", "\n".join(screen.text()))
+
+    def test_an_entry_that_is_looked_for_is_found_without_a_server(self) -> None:
+        self.remember(*long_log())
+        client = FollowedClient()
+        screen = self.screen(client, online=False)
+        screen.chat.spawn(screen.chat.history.have("#lobby", 30))
+        self.assertTrue(screen.chat.model.conversations["#lobby"].holds(30))
+        self.assertEqual(self.asked(client), [])
+
+    def test_what_a_page_brings_is_there_at_the_next_start(self) -> None:
+        client = FollowedClient()
+        client.logs = {"#lobby": long_log()}
+        client.positions["#lobby"] = Position("e1", NEWEST)
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        cache, _ = self.opened()
+        cache.follow(client)  # type: ignore[arg-type]  # scripted
+        cache.logged_in(ME)
+        screen = Screen(client, cache=cache)  # type: ignore[arg-type]
+        screen.text()
+        client.tell(events.ConversationsListed())
+        self.successResultOf(Deferred.fromCoroutine(cache.close()))
+        again = self.screen(FollowedClient(), online=False)
+        self.assertIn("message 250", "\n".join(again.text()))
