@@ -31,6 +31,7 @@ OPTIONS: Final[Mapping[str, str]] = {
     "registrations-per-address": "0",
     "logins-per-address": "0",
     "logins-per-account": "0",
+    "logins-in-all": "0",
     "argon2": "1,8,1",
     "log-level": "warn",
 }

@@ -231,7 +231,7 @@ class Hall:
         self.registry, self.fanout, online = Registry(), FanOut(), PresenceView()
         self.context = Context(
             clock=self.clock, settings=chosen, phrases=Phrases(chosen), passwords=nothing,
-            accounts=nothing, presence=people, limits=nothing, invitations=nothing,
+            accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
             conversations=log, rooms=nothing,
             posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
             online=online,

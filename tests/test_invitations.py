@@ -120,6 +120,16 @@ class RegistrationTest(StoreCase):
         self.addCleanup(original.close)
         self.assertEqual(original.register(100, "ann")["code"], 506)
 
+    def test_common_passwords_can_be_refused_for_new_ones(self) -> None:
+        server = ServerProcess.start_for(self, "--refuse-common-passwords")
+        peer = self.peer(server)
+        for common in ("123456", "Password1", "ann-ann"):
+            self.assertEqual(peer.register(userName="ann-ann", userPwd=common)["code"], 506)
+        self.assertEqual(peer.register(userName="ann-ann", userPwd=PASSWORD)["code"], 200)
+        peer.log_in(userName="ann-ann", userPwd=PASSWORD, device="d")
+        reply = peer.ask("PasswordMes", userPwd=PASSWORD, newPwd="qwerty123")
+        self.assertEqual(reply["code"], 400)
+
     async def test_with_a_code_one_gets_in_and_without_nobody(self) -> None:
         valkey = start_for(self)
         server = ServerProcess.start_for(

@@ -25,6 +25,7 @@ from chat.store.bus import Bus
 from chat.store.checkup import complaints
 from chat.store.conversations import Conversations
 from chat.store.embedded import EmbeddedStore
+from chat.store.guesses import RedisGuesses
 from chat.store.interface import StoreError
 from chat.store.invitations import RedisInvitations
 from chat.store.keys import Keys
@@ -200,6 +201,7 @@ def put_together(
         accounts=accounts,
         presence=presence,
         limits=RedisLimits(redis, keys),
+        guesses=RedisGuesses(redis, keys),
         invitations=RedisInvitations(redis, keys),
         conversations=conversations,
         rooms=Rooms(reactor, redis, keys, conversations),

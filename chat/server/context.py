@@ -10,6 +10,7 @@ from chat.server.settings import Settings
 from chat.server.tally import Tally
 from chat.store.bus import Bus
 from chat.store.conversations import Conversations
+from chat.store.guesses import RedisGuesses
 from chat.store.interface import Accounts, Limits, Presence
 from chat.store.invitations import RedisInvitations
 from chat.store.posting import Posting
@@ -38,6 +39,7 @@ class Context:
     accounts: Accounts
     presence: Presence
     limits: Limits
+    guesses: RedisGuesses
     invitations: RedisInvitations
     conversations: Conversations
     rooms: Rooms

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from chat import messages
 from chat.codec import encode
+from chat.server.addresses import counted_as
 from chat.server.connection import Connection
 from chat.server.context import Context
 from chat.server.delivery.fanout import FanOut
@@ -82,7 +83,7 @@ class ChatFactory(Factory):
     def connected(self, connection: Connection) -> None:
         """A connection is open."""
         settings = self.context.settings
-        address = connection.address
+        address = counted_as(connection.address)
         self._per_address[address] += 1
         self.connections[connection] = None
         self._new[connection] = None
@@ -104,9 +105,10 @@ class ChatFactory(Factory):
         """A connection is gone."""
         self.connections.pop(connection, None)
         self._new.pop(connection, None)
-        self._per_address[connection.address] -= 1
-        if not self._per_address[connection.address]:
-            del self._per_address[connection.address]
+        address = counted_as(connection.address)
+        self._per_address[address] -= 1
+        if not self._per_address[address]:
+            del self._per_address[address]
         connection.session.connection_lost()
 
     # Now and then ----------------------------------------------------------------------------

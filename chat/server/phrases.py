@@ -33,6 +33,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "The password is too long: at most {password_longest} characters.",
         "密码太长：最多 {password_longest} 个字符。",
     ),
+    "password-common": (
+        "Too many people use that password, or it is your name: choose another.",
+        "该密码太常见，或与用户名相同：请换一个。",
+    ),
     "password-character": (
         "The password has a character that cannot be stored.",
         "密码含有无法保存的字符。",

@@ -24,6 +24,7 @@ from chat.codec import (
 )
 from chat.messages import Message, User
 from chat.server import attendance, hearing
+from chat.server.addresses import counted_as
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
 from chat.server.limits import TokenBucket, Window
@@ -103,6 +104,11 @@ class Session:
     def address(self) -> str:
         """Where the client is."""
         return self.connection.address
+
+    @property
+    def origin(self) -> str:
+        """The same as limits count it."""
+        return counted_as(self.connection.address)
 
     @property
     def plain(self) -> bool:

@@ -113,6 +113,9 @@ class Settings:
     name_limit: int = _live(LIMIT, 32, "longest user or room name, in characters")
     password_shortest: int = _live(LIMIT, 6, "shortest new password, in characters")
     password_longest: int = _live(LIMIT, 128, "longest new password, in characters")
+    refuse_common_passwords: bool = _live(
+        FLAG, False, "refuse the 30,000 commonest passwords, and one's own name, as new passwords"
+    )
     rooms: int = _live(LIMIT, 200, "rooms that a user may be in")
     devices: int = _live(LIMIT, 10, "devices that a user may have")
     login_seconds: float = _live(SECONDS, 10.0, "time that a connection has to log in")
@@ -126,8 +129,15 @@ class Settings:
         choice("open", "closed", "invitation"), "open", "who may register; with a code, or nobody"
     )
     registrations_per_address: int = _live(LIMIT, 20, "registrations an hour from one address")
-    logins_per_address: int = _live(LIMIT, 60, "failed logins in 5 minutes from one address")
-    logins_per_account: int = _live(LIMIT, 20, "failed logins in 5 minutes on one account")
+    logins_per_account: int = _live(
+        LIMIT, 10, "wrong passwords of an account from one address before one waits, ever longer"
+    )
+    logins_per_address: int = _live(
+        LIMIT, 60, "wrong passwords in 5 minutes from one address before one waits, ever longer"
+    )
+    logins_in_all: int = _live(
+        LIMIT, 100, "wrong passwords of an account in 5 minutes before strangers have one try each"
+    )
     send_buffer: int = _live(LIMIT, 262_144, "bytes kept for a client that does not read")
     stalled_seconds: float = _live(SECONDS, 60.0, "time without progress that ends such a client")
     scope_limit: int = _live(

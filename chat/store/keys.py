@@ -69,6 +69,10 @@ class Keys:
         """Hash: the account."""
         return self._key(f"u:{{{user_id}}}")
 
+    def known(self, user_id: int) -> bytes:
+        """Hash: address -> when the user last logged in well from it."""
+        return self._key(f"u:{{{user_id}}}:known")
+
     def devices(self, user_id: int) -> bytes:
         """Hash: device -> since, last seen, token."""
         return self._key(f"u:{{{user_id}}}:devices")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 from chat import messages, names
 from chat.names import BadName
 from chat.server import attendance
+from chat.server.common_passwords import check_not_common
 from chat.server.paging import fit
 from chat.server.requests.refusals import Refused
 from chat.store.bus import Event
+from chat.store.guesses import Allowances
 from chat.store.interface import Account, NameTaken, TooMany, Unknown
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ DEVICE_LIMIT: Final = 64
 
 TOKEN_BYTES: Final = 32
 HOUR: Final = 3600.0
-FIVE_MINUTES: Final = 300.0
 
 
 async def register(session: "Session", message: messages.RegisterMes) -> messages.RegisterResMes:
@@ -32,7 +33,7 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     settings = context.settings
     try:
         name = names.user_name(user.user_name, settings.name_limit) if user.user_name else ""
-        names.check_password(user.user_pwd, settings.password_shortest, settings.password_longest)
+        _check_new_password(session, user.user_pwd, name)
     except BadName as error:
         raise Refused(506, str(error)) from None
     least = 0 if message.version >= 2 else 1
@@ -42,7 +43,7 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
         raise Refused(506, "registration-closed")
     try:
         most = settings.registrations_per_address
-        await context.limits.spend("register", session.address, most, HOUR)
+        await context.limits.spend("register", session.origin, most, HOUR)
     except TooMany as error:
         raise Refused(506, "too-many-registrations", error.retry_after) from None
     invitation = message.invitation if settings.registration == "invitation" else ""
@@ -54,7 +55,7 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
             user.user_id, name, password, user.sex, invitation
         )
     except NameTaken:
-        await context.limits.refund("register", session.address)
+        await context.limits.refund("register", session.origin)
         raise
     await context.conversations.start_marks(user_id)
     return messages.RegisterResMes(200, "", user_id)
@@ -88,11 +89,11 @@ async def _identify(session: "Session", message: messages.LoginMes) -> tuple[Acc
 
 
 async def _resume(session: "Session", token: str) -> tuple[Account, str]:
+    """Whose token it is. Nobody is counted for a wrong one: 256 bits are not found by trying."""
     context = session.context
     try:
         account, device = await context.accounts.resume(sha256(token.encode()).digest())
     except Unknown:
-        await _spend_login(session, "address", session.address)
         raise Refused(403, "token-ended") from None
     await _check_devices(session, account.user_id, device)
     return account, device
@@ -109,30 +110,45 @@ async def _check_devices(session: "Session", user_id: int, device: str) -> None:
 async def _check_password(session: "Session", message: messages.LoginMes) -> Account:
     context = session.context
     who: int | str = message.user_id or message.user_name
-    await _spend_login(session, "address", session.address)
     try:
         account = await context.accounts.find(who)
     except Unknown:
+        await _attempt(session, who if isinstance(who, int) else names.canonical_user_name(who))
         await context.passwords.decoy(message.user_pwd)
         raise Refused(500, "no-such-user") from None
-    await _spend_login(session, "account", str(account.user_id))
-    if not await context.passwords.verify(message.user_pwd, account.password):
-        raise Refused(403, "wrong-password")
-    await context.limits.refund("login-address", session.address)
-    await context.limits.refund("login-account", str(account.user_id))
+    await _prove(session, account, message.user_pwd)
     if context.passwords.needs_rehash(account.password):
         renewed = await context.passwords.hash(message.user_pwd)
         await context.accounts.set_password(account.user_id, renewed, None)
     return account
 
 
-async def _spend_login(session: "Session", purpose: str, who: str) -> None:
-    settings = session.context.settings
-    most = settings.logins_per_address if purpose == "address" else settings.logins_per_account
+async def _prove(session: "Session", account: Account, password: str) -> None:
+    """Let nobody go on but who knows an account's password."""
+    context = session.context
+    await _attempt(session, account.user_id)
+    if not await context.passwords.verify(password, account.password):
+        raise Refused(403, "wrong-password")
+    await context.guesses.right(account.user_id, session.origin)
+
+
+async def _attempt(session: "Session", who: int | str) -> None:
+    context, settings = session.context, session.context.settings
+    allowed = Allowances(
+        settings.logins_per_account, settings.logins_per_address, settings.logins_in_all
+    )
     try:
-        await session.context.limits.spend("login-" + purpose, who, most, FIVE_MINUTES)
+        await context.guesses.attempt(who, session.origin, allowed)
     except TooMany as error:
         raise Refused(429, "too-many-logins", error.retry_after) from None
+
+
+def _check_new_password(session: "Session", password: str, user_name: str) -> None:
+    """:raises BadName: it is not good enough."""
+    settings = session.context.settings
+    names.check_password(password, settings.password_shortest, settings.password_longest)
+    if settings.refuse_common_passwords:
+        check_not_common(password, user_name)
 
 
 async def log_out(session: "Session", message: messages.LogoutMes) -> messages.LogoutResMes:
@@ -159,13 +175,10 @@ async def change_password(
     session: "Session", message: messages.PasswordMes
 ) -> messages.PasswordResMes:
     """Change the password; every other session and every other token ends."""
-    context, settings = session.context, session.context.settings
+    context = session.context
     account = await context.accounts.find(session.user_id)
-    await _spend_login(session, "account", str(account.user_id))
-    if not await context.passwords.verify(message.user_pwd, account.password):
-        raise Refused(403, "wrong-password")
-    await context.limits.refund("login-account", str(account.user_id))
-    names.check_password(message.new_pwd, settings.password_shortest, settings.password_longest)
+    await _prove(session, account, message.user_pwd)
+    _check_new_password(session, message.new_pwd, account.name)
     password = await context.passwords.hash(message.new_pwd)
     await context.accounts.set_password(account.user_id, password, "")
     token = secrets.token_urlsafe(TOKEN_BYTES)
