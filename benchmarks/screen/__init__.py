@@ -1,0 +1,1 @@
+"""What the terminal client costs whoever sits before it: measured in a pseudo-terminal."""
