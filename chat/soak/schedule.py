@@ -1,5 +1,6 @@
 """When which fault happens: each alone first, then at random together; all from one seed."""
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -12,7 +13,7 @@ from chat.soak import trace
 from chat.soak.faults import Fault
 from chat.soak.world import World
 
-__all__ = ["Outcome", "Schedule"]
+__all__ = ["Outcome", "Schedule", "seconds_late"]
 
 CALM_SECONDS: Final = 2.0
 """Time after a fault and its recovery before the next one."""
@@ -55,6 +56,7 @@ class Schedule:
         self._until = until
         self._random = random.Random(world.random.random())
         self._under_way: set[Fault] = set()
+        self._last_end = 0.0
         self.outcomes = {fault.name: Outcome() for fault in faults}
         self.problems: list[str] = []
 
@@ -95,14 +97,15 @@ class Schedule:
         world, record = self._world, self._world.record
         longest = self._longest * fault.share
         seconds = self._random.uniform(min(1.0, longest), longest)
-        began = record.now()
-        record(trace.Fault(began, world.name, fault.name, True, fault.lossy_since()))
+        record(trace.Fault(record.now(), world.name, fault.name, True, fault.lossy_since()))
+        self._under_way.add(fault)
         try:
             await fault.happen(self._random, seconds)
         except Exception as error:
             self._log.failure("the fault {name} went wrong", name=fault.name)
             self.problems.append(f"{world.name}: {fault.name} could not be injected: {error!r}")
-        ended = record.now()
+        self._under_way.discard(fault)
+        ended = self._last_end = record.now()
         record(trace.Fault(ended, world.name, fault.name, False, fault.lossy_since()))
         await self._back(fault, ended)
 
@@ -110,20 +113,31 @@ class Schedule:
         """Wait until every server accepts messages that were sent after ``ended``."""
         world, outcome = self._world, self.outcomes[fault.name]
         accepted = world.figures.last_accepted
+
+        def silent() -> list[str]:
+            names = [server.name for server in world.servers]
+            return [name for name in names if accepted.get(name, 0.0) <= ended]
+
+        await world.until(lambda: not silent() or self._late(ended) > GIVE_UP_SECONDS)
+        seconds = self._late(ended)
+        line = f"{world.name} {fault.name}: over at {ended:.1f} s, back {seconds:.1f} s later"
+        self._progress(line)
         outcome.times += 1
-
-        def served() -> bool:
-            return all(accepted.get(server.name, 0.0) > ended for server in world.servers)
-
-        back = await world.until(served, GIVE_UP_SECONDS)
-        seconds = world.record.now() - ended
-        self._progress(
-            f"{world.name} {fault.name}: over at {ended:.1f} s, back {seconds:.1f} s later"
-        )
         outcome.back.append(round(seconds, 2))
-        if not back or seconds > BACK_SECONDS:
-            silent = [s.name for s in world.servers if accepted.get(s.name, 0.0) <= ended]
-            self.problems.append(
-                f"{world.name}: {seconds:.1f} s after {fault.name} (which ended at {ended:.1f}) "
-                f"{silent or 'a server'} was not back"
-            )
+        if seconds > BACK_SECONDS:
+            self.problems.append(f"{line}; not at all: {silent()}" if silent() else line)
+
+    def _late(self, ended: float) -> float:
+        others = math.inf if self._under_way else self._last_end
+        return seconds_late(self._world.record.now(), ended, others)
+
+
+def seconds_late(now: float, ended: float, others: float) -> float:
+    """How late service is after a fault that ``ended``.
+
+    :param others: when the last fault beside it ended; infinite while one goes on. Where service
+        was not back in time it counts from there: one can't be seen to end while another lasts.
+    """
+    if now - ended <= BACK_SECONDS:
+        return now - ended
+    return max(0.0, now - max(ended, others))

@@ -1,5 +1,6 @@
 """A world: servers that share one store, the users on them, and what they say to each other."""
 
+import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -270,7 +271,7 @@ class World:
 
     # Waiting ---------------------------------------------------------------------------------
 
-    async def until(self, done: Any, seconds: float) -> bool:
+    async def until(self, done: Any, seconds: float = math.inf) -> bool:
         """Wait until ``done()``, and no longer than ``seconds``; whether it is."""
         give_up = self.reactor.seconds() + seconds
         while not done():
