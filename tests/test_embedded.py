@@ -466,3 +466,27 @@ class FindDamageTest(SynchronousTestCase):
             damage = self.damage(self.COMMAND + foreign + self.COMMAND)
             assert damage is not None
             self.assertEqual((damage.good, damage.torn), (len(self.COMMAND), False), foreign)
+
+    def test_zeros_between_commands_are_gaps_and_closed(self) -> None:
+        path = new_directory(self)
+        path.write_bytes(b"\0" * 5 + self.COMMAND + b"\0" * 70_000 + self.GROUP + self.COMMAND)
+        damage = aof.find_damage(path)
+        assert damage is not None
+        self.assertEqual(damage.gaps, ((0, 5), (5 + len(self.COMMAND), 70_000)))
+        aof.close_gaps(damage)
+        self.assertEqual(path.read_bytes(), self.COMMAND + self.GROUP + self.COMMAND)
+
+    def test_what_is_behind_a_gap_is_judged_when_it_is_closed(self) -> None:
+        path = new_directory(self)
+        path.write_bytes(self.COMMAND + b"\0" + self.COMMAND + self.GROUP[:-3])
+        gap = aof.find_damage(path)
+        assert gap is not None
+        aof.close_gaps(gap)
+        torn = aof.find_damage(path)
+        assert torn is not None
+        self.assertEqual((torn.good, torn.torn, torn.gaps), (2 * len(self.COMMAND), True, ()))
+
+    def test_zeros_within_a_command_are_no_gap(self) -> None:
+        damage = self.damage(self.COMMAND[:9] + b"\0\0" + self.COMMAND[9:])
+        assert damage is not None
+        self.assertEqual((damage.gaps, damage.torn), ((), False))

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.soak.processes import limit_files, newest_file, resident
+from chat.soak.processes import ask, limit_files, newest_file, resident
 from chat.soak.wire import Frames, pack
 from tests.process import ServerProcess
 from tests.valkey import Valkey
@@ -226,6 +226,61 @@ class StoreTest(Case):
         limit_files(store, None)
         insist(alice, refused)
         self.assertEqual(log_of(alice).count(refused), 1)
+
+    def test_a_gap_that_a_full_disk_left_is_closed_when_it_starts_again(self) -> None:
+        server = self.server()
+        alice = self.enter(server, "alice")
+        before = say(alice, "before")
+        pid = int((server.home / "data" / "store.pid").read_text())
+        path = str(server.home / "data" / "store.sock")
+        self.rewrite(path)
+        ask(path, "ACL", "SETUSER", "default", "-bgrewriteaof")  # or there is no gap for long
+        after = self.make_gap(alice, pid, newest_file(server.home / "data" / "appendonlydir"))
+        os.kill(pid, signal.SIGKILL)
+        again = insist(alice, "again")
+        self.assertEqual((again["seq"], again["epoch"]), (after + 1, before["epoch"]))
+        self.assertRegex(server.log, "Closed 1 gaps")
+
+    def test_after_a_full_disk_a_store_of_ones_own_writes_its_file_anew(self) -> None:
+        store = self.store()
+        alice = self.enter(self.server(store), "alice")
+        say(alice, "before")
+        self.rewrite(store.path)
+        assert store.process is not None
+        file = newest_file(store.directory / "appendonlydir")
+        last = self.make_gap(alice, store.process.pid, file)
+        give_up = time.monotonic() + SOON
+        while file.exists() and time.monotonic() < give_up:
+            time.sleep(0.01)
+        store.kill()
+        store.start()
+        self.assertEqual(insist(alice, "again")["seq"], last + 1)
+
+    def make_gap(self, peer: Peer, pid: int, file: Path) -> int:
+        """Let the disk be full and have room again; the last number that was given out.
+
+        Valkey leaves a gap in a file that a rewrite began (``chat/store/rewriting.py``).
+        """
+        limit_files(pid, file.stat().st_size + 100)
+        refused = self.refusal(peer)
+        limit_files(pid, None)
+        with file.open("rb") as opened:
+            last: int = insist(peer, refused)["seq"]
+            self.assertIn(b"\0" * 50, opened.read())  # else this tests nothing
+        return last
+
+    def rewrite(self, path: str) -> None:
+        """Let a store write its file anew, and wait until it has."""
+        ask(path, "BGREWRITEAOF")
+        self.wait_for_rewrite(path)
+
+    def wait_for_rewrite(self, path: str) -> None:
+        """Wait until a store writes its file anew no more."""
+        give_up = time.monotonic() + SOON
+        while b"aof_rewrite_in_progress:0" not in ask(path, "INFO", "persistence"):
+            if time.monotonic() > give_up:
+                raise AssertionError("the store does not rewrite its file")
+            time.sleep(0.01)
 
     def refusal(self, peer: Peer) -> str:
         """Say things until one is refused; which one."""

@@ -42,7 +42,10 @@ class Valkey:
         command = [get_binary_path(), "--port", "0", "--unixsocket", self.path]
         command += ["--dir", str(self.directory), "--save", "", "--logfile", "log"]
         command += ["--client-output-buffer-limit", "pubsub 256mb 64mb 60"]
-        self.process = subprocess.Popen([*command, *self.arguments], stdout=subprocess.DEVNULL)
+        # Where Python ignores SIGXFSZ, so does the store: over a limit on files a write just fails.
+        self.process = subprocess.Popen(
+            [*command, *self.arguments], stdout=subprocess.DEVNULL, restore_signals=False
+        )
         give_up = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > give_up:

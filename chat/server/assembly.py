@@ -33,6 +33,7 @@ from chat.store.limits import RedisLimits
 from chat.store.posting import Posting
 from chat.store.presence import RedisPresence
 from chat.store.redis import Redis
+from chat.store.rewriting import Rewriting
 from chat.store.rooms import Rooms
 from chat.store.tide import Tide
 
@@ -78,6 +79,7 @@ class ChatServer:
         alone = embedded is not None
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.context.posting.tide_rose = self.tide.rose
+        self.context.posting.takes_again = Rewriting(reactor, self._redis).ask
         self.factory = ChatFactory(self.context)
 
     def take(self, settings: Settings) -> None:

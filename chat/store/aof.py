@@ -1,4 +1,4 @@
-"""Reads an append-only file, finds where it is damaged, and cuts it there."""
+"""Reads an append-only file, finds where it is damaged, and cuts it there or closes its gaps."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["Damage", "cut", "find_damage", "newest_files"]
+__all__ = ["Damage", "close_gaps", "cut", "find_damage", "newest_files"]
 
 MANIFEST: Final = "appendonly.aof.manifest"
 _LINE: Final = re.compile(rb"file (\S+) seq (\d+) type ([bhi])")
@@ -23,12 +23,17 @@ TORN_LIMIT: Final = 1 << 24
 
 @dataclass(frozen=True)
 class Damage:
-    """Up to byte ``good`` of ``size`` the file is sound; ``torn``: it merely breaks off there."""
+    """Up to byte ``good`` of ``size`` the file is sound; ``torn``: it merely breaks off there.
+
+    ``gaps``, starts and lengths, are zeros between two commands, where nothing is missing
+    (``rewriting.py``). While there are any, the rest does not count.
+    """
 
     path: Path
     good: int
     size: int
     torn: bool
+    gaps: tuple[tuple[int, int], ...] = ()
 
 
 class _Bad(Exception):
@@ -57,7 +62,10 @@ def find_damage(path: Path) -> Damage | None:
         size = os.fstat(file.fileno()).st_size
         end = _end_without_zeros(file, size)
         file.seek(0)
-        good, broken, bad = _sound_part(file, end)
+        gaps: list[tuple[int, int]] = []
+        good, broken, bad = _sound_part(file, end, gaps)
+        if gaps:
+            return Damage(path, gaps[0][0], size, False, tuple(gaps))
         if good == size:
             return None
         file.seek(broken)
@@ -82,6 +90,22 @@ def cut(damage: Damage) -> Path:
     return kept
 
 
+def close_gaps(damage: Damage) -> None:
+    """Write a file anew without its gaps."""
+    fresh = damage.path.with_suffix(".new")
+    with damage.path.open("rb") as file, fresh.open("wb") as whole:
+        start = 0
+        for gap, length in (*damage.gaps, (damage.size, 0)):
+            file.seek(start)
+            left = gap - start
+            while left and (chunk := file.read(min(CHUNK, left))):
+                left -= whole.write(chunk)
+            start = gap + length
+        whole.flush()
+        os.fsync(whole.fileno())
+    fresh.replace(damage.path)
+
+
 def _end_without_zeros(file: BinaryIO, size: int) -> int:
     """Where the zeros begin that a power cut leaves at the end: a command ends with a newline."""
     end = size
@@ -95,9 +119,10 @@ def _end_without_zeros(file: BinaryIO, size: int) -> int:
     return 0
 
 
-def _sound_part(file: BinaryIO, end: int) -> tuple[int, int, bool]:
+def _sound_part(file: BinaryIO, end: int, gaps: list[tuple[int, int]]) -> tuple[int, int, bool]:
     """Read commands up to ``end``.
 
+    :param gaps: gets those that are passed.
     :returns: how far they can be played back, transactions as a whole; where the command begins
         that can't be read, ``end`` if there is none; whether something else stands there.
     """
@@ -107,12 +132,29 @@ def _sound_part(file: BinaryIO, end: int) -> tuple[int, int, bool]:
         try:
             word, length = _command(file, end - position)
         except (_Bad, _Short) as problem:
+            if gap := _zeros(file, position):
+                gaps.append((position, gap))
+                position += gap
+                continue
             return good, position, isinstance(problem, _Bad)
         position += length
         inside = word != b"EXEC" and (inside or word == b"MULTI")
         if not inside:
             good = position
     return good, end, False
+
+
+def _zeros(file: BinaryIO, start: int) -> int:
+    """How many zeros stand before the next command; the file is left where that begins."""
+    count = 0
+    file.seek(start)
+    while chunk := file.read(CHUNK):
+        sound = chunk.lstrip(b"\0")
+        count += len(chunk) - len(sound)
+        if sound:
+            file.seek(start + count)
+            return count if sound.startswith(b"*") else 0
+    return 0
 
 
 def _command(file: BinaryIO, left: int) -> tuple[bytes, int]:

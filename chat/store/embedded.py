@@ -291,7 +291,7 @@ class EmbeddedStore:
         )
 
     async def _mend(self) -> None:
-        """Cut what is torn off the end of the store's file.
+        """Close the gaps in the store's file, or cut what is torn off its end.
 
         :raises CannotStart: that is not what kept the store from starting.
         """
@@ -302,6 +302,10 @@ class EmbeddedStore:
             damage = await deferToThreadPool(self._reactor, pool, first_damage, self._home)
         if damage is None:
             raise CannotStart(f"The store does not start ({self._home.log}): {said}")
+        if damage.gaps:
+            await deferToThreadPool(self._reactor, pool, aof.close_gaps, damage)
+            self.log.error("Closed {count} gaps in the store's file", count=len(damage.gaps))
+            return
         if not damage.torn:
             raise CannotStart(
                 f"The store's file {damage.path} is damaged at byte {damage.good} of "

@@ -106,6 +106,7 @@ class Posting:
     :ivar ready: whether posts are sent now, or refused.
     :ivar round_trips: what the calls to the store took.
     :ivar tide_rose: told how far the store is with each batch (``chat.store.tide``).
+    :ivar takes_again: called when the store accepts after it refused (``chat.store.rewriting``).
     :param server: 1 to 2^64 - 1, this server's name in what is published.
     :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
     """
@@ -139,6 +140,7 @@ class Posting:
         self.round_trips = Timing()
         self.ready: Callable[[], bool] = lambda: redis.connected
         self.tide_rose: Callable[[int], None] = lambda tide: None
+        self.takes_again: Callable[[], None] = lambda: None
 
     # In --------------------------------------------------------------------------------------
 
@@ -224,7 +226,9 @@ class Posting:
         for post, result in zip(posts, answers, strict=True):
             if isinstance(result, int):
                 post.seq = result
-                self._refusing = False
+                if self._refusing:
+                    self._refusing = False
+                    self.takes_again()
                 continue
             self._under_way.pop(post.serial, None)
             if result[0] == 1:

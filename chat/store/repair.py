@@ -31,14 +31,20 @@ def repair(directory: Path) -> list[str]:
 
 def _repair(home: DataDirectory) -> list[str]:
     done: list[str] = []
+    lost = False
     for path in aof.newest_files(home.append_only):
         damage = aof.find_damage(path)
-        if done and path.stat().st_size:  # it continues what is no longer there
+        if damage is not None and damage.gaps:
+            aof.close_gaps(damage)
+            done.append(f"{path}: closed {len(damage.gaps)} gaps, in which nothing was missing.")
+            damage = aof.find_damage(path)
+        if lost and path.stat().st_size:  # it continues what is no longer there
             damage = aof.Damage(path, 0, path.stat().st_size, torn=False)
         if damage is not None:
+            lost = True
             kept = aof.cut(damage)
             done.append(f"{path}: kept {damage.good} of {damage.size} bytes, the rest is {kept}.")
-    if done:
+    if lost:
         home.opened("everysec")
         home.lost()
     return done

@@ -1,0 +1,21 @@
+"""Which fault it is that service was late after."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.soak.schedule import seconds_late
+
+
+class SecondsLateTests(SynchronousTestCase):
+    def test_alone_a_fault_counts_from_its_end(self) -> None:
+        self.assertEqual(seconds_late(112.5, 100, 100), 12.5)
+
+    def test_what_was_back_in_time_counts_from_its_own_end_whatever_went_on(self) -> None:
+        self.assertEqual(seconds_late(110, 100, 109), 10)
+        self.assertEqual(seconds_late(105, 100, float("inf")), 5)
+
+    def test_what_was_not_counts_from_the_end_of_the_last(self) -> None:
+        self.assertEqual(seconds_late(113, 100, 110.5), 2.5)
+        self.assertEqual(seconds_late(125, 100, 110), 15)
+
+    def test_while_another_one_lasts_nothing_is_late(self) -> None:
+        self.assertEqual(seconds_late(130, 100, float("inf")), 0)
