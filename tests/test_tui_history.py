@@ -149,6 +149,18 @@ class HistoryTests(SynchronousTestCase):
         self.assertTrue(screen.chat.model.conversations["#lobby"].holds(30))
         self.assertEqual(self.asked(client), [])
 
+    def test_without_a_server_what_is_here_is_searched(self) -> None:
+        self.remember(*long_log(), entry(NEWEST + 1, content="下午三点开会"))
+        client = FollowedClient()
+        screen = self.screen(client, online=False)
+        screen.type("/search 三点")
+        self.assertIn("1 found: 三点", "\n".join(screen.press("enter")))
+        screen.press("esc")
+        screen.type("/searchall message 42")
+        screen.press("enter")
+        self.assertIn("message 42", "\n".join(screen.press("enter")))
+        self.assertEqual([kind for kind, _ in client.asked if kind == "search"], [])
+
     def test_what_a_page_brings_is_there_at_the_next_start(self) -> None:
         client = FollowedClient()
         client.logs = {"#lobby": long_log()}

@@ -137,10 +137,16 @@ class ScriptedClient:
         more = bool(page) and page[0].seq > first
         return HistoryPage(tuple(page), EPOCH, 1, first, more)
 
-    async def search(self, text: str, conversation: str = "", **more: Any) -> SearchPage:
-        log = self.logs.get(conversation, [])
-        found = tuple(reversed([each for each in log if text in each.content]))
-        return SearchPage(found, False, 0)
+    async def search(
+        self, text: str, conversation: str = "", *, before: int = 0, limit: int = 50
+    ) -> SearchPage:
+        self.asked.append(("search", (text, conversation, before)))
+        names = [conversation] if conversation else list(self.logs)
+        found = [each for name in names for each in self.logs.get(name, []) if text in each.content]
+        found = sorted(found, key=lambda each: -each.time)
+        found = [each for each in found if not before or each.time < before]
+        page = tuple(found[:limit])
+        return SearchPage(page, len(found) > limit, page[-1].time if page else 0)
 
     async def online(self) -> list[User]:
         return list(self.people)

@@ -129,6 +129,9 @@ WORDS: Final = {
     "switch-person": "private",
     "rooms-title": "Rooms   (Enter joins)",
     "search-title": "{n} found: {text}",
+    "search-title-more": "{n} found so far: {text}",
+    "search-older": "Older results …",
+    "searching": "Searching: {text}",
     # The doctor
     "doctor-size": "The window is {columns} by {rows}.",
     "doctor-term": "The terminal is {term}, with {colours} colours.",
@@ -210,6 +213,7 @@ WORDS: Final = {
     "cmd-who": "who is here",
     "cmd-whois": "tell about somebody",
     "cmd-search": "search this conversation",
+    "cmd-search-all": "search all conversations",
     "cmd-delete": "delete your last message",
     "cmd-retry": "send failed messages again",
     "cmd-busy": "be busy",

@@ -121,6 +121,9 @@ WORDS: Final = {
     "switch-person": "私聊",
     "rooms-title": "房间（Enter 加入）",
     "search-title": "找到 {n} 条：{text}",
+    "search-title-more": "已找到 {n} 条：{text}",
+    "search-older": "更早的结果……",
+    "searching": "正在搜索：{text}",
     # The doctor
     "doctor-size": "窗口大小为 {columns}×{rows}。",
     "doctor-term": "终端类型 {term}，{colours} 种颜色。",
@@ -202,6 +205,7 @@ WORDS: Final = {
     "cmd-who": "谁在这里",
     "cmd-whois": "查看某人",
     "cmd-search": "搜索此会话",
+    "cmd-search-all": "搜索所有会话",
     "cmd-delete": "删除您的上一条消息",
     "cmd-retry": "重发失败的消息",
     "cmd-busy": "设为忙碌",

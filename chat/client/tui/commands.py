@@ -30,6 +30,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("who",), "who", "cmd-who"),
     Command(("whois",), "whois", "cmd-whois", "arg-who", 1),
     Command(("search",), "search", "cmd-search", "arg-search", 1),
+    Command(("searchall", "sa"), "search_all", "cmd-search-all", "arg-search", 1),
     Command(("delete",), "delete", "cmd-delete"),
     Command(("retry",), "retry", "cmd-retry"),
     Command(("busy", "away"), "busy", "cmd-busy"),

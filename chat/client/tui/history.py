@@ -7,10 +7,12 @@ from chat.client.conversation import Conversation
 from chat.client.errors import Refused
 from chat.client.model import Model
 from chat.client.tui.messages import Wish
+from chat.client.tui.search import PAGE as SEARCHED
+from chat.client.tui.search import Found
 from chat.messages import Entry
 
 if TYPE_CHECKING:
-    from chat.client.api import ChatClient
+    from chat.client.api import ChatClient, SearchPage
     from chat.client.cache import Cache
 
 __all__ = ["History"]
@@ -83,6 +85,22 @@ class History:
                 return
         answer = await self._client.history(name, before=seq + AROUND, limit=PAGE)
         self._came(name, answer.entries, answer.first)
+
+    def search(self, text: str, conversation: str) -> Found:
+        """Begin a search in one conversation, or with an empty name in all."""
+        client, cache = self._client, self._cache
+
+        async def ask_server(before: int) -> "SearchPage":
+            return await client.search(text, conversation, before=before, limit=SEARCHED)
+
+        async def ask_cache(before: int) -> Sequence[Entry]:
+            assert cache is not None
+            return await cache.search(text, conversation, before, SEARCHED)
+
+        return Found(
+            ask_server if self._model.connected else None,
+            ask_cache if cache is not None else None,
+        )
 
     def cut(self, name: str, last: int, at_end: bool) -> None:
         """So much was missed up to ``last`` that it is not fetched: what is older may have been

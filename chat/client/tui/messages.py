@@ -94,6 +94,8 @@ class MessagesPane(Pane):
         conversation = self._model.current
         if conversation is None or not conversation.entries:
             return
+        if conversation.name != self._of:
+            self._begin(conversation, self._rows.columns)
         index = min(conversation.index(seq), len(conversation.entries) - 1)
         self._stop_at(conversation, self._walk(conversation, (index, 0), self._size[1] - 3))
 

@@ -48,6 +48,11 @@ class Popup(ListPane):
             self._known = (self.filter, self._choices(self.filter))
         return self._known[1]
 
+    def renew(self) -> None:
+        """There are other choices now."""
+        self._known = None
+        self.changed()
+
     def item_row(self, item: object, columns: int) -> Row:
         assert isinstance(item, Choice)
         return item.row

@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred
 
 from chat.client.errors import ClientError
 from chat.client.model import BUSY, OFFLINE
-from chat.client.text import clip
 from chat.client.tui import helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import Command, find
@@ -16,6 +15,7 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
 from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.client.tui.search import SearchPopup
 from chat.client.tui.themes import THEMES
 from chat.client.words import LANGUAGES, Words
 from chat.messages import Entry
@@ -23,14 +23,15 @@ from chat.names import LOBBY, is_room
 
 __all__ = ["Verbs"]
 
-SNIPPET_COLUMNS = 60
-
 
 class Around(Protocol):
     """What commands need of what stands around the main screen."""
 
     def pop_up(self, popup: Popup | None) -> None:
         """Show a popup over everything, or take it away."""
+
+    def redraw(self) -> None:
+        """Something changed; draw soon."""
 
     def leave(self) -> None:
         """End the program."""
@@ -192,33 +193,32 @@ class Verbs:
 
     # Messages
 
-    async def search(self, arguments: str) -> None:
-        conversation = self._chat.model.open
-        page = await self._chat.client.search(arguments, conversation)
-        choices = [self._hit(each) for each in page.entries]
+    def search(self, arguments: str) -> None:
+        self._search(arguments, self._chat.model.open)
 
-        def chosen(value: object) -> None:
+    def search_all(self, arguments: str) -> None:
+        self._search(arguments, "")
+
+    def _search(self, text: str, conversation: str) -> None:
+        def title_of(name: str) -> str:
+            return self._chat.title_of(self._chat.model.conversation(name))
+
+        def chosen(entry: Entry) -> None:
             self._around.pop_up(None)
-            if isinstance(value, Entry):
-                self._chat.spawn(self._go_to(conversation, value.seq))
+            self._chat.spawn(self._go_to(entry.conversation or conversation, entry.seq))
 
-        self._show(self._words("search-title", n=len(choices), text=arguments), choices, chosen)
-
-    def _hit(self, entry: Entry) -> Choice:
-        look = self._desk.look
-        moment = look.when(entry.time)
-        text = clip(look.line(entry.content), SNIPPET_COLUMNS, look.glyphs.ellipsis)
-        return Choice(
-            [
-                ("dim", f" {moment:%m-%d %H:%M} "),
-                (look.colour(entry.user_id), f"{look.line(entry.user_name)} "),
-                (None, text),
-            ],
-            entry,
+        found = self._chat.history.search(text, conversation)
+        where = None if conversation else title_of
+        popup = SearchPopup(
+            self._desk.look, found, text, where, chosen, self._chat.spawn, self._around.redraw
         )
+        self._around.pop_up(popup)
+        popup.go_on()
 
     async def _go_to(self, conversation: str, seq: int) -> None:
         """Bring an entry into view, with what stands around it."""
+        if conversation != self._chat.model.open:
+            self._chat.open(conversation)
         await self._chat.history.have(conversation, seq)
         self._desk.messages.go_to(seq)
         self._desk.changed()

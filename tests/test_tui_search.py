@@ -1,0 +1,110 @@
+"""Searching on the screen: page by page, here and on the server, each result once."""
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.client.api import SearchPage
+from chat.client.errors import NotConnected
+from chat.client.tui.search import PAGE, Found
+from chat.messages import Entry
+from tests.tui_builders import CHEN, Screen, ScriptedClient, entry, room
+
+
+class FoundTests(SynchronousTestCase):
+    def look(self, found: Found) -> None:
+        self.successResultOf(Deferred.fromCoroutine(found.look(lambda: None)))
+
+    def seqs(self, found: Found) -> list[int]:
+        return [each.seq for each in found.entries]
+
+    def test_what_is_here_comes_first_and_what_the_server_adds_once(self) -> None:
+        shown: list[list[int]] = []
+
+        async def here(before: int) -> Sequence[Entry]:
+            return (entry(3), entry(1))
+
+        async def server(before: int) -> SearchPage:
+            return SearchPage((entry(3), entry(2)), False, 0)
+
+        found = Found(server, here)
+        looking = found.look(lambda: shown.append(self.seqs(found)))
+        self.successResultOf(Deferred.fromCoroutine(looking))
+        self.assertEqual(shown, [[3, 1], [3, 2, 1]])
+        self.assertFalse(found.more)
+
+    def test_each_source_goes_on_where_it_stopped(self) -> None:
+        asked: list[int] = []
+        log = [entry(seq) for seq in range(3 * PAGE, 0, -1)]
+
+        async def here(before: int) -> Sequence[Entry]:
+            asked.append(before)
+            return [each for each in log if not before or each.time < before][:PAGE]
+
+        found = Found(None, here)
+        for _ in range(3):
+            self.assertTrue(found.more)
+            self.look(found)
+        self.assertEqual(asked, [0, log[PAGE - 1].time, log[2 * PAGE - 1].time])
+        self.assertEqual(self.seqs(found), [each.seq for each in log])
+        self.look(found)
+        self.assertFalse(found.more)
+
+    def test_a_server_that_goes_away_takes_no_results_along(self) -> None:
+        async def here(before: int) -> Sequence[Entry]:
+            return (entry(1),)
+
+        async def server(before: int) -> SearchPage:
+            raise NotConnected("gone")
+
+        found = Found(server, here)
+        self.failureResultOf(Deferred.fromCoroutine(found.look(lambda: None)), NotConnected)
+        self.assertEqual((self.seqs(found), found.searching, found.more), ([1], False, False))
+
+
+class SearchTests(SynchronousTestCase):
+    def screen(self) -> Screen:
+        log = [entry(seq) for seq in range(1, 400)]
+        cats = [entry(seq, CHEN, f"cat {seq}", to="#cats") for seq in range(1, 90)]
+        client = ScriptedClient({"#lobby": log, "#cats": cats})
+        client.conversations = {
+            "#lobby": room("#lobby", seq=399, read=399),
+            "#cats": room("#cats", seq=89, read=89),
+        }
+        screen = Screen(client, (80, 24))
+        screen.text()
+        return screen
+
+    def search(self, screen: Screen, text: str) -> str:
+        screen.type(text)
+        return "\n".join(screen.press("enter"))
+
+    def test_the_last_row_brings_older_results(self) -> None:
+        screen = self.screen()
+        self.assertIn("50 found so far: message", self.search(screen, "/search message"))
+        for _ in range(7):
+            text = "\n".join(screen.press(*["page down"] * 20, "enter"))
+        self.assertIn("399 found: message", text)
+        self.assertNotIn("Older results", text)
+        self.assertIn("message 1\n", "\n".join(screen.press(*["page down"] * 20, "enter")))
+
+    def test_results_are_narrowed_by_typing(self) -> None:
+        screen = self.screen()
+        self.search(screen, "/search message 3")
+        self.assertIn("message 377", "\n".join(screen.type("77")))
+        self.assertIn("message 377", "\n".join(screen.press("enter")))
+
+    def test_a_result_in_another_conversation_opens_there(self) -> None:
+        screen = self.screen()
+        text = self.search(screen, "/searchall cat 33")
+        self.assertIn("#cats", text)
+        self.assertIn("cat 33", "\n".join(screen.press("enter")))
+        self.assertEqual(screen.chat.model.open, "#cats")
+
+    def test_nothing_found_is_said(self) -> None:
+        screen = self.screen()
+        text = self.search(screen, "/search dogs")
+        self.assertIn("0 found: dogs", text)
+        self.assertIn("Nothing found.", text)
+        self.assertNotIn("0 found", "\n".join(screen.press("enter")))
