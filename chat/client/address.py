@@ -3,6 +3,8 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from chat.client.lean import lean_endpoints, with_tls
+
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IStreamClientEndpoint
 
@@ -26,16 +28,14 @@ def endpoint_for(reactor: Any, server: str) -> "IStreamClientEndpoint":
 
     :raises ValueError: it is no endpoint string.
     """
-    # Here, so that who only wants to know an address need not wait for this to load.
-    from twisted.internet.endpoints import HostnameEndpoint, clientFromString
-
     text = server_string(server)
     plain = re.fullmatch(r"tcp:((?:[^:\\=]|\\:)+):(\d+)", text)
     if plain is not None:
         # Tries the IPv4 and IPv6 addresses of a name, which the plain "tcp:" does not.
-        return HostnameEndpoint(reactor, plain[1].replace(r"\:", ":"), int(plain[2]))
+        host, port = plain[1].replace(r"\:", ":"), int(plain[2])
+        return lean_endpoints().HostnameEndpoint(reactor, host, port)  # type: ignore[no-any-return]
     try:
-        endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
+        endpoint: IStreamClientEndpoint = with_tls().clientFromString(reactor, text)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ValueError(f"{server!r} is no server address: {error}") from None
     return endpoint

@@ -173,8 +173,9 @@ def _screen(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int:
-    from twisted.internet import reactor
+    from chat.client.lean import lean_reactor
 
+    reactor = lean_reactor()
     from chat.client.context import Context, Status
     from chat.client.printing import Printer
 

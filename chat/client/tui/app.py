@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from chat.client import events
 from chat.client.address import DEFAULT_SERVER, server_string
+from chat.client.lean import lean_reactor
 from chat.client.paths import Profile, Remembered
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
@@ -372,9 +373,7 @@ def run(options: ScreenOptions) -> int:
 
 
 def _show(options: ScreenOptions, look: Look, profile: Profile) -> None:
-    from twisted.internet import reactor as running
-
-    reactor: Any = running
+    reactor = lean_reactor()
     screen = Terminal(bracketed_paste_mode=True, focus_reporting=True)
     loop = urwid.TwistedEventLoop(reactor)
     app = App(reactor, screen, loop, look, profile, options)

@@ -1,0 +1,56 @@
+"""The client does without OpenSSL until an address asks for TLS, and then has all of it."""
+
+import subprocess
+import sys
+from unittest import TestCase
+
+from tests.process import ServerProcess
+
+PATIENCE = 20.0
+
+SCRIPT = """
+import sys
+from chat.client.lean import lean_reactor
+from chat.client.address import endpoint_for
+reactor = lean_reactor()
+from chat.client import api
+from twisted.internet.protocol import Factory, Protocol
+
+endpoint_for(reactor, "localhost:1")
+assert "OpenSSL" not in sys.modules
+
+class Once(Protocol):
+    def connectionMade(self):
+        self.transport.write(bytes(4))  # no frame is that short: the server ends the connection
+
+    def connectionLost(self, reason):
+        print(kinds.pop(0), reason.getErrorMessage())
+        follow()
+
+def follow():
+    if not kinds:
+        reactor.stop()
+        return
+    address = f"{kinds[0]}:localhost:" + sys.argv[1]
+    endpoint_for(reactor, address).connect(Factory.forProtocol(Once)).addErrback(wrong)
+
+def wrong(failure):
+    failure.printTraceback()
+    reactor.stop()
+
+kinds = ["tls", "ssl"]
+reactor.callWhenRunning(follow)
+reactor.run()
+"""
+
+
+class LeanTests(TestCase):
+    def test_tls_is_loaded_when_an_address_asks_for_it_and_judges_certificates(self) -> None:
+        server = ServerProcess.start_for(self, "--self-signed")
+        command = [sys.executable, "-c", SCRIPT, str(server.port)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        said = done.stdout.splitlines()
+        self.assertEqual([each.partition(" ")[0] for each in said], ["tls", "ssl"], done.stderr)
+        self.assertIn("certificate verify failed", said[0])
