@@ -111,7 +111,7 @@ class Store:
         self.bus.listener = self.heard
         self.conversations = Conversations(self.redis, self.keys, _names, retention)
         self.rooms = Rooms(reactor, self.redis, self.keys, self.conversations)
-        self.posting = Posting(reactor, self.redis, self.keys, server, retention)
+        self.posting = Posting(reactor, self.bus.pipe, self.keys, server, retention)
 
     @classmethod
     async def start(

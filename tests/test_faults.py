@@ -411,7 +411,7 @@ class BusTest(Case):
     def test_the_last_message_arrives_although_its_publication_was_lost(self) -> None:
         """The store throws a server out that read too slowly, and nothing more is said."""
         store = self.store()
-        store.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 16kb 8kb 1")
+        store.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 256kb 128kb 1")
         first, second = self.server(store), self.server(store)
         alice, bob = self.enter(first, "alice"), self.enter(second, "bob")
         first.process.send_signal(signal.SIGSTOP)
@@ -425,7 +425,7 @@ class BusTest(Case):
     def test_what_began_long_before_the_loss_was_seen_is_told_from_its_beginning(self) -> None:
         """What a server reads just before it sees the loss may be old: it waited in the kernel."""
         store = self.store()
-        store.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 16kb 8kb 1")
+        store.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 128kb 64kb 1")
         first, second = self.server(store), self.server(store)
         alice, bob = self.enter(first, "alice"), self.enter(second, "bob")
         first.process.send_signal(signal.SIGSTOP)

@@ -13,7 +13,8 @@ from chat.names import MAX_USER_ID
 from chat.store.interface import StoreError
 from chat.store.keys import Keys
 from chat.store.presence import LEASE_SECONDS, RENEW_SECONDS, RedisPresence
-from chat.store.redis import Address, Redis, Subscriber
+from chat.store.pubsub import Subscriber
+from chat.store.redis import Address, Redis
 from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for
 

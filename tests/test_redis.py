@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.store.address import TLS
 from chat.store.interface import FateUnknown, StoreUnavailable
-from chat.store.redis import Address, Redis, RedisReplyError, Subscriber
+from chat.store.pubsub import Subscriber
+from chat.store.redis import Address, Redis, RedisReplyError
 from chat.store.scripts import Script, load
 from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for

@@ -11,7 +11,8 @@ from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from chat.store.redis import Address, Redis, Subscriber
+from chat.store.pubsub import Subscriber
+from chat.store.redis import Address, Redis
 from tests.certificates import Authority
 from tests.proxy import Proxy
 from tests.valkey import start_for

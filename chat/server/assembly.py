@@ -186,7 +186,7 @@ def put_together(
     accounts = RedisAccounts(redis, keys)
     presence = RedisPresence(reactor, redis, keys, secrets.token_hex(8), alone=alone)
     bus = Bus(reactor, address, keys, redis)
-    posting = Posting(reactor, redis, keys, secrets.randbits(63) + 1, retention)
+    posting = Posting(reactor, bus.pipe, keys, secrets.randbits(63) + 1, retention)
     # A post whose publication could not be heard would be stored, and answered late.
     posting.ready = lambda: redis.connected and bus.ready
     conversations = Conversations(

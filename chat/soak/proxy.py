@@ -28,7 +28,7 @@ class _Store(Protocol):
 
 
 class _Front(Protocol):
-    """The side towards the server. A connection is the bus as soon as it subscribes."""
+    """The side towards the server. A connection is the bus as soon as it asks for RESP3."""
 
     def __init__(self, proxy: "Proxy") -> None:
         self.proxy = proxy
@@ -51,7 +51,7 @@ class _Front(Protocol):
         cast(ITCPTransport, behind.transport).write(self.early)
 
     def dataReceived(self, data: bytes) -> None:
-        if self.sort == "commands" and b"SUBSCRIBE\r\n" in data[:64].upper():
+        if self.sort == "commands" and b"HELLO\r\n" in data[:64]:
             self.sort = "bus"
             self.heed()
         if self.trouble == "hole":

@@ -15,7 +15,8 @@ from twisted.logger import Logger
 from chat.store.entries import ENTRIES, News, Publication
 from chat.store.interface import StoreError, StoreUnavailable
 from chat.store.keys import Keys
-from chat.store.redis import Address, Redis, Subscriber
+from chat.store.pubsub import Subscriber
+from chat.store.redis import Address, Redis
 
 __all__ = ["Bus", "Event", "Listener"]
 
@@ -84,6 +85,7 @@ class _Channel:
 class Bus:
     """Counts who wants which channel, subscribes, and takes publications apart.
 
+    :ivar pipe: the connection, which posts go through as well.
     :param listener: set it before ``start``.
     """
 
@@ -100,13 +102,14 @@ class Bus:
         self._news: News
         self._ready = False
         self._losses = 0
-        self._subscriber = Subscriber(
+        self.pipe = Subscriber(
             reactor,
             address,
             on_message=self._message,
             on_batch_end=self._batch_ended,
             on_connected=self._connected,
             on_lost=self._lost,
+            deadline=redis.deadline,
         )
 
     @property
@@ -116,12 +119,12 @@ class Bus:
 
     def start(self) -> None:
         """Connect, and come back after every loss."""
-        self._subscriber.start()
+        self.pipe.start()
 
     async def stop(self) -> None:
         """Close the connection."""
         self._ready = False
-        await self._subscriber.stop()
+        await self.pipe.stop()
 
     def handle(self, channel: bytes, handler: Callable[[bytes], None]) -> None:
         """Give a channel of another kind to ``handler``, from the next connection on."""
@@ -166,7 +169,7 @@ class Bus:
         known = self._channels.get(channel)
         if known is None:
             known = self._channels[channel] = _Channel(user_id)
-            self._subscriber.subscribe(channel).addBoth(known.answered)
+            self.pipe.subscribe(channel).addBoth(known.answered)
         known.holders += 1
         if known.waiters is None:
             return
@@ -185,12 +188,12 @@ class Bus:
         known.holders -= 1
         if known.holders <= 0:
             del self._channels[channel]
-            if self._subscriber.connected:
-                self._subscriber.unsubscribe(channel)
+            if self.pipe.connected:
+                self.pipe.unsubscribe(channel)
 
     def fence(self) -> Deferred[None]:
         """Fires when everything that was published before this call has been handed over."""
-        return self._subscriber.fence()
+        return self.pipe.fence()
 
     # Out -------------------------------------------------------------------------------------
 
@@ -225,7 +228,7 @@ class Bus:
 
     def _lost(self) -> None:
         self._ready = False
-        self.listener.lost(self._reactor.seconds() - self._subscriber.complete_until)
+        self.listener.lost(self._reactor.seconds() - self.pipe.complete_until)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(work).addErrback(
@@ -235,16 +238,16 @@ class Bus:
     async def _restore(self, connection: int) -> None:
         """Subscribe to everything again and let the listener catch up, until that is done or the
         connection is lost once more."""
-        while self._subscriber.connected and connection == self._losses:
+        while self.pipe.connected and connection == self._losses:
             channels = [*self._handlers, *self._channels]
             try:
                 for start in range(0, len(channels), CHUNK):
-                    await self._subscriber.subscribe(*channels[start : start + CHUNK])
+                    await self.pipe.subscribe(*channels[start : start + CHUNK])
                 await self._redis.when_connected()
                 await self.listener.came_back()
             except StoreError as error:
                 self._log.info("the bus can't be restored yet: {why}", why=error)
                 await deferLater(self._reactor, RESTORE_SECONDS)
             else:
-                self._ready = self._subscriber.connected and connection == self._losses
+                self._ready = self.pipe.connected and connection == self._losses
                 return

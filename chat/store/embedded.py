@@ -252,6 +252,8 @@ class EmbeddedStore:
             "appendfsync": "always" if self._durability == "always" else "no",
             "aof-load-truncated": "no",  # cut by us: the store would throw the rest away
             "maxmemory-policy": "noeviction",
+            # A day's idempotency marks would be searched from one end to the other up to 512.
+            "hash-max-listpack-entries": "64",
             "client-output-buffer-limit": "pubsub 256mb 64mb 60",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]

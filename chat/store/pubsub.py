@@ -1,75 +1,76 @@
-"""What the store publishes: messages in order, and fences, on one connection that comes back."""
+"""What the store publishes, and posts to it: one connection for both, which comes back by itself.
 
-from collections import deque
+It speaks RESP3, in which publications come between the answers, and txredisapi does not: of its
+protocol only the handshake is left. One connection, because an answer and the publications of the
+same call then arrive in one read and are one turn of the reactor. With two, each message costs a
+wake-up more, which is what a lone message waits for.
+"""
+
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
-import txredisapi
-from twisted.internet.defer import Deferred, fail, succeed
+from hiredis import PushNotification
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from chat.store.address import Address
-from chat.store.connection import Answer, Owner, Word, error_of, fail_all, greet, pack
-from chat.store.interface import StoreUnavailable
+from chat.store.connection import Answer, Word
+from chat.store.interface import FateUnknown, StoreUnavailable
+from chat.store.redis import Commands, Redis
 
 __all__ = ["Subscriber"]
 
 
-READ_SIZE: Final = 1 << 18
-"""Bytes taken from the socket at a time; Twisted's own size is a quarter of it."""
+READ_SIZE: Final = 120 << 10
+"""Bytes taken from the socket at a time, almost twice Twisted's own size. Above glibc's threshold
+of 128 KiB each read would map and unmap memory, which costs as much as handling a message."""
 
 
-class _Asked:
-    """A command of a subscriber and how many answers it still gets: one for each channel."""
+class _Subscription(Commands):
+    """Publications, and between them the answers to calls, in order."""
 
-    __slots__ = ("answer", "left")
-
-    def __init__(self, left: int) -> None:
-        self.answer: Answer = Deferred()
-        self.left = left
-
-
-class _Subscription(txredisapi.SubscriberProtocol):
-    """Messages, and between them the answers to commands, in order."""
+    _owner: "Subscriber"
 
     def __init__(self, owner: "Subscriber", *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._owner = owner
-        self._asked: deque[_Asked] = deque()
+        super().__init__(owner, *arguments, **options)
         self._pinged = False
-        self._timer: IDelayedCall | None = None
+        self._ping_timer: IDelayedCall | None = None
 
     def connectionMade(self) -> Deferred[None]:
-        self._look_again()
+        self._ping_later()
         # What a busy store has said by now, in one read and so as one turn.
         transport: Any = self.transport
         transport.bufferSize = READ_SIZE
         return super().connectionMade()
 
-    def ask(self, words: tuple[Word, ...], answers: int = 1) -> Answer:
-        """Send a command which the store answers ``answers`` times."""
-        asked = _Asked(answers)
-        self._asked.append(asked)
-        self.transport.write(pack(words))
-        return asked.answer
-
-    def execute_command(self, *args: Any, **kwargs: Any) -> Answer:
-        """What txredisapi's own handshake calls."""
-        return self.ask(args)
-
     def select(self, index: int) -> Answer:
-        return greet(self, self._owner.address)
+        return super().select(index).addCallback(lambda _: self.ask((b"HELLO", 3)))
+
+    def send(self, packed: bytes) -> None:
+        """Write at once: nothing else is said here in this turn that could go along."""
+        transport: Any = self.transport
+        if isinstance(transport, FileDescriptor) and _is_idle(transport):
+            sent = transport.writeSomeData(packed)
+            if not isinstance(sent, int):
+                sent = 0  # It is gone; the ordinary way finds that out.
+            if sent == len(packed):
+                return
+            packed = packed[sent:]
+        transport.write(packed)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         owner, take = self._owner, self._reader.gets
         self._pinged = False
+        self._overdue = (
+            None  # It is alive: an answer may have a long queue of publications before it.
+        )
         self._reader.feed(data)
         delivered = False
         while (reply := take()) is not False:
-            if type(reply) is list and reply[0] == b"message":
+            if type(reply) is PushNotification and reply[0] == b"message":
                 delivered = True
                 try:
                     owner.on_message(reply[1], reply[2])
@@ -79,64 +80,49 @@ class _Subscription(txredisapi.SubscriberProtocol):
             if delivered:
                 delivered = False
                 owner.guarded(owner.on_batch_end)
-            self._answered(reply)
+            self.answered(reply)
         if delivered:
             owner.guarded(owner.on_batch_end)
 
-    def _answered(self, reply: Any) -> None:
-        """All that is no message answers the oldest command, whatever it looks like."""
-        if not self._asked:
-            self._give_up()
-            return
-        asked = self._asked[0]
-        asked.left -= 1
-        if isinstance(reply, txredisapi.ResponseError):  # the one answer to the whole command
-            self._asked.popleft()
-            asked.answer.errback(error_of(reply))
-        elif asked.left == 0:
-            self._asked.popleft()
-            asked.answer.callback(reply)
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._ping_timer is not None:
+            self._ping_timer.cancel()
+            self._ping_timer = None
         super().connectionLost(reason)
-        self._owner.closed(self, reason)
-        self._end()
 
-    def _look_again(self) -> None:
-        self._timer = self._owner.reactor.callLater(self._owner.ping_every, self._check)
+    def _ping_later(self) -> None:
+        self._ping_timer = self._owner.reactor.callLater(self._owner.ping_every, self._ping)
 
-    def _check(self) -> None:
-        self._timer = None
+    def _ping(self) -> None:
+        self._ping_timer = None
         if self._pinged:
-            self._give_up()
+            self.give_up("the store says nothing any more")
             return
         self._pinged = True
         # What comes may have waited in the kernel for long: only an answer says how new it is.
         asked_at = self._owner.reactor.seconds()
         self.ask((b"PING",)).addBoth(self._answered_ping, asked_at)
-        self._look_again()
+        self._ping_later()
 
     def _answered_ping(self, _: object, asked_at: float) -> None:
         """Everything that was published before ``asked_at`` is here, if the store is."""
         if self._owner.connected:
             self._owner.complete_until = asked_at
 
-    def _give_up(self) -> None:
-        self._end()
-        self.transport.abortConnection()
 
-    def _end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._owner.lost(self)
-        asked, self._asked = self._asked, deque()
-        why = partial(StoreUnavailable, "the subscriber's connection was lost")
-        fail_all((each.answer for each in asked), why)
+def _is_idle(transport: Any) -> bool:
+    """Whether nothing waits to be written, so that what is written now comes next."""
+    return bool(
+        transport.connected
+        and not transport.disconnecting
+        and not transport.dataBuffer
+        and not transport._tempDataBuffer
+        and not getattr(transport, "TLS", False)
+    )
 
 
-class Subscriber(Owner[_Subscription]):
-    """One connection for pub/sub, which comes back by itself, without its subscriptions.
+class Subscriber(Redis):
+    """One connection for posts and publications, which comes back without its subscriptions.
 
     :param on_message: gets the channel and what was published.
     :param on_batch_end: called after each run of messages that came together, before a fence
@@ -156,8 +142,9 @@ class Subscriber(Owner[_Subscription]):
         on_connected: Callable[[], None],
         on_lost: Callable[[], None],
         ping_every: float = 3.0,
+        deadline: float = 5.0,
     ) -> None:
-        super().__init__(reactor, address)
+        super().__init__(reactor, address, deadline=deadline)
         self.on_message = on_message
         self.on_batch_end = on_batch_end
         self.on_connected = on_connected
@@ -211,12 +198,18 @@ class Subscriber(Owner[_Subscription]):
         self._ask((b"PING",)).addErrback(answered).addCallbacks(passed, failed)
 
     def _ask(self, words: tuple[Word, ...], answers: int = 1) -> Answer:
-        if self._connection is None:
-            return fail(StoreUnavailable("not connected to the store"))
-        return self._connection.ask(words, answers)
+        return self.call(*words, answers=answers).addErrback(_unavailable)
 
     def build(self, *arguments: Any, **options: Any) -> _Subscription:
         return _Subscription(self, *arguments, **options)
 
     def changed(self, connected: bool) -> None:
+        super().changed(connected)
         self.guarded(self.on_connected if connected else self.on_lost)
+
+
+def _unavailable(why: Failure) -> Failure:
+    """A subscription or a fence that was asked for in vain has left nothing behind."""
+    if why.check(FateUnknown):
+        return Failure(StoreUnavailable("the subscriber's connection was lost"))
+    return why

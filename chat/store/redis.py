@@ -23,38 +23,52 @@ from chat.store.connection import (
     pack,
 )
 from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
-from chat.store.pubsub import Subscriber
 from chat.store.scripts import Script
 
-__all__ = ["Address", "Redis", "RedisReplyError", "Subscriber", "Word"]
+__all__ = ["Address", "Commands", "Redis", "RedisReplyError", "Word"]
 
 SECOND_LOOK: Final = 0.1
 """Seconds between seeing a call overdue and giving up: a process that was stopped for a while
 reads the answers that are waiting for it first."""
 
 
-class _Commands(txredisapi.RedisProtocol):
+class _Call:
+    """What was sent: when it is overdue, and how many answers it still gets."""
+
+    __slots__ = ("answer", "due", "left")
+
+    def __init__(self, due: float, left: int) -> None:
+        self.answer: Answer = Deferred()
+        self.due = due
+        self.left = left
+
+
+class Commands(txredisapi.RedisProtocol):
     """Calls and their answers, in order, with one timer for the oldest of them."""
 
     def __init__(self, owner: "Redis", *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._owner = owner
-        self._waiting: deque[tuple[Answer, float]] = deque()
+        self._waiting: deque[_Call] = deque()
         self._timer: IDelayedCall | None = None
-        self._overdue: Answer | None = None
+        self._overdue: _Call | None = None
 
-    def ask(self, words: tuple[Word, ...]) -> Answer:
-        """Send one command; the answer comes in its turn."""
+    def ask(self, words: tuple[Word, ...], answers: int = 1) -> Answer:
+        """Send one command, which is answered ``answers`` times; the last one is the result."""
         packed = pack(words)
         owner = self._owner
         if len(self._waiting) >= owner.most_in_flight:
             return fail(StoreUnavailable("too many calls to the store are under way"))
-        answer: Answer = Deferred()
-        self._waiting.append((answer, owner.reactor.seconds() + owner.deadline))
+        call = _Call(owner.reactor.seconds() + owner.deadline, answers)
+        self._waiting.append(call)
         if self._timer is None:
             self._look_again(owner.deadline)
+        self.send(packed)
+        return call.answer
+
+    def send(self, packed: bytes) -> None:
+        """Write with what else is said in this turn of the reactor."""
         self.transport.write(packed)
-        return answer
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Answer:
         """What txredisapi's own handshake calls."""
@@ -64,17 +78,25 @@ class _Commands(txredisapi.RedisProtocol):
         return greet(self, self._owner.address)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        waiting, take = self._waiting, self._reader.gets
+        take = self._reader.gets
         self._reader.feed(data)
         while (reply := take()) is not False:
-            if not waiting:
-                self._give_up("an answer that nobody asked for")
-                return
-            answer, _ = waiting.popleft()
-            if isinstance(reply, txredisapi.ResponseError):
-                answer.errback(error_of(reply))
-            else:
-                answer.callback(reply)
+            self.answered(reply)
+
+    def answered(self, reply: Any) -> None:
+        """Hand an answer to the oldest call; an error is the one answer to all of it."""
+        if not self._waiting:
+            self.give_up("an answer that nobody asked for")
+            return
+        call = self._waiting[0]
+        if isinstance(reply, txredisapi.ResponseError):
+            self._waiting.popleft()
+            call.answer.errback(error_of(reply))
+            return
+        call.left -= 1
+        if not call.left:
+            self._waiting.popleft()
+            call.answer.callback(reply)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -88,15 +110,16 @@ class _Commands(txredisapi.RedisProtocol):
         self._timer = None
         if not self._waiting:
             return
-        oldest, due = self._waiting[0]
-        left = due - self._owner.reactor.seconds()
+        oldest = self._waiting[0]
+        left = oldest.due - self._owner.reactor.seconds()
         if left <= 0 and oldest is self._overdue:
-            self._give_up("the store did not answer in time")
+            self.give_up("the store did not answer in time")
             return
         self._overdue = oldest if left <= 0 else None
         self._look_again(max(left, SECOND_LOOK))
 
-    def _give_up(self, why: str) -> None:
+    def give_up(self, why: str) -> None:
+        """The connection is of no use any more: every call on it fails, and another is made."""
         self._end(why)
         self.transport.abortConnection()
 
@@ -105,12 +128,12 @@ class _Commands(txredisapi.RedisProtocol):
             self._timer.cancel()
             self._timer = None
         self._owner.lost(self)
-        unanswered = [answer for answer, _ in self._waiting]
+        unanswered = [call.answer for call in self._waiting]
         self._waiting.clear()
         fail_all(unanswered, partial(FateUnknown, why))
 
 
-class Redis(Owner[_Commands]):
+class Redis(Owner[Commands]):
     """One connection for commands, which comes back by itself.
 
     :param deadline: seconds after which an unanswered call means that the connection is dead.
@@ -157,9 +180,10 @@ class Redis(Owner[_Commands]):
             self._waiters.append(waiter)
             await waiter
 
-    def call(self, *words: Word) -> Answer:
+    def call(self, *words: Word, answers: int = 1) -> Answer:
         """Send one command.
 
+        :param answers: how many the store gives to it.
         :returns: its answer, every text as bytes. It fails with StoreUnavailable when nothing was
             written, with FateUnknown when it was sent and the answer can't come any more, with
             RedisReplyError for any other error of the store's.
@@ -167,7 +191,7 @@ class Redis(Owner[_Commands]):
         connection = self._connection
         if connection is None:
             return fail(StoreUnavailable("not connected to the store"))
-        return connection.ask(words)
+        return connection.ask(words, answers)
 
     def script(self, script: Script, keys: Sequence[bytes], args: Sequence[Word] = ()) -> Answer:
         """Run a script by its hash; errors as in ``call``.
@@ -189,10 +213,10 @@ class Redis(Owner[_Commands]):
             return self.call(b"EVAL", script.text, len(keys), *keys, *args)
         return why
 
-    def build(self, *arguments: Any, **options: Any) -> _Commands:
-        return _Commands(self, *arguments, **options)
+    def build(self, *arguments: Any, **options: Any) -> Commands:
+        return Commands(self, *arguments, **options)
 
-    def ready(self, connection: _Commands) -> None:
+    def ready(self, connection: Commands) -> None:
         for script in self._used.values():
             connection.ask((b"SCRIPT", b"LOAD", script.text)).addErrback(lambda _: None)
         super().ready(connection)
