@@ -52,8 +52,14 @@ class Party:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let all peers go away."""
         for peer in self._peers:
             peer.close()
+        self._peers.clear()
+        self._registrar = None
 
     def name(self, start: str = "user") -> str:
         """A name that nobody has."""

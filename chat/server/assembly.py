@@ -184,7 +184,9 @@ def put_together(
     keys = Keys(settings.prefix)
     retention = (settings.retention_messages, int(settings.retention_days * MS_PER_DAY))
     accounts = RedisAccounts(redis, keys)
-    presence = RedisPresence(reactor, redis, keys, secrets.token_hex(8), alone=alone)
+    presence = RedisPresence(
+        reactor, redis, keys, secrets.token_hex(8), alone=alone, lease=settings.lease
+    )
     bus = Bus(reactor, address, keys, redis)
     posting = Posting(reactor, bus.pipe, keys, secrets.randbits(63) + 1, retention)
     # A post whose publication could not be heard would be stored, and answered late.

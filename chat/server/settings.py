@@ -144,6 +144,9 @@ class Settings:
         LIMIT, 2_000, "users online above which one hears only of those that one watches"
     )
     offline_grace: float = _live(SECONDS, 5.0, "time before a user who vanished is offline")
+    lease: float = _option(
+        SPAN, 10.0, "time after which a server that is not heard of is dead; the same on all"
+    )
     hashing_threads: int = _option(number(1, off=False), 2, "threads that hash passwords")
     hashing_queue: int = _option(LIMIT, 256, "passwords that may wait for a thread")
     store_deadline: float = _option(SPAN, 5.0, "time that a call to the store may take")

@@ -19,8 +19,10 @@ __all__ = ["OFFLINE", "RedisPresence"]
 
 OFFLINE: Final = 1
 LEASE_SECONDS: Final = 10.0
-RENEW_SECONDS: Final = 3.0
-"""Two renewals may fail before a lease runs out."""
+RENEWALS: Final = 0.3
+"""Of a lease, between two renewals: two may fail before it runs out."""
+
+RENEW_SECONDS: Final = LEASE_SECONDS * RENEWALS
 
 CLEANED_AT_ONCE: Final = 200
 ENTERED_AT_ONCE: Final = 200
@@ -46,18 +48,27 @@ class RedisPresence:
 
     :param node: names this server among all; opaque.
     :param alone: no other server uses this store, so all leases that are found have ended.
+    :param lease: seconds for which a server that is not heard of still counts as living.
     """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, redis: Redis, keys: Keys, node: str, *, alone: bool = False
+        self,
+        reactor: Any,
+        redis: Redis,
+        keys: Keys,
+        node: str,
+        *,
+        alone: bool = False,
+        lease: float = LEASE_SECONDS,
     ) -> None:
         self._reactor = reactor
         self._redis = redis
         self._keys = keys
         self._name = node
         self._alone = alone
+        self._lease = lease
         self._incarnation = 1
         self._sessions: dict[str, _Here] = {}
         self._to_enter: set[str] = set()
@@ -81,7 +92,7 @@ class RedisPresence:
         if self._alone:
             await self._clean("")
         self._steady_since = self._renewed_at = self._reactor.seconds()
-        self._loop.start(RENEW_SECONDS, now=False)
+        self._loop.start(self._lease * RENEWALS, now=False)
 
     async def stop(self) -> None:
         """Give back the lease with all its sessions, while the store still answers."""
@@ -169,7 +180,7 @@ class RedisPresence:
     # The lease ---------------------------------------------------------------------------------
 
     async def _renew(self, how: str) -> tuple[bool, int]:
-        arguments: list[Word] = [self.node, int(LEASE_SECONDS * 1000), how]
+        arguments: list[Word] = [self.node, int(self._lease * 1000), how]
         script = load("presence_renew")
         held, dead = await self._redis.script(script, [self._keys.nodes()], arguments)
         return bool(held), dead
@@ -188,7 +199,7 @@ class RedisPresence:
             await self._renew("start")
         await self._tell_the_rest()
         self._renewed_at = self._reactor.seconds()
-        if dead and self._reactor.seconds() - self._steady_since >= LEASE_SECONDS:
+        if dead and self._reactor.seconds() - self._steady_since >= self._lease:
             await self._clean("")
 
     async def _tell_the_rest(self) -> None:
