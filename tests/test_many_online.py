@@ -1,0 +1,97 @@
+"""A hundred thousand users online: no call about them holds up the store."""
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.trial.unittest import TestCase
+
+from chat.messages import User
+from chat.store.keys import Keys
+from chat.store.presence import RedisPresence
+from chat.store.redis import Address, Redis
+from tests.valkey import start_for
+
+KEYS = Keys("t:")
+MANY = 100_000
+DEAD = "dead#1"
+ON_THE_DEAD = 1_000
+
+LONGEST_MS = 5
+ROUNDS = 5
+"""The store measures by the clock on the wall, which goes on while somebody else has the core: one
+round in which nothing took long shows that nothing has to."""
+
+FILL = """
+for id = tonumber(ARGV[1]), tonumber(ARGV[2]) do
+  redis.call('ZADD', KEYS[1], id, id)
+  redis.call('HSET', KEYS[2], id, '0:somebody-' .. id)
+end
+"""
+
+
+class ManyOnlineTest(TestCase):
+    """One server among many users, most of whom are elsewhere."""
+
+    async def setUp(self) -> None:
+        self.valkey = start_for(self)
+        for start in range(1, MANY, 10_000):
+            self.valkey.ask("EVAL", FILL, 2, KEYS.online(), KEYS.statuses(), start, start + 9_999)
+        self.redis = Redis(reactor, Address.parse(self.valkey.url))
+        self.redis.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.redis.stop()))
+        await self.redis.when_connected()
+        self.presence = RedisPresence(reactor, self.redis, KEYS, "here")
+        await self.presence.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.presence.stop()))
+        self.valkey.ask("CONFIG", "SET", "slowlog-log-slower-than", LONGEST_MS * 1000)
+
+    async def all_pages(self) -> int:
+        """Page through the list; how many are on it."""
+        found, last, more = 0, 0, True
+        while more:
+            users, total, more = await self.presence.online(last, 500)
+            self.assertEqual(total, MANY)
+            self.assertGreater(users[0].user_id, last)
+            found, last = found + len(users), users[-1].user_id
+        return found
+
+    async def come_and_go(self) -> None:
+        """Some log in, are busy, are looked at, and leave."""
+        for user_id in range(7, MANY, MANY // 20):
+            user = User(user_id, f"somebody-{user_id}")
+            await self.presence.enter(user, f"s{user_id}", "desk", 0)
+            await self.presence.set_status(user, f"s{user_id}", 2)
+            await self.presence.online_ids(5_000)
+            await self.presence.statuses(range(user_id, user_id + 200))
+            await self.presence.set_status(user, f"s{user_id}", 0)
+
+    async def bury(self) -> None:
+        """Clean up after a server that had many users."""
+        other = RedisPresence(reactor, self.redis, KEYS, "dead")
+        await other._renew("start")
+        users = [User(MANY + number, f"u{number}") for number in range(1, ON_THE_DEAD + 1)]
+        entering = [other.enter(user, f"s{user.user_id}", "desk", 0) for user in users]
+        await DeferredList(map(Deferred.fromCoroutine, entering))
+        await self.presence._clean(DEAD)
+
+    async def slow_calls(self, *work: str) -> list[bytes]:
+        """The calls that took too long, in the round in which the fewest did."""
+        rounds = []
+        for _ in range(ROUNDS):
+            self.valkey.ask("SLOWLOG", "RESET")
+            for each in work:
+                await getattr(self, each)()
+            rounds.append([b" ".join(each[3][:3]) for each in self.valkey.ask("SLOWLOG", "GET")])
+            if not rounds[-1]:
+                break
+        return min(rounds, key=len)
+
+    async def test_the_whole_list_is_paged_and_no_page_holds_up_the_store(self) -> None:
+        self.assertEqual(await self.all_pages(), MANY)
+        self.assertEqual(await self.slow_calls("all_pages"), [])
+
+    async def test_coming_going_and_looking_hold_up_nobody(self) -> None:
+        self.assertEqual(await self.slow_calls("come_and_go"), [])
+
+    async def test_cleaning_up_after_a_server_holds_up_nobody(self) -> None:
+        self.assertEqual(await self.slow_calls("bury"), [])
+        self.assertEqual((await self.presence.online(MANY, 10))[0], [])
