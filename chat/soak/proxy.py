@@ -35,10 +35,11 @@ class _Front(Protocol):
         self.behind: _Store | None = None
         self.early = b""
         self.sort: Sort = "commands"
+        self.stuck: Trouble = ""
 
     @property
     def trouble(self) -> Trouble:
-        return self.proxy.troubles[self.sort]
+        return self.stuck or self.proxy.troubles[self.sort]
 
     def connectionMade(self) -> None:
         self.proxy.connections.add(self)
@@ -126,3 +127,10 @@ class Proxy(Factory):
                     front.cut()
                 else:
                     front.heed()
+
+    def leave(self, sort: Sort) -> None:
+        """End a trouble for new connections only; those that there are keep it."""
+        for front in self.connections:
+            if front.sort == sort:
+                front.stuck = self.troubles[sort]
+        self.troubles[sort] = ""
