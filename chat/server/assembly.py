@@ -6,10 +6,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chat.server.context import Context
 from chat.server.delivery.fanout import FanOut
@@ -24,7 +22,6 @@ from chat.store.address import Address
 from chat.store.bus import Bus
 from chat.store.checkup import complaints
 from chat.store.conversations import Conversations
-from chat.store.embedded import EmbeddedStore
 from chat.store.guesses import RedisGuesses
 from chat.store.interface import StoreError
 from chat.store.invitations import RedisInvitations
@@ -58,7 +55,8 @@ class ChatServer:
 
     :ivar tide: whether the store takes writes, asked every three seconds.
     :ivar factory: what makes connections; ``start`` comes first.
-    :param embedded: the store, when it is the server's own.
+    :param alone: no other server uses this store.
+    :param checked: somebody else looks whether the store keeps what is entrusted to it.
     """
 
     log = Logger()
@@ -68,15 +66,15 @@ class ChatServer:
         reactor: Any,
         settings: Settings,
         address: Address,
-        embedded: EmbeddedStore | None = None,
+        *,
+        alone: bool = False,
+        checked: bool = False,
     ) -> None:
         self._reactor = reactor
-        self._embedded = embedded
+        self._checked = checked
         self._redis = Redis(reactor, address, deadline=settings.store_deadline)
-        self._redis.on_change(self._store_changed)
-        note = settings.data / "tide" if embedded is not None else None
+        note = settings.data / "tide" if alone else None
         self.tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
-        alone = embedded is not None
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.context.posting.tide_rose = self.tide.rose
         self.context.posting.takes_again = Rewriting(reactor, self._redis).ask
@@ -132,19 +130,9 @@ class ChatServer:
 
     async def _look_at_settings(self) -> None:
         """A store that somebody else set up may keep less than is promised: say so."""
-        if self._embedded is None:
+        if not self._checked:
             for sentence in await complaints(self._redis):
                 self.log.warn("{sentence}", sentence=sentence)
-
-    def _store_changed(self, connected: bool) -> None:
-        """Before anything else goes to a store that lost numbers, say so there."""
-        embedded = self._embedded
-        if connected and embedded is not None and embedded.numbers_may_be_lost:
-            raised = Deferred.fromCoroutine(self.context.conversations.generation(raise_it=True))
-            raised.addCallbacks(lambda _: embedded.loss_handled(), self._not_raised)
-
-    def _not_raised(self, failure: Failure) -> None:
-        self.log.warn("The generation could not be raised yet: {why}", why=failure.value)
 
     async def _drain(self) -> None:
         """Take nothing more, finish what was asked, write what was gathered, say goodbye."""

@@ -22,6 +22,7 @@ __all__ = [
     "SECONDS",
     "SPAN",
     "STORE",
+    "WORKERS",
     "YES_NO",
     "Kind",
     "choice",
@@ -190,6 +191,15 @@ def _retention(text: str) -> tuple[float, int]:
     return (_fraction(days), _whole(messages) if comma else 0)
 
 
+MOST_WORKERS: Final = 256
+
+
+def _workers(text: str) -> int:
+    if _whole(text) > MOST_WORKERS:
+        raise ValueError
+    return int(text)
+
+
 LIMIT: Final = Kind("N", "a whole number", _whole)
 SECONDS: Final = Kind("SECONDS", "a number of seconds", _fraction, _short)
 SPAN: Final = Kind("SECONDS", "a number of seconds above 0", _span, _short)
@@ -207,6 +217,7 @@ PREFIX: Final = Kind(
     "TEXT", "1 to 32 ASCII characters without spaces and braces", _prefix, quoted=True
 )
 STORE: Final = Kind("URL", "text such as redis://host", _store, quoted=True, explains=True)
+WORKERS: Final = Kind("N", f"a number of processes, at most {MOST_WORKERS}", _workers)
 YES_NO: Final = Kind("yes|no", "yes or no", _yes_no, lambda value: "yes" if value else "no")
 FLAG: Final = replace(YES_NO, flag=True)
 RATE: Final = Kind(

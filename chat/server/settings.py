@@ -19,6 +19,7 @@ from chat.server.kinds import (
     SECONDS,
     SPAN,
     STORE,
+    WORKERS,
     YES_NO,
     Kind,
     choice,
@@ -71,6 +72,9 @@ class Settings:
     )
     self_signed: bool = _option(
         FLAG, False, "speak TLS with a certificate that the server makes, kept below --data"
+    )
+    workers: int = _option(
+        WORKERS, 1, "processes that share the ports and the store; 0: one for each core"
     )
     data: Path = field(
         default_factory=default_data_directory,

@@ -16,6 +16,9 @@ def makeService(options: Options) -> "IService":
 
     from chat.server.service import ChatService
     from chat.server.starting import end_plainly
+    from chat.server.supervising import SupervisingService, worker_count
 
     end_plainly()
-    return ChatService(reactor, options.settings, options.read)
+    alone = worker_count(options.settings) == 1
+    service = ChatService if alone else SupervisingService
+    return service(reactor, options.settings, options.read)

@@ -198,5 +198,5 @@ class DataDirectory:
         last = self.last_socket()
         if last and Path(last).parent != self.path:
             shutil.rmtree(Path(last).parent, ignore_errors=True)
-        with suppress(OSError):
-            (self.path / "socket").unlink()
+        for name in ("socket", "store.sock", "store.new"):
+            (self.path / name).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from chat.store import aof
 from chat.store.address import Address
 from chat.store.datadir import CannotStart, DataDirectory, machine_boot
 from chat.store.flushing import Flusher
+from chat.store.interface import StoreError
 from chat.store.redis import Redis
 
 __all__ = ["CannotStart", "EmbeddedStore", "find_program"]
@@ -27,6 +29,9 @@ __all__ = ["CannotStart", "EmbeddedStore", "find_program"]
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 """Seconds before a store that died is started again, doubled each time."""
+
+RAISE_SECONDS: Final = 1.0
+"""Between two attempts to tell a store that can't write that it has lost numbers."""
 
 SOUND_SECONDS: Final = 30.0
 """A store that lived this long is brought back without a pause again."""
@@ -100,6 +105,8 @@ class EmbeddedStore:
     """A store of one's own, on a Unix socket, with everything it keeps in one directory.
 
     :param durability: ``everysec`` or ``always``, how soon what it accepted is on the disk.
+    :param numbers_lost: called whenever numbers that were given out may be gone, before anybody
+        else can reach the store: to raise the generation.
     :param program: the store's executable, found by itself when None.
     :param boot: what tells one run of the machine from the next, the machine's own when None.
     """
@@ -112,12 +119,14 @@ class EmbeddedStore:
         directory: Path,
         durability: str = "everysec",
         *,
+        numbers_lost: Callable[[Redis], Awaitable[None]] | None = None,
         program: str | None = None,
         boot: str | None = None,
     ) -> None:
         self._reactor = reactor
         self._home = DataDirectory(directory, machine_boot() if boot is None else boot)
         self._durability = durability
+        self._numbers_lost = numbers_lost
         self._program = program
         self._socket = ""
         self._child = _Child()
@@ -134,10 +143,7 @@ class EmbeddedStore:
 
     @property
     def numbers_may_be_lost(self) -> bool:
-        """Numbers that were given out may be gone; raise the generation, then ``loss_handled``.
-
-        It can become True again when the store was brought back, before any connection is.
-        """
+        """Numbers that were given out may be gone, and nobody has raised the generation yet."""
         return self._home.numbers_may_be_lost
 
     def loss_handled(self) -> None:
@@ -217,14 +223,36 @@ class EmbeddedStore:
                 await self._mend()
 
     async def _answers(self, child: _Child) -> bool:
-        """Wait until the store can be used, or has ended."""
-        probe = Redis(self._reactor, self.address)
+        """Wait until the store can be used, by everybody, or has ended."""
+        probe = Redis(self._reactor, Address(path=str(self._hidden_socket)))
         probe.start()
         connected = Deferred.fromCoroutine(probe.when_connected())
         either: list[Deferred[Any]] = [connected, child.ended()]
         await DeferredList(either, fireOnOneCallback=True, consumeErrors=True)
+        await self._handle_loss(probe, child)
         await probe.stop()
+        if child.code is None:
+            self._hidden_socket.replace(self._socket)
         return child.code is None
+
+    @property
+    def _hidden_socket(self) -> Path:
+        """Where the store listens until it is fit for everybody."""
+        return Path(self._socket).with_name("store.new")
+
+    async def _handle_loss(self, probe: Redis, child: _Child) -> None:
+        """Say so in a store that lost numbers; one that can't write yet is asked until it can."""
+        told = False
+        while self._numbers_lost and self.numbers_may_be_lost and child.code is None:
+            try:
+                await self._numbers_lost(probe)
+            except StoreError as error:
+                if not told:
+                    told = True
+                    self.log.error("The store lost numbers and can't write: {why}", why=error)
+                await self._rest(RAISE_SECONDS)
+            else:
+                self.loss_handled()
 
     def _spawn(self) -> _Child:
         child, log = _Child(), self._home.log
@@ -242,7 +270,7 @@ class EmbeddedStore:
         home = self._home.path
         options = {
             "port": "0",
-            "unixsocket": self._socket,
+            "unixsocket": str(self._hidden_socket),
             "unixsocketperm": "700",
             "dir": str(home),
             "logfile": str(self._home.log),

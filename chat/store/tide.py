@@ -21,11 +21,20 @@ from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
-__all__ = ["Tide"]
+__all__ = ["Tide", "raise_generation"]
 
 EVERY_SECONDS: Final = 3.0
 NOTE_EVERY: Final = 20
 """Counts between two notes on the disk: one a minute."""
+
+
+async def raise_generation(redis: Redis, keys: Keys) -> None:
+    """Say in the store that numbers which were given out may be lost.
+
+    :raises StoreError: it could not be written.
+    """
+    arguments: list[bytes | int] = [1, secrets.token_hex(3).encode(), 0]
+    await redis.script(load("generation"), [keys.generation()], arguments)
 
 
 class Tide:

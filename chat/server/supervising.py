@@ -1,0 +1,106 @@
+"""``--workers``: one process that keeps the ports and the store, and several that serve."""
+
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+from twisted.logger import Logger
+
+from chat.server.crew import Crew
+from chat.server.lifecycle import Lifecycle
+from chat.server.listening import Listeners
+from chat.server.service import embedded_store, transport_for
+from chat.server.settings import Settings
+from chat.server.worker import Orders
+from chat.store.address import Address
+from chat.store.keys import Keys
+from chat.store.redis import Redis
+from chat.store.tide import Tide
+
+__all__ = ["SupervisingService", "worker_count"]
+
+
+def worker_count(settings: Settings) -> int:
+    """How many processes are to serve: as many as there are cores when it is left open."""
+    return settings.workers or _cores()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class SupervisingService(Lifecycle):
+    """The whole server as several processes. This one binds the ports and never accepts; it owns
+    the embedded store, which ends last, when no worker is left that could write."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        read_again: Callable[[], Settings] | None = None,
+    ) -> None:
+        listeners = Listeners(reactor, settings.listen, transport_for(settings))
+        super().__init__(reactor, settings, listeners, read_again)
+
+    async def start(self, parts: AsyncExitStack) -> None:
+        settings = self.reloading.settings
+        url = settings.store or await self._start_store(settings, parts)
+        count = worker_count(settings)
+        shares = self.listeners.share(count)
+
+        def orders(number: int) -> Orders:
+            own = share_of(self.reloading.settings, number, count)
+            return Orders(replace(own, store=url), checked=not settings.store or number > 1)
+
+        crew = Crew(self.reactor, shares, orders)
+        parts.push_async_callback(crew.stop)
+        await crew.start()
+        self.reloading.add(lambda settings: crew.go_on())
+        parts.push_async_callback(self.listeners.close)
+        self.log.info("Everything is kept in {place}", place=_place(settings))
+        self.listeners.announce(tls=settings.self_signed or settings.tls_cert is not None)
+
+    async def _start_store(self, settings: Settings, parts: AsyncExitStack) -> str:
+        """Start the embedded store, and what watches over it; where it is then."""
+        embedded = embedded_store(self.reactor, settings)
+        parts.push_async_callback(embedded.stop)
+        await embedded.start()
+        redis = Redis(self.reactor, embedded.address, deadline=settings.store_deadline)
+        tide = Tide(self.reactor, redis, Keys(settings.prefix), settings.data / "tide")
+        parts.push_async_callback(redis.stop)
+        redis.start()
+        await redis.when_connected()
+        parts.callback(tide.stop)
+        tide.start()
+        return str(embedded.address)
+
+
+def share_of(settings: Settings, number: int, count: int) -> Settings:
+    """What the worker with that number, counted from 1, gets of what holds for all ``count``."""
+    return replace(
+        settings,
+        metrics=_next_port(settings.metrics, number - 1),
+        connections=-(-settings.connections // count),
+        hashing_threads=-(-settings.hashing_threads // count),
+        hashing_queue=-(-settings.hashing_queue // count),
+    )
+
+
+def _next_port(endpoint: str, further: int) -> str:
+    """An endpoint so many ports, or numbered paths, further: each worker has its own figures."""
+    kind, colon, rest = endpoint.partition(":")
+    place, *parts = rest.split(":")
+    if not further or not colon:
+        return endpoint
+    place = str(int(place) + further) if place.isdigit() else f"{place}.{further + 1}"
+    return ":".join([kind, place, *parts])
+
+
+def _place(settings: Settings) -> str:
+    return str(Address.parse(settings.store) if settings.store else settings.data)

@@ -1,0 +1,295 @@
+"""Several processes behind one port: they talk, die, come back, drain, and leave nobody behind."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from chat.server.crew import LONGEST_PAUSE, Crew
+from chat.server.options import Options
+from chat.server.service import ChatService
+from chat.server.settings import Settings
+from chat.server.starting import CannotStart
+from chat.server.supervising import SupervisingService, share_of
+from chat.server.tap import makeService
+from chat.server.worker import Orders
+from tests.peers import Closed, CurrentPeer
+from tests.process import PATIENCE, TWISTD, ServerProcess
+from tests.server import GENEROUS, check_log
+
+LOBBY = "#lobby"
+
+
+def lives(pid: int) -> bool:
+    """Whether a process lives and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    """A process's children, the oldest first."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def workers(pid: int) -> list[int]:
+    """Those of them that are workers."""
+    found = []
+    for child in children(pid):
+        with contextlib.suppress(FileNotFoundError):
+            if b"chat.server.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for something outside that can't be waited on."""
+    give_up = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+class WorkersTest(SynchronousTestCase):
+    """``--workers`` from outside."""
+
+    def server(self, *options: str, workers: int = 2) -> ServerProcess:
+        server = ServerProcess.start_for(self, "--workers", str(workers), *GENEROUS, *options)
+        for number in range(1, workers + 1):
+            server.wait_for_log(rf"worker {number}: chat.store.pubsub.*Connected")
+        return server
+
+    def enter(self, server: ServerProcess, name: str) -> CurrentPeer:
+        """Somebody who is logged in, and registered just before that if need be."""
+        peer = CurrentPeer(server.port)
+        self.addCleanup(peer.close)
+        peer.register(userName=name, userPwd="secret-pw")
+        peer.log_in(userName=name, userPwd="secret-pw", device="here")
+        return peer
+
+    def test_clients_talk_whichever_worker_they_are_on_and_outlive_one(self) -> None:
+        server = self.server()
+        peers = {name: self.enter(server, name) for name in map("user{}".format, range(12))}
+        for peer in peers.values():
+            peer.post(LOBBY, f"hello from {peer.at}")
+        for peer in peers.values():
+            for other in set(peers.values()) - {peer}:
+                peer.hears(f"hello from {other.at}")
+        victim, survivor = workers(server.process.pid)
+        os.kill(victim, signal.SIGKILL)
+        cut_off = {name for name, peer in peers.items() if self.is_cut_off(peer)}
+        # One in 2^11 runs has all of them on one worker: sooner a lottery ticket wins.
+        self.assertTrue(0 < len(cut_off) < len(peers), cut_off)
+        # Those on the other worker have noticed nothing; those of the dead one get in at once.
+        speaker = peers[min(set(peers) - cut_off)]
+        speaker.post(LOBBY, "is anybody there")
+        for name in cut_off:
+            peers[name] = self.enter(server, name)
+            self.assertEqual(len(peers[name].whole_history(LOBBY)), len(peers) + 1)
+            peers[name].post(speaker.at, "in private from " + name)
+            speaker.hears("in private from " + name)
+        server.wait_for_log("Worker . ended with -9 and is started again")
+        until(lambda: len(workers(server.process.pid)) == 2)
+        self.assertIn(survivor, workers(server.process.pid))
+
+    def is_cut_off(self, peer: CurrentPeer) -> bool:
+        try:
+            peer.ping()
+        except (Closed, ConnectionError):
+            return True
+        return False
+
+    def test_stopping_drains_all_and_ends_the_store_last(self) -> None:
+        server = self.server()
+        mine = children(server.process.pid)
+        self.assertEqual(len(mine), 3)  # two workers and the store
+        peers = [self.enter(server, f"user{number}") for number in range(6)]
+        asked = [(peer, peer.send("SmsMes", to=LOBBY, content="last")) for peer in peers]
+        for peer, request in asked:
+            peer.reply(request)
+        server.process.terminate()
+        for peer in peers:
+            self.assertGreater(peer.expect("ByeMes", code=503)["retryAfter"], 0)
+            peer.read_to_the_end()
+            peer.close()
+        self.assertTrue(server.ended_in_order(), server.log)
+        self.assertEqual([pid for pid in mine if lives(pid)], [])
+        check_log(server.log)
+        self.assertNotIn("is started again", server.log)
+        server.start()
+        self.assertEqual(self.enter(server, "user0").conversation(LOBBY)["seq"], len(peers))
+
+    def test_a_supervisor_that_is_killed_leaves_nobody_behind_and_the_port_free(self) -> None:
+        server = self.server()
+        mine = children(server.process.pid)
+        peer = self.enter(server, "alice")
+        server.kill()
+        self.assertGreater(peer.expect("ByeMes", code=503)["retryAfter"], 0)
+        peer.close()
+        until(lambda: not any(map(lives, mine)))
+        socket.create_server(("127.0.0.1", server.port)).close()
+
+    def test_a_second_server_does_not_get_the_port_that_workers_share(self) -> None:
+        server = self.server()
+        taken = f"tcp:{server.port}:interface=127.0.0.1"
+        second = ServerProcess("--workers", "2", "--listen", taken)
+        self.addCleanup(second.remove)
+        second.begin()
+        self.assertEqual(second.ended(), 1)
+
+    def test_a_unix_socket_is_shared_and_stays_while_workers_come_and_go(self) -> None:
+        path = Path(tempfile.mkdtemp(dir="/tmp")) / "chat"
+        self.addCleanup(shutil.rmtree, path.parent)
+        server = self.server("--listen", f"unix:{path}:mode=600")
+        os.kill(workers(server.process.pid)[0], signal.SIGTERM)
+        server.wait_for_log("Worker 1 ended with 0 and is started again")
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(str(path))
+            client.sendall(b"\0\0\0\0")
+            self.assertIn(b"413", client.recv(1000))
+
+    def test_other_options_reach_the_workers_while_they_run(self) -> None:
+        home = Path(tempfile.mkdtemp(dir="/tmp"))
+        self.addCleanup(shutil.rmtree, home)
+        (home / "toml").write_text('log-level = "info"\n')
+        server = self.server("--config", str(home / "toml"))
+        (home / "toml").write_text('log-level = "info"\ncontent-limit = 5\n')
+        server.process.send_signal(signal.SIGHUP)
+        for number in (1, 2):
+            server.wait_for_log(rf"worker {number}.*content-limit is 5")
+        for name in map("user{}".format, range(4)):
+            reply = self.enter(server, name).ask("SmsMes", to=LOBBY, content="too long")
+            self.assertEqual(reply["code"], 413)
+
+    def test_what_keeps_a_worker_from_starting_is_one_sentence_and_status_1(self) -> None:
+        server = ServerProcess("--workers", "2", "--store", "rediss://127.0.0.1?ca=/no/such")
+        self.addCleanup(server.remove)
+        server.begin()
+        self.assertEqual(server.ended(), 1)
+        assert server.process.stderr is not None
+        said = server.process.stderr.read()
+        self.assertRegex(said, r"\Achatroom: a worker does not start: .*cannot read /no/such.*\n\Z")
+
+    def test_in_the_background_everything_is_in_one_log(self) -> None:
+        home = Path(tempfile.mkdtemp(dir="/tmp"))
+        self.addCleanup(shutil.rmtree, home)
+        words = ["chatroom", "--workers", "2", "--listen", "tcp:0:interface=127.0.0.1"]
+        words = ["--logfile=log", "--pidfile=pid", *words, "--data", str(home / "data")]
+        subprocess.run([sys.executable, "-c", TWISTD, *words], cwd=home, check=True)
+        log = home / "log"
+        until(lambda: log.exists() and "Listening on" in log.read_text())
+        pid = int((home / "pid").read_text())
+        mine = children(pid)
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not lives(pid))
+        self.assertEqual([each for each in mine if lives(each)], [])
+        self.assertRegex(log.read_text(), r"worker \d: .*Main loop terminated")
+        check_log(log.read_text())
+
+
+class BackOffTest(TestCase):
+    """A worker that dies at once, again and again."""
+
+    def crew(self, clock: Clock, *does: str) -> Crew:
+        spawn: Any = reactor
+
+        class Timed:
+            """The clock's time, and real processes."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(clock, name, None) or getattr(spawn, name)
+
+        code = "import os, time; " + "; ".join(does)
+        orders = Orders(Settings(), checked=True)
+        crew = Crew(Timed(), [[]], lambda number: orders, [sys.executable, "-S", "-c", code])
+        self.addCleanup(lambda: Deferred.fromCoroutine(crew.stop()))
+        return crew
+
+    async def test_it_is_started_less_and_less_often(self) -> None:
+        clock = Clock()
+        crew = self.crew(clock, "os.write(3, b'ready\\n')")
+        await crew.start()
+        pauses = []
+        for _ in range(9):
+            await crew._places[0].process.ended
+            (call,) = clock.getDelayedCalls()
+            pauses.append(round(call.getTime() - clock.seconds(), 3))
+            clock.advance(pauses[-1])
+        self.assertEqual(pauses, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_PAUSE, LONGEST_PAUSE])
+
+    async def test_one_that_lived_long_is_brought_back_at_once(self) -> None:
+        clock = Clock()
+        crew = self.crew(clock, "os.write(3, b'ready\\n')", "os.read(0, 1)", "os.read(0, 1 << 20)")
+        await crew.start()
+        for _ in range(3):
+            process = crew._places[0].process
+            clock.advance(31)
+            process.signal("KILL")
+            await process.ended
+            (call,) = clock.getDelayedCalls()
+            self.assertAlmostEqual(call.getTime() - clock.seconds(), 0.05)
+            clock.advance(0.05)
+
+    async def test_one_that_never_lets_clients_in_is_why_the_server_does_not_start(self) -> None:
+        crew = self.crew(Clock(), "os.write(2, b'chatroom: because\\n')")
+        error = await self.assertFailure(Deferred.fromCoroutine(crew.start()), CannotStart)
+        self.assertEqual(str(error), "a worker does not start: because")
+
+    async def test_one_that_does_not_end_is_killed(self) -> None:
+        clock = Clock()
+        crew = self.crew(
+            clock, "import signal", "signal.signal(15, signal.SIG_IGN)",
+            "os.write(3, b'ready\\n')", "time.sleep(60)",
+        )  # fmt: skip
+        await crew.start()
+        process = crew._places[0].process
+        stopped = Deferred.fromCoroutine(crew.stop())
+        clock.advance(30)
+        await stopped
+        self.assertFalse(process.alive)
+
+
+class OptionsTest(SynchronousTestCase):
+    """What ``--workers`` means."""
+
+    def options(self, *words: str) -> Options:
+        options = Options()
+        options.parseOptions([*words, "--data", tempfile.gettempdir()])
+        return options
+
+    def test_one_worker_is_no_worker_and_no_number_is_as_many_as_cores(self) -> None:
+        self.assertIsInstance(makeService(self.options()), ChatService)
+        self.assertIsInstance(makeService(self.options("--workers", "2")), SupervisingService)
+        cores = len(os.sched_getaffinity(0))
+        kind = ChatService if cores == 1 else SupervisingService
+        self.assertIsInstance(makeService(self.options("--workers", "0")), kind)
+
+    def test_what_holds_for_the_whole_server_is_shared_out(self) -> None:
+        share = share_of(Settings(connections=10, hashing_threads=2, hashing_queue=0), 1, 4)
+        self.assertEqual((share.connections, share.hashing_threads, share.hashing_queue), (3, 1, 0))
+
+    def test_each_worker_shows_its_figures_on_a_port_of_its_own(self) -> None:
+        for given, third in {
+            "": "",
+            "tcp:9100:interface=127.0.0.1": "tcp:9102:interface=127.0.0.1",
+            "unix:/run/chat/metrics": "unix:/run/chat/metrics.3",
+        }.items():
+            self.assertEqual(share_of(Settings(metrics=given), 1, 3).metrics, given)
+            self.assertEqual(share_of(Settings(metrics=given), 3, 3).metrics, third)
