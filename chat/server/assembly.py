@@ -131,8 +131,8 @@ class ChatServer:
     async def _look_at_settings(self) -> None:
         """A store that somebody else set up may keep less than is promised: say so."""
         if not self._checked:
-            for sentence in await complaints(self._redis):
-                self.log.warn("{sentence}", sentence=sentence)
+            for complaint in await complaints(self._redis):
+                self.log.warn("{complaint}", complaint=complaint)
 
     async def _drain(self) -> None:
         """Take nothing more, finish what was asked, write what was gathered, say goodbye."""

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.codec import escaped_size
 from chat.messages import Conversation, User
+from chat.server import tracing
 from chat.server.delivery.feed import Feed
 from chat.server.paging import fit
 from chat.store.bus import Event
@@ -76,7 +77,7 @@ async def enter(
             _run(context.presence.leave(user, session.key))
         raise
     session.user = user
-    context.tally.logins["accepted"] += 1
+    tracing.logged_in(session)
     reply = _welcome(session, described, more, token, online)
     session.emit(reply, request_id)
     if not session.voice.is_current:

@@ -76,6 +76,7 @@ class _Process(ProcessProtocol):
             self.words = line.removeprefix("chatroom: ")
             self.log.error("worker {number}: {line}", number=self._number, line=line)
             return
+        event["worker"] = self._number
         event["log_system"] = f"worker {self._number}: {where}"
         globalLogPublisher(event)
 

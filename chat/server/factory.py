@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from chat import messages
 from chat.codec import encode
+from chat.server import tracing
 from chat.server.addresses import counted_as
 from chat.server.connection import Connection
 from chat.server.context import Context
@@ -87,6 +88,7 @@ class ChatFactory(Factory):
         self._per_address[address] += 1
         self.connections[connection] = None
         self._new[connection] = None
+        tracing.opened(connection.session)
         if settings.connections and len(self.connections) > settings.connections:
             self._turn_away(connection, "too-many-connections")
         elif (
@@ -109,6 +111,7 @@ class ChatFactory(Factory):
         self._per_address[address] -= 1
         if not self._per_address[address]:
             del self._per_address[address]
+        tracing.closed(connection.session)
         connection.session.connection_lost()
 
     # Now and then ----------------------------------------------------------------------------

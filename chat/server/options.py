@@ -96,6 +96,8 @@ class Options(usage.Options):
         if self["config"] is not None:
             self["config"] = Path(self["config"]).absolute()  # twistd changes its directory
         self.settings = self.read()
+        if self.settings.log_format == "json":
+            _refuse_other_logs(self.parent or {})
         if not self.settings.store:
             _check_directory(self.settings.data)
 
@@ -125,6 +127,13 @@ def _leave_no_pid_file(twistd: Any) -> None:
     """
     if twistd and twistd.get("nodaemon") and twistd.get("pidfile") == TWISTDS_PID_FILE:
         twistd["pidfile"] = ""
+
+
+def _refuse_other_logs(twistd: Mapping[str, Any]) -> None:
+    """:raises usage.UsageError: twistd was told to log in a way that is not ours to change."""
+    for name in ("syslog", "logger"):
+        if twistd.get(name):
+            raise usage.UsageError(f"--log-format json: not together with twistd's --{name}")
 
 
 def _from_file(path: Path) -> dict[str, Any]:

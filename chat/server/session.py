@@ -10,7 +10,6 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat import messages
@@ -23,7 +22,7 @@ from chat.codec import (
     sms_accepted,
 )
 from chat.messages import Message, User
-from chat.server import attendance, hearing
+from chat.server import attendance, hearing, tracing
 from chat.server.addresses import counted_as
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
@@ -67,8 +66,6 @@ class Session:
     :ivar rooms: the conversation ids of the rooms it hears.
     :ivar feed: what it hears, from the login on.
     """
-
-    _log = Logger()
 
     __slots__ = (
         "_busy", "_postponed", "_refusals", "_released", "_request_bucket", "_sms_bucket",
@@ -142,8 +139,7 @@ class Session:
 
     def frame_too_large(self, size: int) -> None:
         """A length of 0 or above the limit: nothing after it can be understood."""
-        self._log.info("a frame of {size} bytes from {address}", size=size, address=self.address)
-        self.context.tally.refused("", 413, "too-large")
+        tracing.too_large(self, size)
         self.emit(messages.ErrorMes(413, self.context.phrases("too-large")))
         self.connection.close()
 
@@ -181,7 +177,7 @@ class Session:
         try:
             done = talking.post_at_once(self, message, request_id, bool(wait))
         except Exception:
-            self.refuse(message, request_id, refusal(Failure(), self._log))
+            self.refuse(message, request_id, refusal(Failure(), self.key))
             return
         if not done:
             work = talking.post(self, message, request_id, bool(wait))
@@ -210,7 +206,7 @@ class Session:
 
     def _failed(self, failure: Failure, message: Message, request_id: str | None) -> None:
         if not self.closed:
-            self.refuse(message, request_id, refusal(failure, self._log))
+            self.refuse(message, request_id, refusal(failure, self.key))
         self._release()
         self._next()
 
@@ -220,7 +216,7 @@ class Session:
             self.feed.release(*released)
 
     def _broken(self, failure: Failure) -> None:
-        self._log.failure("answering failed", failure)
+        tracing.failed(self, "answering", failure)
         self.connection.abort()
 
     def _next(self) -> None:
@@ -235,13 +231,13 @@ class Session:
 
     def _malformed(self, error: BadMessage) -> None:
         sentence = self.context.phrases("malformed", detail=str(error))
-        self.context.tally.refused("", 400, "malformed")
+        tracing.refused(self, "", 400, "malformed")
         self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
         self._count_refusal()
 
     def refuse(self, message: Message, request_id: str | None, why: Refused) -> None:
         """Tell the client that a request is not served."""
-        self.context.tally.refused(messages.type_name(type(message)), why.code, why.key)
+        tracing.refused(self, messages.type_name(type(message)), why.code, why.key)
         seconds = max(1, round(why.retry_after))
         sentence = self.context.phrases(why.key, **{"seconds": seconds, **why.values})
         reply = reply_type(type(message))
@@ -259,7 +255,7 @@ class Session:
 
     def _count_refusal(self) -> None:
         if self._refusals.add():
-            self._log.info("flooding from {address}", address=self.address)
+            tracing.flooding(self)
             self.bye(429, "flooding", 30.0)
 
     # Out -------------------------------------------------------------------------------------
@@ -348,7 +344,7 @@ class Session:
             self._postponed.append(event)
             return
         Deferred.fromCoroutine(hearing.tell(self, event)).addErrback(
-            lambda failure: self._log.failure("an event could not be told", failure)
+            lambda failure: tracing.failed(self, "telling an event", failure)
         )
 
     def release_after_reply(self, snapshot: dict[str, int], new: frozenset[str]) -> None:

@@ -93,6 +93,9 @@ class Settings:
     log_level: str = _live(
         choice("debug", "info", "warn", "error"), "info", "the least that is written to the log"
     )
+    log_format: str = _option(
+        choice("text", "json"), "text", "how the log is written: lines to read, or JSON in lines"
+    )
     metrics: str = _option(
         MAYBE_ENDPOINT, "", "where /metrics, /healthz and /readyz are, such as tcp:9464; for few"
     )

@@ -14,11 +14,15 @@ def makeService(options: Options) -> "IService":
     """Build the server. Only here may the reactor be imported: twistd has chosen it by now."""
     from twisted.internet import reactor
 
+    from chat.server.logs import JsonLogs
     from chat.server.service import ChatService
     from chat.server.starting import end_plainly
     from chat.server.supervising import SupervisingService, worker_count
 
     end_plainly()
     alone = worker_count(options.settings) == 1
-    service = ChatService if alone else SupervisingService
-    return service(reactor, options.settings, options.read)
+    kind = ChatService if alone else SupervisingService
+    service = kind(reactor, options.settings, options.read)
+    if options.settings.log_format == "json":
+        return JsonLogs(service, options.parent or {})
+    return service

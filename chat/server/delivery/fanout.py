@@ -7,8 +7,9 @@ original clients and sessions that are not live yet are served one by one.
 
 from typing import TYPE_CHECKING
 
-from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from chat.server import tracing
 from chat.server.delivery.recovery import Host, Recovery
 from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event, Listener
@@ -30,8 +31,6 @@ class FanOut(Listener):
 
     :ivar recovery: reads what the bus did not bring.
     """
-
-    _log = Logger()
 
     def __init__(self) -> None:
         self._dirty: list[Connection] = []
@@ -68,7 +67,7 @@ class FanOut(Listener):
             try:
                 connection.send(frames)
             except Exception:  # One client's trouble is not the others'.
-                self._log.failure("a connection could not be written to")
+                tracing.failed(connection.session, "writing", Failure())
                 connection.abort()
         if self._sample is not None:
             self.context.tally.delay.take(self.context.clock.seconds() - self._sample)

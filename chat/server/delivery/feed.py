@@ -10,8 +10,8 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
+from chat.server import tracing
 from chat.server.delivery.registry import HostedUser, Thread
 from chat.store.entries import Header, LoggedEntry, Publication
 from chat.store.interface import StoreError
@@ -41,8 +41,6 @@ class Feed:
 
     :ivar seen: while not live, the last number it was given of each conversation.
     """
-
-    _log = Logger()
 
     __slots__ = ("_held", "_overflown", "_owed", "_session", "_state", "_unsent", "seen")
 
@@ -192,7 +190,7 @@ class Feed:
 
     def _start_catching_up(self) -> None:
         Deferred.fromCoroutine(self._catch_up()).addErrback(
-            lambda failure: self._log.failure("catching up failed", failure)
+            lambda failure: tracing.failed(self._session, "catching up", failure)
         )
 
     async def _catch_up(self) -> None:
@@ -207,7 +205,7 @@ class Feed:
             await session.context.bus.fence()
         except StoreError as error:
             # Its numbers show the client what it has not got; better gone than wrong.
-            self._log.info("a client that was behind is sent away: {why}", why=error)
+            tracing.sent_away(session, error)
             session.bye(503, "store-away", 1.0)
             return
         self.release(told)

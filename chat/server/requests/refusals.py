@@ -23,6 +23,8 @@ from chat.store.interface import (
 
 __all__ = ["Refused", "refusal", "reply_type"]
 
+_log = Logger()
+
 _REPLIES: Final = {
     request: messages.ANSWERS[name.removesuffix("Mes") + "ResMes"]
     for name, request in messages.REQUESTS.items()
@@ -50,8 +52,11 @@ def reply_type(request: type[Message]) -> type[Message] | None:
     return _REPLIES.get(request)
 
 
-def refusal(failure: Failure, log: Logger) -> Refused:
-    """What a client is told of a failure; an unforeseen one is logged and told as 503."""
+def refusal(failure: Failure, connection: str) -> Refused:
+    """What a client is told of a failure; an unforeseen one is logged and told as 503.
+
+    :param connection: its id, for the log.
+    """
     match failure.value:
         case Refused() as refused:
             return refused
@@ -74,7 +79,7 @@ def refusal(failure: Failure, log: Logger) -> Refused:
         case TooMany(retry_after=retry_after):
             return Refused(429, "too-fast", retry_after)
         case StoreError():
-            log.failure("the store answered with an error", failure)
+            _log.failure("the store answered with an error", failure, connection=connection)
             return Refused(503, "store-away", 1.0)
-    log.failure("a request failed", failure)
+    _log.failure("connection {connection}: a request failed", failure, connection=connection)
     return Refused(503, "server-error", 1.0)
