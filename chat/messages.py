@@ -48,9 +48,11 @@ class User(Value, frozen=True, omit_defaults=True):
 class Entry(Value, frozen=True, omit_defaults=True):
     """One numbered entry of a conversation.
 
-    ``kind`` is empty for a message, else ``redact``, ``topic``, ``join``, ``leave``, ``kick``;
-    ``target`` is the number a redact speaks of, or the user id that a kick speaks of. A redacted
-    entry has ``deleted`` and nothing but its number. ``time`` in ms since 1970 UTC.
+    ``kind`` is empty for a message, else ``redact``, ``topic``, ``join``, ``leave``, ``role`` or
+    what ``ModerateMes`` did; ``target`` is the number a redact speaks of, or the user id that the
+    others speak of, called ``target_name``. ``seconds`` is how long a ban or mute lasts from
+    ``time``, or slow mode. A redacted entry has ``deleted`` and nothing but its number. ``time``
+    in ms since 1970 UTC.
     """
 
     seq: int
@@ -62,6 +64,8 @@ class Entry(Value, frozen=True, omit_defaults=True):
     time: int = 0
     client_id: str = ""
     target: int = 0
+    target_name: str = ""
+    seconds: int = 0
     deleted: bool = False
     cut: bool = False
     conversation: str = ""
@@ -73,6 +77,7 @@ class Conversation(Value, frozen=True):
     ``seq`` is the newest number, ``first`` the lowest that is kept, ``delivered`` and ``read`` the
     user's marks, ``epoch_first`` the first number of ``epoch``. ``user_name`` is the partner's, in
     a private conversation. ``gone``: the user is no longer in it, nothing else is filled.
+    ``private``: one joins the room by invitation. ``slow``: seconds between two of one's messages.
     """
 
     conversation: str
@@ -87,6 +92,8 @@ class Conversation(Value, frozen=True):
     last: Entry | None = None
     user_name: str = ""
     gone: bool = False
+    private: bool = False
+    slow: int = 0
 
 
 class Session(Value, frozen=True):
@@ -104,6 +111,29 @@ class Room(Value, frozen=True):
     conversation: str
     topic: str = ""
     members: int = 0
+
+
+class Sanction(Value, frozen=True):
+    """Somebody whom a room's moderators banned (``action`` ``ban``), muted or invited.
+
+    ``until`` and ``since`` in ms since 1970 UTC, ``until`` 0 without end; ``by`` a user id, 0 for
+    whoever runs the server.
+    """
+
+    action: str
+    user_id: int
+    user_name: str = ""
+    until: int = 0
+    since: int = 0
+    by: int = 0
+
+
+class Invitation(Value, frozen=True):
+    """A room that one may join, and who said so."""
+
+    conversation: str
+    user_id: int = 0
+    user_name: str = ""
 
 
 # Requests --------------------------------------------------------------------------------------
@@ -218,10 +248,11 @@ class LookupMes(Request, frozen=True, omit_defaults=True):
 
 
 class JoinMes(Request, frozen=True, omit_defaults=True):
-    """Join a room, which is made when it does not exist."""
+    """Join a room, which is made when it does not exist; ``private``: for who is invited."""
 
     conversation: str
     topic: str = ""
+    private: bool = False
 
 
 class LeaveMes(Request, frozen=True, omit_defaults=True):
@@ -242,6 +273,51 @@ class RedactMes(Request, frozen=True, omit_defaults=True):
 
     conversation: str
     seq: int
+
+
+class ModerateMes(Request, frozen=True, omit_defaults=True):
+    """Do something to a room or, by id or by name, to somebody in it.
+
+    ``action``: kick, ban, unban, mute, unmute, invite, uninvite, owner, moderator, member; slow,
+    private, public. ``seconds``: how long a ban or mute lasts, 0 without end; or slow mode.
+    """
+
+    conversation: str
+    action: str
+    user_id: int = 0
+    user_name: str = ""
+    seconds: int = 0
+    reason: str = ""
+
+
+class SanctionsMes(Request, frozen=True, omit_defaults=True):
+    """Who is banned, muted or invited in a room."""
+
+    conversation: str
+
+
+class BlockMes(Request, frozen=True, omit_defaults=True):
+    """Exchange no private messages with somebody, or, ``block`` false, do so again."""
+
+    user_id: int = 0
+    user_name: str = ""
+    block: bool = True
+
+
+class BlocksMes(Request, frozen=True, omit_defaults=True):
+    """Whom one has blocked."""
+
+
+class InvitationsMes(Request, frozen=True, omit_defaults=True):
+    """The rooms that one is invited to."""
+
+
+class ReportMes(Request, frozen=True, omit_defaults=True):
+    """Show a message to the administrators."""
+
+    conversation: str
+    seq: int
+    reason: str = ""
 
 
 class RoomsMes(Request, frozen=True, omit_defaults=True):
@@ -416,6 +492,8 @@ class JoinResMes(Message, frozen=True):
     role: str = ""
     last: Entry | None = None
     retry_after: float = 0
+    private: bool = False
+    slow: int = 0
 
 
 class LeaveResMes(Reply, frozen=True, kw_only=True):
@@ -427,6 +505,30 @@ class TopicResMes(Reply, frozen=True, kw_only=True):
 
 
 class RedactResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class ModerateResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class SanctionsResMes(Reply, frozen=True, kw_only=True):
+    sanctions: tuple[Sanction, ...] = ()
+
+
+class BlockResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
+class BlocksResMes(Reply, frozen=True, kw_only=True):
+    users: tuple[User, ...] = ()
+
+
+class InvitationsResMes(Reply, frozen=True, kw_only=True):
+    invitations: tuple[Invitation, ...] = ()
+
+
+class ReportResMes(Reply, frozen=True, kw_only=True):
     pass
 
 
@@ -479,6 +581,8 @@ class SmsPush(Message, frozen=True, omit_defaults=True):
     time: int = 0
     client_id: str = ""
     target: int = 0
+    target_name: str = ""
+    seconds: int = 0
     deleted: bool = False
     conversation: str = ""
 
@@ -500,6 +604,10 @@ class PresenceMes(Message, frozen=True):
 
 class ConversationMes(Conversation, Message, frozen=True):
     """Marks moved, or one joined, left, was removed, or the topic changed."""
+
+
+class InvitationMes(Invitation, Message, frozen=True):
+    """One is invited to a room."""
 
 
 class ReceiptMes(Message, frozen=True):
@@ -545,15 +653,17 @@ ORIGINAL_REQUESTS = _by_type(RegisterMes, LoginMes, OriginalSmsMes)
 REQUESTS = _by_type(
     RegisterMes, LoginMes, SmsMes, ConversationsMes, HistoryMes, SearchMes, AckMes, OnlineMes,
     WatchMes, StatusMes, LookupMes, JoinMes, LeaveMes, TopicMes, RedactMes, RoomsMes, MembersMes,
-    SessionsMes, RevokeMes, PasswordMes, LogoutMes, PingMes,
+    ModerateMes, SanctionsMes, BlockMes, BlocksMes, InvitationsMes, ReportMes, SessionsMes,
+    RevokeMes, PasswordMes, LogoutMes, PingMes,
 )  # fmt: skip
 """What a current client may send."""
 
 ANSWERS = _by_type(
     RegisterResMes, LoginResMes, ConversationsResMes, SmsResMes, HistoryResMes, SearchResMes,
     OnlineResMes, WatchResMes, StatusResMes, LookupResMes, JoinResMes, LeaveResMes, TopicResMes,
-    RedactResMes, RoomsResMes, MembersResMes, SessionsResMes, RevokeResMes, PasswordResMes,
-    LogoutResMes, PongMes, SmsPush, PresenceMes, ConversationMes, ReceiptMes, ErrorMes, ByeMes,
-    NotifyUserStatusMes,
+    RedactResMes, RoomsResMes, MembersResMes, ModerateResMes, SanctionsResMes, BlockResMes,
+    BlocksResMes, InvitationsResMes, ReportResMes, InvitationMes, SessionsResMes, RevokeResMes,
+    PasswordResMes, LogoutResMes, PongMes, SmsPush, PresenceMes, ConversationMes, ReceiptMes,
+    ErrorMes, ByeMes, NotifyUserStatusMes,
 )  # fmt: skip
 """What a server may send to a current client."""

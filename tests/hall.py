@@ -233,6 +233,7 @@ class Hall:
             clock=self.clock, settings=chosen, phrases=Phrases(chosen), passwords=nothing,
             accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
             conversations=log, rooms=nothing,
+            moderation=nothing,
             posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
             online=online,
         )  # fmt: skip

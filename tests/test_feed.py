@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD
+from chat.store.bus import Event
 from chat.store.interface import StoreUnavailable
 from tests.hall import Hall
 
@@ -151,6 +152,20 @@ class HeldTest(SynchronousTestCase):
         hall.feed(guest).release({ROOM: 6})
         hall.say(ROOM, "afterwards")
         self.assertEqual(guest.numbers(NAME), [7, 8])
+
+    def test_who_is_taken_out_of_a_room_during_the_login_hears_nothing_after_that(self) -> None:
+        hall = Hall()
+        guest = hall.arriving(1, ROOM)
+        session = guest.session
+        user, session.user = session.user, None
+        hall.say(ROOM, "before")
+        hall.fanout.event(1, Event("left", ROOM))
+        hall.say(ROOM, "after")
+        session.user = user
+        hall.welcome(guest)
+        session.tell_postponed_events()
+        self.assertEqual(guest.contents(), ["before"])
+        self.assertTrue(guest.frames[-1].data["gone"])
 
     def test_joining_holds_the_other_rooms_back_and_loses_nothing_of_them(self) -> None:
         hall = Hall()

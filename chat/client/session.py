@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
@@ -407,16 +408,4 @@ def _receipt(message: ReceiptMes) -> ReceiptMoved:
 
 
 def _entry(push: SmsPush) -> Entry:
-    return Entry(
-        push.seq,
-        push.epoch,
-        push.kind,
-        push.user_id,
-        push.user_name,
-        push.content,
-        push.time,
-        push.client_id,
-        push.target,
-        push.deleted,
-        conversation=push.conversation,
-    )
+    return Entry(**msgspec.structs.asdict(push))

@@ -27,6 +27,7 @@ from chat.store.interface import StoreError
 from chat.store.invitations import RedisInvitations
 from chat.store.keys import Keys
 from chat.store.limits import RedisLimits
+from chat.store.moderation import Moderation
 from chat.store.posting import Posting
 from chat.store.presence import RedisPresence
 from chat.store.redis import Redis
@@ -197,6 +198,7 @@ def put_together(
         invitations=RedisInvitations(redis, keys),
         conversations=conversations,
         rooms=Rooms(reactor, redis, keys, conversations),
+        moderation=Moderation(redis, keys, conversations),
         posting=posting,
         bus=bus,
         registry=Registry(),

@@ -17,7 +17,7 @@ from chat.server.paging import fit
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
-from chat.store.interface import Account, StoreError
+from chat.store.interface import Account, NotAllowed, StoreError
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ async def enter(
         if entered:
             _run(context.presence.leave(user, session.key))
         raise
+    # A room that was joined or left meanwhile is told of behind the reply.
+    described = {
+        cid: each for cid, each in described.items() if cid in session.rooms or cid[0] == "p"
+    }
     session.user = user
     tracing.logged_in(session)
     reply = _welcome(session, described, more, token, online)
@@ -95,6 +99,8 @@ async def _listen(session: "Session") -> None:
     await context.bus.hold_rooms(rooms)
     for cid in rooms:
         context.registry.add_to_room(session, cid)
+    for cid in session.left_meanwhile():
+        leave_room(session, cid)
 
 
 def _listed(session: "Session") -> int:
@@ -187,10 +193,22 @@ async def enter_room(session: "Session", cid: str) -> Conversation:
     if cid not in session.rooms:
         await context.bus.hold_rooms([cid])
         context.registry.add_to_room(session, cid)
-    conversation = await context.conversations.one(session.user_id, cid)
-    await context.fanout.recovery.over([context.registry.rooms[cid]])
+    try:
+        conversation = await context.conversations.one(session.user_id, cid)
+        _check_still_in(session, cid)
+        await context.fanout.recovery.over([context.registry.rooms[cid]])
+        _check_still_in(session, cid)
+    except StoreError:
+        leave_room(session, cid)
+        raise
     _take_positions(session, {cid: conversation})
     return conversation
+
+
+def _check_still_in(session: "Session", cid: str) -> None:
+    """Who is entering a room may be taken out of it meanwhile."""
+    if cid not in session.rooms:
+        raise NotAllowed(cid)
 
 
 def leave_room(session: "Session", cid: str) -> bool:

@@ -13,6 +13,7 @@ from chat.store.conversations import Conversations
 from chat.store.guesses import RedisGuesses
 from chat.store.interface import Accounts, Limits, Presence
 from chat.store.invitations import RedisInvitations
+from chat.store.moderation import Moderation
 from chat.store.posting import Posting
 from chat.store.rooms import Rooms
 
@@ -43,6 +44,7 @@ class Context:
     invitations: RedisInvitations
     conversations: Conversations
     rooms: Rooms
+    moderation: Moderation
     posting: Posting
     bus: Bus
     registry: "Registry"

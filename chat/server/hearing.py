@@ -40,7 +40,7 @@ async def known_thread(session: "Session", cid: str) -> Thread:
     if thread is not None and thread.position is not None:
         return thread
     (position,) = await session.context.conversations.positions(session.user_id, [cid])
-    if position is None:
+    if position is None or (thread is None and position.private):
         raise Unknown(cid)
     if thread is None:
         raise NotAllowed(cid)
@@ -97,9 +97,14 @@ async def tell_room(session: "Session", cid: str) -> None:
 
 
 async def _left(session: "Session", event: Event) -> None:
-    if attendance.leave_room(session, event.cid):
-        name = cid_name(event.cid, session.user_id)
-        session.emit(messages.ConversationMes(conversation=name, gone=True))
+    attendance.leave_room(session, event.cid)
+    name = cid_name(event.cid, session.user_id)
+    session.emit(messages.ConversationMes(conversation=name, gone=True))
+
+
+async def _invited(session: "Session", event: Event) -> None:
+    name = cid_name(event.cid, session.user_id)
+    session.emit(messages.InvitationMes(name, event.user_id, event.reason))
 
 
 def _push_conversation(session: "Session", conversation: messages.Conversation) -> None:
@@ -122,6 +127,7 @@ _HANDLERS: Final[dict[str, Callable[["Session", Event], Awaitable[None]]]] = {
     "receipt": _receipt,
     "joined": _joined,
     "left": _left,
+    "invited": _invited,
     "replaced": _replaced,
     "ended": _ended,
 }

@@ -98,6 +98,14 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "You are at the limit of rooms ({rooms}): leave one first.",
         "您已加入 {rooms} 个房间：请先离开其中一个。",
     ),
+    "nothing-to-do": (
+        "There is nothing to be done: nobody like that is there, or it is so already.",
+        "无需操作：对方不在这里，或者已经如此。",
+    ),
+    "too-many-reports": (
+        "That are many reports: try again in {seconds:.0f} seconds.",
+        "举报次数太多：请在 {seconds:.0f} 秒后再试。",
+    ),
     "muted": ("You may not write here at present.", "您目前不能在这里发言。"),
     "banned": ("You are banned from here.", "您已被禁止进入这里。"),
     "slow-mode": (

@@ -342,6 +342,8 @@ class Session:
         """Something about the user was said on the bus."""
         if self.user is None:
             self._postponed.append(event)
+            if event.event == "left":
+                attendance.leave_room(self, event.cid)
             return
         Deferred.fromCoroutine(hearing.tell(self, event)).addErrback(
             lambda failure: tracing.failed(self, "telling an event", failure)
@@ -350,6 +352,10 @@ class Session:
     def release_after_reply(self, snapshot: dict[str, int], new: frozenset[str]) -> None:
         """Go live again as soon as the reply that is being made has been sent."""
         self._released = snapshot, new
+
+    def left_meanwhile(self) -> list[str]:
+        """The rooms that the user left, or was taken out of, since this login began."""
+        return [event.cid for event in self._postponed if event.event == "left"]
 
     def tell_postponed_events(self) -> None:
         """The client is logged in now: tell it what happened while it was not quite."""

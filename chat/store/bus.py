@@ -18,7 +18,7 @@ from chat.store.keys import Keys
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis
 
-__all__ = ["Bus", "Event", "Listener"]
+__all__ = ["Bus", "Event", "Listener", "payload"]
 
 RESTORE_SECONDS: Final = 0.25
 """Between two attempts to catch up after the bus came back."""
@@ -31,7 +31,8 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     """Something that concerns one user's sessions, on whichever server they are.
 
     ``event`` is ``mark`` (of the user), ``receipt`` (of ``user_id``, the partner), ``joined``,
-    ``left``, ``changed`` (a conversation), ``replaced`` (a device, by ``session``) or ``ended``
+    ``left``, ``changed`` (a conversation), ``invited`` (by
+    ``user_id``, called ``reason``), ``replaced`` (a device, by ``session``) or ``ended``
     (sessions: of ``device``, or all but ``session``'s).
     """
 
@@ -44,6 +45,11 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     device: str = ""
     session: str = ""
     reason: str = ""
+
+
+def payload(event: Event) -> bytes:
+    """An event as it is published on its user's channel."""
+    return b"J" + msgspec.json.encode(event)
 
 
 class Listener:
@@ -199,8 +205,7 @@ class Bus:
 
     def tell(self, user_id: int, event: Event) -> Deferred[Any]:
         """Let every server with a session of a user know something."""
-        payload = b"J" + msgspec.json.encode(event)
-        return self._redis.call("PUBLISH", self._keys.user_channel(user_id), payload)
+        return self._redis.call("PUBLISH", self._keys.user_channel(user_id), payload(event))
 
     # In --------------------------------------------------------------------------------------
 

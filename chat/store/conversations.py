@@ -24,7 +24,11 @@ LAST_CONTENT_LIMIT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a conversation stands; ``role`` and ``joined`` are of the user who asked."""
+    """Where a conversation stands; ``role`` is that of the user who asked.
+
+    :ivar slow: seconds between two messages of one member, 0 for any number.
+    :ivar private: those who are no members are not to know of it.
+    """
 
     seq: int
     first: int
@@ -33,6 +37,8 @@ class Position:
     topic: str
     role: str
     last: bytes
+    slow: int = 0
+    private: bool = False
 
 
 @dataclass(slots=True)
@@ -119,9 +125,8 @@ class Conversations:
         mark = await self._redis.call("HGET", self._keys.marks(user_id), cid)
         found = await self._described(user_id, {cid: mark or b""})
         if cid not in found:
-            if (await self.positions(user_id, [cid]))[0] is None:
-                raise Unknown(cid)
-            raise NotAllowed(cid)
+            (position,) = await self.positions(user_id, [cid])
+            raise Unknown(cid) if position is None or position.private else NotAllowed(cid)
         return found[cid]
 
     async def _marked(
@@ -278,12 +283,21 @@ def _partner(cid: str, user_id: int) -> int:
 
 
 def _position(answer: Sequence[Any], user_id: int) -> Position:
-    seq, first, epoch, epoch_first, topic, member, number, kept, _rules = answer
+    seq, first, epoch, epoch_first, topic, member, number, kept, rules = answer
     last = logged(number, kept).for_user(user_id) if kept else b""
+    slow, private = _rules(rules)
     return Position(
         seq, first, epoch.decode(), epoch_first, topic.decode(),
-        member.partition(b":")[0].decode(), last,
+        member.partition(b":")[0].decode(), last, slow, private,
     )  # fmt: skip
+
+
+def _rules(rules: bytes) -> tuple[int, bool]:
+    """Slow mode in seconds, and whether a room is private (``scripts/rules.lua``)."""
+    if not rules or rules.startswith(b"x"):
+        return 0, False
+    slow, private, _ = rules.split(b":")
+    return int(slow) // 1000, private == b"1"
 
 
 def _describe(
@@ -302,6 +316,8 @@ def _describe(
         role=position.role,
         last=_shortened(position.last) if position.last else None,
         user_name=partner_name,
+        slow=position.slow,
+        private=position.private,
     )
 
 

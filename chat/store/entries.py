@@ -101,10 +101,16 @@ class Author:
         """The middle of a message of this user."""
         return self._start + _encode(content)
 
-    def does(self, kind: str, content: str = "", target: int = 0) -> bytes:
+    def does(
+        self, kind: str, content: str = "", target: int = 0, target_name: str = "", seconds: int = 0
+    ) -> bytes:
         """The middle of an entry of another kind (protocol §4)."""
         middle = b'"kind":%b,%b%b' % (_encode(kind), self._start, _encode(content))
-        return b'%b,"target":%d' % (middle, target) if target else middle
+        if target:
+            middle += b',"target":%d' % target
+        if target_name:
+            middle += b',"targetName":%b' % _encode(target_name)
+        return b'%b,"seconds":%d' % (middle, seconds) if seconds else middle
 
 
 def record(

@@ -14,6 +14,7 @@ __all__ = [
     "NameTaken",
     "NotAllowed",
     "NotInvited",
+    "NothingToDo",
     "Presence",
     "StoreError",
     "StoreUnavailable",
@@ -51,6 +52,10 @@ class NotAllowed(StoreError):
 
 class NotInvited(StoreError):
     """The invitation to register is unknown, used up or over (506)."""
+
+
+class NothingToDo(StoreError):
+    """What is to be changed is not there: no member, no ban, no such invitation (404)."""
 
 
 class NameTaken(StoreError):

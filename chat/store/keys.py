@@ -89,6 +89,14 @@ class Keys:
         """Sorted set: the user's conversations, private ones by the time of the last message."""
         return self._key(f"u:{{{user_id}}}:convs")
 
+    def blocks(self, user_id: int) -> bytes:
+        """Hash: who the user takes no private messages from -> since, ms."""
+        return self._key(f"u:{{{user_id}}}:blocks")
+
+    def invited(self, user_id: int) -> bytes:
+        """Hash: room that the user may join though it is private -> who invited."""
+        return self._key(f"u:{{{user_id}}}:invited")
+
     # What scripts need to make keys that are known only inside them
 
     def token_start(self) -> bytes:
@@ -145,6 +153,14 @@ class Keys:
     def tide(self) -> bytes:
         """Counter that only rises; a server that sees it fall knows that the store went back."""
         return self._key("tide")
+
+    def audit(self) -> bytes:
+        """Stream: what moderators and administrators did."""
+        return self._key("audit")
+
+    def reports(self) -> bytes:
+        """Stream: what users reported to the administrators, until that is dealt with."""
+        return self._key("reports")
 
     # Presence
 

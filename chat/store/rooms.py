@@ -1,5 +1,6 @@
 """Rooms: who is in them, what they are called, and what their members do to them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chat.messages import Room, User
@@ -29,12 +30,17 @@ class Rooms:
         self._conversations = conversations
         self._lists = MemberLists(clock, redis, keys)
 
-    async def join(self, author: Author, room: str, topic: str, most: int) -> None:
+    async def join(
+        self, author: Author, room: str, topic: str, most: int, private: bool = False
+    ) -> None:
         """Make a user a member of a room; being one already is fine.
 
         :param room: canonical, with ``#``; made when it does not exist, with ``topic``.
         :param most: rooms a user may be in, 0 for no limit.
+        :param private: one that is made is for those who are invited.
         :raises TooMany: that many already.
+        :raises Unknown: it is private, and the user is not invited.
+        :raises NotAllowed: the user is banned from it.
         """
         cid, name = room_cid(room), self._keys
         mine = name.conversations(author.user_id)
@@ -47,12 +53,15 @@ class Rooms:
         await self._redis.call("ZADD", mine, "NX", 0, cid)
         entry = record(author.does("join"), author.user_id)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
-        keys.append(name.marks(author.user_id))
+        keys += [name.marks(author.user_id), name.invited(author.user_id)]
         args: list[bytes | int] = [
             cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
-            entry, audience(name, cid)[0],
+            entry, audience(name, cid)[0], 1 if private else 0,
         ]  # fmt: skip
-        await self._redis.script(load("join"), keys, args)
+        code, *_ = await self._redis.script(load("join"), keys, args)
+        if code < 0:
+            await self._redis.call("ZREM", mine, cid)
+            _raise_for(-code, room)
 
     async def leave(self, author: Author, room: str) -> None:
         """End a membership.
@@ -78,7 +87,7 @@ class Rooms:
         await self._act(author, cid, "topic", topic, author.does("topic", topic))
 
     async def redact(self, author: Author, cid: str, seq: int) -> None:
-        """Take a message's text away: one's own, or any in a room one moderates.
+        """Take a message's text away: one's own, or that of somebody of a lower rank in the room.
 
         :raises Unknown: there is no such conversation, or no such entry any more.
         :raises NotAllowed: the user may not.
@@ -88,9 +97,11 @@ class Rooms:
     async def _act(self, author: Author, cid: str, kind: str, value: str, middle: bytes) -> None:
         name = self._keys
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
+        keys += [name.user(author.user_id), name.audit()]
         args: list[bytes | int] = [
             kind.encode(), author.user_id, value.encode(), is_open(cid),
             record(middle, author.user_id), *audience(name, cid),
+            cid.encode(), author.name.encode(), name.account_start(),
         ]  # fmt: skip
         _raise_for(-int(await self._redis.script(load("act"), keys, args)), cid)
 
@@ -104,8 +115,15 @@ class Rooms:
         """
         if not await self._redis.call("HEXISTS", self._keys.members(cid), user_id):
             (position,) = await self._conversations.positions(user_id, [cid])
-            raise Unknown(cid) if position is None else NotAllowed(cid)
+            raise Unknown(cid) if position is None or position.private else NotAllowed(cid)
         return await self._lists.page(cid, after, limit)
+
+    async def strangers(self, cid: str, user_ids: Sequence[int]) -> list[int]:
+        """Those of ``user_ids`` who are no members of a room."""
+        if not user_ids:
+            return []
+        found = await self._redis.call("HMGET", self._keys.members(cid), *user_ids)
+        return [who for who, member in zip(user_ids, found, strict=True) if member is None]
 
     async def listed(self, after: str, limit: int) -> tuple[list[Room], bool]:
         """A page of the public rooms after the name ``after``; more?"""

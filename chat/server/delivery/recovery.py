@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
-from chat.store.conversations import Position
+from chat.store.bus import Event
+from chat.store.conversations import Position, is_open
 from chat.store.entries import Publication, epoch_count, from_log
 from chat.store.interface import StoreError
 from chat.store.keys import cid_name
@@ -137,6 +138,7 @@ class Recovery:
         """
         context, losses = self._context, self._losses
         context.contacts.clear()
+        await self._let_go()
         await self._compare([(room, room, room.cid) for room in context.registry.rooms.values()], 0)
         awaited = context.posting.awaited()
         for user in list(context.registry.users.values()):
@@ -150,6 +152,14 @@ class Recovery:
         if losses == self._losses:
             self._lost_at = 0
             self._look_again()
+
+    async def _let_go(self) -> None:
+        """Who was taken out of a room while the bus was away hears it no more."""
+        for room in list(self._context.registry.rooms.values()):
+            here = list({session.user_id for session in room.sessions})
+            gone = [] if is_open(room.cid) else await self._context.rooms.strangers(room.cid, here)
+            for user_id in gone:
+                self._context.fanout.event(user_id, Event("left", room.cid))
 
     async def _compare(self, hosted: Sequence[Hosted], user_id: int) -> None:
         for start in range(0, len(hosted), POSITIONS_PAGE):

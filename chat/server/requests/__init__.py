@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chat import messages
 from chat.messages import Message
-from chat.server.requests import entering, people, rooms, talking
+from chat.server.requests import entering, moderating, people, rooms, talking
 
 __all__ = ["HANDLERS", "OPEN_TO_ALL", "UNMETERED"]
 
@@ -29,6 +29,12 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     messages.LeaveMes: rooms.leave,
     messages.TopicMes: rooms.set_topic,
     messages.RedactMes: rooms.redact,
+    messages.ModerateMes: moderating.moderate,
+    messages.SanctionsMes: moderating.sanctions,
+    messages.BlockMes: moderating.block,
+    messages.BlocksMes: moderating.blocks,
+    messages.InvitationsMes: moderating.invitations,
+    messages.ReportMes: moderating.report,
     messages.RoomsMes: rooms.list_rooms,
     messages.MembersMes: rooms.members,
     messages.OnlineMes: people.online,

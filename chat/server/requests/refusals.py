@@ -14,6 +14,7 @@ from chat.store.interface import (
     FateUnknown,
     NameTaken,
     NotAllowed,
+    NothingToDo,
     NotInvited,
     StoreError,
     StoreUnavailable,
@@ -70,6 +71,8 @@ def refusal(failure: Failure, connection: str) -> Refused:
             return Refused(504, "fate-unknown", 1.0)
         case Unknown():
             return Refused(404, "no-such-conversation")
+        case NothingToDo():
+            return Refused(404, "nothing-to-do")
         case NotAllowed():
             return Refused(403, "not-allowed")
         case NotInvited():

@@ -11,7 +11,7 @@ from chat.server.requests.refusals import Refused
 from chat.server.requests.talking import check_lobby, find_cid
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
-from chat.store.interface import TooMany, Unknown
+from chat.store.interface import NotAllowed, TooMany, Unknown
 from chat.store.keys import room_cid
 
 if TYPE_CHECKING:
@@ -69,9 +69,13 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     if cid != LOBBY_CID:
         try:
             most = context.settings.rooms
-            await context.rooms.join(session.author, room, message.topic, most)
+            await context.rooms.join(session.author, room, message.topic, most, message.private)
         except TooMany:
             raise Refused(429, "too-many-rooms") from None
+        except NotAllowed:
+            raise Refused(403, "banned") from None
+        # Being taken out before this is history now.
+        await context.bus.fence()
     feed = session.feed
     held = feed is not None and feed.hold()
     is_new = cid not in session.rooms
@@ -86,6 +90,7 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     return messages.JoinResMes(
         200, "", room, joined.epoch, joined.epoch_first, joined.seq, joined.first,
         joined.delivered, joined.read, joined.topic, joined.role, joined.last,
+        private=joined.private, slow=joined.slow,
     )  # fmt: skip
 
 

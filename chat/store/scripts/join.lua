@@ -1,28 +1,42 @@
--- needs: conversation
+-- needs: conversation rules
 -- Make a user a member of a room, which is made when it does not exist.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 the list of public rooms
---        6 the user's marks
+--        6 the user's marks  7 the user's invitations
 -- ARGV   1 conversation id  2 room name without `#`  3 user id  4 user name  5 topic of a new room
---        6 record  7 channel
--- Result {1 joined, 0 was a member already, 2 joined and made}
-local gen = redis.call('GET', KEYS[1]) or '0'
-local c = open(KEYS[2], KEYS[3], gen, now())
+--        6 record  7 channel  8 1 when a new room is to be private
+-- Result {1 joined, 0 was a member already, 2 joined and made, -404 it is private and the user not
+--        invited}, or {-403, ms that the user's ban goes on, 0 without end}
+local gen, at = redis.call('GET', KEYS[1]) or '0', now()
+local c = open(KEYS[2], KEYS[3], gen, at)
 local role, made = 'member', false
+if c and redis.call('HEXISTS', KEYS[4], ARGV[3]) == 1 then return { 0 } end
+if c and c.rules then
+  local found = redis.call('HMGET', KEYS[2], 'b' .. ARGV[3], 'i' .. ARGV[3])
+  local banned = left_of(found[1], at)
+  if banned then return { -403, banned } end
+  if is_private(c) and not found[2] and redis.call('HLEN', KEYS[4]) > 0 then return { -404 } end
+end
 if not c then
   create(KEYS[2], gen)
-  c = open(KEYS[2], KEYS[3], gen, now())
-  role, made = 'owner', true
+  c = open(KEYS[2], KEYS[3], gen, at)
+  made = true
   if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], 'topic', ARGV[5]) end
-  redis.call('ZADD', KEYS[5], 0, ARGV[2])
-elseif redis.call('HEXISTS', KEYS[4], ARGV[3]) == 1 then
-  return { 0 }
-elseif redis.call('HLEN', KEYS[4]) == 0 then
+end
+if made or redis.call('HLEN', KEYS[4]) == 0 then
   role = 'owner'
-  redis.call('ZADD', KEYS[5], 0, ARGV[2])
+  -- Of a room that was left behind the bans stay; what was said in private is for nobody any more.
+  local floor = c.rules and string.match(c.rules, '^%d+:%d:(%d+)') or 0
+  if is_private(c) then floor = c.seq end
+  if ARGV[8] == '1' or c.rules then
+    redis.call('HSET', KEYS[2], 'rules', '0:' .. ARGV[8] .. ':' .. floor)
+  end
+  if ARGV[8] ~= '1' then redis.call('ZADD', KEYS[5], 0, ARGV[2]) end
 end
 local seq = append(c, ARGV[6])
 redis.call('HSET', KEYS[4], ARGV[3], role .. ':' .. seq .. ':' .. ARGV[4])
 redis.call('HSET', KEYS[6], ARGV[1], c.epoch .. ':' .. seq .. ':' .. seq)
+redis.call('HDEL', KEYS[2], 'i' .. ARGV[3])
+redis.call('HDEL', KEYS[7], ARGV[1])
 close(c, ARGV[7], '')
 return { made and 2 or 1 }

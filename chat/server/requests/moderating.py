@@ -1,0 +1,129 @@
+"""Moderation: what may be done to rooms and people, blocks, invitations, reports."""
+
+from typing import TYPE_CHECKING, Final
+
+from chat import messages
+from chat.messages import User
+from chat.server.paging import fit
+from chat.server.requests.refusals import Refused
+from chat.server.requests.talking import find_cid
+from chat.store.interface import TooMany, Unknown
+from chat.store.moderation import ACTIONS, LONGEST_SECONDS, ON_ROOMS, SLOWEST_SECONDS
+
+if TYPE_CHECKING:
+    from chat.server.session import Session
+
+__all__ = ["block", "blocks", "invitations", "moderate", "report", "sanctions"]
+
+REASON_LIMIT: Final = 1_000
+"""Bytes of a reason, which everybody in the room is shown."""
+
+TIMED: Final = frozenset({"ban", "mute", "slow"})
+REPORTS: Final = 10
+REPORT_SECONDS: Final = 3600.0
+"""Reports of one user in an hour: a person reads each of them."""
+
+
+async def moderate(session: "Session", message: messages.ModerateMes) -> messages.ModerateResMes:
+    """Do something to a room or to somebody in it; everybody there sees it as an entry."""
+    if message.action not in ACTIONS:
+        raise _malformed("action: one of " + ", ".join(sorted(ACTIONS)))
+    _check_seconds(message)
+    _check_reason(message.reason)
+    cid = await _room_cid(session, message.conversation)
+    target = None
+    if message.action not in ON_ROOMS:
+        target = await _somebody(session, message.user_id, message.user_name)
+    await session.context.moderation.act(
+        session.author, cid, message.action, target, message.seconds, message.reason
+    )
+    await session.context.bus.fence()
+    return messages.ModerateResMes()
+
+
+def _check_seconds(message: messages.ModerateMes) -> None:
+    most = 0
+    if message.action in TIMED:
+        most = SLOWEST_SECONDS if message.action == "slow" else LONGEST_SECONDS
+    if not 0 <= message.seconds <= most:
+        raise _malformed(f"seconds: from 0 to {most} for {message.action}")
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason.encode()) > REASON_LIMIT or any(ord(character) < 32 for character in reason):
+        raise _malformed(f"reason: at most {REASON_LIMIT} bytes, no control characters")
+
+
+def _malformed(detail: str) -> Refused:
+    return Refused(400, "malformed", values={"detail": detail})
+
+
+async def _room_cid(session: "Session", conversation: str) -> str:
+    """The id of the room that a client names; private conversations have nobody to moderate."""
+    cid = await find_cid(session, conversation)
+    if not cid.startswith("r:"):
+        raise Refused(403, "not-allowed")
+    return cid
+
+
+async def _somebody(session: "Session", user_id: int, user_name: str) -> User:
+    try:
+        account = await session.context.accounts.find(user_id or user_name)
+    except Unknown:
+        raise Refused(404, "no-such-user") from None
+    return User(account.user_id, account.name)
+
+
+async def sanctions(session: "Session", message: messages.SanctionsMes) -> messages.SanctionsResMes:
+    """Who is banned, muted or invited in a room that one moderates."""
+    cid = await _room_cid(session, message.conversation)
+    found = await session.context.moderation.sanctions(session.user_id, cid)
+    kept, _ = fit(found, session.context.settings.frame_limit)
+    return messages.SanctionsResMes(sanctions=kept)
+
+
+async def block(session: "Session", message: messages.BlockMes) -> messages.BlockResMes:
+    """Exchange no private messages with somebody, until that is taken back."""
+    other = await _somebody(session, message.user_id, message.user_name)
+    if other.user_id == session.user_id:
+        raise Refused(403, "not-allowed")
+    await session.context.moderation.block(session.user_id, other.user_id, message.block)
+    return messages.BlockResMes()
+
+
+async def blocks(session: "Session", message: messages.BlocksMes) -> messages.BlocksResMes:
+    """Whom one has blocked."""
+    context = session.context
+    ids = await context.moderation.blocked(session.user_id)
+    names = await context.accounts.names(ids)
+    users = [User(each, names.get(each, "")) for each in ids]
+    kept, _ = fit(users, context.settings.frame_limit)
+    return messages.BlocksResMes(users=kept)
+
+
+async def invitations(
+    session: "Session", message: messages.InvitationsMes
+) -> messages.InvitationsResMes:
+    """The rooms that one is invited to."""
+    found = await session.context.moderation.invitations(session.user_id)
+    kept, _ = fit(found, session.context.settings.frame_limit)
+    return messages.InvitationsResMes(invitations=kept)
+
+
+async def report(session: "Session", message: messages.ReportMes) -> messages.ReportResMes:
+    """Show a message that one can read to the administrators, as it is now."""
+    context = session.context
+    _check_reason(message.reason)
+    cid = await find_cid(session, message.conversation)
+    page = await context.conversations.history(
+        session.user_id, cid, after=message.seq - 1, before=message.seq + 1, limit=1
+    )
+    if message.seq < 1 or not page.entries or not page.entries[0].json:
+        raise Refused(404, "no-such-entry")
+    try:
+        who = str(session.user_id)
+        await context.limits.spend("report", who, REPORTS, REPORT_SECONDS)
+    except TooMany as error:
+        raise Refused(429, "too-many-reports", error.retry_after) from None
+    await context.moderation.report(session.author, cid, page.entries[0], message.reason)
+    return messages.ReportResMes()
