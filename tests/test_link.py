@@ -338,6 +338,8 @@ class AddressTest(SynchronousTestCase):
             "[::1]:9": r"tcp:\:\:1:9",
             "[::1]": r"tcp:\:\:1:8889",
             "tcp:chat.example:9": "tcp:chat.example:9",
+            "tls:chat.example": "tls:chat.example:8889",
+            "tls:[::1]:9": r"tls:\:\:1:9",
             "unix:/tmp/x": "unix:/tmp/x",
         }.items():
             self.assertEqual(server_string(written), meant)

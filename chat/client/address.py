@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from chat.client.lean import lean_endpoints, with_tls
+from chat.client.trust import AUTHORITIES, Trust
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IStreamClientEndpoint
@@ -15,24 +16,32 @@ DEFAULT_SERVER = f"tcp:127.0.0.1:{DEFAULT_PORT}"
 
 
 def server_string(server: str) -> str:
-    """A Twisted client endpoint string for ``host``, ``host:port``, ``[v6]:port`` or one itself."""
-    short = re.fullmatch(r"(?:\[([^\]]*)\]|([^:\[\]]+))(?::(\d+))?", server.strip())
+    """A Twisted client endpoint string for ``host``, ``host:port``, ``[v6]:port`` or one itself.
+
+    ``tls:`` may stand before each of them.
+    """
+    short = re.fullmatch(r"(tls:)?(?:\[([^\]]*)\]|([^:\[\]]+))(?::(\d+))?", server.strip())
     if short is None:
         return server.strip() or DEFAULT_SERVER
-    host = (short[1] or short[2]).replace(":", r"\:")
-    return f"tcp:{host}:{short[3] or DEFAULT_PORT}"
+    host = (short[2] or short[3]).replace(":", r"\:")
+    return f"{short[1] or 'tcp:'}{host}:{short[4] or DEFAULT_PORT}"
 
 
-def endpoint_for(reactor: Any, server: str) -> "IStreamClientEndpoint":
+def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStreamClientEndpoint":
     """The endpoint of a server written as ``server_string`` takes it.
 
-    :raises ValueError: it is no endpoint string.
+    :param trust: whom to believe, for ``tls:host:port``.
+    :raises ValueError: it is no endpoint string, or no authorities are where ``trust`` says.
     """
     text = server_string(server)
-    plain = re.fullmatch(r"tcp:((?:[^:\\=]|\\:)+):(\d+)", text)
+    plain = re.fullmatch(r"(tcp|tls):((?:[^:\\=]|\\:)+):(\d+)", text)
     if plain is not None:
+        host, port = plain[2].replace(r"\:", ":"), int(plain[3])
+        if plain[1] == "tls":
+            from chat.client.tls import TlsEndpoint
+
+            return TlsEndpoint(reactor, host, port, trust)
         # Tries the IPv4 and IPv6 addresses of a name, which the plain "tcp:" does not.
-        host, port = plain[1].replace(r"\:", ":"), int(plain[2])
         return lean_endpoints().HostnameEndpoint(reactor, host, port)  # type: ignore[no-any-return]
     try:
         endpoint: IStreamClientEndpoint = with_tls().clientFromString(reactor, text)

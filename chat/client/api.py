@@ -17,6 +17,7 @@ from chat.client.errors import (
     FateUnknown,
     NotConnected,
     Refused,
+    Untrusted,
 )
 from chat.client.events import Connected, ConnectionState, Event, LoggedIn, Position
 from chat.client.outbox import Outbox
@@ -24,6 +25,7 @@ from chat.client.requests import Requests
 from chat.client.sender import SentMessage
 from chat.client.session import READING, VERSION, Options, Session, granted
 from chat.client.stream import Stream
+from chat.client.trust import AUTHORITIES, Trust
 from chat.messages import (
     Account,
     Conversation,
@@ -54,6 +56,8 @@ __all__ = [
     "Refused",
     "SearchPage",
     "SentMessage",
+    "Trust",
+    "Untrusted",
 ]
 
 
@@ -95,6 +99,7 @@ class ChatClient(Requests):
     :param acknowledge: move the user's ``delivered`` mark for what was handed out.
     :param pipeline: messages per conversation that may be unanswered at a time. 1 keeps the
         order of what is sent even when the server refuses for the moment.
+    :param trust: whom to believe over TLS (``tls:host:port``): authorities, or a fingerprint.
     :param endpoint: used instead of ``server``.
     :param random: a number from 0 to 1, for the jitter of back-off.
     """
@@ -111,12 +116,13 @@ class ChatClient(Requests):
         fill_limit: int | None = None,
         acknowledge: bool = True,
         pipeline: int = 1,
+        trust: Trust = AUTHORITIES,
         endpoint: IStreamClientEndpoint | None = None,
         random: Callable[[], float] | None = None,
     ) -> None:
         self._session = Session(
             reactor,
-            endpoint or endpoint_for(reactor, server),
+            endpoint or endpoint_for(reactor, server, trust),
             outbox or Outbox(),
             Options(device, positions or {}, missed, fill_limit, acknowledge, pipeline),
             random or _random.random,
@@ -157,6 +163,7 @@ class ChatClient(Requests):
 
         :param timeout: seconds in which to try again and again; 0: one try; None: no end.
         :raises NotConnected: nobody answered.
+        :raises Untrusted: somebody did, and did not prove who it is.
         """
         await self._session.reach(Connected, LoggedIn, timeout=timeout)
 

@@ -87,6 +87,8 @@ def _add_common(parser: argparse.ArgumentParser, phrases: Phrases, suppress: boo
     option("--profile", "default", metavar="NAME")
     option("--language", "", choices=LANGUAGES)
     option("--timeout", 30.0, type=_seconds, metavar="SECONDS")
+    option("--ca", None, type=_file, metavar="FILE")
+    option("--fingerprint", "", type=_fingerprint, metavar="SHA256")
     option("--password-file", None, type=Path, metavar="FILE")
     option("--password-command", "", metavar="COMMAND")
     option("--json", False, action="store_true")
@@ -144,6 +146,19 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError
+    return path
+
+
+def _fingerprint(text: str) -> str:
+    from chat.client.trust import fingerprint_of
+
+    return fingerprint_of(text) if text else ""
+
+
 def _number(text: str) -> int:
     value = int(text)
     if value < 0:
@@ -161,6 +176,8 @@ def _screen(options: argparse.Namespace) -> int:
     return run(
         ScreenOptions(
             server=options.server,
+            ca=options.ca,
+            fingerprint=options.fingerprint,
             user=options.user,
             profile=options.profile,
             language=options.language,

@@ -43,8 +43,17 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     # Options
     "opt-server": (
-        "host:port or a Twisted client endpoint (default: as last time, or 127.0.0.1:8889)",
-        "host:port 或 Twisted 客户端端点（默认：上次的，或 127.0.0.1:8889）",
+        "host:port, tls:host:port or a Twisted client endpoint "
+        "(default: as last time, or 127.0.0.1:8889)",
+        "host:port、tls:host:port 或 Twisted 客户端端点（默认：上次的，或 127.0.0.1:8889）",
+    ),
+    "opt-ca": (
+        "for tls: a PEM file with the authorities to believe (default: the system's)",
+        "用于 tls：可信证书颁发机构的 PEM 文件（默认：系统的）",
+    ),
+    "opt-fingerprint": (
+        "for tls: the SHA-256 of the server's certificate; remembered once it was right",
+        "用于 tls：服务器证书的 SHA-256 指纹；验证成功后会被记住",
     ),
     "opt-user": ("name or id (default: as last time)", "用户名或编号（默认：上次的）"),
     "opt-profile": ("settings and login of that name", "使用该名称的设置与登录"),
@@ -109,6 +118,25 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "password-source": ("The password could not be read: {reason}", "无法读取密码：{reason}"),
     "registered": ("Registered {name}, id {user_id}.", "已注册 {name}，编号 {user_id}。"),
     "no-server": ("No connection to {server}: {reason}", "无法连接 {server}：{reason}"),
+    "certificate-unknown": (
+        "Nobody vouches for the certificate of {server} ({reason}). Its SHA-256 is\n"
+        "  {fingerprint}\nThe server's owner can say whether that is right (it is in its log).",
+        "没有机构为 {server} 的证书担保（{reason}）。其 SHA-256 指纹为\n"
+        "  {fingerprint}\n请向服务器管理员核对（服务器日志中有）。",
+    ),
+    "certificate-ask": ("Believe it from now on? [yes/no] ", "从现在起信任它吗？[yes/no] "),
+    "certificate-how": (
+        "Nothing was sent. If it is right, repeat this with --fingerprint {fingerprint}",
+        "未发送任何内容。如果正确，请加上 --fingerprint {fingerprint} 重试",
+    ),
+    "certificate-changed": (
+        "The certificate of {server} is another one than before, and nothing was sent: somebody "
+        "may be listening in between. It was\n  {accepted}\nand is now\n  {fingerprint}\nIf the "
+        "server's owner says that this is right, repeat this with --fingerprint {fingerprint}",
+        "{server} 的证书与之前不同，未发送任何内容：可能有人在中间窃听。之前是\n"
+        "  {accepted}\n现在是\n  {fingerprint}\n"
+        "如果服务器管理员确认无误，请加上 --fingerprint {fingerprint} 重试",
+    ),
     "refused": ("Refused: {reason} ({code})", "被拒绝：{reason}（{code}）"),
     "ended": ("The server has ended the session: {reason}", "服务器结束了会话：{reason}"),
     "no-device": (

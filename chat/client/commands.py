@@ -5,7 +5,16 @@ from typing import Final
 
 from twisted.internet.defer import TimeoutError as TooLate
 
-from chat.client.api import ChatClient, Closed, FateUnknown, NotConnected, Refused, SentMessage
+from chat.client.api import (
+    ChatClient,
+    Closed,
+    FateUnknown,
+    NotConnected,
+    Refused,
+    SentMessage,
+    Untrusted,
+)
+from chat.client.certificate import accepted
 from chat.client.context import Context, Status, Stop, logged_in, remember_account, within
 from chat.client.events import ConnectionChanged, Event, LoggedIn, Sending, Stopped, Waiting
 from chat.client.secret import NoPassword
@@ -20,9 +29,18 @@ PAGE: Final = 200
 
 async def perform(context: Context) -> Status:
     """Run the command that the options name, and say in one sentence what went wrong."""
-    phrases = context.phrases
+    phrases, options = context.phrases, context.options
     try:
-        return await COMMANDS[context.options.command](context)
+        if options.command == "register" and context.server.startswith("tls:"):
+            await _introduce(context)  # before a password is asked for
+        status = await COMMANDS[options.command](context)
+        if options.fingerprint and status is Status.DONE:
+            context.accept(options.fingerprint)
+        return status
+    except Untrusted as error:
+        if not accepted(context, error):
+            return Status.REFUSED
+        return await perform(context)
     except Stop as stop:
         sentence, status = str(stop), stop.status
     except NoPassword as error:
@@ -48,6 +66,18 @@ async def perform(context: Context) -> Status:
     if sentence:
         context.say(sentence)
     return status
+
+
+async def _introduce(context: Context) -> None:
+    """See who the server is.
+
+    :raises Untrusted: it does not prove it.
+    """
+    client = context.client()
+    try:
+        await client.connect(timeout=context.left())
+    finally:
+        await client.close()
 
 
 # The commands ----------------------------------------------------------------------------------

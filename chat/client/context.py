@@ -76,6 +76,10 @@ class Context:
         options = self.options
         return PasswordSource(options.password_file, options.password_command, self.phrases)
 
+    def accept(self, fingerprint: str) -> None:
+        """Believe the server from now on when it shows that certificate."""
+        self.profile.known_servers.accept(self.server, fingerprint)
+
     def left(self) -> float:
         """Seconds left of the timeout."""
         passed = self.reactor.seconds() - self._began
@@ -95,7 +99,8 @@ class Context:
         :raises Stop: the server is written wrongly.
         """
         try:
-            return ChatClient(self.reactor, self.server, device=device, **options)
+            trust = self.profile.trust(self.server, self.options.ca, self.options.fingerprint)
+            return ChatClient(self.reactor, self.server, device=device, trust=trust, **options)
         except ValueError as error:
             raise Stop(Status.USAGE, str(error)) from None
 

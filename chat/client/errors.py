@@ -1,6 +1,14 @@
 """What can go wrong for whoever uses the client library, each as an exception of its own."""
 
-__all__ = ["BadServer", "ClientError", "Closed", "FateUnknown", "NotConnected", "Refused"]
+__all__ = [
+    "BadServer",
+    "ClientError",
+    "Closed",
+    "FateUnknown",
+    "NotConnected",
+    "Refused",
+    "Untrusted",
+]
 
 
 class ClientError(Exception):
@@ -44,3 +52,23 @@ class Refused(ClientError):
 
 class BadServer(ClientError):
     """What answers there does not speak this protocol."""
+
+
+class Untrusted(NotConnected):
+    """The server's certificate proves nothing about it; nothing was said to it.
+
+    :ivar fingerprint: its SHA-256, to be compared with what the server's owner says.
+    :ivar accepted: that of the certificate which was accepted before, "" when none was.
+    :ivar why: why nobody vouches for it.
+    """
+
+    def __init__(self, fingerprint: str, accepted: str, why: str) -> None:
+        super().__init__(
+            f"the server shows another certificate than before: SHA-256 {fingerprint}, "
+            f"it was {accepted}"
+            if accepted
+            else f"the server's certificate can't be trusted: {why}; SHA-256 {fingerprint}"
+        )
+        self.fingerprint = fingerprint
+        self.accepted = accepted
+        self.why = why

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chat.client.errors import Untrusted
 from chat.messages import Conversation, Entry, User
 
 __all__ = [
@@ -73,10 +74,12 @@ class Waiting:
 @dataclass(frozen=True)
 class Stopped:
     """No connection and no try to come. ``code`` 409: the same device logged in elsewhere; 403 or
-    500: log in anew; 0: closed by this side, or never begun."""
+    500: log in anew; 495: the certificate can't be trusted, and ``error`` has it; 0: closed by this
+    side, or never begun."""
 
     reason: str = ""
     code: int = 0
+    error: Untrusted | None = None
 
 
 ConnectionState = Connecting | Connected | LoggedIn | Waiting | Stopped

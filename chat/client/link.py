@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.client.errors import ClientError, NotConnected, Refused
+from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
 from chat.client.wire import Wire
 from chat.messages import ByeMes, Message
@@ -44,6 +44,9 @@ FOR_GOOD = frozenset({403, 409, 500})
 AT_FIRST = FOR_GOOD | {400, 401, 404, 413, 505, 506}
 """The same, for a login that has never succeeded."""
 
+DISTRUSTED = 495
+"""A code of our own for a certificate that proves nothing: trying again would not help."""
+
 _P = ParamSpec("_P")
 
 
@@ -61,6 +64,7 @@ class _Inputs(Protocol):
     def hurry(self) -> None: ...
     def woke(self, ahead: float) -> None: ...
     def stop(self, reason: str, code: int) -> None: ...
+    def distrust(self, error: Untrusted) -> None: ...
 
 
 class Link:
@@ -224,7 +228,9 @@ class Link:
 
     def _unreachable(self, failure: Failure) -> None:
         self._attempt = None
-        if failure.check(CancelledError) is None:
+        if isinstance(failure.value, Untrusted):
+            self._do(self._machine.distrust, failure.value)
+        elif failure.check(CancelledError) is None:
             self._do(self._machine.unreachable, failure.getErrorMessage())
 
     def _greeted(self, welcome: bool, wire: Wire) -> None:
@@ -292,6 +298,11 @@ def _build() -> Callable[[Link], _Inputs]:
     @opening.upon(_Inputs.unreachable).to(waiting)
     def not_there(inputs: _Inputs, link: Link, reason: str) -> None:
         link._wait(reason)
+
+    @opening.upon(_Inputs.distrust).to(off)
+    def distrusted(inputs: _Inputs, link: Link, error: Untrusted) -> None:
+        link._let_go("")
+        link._show(Stopped(str(error), DISTRUSTED, error))
 
     @greeting.upon(_Inputs.welcomed).to(up)
     def welcomed(inputs: _Inputs, link: Link) -> None:
@@ -365,6 +376,7 @@ def _build() -> Callable[[Link], _Inputs]:
     nothing: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...] = (
         (_Inputs.start, (opening, greeting, up, waiting)),
         (_Inputs.unreachable, (off, greeting, anonymous, up, waiting)),
+        (_Inputs.distrust, (off, greeting, anonymous, up, waiting)),
         (_Inputs.welcomed, (off, opening, anonymous, up, waiting)),
         (_Inputs.nobody, (off, opening, anonymous, up, waiting)),
         (_Inputs.refused, (off, opening, anonymous, up, waiting)),

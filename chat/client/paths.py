@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chat.client.address import server_string
+from chat.client.trust import KnownServers, Trust
 from chat.names import canonical_user_name
 
 __all__ = ["DeviceSlot", "Profile", "Remembered", "private_directory", "write_private"]
@@ -72,6 +73,10 @@ class Profile:
         """The same for all profiles."""
         self.state = _base(environ, "STATE", ".local/state") / name
         """Outbox, tokens, drafts, log."""
+        self.known_servers = KnownServers(
+            _base(environ, "STATE", ".local/state") / "known-servers.json"
+        )
+        """The same for all profiles."""
         self.cache = _base(environ, "CACHE", ".cache") / name
 
     def remembered(self) -> Remembered | None:
@@ -81,6 +86,14 @@ class Profile:
         if not (isinstance(server, str) and isinstance(user, str) and user):
             return None
         return Remembered(server, user)
+
+    def trust(self, server: str, ca: Path | None = None, fingerprint: str = "") -> Trust:
+        """Whom to believe about a server.
+
+        :param fingerprint: takes the place of the one that was accepted before.
+        """
+        accepted = self.known_servers.fingerprint(server_string(server))
+        return Trust(ca, fingerprint or accepted)
 
     def remember(self, server: str, user: str) -> None:
         """Remember who uses this profile.

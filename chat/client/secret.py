@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chat.client.cli_words import Phrases
 
-__all__ = ["NoPassword", "PasswordSource"]
+__all__ = ["NoPassword", "PasswordSource", "interruptible"]
 
 VARIABLE = "CHATROOM_PASSWORD"
 
@@ -63,7 +63,7 @@ class PasswordSource:
         """Ask on the terminal, which need not be where standard input comes from."""
         try:
             os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-            with _interruptible():
+            with interruptible():
                 password = getpass.getpass(prompt)
         except (OSError, EOFError):
             raise NoPassword(self.phrases("no-password")) from None
@@ -73,7 +73,7 @@ class PasswordSource:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Ctrl-C ends the prompt by KeyboardInterrupt, whatever it does otherwise."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

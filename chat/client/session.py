@@ -133,6 +133,7 @@ class Session:
 
         :param timeout: seconds; 0: one try; None: no end. The link is stopped when it is over.
         :raises Refused: the server does not want us.
+        :raises Untrusted: its certificate proves nothing.
         :raises NotConnected: not in time.
         """
         reason = "the server did not answer in time"
@@ -141,6 +142,8 @@ class Session:
         try:
             while not isinstance(state := self.link.state, wanted):
                 if isinstance(state, Stopped):
+                    if state.error is not None:
+                        raise state.error
                     raise Refused(state.code, state.reason) if state.code else Closed(state.reason)
                 if isinstance(state, Waiting):
                     reason = state.reason

@@ -11,12 +11,21 @@ WORDS: Final = {
     "menu-login": "Log in",
     "menu-register": "Register",
     "menu-server": "Another server",
+    "menu-trust": "Believe this certificate from now on",
     "menu-language": "中文",
     "menu-offline": "Read what is here, without the server",
     "menu-leave": "Leave",
     "probing": "Looking for the server …",
     "server-answers": "The server answers. Log in, or register if you are new.",
     "no-server": "No server answers at {server}. Start one here, or choose another.",
+    "certificate-unknown": (
+        "Nobody vouches for the certificate of this server ({reason}). Its owner finds the "
+        "SHA-256 in the server's log; here it is {new}"
+    ),
+    "certificate-changed": (
+        "The server shows another certificate than before: somebody may be listening in between. "
+        "If its owner says that it is right: chatroom --fingerprint {new} (it was {old})"
+    ),
     "starting-server": "Starting a server on this machine …",
     "server-started": (
         "A server runs in the background now and goes on when you leave. To end it: kill "
@@ -29,6 +38,7 @@ WORDS: Final = {
     "field-new-password": "New password",
     "field-old-password": "Old password",
     "field-repeat": "Password again",
+    "field-invitation": "Invitation code",
     "field-server": "Server (host:port)",
     "form-hint": "Tab next field   Enter go on   Esc back",
     "both-needed": "A name and a password are needed.",
@@ -87,6 +97,7 @@ WORDS: Final = {
     "link-stopped": "not connected: {reason}",
     "link-stopped-0": "not connected",
     "link-stopped-409": "this device logged in elsewhere; not trying again",
+    "link-stopped-495": "the server's certificate has changed; not trying again",
     "status-online": "{n} here",
     "status-unread": "{n} unread",
     "status-mentions": "{n} unread, {mentions} for you",

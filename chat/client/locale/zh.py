@@ -10,6 +10,7 @@ WORDS: Final = {
     "menu-start-server": "在本机启动服务器",
     "menu-login": "登录",
     "menu-register": "注册",
+    "menu-trust": "从现在起信任此证书",
     "menu-server": "换一个服务器",
     "menu-language": "English",
     "menu-offline": "不连服务器，先看本机记录",
@@ -17,6 +18,14 @@ WORDS: Final = {
     "probing": "正在寻找服务器……",
     "server-answers": "服务器已响应。请登录；新用户请先注册。",
     "no-server": "{server} 没有服务器响应。可以在本机启动一个，或换一个服务器。",
+    "certificate-unknown": (
+        "没有机构为该服务器的证书担保（{reason}）。请向管理员核对服务器日志中的 SHA-256 指纹；"
+        "此处为 {new}"
+    ),
+    "certificate-changed": (
+        "服务器的证书与之前不同：可能有人在中间窃听。"
+        "如果管理员确认无误，请运行 chatroom --fingerprint {new}（之前是 {old}）"
+    ),
     "starting-server": "正在本机启动服务器……",
     "server-started": (
         "服务器已在后台运行，您退出后它仍会继续。停止它：kill {pid}。日志：{log}。现在请注册。"
@@ -28,6 +37,7 @@ WORDS: Final = {
     "field-new-password": "新密码",
     "field-old-password": "旧密码",
     "field-repeat": "再次输入密码",
+    "field-invitation": "邀请码",
     "field-server": "服务器（主机:端口）",
     "form-hint": "Tab 下一项   Enter 继续   Esc 返回",
     "both-needed": "请填写用户名和密码。",
@@ -83,6 +93,7 @@ WORDS: Final = {
     "link-stopped": "未连接：{reason}",
     "link-stopped-0": "未连接",
     "link-stopped-409": "此设备已在别处登录，不再重试",
+    "link-stopped-495": "服务器的证书已改变，不再重试",
     "status-online": "{n} 人在线",
     "status-unread": "{n} 条未读",
     "status-mentions": "{n} 条未读，{mentions} 条给您",

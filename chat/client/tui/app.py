@@ -100,7 +100,9 @@ class App:
         known = profile.remembered()
         server = options.server or (known.server if known else DEFAULT_SERVER)
         user = options.user or _remembered_user(known, options.server)
-        self._start = Start(reactor, self, profile, server, user)
+        if options.fingerprint:
+            profile.known_servers.accept(server_string(server), options.fingerprint)
+        self._start = Start(reactor, self, profile, server, user, options.ca)
 
     def run(self) -> None:
         """Show the menu, or the chat; return when the user leaves.

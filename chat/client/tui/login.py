@@ -48,10 +48,11 @@ class Entered:
 class Login:
     """Everything between a name and a chat, for one server and one profile."""
 
-    def __init__(self, reactor: Any, profile: Profile, server: str) -> None:
+    def __init__(self, reactor: Any, profile: Profile, server: str, ca: Path | None = None) -> None:
         self._reactor = reactor
         self._profile = profile
         self._server = server
+        self._ca = ca
 
     def client(self, **more: Any) -> "ChatClient":
         """A client for the server.
@@ -61,7 +62,8 @@ class Login:
         # Imported only now: TLS and endpoints take as long as everything else before the menu.
         from chat.client.api import ChatClient
 
-        return ChatClient(self._reactor, self._server, **more)
+        trust = self._profile.trust(self._server, self._ca)
+        return ChatClient(self._reactor, self._server, trust=trust, **more)
 
     def has_token(self, name: str) -> bool:
         """Whether a device of this account is logged in on this machine."""

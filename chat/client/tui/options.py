@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = ["ScreenOptions", "choose_theme", "needs_ascii"]
 
@@ -15,6 +16,8 @@ class ScreenOptions:
     """
 
     server: str = ""
+    ca: Path | None = None
+    fingerprint: str = ""
     user: str = ""
     profile: str = "default"
     language: str = ""

@@ -1,12 +1,14 @@
 """Before the chat: the menu, the forms, a server of one's own, the remembered login."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from chat.client.errors import ClientError, NotConnected, Refused
+from chat.client.address import server_string
+from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
 from chat.client.paths import Profile
 from chat.client.tui.editor import Editor
 from chat.client.tui.forms import Field, Form, Menu, MenuItem
@@ -20,6 +22,11 @@ PROBE_SECONDS = 10.0
 """How long a server started here may take before we say that it doesn't come."""
 
 PROBE_EVERY = 0.2
+
+NOT_THAT_WAY = 506
+"""A registration is refused for another reason than that somebody has the name."""
+
+REGISTER_FIELDS = 3
 
 
 class Entrance(Protocol):
@@ -53,14 +60,22 @@ class Start:
     log = Logger()
 
     def __init__(
-        self, reactor: Any, around: Entrance, profile: Profile, server: str, user: str
+        self,
+        reactor: Any,
+        around: Entrance,
+        profile: Profile,
+        server: str,
+        user: str,
+        ca: Path | None = None,
     ) -> None:
         self._reactor = reactor
         self._around = around
         self._profile = profile
         self.server = server
         self._user = user
+        self._ca = ca
         self._answers: bool | None = None
+        self._doubted: Untrusted | None = None
         self._starting = False
         self.menu = Menu(around.look, self._items)
         self.menu.server = server
@@ -91,6 +106,8 @@ class Start:
         ]
         if self._answers is False and not self._starting and is_local(self.server):
             items.insert(0, MenuItem("menu-start-server", self._start_server))
+        if self._doubted is not None and not self._doubted.accepted:
+            items.insert(0, MenuItem("menu-trust", self._believe))
         if self._answers is False and self._user:
             items.append(MenuItem("menu-offline", self._go_offline))
         return [
@@ -129,6 +146,8 @@ class Start:
             return False
         try:
             await client.connect(timeout=0)
+        except Untrusted:
+            raise
         except ClientError:
             return False
         finally:
@@ -195,7 +214,7 @@ class Start:
 
         def submit(values: Sequence[str]) -> None:
             self.server = values[0].strip() or self.server
-            self._answers = None
+            self._answers = self._doubted = None
             self.show_menu()
             self._run(self._probe())
 
@@ -229,13 +248,13 @@ class Start:
             self._say("both-needed", bad=True)
 
     def _register(self, values: Sequence[str]) -> None:
-        name, password, again = values[0].strip(), values[1], values[2]
+        name, password, again, *invitation = values[0].strip(), *values[1:]
         if not (name and password):
             self._say("both-needed", bad=True)
         elif password != again:
             self._say("passwords-differ", bad=True)
         else:
-            self._run(self._make(name, password))
+            self._run(self._make(name, password, "".join(invitation)))
 
     def _say(self, key: str, bad: bool = False, **values: object) -> None:
         shown = self._form or self.menu
@@ -244,14 +263,43 @@ class Start:
 
     # Logging in
 
-    async def _make(self, name: str, password: str) -> None:
+    async def _make(self, name: str, password: str, invitation: str) -> None:
         self._say("registering")
         client = self._login().client()
         try:
-            await client.register(name, password)
+            await client.register(name, password, invitation=invitation)
+        except Refused as error:
+            if error.code == NOT_THAT_WAY:
+                self._ask_for_invitation()
+            raise
         finally:
             await client.close()
         await self._enter(name, password)
+
+    def _ask_for_invitation(self) -> None:
+        """The refusal may be for want of a code: let there be a place for one."""
+        form = self._form
+        if form is not None and len(form.fields) == REGISTER_FIELDS:
+            code = Field(self._around.look.words("field-invitation"))
+            form.fields = [*form.fields, code]
+
+    def _distrust(self, error: Untrusted) -> None:
+        """Show what the server showed. To believe it has to be chosen, it is not what Enter does.
+
+        A certificate that changed can't be chosen: who only wants to go on would.
+        """
+        self._doubted = error
+        key = "certificate-changed" if error.accepted else "certificate-unknown"
+        values = {"reason": error.why, "new": error.fingerprint, "old": error.accepted}
+        self.show_menu(self._around.look.words(key, **values), bad=True)
+        self.menu.select("menu-server")
+
+    def _believe(self) -> None:
+        doubted, self._doubted = self._doubted, None
+        if doubted is not None:
+            server = server_string(self.server)
+            self._profile.known_servers.accept(server, doubted.fingerprint)
+        self.begin()
 
     async def _resume(self, offline: bool = False) -> None:
         """Go on by the remembered token. A server elsewhere is not waited for; without one here,
@@ -280,7 +328,7 @@ class Start:
         finishing.addErrback(lambda failure: self.log.failure("the login went wrong", failure))
 
     def _login(self) -> Login:
-        return Login(self._reactor, self._profile, self.server)
+        return Login(self._reactor, self._profile, self.server, self._ca)
 
     def _run(self, work: Any) -> None:
         if self._form is not None:
@@ -295,7 +343,9 @@ class Start:
 
     def _wrong(self, failure: Any) -> None:
         words = self._around.look.words
-        if failure.check(NotConnected):
+        if isinstance(failure.value, Untrusted):
+            self._distrust(failure.value)
+        elif failure.check(NotConnected):
             self._answers = False
             self.show_menu(words("no-server", server=self.server), bad=True)
         elif failure.check(NoDevice):

@@ -1,0 +1,77 @@
+"""Whom a client believes over TLS: authorities, or a certificate that somebody has looked at."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+__all__ = ["AUTHORITIES", "KnownServers", "Trust", "fingerprint_of"]
+
+_FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What has to be true of a server's certificate: an authority vouches for it, or it is known.
+
+    :ivar ca: a PEM file with the authorities; None for those of the system.
+    :ivar fingerprint: the SHA-256 of the certificate that is good whoever made it, "" for none.
+    """
+
+    ca: Path | None = None
+    fingerprint: str = ""
+
+
+AUTHORITIES: Final = Trust()
+"""Those of the system, and nobody else."""
+
+
+def fingerprint_of(text: str) -> str:
+    """A SHA-256 as ``openssl x509 -fingerprint -sha256`` writes it, however it was copied.
+
+    :raises ValueError: it is none.
+    """
+    digits = re.sub(r"(?i)^sha-?256(\s+fingerprint)?\s*[=:]", "", text.strip())
+    digits = re.sub(r"[:\s]", "", digits).upper()
+    written = ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
+    if not _FINGERPRINT.fullmatch(written):
+        raise ValueError(f"{text!r} is no SHA-256 of a certificate")
+    return written
+
+
+class KnownServers:
+    """The certificates that this person accepted, one for each server, in a file.
+
+    :param path: of the file, which need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fingerprint(self, server: str) -> str:
+        """What was accepted for ``server``, "" when nothing was."""
+        return self._read().get(server, "")
+
+    def accept(self, server: str, fingerprint: str) -> None:
+        """Believe ``server`` from now on when it shows that certificate.
+
+        :raises OSError: it could not be written.
+        """
+        from chat.client.paths import write_private
+
+        known = {**self._read(), server: fingerprint}
+        write_private(self.path, json.dumps(known, indent=1, sort_keys=True).encode())
+
+    def _read(self) -> dict[str, str]:
+        """What the file says; what is damaged in it was never accepted."""
+        try:
+            known = json.loads(self.path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        pairs = known.items() if isinstance(known, dict) else ()
+        return {str(server): each for server, each in pairs if _is_fingerprint(each)}
+
+
+def _is_fingerprint(value: object) -> bool:
+    return isinstance(value, str) and _FINGERPRINT.fullmatch(value) is not None
