@@ -64,7 +64,8 @@ def toml_example() -> str:
     """Every option with its default, commented out."""
     lines = [
         "# Every option of the server, with its default. Copy what you change, and start with",
-        "# twistd chatroom --config chatroom.toml; the command line wins over this file.",
+        "# twistd chatroom --config chatroom.toml. The environment (where CHATROOM_NAME_LIMIT is",
+        "# name-limit) wins over this file, and the command line over both.",
         "# On SIGHUP the file is read again. What is marked (live) changes then, a limit of one",
         "# connection for those to come; of anything else the log says that it needs a restart.",
     ]

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from twisted.logger import Logger
+from twisted.logger import Logger, eventAsJSON, eventFromJSON
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.events import NAMES
 from chat.server.logs import json_line
+from chat.store.address import Address
 from tests.peers import PASSWORD, CurrentPeer
 from tests.process import ServerProcess, twistd
 from tests.server import check_log
@@ -89,6 +90,14 @@ class JsonLineTest(SynchronousTestCase):
         self.assertEqual(line["why"], "a\nb\\udc80")
         line = self.line("Nothing was reloaded: {why}", why=float("nan"))
         self.assertIsNone(line["why"])
+
+    def test_a_value_from_another_process_is_there_as_text(self) -> None:
+        seen: list[dict[str, Any]] = []
+        address = Address.parse("redis://host")
+        Logger(observer=seen.append).warn("Lost the store at {address}", address=address)
+        event = eventFromJSON(eventAsJSON(seen[0])) | {"worker": 2}
+        line = json.loads(json_line(event))
+        self.assertEqual((line["address"], line["worker"]), ("redis://host:6379/0", 2))
 
     def test_what_failed_has_its_traceback(self) -> None:
         seen: list[dict[str, Any]] = []

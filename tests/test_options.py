@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.server.kinds import Kind
 from chat.server.options import Options, default_text, describe
 from chat.server.settings import Settings, default_data_directory, options
+from chat.store.address import Address
 
 ROOT = Path(__file__).parent.parent
 
@@ -165,6 +166,63 @@ class CommandLineTest(OptionsCase):
             self.assertEqual(sys.stderr.getvalue().count("\n"), 1)
         finally:
             sys.stderr = stderr
+
+
+class EnvironmentTest(OptionsCase):
+    def set(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self.addCleanup(os.environ.pop, f"CHATROOM_{name}", None)
+            os.environ[f"CHATROOM_{name}"] = value
+
+    def test_it_wins_over_the_file_and_the_command_line_over_it(self) -> None:
+        path = self.file("rooms = 7\ndevices = 8\nreplay = 9\n")
+        self.set(ROOMS="70", DEVICES="80")
+        settings = self.parse("--config", path, "--rooms", "700")
+        self.assertEqual((settings.rooms, settings.devices, settings.replay), (700, 80, 9))
+
+    def test_several_values_are_separated_by_spaces(self) -> None:
+        self.set(LISTEN="tcp:1 tcp:2")
+        self.assertEqual(self.parse().listen, ("tcp:1", "tcp:2"))
+
+    def test_a_wrong_value_is_one_sentence_that_names_the_variable(self) -> None:
+        self.set(LOGIN_SECONDS="soon")
+        self.assertIn("CHATROOM_LOGIN_SECONDS: 'soon' is not", self.refusal())
+
+    def test_an_empty_variable_and_those_of_others_say_nothing(self) -> None:
+        self.set(STORE="", PASSWORD="xyzzy", NO_SUCH_OPTION="1")
+        self.assertEqual(self.parse(), Settings(data=Path("/tmp")))
+
+
+class StorePasswordTest(OptionsCase):
+    def password(self, content: bytes = b"p@ss/w:rd\n") -> str:
+        path = self.directory() / "password"
+        path.write_bytes(content)
+        return f"--store-password-file={path}"
+
+    def test_it_completes_the_url_wherever_the_store_is(self) -> None:
+        for url, whole in {
+            "redis://host:1/2": "redis://:p%40ss%2Fw%3Ard@host:1/2",
+            "redis://user@host": "redis://user:p%40ss%2Fw%3Ard@host",
+            "redis+unix:///s?db=1": "redis+unix://:p%40ss%2Fw%3Ard@/s?db=1",
+        }.items():
+            settings = self.parse("--store", url, self.password())
+            self.assertEqual(settings.store, whole)
+            self.assertEqual(Address.parse(settings.store).password, "p@ss/w:rd")
+            self.assertNotIn("p@ss", str(Address.parse(settings.store)))
+
+    def test_what_does_not_go_together_is_refused(self) -> None:
+        wrong = {
+            "has a password of its own": ["--store=redis://:hunter2@host", self.password()],
+            "it is for a store of your own": [self.password()],
+            "No such file": ["--store=redis://host", "--store-password-file=/does/not/exist"],
+            "is empty": ["--store=redis://host", self.password(b"\n")],
+            "it is no text": ["--store=redis://host", self.password(b"\xff")],
+            "names a user but no password": ["--store=redis://user@host"],
+        }
+        for why, words in wrong.items():
+            said = self.refusal(*words)
+            self.assertIn(why, said)
+            self.assertNotIn("hunter2", said)
 
 
 class FileTest(OptionsCase):

@@ -157,10 +157,12 @@ def _prefix(text: str) -> str:
 
 
 def _store(text: str) -> str:
-    from chat.store.address import Address
+    from chat.store.address import Address, with_password
 
     if text:
-        Address.parse(text)
+        # The password may be in a file of its own: then a user without one is no mistake.
+        alone = re.fullmatch(r"[^/]*//[^/:@]+@.*", text)
+        Address.parse(with_password(text, "x") if alone else text)
     return text
 
 

@@ -94,8 +94,16 @@ def json_line(event: LogEvent) -> str:
     if "log_failure" in event:
         line["traceback"] = _plain(event["log_failure"].getTraceback())
     if event.get("log_format") in NAMES:
-        line = {key: _plain(event[key]) for key in event if not key.startswith("log_")} | line
+        line = {key: _value(event, key) for key in event if not key.startswith("log_")} | line
     return msgspec.json.encode(line).decode() + "\n"
+
+
+def _value(event: LogEvent, key: str) -> object:
+    """A value of an event; what came from another process may be there as text only."""
+    value = event[key]
+    if value == {"unpersistable": True}:
+        value = event.get("log_flattened", {}).get(f"{key}!s:")
+    return _plain(value)
 
 
 def _plain(value: object) -> object:

@@ -4,7 +4,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field
+from dataclasses import MISSING, Field, replace
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +43,8 @@ class Options(usage.Options):
     longdesc = (
         "A chat server. With no option it keeps everything in a store of its own below --data. "
         "0 switches a limit off. Every option can also stand in the TOML file of --config, by "
-        "the same name; the command line wins."
+        "the same name, or in the environment, as CHATROOM_STORE for --store; the command line "
+        "wins over the environment, and that over the file."
     )
     optParameters: ClassVar[list[list[Any]]] = [
         ["config", "c", None, "a TOML file with options (FILE)"],
@@ -102,11 +103,12 @@ class Options(usage.Options):
             _check_directory(self.settings.data)
 
     def read(self) -> Settings:
-        """What the command line and the file, as it is now, say together.
+        """What the command line, the environment and the files, as they are now, say together.
 
         :raises usage.UsageError: an option is wrong.
         """
         given = {} if self["config"] is None else _from_file(self["config"])
+        given |= _from_environment(os.environ)
         for name, option in _TABLE.items():
             written = self._listen if option.metadata["kind"].several else self.get(name)
             if option.metadata["kind"].flag:
@@ -114,7 +116,7 @@ class Options(usage.Options):
             if written or written == "":
                 given[option.name] = _read(f"--{name}", option, written)
         try:
-            return Settings(**given)
+            return _with_store_password(Settings(**given))
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
 
@@ -134,6 +136,42 @@ def _refuse_other_logs(twistd: Mapping[str, Any]) -> None:
     for name in ("syslog", "logger"):
         if twistd.get(name):
             raise usage.UsageError(f"--log-format json: not together with twistd's --{name}")
+
+
+def _with_store_password(settings: Settings) -> Settings:
+    """The settings with the store's whole URL.
+
+    :raises ValueError: the password can't be read, or does not go with the URL.
+    """
+    from chat.store.address import Address, with_password
+
+    path, store = settings.store_password_file, settings.store
+    if path is not None:
+        if not store:
+            raise ValueError("store-password-file: it is for a store of your own (--store)")
+        try:
+            password = path.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise ValueError(f"store-password-file: cannot read {path}: {why}") from None
+        if not password:
+            raise ValueError(f"store-password-file: {path} is empty")
+        store = with_password(store, password)
+    if store:
+        Address.parse(store)
+    return replace(settings, store=store)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What variables say that are named like options; an empty one says nothing."""
+    given = {}
+    for option in _TABLE.values():
+        variable = f"CHATROOM_{option.name.upper()}"
+        text = environment.get(variable)
+        if text:
+            several = option.metadata["kind"].several
+            given[option.name] = _read(variable, option, text.split() if several else text)
+    return given
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -83,6 +83,10 @@ class Settings:
         ),
     )
     store: str = _option(STORE, "", "a Redis or Valkey to use instead of the embedded store")
+    store_password_file: Path | None = field(
+        default=None,
+        metadata=_about(FILE, "what logs in to that store, kept apart from its URL"),
+    )
     prefix: str = _option(PREFIX, "ch:", "what every key in the store starts with")
     durability: str = _option(
         choice("everysec", "always"),

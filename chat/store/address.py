@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-__all__ = ["TLS", "Address"]
+__all__ = ["TLS", "Address", "with_password"]
 
 DEFAULT_PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
@@ -100,6 +100,19 @@ class Address:
             hosts = ",".join(_written(*each) for each in self.sentinels)
             return f"{secure}+sentinel://{hosts}/{self.master}/{self.db}"
         return f"{secure}://{_written(self.host, self.port)}/{self.db}"
+
+
+def with_password(url: str, password: str) -> str:
+    """A store's URL with the password that was kept apart from it.
+
+    :raises ValueError: it has one, or can't be read.
+    """
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    if colon:
+        raise ValueError("The store's URL has a password of its own.")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
 def _listed(schemes: tuple[str, ...]) -> str:
