@@ -30,6 +30,7 @@ from chat.store.limits import RedisLimits
 from chat.store.moderation import Moderation
 from chat.store.posting import Posting
 from chat.store.presence import RedisPresence
+from chat.store.reaching import master_watch
 from chat.store.redis import Redis
 from chat.store.rewriting import Rewriting
 from chat.store.rooms import Rooms
@@ -78,6 +79,8 @@ class ChatServer:
         self.tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.context.posting.tide_rose = self.tide.rose
+        self.tide.watch(self.context.bus.pipe)
+        self._master_watch = master_watch(reactor, address, self._store_moved)
         self.context.posting.takes_again = Rewriting(reactor, self._redis).ask
         self.factory = ChatFactory(self.context)
 
@@ -116,6 +119,8 @@ class ChatServer:
         await self._redis.when_connected()
         await self._look_at_settings()
         await context.conversations.generation()
+        stack.callback(self._master_watch.stop)
+        self._master_watch.start()
         stack.callback(self.tide.stop)
         self.tide.start()
         stack.push_async_callback(bus.stop)
@@ -134,6 +139,11 @@ class ChatServer:
         if not self._checked:
             for complaint in await complaints(self._redis):
                 self.log.warn("{complaint}", complaint=complaint)
+
+    def _store_moved(self) -> None:
+        """What the old store would still say counts for nothing."""
+        self._redis.drop()
+        self.context.bus.pipe.drop()
 
     async def _drain(self) -> None:
         """Take nothing more, finish what was asked, write what was gathered, say goodbye."""

@@ -59,7 +59,7 @@ class _Factory(txredisapi.RedisFactory):
     def __init__(self, owner: "Owner[Any]", address: Address) -> None:
         super().__init__(None, address.db, 1, charset=None, convertNumbers=False)
         self._owner = owner
-        self.protocol = owner.build
+        self.protocol = owner.make
 
     def stopTrying(self) -> Deferred[Any]:
         """Go on: txredisapi gives up for ever when AUTH or SELECT fails, or is cut short."""
@@ -88,6 +88,7 @@ class Owner(Generic[_Kind]):
         self.reactor = reactor
         self.address = address
         self._connection: _Kind | None = None
+        self._latest: _Kind | None = None
         self._factory: _Factory | None = None
         self._complaint = ""
 
@@ -106,6 +107,11 @@ class Owner(Generic[_Kind]):
         factory, self._factory = self._factory, None
         if factory is not None:
             await factory.disconnect()
+
+    def make(self, *arguments: Any, **options: Any) -> _Kind:
+        """Make the protocol of a new connection, and remember it."""
+        self._latest = self.build(*arguments, **options)
+        return self._latest
 
     def build(self, *arguments: Any, **options: Any) -> _Kind:
         """Make the protocol of a new connection; the arguments are txredisapi's."""
@@ -127,9 +133,12 @@ class Owner(Generic[_Kind]):
             self.changed(False)
 
     def drop(self) -> None:
-        """Close the connection without a word, because the store has moved; another is made."""
-        if self._connection is not None:
-            self._connection.transport.abortConnection()
+        """Close the connection without a word, because the store has moved; another is made.
+
+        One that is only being made goes too: the old store may never answer.
+        """
+        if self._latest is not None and self._latest.connected:
+            self._latest.transport.abortConnection()
 
     def closed(self, connection: "_Kind", reason: Failure) -> None:
         """A connection has ended; where TLS failed, ``reason`` is all that tells why."""

@@ -162,6 +162,10 @@ class Keys:
         """Stream: what users reported to the administrators, until that is dealt with."""
         return self._key("reports")
 
+    def master(self) -> bytes:
+        """String: the replication id of the store that the generation belongs to."""
+        return self._key("master")
+
     # Presence
 
     def nodes(self) -> bytes:

@@ -1,7 +1,7 @@
 """How to reach the store now: plain or with TLS, where it always was or where Sentinels say."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +12,9 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from zope.interface import implementer
 
 from chat.store.address import TLS, Address
-from chat.store.sentinel import Sentinels
+from chat.store.sentinel import MasterWatch, Sentinels
 
-__all__ = ["endpoint"]
+__all__ = ["endpoint", "master_watch"]
 
 CONNECT_SECONDS: Final = 5
 """A store on one's own network that takes longer than this is away (Twisted's default is 30)."""
@@ -36,14 +36,22 @@ def endpoint(reactor: Any, address: Address) -> IStreamClientEndpoint:
     if not address.sentinels:
         return _towards(reactor, address.tls, address.host, address.port)
     towards = partial(_towards, reactor, address.tls)
-    sentinels = Sentinels(
+    return _ByWayOfSentinels(_sentinels(reactor, address), towards)
+
+
+def master_watch(reactor: Any, address: Address, moved: Callable[[], None]) -> MasterWatch:
+    """What calls ``moved`` when the store is somewhere else: never, without Sentinels."""
+    return MasterWatch(reactor, _sentinels(reactor, address), moved)
+
+
+def _sentinels(reactor: Any, address: Address) -> Sentinels:
+    return Sentinels(
         reactor,
-        [towards(host, port) for host, port in address.sentinels],
+        [_towards(reactor, address.tls, host, port) for host, port in address.sentinels],
         address.master,
         address.sentinel_user,
         address.sentinel_password,
     )
-    return _ByWayOfSentinels(sentinels, towards)
 
 
 def _towards(reactor: Any, tls: TLS | None, host: str, port: int) -> IStreamClientEndpoint:

@@ -86,6 +86,11 @@ class Sentinels:
         login = [("AUTH", *([user] if user else []), password)] if password is not None else []
         self._commands = [*login, ("SENTINEL", "MASTER", name)]
 
+    @property
+    def known(self) -> bool:
+        """Whether there are any."""
+        return bool(self._endpoints)
+
     async def find(self) -> Place:
         """Where the store is.
 
@@ -130,8 +135,9 @@ class MasterWatch:
         self._loop.clock = reactor
 
     def start(self) -> None:
-        """Begin to look."""
-        self._loop.start(WATCH_SECONDS)
+        """Begin to look, if there is anybody to ask."""
+        if self._sentinels.known:
+            self._loop.start(WATCH_SECONDS)
 
     def stop(self) -> None:
         """Look no more."""

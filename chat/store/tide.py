@@ -4,6 +4,9 @@ Every batch of messages, and every server now and then, counts one number in the
 A server remembers the highest that it saw, also on its own disk where it has one. A store that
 comes back with a lower one was rolled back, and numbers that were given out may be given out
 again: the generation is raised in the same step.
+
+A replica that takes over may lack the last of what its predecessor was told, and the counts of
+those servers that come back first need not show it: the store's replication id does.
 """
 
 import secrets
@@ -24,6 +27,8 @@ from chat.store.scripts import load
 __all__ = ["Tide", "raise_generation"]
 
 EVERY_SECONDS: Final = 3.0
+RAISED: Final = {1: "The store went back in time", 2: "Another store has taken over"}
+
 NOTE_EVERY: Final = 20
 """Counts between two notes on the disk: one a minute."""
 
@@ -59,8 +64,16 @@ class Tide:
         self._counts = 0
         self._loop = LoopingCall(self._count)
         self._loop.clock = reactor
-        # Told of a connection before anybody can write through it.
-        redis.on_change(self._store_changed)
+        self.watch(redis)
+
+    def watch(self, redis: Redis) -> None:
+        """Count first on each new connection of ``redis``, before anybody can write through it."""
+
+        def changed(connected: bool) -> None:
+            if connected:
+                Deferred.fromCoroutine(self._count(redis))
+
+        redis.on_change(changed)
 
     def rose(self, count: int) -> None:
         """Somebody else counted: every batch of messages does."""
@@ -76,29 +89,25 @@ class Tide:
             self._loop.stop()
         self._write_note()
 
-    def _store_changed(self, connected: bool) -> None:
-        if connected:
-            Deferred.fromCoroutine(self._count())
-
-    async def _count(self) -> None:
-        keys = [self._keys.tide(), self._keys.generation()]
+    async def _count(self, redis: Redis | None = None) -> None:
+        keys = [self._keys.tide(), self._keys.generation(), self._keys.master()]
         asked = self._reactor.seconds()
         try:
             random = secrets.token_hex(3).encode()
             arguments: list[bytes | int] = [self._seen, random, self._generation]
-            count, lost, epoch = await self._redis.script(load("tide"), keys, arguments)
+            count, why, epoch = await (redis or self._redis).script(load("tide"), keys, arguments)
         except StoreError as error:
             self.problem = str(error)
             self.log.debug("The tide could not be counted: {why}", why=error)
             return
         self.problem, self.round_trip = "", self._reactor.seconds() - asked
-        if lost:
-            self.log.critical("The store went back in time; a new epoch begins everywhere")
+        if why:
+            self.log.critical("{what}; a new epoch begins everywhere", what=RAISED[why])
         self._seen = max(self._seen, count)
         if epoch:
             self._generation = max(self._generation, epoch_count(epoch.decode()))
         self._counts += 1
-        if lost or self._counts % NOTE_EVERY == 0:
+        if why or self._counts % NOTE_EVERY == 0:
             self._write_note()
 
     def _noted(self) -> int:
