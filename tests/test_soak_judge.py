@@ -11,10 +11,14 @@ from chat.soak.trace import (
     Event,
     Fault,
     Fetched,
+    Heard,
+    Left,
     Logged,
     Opened,
     Pushed,
     Receipt,
+    Redacted,
+    Redacting,
     Sent,
     Settled,
     Shown,
@@ -237,3 +241,63 @@ class JudgeTest(SynchronousTestCase):
     def test_a_device_that_ends_without_the_last_message(self) -> None:
         trace = [*begins(), *said(1, "a"), *sent(2, "b")]
         self.assertEqual(self.promises(trace, log((E1, "a"), (E1, "b"))), {"device"})
+
+    def redacted(self, *more: Event, done: bool = True) -> list[Event]:
+        """Two messages, and the text of the first is taken away."""
+        trace = [*begins(), *said(1, "a"), *said(2, "b"), Redacting(2.0, ROOM, 1, "a")]
+        return [*trace, *([Redacted(2.1, ROOM, 1, "a")] if done else []), *more]
+
+    def test_a_text_that_was_taken_away_is_gone_and_its_number_stays(self) -> None:
+        page = Fetched(3.1, BOB, ROOM, E1, 1, "", asked=3.0)
+        trace = self.redacted(page)
+        self.assertEqual(self.promises(trace, log((E1, ""), (E1, "b"))), set())
+        self.assertIn("identity", self.promises(trace, log((E1, ""), (E1, ""))))
+        self.assertIn("lost", self.promises(trace, log((E1, ""))))
+
+    def test_a_text_that_is_shown_after_it_was_taken_away(self) -> None:
+        log_without = log((E1, ""), (E1, "b"))
+        late = Fetched(3.1, BOB, ROOM, E1, 1, "a", asked=3.0)
+        self.assertEqual(self.promises(self.redacted(late), log_without), {"redacted"})
+        early = Fetched(3.1, BOB, ROOM, E1, 1, "a", asked=2.0)
+        self.assertEqual(self.promises(self.redacted(early), log_without), set())
+        self.assertEqual(self.promises(self.redacted(late, done=False), log_without), set())
+
+    def test_a_text_that_is_in_the_log_after_it_was_taken_away(self) -> None:
+        full = log((E1, "a"), (E1, "b"))
+        self.assertEqual(self.promises(self.redacted(), full), {"redacted"})
+        self.assertEqual(self.promises(self.redacted(done=False), full), set())
+        undone = [rollback(True, 3.0, 2.0), rollback(False, 4.0, 2.0)]
+        self.assertEqual(self.promises(self.redacted(*undone), full), set())
+
+    def test_a_text_that_vanishes_although_nobody_took_it_away(self) -> None:
+        found = self.promises(begins(), said(1, "a"), log((E1, "")))
+        self.assertEqual(found, {"identity", "lost"})
+
+    def test_a_push_to_somebody_who_left(self) -> None:
+        trace = [*begins(), *said(1, "a"), Left(2.0, BOB, "device-2", ROOM)]
+        more = sent(2, "b", at=3.0)
+        full = log((E1, "a"), (E1, "b"))
+        self.assertEqual(self.promises(trace, more, full), set())
+        late = Pushed(3.0, BOB, ROOM, E1, 2, "b")
+        self.assertEqual(self.promises(trace, more, late, full), {"left"})
+
+    def test_who_comes_back_hears_from_there_on(self) -> None:
+        trace = [*begins(), Left(0.5, BOB, "device-2", ROOM), *sent(1, "a")]
+        trace += [Told(2.0, BOB, ROOM, E1, 1, 1), Dropped(2.0, "device-2", ROOM, E1, 2)]
+        trace += said(2, "b", at=3.0)
+        self.assertEqual(self.promises(trace, log((E1, "a"), (E1, "b"))), set())
+
+    def test_an_original_client_that_is_sent_a_message_twice_or_in_the_wrong_order(self) -> None:
+        trace = [*begins(), opened(3), *said(1, "a"), *said(2, "b")]
+        full = log((E1, "a"), (E1, "b"))
+        a, b = Heard(2.0, 3, ROOM, "a"), Heard(2.0, 3, ROOM, "b")
+        self.assertEqual(self.promises(trace, a, b, full), set())
+        self.assertEqual(self.promises(trace, a, b, a, full), {"original"})
+        self.assertEqual(self.promises(trace, b, a, full), {"original"})
+        self.assertEqual(self.promises(trace, b, a, Closed(3.0, 3), full), {"original"})
+        self.assertIn("refused", self.promises(trace, Heard(2.0, 3, ROOM, "ghost"), full))
+
+    def test_after_a_loss_an_original_client_may_be_sent_it_again(self) -> None:
+        trace = [*begins(), opened(3), *said(1, "a"), Heard(1.0, 3, ROOM, "a")]
+        trace += [rollback(True, 2.0, 1.5), rollback(False, 3.0, 1.5)]
+        self.assertEqual(self.promises(trace, Heard(4.0, 3, ROOM, "a"), log((E1, "a"))), set())

@@ -85,6 +85,7 @@ class Message:
     due: float = 0.0
     sent: float = 0.0
     tries: int = 0
+    seq: int = 0
     in_flight: bool = False
     unknown: bool = False
 
@@ -105,6 +106,7 @@ class Device:
 
     :ivar name: unique in the whole run.
     :ivar link: the connection while it is logged in.
+    :ivar roams: its user joins rooms and leaves them (``chat.soak.wanderer``).
     :param turn: which server it tries first.
     :param faithful: it tries no other one.
     """
@@ -121,6 +123,7 @@ class Device:
         self.tally = Tally()
         self.threads = Threads(self)
         self.wanted = True
+        self.roams = False
         self.turn = turn
         self._step = 0 if faithful else 1
         self._acked: dict[str, int] = {}
@@ -189,8 +192,16 @@ class Device:
             raise
         self.link = link
         self.threads.told(link, welcome["conversations"])
+        if self.roams:
+            self._look_where_one_is(link, welcome["conversations"])
         self.pump()
         return link
+
+    def _look_where_one_is(self, link: Link, listed: list[dict[str, Any]]) -> None:
+        """What was left without an answer is known now."""
+        known = {self.account.canonical(each["conversation"]) for each in listed}
+        for conv in [conv for conv in self.threads.all if "#" in conv and conv not in known]:
+            self.threads.left(link, conv)
 
     def _left(self, link: Link) -> None:
         self.link = None
@@ -238,6 +249,18 @@ class Device:
         self.host.record(trace.Sent(now, link.number, message.conv, message.key))
         link.tell("SmsMes", to=message.to, content=message.content, clientId=message.key)
 
+    async def redact(self, message: Message) -> None:
+        """Ask for the text of a message of one's own to be taken away, once."""
+        record, link = self.host.record, self.link
+        if link is None or link.paused:
+            return
+        record(trace.Redacting(record.now(), message.conv, message.seq, message.key))
+        try:
+            await link.ask("RedactMes", conversation=message.to, seq=message.seq)
+        except (Refused, ConnectionLost):
+            return
+        record(trace.Redacted(record.now(), message.conv, message.seq, message.key))
+
     def _answered(self, link: Link, message: Message, code: int, data: dict[str, Any]) -> None:
         now = self.host.record.now()
         self.host.record(
@@ -262,6 +285,7 @@ class Device:
         if code == 200:
             del self.outbox[key]
             self.tally.accepted += 1
+            message.seq = data["seq"]
             self.host.accepted(self, message)
         elif code in (400, 401, 403, 404, 413):
             del self.outbox[key]
@@ -304,6 +328,12 @@ class Device:
                         data["delivered"], data["read"],
                     )
                 )  # fmt: skip
+            case "ConversationMes" if self.roams and data["conversation"].startswith("#"):
+                conv = self.account.canonical(data["conversation"])
+                if data.get("gone"):
+                    self.threads.left(link, conv)
+                elif conv not in self.threads.all:
+                    self.threads.told(link, [data])
             case "ByeMes":
                 link.retry_after = data.get("retryAfter", 0.0)
                 if data["code"] == 409:

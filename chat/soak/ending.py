@@ -34,9 +34,12 @@ async def finish(world: World) -> list[str]:
     world.talk(False)
     if not await world.until(lambda: _silent(world), EMPTY_SECONDS):
         problems.append(f"{world.name}: {_waiting(world)}")
+    if not await world.until(lambda: not any(w.rooms for w in world.wanderers), READ_SECONDS):
+        problems.append(f"{world.name}: somebody can't leave a room")
     try:
         await _settle(world)
         await _say_goodbye(world)
+        problems += await _hear_goodbye(world)
         await _synchronise(world)
         for conv in _conversations(world):
             await _read_log(world, conv)
@@ -123,6 +126,17 @@ async def _say_goodbye(world: World) -> None:
         device = await _reader(world, conv)
         world.say(device, device.account.wire_name(conv))
     await world.until(lambda: _silent(world), SYNC_SECONDS)
+
+
+async def _hear_goodbye(world: World) -> list[str]:
+    """Whether original clients hear the lobby's last word, and what else was wrong with theirs."""
+    page = await _page(world, f"{world.name}:#lobby", limit=1)
+    last = key_of(page["messages"][-1])
+    await world.until(lambda: all(each.last == last for each in world.originals), TAIL_SECONDS)
+    problems = [text for each in world.originals for text in each.complaints[:3]]
+    if any(each.last != last for each in world.originals):
+        problems.append(f"{world.name}: an original client did not hear the lobby's last message")
+    return problems
 
 
 async def _synchronise(world: World) -> None:

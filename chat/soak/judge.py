@@ -13,14 +13,25 @@ The promises are those of ``docs/protocol.rst``, section 4, seen from outside on
 ``epoch``     an epoch changes only after something that may lose numbers
 ``device``    a device ends with exactly what the log has
 ``tail``      a connected device gets the last entries without asking
+``redacted``  a text that was taken away is in no page that is asked for afterwards
+``left``      who left a room is pushed nothing of it
+``original``  an original client is sent a message once, and in the order of the numbers
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from chat.soak import trace
+from chat.soak.judge_parts import (
+    Conversation,
+    Line,
+    Link,
+    Message,
+    Originals,
+    Removals,
+    Violation,
+)
 from chat.soak.trace import Event
 
 __all__ = ["REFUSALS", "Judge", "Violation", "judge"]
@@ -29,59 +40,8 @@ REFUSALS: Final = frozenset({400, 401, 403, 404, 413, 429, 503})
 EPOCHS_PER_LOSS: Final = 3
 """Servers that notice the same loss at the same time may each begin an epoch."""
 
-
-@dataclass(frozen=True)
-class Violation:
-    """A promise that was broken, and what with."""
-
-    at: float
-    promise: str
-    text: str
-    conv: str = ""
-    seq: int = 0
-    key: str = ""
-    link: int = 0
-
-
-@dataclass(slots=True)
-class _Message:
-    """What is known of one message: how often sent and refused, and the numbers it was given."""
-
-    conv: str
-    sent: int = 0
-    refused: int = 0
-    numbers: list[tuple[str, int]] = field(default_factory=list)
-    accepted: list[tuple[float, str, int]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Line:
-    """Where one conversation stands on one connection or device."""
-
-    epoch: str
-    seq: int
-    over: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Conversation:
-    """What is known of one conversation by anybody."""
-
-    names: dict[str, dict[int, str]] = field(default_factory=dict)
-    highest: dict[str, int] = field(default_factory=dict)
-    first: dict[str, int] = field(default_factory=dict)
-    log: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Link:
-    """One connection: who it is of, what was known when it was opened, how far it was told."""
-
-    user: int
-    device: str
-    known: dict[str, dict[str, int]]
-    lines: dict[str, _Line] = field(default_factory=dict)
-    stalled: bool = False
+UNSETTLED: Final = 5.0
+"""Seconds after a loss in which an original client may be sent again what was lost."""
 
 
 class Judge:
@@ -92,11 +52,13 @@ class Judge:
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
-        self._messages: dict[str, _Message] = {}
-        self._conversations: defaultdict[str, _Conversation] = defaultdict(_Conversation)
-        self._links: dict[int, _Link] = {}
-        self._devices: dict[tuple[str, str], _Line] = {}
+        self._messages: dict[str, Message] = {}
+        self._conversations: defaultdict[str, Conversation] = defaultdict(Conversation)
+        self._links: dict[int, Link] = {}
+        self._devices: dict[tuple[str, str], Line] = {}
         self._acked: dict[tuple[int, str], tuple[int, int]] = {}
+        self._removals = Removals()
+        self._originals = Originals(lambda key: self._messages[key].numbers)
         self._losses: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
         self._handlers = {
             trace.Opened: self._opened,
@@ -114,6 +76,10 @@ class Judge:
             trace.Fault: self._fault,
             trace.Settled: self._settled,
             trace.Logged: self._logged,
+            trace.Redacting: self._removals.redacting,
+            trace.Redacted: self._removals.redacted,
+            trace.Left: self._left,
+            trace.Heard: self._heard,
         }
 
     def take(self, event: Event) -> None:
@@ -124,10 +90,11 @@ class Judge:
 
     def _opened(self, event: trace.Opened) -> None:
         known = {conv: dict(each.highest) for conv, each in self._conversations.items()}
-        self._links[event.link] = _Link(event.user, event.device, known)
+        self._links[event.link] = Link(event.user, event.device, known)
 
     def _closed(self, event: trace.Closed) -> None:
         self._links.pop(event.link, None)
+        self._check_heard(event.at, event.link)
 
     def _stalled(self, event: trace.Stalled) -> None:
         self._links[event.link].stalled = True
@@ -138,9 +105,19 @@ class Judge:
         known = link.known.get(event.conv, {}).get(event.epoch, 0)
         if event.seq < known:
             self._say(event, "backwards", f"stands at {event.seq}, {known} was given out before")
-        link.lines[event.conv] = _Line(event.epoch, event.seq)
+        link.lines[event.conv] = Line(event.epoch, event.seq)
+        link.left.discard(event.conv)
+
+    def _left(self, event: trace.Left) -> None:
+        link = self._links[event.link]
+        link.lines.pop(event.conv, None)
+        link.left.add(event.conv)
+        self._devices.pop((event.device, event.conv), None)
 
     def _pushed(self, event: trace.Pushed) -> None:
+        if event.conv in self._links[event.link].left:
+            self._say(event, "left", f"{event.seq} was pushed to somebody who had left")
+            return
         self._in_order(event, event.epoch, event.seq)
         self._name(event, event.epoch, event.seq, event.key)
 
@@ -149,7 +126,7 @@ class Judge:
         link = self._links[event.link]
         line = link.lines.get(event.conv)
         if line is None:
-            line = link.lines[event.conv] = _Line(epoch, 0)
+            line = link.lines[event.conv] = Line(epoch, 0)
         if epoch == line.epoch:
             if seq <= line.seq:
                 self._say(event, "order", f"{seq} came after {line.seq}")
@@ -162,7 +139,22 @@ class Judge:
         line.over.add(line.epoch)
         line.epoch, line.seq = epoch, seq
 
+    def _heard(self, event: trace.Heard) -> None:
+        if event.key not in self._messages:
+            self._say(event, "refused", f"{event.key!r} was never sent")
+            return
+        losses = self._losses[_world(event.conv)]
+        unsettled = any(event.at < until + UNSETTLED for _, until in losses)
+        if not self._originals.heard(event) and not unsettled:
+            self._say(event, "original", f"{event.key!r} was sent twice to an original client")
+
+    def _check_heard(self, at: float, link: int) -> None:
+        if (wrong := self._originals.left(link)) is not None:
+            text = f"an original client was sent {wrong[1]!r} after {wrong[0]!r}"
+            self.violations.append(Violation(at, "original", text, key=wrong[1], link=link))
+
     def _fetched(self, event: trace.Fetched) -> None:
+        self._removals.fetched(event)
         self._name(event, event.epoch, event.seq, event.key)
 
     # Messages --------------------------------------------------------------------------------
@@ -170,7 +162,7 @@ class Judge:
     def _sent(self, event: trace.Sent) -> None:
         message = self._messages.get(event.key)
         if message is None:
-            message = self._messages[event.key] = _Message(event.conv)
+            message = self._messages[event.key] = Message(event.conv)
         message.sent += 1
 
     def _answered(self, event: trace.Answered) -> None:
@@ -205,7 +197,7 @@ class Judge:
         self._epoch_seen(event.at, event.conv, epoch, 0)
         names = conversation.names.setdefault(epoch, {})
         known = names.setdefault(seq, key)
-        if known != key:
+        if known != key and not self._removals.explains(event.conv, seq, known, key):
             self._say(event, "identity", f"{epoch}/{seq} is {known!r} and {key!r}")
         if seq > conversation.highest.get(epoch, 0):
             conversation.highest[epoch] = seq
@@ -218,7 +210,7 @@ class Judge:
         message = self._messages.get(key)
         if message is None:
             self._say(event, "refused", f"{key!r} was never sent")
-            message = self._messages[key] = _Message(event.conv, 1)
+            message = self._messages[key] = Message(event.conv, 1)
         if (epoch, seq) in message.numbers:
             return
         if any(known == epoch for known, _ in message.numbers):
@@ -245,6 +237,7 @@ class Judge:
         elif event.lossy_since >= 0:
             since, _ = self._losses[event.world][-1]
             self._losses[event.world][-1] = (since, event.at)
+            self._originals.lost_something()
 
     # Marks -----------------------------------------------------------------------------------
 
@@ -265,7 +258,7 @@ class Judge:
     def _shown(self, event: trace.Shown) -> None:
         line = self._devices.get((event.device, event.conv))
         if line is None:
-            line = self._devices[event.device, event.conv] = _Line(event.epoch, event.seq - 1)
+            line = self._devices[event.device, event.conv] = Line(event.epoch, event.seq - 1)
         if event.seq != line.seq + 1:
             self._say_device(event, "device", event.seq, f"showed {event.seq} after {line.seq}")
         line.seq, line.epoch = event.seq, event.epoch
@@ -273,7 +266,7 @@ class Judge:
     def _dropped(self, event: trace.Dropped) -> None:
         line = self._devices.get((event.device, event.conv))
         if line is None:
-            self._devices[event.device, event.conv] = _Line(event.epoch, event.first - 1)
+            self._devices[event.device, event.conv] = Line(event.epoch, event.first - 1)
         elif line.seq >= event.first:
             line.seq = event.first - 1
 
@@ -297,6 +290,9 @@ class Judge:
         :returns: all violations, oldest first.
         """
         self._check_logs()
+        self._check_removals()
+        for link in self._links:
+            self._check_heard(float("inf"), link)
         for key, message in self._messages.items():
             self._check_message(key, message)
         for (device, conv), line in self._devices.items():
@@ -306,6 +302,11 @@ class Judge:
                 self.violations.append(Violation(float("inf"), "device", text, conv, line.seq))
         self.violations.sort(key=lambda violation: violation.at)
         return self.violations
+
+    def _check_removals(self) -> None:
+        broken = self._removals.broken(lambda conv: self._conversations[conv].log, self._undone)
+        for conv, seq, key in broken:
+            self._end("redacted", f"the text of {key!r} is shown as {seq}", conv, seq, key)
 
     def _check_logs(self) -> None:
         for conv, conversation in self._conversations.items():
@@ -317,11 +318,11 @@ class Judge:
                 if key:
                     keys[key] = seq
                 known = conversation.names.get(epoch, {}).get(seq, key)
-                if known != key:
+                if known != key and not self._removals.explains(conv, seq, known, key):
                     text = f"{epoch}/{seq} was {known!r} and is {key!r}"
                     self._end("identity", text, conv, seq, key)
 
-    def _check_message(self, key: str, message: _Message) -> None:
+    def _check_message(self, key: str, message: Message) -> None:
         conversation = self._conversations[message.conv]
         if message.refused >= message.sent and not message.accepted:
             found = [seq for seq, (_, other) in conversation.log.items() if other == key]
@@ -329,12 +330,13 @@ class Judge:
                 text = f"was refused {message.refused} times and is {message.numbers or found}"
                 self._end("refused", text, message.conv, 0, key)
         for at, epoch, seq in message.accepted:
-            if conversation.log.get(seq, ("", ""))[1] != key:
+            there = conversation.log.get(seq, ("", "nothing"))[1]
+            if there != key and not self._removals.explains(message.conv, seq, key, there):
                 self._check_loss(at, key, message.conv, epoch, seq)
 
     def _check_loss(self, at: float, key: str, conv: str, epoch: str, seq: int) -> None:
         """An accepted message is not in the log where it was: only a declared loss explains it."""
-        declared = any(since <= at <= until for since, until in self._losses[_world(conv)])
+        declared = self._undone(conv, at)
         first = list(self._conversations[conv].first.items())
         order = [name for name, _ in first]
         later = order.index(epoch) + 1 if epoch in order else 0
@@ -343,11 +345,19 @@ class Judge:
             text = f"{conv}: {key!r} was accepted as {epoch}/{seq} and is not there"
             self.violations.append(Violation(at, "lost", text, conv, seq, key))
 
+    def _undone(self, conv: str, at: float) -> bool:
+        return any(since <= at <= until for since, until in self._losses[_world(conv)])
+
     # Words -----------------------------------------------------------------------------------
 
     def _say(
         self,
-        event: trace.Told | trace.Pushed | trace.Answered | trace.Fetched | trace.Receipt,
+        event: trace.Told
+        | trace.Pushed
+        | trace.Answered
+        | trace.Fetched
+        | trace.Receipt
+        | trace.Heard,
         promise: str,
         text: str,
     ) -> None:

@@ -59,6 +59,11 @@ class Link(Protocol):
         self.retry_after = 0.0
         self.heard = self.pinged = reactor.seconds()
 
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest frame that came."""
+        return self._frames.largest
+
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
 

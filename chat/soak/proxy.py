@@ -1,6 +1,6 @@
 """A proxy between a server and its store that can cut, swallow and clog, each sort by itself."""
 
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint, connectProtocol
 from twisted.internet.interfaces import IAddress, ITCPTransport
@@ -11,6 +11,10 @@ __all__ = ["Proxy", "Sort"]
 
 Sort = Literal["commands", "bus"]
 Trouble = Literal["", "cut", "hole", "clog"]
+
+
+HANDSHAKE: Final = 8
+"""Chunks of bytes with which a connection begins, before anybody's words are in them."""
 
 
 class _Store(Protocol):
@@ -36,6 +40,7 @@ class _Front(Protocol):
         self.early = b""
         self.sort: Sort = "commands"
         self.stuck: Trouble = ""
+        self.chunks = 0
 
     @property
     def trouble(self) -> Trouble:

@@ -61,13 +61,13 @@ class Schedule:
         self.problems: list[str] = []
 
     async def run(self) -> None:
-        """Each fault alone, then pairs that do not touch the same thing."""
+        """Each fault alone, however long that takes; then pairs that touch different things."""
         rounds = 0
         while self._faults and not self._over:
             rounds += 1
             order = list(self._faults)
             self._random.shuffle(order)
-            while order and not self._over:
+            while order and (rounds == 1 or not self._over):
                 await self._together(self._take(order, 1 if rounds == 1 else 2))
 
     @property

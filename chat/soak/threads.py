@@ -57,6 +57,12 @@ class Threads:
             if thread.epoch != each["epoch"] or thread.seq != each["seq"]:
                 self._fetch(conv, thread)
 
+    def left(self, link: Link, conv: str) -> None:
+        """The user is in a room no more."""
+        record = self._device.host.record
+        if self.all.pop(conv, None) is not None:
+            record(trace.Left(record.now(), link.number, self._device.name, conv))
+
     def _begin(self, conv: str, epoch: str, seq: int) -> Thread:
         record = self._device.host.record
         thread = self.all[conv] = Thread(epoch, seq)
@@ -125,6 +131,8 @@ class Threads:
                     if error.code == 404:
                         self._is_gone(conv, thread)
                         return
+                    if error.code == 403 and self._device.roams:
+                        return
                     pause = max(error.retry_after, RETRY_SECONDS)
                     await deferLater(self._device.host.reactor, pause)
         except ConnectionLost:
@@ -137,7 +145,7 @@ class Threads:
 
         :raises Refused: not now.
         """
-        device = self._device
+        device, asked = self._device, self._device.host.record.now()
         page = await link.ask(
             "HistoryMes", conversation=device.account.wire_name(conv), epoch=thread.epoch,
             after=thread.seq, limit=PAGE,
@@ -147,14 +155,16 @@ class Threads:
             return True
         thread.ahead = {name: key for name, key in thread.ahead.items() if name[0] == thread.epoch}
         for entry in page["messages"]:
-            self._fetched(conv, thread, link, entry)
+            self._fetched(conv, thread, link, entry, asked)
         self._join(conv, thread)
         return bool(page["more"] or thread.ahead)
 
-    def _fetched(self, conv: str, thread: Thread, link: Link, entry: dict[str, Any]) -> None:
+    def _fetched(
+        self, conv: str, thread: Thread, link: Link, entry: dict[str, Any], asked: float
+    ) -> None:
         record, key = self._device.host.record, key_of(entry)
         epoch, seq = entry.get("epoch", thread.epoch), entry["seq"]
-        record(trace.Fetched(record.now(), link.number, conv, epoch, seq, key))
+        record(trace.Fetched(record.now(), link.number, conv, epoch, seq, key, asked))
         if seq == thread.seq + 1:
             self._show(conv, thread, epoch, seq, key)
 

@@ -14,11 +14,15 @@ __all__ = [
     "Event",
     "Fault",
     "Fetched",
+    "Heard",
+    "Left",
     "Logged",
     "Opened",
     "Pushed",
     "Receipt",
     "Recorder",
+    "Redacted",
+    "Redacting",
     "Sent",
     "Settled",
     "Shown",
@@ -89,12 +93,45 @@ class Pushed(_Event, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Fetched(_Event, frozen=True, array_like=True, tag=True, gc=False):
-    """An entry was in a page of HistoryResMes."""
+    """An entry was in a page of HistoryResMes, which was asked for at ``asked``."""
 
     link: int
     conv: str
     epoch: str
     seq: int
+    key: str
+    asked: float = 0.0
+
+
+class Redacting(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A server is about to be asked to take the text of a message away."""
+
+    conv: str
+    seq: int
+    key: str
+
+
+class Redacted(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """It has said that it did."""
+
+    conv: str
+    seq: int
+    key: str
+
+
+class Left(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection was told that its user is in a room no more."""
+
+    link: int
+    device: str
+    conv: str
+
+
+class Heard(_Event, frozen=True, array_like=True, tag=True, gc=False):
+    """An original client was sent a message, which has no number."""
+
+    link: int
+    conv: str
     key: str
 
 
@@ -191,6 +228,10 @@ Event = (
     | Fault
     | Settled
     | Logged
+    | Redacting
+    | Redacted
+    | Left
+    | Heard
 )
 
 _encoder = msgspec.json.Encoder()

@@ -33,10 +33,14 @@ def pack(kind: str, data: dict[str, Any], request_id: str = "") -> bytes:
 
 
 class Frames:
-    """Cuts what was received into messages."""
+    """Cuts what was received into messages.
+
+    :ivar largest: bytes of the largest frame so far.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.largest = 0
 
     def feed(self, data: bytes) -> list[tuple[str, dict[str, Any], str]]:
         """Type, data and id of every message that is complete now.
@@ -48,6 +52,7 @@ class Frames:
         while len(self._buffer) - start >= _LENGTH.size:
             (size,) = _LENGTH.unpack_from(self._buffer, start)
             end = start + _LENGTH.size + size
+            self.largest = max(self.largest, size)
             if len(self._buffer) < end:
                 break
             envelope = _decoder.decode(self._buffer[start + _LENGTH.size : end])

@@ -14,8 +14,10 @@ from twisted.internet.task import LoopingCall, deferLater
 from chat.soak import trace
 from chat.soak.device import Account, Device, Message
 from chat.soak.link import connect
+from chat.soak.original import Original
 from chat.soak.processes import Server, Store
 from chat.soak.proxy import Proxy
+from chat.soak.wanderer import Wanderer
 
 __all__ = ["Figures", "Plan", "World"]
 
@@ -30,6 +32,12 @@ LOBBY_SHARE: Final = 0.06
 ROOM_SHARE: Final = 0.54
 REPEATED: Final = 0.01
 """Messages that were accepted and are sent again, from whichever device of the user."""
+
+REDACTED: Final = 0.005
+"""Messages whose text is taken away again."""
+
+ORIGINAL: Final = 0.005
+"""Messages that come from an original client."""
 
 NEW_PARTNER: Final = 0.03
 WRONG: Final = 0.01
@@ -67,6 +75,7 @@ class World:
 
     :param record: takes everything that connections are told.
     :ivar calm: no fault is under way, and none was a moment ago.
+    :ivar talking: whether people say things now.
     """
 
     def __init__(
@@ -85,11 +94,13 @@ class World:
         self.servers: list[Server] = []
         self.accounts: list[Account] = []
         self.devices: list[Device] = []
+        self.wanderers: list[Wanderer] = []
+        self.originals: list[Original] = []
         self.rooms: dict[str, list[Account]] = {}
         self._last_said: dict[int, Message] = {}
         self._numbers = count(1)
         self._ticks = 0
-        self._talking = False
+        self.talking = False
         self._owed = 0.0
         self._loop = LoopingCall(self._tick)
         self._loop.clock = reactor
@@ -108,8 +119,11 @@ class World:
         for server in self.servers:
             await server.start()
         await self._people()
+        await self._guests()
         for device in self.devices:
             device.start()
+        for original in self.originals:
+            original.start()
         self._ended = self._loop.start(TICK_SECONDS)
         await self.until(lambda: all(device.link for device in self.devices), 20.0)
 
@@ -147,6 +161,18 @@ class World:
                 faithful = turn // len(self.servers) % 2 == 0
                 self.devices.append(Device(self, account, name, turn, faithful))
 
+    async def _guests(self) -> None:
+        """Register who belongs to no room: a wanderer, and somebody with an original client."""
+        talkers = len(self.accounts)
+        for name in ("wanderer", "original"):
+            await self._register(f"{self.name}-{name}")
+        wanderer, original = self.accounts[talkers:]
+        del self.accounts[talkers:]
+        device = Device(self, wanderer, wanderer.name, len(self.devices))
+        self.wanderers.append(Wanderer(self, device))
+        self.devices.append(device)
+        self.originals.append(Original(self, original, 0))
+
     async def _register(self, name: str) -> None:
         link = await connect(self.reactor, self.servers[0].port, lambda *_: None)
         user = {"userName": name, "userPwd": PASSWORD}
@@ -170,6 +196,8 @@ class World:
             self._loop.stop()
         for device in self.devices:
             await device.stop()
+        for original in self.originals:
+            await original.stop()
         await gatherResults([Deferred.fromCoroutine(s.stop()) for s in self.servers])
         for proxy in self.proxies:
             await proxy.stop()
@@ -199,11 +227,11 @@ class World:
 
     def talk(self, on: bool) -> None:
         """Begin or end to say things."""
-        self._talking = on
+        self.talking = on
 
     def _tick(self) -> None:
         self._ticks += 1
-        if self._talking:
+        if self.talking:
             self._owed += self.plan.rate * TICK_SECONDS * self.random.uniform(0.5, 1.5)
             while self._owed >= 1:
                 self._owed -= 1
@@ -211,12 +239,14 @@ class World:
         if self._ticks % SLOW_TICKS == 0:
             for device in self.devices:
                 device.tick()
+            for wanderer in self.wanderers:
+                wanderer.tick()
         if self._ticks % ACK_TICKS == 0:
             for device in self.devices:
                 device.acknowledge()
 
     def _say_something(self) -> None:
-        device = self.random.choice(self.devices)
+        device = self.random.choice(self.devices[: -len(self.wanderers)])
         if len(device.outbox) >= MOST_WAITING or not device.wanted:
             return
         chance = self.random.random()
@@ -224,6 +254,10 @@ class World:
             self._say_wrong(device)
         elif chance < WRONG + REPEATED:
             self._repeat(device)
+        elif chance < WRONG + REPEATED + REDACTED:
+            self._redact(device)
+        elif chance < WRONG + REPEATED + REDACTED + ORIGINAL:
+            self.originals[0].say(f"{self.name}original-{next(self._numbers)}")
         else:
             self.say(device, self._somewhere(device.account))
 
@@ -268,6 +302,12 @@ class World:
             return
         self.record(trace.Sent(self.record.now(), link.number, last.conv, last.key))
         link.tell("SmsMes", to=last.to, content=last.content, clientId=last.key)
+
+    def _redact(self, device: Device) -> None:
+        """Take back what this user said last, unless that may have another number by now."""
+        last = self._last_said.pop(device.account.user_id, None)
+        if last is not None and last.seq and self.calm:
+            Deferred.fromCoroutine(device.redact(last))
 
     # Waiting ---------------------------------------------------------------------------------
 
