@@ -86,6 +86,22 @@ class OfflineTests(TestCase):
         self.leave(anna)
         self.assertEqual(list(cache.parent.iterdir()), [])
 
+    def test_who_wants_no_cache_has_none(self) -> None:
+        anna = self.screen()
+        register(anna, "anna")
+        anna.type("not to be kept")
+        anna.press("enter")
+        anna.wait_for("✓")
+        self.leave(anna)
+        (cache,) = (self.home / "anna" / ".cache" / "chatroom").rglob("history.db")
+        config = self.home / "anna" / ".config" / "chatroom" / "config.toml"
+        config.parent.mkdir(parents=True)
+        config.write_text("cache = false")
+        anna = self.screen()
+        anna.wait_for("not to be kept")
+        self.leave(anna)
+        self.assertEqual(list(cache.parent.iterdir()), [])
+
     def test_a_server_on_this_machine_can_be_started_or_done_without(self) -> None:
         address = f"127.0.0.1:{self.server.port}"
         anna = self.screen(address)

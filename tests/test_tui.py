@@ -18,7 +18,7 @@ from chat.client.tui.editor import EDITS, Editor
 from chat.client.tui.keys import CONTEXTS, KEYS, action
 from chat.client.tui.layout import Pane, arrange
 from chat.client.tui.people import OnlinePane
-from chat.client.tui.themes import ASCII, ROLES, THEMES, palette
+from chat.client.tui.themes import ASCII, ROLES, THEMES
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
 from tests.test_text import NASTY
@@ -246,16 +246,32 @@ class MessagesTests(TestCase):
         place = next(at for at, line in enumerate(text) if "while away" in line)
         self.assertIn("new messages", text[place - 1])
 
-    def test_a_mention_rings_only_when_nobody_looks(self) -> None:
+    def test_nothing_is_told_while_somebody_looks(self) -> None:
         screen = lively()
         screen.text()
         screen.client.say(entry(8, content="@anna"))
-        self.assertEqual(screen.rung, 0)
+        self.assertEqual(screen.told, [])
         screen.press("focus out")
         screen.client.say(entry(9, content="hello"))
-        self.assertEqual(screen.rung, 0)
         screen.client.say(entry(10, content="@anna"))
-        self.assertEqual(screen.rung, 1)
+        screen.client.say(entry(2, content="psst", to="@2"))
+        self.assertEqual([each.kind for each in screen.told], ["message", "mention", "private"])
+        self.assertEqual(screen.told[2].conversation, "ben")
+
+    def test_where_the_terminal_tells_nothing_of_its_focus_a_key_says_that_somebody_is_there(
+        self,
+    ) -> None:
+        screen = lively()
+        screen.press("meta 2")
+        screen.client.say(entry(8, content="@anna"))
+        self.assertEqual(screen.told, [])
+        screen.clock.advance(61)
+        screen.client.say(entry(9, content="@anna"))
+        self.assertEqual([each.kind for each in screen.told], ["mention"])
+        screen.press("focus in")
+        screen.clock.advance(3600)
+        screen.client.say(entry(10, content="@anna"))
+        self.assertEqual(len(screen.told), 1)
 
     def test_own_messages_show_their_fate(self) -> None:
         screen = lively()
@@ -622,8 +638,8 @@ class TablesTests(TestCase):
 
     def test_every_theme_has_every_role(self) -> None:
         for name, theme in THEMES.items():
-            self.assertEqual(set(theme), set(ROLES), name)
-            self.assertEqual(len(palette(name)), len(ROLES))
+            self.assertEqual(set(theme.styles), set(ROLES), name)
+            self.assertEqual(len(theme.palette()), len(ROLES))
 
     def test_ascii_glyphs_are_ascii(self) -> None:
         screen = Screen(size=(120, 30), glyphs=ASCII)

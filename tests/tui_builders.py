@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from chat.client.api import HistoryPage, SearchPage
 from chat.client.cache import Cache, Known
 from chat.client.errors import NotConnected
 from chat.client.events import Outgoing
+from chat.client.notify import Came
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
@@ -196,6 +198,8 @@ class Screen:
     Also what a chat, its keys and its commands see around them.
     """
 
+    themes = Path("/nowhere")
+
     def __init__(
         self,
         client: ScriptedClient | None = None,
@@ -210,9 +214,9 @@ class Screen:
         self.client = client or ScriptedClient()
         self.left = False
         self.may_fail = False
-        self.rung = 0
+        self.told: list[Came] = []
         failures()
-        self.root = Root(self.leave)
+        self.root = Root(self.leave, self.clock.seconds)
         self.look = look(language, glyphs)
         drafts = Drafts(None)
         chat = Chat(self.clock, self.client, self.look, self, drafts, cache)  # type: ignore[arg-type]  # scripted
@@ -266,8 +270,9 @@ class Screen:
     def watching(self) -> list[int]:
         return []
 
-    def attention(self) -> None:
-        self.rung += 1
+    def attention(self, came: Came) -> None:
+        if not self.root.attended(self.clock.seconds()):
+            self.told.append(came)
 
     def pop_up(self, popup: Popup | None) -> None:
         self.root.pop_up(popup)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chat.client.cli_words import Phrases
+from chat.client.config import BadConfig, Settings, read_settings
 from chat.client.paths import Profile
 from chat.client.words import LANGUAGES, choose_language
 
@@ -17,33 +18,64 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main"]
 
+WRONG_CONFIG = 2
+"""The exit status when the settings are wrong, as for a wrong command line."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; what it returns is its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
-    phrases = Phrases(choose_language(_language_in(words)))
+    early = _early(words)
+    phrases = Phrases(choose_language(early.language))
     parser = build_parser(phrases)
+    try:
+        settings = _settings(early)
+    except BadConfig as error:
+        # A wrong file is no reason to keep the help from anybody.
+        parser.parse_args(words)
+        return _complain(phrases, error)
+    if settings.language and not early.language:
+        phrases = Phrases(settings.language)
+        parser = build_parser(phrases)
     options = parser.parse_args(words)
     try:
         profile = Profile(options.profile)
     except ValueError as error:
         parser.error(str(error))
+    options.server = options.server or settings.server
+    options.user = options.user or settings.user
     if options.command is None:
-        return _screen(options)
+        return _screen(options, settings, phrases, profile)
     return _run(options, phrases, profile)
 
 
 # Options ---------------------------------------------------------------------------------------
 
 
-def _language_in(words: Sequence[str]) -> str:
-    """What ``--language`` says, needed before anything can be said, help included."""
+def _early(words: Sequence[str]) -> argparse.Namespace:
+    """What is needed before anything can be said, help included."""
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     early.add_argument("--language", default="")
+    early.add_argument("--profile", default="default")
+    early.add_argument("--config", type=Path)
     try:
-        return str(early.parse_known_args(words)[0].language)
+        return early.parse_known_args(words)[0]
     except argparse.ArgumentError:
-        return ""
+        return early.parse_args([])
+
+
+def _settings(early: argparse.Namespace) -> Settings:
+    """The settings of the profile.
+
+    :raises BadConfig: the file is wrong, or was named and is not there.
+    """
+    path = early.config or Profile().config_file
+    return read_settings(path, early.profile, asked=early.config is not None)
+
+
+def _complain(phrases: Phrases, error: BadConfig) -> int:
+    print(f"chatroom: {phrases.config(error)}", file=sys.stderr)
+    return WRONG_CONFIG
 
 
 def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
@@ -92,13 +124,16 @@ def _add_common(parser: argparse.ArgumentParser, phrases: Phrases, suppress: boo
     option("--password-file", None, type=Path, metavar="FILE")
     option("--password-command", "", metavar="COMMAND")
     option("--json", False, action="store_true")
+    option("--config", None, type=Path, metavar="FILE")
 
 
 def _add_screen(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("--theme", default="", help=phrases("opt-theme"))
+    parser.add_argument("--check-config", action="store_true", help=phrases("opt-check-config"))
     parser.add_argument(
-        "--emoji", default="auto", choices=("auto", "text", "full"), help=phrases("opt-emoji")
+        "--colours", choices=("auto", "none", "16", "256", "true"), help=phrases("opt-colours")
     )
+    parser.add_argument("--emoji", choices=("auto", "text", "full"), help=phrases("opt-emoji"))
     parser.add_argument("--ascii", action="store_true", help=phrases("opt-ascii"))
     parser.add_argument("--mouse", action="store_true", help=phrases("opt-mouse"))
 
@@ -169,24 +204,41 @@ def _number(text: str) -> int:
 # Running ---------------------------------------------------------------------------------------
 
 
-def _screen(options: argparse.Namespace) -> int:
+def _screen(
+    options: argparse.Namespace, settings: Settings, phrases: Phrases, profile: Profile
+) -> int:
     from chat.client.tui.app import run
-    from chat.client.tui.options import ScreenOptions
+    from chat.client.tui.options import ScreenOptions, choose_theme
+    from chat.client.tui.theme_file import find_theme
 
-    return run(
-        ScreenOptions(
-            server=options.server,
-            ca=options.ca,
-            fingerprint=options.fingerprint,
-            user=options.user,
-            profile=options.profile,
-            language=options.language,
-            theme=options.theme,
-            emoji=options.emoji,
-            ascii=options.ascii,
-            mouse=options.mouse,
-        )
+    themes = profile.config_file.parent / "themes"
+    wanted = ScreenOptions(
+        server=options.server,
+        ca=options.ca,
+        fingerprint=options.fingerprint,
+        user=options.user,
+        profile=options.profile,
+        language=options.language or settings.language,
+        theme=options.theme or settings.theme,
+        colours=options.colours or settings.colours,
+        emoji=options.emoji or settings.emoji,
+        ascii=options.ascii or settings.ascii,
+        mouse=options.mouse or settings.mouse,
+        links=settings.links,
+        cache=settings.cache,
+        quiet=settings.quiet,
+        notify=settings.notify,
+        command=settings.command,
+        themes=themes,
     )
+    try:
+        find_theme(choose_theme(wanted.theme), themes)
+    except BadConfig as error:
+        return _complain(phrases, error)
+    if options.check_config:
+        print(phrases("config-good", path=options.config or profile.config_file))
+        return 0
+    return run(wanted)
 
 
 def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int:

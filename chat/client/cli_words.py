@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from chat.client.config import BadConfig
+
 __all__ = ["TABLE", "Phrases"]
 
 
@@ -18,6 +20,16 @@ class Phrases:
     def __call__(self, key: str, **values: object) -> str:
         """The sentence ``key`` with ``values`` put in."""
         return TABLE[key][self._column].format(**values)
+
+    def config(self, error: BadConfig) -> str:
+        """What is wrong with the settings."""
+        values = dict(error.values)
+        what = str(values.get("what", ""))
+        if what in TABLE:
+            values["what"] = self(what)
+        elif what:
+            values["what"] = self("what-choice", choices=", ".join(what.split("|")))
+        return self(error.key, **values)
 
 
 TABLE: Final[Mapping[str, tuple[str, str]]] = {
@@ -68,8 +80,20 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "从该命令的输出读取密码",
     ),
     "opt-json": ("print JSON, one object a line", "每行打印一个 JSON 对象"),
-    "opt-theme": ("dark, light, contrast or mono", "dark、light、contrast 或 mono"),
+    "opt-theme": (
+        "dark, light, contrast, mono, or a file of your own in ~/.config/chatroom/themes",
+        "dark、light、contrast、mono，或 ~/.config/chatroom/themes 中自己的文件",
+    ),
     "opt-emoji": ("auto, text or full", "auto、text 或 full"),
+    "opt-config": (
+        "the settings file (default: ~/.config/chatroom/config.toml)",
+        "设置文件（默认：~/.config/chatroom/config.toml）",
+    ),
+    "opt-check-config": ("only say whether the settings are right", "只检查设置是否正确"),
+    "opt-colours": (
+        "auto, none, 16, 256 or true (default: what the terminal has)",
+        "auto、none、16、256 或 true（默认：按终端）",
+    ),
     "opt-ascii": ("draw with ASCII only", "只用 ASCII 字符绘制"),
     "opt-mouse": ("use the mouse", "使用鼠标"),
     "opt-name": ("the name to register", "要注册的用户名"),
@@ -102,6 +126,61 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-history-n": ("how many messages (default 50)", "消息条数（默认 50）"),
     "opt-before": ("only below this number", "只要小于该序号的"),
     "opt-after": ("only above this number, oldest first", "只要大于该序号的，从最早的开始"),
+    # The settings
+    "set-server": ("the server, as --server has it", "服务器，同 --server"),
+    "set-user": ("who to be, as --user has it", "用户，同 --user"),
+    "set-language": ("en or zh; empty: by locale", "en 或 zh；空：按系统区域"),
+    "set-theme": (
+        "dark, light, contrast, mono, or the name of a file in themes/; empty: by the terminal",
+        "dark、light、contrast、mono，或 themes/ 中的文件名；空：按终端",
+    ),
+    "set-colours": (
+        "auto, none, 16, 256 or true; auto: what the terminal has",
+        "auto、none、16、256 或 true；auto：按终端",
+    ),
+    "set-emoji": (
+        "joined emoji: text takes them apart, full leaves them, auto: by the terminal",
+        "组合表情：text 拆开，full 保留，auto 按终端",
+    ),
+    "set-ascii": ("draw with ASCII only", "只用 ASCII 字符绘制"),
+    "set-mouse": ("use the mouse", "使用鼠标"),
+    "set-links": ("mark links for the terminal (OSC 8)", "为终端标记链接（OSC 8）"),
+    "set-cache": ("keep what was said on this machine", "在本机保存聊天记录"),
+    "set-quiet": (
+        "do not disturb every day in this span, as 22:00-07:00",
+        "每天此时段免打扰，如 22:00-07:00",
+    ),
+    "set-command": (
+        "a program and its arguments for notifications; {who}, {where} and {text} are put in",
+        "用于通知的程序及其参数；会填入 {who}、{where} 和 {text}",
+    ),
+    "set-notify": (
+        "rules, the first that fits decides: do (bell, desktop, command; empty: nothing), "
+        "when (mention, private, message), in, from, words",
+        "规则，第一条符合的生效：do（bell、desktop、command；空：不通知）、"
+        "when（mention、private、message）、in、from、words",
+    ),
+    "config-good": ("The settings are right ({path}).", "设置正确（{path}）。"),
+    "config-missing": ("There is no file {path}.", "没有文件 {path}。"),
+    "config-unreadable": ("{path} cannot be read: {reason}", "无法读取 {path}：{reason}"),
+    "config-no-toml": ("{path} is no TOML: {reason}", "{path} 不是 TOML：{reason}"),
+    "config-unknown": ("{name} is no setting{meant}", "没有 {name} 这项设置{meant}"),
+    "config-unknown-in": ("{name} in {path} is unknown", "{path} 中的 {name} 无法识别"),
+    "config-value": ("{name}: {value!r} is not {what}", "{name}：{value!r} 不是{what}"),
+    "config-no-theme": (
+        "There is no theme {name} ({path}); there are: {names}",
+        "没有配色 {name}（{path}）；可用：{names}",
+    ),
+    "what-choice": ("one of {choices}", "下列之一：{choices}"),
+    "what-text": ("a text in quotes", "带引号的文字"),
+    "what-texts": ("a list of texts in quotes", "带引号文字的列表"),
+    "what-yes-no": ("true or false", " true 或 false"),
+    "what-span": ('a span of time as "22:00-07:00"', "形如 “22:00-07:00” 的时段"),
+    "what-rules": ("written as [[notify]] tables", "写成 [[notify]] 表"),
+    "what-profiles": ("written as [profile.NAME] tables", "写成 [profile.名称] 表"),
+    "what-table": ("a table", "表"),
+    "what-colour": ("a colour", "颜色"),
+    "what-glyph": ("one sign of the width that it has here", "宽度相同的一个符号"),
     # What is said
     "who-are-you": (
         "Say who you are: --user NAME (or register first: chatroom register NAME).",

@@ -102,6 +102,7 @@ WORDS: Final = {
     "status-unread": "{n} unread",
     "status-mentions": "{n} unread, {mentions} for you",
     "status-busy": " (busy)",
+    "status-quiet": " (do not disturb)",
     # Sentences
     "unknown-command": (
         "There is no command /{name}; nothing was sent. // sends a text that begins with /."
@@ -127,6 +128,9 @@ WORDS: Final = {
     "last-seen": "last seen {time}",
     "now-busy": "You are busy now; /back ends it.",
     "now-online": "You are online again.",
+    "dnd-on": "Nothing will disturb you until /dnd off.",
+    "dnd-off": "You can be disturbed again.",
+    "dnd-for": "Nothing will disturb you for {n} minutes.",
     "revoked": "{device} is logged out.",
     "password-changed": "The password is changed; all other devices are logged out.",
     "themes": "Themes: {names}",
@@ -229,6 +233,7 @@ WORDS: Final = {
     "cmd-retry": "send failed messages again",
     "cmd-busy": "be busy",
     "cmd-back": "be online again",
+    "cmd-dnd": "do not disturb: no bell, no notes",
     "cmd-devices": "list your devices",
     "cmd-revoke": "log a device out",
     "cmd-password": "change your password",
@@ -245,7 +250,8 @@ WORDS: Final = {
     "arg-msg": "name [text]",
     "arg-who": "name",
     "arg-search": "text",
+    "arg-dnd": "[minutes / off]",
     "arg-device": "device",
-    "arg-theme": "dark / light / contrast / mono",
+    "arg-theme": "[name]",
     "arg-language": "en / zh",
 }

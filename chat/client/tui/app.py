@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from twisted.logger import Logger
 from chat.client import events
 from chat.client.address import DEFAULT_SERVER, server_string
 from chat.client.lean import lean_reactor
+from chat.client.notify import Came, Quiet
 from chat.client.paths import Profile, Remembered
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
@@ -28,35 +28,22 @@ from chat.client.tui.logfile import LOG_NAME, logging_to
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
-from chat.client.tui.options import ScreenOptions, choose_theme, full_emoji, needs_ascii
+from chat.client.tui.notifier import Notifier, run_command
+from chat.client.tui.options import ScreenOptions, choose_colours, make_look
 from chat.client.tui.popups import Popup
 from chat.client.tui.root import Root
 from chat.client.tui.start import Start
 from chat.client.tui.terminal import Loop, Terminal
-from chat.client.tui.themes import ASCII, THEMES, UNICODE, palette
+from chat.client.tui.themes import ASCII
 from chat.client.tui.verbs import Verbs
-from chat.client.words import Words, choose_language
 
-__all__ = ["App", "make_look", "run"]
+__all__ = ["App", "run"]
 
 DRAFTS_EVERY = 3.0
 """Seconds after typing after which drafts go to disk."""
 
 LEAVE_SECONDS = 2.0
 """How long leaving may wait for the last acknowledgements."""
-
-
-def make_look(options: ScreenOptions) -> Look:
-    """Words, glyphs and colours by options and environment."""
-    ascii_only = options.ascii or needs_ascii()
-    theme = choose_theme(options.theme)
-    return Look(
-        words=Words(choose_language(options.language)),
-        now=time.time,
-        theme=theme if theme in THEMES else "dark",
-        glyphs=ASCII if ascii_only else UNICODE,
-        emoji=full_emoji(options.emoji),
-    )
 
 
 class App:
@@ -77,6 +64,7 @@ class App:
         options: ScreenOptions,
     ) -> None:
         self.look = look
+        self.themes = options.themes
         self._reactor = reactor
         self._screen = screen
         self._profile = profile
@@ -88,10 +76,14 @@ class App:
         self._leaving = False
         self._draft_due: Any = None
         self._tick_due: Any = None
-        self.root = Root(self.leave)
+        self._quiet = Quiet(options.quiet)
+        self._notifier = Notifier(
+            reactor, options, self._quiet, look.moment, self._tell_terminal, run_command(reactor)
+        )
+        self.root = Root(self.leave, reactor.seconds)
         self.loop = Loop(
             self.root,
-            palette(look.theme),
+            look.theme.palette(),
             screen=screen,
             event_loop=event_loop,
             handle_mouse=options.mouse,
@@ -102,7 +94,9 @@ class App:
         user = options.user or _remembered_user(known, options.server)
         if options.fingerprint:
             profile.known_servers.accept(server_string(server), options.fingerprint)
-        self._start = Start(reactor, self, profile, server, user, options.ca)
+        self._start = Start(
+            reactor, self, profile, server, user, ca=options.ca, cached=options.cache
+        )
 
     def run(self) -> None:
         """Show the menu, or the chat; return when the user leaves.
@@ -155,9 +149,9 @@ class App:
         users = self._desk.online.items() if self._desk is not None else []
         return [each.user_id for each in users]
 
-    def attention(self) -> None:
-        if not self.root.focused or not self.in_view():
-            self._screen.write("\a")
+    def attention(self, came: Came) -> None:
+        if not self.root.attended(self._reactor.seconds()):
+            self._notifier.came(came)
 
     def _drawn(self) -> None:
         if self._chat is None or self._desk is None:
@@ -178,9 +172,14 @@ class App:
         title = f"({unread}) chatroom" if unread else "chatroom"
         if title != self._title:
             self._title = title
-            if "linux" not in os.environ.get("TERM", "") and self._screen.started:
-                self._screen.write(f"\x1b]2;{title}\x1b\\")
-                self._screen.flush()
+            if "linux" not in os.environ.get("TERM", ""):
+                self._tell_terminal(f"\x1b]2;{title}\x1b\\")
+
+    def _tell_terminal(self, text: str) -> None:
+        """Write what is no drawing, at once."""
+        if self._screen.started:
+            self._screen.write(text)
+            self._screen.flush()
 
     def _draft(self) -> str:
         current = self._chat.model.current if self._chat is not None else None
@@ -203,7 +202,7 @@ class App:
 
     def restyle(self, look: Look) -> None:
         if look.theme != self.look.theme:
-            self._screen.register_palette(palette(look.theme))
+            self._screen.register_palette(look.theme.palette())
             self._screen.clear()
         self.look = look
         if self._desk is not None and self._chat is not None:
@@ -221,6 +220,7 @@ class App:
         self._chat = chat = Chat(self._reactor, client, self.look, self, drafts, cache)
         self._desk = desk = Desk(self.look, chat)
         chat.on_stopped = self._stopped
+        chat.quiet = self._quiet
         chat.start(entered.user, entered.known)
         self.root.show(desk, Actions(chat, desk, self, Verbs(chat, desk, self)))
         self.redraw()
@@ -377,6 +377,7 @@ def run(options: ScreenOptions) -> int:
 def _show(options: ScreenOptions, look: Look, profile: Profile) -> None:
     reactor = lean_reactor()
     screen = Terminal(bracketed_paste_mode=True, focus_reporting=True)
+    screen.set_terminal_properties(choose_colours(options.colours), hyperlinks=options.links)
     loop = urwid.TwistedEventLoop(reactor)
     app = App(reactor, screen, loop, look, profile, options)
     _leave_on_hangup(reactor)

@@ -11,12 +11,13 @@ from chat.client import events
 from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
 from chat.client.model import Model
+from chat.client.notify import Came, Quiet
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.history import History
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.messages import Conversation as ConversationState
-from chat.messages import User
+from chat.messages import Entry, User
 
 if TYPE_CHECKING:
     from chat.client.api import ChatClient
@@ -49,8 +50,8 @@ class View(Protocol):
     def watching(self) -> list[int]:
         """Whose presence is in view."""
 
-    def attention(self) -> None:
-        """Somebody speaks to the user and the user isn't looking."""
+    def attention(self, came: Came) -> None:
+        """A message came that is not in view."""
 
 
 class Chat:
@@ -75,6 +76,7 @@ class Chat:
         self.on_stopped: Callable[[events.Stopped], None] = lambda stopped: None
         self._reactor = reactor
         self._view = view
+        self.quiet = Quiet()
         self._drafts = drafts
         self.history = History(client, self.model, cache, view.redraw)
         self._remembered: set[str] = set()
@@ -156,9 +158,14 @@ class Chat:
         seen = conversation.name == self.model.open and self._view.in_view()
         if conversation.name == self.model.open and not seen and conversation.divider is None:
             conversation.divider = conversation.read
-        for_me = conversation.private or self.model.mentions_me(event.entry.content)
-        if for_me and not seen and event.live:
-            self._view.attention()
+        if event.live and not seen:
+            self._view.attention(self._described(conversation, event.entry))
+
+    def _described(self, conversation: Conversation, entry: Entry) -> Came:
+        kind = "private" if conversation.private else "message"
+        if not conversation.private and self.model.mentions_me(entry.content):
+            kind = "mention"
+        return Came(kind, self.model.title(conversation), entry.user_name, entry.content)
 
     # What the view leads to
 
@@ -275,6 +282,11 @@ class Chat:
         if conversation is not None:
             self.model.notice(conversation.name, text, int(self.look.now() * 1000))
             self._view.redraw()
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the user may be disturbed now."""
+        return not self.quiet.holds(self.look.moment())
 
     def spawn(self, work: Coroutine[Deferred[Any], Any, Any]) -> None:
         """Let ``work`` go on by itself; what goes wrong is said, and logged when it's our fault."""

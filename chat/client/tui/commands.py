@@ -35,6 +35,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("retry",), "retry", "cmd-retry"),
     Command(("busy", "away"), "busy", "cmd-busy"),
     Command(("back",), "back", "cmd-back"),
+    Command(("dnd", "quiet"), "dnd", "cmd-dnd", "arg-dnd"),
     Command(("devices",), "devices", "cmd-devices"),
     Command(("revoke",), "revoke", "cmd-revoke", "arg-device", 1),
     Command(("password",), "password", "cmd-password"),

@@ -51,6 +51,7 @@ class StatusLine(PaneWidget):
         right = "" if self._chat.note else self._counts(columns)
         me = model.people.get(model.me.user_id)
         busy = words("status-busy") if me and me.user_status == BUSY else ""
+        busy += "" if self._chat.disturbed else words("status-quiet")
         right += f"{self.look.line(model.me.user_name)}{busy} "
         left = clip(left, max(0, columns - min(width(right), columns // 2)))
         right = clip(right, columns - width(left))

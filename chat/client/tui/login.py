@@ -46,13 +46,24 @@ class Entered:
 
 
 class Login:
-    """Everything between a name and a chat, for one server and one profile."""
+    """Everything between a name and a chat, for one server and one profile.
 
-    def __init__(self, reactor: Any, profile: Profile, server: str, ca: Path | None = None) -> None:
+    :param cached: keep what was said on this machine.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        profile: Profile,
+        server: str,
+        ca: Path | None = None,
+        cached: bool = True,
+    ) -> None:
         self._reactor = reactor
         self._profile = profile
         self._server = server
         self._ca = ca
+        self._cached = cached
 
     def client(self, **more: Any) -> "ChatClient":
         """A client for the server.
@@ -136,6 +147,9 @@ class Login:
 
         directory = self._profile.cache / self._profile.account(self._server, name).name
         cache = Cache(self._reactor, directory / CACHE_NAME, in_thread(self._reactor))
+        if not self._cached:
+            await cache.erase()
+            return cache, None
         if fresh:
             await cache.begin()
             return cache, None

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from chat.client.text import clean, clean_line
-from chat.client.tui.themes import NAME_COLOURS, UNICODE, Glyphs
+from chat.client.tui.themes import NAME_COLOURS, THEMES, UNICODE, Glyphs, Theme
 from chat.client.words import Words
 
 __all__ = ["Look"]
@@ -24,7 +24,7 @@ class Look:
 
     words: Words
     now: Callable[[], float]
-    theme: str = "dark"
+    theme: Theme = THEMES["dark"]
     glyphs: Glyphs = UNICODE
     emoji: bool = False
     zone: tzinfo | None = field(default=None, compare=False)
@@ -44,6 +44,10 @@ class Look:
         except (OverflowError, OSError, ValueError):
             return _EPOCH if self.zone is None else _EPOCH.replace(tzinfo=self.zone)
 
+    def moment(self) -> datetime:
+        """Now, in the reader's time."""
+        return self.when(int(self.now() * 1000))
+
     def day(self, moment: datetime) -> str:
         """A day for a separator."""
         weekday = self.words(f"weekday-{moment.weekday()}")
@@ -56,8 +60,8 @@ class Look:
         """The colour of a name: the same on every machine and every day."""
         return f"name{zlib.crc32(str(user_id).encode()) % NAME_COLOURS}"
 
-    def with_theme(self, theme: str) -> "Look":
-        return replace(self, theme=theme)
+    def with_theme(self, theme: Theme) -> "Look":
+        return replace(self, theme=theme, glyphs=theme.glyphs_over(self.glyphs))
 
     def with_words(self, words: Words) -> "Look":
         return replace(self, words=words)

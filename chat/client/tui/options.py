@@ -1,18 +1,34 @@
 """How the screen was asked to be, on the command line."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["ScreenOptions", "choose_theme", "needs_ascii"]
+from chat.client.notify import DEFAULT_RULES, Rule
+from chat.client.tui.look import Look
+from chat.client.tui.theme_file import find_theme
+from chat.client.tui.themes import ASCII, UNICODE
+from chat.client.words import Words, choose_language
+
+__all__ = [
+    "ScreenOptions",
+    "choose_colours",
+    "choose_theme",
+    "full_emoji",
+    "make_look",
+    "needs_ascii",
+]
 
 
 @dataclass(frozen=True)
 class ScreenOptions:
     """Empty means: as remembered, as the environment says, or the default.
 
-    ``emoji``: ``auto``, ``text`` (taken apart, right on every terminal) or ``full``.
+    ``emoji``: ``auto``, ``text`` (taken apart, right on every terminal) or ``full``. ``themes``:
+    the directory of theme files. The others are as in ``chat.client.config.Settings``.
     """
 
     server: str = ""
@@ -22,9 +38,30 @@ class ScreenOptions:
     profile: str = "default"
     language: str = ""
     theme: str = ""
+    colours: str = "auto"
     emoji: str = "auto"
     ascii: bool = False
     mouse: bool = False
+    links: bool = True
+    cache: bool = True
+    quiet: str = ""
+    notify: Sequence[Rule] = DEFAULT_RULES
+    command: Sequence[str] = ()
+    themes: Path = Path()
+
+
+def make_look(options: ScreenOptions) -> Look:
+    """Words, glyphs and colours by options and environment.
+
+    :raises BadConfig: there is no such theme.
+    """
+    look = Look(
+        words=Words(choose_language(options.language)),
+        now=time.time,
+        glyphs=ASCII if options.ascii or needs_ascii() else UNICODE,
+        emoji=full_emoji(options.emoji),
+    )
+    return look.with_theme(find_theme(choose_theme(options.theme), options.themes))
 
 
 # Terminals that draw joined emoji as wide as Unicode says.
@@ -40,6 +77,16 @@ def choose_theme(wanted: str, environ: Mapping[str, str] = os.environ) -> str:
     # COLORFGBG (rxvt, Konsole): the last part is the background; 7 and 15 are light ones.
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     return "light" if background in ("7", "15") else "dark"
+
+
+Colours = Literal[1, 16, 256, 16777216]
+
+_COLOURS: Mapping[str, Colours] = {"none": 1, "16": 16, "256": 256, "true": 16777216}
+
+
+def choose_colours(wanted: str) -> Colours | None:
+    """How many colours are used; None: as many as urwid thinks that the terminal has."""
+    return _COLOURS.get(wanted)
 
 
 def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:

@@ -17,6 +17,9 @@ from chat.client.tui.popups import Popup
 __all__ = ["Root"]
 
 
+ATTENDED_SECONDS = 60.0
+"""For how long a key says that somebody is there."""
+
 FRAME_FROM = (30, 8)
 """Columns and rows below which a popup takes the whole screen."""
 
@@ -28,14 +31,22 @@ class Root(urwid.Widget):
     _selectable = True
     log = Logger()
 
-    def __init__(self, leave: Callable[[], None]) -> None:
+    def __init__(self, leave: Callable[[], None], seconds: Callable[[], float]) -> None:
         super().__init__()
         self.shown: Menu | Form | Desk | None = None
         self.popup: Popup | None = None
         self.actions: Actions | None = None
         self.focused = True
+        self._tells_focus = False
+        self._seconds = seconds
+        self._last_key = seconds()
         self._leave = leave
         self._paste = Paste()
+
+    def attended(self, now: float) -> bool:
+        """Whether somebody is there to see what happens. Where the terminal does not tell of its
+        focus, somebody who has pressed a key just now is."""
+        return self.focused and (self._tells_focus or now - self._last_key < ATTENDED_SECONDS)
 
     def show(self, widget: Menu | Form | Desk, actions: Actions | None = None) -> None:
         """Show something else; ``actions`` are the keys of a main screen."""
@@ -90,6 +101,7 @@ class Root(urwid.Widget):
     # Keys
 
     def keypress(self, size: tuple[int, int], key: str) -> str | None:  # type: ignore[override]  # always a box
+        self._last_key = self._seconds()
         try:
             return None if self._press(key) else key
         except Exception:
@@ -99,6 +111,7 @@ class Root(urwid.Widget):
     def _press(self, key: str) -> bool:
         if key in ("focus in", "focus out"):
             self.focused = key == "focus in"
+            self._tells_focus = True
             self.changed()
             return True
         pasted = self._paste.take(key)

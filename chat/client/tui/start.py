@@ -54,7 +54,7 @@ class Start:
     """Everything up to the moment somebody is logged in.
 
     :param server: a Twisted client endpoint string, or ``host:port``.
-    :param local: where a server started here listens; empty when there is none to be started.
+    :param cached: keep what was said on this machine.
     """
 
     log = Logger()
@@ -67,6 +67,7 @@ class Start:
         server: str,
         user: str,
         ca: Path | None = None,
+        cached: bool = True,
     ) -> None:
         self._reactor = reactor
         self._around = around
@@ -74,6 +75,7 @@ class Start:
         self.server = server
         self._user = user
         self._ca = ca
+        self._cached = cached
         self._answers: bool | None = None
         self._doubted: Untrusted | None = None
         self._starting = False
@@ -328,7 +330,7 @@ class Start:
         finishing.addErrback(lambda failure: self.log.failure("the login went wrong", failure))
 
     def _login(self) -> Login:
-        return Login(self._reactor, self._profile, self.server, self._ca)
+        return Login(self._reactor, self._profile, self.server, self._ca, self._cached)
 
     def _run(self, work: Any) -> None:
         if self._form is not None:

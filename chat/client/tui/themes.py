@@ -1,10 +1,10 @@
 """Colours and glyphs as data: each theme gives every role, for 16 and 256 colours and for none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-__all__ = ["ASCII", "NAME_COLOURS", "ROLES", "THEMES", "UNICODE", "Glyphs", "palette"]
+__all__ = ["ASCII", "NAME_COLOURS", "ROLES", "THEMES", "UNICODE", "Glyphs", "Style", "Theme"]
 
 Entry = tuple[str, str, str, str, str, str]
 """As urwid has it: role, foreground and background of 16, of none, foreground and background of
@@ -14,6 +14,7 @@ NAME_COLOURS: Final = 8
 """Colours that names are told apart by."""
 
 Style = tuple[str, str, str, str, str]
+"""An ``Entry`` without its role."""
 
 _DARK: Mapping[str, Style] = {
     "title": ("white,bold", "dark blue", "bold", "#fff,bold", "#036"),
@@ -106,19 +107,6 @@ _CONTRAST: Mapping[str, Style] = {
 ROLES: Final = tuple(_DARK)
 """Everything that has a colour."""
 
-THEMES: Mapping[str, Mapping[str, Style]] = {
-    "dark": _DARK,
-    "light": _LIGHT,
-    "contrast": _CONTRAST,
-    "mono": _MONO,
-}
-"""By the name that ``--theme`` and ``/theme`` take; ``mono`` is for NO_COLOR."""
-
-
-def palette(theme: str) -> list[Entry]:
-    """A theme as urwid takes it."""
-    return [(role, *style) for role, style in THEMES[theme].items()]
-
 
 @dataclass(frozen=True)
 class Glyphs:
@@ -148,3 +136,29 @@ ASCII: Final = Glyphs(
     rule="-", bar="|", sending=".", stored="v", delivered="vv", read="VV", failed="X", online="*",
     busy="~", offline="o", system="-", prompt=">", warn="!", new="v", ellipsis="~", mask="*",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours by role, and the glyphs that it has other than usual."""
+
+    name: str
+    styles: Mapping[str, Style]
+    glyphs: Mapping[str, str] = field(default_factory=dict)
+
+    def palette(self) -> list[Entry]:
+        """The colours as urwid takes them."""
+        return [(role, *style) for role, style in self.styles.items()]
+
+    def glyphs_over(self, glyphs: Glyphs) -> Glyphs:
+        """``glyphs`` with this theme's own; where there is only ASCII, that stays."""
+        return glyphs if glyphs is ASCII else replace(UNICODE, **self.glyphs)
+
+
+THEMES: Final[Mapping[str, Theme]] = {
+    "dark": Theme("dark", _DARK),
+    "light": Theme("light", _LIGHT),
+    "contrast": Theme("contrast", _CONTRAST),
+    "mono": Theme("mono", _MONO),
+}
+"""By the name that ``--theme`` and ``/theme`` take; ``mono`` is for NO_COLOR."""

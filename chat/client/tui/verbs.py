@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from chat.client.cli_words import Phrases
+from chat.client.config import BadConfig
 from chat.client.errors import ClientError
 from chat.client.model import BUSY, OFFLINE
 from chat.client.tui import helptext
@@ -16,16 +19,24 @@ from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.search import SearchPopup
-from chat.client.tui.themes import THEMES
+from chat.client.tui.theme_file import find_theme, theme_names
 from chat.client.words import LANGUAGES, Words
 from chat.messages import Entry
 from chat.names import LOBBY, is_room
 
 __all__ = ["Verbs"]
 
+MINUTES_DIGITS = 5
+"""A do not disturb of more than a month is one for good."""
+
 
 class Around(Protocol):
-    """What commands need of what stands around the main screen."""
+    """What commands need of what stands around the main screen.
+
+    :ivar themes: the directory of theme files.
+    """
+
+    themes: Path
 
     def pop_up(self, popup: Popup | None) -> None:
         """Show a popup over everything, or take it away."""
@@ -67,8 +78,7 @@ class Verbs:
         """Carry a command out. Return whether it had what it needs."""
         words = arguments.split()
         if len(words) < command.least:
-            usage = helptext.command_usage(command, self._words)
-            self._chat.say(self._words("usage", usage=usage), bad=True)
+            self._usage(command.names[0])
             return False
         verb: Callable[[str], Coroutine[Deferred[Any], Any, None] | None]
         verb = getattr(self, command.verb)
@@ -76,6 +86,11 @@ class Verbs:
         if work is not None:
             self._chat.spawn(work)
         return True
+
+    def _usage(self, name: str) -> None:
+        command = find(name)
+        usage = helptext.command_usage(command, self._words) if command else ""
+        self._chat.say(self._words("usage", usage=usage), bad=True)
 
     def help(self, arguments: str) -> None:
         command = find(arguments.lstrip("/"))
@@ -250,6 +265,21 @@ class Verbs:
         await self._chat.client.set_status(busy=False)
         self._chat.say(self._words("now-online"))
 
+    def dnd(self, arguments: str) -> None:
+        quiet, now = self._chat.quiet, self._desk.look.moment()
+        written = arguments.strip().casefold()
+        if written == "off" or (not written and quiet.holds(now)):
+            quiet.end()
+            self._chat.say(self._words("dnd-off"))
+        elif not written:
+            quiet.begin(now, None)
+            self._chat.say(self._words("dnd-on"))
+        elif written.isdecimal() and len(written) <= MINUTES_DIGITS:
+            quiet.begin(now, int(written))
+            self._chat.say(self._words("dnd-for", n=int(written)))
+        else:
+            self._usage("dnd")
+
     async def devices(self, arguments: str) -> None:
         for each in await self._chat.client.sessions():
             seen = self._desk.look.when(each.last_seen)
@@ -270,10 +300,16 @@ class Verbs:
 
     def theme(self, arguments: str) -> None:
         name = arguments.strip()
-        if name not in THEMES:
-            self._chat.say(self._words("themes", names=", ".join(THEMES)))
+        if not name:
+            names = ", ".join(theme_names(self._around.themes))
+            self._chat.say(self._words("themes", names=names))
             return
-        self._around.restyle(self._desk.look.with_theme(name))
+        try:
+            theme = find_theme(name, self._around.themes)
+        except BadConfig as error:
+            self._chat.say(Phrases(self._words.language).config(error), bad=True)
+            return
+        self._around.restyle(self._desk.look.with_theme(theme))
 
     def language(self, arguments: str) -> None:
         name = arguments.strip()
