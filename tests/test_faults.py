@@ -483,7 +483,9 @@ class ClientTest(Case):
     def test_cut_in_the_middle_of_a_frame_it_has_said_nothing(self) -> None:
         server = self.server()
         alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
-        alice.socket.sendall(b"\0\0\0\x60" + b'{"type":"SmsMes","data":"{\\"to\\":\\"#lobby\\",')
+        whole = pack("SmsMes", {"to": LOBBY, "content": "half a frame", "clientId": "half"})
+        body = whole[4:] + b" " * 50  # all that it says stands in what does arrive
+        alice.socket.sendall(len(body).to_bytes(4, "big") + body[:-50])
         alice.socket.close()
         say(bob, "still here")
         self.assertEqual(log_of(bob), ["still here"])
