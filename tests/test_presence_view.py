@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import User
-from chat.server.delivery.presence import MOST_AT_ONCE, RESET_SECONDS, TELL_SECONDS
+from chat.server.delivery.presence import MOST_AT_ONCE, REMEMBERED, RESET_SECONDS, TELL_SECONDS
 from chat.store.interface import StoreUnavailable
 from tests.hall import Guest, Hall
 
@@ -216,3 +217,54 @@ class ListTest(SynchronousTestCase):
         hall.people.slow = False
         hall.clock.advance(TELL_SECONDS)
         self.assertEqual(self.ask(hall, guests), 1)
+
+
+class LoginListTest(SynchronousTestCase):
+    """Who is online, as a login is told it, and what changes until the client is live."""
+
+    def listed(self, hall: Hall, limit: int = 1_000) -> tuple[list[int], int]:
+        ids, telling = self.successResultOf(
+            Deferred.fromCoroutine(hall.context.online.online_ids(limit))
+        )
+        return list(ids), telling
+
+    def test_in_a_storm_it_is_read_once_for_each_telling_and_never_old(self) -> None:
+        hall = Hall()
+        presence = hall.people
+        presence.ids = [5, 7]
+        self.assertEqual(self.listed(hall), ([5, 7], 0))
+        presence.ids = [5, 7, 6, 9]
+        come(hall, 1, 6)
+        self.assertEqual(self.listed(hall), ([5, 6, 7], 0))
+        come(hall, 1, 5, OFFLINE)
+        self.assertEqual(self.listed(hall), ([6, 7], 0))
+        self.assertEqual(presence.asked, 1)
+        hall.clock.advance(TELL_SECONDS)
+        self.assertEqual(self.listed(hall), ([5, 7, 6, 9], 1))
+
+    def test_who_was_given_it_before_a_telling_is_told_what_that_said(self) -> None:
+        hall = Hall()
+        guest = hall.arriving(1)
+        _, telling = self.listed(hall)
+        come(hall, 1, 6)
+        hall.clock.advance(TELL_SECONDS)
+        self.assertEqual(told(guest), [])
+        hall.context.online.add(guest.session, telling)
+        (said,) = told(guest)
+        self.assertEqual([each["userId"] for each in said["users"]], [6])
+        come(hall, 1, 7)
+        hall.clock.advance(TELL_SECONDS)
+        (said,) = told(guest)
+        self.assertEqual([each["userId"] for each in said["users"]], [7])
+
+    def test_who_took_too_long_pages_the_list(self) -> None:
+        for late, reset in ((REMEMBERED, False), (REMEMBERED + 1, True)):
+            hall = Hall()
+            guest = hall.arriving(1)
+            _, telling = self.listed(hall)
+            for number in range(late):
+                come(hall, 1, 100 + number)
+                hall.clock.advance(TELL_SECONDS)
+            hall.context.online.add(guest.session, telling)
+            (said,) = told(guest)
+            self.assertEqual((said["reset"], len(said["users"])), (reset, 0 if reset else late))

@@ -1,6 +1,7 @@
 """Being here: what happens between a proven identity and the first push, and at the end."""
 
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.json import encode
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from chat.server.context import Context
     from chat.server.session import Session
 
-__all__ = ["enter", "enter_room", "leave", "leave_room"]
+__all__ = ["Identity", "enter", "enter_room", "leave", "leave_room"]
 
 _log = Logger()
 
@@ -41,33 +42,41 @@ class _Gone(Exception):
     """The client closed the connection while it was being let in."""
 
 
-async def enter(
-    session: "Session", account: Account, device: str, token: str, request_id: str | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose login it is, and on which device; original clients have neither device nor token.
+
+    :ivar replaces: the device has a session already, here or on another server.
+    """
+
+    account: Account
+    device: str = ""
+    token: str = ""
+    replaces: bool = False
+
+
+async def enter(session: "Session", identity: Identity, request_id: str | None) -> None:
     """Take a client in: subscribe, confirm, read where everything stands, reply, go live.
 
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
-    context = session.context
+    context, account = session.context, identity.account
     user = User(account.user_id, account.name, 0)
     session.user_id = account.user_id
     session.author = Author(account.user_id, account.name)
-    session.device = device or f"original-{session.key}"
+    session.device = identity.device or f"original-{session.key}"
     session.feed = Feed(session)
     entered = False
     try:
-        if device and device in await context.presence.online_devices(account.user_id):
-            event = Event("replaced", device=device, session=session.key)
+        if identity.replaces:
+            event = Event("replaced", device=identity.device, session=session.key)
             await context.bus.tell(account.user_id, event)
         await _listen(session)
         await context.fanout.write_times()
         described, more = await context.conversations.page(account.user_id, "", FIRST_PAGE)
         entered = True
         await context.presence.enter(user, session.key, session.device, 0)
-        if device:
-            await context.accounts.seen(account.user_id, device)
-        online, total = await context.presence.online_ids(_listed(session))
-        context.online.set_total(total)
+        online, telling = await context.online.online_ids(_listed(session))
         await context.fanout.recovery.over(session.feed.threads().values())
         if session.closed:
             raise _Gone
@@ -82,11 +91,11 @@ async def enter(
     }
     session.user = user
     tracing.logged_in(session)
-    reply = _welcome(session, described, more, token, online)
+    reply = _welcome(session, described, more, identity.token, online)
     session.emit(reply, request_id)
     if not session.voice.is_current:
         await _replay(session, described)
-    _go_live(session, {cid: each.seq for cid, each in described.items()})
+    _go_live(session, {cid: each.seq for cid, each in described.items()}, telling)
 
 
 async def _listen(session: "Session") -> None:
@@ -132,10 +141,10 @@ def _welcome(
     )  # fmt: skip
 
 
-def _go_live(session: "Session", snapshot: dict[str, int]) -> None:
+def _go_live(session: "Session", snapshot: dict[str, int], telling: int) -> None:
     if session.feed is None:  # lost while the replay was read
         return
-    session.context.online.add(session)
+    session.context.online.add(session, telling)
     session.feed.release(snapshot)
     session.tell_postponed_events()
 

@@ -1,33 +1,33 @@
-"""Pages of the online list, each read once for all who ask for it at the same time."""
+"""What of the online list was read, once for all who ask for it at the same time."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chat.messages import OnlineResMes
-
 __all__ = ["SharedPages"]
 
+T = TypeVar("T")
 
-class _Page:
+
+class _Page(Generic[T]):
     """One page that is being read, or was; ``waiters`` is None once it is there."""
 
     __slots__ = ("result", "waiters")
 
     def __init__(self) -> None:
-        self.result: OnlineResMes | Failure
-        self.waiters: list[Deferred[OnlineResMes]] | None = []
+        self.result: T | Failure
+        self.waiters: list[Deferred[T]] | None = []
 
-    def came(self, result: OnlineResMes | Failure) -> None:
+    def came(self, result: T | Failure) -> None:
         self.result = result
         waiters, self.waiters = self.waiters or [], None
         for waiter in waiters:
             waiter.callback(result)  # a Failure is an errback
 
-    def given(self) -> "Deferred[OnlineResMes]":
-        waiter: Deferred[OnlineResMes] = Deferred()
+    def given(self) -> Deferred[T]:
+        waiter: Deferred[T] = Deferred()
         if self.waiters is None:
             waiter.callback(self.result)
         else:
@@ -35,17 +35,17 @@ class _Page:
         return waiter
 
 
-class SharedPages:
+class SharedPages(Generic[T]):
     """What was read since ``forget``.
 
     :param read: reads a page above a user id, of so many users.
     """
 
-    def __init__(self, read: Callable[[int, int], Coroutine[Any, Any, OnlineResMes]]) -> None:
+    def __init__(self, read: Callable[[int, int], Coroutine[Any, Any, T]]) -> None:
         self._read = read
-        self._pages: dict[tuple[int, int], _Page] = {}
+        self._pages: dict[tuple[int, int], _Page[T]] = {}
 
-    async def page(self, after: int, limit: int) -> OnlineResMes:
+    async def page(self, after: int, limit: int) -> T:
         """The page, as it was when somebody first asked for it.
 
         :raises StoreError: it can't be read.

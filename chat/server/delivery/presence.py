@@ -1,5 +1,8 @@
 """Changes of presence on their way to screens: gathered, and told a few times a second."""
 
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from chat import messages
@@ -24,10 +27,14 @@ MOST_AT_ONCE: Final = 500
 RESET_SECONDS: Final = 5.0
 """Between two resets for overflows: each makes every client page the whole list."""
 
+REMEMBERED: Final = 40
+"""Tellings, ten seconds of them: whoever needs longer from the list to being live has a reset."""
+
 BACK_TO_ALL: Final = 0.9
 """Of the limit: no more may be left before the scope is ``all`` again. Else a number that moves
 around the limit would have everybody page the list again and again."""
 
+OFFLINE: Final = 1
 BUSY: Final = 2
 
 
@@ -52,12 +59,30 @@ class PresenceView:
         self._reset = False
         self._next_reset = 0.0
         self._pages = SharedPages(self._read_page)
+        self._ids = SharedPages(self._read_ids)
+        self._tellings = 0
+        self._told: deque[dict[int, User]] = deque(maxlen=REMEMBERED)
 
     # Who listens -----------------------------------------------------------------------------
 
-    def add(self, session: "Session") -> None:
-        """A session is live now."""
+    def add(self, session: "Session", telling: int) -> None:
+        """A session is live now; it is told what has changed since it was given the list.
+
+        :param telling: which telling was the last one then (``online_ids``).
+        """
         self._sessions[session] = None
+        missed = self._tellings - telling
+        if missed > len(self._told):
+            session.emit(self.reset_message())
+            return
+        changed: dict[int, User] = {}
+        for told in islice(self._told, len(self._told) - missed, None):
+            changed.update(told)
+        if changed and self.scope == "all":
+            kept, cut = fit(list(changed.values()), self.context.settings.frame_limit)
+            session.emit(messages.PresenceMes(kept, "all", cut))
+            for user in kept:
+                session.emit(messages.NotifyUserStatusMes(user.user_id, user.user_status))
 
     def remove(self, session: "Session") -> None:
         """A session is gone."""
@@ -142,6 +167,36 @@ class PresenceView:
         kept, cut = fit(users, self.context.settings.frame_limit)
         return OnlineResMes(users=kept, total=total, more=more or cut)
 
+    async def online_ids(self, limit: int) -> tuple[Sequence[int], int]:
+        """The ids of at most ``limit`` users online, lowest first, for a login; and the number of
+        the last telling before they were read, for ``add``.
+
+        In a storm of logins what was read for one serves all until the next telling, with what
+        has changed since.
+
+        :raises StoreError: they can't be read.
+        """
+        telling = self._tellings
+        self._schedule()
+        ids = await self._ids.page(0, limit)
+        if self._changed:
+            whole = len(ids) < limit
+            present = dict.fromkeys(ids)
+            for user in self._changed.values():
+                if user.user_status == OFFLINE:
+                    present.pop(user.user_id, None)
+                else:
+                    present[user.user_id] = None
+            if whole:
+                self.set_total(len(present))
+            ids = sorted(present)[:limit]
+        return ids, telling
+
+    async def _read_ids(self, _: int, limit: int) -> Sequence[int]:
+        ids, total = await self.context.presence.online_ids(limit)
+        self.set_total(total)
+        return ids
+
     # Telling ---------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
@@ -151,7 +206,10 @@ class PresenceView:
     def _tell(self) -> None:
         self._timer = None
         self._pages.forget()
+        self._ids.forget()
         changed, self._changed = self._changed, {}
+        self._tellings += 1
+        self._told.append(changed)
         now = self.context.clock.seconds()
         if self.scope == "all" and len(changed) > MOST_AT_ONCE:
             changed, self._reset = {}, True

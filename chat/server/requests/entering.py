@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from chat import messages, names
 from chat.names import BadName
 from chat.server import attendance
+from chat.server.attendance import Identity
 from chat.server.common_passwords import check_not_common
 from chat.server.paging import fit
 from chat.server.requests.refusals import Refused
@@ -68,43 +69,45 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
     session.speaks(message.version)
     if len(message.device) > DEVICE_LIMIT:
         raise Refused(505, "device-name")
-    account, device, token = await _identify(session, message)
-    await attendance.enter(session, account, device, token, request_id)
+    await attendance.enter(session, await _identify(session, message), request_id)
 
 
-async def _identify(session: "Session", message: messages.LoginMes) -> tuple[Account, str, str]:
-    """Whose login it is, on which device, and the device's token (empty for originals)."""
+async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
+    accounts = session.context.accounts
     if message.token and session.voice.is_current:
-        account, device = await _resume(session, message.token)
-        return account, device, message.token
+        return await _resume(session, message.token)
     account = await _check_password(session, message)
     if not session.voice.is_current:
-        return account, "", ""
+        return Identity(account)
     device = message.device or "device-" + secrets.token_hex(4)
-    await _check_devices(session, account.user_id, device)
+    replaces = await _replaces(session, account.user_id, device)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
-    await session.context.accounts.add_device(account.user_id, device, digest, 0)
-    return account, device, token
+    await accounts.add_device(account.user_id, device, digest, 0)
+    await accounts.seen(account.user_id, device)
+    return Identity(account, device, token, replaces)
 
 
-async def _resume(session: "Session", token: str) -> tuple[Account, str]:
+async def _resume(session: "Session", token: str) -> Identity:
     """Whose token it is. Nobody is counted for a wrong one: 256 bits are not found by trying."""
     context = session.context
     try:
         account, device = await context.accounts.resume(sha256(token.encode()).digest())
     except Unknown:
         raise Refused(403, "token-ended") from None
-    await _check_devices(session, account.user_id, device)
-    return account, device
+    return Identity(account, device, token, await _replaces(session, account.user_id, device))
 
 
-async def _check_devices(session: "Session", user_id: int, device: str) -> None:
+async def _replaces(session: "Session", user_id: int, device: str) -> bool:
+    """Whether the device has a session that ends with this login.
+
+    :raises Refused: it has not, and there are as many devices online as may be.
+    """
     most = session.context.settings.devices
-    if most:
-        online = await session.context.presence.online_devices(user_id)
-        if device not in online and len(online) >= most:
-            raise Refused(429, "too-many-devices")
+    online = await session.context.presence.online_devices(user_id)
+    if most and device not in online and len(online) >= most:
+        raise Refused(429, "too-many-devices")
+    return device in online
 
 
 async def _check_password(session: "Session", message: messages.LoginMes) -> Account:
