@@ -4,7 +4,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from chat.store.checkup import complaints
+from chat.store.checkup import Unfit, complaints
 from chat.store.redis import Address, Redis
 from tests.valkey import start_for
 
@@ -12,7 +12,7 @@ from tests.valkey import start_for
 class CheckupTest(TestCase):
     """What is said about which setting."""
 
-    async def complaints(self, *settings: str, user: str = "") -> str:
+    async def complaints(self, *settings: str, user: str = "", durability: str = "everysec") -> str:
         """All complaints about a sound store with some settings changed."""
         valkey = start_for(self, "--appendonly", "yes", *settings)
         valkey.ask("ACL", "SETUSER", "guest", "on", ">secret", "+@all", "-config")
@@ -21,7 +21,7 @@ class CheckupTest(TestCase):
         redis.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
         await redis.when_connected()
-        return "\n".join(await complaints(redis))
+        return "\n".join(await complaints(redis, durability))
 
     async def test_a_sound_store_has_none(self) -> None:
         self.assertEqual(await self.complaints(), "")
@@ -29,6 +29,29 @@ class CheckupTest(TestCase):
     async def test_a_store_that_evicts_is_named(self) -> None:
         text = await self.complaints("--maxmemory-policy", "allkeys-lru")
         self.assertIn("allkeys-lru", text)
+
+    async def test_a_store_that_will_evict_is_not_used(self) -> None:
+        settings = ("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru")
+        with self.assertRaisesRegex(Unfit, "volatile-lru"):
+            await self.complaints(*settings)
+        self.assertEqual(await self.complaints("--maxmemory", "100mb"), "")
+
+    async def test_a_cluster_is_not_used(self) -> None:
+        with self.assertRaisesRegex(Unfit, "cluster"):
+            await self.complaints("--cluster-enabled", "yes")
+
+    async def test_a_store_that_does_not_keep_what_clients_are_told_is_not_used(self) -> None:
+        always = ("--appendfsync", "always")
+        with self.assertRaisesRegex(Unfit, "appendfsync"):
+            await self.complaints(durability="always")
+        self.assertEqual(await self.complaints(*always, durability="always"), "")
+        with self.assertRaisesRegex(Unfit, "min-replicas-to-write"):
+            await self.complaints(durability="replicated")
+        replicated = ("--min-replicas-to-write", "1")
+        self.assertEqual(await self.complaints(*replicated, durability="replicated"), "")
+
+    async def test_a_store_that_leaves_the_disk_to_chance_is_named(self) -> None:
+        self.assertIn("appendfsync", await self.complaints("--appendfsync", "no"))
 
     async def test_a_store_that_only_remembers_is_named(self) -> None:
         self.assertIn("appendonly", await self.complaints("--appendonly", "no"))

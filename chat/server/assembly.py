@@ -11,16 +11,18 @@ from twisted.logger import Logger
 
 from chat.server.context import Context
 from chat.server.delivery.fanout import FanOut
+from chat.server.delivery.gate import Gate
 from chat.server.delivery.presence import PresenceView
 from chat.server.delivery.registry import Registry
 from chat.server.factory import ChatFactory
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
+from chat.server.starting import CannotStart
 from chat.store.accounts import RedisAccounts
 from chat.store.address import Address
 from chat.store.bus import Bus
-from chat.store.checkup import complaints
+from chat.store.checkup import Unfit, complaints
 from chat.store.conversations import Conversations
 from chat.store.guesses import RedisGuesses
 from chat.store.interface import StoreError
@@ -79,7 +81,9 @@ class ChatServer:
         self.tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.context.posting.tide_rose = self.tide.rose
-        self.tide.watch(self.context.bus.pipe)
+        self._others = {self.context.bus.pipe, self.context.posting.redis}
+        for redis in self._others:
+            self.tide.watch(redis)
         self._master_watch = master_watch(reactor, address, self._store_moved)
         self.context.posting.takes_again = Rewriting(reactor, self._redis).ask
         self.factory = ChatFactory(self.context)
@@ -123,6 +127,7 @@ class ChatServer:
         self._master_watch.start()
         stack.callback(self.tide.stop)
         self.tide.start()
+        await self._start_posting(stack)
         stack.push_async_callback(bus.stop)
         bus.start()
         await self._until(lambda: bus.ready, FINISH_SECONDS)
@@ -134,16 +139,32 @@ class ChatServer:
         self.factory.start()
         stack.push_async_callback(self._drain)
 
+    async def _start_posting(self, stack: AsyncExitStack) -> None:
+        """Connect for posts, where they don't go the way of the publications."""
+        posts = self.context.posting.redis
+        if posts is not self.context.bus.pipe:
+            stack.push_async_callback(posts.stop)
+            posts.start()
+            await posts.when_connected()
+
     async def _look_at_settings(self) -> None:
-        """A store that somebody else set up may keep less than is promised: say so."""
-        if not self._checked:
-            for complaint in await complaints(self._redis):
-                self.log.warn("{complaint}", complaint=complaint)
+        """A store that somebody else set up may keep less than is promised: say so.
+
+        :raises CannotStart: it would not keep what is accepted.
+        """
+        if self._checked:
+            return
+        try:
+            found = await complaints(self._redis, self.context.settings.durability)
+        except Unfit as error:
+            raise CannotStart(str(error)) from None
+        for complaint in found:
+            self.log.warn("{complaint}", complaint=complaint)
 
     def _store_moved(self) -> None:
         """What the old store would still say counts for nothing."""
-        self._redis.drop()
-        self.context.bus.pipe.drop()
+        for redis in (self._redis, *self._others):
+            redis.drop()
 
     async def _drain(self) -> None:
         """Take nothing more, finish what was asked, write what was gathered, say goodbye."""
@@ -187,9 +208,13 @@ def put_together(
         reactor, redis, keys, secrets.token_hex(8), alone=alone, lease=settings.lease
     )
     bus = Bus(reactor, address, keys, redis)
-    posting = Posting(reactor, bus.pipe, keys, secrets.randbits(63) + 1, retention)
+    replicated = settings.durability == "replicated"
+    # What waits for a replica must not keep others waiting.
+    posts = Redis(reactor, address, deadline=settings.store_deadline) if replicated else bus.pipe
+    server = secrets.randbits(63) + 1
+    posting = Posting(reactor, posts, keys, server, retention, replicated=replicated)
     # A post whose publication could not be heard would be stored, and answered late.
-    posting.ready = lambda: redis.connected and bus.ready
+    posting.ready = lambda: redis.connected and posts.connected and bus.ready
     conversations = Conversations(
         redis, keys, accounts.names, retention, lobby=settings.lobby != "closed"
     )
@@ -217,7 +242,7 @@ def put_together(
     )
     online.context = context
     fanout.serve(context)
-    bus.listener = fanout
+    bus.listener = Gate(fanout, posting) if replicated else fanout
     bus.handle(keys.presence_channel(), presence.published)
     presence.watch(online.changed, online.resynchronise)
     return context

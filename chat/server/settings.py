@@ -89,9 +89,10 @@ class Settings:
     )
     prefix: str = _option(PREFIX, "ch:", "what every key in the store starts with")
     durability: str = _option(
-        choice("everysec", "always"),
+        choice("everysec", "always", "replicated"),
         "everysec",
-        "how soon the embedded store is on disk: each second, or before anything is accepted",
+        "when a message is accepted: a second before it is on disk, once it is, once a replica of "
+        "the store has it",
     )
     language: str = _live(choice("zh", "en"), "en", "language of the sentences in errors")
     log_level: str = _live(
@@ -172,6 +173,8 @@ class Settings:
                 "password-shortest and password-longest: no password is both "
                 f"{self.password_shortest} characters long and at most {self.password_longest}"
             )
+        if self.durability == "replicated" and not self.store:
+            raise ValueError("durability: only a store of your own has replicas (store)")
         if self.tls_cert and self.self_signed:
             raise ValueError("tls-cert and self-signed: which certificate is it to be?")
         if self.tls_key and not self.tls_cert:

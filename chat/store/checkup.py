@@ -1,11 +1,13 @@
 """Looks whether a store that somebody else set up keeps what a chat server entrusts to it."""
 
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from chat.store.connection import RedisReplyError
+from chat.store.interface import StoreError
 from chat.store.redis import Redis
 
-__all__ = ["complaints"]
+__all__ = ["Unfit", "complaints"]
 
 PUBSUB_HARD: Final = 256 << 20
 PUBSUB_SOFT: Final = 64 << 20
@@ -13,33 +15,78 @@ PUBSUB_SECONDS: Final = 60
 """What a subscriber may leave unread before the store cuts it off: a burst to everybody."""
 
 
-async def complaints(redis: Redis) -> list[str]:
+NAMES: Final = (
+    "maxmemory-policy", "maxmemory", "appendonly", "appendfsync", "client-output-buffer-limit",
+    "min-replicas-to-write", "cluster-enabled",
+)  # fmt: skip
+
+
+class Unfit(StoreError):
+    """The store can't be used as it is; the text is a sentence for whoever runs the server."""
+
+
+async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
     """What is wrong with the store's settings, one sentence each for whoever runs the server.
 
+    :param durability: what clients are told; where the store does not keep it, it is unfit.
+    :raises Unfit: with these settings it would lose what is accepted, or not work at all.
     :raises StoreUnavailable, FateUnknown: the store is away.
     """
-    names = ("maxmemory-policy", "appendonly", "client-output-buffer-limit")
     try:
-        pairs = [await redis.call("CONFIG", "GET", name) for name in names]
+        pairs = [await redis.call("CONFIG", "GET", name) for name in NAMES]
     except RedisReplyError as error:
         return [f"The store does not show its settings ({error}), so they could not be checked."]
-    policy, append_only, limits = (pair[1].decode() if pair else "" for pair in pairs)
-    found = []
-    if policy != "noeviction":
-        found.append(
-            f"The store's maxmemory-policy is {policy}: it may throw messages and accounts away. "
-            "Set it to noeviction."
+    values = [pair[1].decode() if pair else "" for pair in pairs]
+    settings = dict(zip(NAMES, values, strict=True))
+    for sentence in _reasons_against(settings, durability):
+        raise Unfit(sentence)
+    return list(_complaints(settings))
+
+
+def _reasons_against(settings: Mapping[str, str], durability: str) -> Iterator[str]:
+    policy, limit = settings["maxmemory-policy"], settings["maxmemory"]
+    if policy != "noeviction" and limit not in ("0", ""):
+        yield (
+            f"The store's maxmemory-policy is {policy}: when its maxmemory is used up it throws "
+            "messages and accounts away. Set it to noeviction."
         )
-    if append_only != "yes":
-        found.append(
+    if settings["cluster-enabled"] == "yes":
+        yield "The store is a cluster, which is not supported: use one store, with Sentinels."
+    if durability == "always" and (settings["appendonly"], settings["appendfsync"]) != (
+        "yes", "always",
+    ):  # fmt: skip
+        yield (
+            "The store does not keep --durability always. "
+            "Set its appendonly to yes and its appendfsync to always."
+        )
+    if durability == "replicated" and settings["min-replicas-to-write"] in ("0", ""):
+        yield (
+            "The store does not keep --durability replicated: cut off from all replicas it would "
+            "go on accepting. Set its min-replicas-to-write to 1."
+        )
+
+
+def _complaints(settings: Mapping[str, str]) -> Iterator[str]:
+    policy = settings["maxmemory-policy"]
+    if policy != "noeviction":
+        yield (
+            f"The store's maxmemory-policy is {policy}: with a maxmemory it would throw messages "
+            "and accounts away. Set it to noeviction."
+        )
+    if settings["appendonly"] != "yes":
+        yield (
             "The store's appendonly is off: what it holds may be lost when it ends. Set it to yes."
         )
-    if not _suffices(limits):
-        found.append(
+    elif settings["appendfsync"] == "no":
+        yield (
+            "The store's appendfsync is no: a power cut may cost half a minute and not a second. "
+            "Set it to everysec."
+        )
+    if not _suffices(settings["client-output-buffer-limit"]):
+        yield (
             "The store's client-output-buffer-limit for pubsub is below 256mb 64mb 60: "
             "it may cut a busy server off."
         )
-    return found
 
 
 def _suffices(limits: str) -> bool:

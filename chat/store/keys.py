@@ -166,6 +166,10 @@ class Keys:
         """String: the replication id of the store that the generation belongs to."""
         return self._key("master")
 
+    def replicated(self) -> bytes:
+        """String: written before each wait for a replica; holds nothing."""
+        return self._key("replicated")
+
     # Presence
 
     def nodes(self) -> bytes:

@@ -4,18 +4,22 @@ One call is under way at a time. What arrives meanwhile is the next batch, so ba
 the load and nothing waits when there is none. A post that the store took is answered by its own
 publication, which brings its number, its time and its place among the others; only refusals,
 repetitions and failures are answered from here.
+
+Where a replica has to have a message before it is accepted, WAIT stands behind each call, on a
+connection that carries nothing else: it holds up whatever comes after it there.
 """
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.entries import Author, Header, record
-from chat.store.interface import StoreError, StoreUnavailable
+from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load
@@ -33,6 +37,9 @@ SECONDS_PER_DAY: Final = 86_400
 MOST_SERIAL: Final = 2**32 - 1
 UNDELIVERED_SECONDS: Final = 10.0
 """A stored post whose publication never came is answered after this long all the same."""
+
+REPLICA_SECONDS: Final = 1.0
+"""How long a replica has to take a batch of posts before nobody knows what becomes of them."""
 
 FORGOTTEN_SECONDS: Final = 120.0
 """A post of unknown fate that never turned up is forgotten after this long."""
@@ -103,12 +110,16 @@ class Post:
 class Posting:
     """Takes posts, batches them, and knows which are on their way.
 
+    :ivar confirmed: called when ``unconfirmed`` became fewer.
+    :ivar unconfirmed: the serials of posts that no replica is known to have yet, where one must.
+    :ivar redis: the connection that posts go by.
     :ivar ready: whether posts are sent now, or refused.
     :ivar round_trips: what the calls to the store took.
     :ivar tide_rose: told how far the store is with each batch (``chat.store.tide``).
     :ivar takes_again: called when the store accepts after it refused (``chat.store.rewriting``).
     :param server: 1 to 2^64 - 1, this server's name in what is published.
     :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
+    :param replicated: accept nothing that no replica has.
     """
 
     _log = Logger()
@@ -121,13 +132,16 @@ class Posting:
         server: int,
         retention: tuple[int, int] = (0, 0),
         most_waiting: int = 20_000,
+        *,
+        replicated: bool = False,
     ) -> None:
         self._clock = reactor
-        self._redis = redis
+        self.redis = redis
         self._keys = keys
         self.server = server
         self._retention = retention
         self._most_waiting = most_waiting
+        self._replicated = replicated
         self._script = load("post")
         self._serial = 0
         self._queue: list[Post] = []
@@ -138,6 +152,8 @@ class Posting:
         self._groups: dict[str, tuple[list[bytes], list[bytes | int]]] = {}
         self._groups_day = 0
         self.round_trips = Timing()
+        self.unconfirmed: frozenset[int] = frozenset()
+        self.confirmed: Callable[[], None] = lambda: None
         self.ready: Callable[[], bool] = lambda: redis.connected
         self.tide_rose: Callable[[int], None] = lambda tide: None
         self.takes_again: Callable[[], None] = lambda: None
@@ -164,9 +180,43 @@ class Posting:
         batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
         self._busy = True
         keys, args, ordered = self._call_for(batch)
-        call = self._redis.script(self._script, keys, args)
+        call = self.redis.script(self._script, keys, args)
+        if self._replicated:
+            self.unconfirmed = frozenset(post.serial for post in batch)
+            call = self._once_replicated(call, ordered)
         call.addCallbacks(self._done, self._failed, callbackArgs=(ordered,), errbackArgs=(ordered,))
         call.addErrback(self._broken)
+
+    def _once_replicated(self, call: Deferred[Any], posts: list[Post]) -> Deferred[Any]:
+        """Let the call come to nothing (FateUnknown) when no replica has what it did.
+
+        WAIT speaks of the last write of its connection; where all posts are repetitions that would
+        be an old one.
+        """
+        self.redis.call(b"SET", self._keys.replicated(), 1).addErrback(lambda _: None)
+        waited = self.redis.call(b"WAIT", 1, int(REPLICA_SECONDS * 1000))
+        both = gatherResults([call, waited], consumeErrors=True)
+
+        def judge(results: Sequence[Any]) -> Any:
+            answers, replicas = results
+            if not replicas and any(map(_is_stored, answers[1:])):
+                raise FateUnknown("no replica has it")
+            return answers
+
+        def resolved(result: Any) -> Any:
+            if isinstance(result, Failure):
+                for post in posts:
+                    self._under_way.pop(post.serial, None)
+            self.unconfirmed = frozenset()
+            self._clock.callLater(0, self.confirmed)
+            return result
+
+        def the_failure(first: Failure) -> Failure:
+            found: Any = first.value
+            why: Failure = found.subFailure
+            return why
+
+        return both.addCallbacks(judge, the_failure).addBoth(resolved)
 
     def _refuse_all(self) -> None:
         """The store is away: nothing of this was sent."""
@@ -304,6 +354,11 @@ class Posting:
             elif age > FORGOTTEN_SECONDS:
                 del self._under_way[post.serial]
         return late
+
+
+def _is_stored(answer: Any) -> bool:
+    """Whether what the script said of a post means that it is in the store."""
+    return isinstance(answer, int) or answer[0] == 1
 
 
 def _open_to_all(cid: str) -> tuple[int]:

@@ -1,0 +1,63 @@
+"""``--durability replicated``: what this server posted is delivered once a replica has it."""
+
+from collections import deque
+
+from chat.store.bus import Event, Listener
+from chat.store.entries import Publication
+from chat.store.posting import Posting
+
+__all__ = ["Gate"]
+
+
+class Gate(Listener):
+    """Stands between the bus and who hears it, and keeps a conversation back while a post of this
+    server's own is on its way to a replica: its sender's 200 stands where the push would.
+
+    All other conversations pass, and so does this one on servers that sent nothing.
+
+    :param inner: who hears it in the end.
+    """
+
+    def __init__(self, inner: Listener, posting: Posting) -> None:
+        self._inner = inner
+        self._posting = posting
+        self._held: dict[str, deque[tuple[int, Publication]]] = {}
+        posting.confirmed = self.look_again
+
+    def published(self, user_id: int, publication: Publication) -> None:
+        held = self._held.get(publication.cid)
+        if held is not None:
+            held.append((user_id, publication))
+        elif self._waits(publication):
+            self._held[publication.cid] = deque([(user_id, publication)])
+        else:
+            self._inner.published(user_id, publication)
+
+    def look_again(self) -> None:
+        """Posts were confirmed, or failed: let pass what need not wait any more."""
+        for cid, held in list(self._held.items()):
+            while held and not self._waits(held[0][1]):
+                self._inner.published(*held.popleft())
+            if not held:
+                del self._held[cid]
+        self._inner.turn_ended()
+
+    def _waits(self, publication: Publication) -> bool:
+        unconfirmed, server = self._posting.unconfirmed, self._posting.server
+        return bool(unconfirmed) and any(
+            header.server == server and header.serial in unconfirmed
+            for header in publication.headers
+        )
+
+    def event(self, user_id: int, event: Event) -> None:
+        self._inner.event(user_id, event)
+
+    def turn_ended(self) -> None:
+        self._inner.turn_ended()
+
+    def lost(self, silent: float) -> None:
+        self._held.clear()  # The log is read for all of it when the bus is back.
+        self._inner.lost(silent)
+
+    async def came_back(self) -> None:
+        await self._inner.came_back()
