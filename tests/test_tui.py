@@ -20,10 +20,11 @@ from chat.client.tui.layout import Pane, arrange
 from chat.client.tui.people import OnlinePane
 from chat.client.tui.themes import ASCII, ROLES, THEMES
 from chat.client.tui.verbs import Verbs
-from chat.messages import User
+from chat.messages import Conversation, User
 from tests.test_text import NASTY
 from tests.tui_builders import (
     BEN,
+    CHEN,
     EPOCH,
     ME,
     NOON,
@@ -530,6 +531,63 @@ class CommandTests(TestCase):
         self.assertEqual(screen.chat.model.open, "@3")
         screen.type("/rooms")
         self.assertIn("all about cats", "\n".join(screen.press("enter")))
+
+    def test_the_commands_of_moderators_ask_for_what_they_say(self) -> None:
+        screen = lively()
+        screen.chat.open("#lobby")
+        wanted = {
+            "/kick Ben": ("moderate", ("#lobby", "kick", "Ben", 0, "")),
+            "/kick @2 too loud": ("moderate", ("#lobby", "kick", 2, 0, "too loud")),
+            "/ban Ben 1d12h spam": ("moderate", ("#lobby", "ban", "Ben", 129_600, "spam")),
+            "/ban Ben spam": ("moderate", ("#lobby", "ban", "Ben", 0, "spam")),
+            "/mute Ben 90": ("moderate", ("#lobby", "mute", "Ben", 90, "")),
+            "/unmute Ben": ("moderate", ("#lobby", "unmute", "Ben", 0, "")),
+            "/role Ben moderator": ("moderate", ("#lobby", "moderator", "Ben", 0, "")),
+            "/invite Ben": ("moderate", ("#lobby", "invite", "Ben", 0, "")),
+            "/slow 30s": ("slow", ("#lobby", 30)),
+            "/slow off": ("slow", ("#lobby", 0)),
+            "/private": ("private", ("#lobby", True)),
+            "/public": ("private", ("#lobby", False)),
+            "/block Ben": ("block", ("Ben", True)),
+            "/unblock Ben": ("block", ("Ben", False)),
+        }
+        for text, asked in wanted.items():
+            screen.type(text)
+            screen.press("enter")
+            self.assertEqual(screen.client.asked[-1], asked, text)
+        for text, said in {
+            "/role Ben king": "The roles are", "/slow soon": "is no time", "/sanctions": "muted",
+            "/invitations": "/join #cats", "/block": "1 blocked", "/report nobody x": "nobody",
+        }.items():  # fmt: skip
+            screen.type(text)
+            self.assertIn(said, "\n".join(screen.press("enter")), text)
+
+    def test_a_report_and_a_deletion_are_about_their_last_message(self) -> None:
+        screen = lively()
+        screen.chat.open("#lobby")
+        log = screen.client.logs["#lobby"]
+        screen.client.say(entry(log[-1].seq + 1, BEN, "rude"))
+        screen.client.say(entry(log[-1].seq + 1, CHEN, "hm"))
+        screen.type("/report ben it is rude")
+        screen.press("enter")
+        said = screen.client.logs["#lobby"][-2].seq
+        self.assertEqual(screen.client.asked[-1], ("report", ("#lobby", said, "it is rude")))
+        screen.type(f"/del {BEN.user_name}")
+        screen.press("enter")
+        self.assertEqual(screen.client.asked[-1], ("redact", ("#lobby", said)))
+
+    def test_who_is_taken_out_of_a_room_reads_by_whom_and_why(self) -> None:
+        screen = lively()
+        screen.chat.model.state(room("#cats", 3))
+        screen.chat.open("#cats")
+        kicked = entry(
+            4, BEN, "too loud", to="#cats", kind="ban", target=ME.user_id, target_name="me",
+            seconds=3600,
+        )  # fmt: skip
+        screen.client.say(kicked)
+        self.assertIn("banned me for 1h (too loud)", "\n".join(screen.text()))
+        screen.client.tell(events.ConversationChanged(Conversation("#cats", gone=True)))
+        self.assertIn("banned you from #cats for 1h (too loud)", "\n".join(screen.text()))
 
     def test_what_is_typed_while_a_command_is_on_its_way_goes_where_it_leads(self) -> None:
         screen = lively()

@@ -27,7 +27,7 @@ from chat.client.tui.root import Root
 from chat.client.tui.themes import UNICODE, Glyphs
 from chat.client.tui.verbs import Verbs
 from chat.client.words import Words
-from chat.messages import Conversation, Entry, Room, User
+from chat.messages import Conversation, Entry, Invitation, Room, Sanction, User
 
 NOON = 1_700_000_000_000 - 1_700_000_000_000 % 86_400_000 + 12 * 3_600_000
 """Tuesday, 2023-11-14, 12:00 UTC in ms; its day begins at 00:00."""
@@ -173,6 +173,30 @@ class ScriptedClient:
 
     async def redact(self, conversation: str, seq: int) -> None:
         self.asked.append(("redact", (conversation, seq)))
+
+    async def moderate(self, *asked: object) -> None:
+        self.asked.append(("moderate", asked))
+
+    async def set_slow(self, room: str, seconds: int) -> None:
+        self.asked.append(("slow", (room, seconds)))
+
+    async def set_private(self, room: str, private: bool) -> None:
+        self.asked.append(("private", (room, private)))
+
+    async def sanctions(self, room: str) -> list[Sanction]:
+        return [Sanction("ban", 2, "Ben", NOON), Sanction("mute", 3, "Chen")]
+
+    async def invitations(self) -> list[Invitation]:
+        return [Invitation("#cats", 2, "Ben")]
+
+    async def block(self, who: int | str, block: bool) -> None:
+        self.asked.append(("block", (who, block)))
+
+    async def blocks(self) -> list[User]:
+        return [BEN]
+
+    async def report(self, conversation: str, seq: int, reason: str) -> None:
+        self.asked.append(("report", (conversation, seq, reason)))
 
     async def set_status(self, busy: bool) -> None:
         self.asked.append(("busy", busy))

@@ -44,7 +44,7 @@ class Catalogue:
         self._set(replace(known, read=seq))
         return True
 
-    def entry(self, entry: Entry, mine: bool) -> None:
+    def entry(self, entry: Entry, mine: bool, me: int) -> None:
         """An entry is handed out. A conversation that is new here gets its place."""
         name = entry.conversation
         self._listed.add(name)
@@ -54,8 +54,15 @@ class Catalogue:
         known = self.conversations[name]
         moved = replace(known, seq=max(known.seq, entry.seq), last=entry)
         self.conversations[name] = moved
-        if entry.kind == "topic":
-            self._set(replace(moved, topic=entry.content))
+        match entry.kind:
+            case "topic":
+                self._set(replace(moved, topic=entry.content))
+            case "slow":
+                self._set(replace(moved, slow=entry.seconds))
+            case "private" | "public":
+                self._set(replace(moved, private=entry.kind == "private"))
+            case "role" if entry.target == me:
+                self._set(replace(moved, role=entry.content))
 
     def epoch(self, name: str, epoch: str, first: int) -> None:
         """A new epoch; marks of the old one count as at most what is below it."""

@@ -22,6 +22,12 @@ WRONG_CONFIG = 2
 """The exit status when the settings are wrong, as for a wrong command line."""
 
 
+ACTIONS = (
+    "kick", "ban", "unban", "mute", "unmute", "invite", "uninvite", "owner", "moderator", "member",
+    "slow", "private", "public", "list",
+)  # fmt: skip
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; what it returns is its exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
@@ -105,6 +111,8 @@ def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
     _add_tail(command("tail"), phrases)
     command("who")
     _add_history(command("history"), phrases)
+    _add_moderate(command("moderate"), phrases)
+    _add_block(command("block"), phrases)
     return parser
 
 
@@ -172,6 +180,21 @@ def _add_history(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
         "--before", type=_number, default=0, metavar="SEQ", help=phrases("opt-before")
     )
     parser.add_argument("--after", type=_number, metavar="SEQ", help=phrases("opt-after"))
+
+
+def _add_moderate(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("room", metavar="ROOM", help=phrases("opt-room"))
+    parser.add_argument("action", metavar="ACTION", choices=ACTIONS, help=", ".join(ACTIONS))
+    parser.add_argument("who", metavar="USER", nargs="?", default="", help=phrases("opt-who"))
+    parser.add_argument(
+        "--for", dest="time", default="", metavar="TIME", help=phrases("opt-how-long")
+    )
+    parser.add_argument("--reason", default="", metavar="TEXT", help=phrases("opt-reason"))
+
+
+def _add_block(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("who", metavar="USER", nargs="?", default="", help=phrases("opt-who"))
+    parser.add_argument("--undo", action="store_true", help=phrases("opt-undo"))
 
 
 def _seconds(text: str) -> float:

@@ -44,6 +44,14 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "about-tail": ("print what is said, as it is said", "持续打印收到的消息"),
     "about-who": ("list who is online", "列出在线用户"),
     "about-history": ("print what was said", "打印历史消息"),
+    "about-moderate": (
+        "do something to a room, or to somebody in it: kick, ban, mute, slow mode, …",
+        "管理房间或其中的人：移出、封禁、禁言、慢速模式等",
+    ),
+    "about-block": (
+        "exchange no private messages with somebody; without a name: list them",
+        "不再与某人私聊；不带名字时列出名单",
+    ),
     "statuses": (
         "Exit status: 0 done; 1 refused by the server; 2 wrong usage, or no password to be had; "
         "3 no connection, nothing was sent; 4 sent, but not confirmed in time: it may be repeated "
@@ -181,7 +189,20 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "what-table": ("a table", "表"),
     "what-colour": ("a colour", "颜色"),
     "what-glyph": ("one sign of the width that it has here", "宽度相同的一个符号"),
+    "opt-room": ("#room", "#房间"),
+    "opt-who": ("name or id", "用户名或编号"),
+    "opt-how-long": (
+        "how long a ban or mute lasts, or between two messages in slow mode: 90s, 10m, 2h, 1d",
+        "封禁或禁言的时长，或慢速模式的间隔：90s、10m、2h、1d",
+    ),
+    "opt-reason": ("why; everybody in the room sees it", "原因，房间里所有人可见"),
+    "opt-undo": ("end the block", "解除屏蔽"),
     # What is said
+    "how-to-moderate": (
+        "An action on somebody needs USER, one on the room takes none; "
+        "TIME is written 90s, 10m, 2h or 1d.",
+        "对人的操作需要 USER，对房间的操作不需要；时长写作 90s、10m、2h 或 1d。",
+    ),
     "who-are-you": (
         "Say who you are: --user NAME (or register first: chatroom register NAME).",
         "请说明身份：--user 用户名（或先注册：chatroom register 用户名）。",

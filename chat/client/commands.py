@@ -17,6 +17,7 @@ from chat.client.api import (
 from chat.client.certificate import accepted
 from chat.client.context import Context, Status, Stop, logged_in, remember_account, within
 from chat.client.events import ConnectionChanged, Event, LoggedIn, Sending, Stopped, Waiting
+from chat.client.peace import block, moderate
 from chat.client.secret import NoPassword
 from chat.client.standard_input import NotText, lines, whole_text
 from chat.messages import Entry
@@ -53,7 +54,7 @@ async def perform(context: Context) -> Status:
     except FateUnknown as error:
         sentence = phrases("answer-unknown", reason=error)
         # Who only reads has left nothing behind that could be there or not.
-        writes = context.options.command in ("register", "send")
+        writes = context.options.command in ("register", "send", "moderate", "block")
         status = Status.FATE_UNKNOWN if writes else Status.NO_CONNECTION
     except TooLate:
         sentence, status = phrases("too-late"), Status.NO_CONNECTION
@@ -299,4 +300,6 @@ COMMANDS: Final[dict[str, Callable[[Context], Awaitable[Status]]]] = {
     "tail": tail,
     "who": who,
     "history": history,
+    "moderate": moderate,
+    "block": block,
 }

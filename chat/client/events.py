@@ -18,6 +18,7 @@ __all__ = [
     "Failed",
     "GapFilled",
     "GapSkipped",
+    "Invited",
     "LoggedIn",
     "MessageArrived",
     "MessageState",
@@ -248,6 +249,15 @@ class ErrorArrived:
     about: str
 
 
+@dataclass(frozen=True)
+class Invited:
+    """One may join a room now: somebody, who is named, invited one."""
+
+    conversation: str
+    user_id: int
+    user_name: str
+
+
 Event = (
     ConnectionChanged
     | ConversationsListed
@@ -260,4 +270,5 @@ Event = (
     | ReceiptMoved
     | PresenceChanged
     | ErrorArrived
+    | Invited
 )

@@ -222,6 +222,8 @@ class Model:
         known = self.conversation(name)
         if entry.kind == "topic":
             known.topic = entry.content
+        if entry.kind == "role" and entry.target == self.me.user_id:
+            known.role = entry.content
         if known.private and entry.user_id != self.me.user_id:
             known.partner = known.partner or entry.user_name
         fresh = known.put(entry, self.me.user_id, self._mention)

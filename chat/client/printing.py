@@ -10,7 +10,7 @@ import msgspec
 
 from chat.client.cli_words import Phrases
 from chat.client.text import clean_line
-from chat.messages import Entry, User
+from chat.messages import Entry, Sanction, User
 
 __all__ = ["Printer", "safe_json"]
 
@@ -59,6 +59,13 @@ class Printer:
         }
         status = self._phrases(_STATUS.get(user.user_status, "online"))
         self.value(value, f"{user.user_id} {user.user_name} {status}")
+
+    def sanction(self, held: Sanction) -> None:
+        """Somebody who is banned, muted or invited."""
+        until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(held.until / 1000))
+        ends = f" -> {until}" if held.until else ""
+        said = f"{held.action} {held.user_id} {held.user_name}{ends}"
+        self.value(msgspec.to_builtins(held), said)
 
     def entry(self, entry: Entry, place: str) -> None:
         """An entry of a conversation. People are not shown kinds that say nothing to them.

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from chat.client.errors import BadServer
+from chat.client.moderation import Moderating
 from chat.client.session import READING, Session
 from chat.messages import (
     Conversation,
@@ -61,7 +62,7 @@ async def every_page(
     return found
 
 
-class Requests:
+class Requests(Moderating):
     """Methods of ``ChatClient``. Each raises NotConnected when nobody is logged in, FateUnknown
     when no answer came, Refused when the server says no."""
 
@@ -69,9 +70,12 @@ class Requests:
 
     # Rooms -------------------------------------------------------------------------------------
 
-    async def join(self, room: str, topic: str = "") -> Conversation:
-        """Join a room, which is made when it does not exist."""
-        reply = await self._session.ask(JoinMes(room, topic), JoinResMes)
+    async def join(self, room: str, topic: str = "", private: bool = False) -> Conversation:
+        """Join a room, which is made when it does not exist; ``private``: for the invited.
+
+        :raises Refused: 403 one is banned from it; 404 it is private, and one is not invited.
+        """
+        reply = await self._session.ask(JoinMes(room, topic, private), JoinResMes)
         joined = Conversation(
             reply.conversation or room,
             reply.epoch,
@@ -83,6 +87,8 @@ class Requests:
             reply.topic,
             reply.role,
             reply.last,
+            private=reply.private,
+            slow=reply.slow,
         )
         self._session.learn(joined)
         return self._session.catalogue.conversations[joined.conversation]

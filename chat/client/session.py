@@ -19,6 +19,7 @@ from chat.client.events import (
     EpochChanged,
     ErrorArrived,
     Event,
+    Invited,
     LoggedIn,
     MessageArrived,
     Outgoing,
@@ -42,6 +43,7 @@ from chat.messages import (
     Entry,
     ErrorMes,
     HistoryResMes,
+    InvitationMes,
     LoginMes,
     LoginResMes,
     Message,
@@ -304,6 +306,8 @@ class Session:
                 self._presence(message)
             case ReceiptMes():
                 self.hub.emit(_receipt(message))
+            case InvitationMes(room, user_id, name):
+                self.hub.emit(Invited(room, user_id, name))
             case SmsResMes():
                 self.sender.settle(message)
             case ErrorMes():
@@ -366,7 +370,8 @@ class Session:
     def _handed_out(self, event: Event) -> None:
         match event:
             case MessageArrived(entry, mine):
-                self.catalogue.entry(entry, mine)
+                me = self.login.user
+                self.catalogue.entry(entry, mine, me.user_id if me else 0)
                 if mine and entry.client_id:
                     self.sender.seen(entry)
                 self.hub.emit(event)

@@ -120,6 +120,8 @@ class Chat:
                 self.history.cut(conversation, last, self._view.at_end())
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
+            case events.Invited(room, _, name):
+                self.say(self.look.words("invited", who=name, conversation=room))
             case events.ConnectionChanged(events.Stopped() as stopped):
                 self.on_stopped(stopped)
             case events.ConnectionChanged(events.Waiting()):
@@ -129,8 +131,22 @@ class Chat:
             case _:
                 pass
         if before is not None and before.name not in self.model.conversations:
-            self.say(self.look.words("removed", conversation=before.name), bad=True)
+            self.say(self._farewell(before), bad=True)
         self._view.redraw()
+
+    def _farewell(self, conversation: Conversation) -> str:
+        """Why one is no longer in a conversation, where its last entry for one says so."""
+        me = self.model.me.user_id
+        for entry in reversed(conversation.entries):
+            if entry.kind in ("kick", "ban") and entry.target == me:
+                what = f" ({entry.content})" if entry.content else ""
+                return self.look.words(
+                    f"you-{entry.kind}", who=entry.user_name, conversation=conversation.name,
+                    time=self.look.lasting(entry.seconds), why=what,
+                )  # fmt: skip
+            if entry.kind == "join" and entry.user_id == me:
+                break
+        return self.look.words("removed", conversation=conversation.name)
 
     def model_lost(self) -> None:
         """The connection broke: pages that were asked for will not come."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
+from chat.client.durations import write_duration
 from chat.client.model import Model
 from chat.client.text import clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
@@ -126,11 +127,19 @@ class EntryRows:
 
     def _event(self, entry: Entry) -> list[Row]:
         key = f"entry-{entry.kind}"
+        if entry.kind == "slow" and not entry.seconds:
+            key = "entry-slow-off"
         if key not in self._look.words:
             return []
         who = self._name(entry.user_id, entry.user_name)
         what = self._look.line(entry.content)
-        return self._system(entry.time, self._look.words(key, who=who, what=what))
+        target = self._name(entry.target, entry.target_name) if entry.target_name else ""
+        values = {"who": who, "what": what, "target": target}
+        values |= {"time": self._look.lasting(entry.seconds), "why": f" ({what})" if what else ""}
+        values["every"] = write_duration(entry.seconds)
+        role = f"role-{entry.content}"
+        values["role"] = self._look.words(role) if role in self._look.words else what
+        return self._system(entry.time, self._look.words(key, **values))
 
     def _name(self, user_id: int, name: str) -> str:
         shown = self._look.line(name) or f"user{user_id}"

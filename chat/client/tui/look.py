@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Final
 
+from chat.client.durations import write_duration
 from chat.client.text import clean, clean_line
 from chat.client.tui.themes import NAME_COLOURS, THEMES, UNICODE, Glyphs, Theme
 from chat.client.words import Words
@@ -54,6 +55,10 @@ class Look:
         return self.words(
             "day", year=moment.year, month=moment.month, day=moment.day, weekday=weekday
         )
+
+    def lasting(self, seconds: int) -> str:
+        """`` for 10m``; nothing where there is no end."""
+        return self.words("for-a-time", time=write_duration(seconds)) if seconds > 0 else ""
 
     @staticmethod
     def colour(user_id: int) -> str:

@@ -17,6 +17,7 @@ from chat.client.tui.commands import Command, find
 from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
+from chat.client.tui.moderating import ModeratingVerbs
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.search import SearchPopup
 from chat.client.tui.theme_file import find_theme, theme_names
@@ -60,7 +61,7 @@ class Around(Protocol):
         """What is known of terminal and server."""
 
 
-class Verbs:
+class Verbs(ModeratingVerbs):
     """Commands. ``run`` is the way in."""
 
     def __init__(self, chat: Chat, desk: Desk, around: Around) -> None:
@@ -69,10 +70,6 @@ class Verbs:
         self._around = around
         self.going = 0
         """Commands on their way that will open another conversation."""
-
-    @property
-    def _words(self) -> Words:
-        return self._desk.look.words
 
     def run(self, command: Command, arguments: str) -> bool:
         """Carry a command out. Return whether it had what it needs."""
@@ -239,17 +236,13 @@ class Verbs:
         self._desk.changed()
 
     async def delete(self, arguments: str) -> None:
-        conversation = self._chat.model.current
+        """One's own last message, or that of somebody in a room that one moderates."""
         me = self._chat.model.me.user_id
-        mine = [
-            each
-            for each in (conversation.entries if conversation else [])
-            if each.user_id == me and not each.kind and not each.deleted
-        ]
-        if conversation is None or not mine:
+        found = self._last_of(self._chat.model.current, arguments.strip() or str(me))
+        if found is None:
             self._chat.say(self._words("nothing-to-delete"), bad=True)
             return
-        await self._chat.client.redact(conversation.name, mine[-1].seq)
+        await self._chat.client.redact(self._chat.model.open, found.seq)
 
     def retry(self, arguments: str) -> None:
         if not self._chat.retry():

@@ -1,0 +1,28 @@
+"""How long something lasts, as people write it: ``90``, ``10m``, ``2h``, ``1d12h``. Pure."""
+
+import re
+from typing import Final
+
+__all__ = ["read_duration", "write_duration"]
+
+UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_WRITTEN = re.compile(r"(\d{1,9})([wdhms]?)", re.ASCII)
+_WHOLE = re.compile(r"(?:\d{1,9}[wdhms])+|\d{1,9}", re.ASCII)
+
+
+def read_duration(text: str) -> int | None:
+    """Seconds, None when ``text`` is no duration."""
+    text = text.lower()
+    if not _WHOLE.fullmatch(text):
+        return None
+    return sum(int(number) * UNITS[unit or "s"] for number, unit in _WRITTEN.findall(text))
+
+
+def write_duration(seconds: int) -> str:
+    """The same the other way round, the shortest that is exact: ``1d12h``."""
+    parts, seconds = [], max(0, seconds)
+    for unit, size in UNITS.items():
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

@@ -1,0 +1,46 @@
+"""What ``chatroom moderate`` and ``chatroom block`` do."""
+
+from typing import Final
+
+from chat.client.context import Context, Status, Stop, logged_in, within
+from chat.client.durations import read_duration
+
+__all__ = ["block", "moderate"]
+
+ON_ROOMS: Final = ("slow", "private", "public", "list")
+
+
+async def moderate(context: Context) -> Status:
+    """Do something to a room, or to somebody in it; or list whom something was done to."""
+    options = context.options
+    seconds = read_duration(options.time) if options.time else 0
+    if seconds is None or (options.action in ON_ROOMS) == bool(options.who):
+        raise Stop(Status.USAGE, context.phrases("how-to-moderate"))
+    async with logged_in(context, acknowledge=False) as client:
+        if options.action == "list":
+            for each in await within(context, client.sanctions(options.room)):
+                context.printer.sanction(each)
+            return Status.DONE
+        who = _somebody(options.who)
+        acting = client.moderate(options.room, options.action, who, seconds, options.reason)
+        await within(context, acting)
+    return Status.DONE
+
+
+async def block(context: Context) -> Status:
+    """Exchange no private messages with somebody, or do so again; or list who is blocked."""
+    options = context.options
+    async with logged_in(context, acknowledge=False) as client:
+        if not options.who:
+            for user in await within(context, client.blocks()):
+                value = {"userId": user.user_id, "userName": user.user_name}
+                context.printer.value(value, f"{user.user_id} {user.user_name}")
+            return Status.DONE
+        await within(context, client.block(_somebody(options.who), not options.undo))
+    return Status.DONE
+
+
+def _somebody(name: str) -> int | str:
+    """An id when it is written in digits: no name is."""
+    name = name.removeprefix("@")
+    return int(name) if name.isascii() and name.isdigit() else name

@@ -1,0 +1,160 @@
+"""The commands that keep the peace in rooms and in private: kick, mute, invite, block, report."""
+
+from chat.client.conversation import Conversation
+from chat.client.durations import read_duration
+from chat.client.tui.chat import Chat
+from chat.client.tui.desk import Desk
+from chat.client.words import Words
+from chat.messages import Entry
+from chat.names import is_room
+
+__all__ = ["ModeratingVerbs"]
+
+ROLES = ("owner", "moderator", "member")
+
+
+class ModeratingVerbs:
+    """Part of ``Verbs``. What they do is seen as an entry of the room, so most say nothing."""
+
+    _chat: Chat
+    _desk: Desk
+
+    @property
+    def _words(self) -> Words:
+        return self._desk.look.words
+
+    # To somebody in the open room
+
+    async def kick(self, arguments: str) -> None:
+        await self._act("kick", arguments)
+
+    async def ban(self, arguments: str) -> None:
+        await self._act("ban", arguments, timed=True)
+
+    async def unban(self, arguments: str) -> None:
+        await self._act("unban", arguments)
+
+    async def mute(self, arguments: str) -> None:
+        await self._act("mute", arguments, timed=True)
+
+    async def unmute(self, arguments: str) -> None:
+        await self._act("unmute", arguments)
+
+    async def invite(self, arguments: str) -> None:
+        await self._act("invite", arguments)
+
+    async def uninvite(self, arguments: str) -> None:
+        await self._act("uninvite", arguments)
+        self._chat.say(self._words("uninvited", who=arguments.split()[0]))
+
+    async def role(self, arguments: str) -> None:
+        who, _, role = arguments.partition(" ")
+        if role.strip() not in ROLES:
+            self._chat.say(self._words("roles", names=", ".join(ROLES)), bad=True)
+            return
+        await self._act(role.strip(), who)
+
+    async def _act(self, action: str, arguments: str, timed: bool = False) -> None:
+        """``name [time] [reason]``, to a member of the open room."""
+        who, _, rest = arguments.partition(" ")
+        seconds = None
+        if timed:
+            first, _, after = rest.strip().partition(" ")
+            seconds = read_duration(first) if first else None
+            rest = rest if seconds is None else after
+        room = self._room()
+        if room:
+            await self._chat.client.moderate(
+                room, action, self._somebody(who), seconds or 0, rest.strip()
+            )
+
+    def _room(self) -> str:
+        """The open room; empty, and said so, when a private conversation is open."""
+        name = self._chat.model.open
+        if is_room(name):
+            return name
+        self._chat.say(self._words("only-rooms"), bad=True)
+        return ""
+
+    @staticmethod
+    def _somebody(name: str) -> int | str:
+        name = name.removeprefix("@").rstrip(":,")
+        return int(name) if name.isdecimal() and name.isascii() else name
+
+    # To the open room
+
+    async def slow(self, arguments: str) -> None:
+        written = arguments.strip()
+        seconds = 0 if written in ("", "off") else read_duration(written)
+        if seconds is None:
+            self._chat.say(self._words("no-duration", text=written), bad=True)
+        elif room := self._room():
+            await self._chat.client.set_slow(room, seconds)
+
+    async def private(self, arguments: str) -> None:
+        if room := self._room():
+            await self._chat.client.set_private(room, True)
+
+    async def public(self, arguments: str) -> None:
+        if room := self._room():
+            await self._chat.client.set_private(room, False)
+
+    async def sanctions(self, arguments: str) -> None:
+        room = self._room()
+        if not room:
+            return
+        found = await self._chat.client.sanctions(room)
+        for each in found:
+            text = self._words(f"held-{each.action}", who=each.user_name)
+            if each.until:
+                until = f"{self._desk.look.when(each.until):%Y-%m-%d %H:%M}"
+                text = self._words("held-until", what=text, time=until)
+            self._chat.tell(text)
+        if not found:
+            self._chat.say(self._words("nothing-found"))
+
+    # In private
+
+    async def invitations(self, arguments: str) -> None:
+        found = await self._chat.client.invitations()
+        for each in found:
+            values = {"who": each.user_name, "conversation": each.conversation}
+            self._chat.tell(self._words("invited", **values))
+        if not found:
+            self._chat.say(self._words("nothing-found"))
+
+    async def block(self, arguments: str) -> None:
+        await self._block(arguments, True)
+
+    async def unblock(self, arguments: str) -> None:
+        await self._block(arguments, False)
+
+    async def _block(self, arguments: str, yes: bool) -> None:
+        name = arguments.strip()
+        if not name:
+            users = await self._chat.client.blocks()
+            names = ", ".join(each.user_name for each in users)
+            self._chat.tell(self._words("blocked-list", n=len(users), names=names))
+            return
+        await self._chat.client.block(self._somebody(name), yes)
+        self._chat.say(self._words("now-blocked" if yes else "now-unblocked", who=name))
+
+    async def report(self, arguments: str) -> None:
+        """Their last message here, with what is wrong with it."""
+        name, _, reason = arguments.partition(" ")
+        found = self._last_of(self._chat.model.current, name)
+        if found is None:
+            self._chat.say(self._words("nothing-by", who=name), bad=True)
+            return
+        await self._chat.client.report(self._chat.model.open, found.seq, reason.strip())
+        self._chat.say(self._words("reported", who=found.user_name))
+
+    def _last_of(self, conversation: Conversation | None, name: str) -> Entry | None:
+        """The last message that somebody wrote in a conversation, as far as it is loaded."""
+        who = self._somebody(name)
+        for each in reversed(conversation.entries if conversation else []):
+            named = who in (each.user_id, each.user_name)
+            same = isinstance(who, str) and each.user_name.casefold() == who.casefold()
+            if (named or same) and not each.kind and not each.deleted:
+                return each
+        return None

@@ -1,0 +1,80 @@
+"""Moderation by the client library and the command line, against the real server."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from chat.client.api import Refused
+from chat.client.events import ConversationChanged, Invited
+from tests.test_cli import Program
+from tests.test_client_server import _PASSWORD, WholeCase
+
+
+class LibraryTest(WholeCase):
+    async def test_a_private_room_from_the_invitation_to_the_end(self) -> None:
+        alice, _, bob = await self.trio()
+        made = await alice.client.join("#tea", private=True)
+        self.assertTrue(made.private)
+        with self.assertRaises(Refused) as refused:
+            await bob.client.join("#tea")
+        self.assertEqual(refused.exception.code, 404)
+        await alice.client.invite("#tea", "bob")
+        await bob.until(lambda: bool(bob.of(Invited)))
+        (invitation,) = await bob.client.invitations()
+        self.assertEqual((invitation.conversation, invitation.user_name), ("#tea", "alice"))
+        await bob.client.join("#tea")
+        await alice.client.set_role("#tea", "bob", "moderator")
+        await bob.until(lambda: bob.client.conversations["#tea"].role == "moderator")
+        await bob.client.set_slow("#tea", 60)
+        await alice.until(lambda: alice.client.conversations["#tea"].slow == 60)
+        await alice.client.set_private("#tea", False)
+        await bob.until(lambda: not bob.client.conversations["#tea"].private)
+        await alice.client.ban("#tea", "bob", 60, "late")
+        await bob.until(lambda: "#tea" not in bob.client.conversations)
+        self.assertTrue([each for each in bob.of(ConversationChanged) if each.conversation.gone])
+        (held,) = await alice.client.sanctions("#tea")
+        self.assertEqual((held.action, held.user_name), ("ban", "bob"))
+        await alice.client.unban("#tea", "bob")
+        self.assertEqual((await bob.client.join("#tea")).role, "member")
+        await alice.client.mute("#tea", "bob")
+        with self.assertRaises(Refused):
+            await bob.client.send("#tea", "hello?").stored()
+        await alice.client.unmute("#tea", "bob")
+        await alice.client.kick("#tea", "bob")
+
+    async def test_a_block_and_a_report(self) -> None:
+        alice, _, bob = await self.trio()
+        said = await bob.client.send("@alice", "rude").stored()
+        await alice.client.report("@bob", said.seq, "rude")
+        await alice.client.block("bob")
+        self.assertEqual([each.user_name for each in await alice.client.blocks()], ["bob"])
+        with self.assertRaises(Refused):
+            await bob.client.send("@alice", "more").stored()
+        await alice.client.block("bob", False)
+        await bob.client.send("@alice", "sorry").stored()
+
+
+class CommandTest(WholeCase):
+    async def run_program(self, *words: str) -> tuple[int, str, str]:
+        home = Path(tempfile.mkdtemp(dir=self.server.home))
+        everywhere = ("--server", self.address, "--user", "alice")
+        program = Program(home, (*words, *everywhere), {"CHATROOM_PASSWORD": _PASSWORD})
+        self.addCleanup(program.remove)
+        return await program.end()
+
+    async def test_a_script_mutes_lists_and_blocks(self) -> None:
+        alice, _, bob = await self.trio()
+        await alice.client.join("#tea")
+        await bob.client.join("#tea")
+        mute = ("moderate", "#tea", "mute", "bob", "--for", "10m", "--reason", "tea time")
+        self.assertEqual(await self.run_program(*mute), (0, "", ""))
+        await bob.until(lambda: any(each.kind == "mute" for each in bob.entries("#tea")))
+        self.assertEqual(bob.entries("#tea")[-1].seconds, 600)
+        status, out, _ = await self.run_program("moderate", "#tea", "list", "--json")
+        self.assertEqual(status, 0)
+        self.assertEqual(json.loads(out)["userName"], "bob")
+        self.assertEqual((await self.run_program("block", "bob"))[0], 0)
+        self.assertIn("bob", (await self.run_program("block"))[1])
+        self.assertEqual((await self.run_program("moderate", "#tea", "kick", "nobody"))[0], 1)
+        for wrong in (("mute",), ("slow", "bob"), ("mute", "bob", "--for", "soon")):
+            self.assertEqual((await self.run_program("moderate", "#tea", *wrong))[0], 2, wrong)
