@@ -523,6 +523,30 @@ class HandingOutTest(ApiCase):
         self.assertEqual(self.heard(), ["one", "lost", "mine"])
         self.assertEqual(self.of(EpochChanged), [EpochChanged("#lobby", "e2", 2)])
 
+    def test_a_conversation_that_a_rollback_undid_is_forgotten_and_begins_anew(self) -> None:
+        self.log_in()
+        self.say("@101", "one", "two")
+        del self.server.places["@101"]
+        asked = self.start(self.client.history("@101"))
+        self.failureResultOf(asked, Refused)
+        self.assertNotIn("@101", self.client.conversations)
+        self.assertNotIn("@101", self.client.positions)
+        self.server.place("@101").epoch = "e2"
+        self.say("@101", "anew")
+        self.assertEqual(self.heard("@101"), ["one", "two", "anew"])
+        self.assertEqual(self.client.positions["@101"], Position("e2", 1))
+
+    def test_a_hole_in_a_conversation_that_is_gone_is_given_up_with_it(self) -> None:
+        self.log_in()
+        self.say("@101", "one")
+        self.unheard("@101", "two")
+        late = self.server.place("@101").append(self.server.users[101], "three")
+        del self.server.places["@101"]
+        self.server.deliver(late)
+        self.net.flush()
+        self.assertEqual(self.heard("@101"), ["one"])
+        self.assertNotIn("@101", self.client.conversations)
+
     def test_a_server_too_busy_for_history_is_asked_again(self) -> None:
         self.log_in()
         self.server.handlers[m.HistoryMes] = lambda c, r: m.ErrorMes(429, "slow", retry_after=2)

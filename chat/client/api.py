@@ -31,7 +31,6 @@ from chat.messages import (
     Conversation,
     Entry,
     HistoryMes,
-    HistoryResMes,
     LoginMes,
     LogoutMes,
     LogoutResMes,
@@ -322,7 +321,7 @@ class ChatClient(Requests):
         :raises Refused: 403 not a member, 404 no such conversation.
         """
         request = HistoryMes(conversation, before=before, after=after, limit=limit)
-        reply = await self._session.ask(request, HistoryResMes, READING)
+        reply = await self._session.history(request)
         name = reply.conversation or conversation
         self._session.follower.learned(name, reply.epoch, reply.epoch_first)
         entries = tuple(replace(each, conversation=name) for each in reply.messages)

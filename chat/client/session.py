@@ -42,6 +42,7 @@ from chat.messages import (
     ConversationsResMes,
     Entry,
     ErrorMes,
+    HistoryMes,
     HistoryResMes,
     InvitationMes,
     LoginMes,
@@ -113,7 +114,7 @@ class Session:
         self.catalogue = Catalogue(self.hub.emit)
         self.link = Link(clock, endpoint, self._greet, self._pushed, self._state_changed, random)
         self.follower = Follower(
-            lambda request: self.ask(request, HistoryResMes, READING),
+            self.history,
             self.hub.sleep,
             self._handed_out,
             options.positions,
@@ -314,6 +315,19 @@ class Session:
                 self.hub.emit(ErrorArrived(message.code, message.error, message.about))
             case _:
                 pass
+
+    async def history(self, request: HistoryMes) -> HistoryResMes:
+        """A page of a conversation. One that is not there any more is forgotten: the store was
+        rolled back to before its beginning, and whoever writes next begins it anew.
+
+        :raises ClientError: as ``ask``.
+        """
+        try:
+            return await self.ask(request, HistoryResMes, READING)
+        except Refused as error:
+            if error.code == 404:
+                self.gone(request.conversation)
+            raise
 
     def learn(self, found: Conversation) -> None:
         """The server says how a conversation stands."""
