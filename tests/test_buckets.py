@@ -74,6 +74,20 @@ class TokenBucketTest(SynchronousTestCase):
             tokens -= allowed
 
 
+class OverdrawTest(SynchronousTestCase):
+    def test_what_is_owed_is_waited_for_and_counts(self) -> None:
+        clock = Clock()
+        bucket = TokenBucket(2, 10.0, clock.seconds)
+        self.assertEqual([bucket.overdraw() for _ in range(2)], [0.0, 0.0])
+        self.assertAlmostEqual(bucket.overdraw(), 0.1)
+        clock.advance(0.1)
+        self.assertAlmostEqual(bucket.overdraw(), 0.1, msg="the one before has used that one")
+        clock.advance(1)
+        self.assertEqual([bucket.overdraw() for _ in range(2)], [0.0, 0.0])
+        endless = TokenBucket(0, 0.0, clock.seconds)
+        self.assertEqual({endless.overdraw() for _ in range(50)}, {0.0})
+
+
 class WindowTest(SynchronousTestCase):
     def test_it_speaks_up_at_the_last_one_that_fits_the_window(self) -> None:
         clock = Clock()

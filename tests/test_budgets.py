@@ -15,7 +15,8 @@ from tests.valkey import running
 QUIET = ("--offline-grace", "0.2", "--registrations-per-address", "0")
 ADDRESSES = (
     "--registrations-per-address", "5", "--logins-per-address", "6", "--logins-per-account", "2",
-    "--connections-per-address", "12",
+    "--connections-per-address", "12", "--exempt", "",
+    "--connection-rate", "0",
 )  # fmt: skip
 
 

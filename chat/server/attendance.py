@@ -66,6 +66,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     session.author = Author(account.user_id, account.name)
     session.device = identity.device or f"original-{session.key}"
     session.feed = Feed(session)
+    session.budget = context.budgets.of(account.user_id)
     entered = False
     try:
         if identity.replaces:

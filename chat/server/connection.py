@@ -32,6 +32,7 @@ class Connection(Int32StringReceiver):
     :ivar turn: what this turn of the reactor has gathered for it, sent as one write.
     :ivar behind: its send buffer is over the limit; nothing live is queued for it.
     :ivar heard: when its last bytes came, in the reactor's seconds.
+    :ivar unfinished: bytes of a frame that is not complete, counted while nobody is logged in.
     """
 
     _log = Logger()
@@ -45,9 +46,11 @@ class Connection(Int32StringReceiver):
         self.behind = False
         self.closing = False
         self.heard = 0.0
+        self.unfinished = 0
         self.connected_at = 0.0
         self.stalled_since: float | None = None
         self._ending: IDelayedCall | None = None
+        self._held: IDelayedCall | None = None
 
     # What Twisted calls ----------------------------------------------------------------------
 
@@ -70,6 +73,9 @@ class Connection(Int32StringReceiver):
             return
         self.heard = self.factory.clock.seconds()
         super().dataReceived(data)
+        if self.session.user is None or self.unfinished:
+            before, self.unfinished = self.unfinished, len(self._unprocessed)
+            self.factory.unfinished(self.unfinished - before)
 
     def stringReceived(self, string: bytes) -> None:
         if self.closing:
@@ -86,9 +92,10 @@ class Connection(Int32StringReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closing = True
         self.turn = b""
-        if self._ending is not None:
-            self._ending.cancel()
-            self._ending = None
+        for call in (self._ending, self._held):
+            if call is not None:
+                call.cancel()
+        self._ending = self._held = None
         self.factory.disconnected(self)
 
     # What the session calls ------------------------------------------------------------------
@@ -123,6 +130,9 @@ class Connection(Int32StringReceiver):
         transport.unregisterProducer()
         if self.paused:
             transport.resumeProducing()  # or the other side's closing would not be noticed
+        if self.unfinished:  # It will never be complete.
+            unfinished, self.unfinished, self._unprocessed = self.unfinished, 0, b""
+            self.factory.unfinished(-unfinished)
         self._ending = self.factory.clock.callLater(CLOSING_SECONDS, self._abort)
 
     def abort(self) -> None:
@@ -140,6 +150,16 @@ class Connection(Int32StringReceiver):
         if not self.closing:
             self.pauseProducing()
 
+    def hold(self, seconds: float) -> None:
+        """Take nothing for a while: whoever sends too fast is read more slowly."""
+        if not self.closing and self._held is None:
+            self._held = self.factory.clock.callLater(seconds, self._let_go)
+            self.pause_reading()
+
+    def _let_go(self) -> None:
+        self._held = None
+        self._resume()
+
     def resume_reading(self) -> None:
         """Take frames again, those first that were received already.
 
@@ -149,7 +169,7 @@ class Connection(Int32StringReceiver):
         self.factory.clock.callLater(0, self._resume)
 
     def _resume(self) -> None:
-        if self.paused and not self.closing and not self.behind:
+        if self.paused and not (self.closing or self.behind or self._held):
             self.resumeProducing()
 
     def write_whole_frames(self) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chat.server.budgets import Budgets
 from chat.server.delivery.marks import Marks
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
@@ -51,6 +52,7 @@ class Context:
     fanout: "FanOut"
     online: "PresenceView"
     marks: "Marks" = field(init=False)
+    budgets: Budgets = field(init=False)
     contacts: dict[str, None] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     stopping: bool = False
@@ -58,6 +60,7 @@ class Context:
     def __post_init__(self) -> None:
         """Make what needs the rest."""
         self.marks = Marks(self)
+        self.budgets = Budgets(self)
 
     def now(self) -> int:
         """Milliseconds since 1970 UTC."""

@@ -1,6 +1,5 @@
 """Who is connected: accepts sockets, gives each a session, ends those that are silent or stuck."""
 
-from collections import Counter
 from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress
@@ -11,20 +10,17 @@ from twisted.logger import Logger
 from chat import messages
 from chat.codec import encode
 from chat.server import tracing
-from chat.server.addresses import counted_as
 from chat.server.connection import Connection
 from chat.server.context import Context
 from chat.server.delivery.fanout import FanOut
 from chat.server.delivery.registry import Registry
+from chat.server.gate import Gate
 from chat.server.session import Session
 from chat.store.interface import StoreError
 
 __all__ = ["ChatFactory"]
 
 TICK_SECONDS: Final = 1.0
-TOLD_AT_ONCE: Final = 32
-"""Connections above the limit that are told why they are closed, at one time."""
-
 SWEEP_TICKS: Final = 5
 """Ticks between looks at every connection: at 20,000 of them a look takes some milliseconds."""
 
@@ -43,11 +39,10 @@ class ChatFactory(Factory):
         self.clock = context.clock
         self.registry: Registry = context.registry
         self.fanout: FanOut = context.fanout
-        self.connections: dict[Connection, None] = {}
-        self._per_address: Counter[str] = Counter()
+        self._gate = Gate(context)
+        self.connections = self._gate.inside
         self._count = 0
         self._ticks = 0
-        self._new: dict[Connection, None] = {}
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = context.clock
 
@@ -67,14 +62,10 @@ class ChatFactory(Factory):
     # Connections -----------------------------------------------------------------------------
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
-        """Make the protocol of a new connection; one too many is told so and closed.
-
-        Being told takes a moment, in which the connection counts: a crowd of them is not told.
-        """
-        most = self.context.settings.connections
-        if most and len(self.connections) >= most + TOLD_AT_ONCE:
-            return None
+        """Make the protocol of a new connection; None closes it at once."""
         address = getattr(addr, "host", None) or "local"
+        if not self._gate.lets_in(address):
+            return None
         connection = Connection(self, address)
         self._count += 1
         connection.session = Session(self.context, connection, f"{self._count:x}")
@@ -83,19 +74,12 @@ class ChatFactory(Factory):
 
     def connected(self, connection: Connection) -> None:
         """A connection is open."""
-        settings = self.context.settings
-        address = counted_as(connection.address)
-        self._per_address[address] += 1
-        self.connections[connection] = None
-        self._new[connection] = None
         tracing.opened(connection.session)
-        if settings.connections and len(self.connections) > settings.connections:
-            self._turn_away(connection, "too-many-connections")
-        elif (
-            settings.connections_per_address
-            and self._per_address[address] > settings.connections_per_address
-        ):
-            self._turn_away(connection, "too-many-from-address")
+        refusal = self._gate.enter(connection)
+        if refusal:
+            self._turn_away(connection, refusal)
+        for stranger in self._gate.crowded_out():
+            self._turn_away(stranger, "too-many-strangers")
 
     def _turn_away(self, connection: Connection, key: str) -> None:
         self.context.tally.goodbyes[key] += 1
@@ -103,14 +87,14 @@ class ChatFactory(Factory):
         connection.send(encode(messages.ErrorMes(429, sentence, "", 10.0)))
         connection.close()
 
+    def unfinished(self, more: int) -> None:
+        """Strangers' frames that are not complete take so many bytes more."""
+        for connection in self._gate.hold(more):
+            self._turn_away(connection, "too-many-strangers")
+
     def disconnected(self, connection: Connection) -> None:
         """A connection is gone."""
-        self.connections.pop(connection, None)
-        self._new.pop(connection, None)
-        address = counted_as(connection.address)
-        self._per_address[address] -= 1
-        if not self._per_address[address]:
-            del self._per_address[address]
+        self._gate.leave(connection)
         tracing.closed(connection.session)
         connection.session.connection_lost()
 
@@ -132,19 +116,10 @@ class ChatFactory(Factory):
             self._log.failure("a tick failed")
 
     def _end_late_logins(self) -> None:
-        """Close connections that had their time to log in; the oldest stand first."""
-        allowed = self.context.settings.login_seconds
-        now = self.clock.seconds()
-        for connection in list(self._new):
-            if connection.session.user is not None or connection.closing:
-                del self._new[connection]
-            elif allowed and now - connection.connected_at >= allowed:
-                del self._new[connection]
-                self.context.tally.goodbyes["login-late"] += 1
-                connection.session.emit(messages.ErrorMes(401, self.context.phrases("login-late")))
-                connection.close()
-            else:
-                break
+        """Close connections that had their time to log in."""
+        for connection in self._gate.overdue(self.clock.seconds()):
+            connection.session.emit(messages.ErrorMes(401, self.context.phrases("login-late")))
+            connection.close()
 
     def _sweep(self) -> None:
         """End what is silent or stuck."""

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ __all__ = [
     "FLAG",
     "LIMIT",
     "MAYBE_ENDPOINT",
+    "NETWORKS",
     "PATH",
     "PLAIN",
     "PREFIX",
@@ -172,6 +174,13 @@ def _yes_no(text: str) -> bool:
     return text == "yes"
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    written = tuple(each.strip() for each in text.split(",")) if text.strip() else ()
+    for each in written:
+        ip_network(each)
+    return written
+
+
 def _rate(text: str) -> tuple[int, float]:
     if text == "0":
         return (0, 0.0)
@@ -222,6 +231,12 @@ STORE: Final = Kind("URL", "text such as redis://host", _store, quoted=True, exp
 WORKERS: Final = Kind("N", f"a number of processes, at most {MOST_WORKERS}", _workers)
 YES_NO: Final = Kind("yes|no", "yes or no", _yes_no, lambda value: "yes" if value else "no")
 FLAG: Final = replace(YES_NO, flag=True)
+NETWORKS: Final = Kind(
+    "NETWORK[,…]",
+    "addresses and networks such as 10.0.0.0/8,2001:db8::1",
+    _networks,
+    ",".join,
+)
 RATE: Final = Kind(
     "BURST,PER_SECOND", "a burst and a rate a second such as 20,5, or 0 for no limit", _rate, _list
 )

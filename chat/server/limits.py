@@ -44,6 +44,15 @@ class TokenBucket:
             return self._interval
         return wait + ROUNDING
 
+    def overdraw(self) -> float:
+        """Take one in any case; return the seconds until none is owed, 0.0 if there was one."""
+        now = self._seconds()
+        full_at = self._full_at
+        if full_at < now:
+            full_at = now
+        self._full_at = full_at + self._interval
+        return max(0.0, min(full_at - now - self._tolerance, self._interval))
+
 
 class Window:
     """Notices when something happens ``most`` times within ``seconds``.

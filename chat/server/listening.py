@@ -25,7 +25,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chat.server.addresses import Networks
 from chat.server.kinds import PLAIN
+from chat.server.proxied import ProxiedFactory
 from chat.server.starting import CannotStart
 
 __all__ = ["Listeners", "listen", "written"]
@@ -75,16 +77,23 @@ class Listeners:
                 bound.transport = self._transport
 
     def open(
-        self, factory: IProtocolFactory, tls: IOpenSSLServerConnectionCreator | None = None
+        self,
+        factory: IProtocolFactory,
+        tls: IOpenSSLServerConnectionCreator | None = None,
+        trusted: Networks | None = None,
     ) -> None:
         """Let clients in, to ``factory``, and say where.
 
         :param tls: what TLS is spoken with, on all ports that others can reach and that were not
             asked for as plain ones; None for endpoints as they were written.
+        :param trusted: where balancers are that say whose connection it is, before anything else:
+            not on an endpoint that brings its own TLS, which would hear it first.
         """
-        inside = None if tls is None else TLSMemoryBIOFactory(tls, False, factory)
+        inside = None if tls is None else _TlsFactory(tls, False, factory)
         for endpoint, port, door in zip(self._endpoints, self._ports, self._doors, strict=True):
             door.inner = inside if inside and _is_to_encrypt(endpoint, port) else factory
+            if trusted is not None and not _encrypts(port):
+                door.inner = ProxiedFactory(self._reactor, door.inner, trusted)
             if isinstance(port, FileDescriptor):
                 port.startReading()
         self.announce(inside is not None)
@@ -158,6 +167,14 @@ class Listeners:
     def addresses(self) -> list[IAddress]:
         """Where it listens, port numbers that the system picked included."""
         return [port.getHost() for port in self._ports]
+
+
+class _TlsFactory(TLSMemoryBIOFactory):
+    """Twisted's, which also may turn somebody away before a word."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else self.protocol(self, inner)
 
 
 @implementer(IProtocolFactory, ILoggingContext)

@@ -167,6 +167,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "There are too many connections. Try again later.",
         "连接太多，请稍后再试。",
     ),
+    "too-many-strangers": (
+        "Too many connections wait to log in.",
+        "等待登录的连接太多。",
+    ),
     "too-many-from-address": (
         "There are too many connections from your address.",
         "来自您的地址的连接太多。",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from chat.server.addresses import Networks
 from chat.server.assembly import ChatServer
 from chat.server.certificates import Certificates, self_signed
 from chat.server.lifecycle import Lifecycle
@@ -94,7 +95,8 @@ class ChatService(Lifecycle):
         place = str(settings.data if embedded else address)
         if not self._checked:
             self.log.info("Everything is kept in {place}", place=place)
-        self.listeners.open(server.factory, certificates)
+        trusted = Networks(settings.proxy_from) if settings.proxy_from else None
+        self.listeners.open(server.factory, certificates, trusted)
         self._open = True
         # What exists now lives as long as the server: the collector need not look at it again.
         parts.callback(gc.unfreeze)

@@ -24,10 +24,11 @@ from chat.codec import (
 from chat.messages import Message, User
 from chat.server import attendance, hearing, tracing
 from chat.server.addresses import counted_as
+from chat.server.budgets import Budget
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
 from chat.server.limits import TokenBucket, Window
-from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
+from chat.server.requests import HANDLERS, OPEN_TO_ALL, RESYNC, UNMETERED, entering, talking
 from chat.server.requests.refusals import Refused, refusal, reply_type
 from chat.store.bus import Event
 from chat.store.entries import Author, Header, Publication, entry_of
@@ -65,13 +66,32 @@ class Session:
     :ivar voice: the words of the client's generation.
     :ivar rooms: the conversation ids of the rooms it hears.
     :ivar feed: what it hears, from the login on.
+    :ivar budget: what its user may do on all devices together, from the login on.
     """
 
     __slots__ = (
-        "_busy", "_postponed", "_refusals", "_released", "_request_bucket", "_sms_bucket",
-        "_waiting", "author", "closed",
-        "connection", "context", "device", "feed", "held_user", "key", "rooms", "user", "user_id",
-        "voice", "watched",
+        "_busy",
+        "_light_bucket",
+        "_postponed",
+        "_refusals",
+        "_released",
+        "_request_bucket",
+        "_sms_bucket",
+        "_waiting",
+        "author",
+        "budget",
+        "closed",
+        "connection",
+        "context",
+        "device",
+        "feed",
+        "held_user",
+        "key",
+        "rooms",
+        "user",
+        "user_id",
+        "voice",
+        "watched",
     )  # fmt: skip
 
     def __init__(self, context: "Context", connection: "Connection", key: str) -> None:
@@ -93,6 +113,9 @@ class Session:
         self._busy = False
         self._waiting: deque[Envelope] | None = None
         settings, seconds = context.settings, context.clock.seconds
+        self.budget: Budget | None = None
+        light = settings.light_rate if settings.request_rate[0] else (0, 0.0)
+        self._light_bucket = TokenBucket(*light, seconds)
         self._sms_bucket = TokenBucket(*settings.rate, seconds)
         self._request_bucket = TokenBucket(*settings.request_rate, seconds)
         self._refusals = Window(settings.refusals, REFUSAL_SECONDS, seconds)
@@ -106,6 +129,11 @@ class Session:
     def origin(self) -> str:
         """The same as limits count it."""
         return counted_as(self.connection.address)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being served."""
+        return self._busy
 
     @property
     def plain(self) -> bool:
@@ -150,16 +178,25 @@ class Session:
             self._malformed(error)
             return
         kind = type(message)
+        if kind in UNMETERED and (wait := self._light_bucket.overdraw()):
+            self.connection.hold(wait)  # It is served all the same, and the next ones wait.
         if self.user is None and kind not in OPEN_TO_ALL:
             self.refuse(message, envelope.id, Refused(401, "login-first"))
         elif isinstance(message, SAYINGS):
             self._say(message, envelope.id)
         elif isinstance(message, messages.AckMes) and talking.acknowledge_at_once(self, message):
             return
-        elif kind not in UNMETERED and (wait := self._request_bucket.take()):
+        elif kind not in UNMETERED and (wait := self._wait_for(kind)):
             self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
         else:
             self._serve(self._handled(message, envelope.id), message, envelope.id)
+
+    def _wait_for(self, kind: type[Message]) -> float:
+        """Seconds until a request of that kind may be made, 0 when it is made now."""
+        wait = self._request_bucket.take()
+        if not wait and kind in RESYNC and self.budget is not None:
+            wait = self.budget.resync.take()
+        return wait
 
     def _handled(
         self, message: Message, request_id: str | None
@@ -170,6 +207,8 @@ class Session:
 
     def _say(self, message: "talking.Sms", request_id: str | None) -> None:
         wait = self._sms_bucket.take()
+        if not wait and self.budget is not None:
+            wait = self.budget.talk.take()
         if wait and not getattr(message, "client_id", ""):
             self.refuse(message, request_id, Refused(429, "too-fast", wait))
             return

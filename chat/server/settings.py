@@ -12,6 +12,7 @@ from chat.server.kinds import (
     FLAG,
     LIMIT,
     MAYBE_ENDPOINT,
+    NETWORKS,
     PATH,
     PREFIX,
     RATE,
@@ -133,10 +134,35 @@ class Settings:
     login_seconds: float = _live(SECONDS, 10.0, "time that a connection has to log in")
     silence_seconds: float = _live(SECONDS, 150.0, "silence after which a client is gone")
     rate: tuple[int, float] = _live(RATE, (20, 5.0), "SmsMes on one connection")
+    user_rate: tuple[int, float] = _live(
+        RATE, (40, 10.0), "SmsMes of one user on all devices; off with rate 0"
+    )
     request_rate: tuple[int, float] = _live(RATE, (40, 10.0), "other requests on one connection")
+    resync_rate: tuple[int, float] = _live(
+        RATE,
+        (200, 20.0),
+        "history, searches and lists of one user on all devices; off with request-rate 0",
+    )
+    light_rate: tuple[int, float] = _live(
+        RATE,
+        (1_000, 500.0),
+        "AckMes and PingMes before a connection is read more slowly; off with request-rate 0",
+    )
     refusals: int = _live(LIMIT, 100, "refusals in 10 seconds that end a connection")
     connections: int = _live(LIMIT, 0, "connections in all")
-    connections_per_address: int = _live(LIMIT, 0, "connections from one address")
+    connections_per_address: int = _live(LIMIT, 200, "connections from one address")
+    connection_rate: tuple[int, float] = _live(RATE, (200, 20.0), "new connections of one address")
+    exempt: tuple[str, ...] = _live(
+        NETWORKS,
+        ("127.0.0.0/8", "::1"),
+        "networks to which the two limits of connections from one address do not apply",
+    )
+    strangers: int = _live(
+        LIMIT, 4_096, "connections without a login; one more, and the oldest has to go"
+    )
+    proxy_from: tuple[str, ...] = _option(
+        NETWORKS, (), "balancers that say by the PROXY protocol whose connection it is"
+    )
     registration: str = _live(
         choice("open", "closed", "invitation"), "open", "who may register; with a code, or nobody"
     )
@@ -179,6 +205,16 @@ class Settings:
             raise ValueError("tls-cert and self-signed: which certificate is it to be?")
         if self.tls_key and not self.tls_cert:
             raise ValueError("tls-key: the certificate is missing (tls-cert)")
+
+    def user_rates(self) -> tuple[tuple[int, float], tuple[int, float]]:
+        """What one user may do on all devices together: messages, and what reads much.
+
+        Who switches off what one connection may do has a use for none of them.
+        """
+        return (
+            self.user_rate if self.rate[0] else (0, 0.0),
+            self.resync_rate if self.request_rate[0] else (0, 0.0),
+        )
 
     @property
     def retention_days(self) -> float:

@@ -1,0 +1,144 @@
+"""Who may come in: how many, how fast, from where, and how long without saying who they are."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from chat.server.addresses import Networks, counted_as
+from chat.server.limits import TokenBucket
+from chat.server.settings import Settings
+
+if TYPE_CHECKING:
+    from chat.server.connection import Connection
+    from chat.server.context import Context
+
+__all__ = ["Gate"]
+
+TOLD_AT_ONCE: Final = 32
+"""Connections above the limit that are told why they are closed, at one time."""
+
+UNFINISHED_BYTES: Final = 64 * 1024 * 1024
+"""What all strangers' frames that are not complete may take: 4,096 of the longest would be four
+times that."""
+
+ADDRESSES: Final = 65_536
+"""Addresses whose rate is remembered, the newest."""
+
+
+class Gate:
+    """Knows every open connection until it is closed.
+
+    :ivar inside: all of them, oldest first.
+    """
+
+    def __init__(self, context: "Context") -> None:
+        self._context = context
+        self.inside: dict[Connection, None] = {}
+        self._strangers: dict[Connection, None] = {}
+        self._unfinished = 0
+        self._per_address: Counter[str] = Counter()
+        self._rates: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._exempt = Networks()
+        self._settings: Settings | None = None
+
+    def lets_in(self, host: str) -> bool:
+        """Whether somebody from ``host`` may come in at all; who may not is closed without a word.
+
+        Being told takes a moment, in which a connection counts: a crowd is not told.
+        """
+        settings = self._current()
+        if settings.connections and len(self.inside) >= settings.connections + TOLD_AT_ONCE:
+            return False
+        if self._is_exempt(host) or not settings.connection_rate[0]:
+            return True
+        return not self._rate(counted_as(host)).take()
+
+    def enter(self, connection: "Connection") -> str:
+        """A connection is open; the key of the sentence with which it is closed, "" for none."""
+        settings, origin = self._current(), counted_as(connection.address)
+        self._per_address[origin] += 1
+        self.inside[connection] = None
+        self._strangers[connection] = None
+        most = settings.connections_per_address
+        if settings.connections and len(self.inside) > settings.connections:
+            return "too-many-connections"
+        if most and self._per_address[origin] > most and not self._is_exempt(connection.address):
+            return "too-many-from-address"
+        return ""
+
+    def leave(self, connection: "Connection") -> None:
+        """A connection is closed."""
+        self.inside.pop(connection, None)
+        self._strangers.pop(connection, None)
+        self._unfinished -= connection.unfinished
+        origin = counted_as(connection.address)
+        self._per_address[origin] -= 1
+        if not self._per_address[origin]:
+            del self._per_address[origin]
+
+    def crowded_out(self) -> "list[Connection]":
+        """Strangers who have to go because too many stand here: those who came first and are not
+        being served. A client logs in at once, whoever only holds a place does not.
+        """
+        most = self._current().strangers
+        return self._oldest(lambda: bool(most) and len(self._strangers) > most)
+
+    def hold(self, more: int) -> "list[Connection]":
+        """Strangers' unfinished frames take ``more`` bytes; who has to go if that is too much."""
+        self._unfinished += more
+        kept = self._unfinished
+        gone: list[Connection] = []
+        for connection in self._strangers if kept > UNFINISHED_BYTES else ():
+            if connection.unfinished and not connection.closing:
+                gone.append(connection)
+                kept -= connection.unfinished
+                if kept <= UNFINISHED_BYTES:
+                    break
+        return gone
+
+    def _oldest(self, too_many: Callable[[], bool]) -> "list[Connection]":
+        """As many strangers, the oldest first, as are too many."""
+        gone: list[Connection] = []
+        for connection in list(self._strangers) if too_many() else ():
+            if connection.session.user is not None or connection.closing:
+                del self._strangers[connection]
+            elif not connection.session.busy:
+                del self._strangers[connection]
+                gone.append(connection)
+            if not too_many():
+                break
+        return gone
+
+    def overdue(self, now: float) -> "Iterator[Connection]":
+        """Those who had their time to log in; the oldest stand first."""
+        allowed = self._current().login_seconds
+        for connection in list(self._strangers):
+            if connection.session.user is not None or connection.closing:
+                del self._strangers[connection]
+            elif allowed and now - connection.connected_at >= allowed:
+                del self._strangers[connection]
+                yield connection
+            else:
+                break
+
+    def _current(self) -> Settings:
+        """The settings in force; the networks are read again when they changed."""
+        settings = self._context.settings
+        if settings is not self._settings:
+            self._settings = settings
+            self._exempt = Networks(settings.exempt)
+            self._rates.clear()
+        return settings
+
+    def _is_exempt(self, host: str) -> bool:
+        return host == "local" or host in self._exempt
+
+    def _rate(self, origin: str) -> TokenBucket:
+        bucket = self._rates.get(origin)
+        if bucket is None:
+            rate = self._current().connection_rate
+            bucket = self._rates[origin] = TokenBucket(*rate, self._context.clock.seconds)
+            if len(self._rates) > ADDRESSES:
+                self._rates.popitem(last=False)
+        self._rates.move_to_end(origin)
+        return bucket
