@@ -8,15 +8,15 @@ does who else uses it. The bounds are generous: they catch a mistake in the hot 
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from benchmarks.machine import Missing
-from benchmarks.runner import load
 from benchmarks.servers import Chatroom
+from benchmarks.small import Client, cpu_of, exchange
 
 __all__ = ["CHECKS", "Check", "main", "reference"]
 
@@ -31,26 +31,26 @@ TRIES: Final = 3
 
 @dataclass(frozen=True)
 class Check:
-    """Some work, and what a message of it usually costs in turns of the reference loop."""
+    """Some work, and what a message of it usually costs in turns of the reference loop.
+
+    :ivar window: messages that each sender has unanswered.
+    :ivar private: they go to one user each, not to a room of all.
+    """
 
     name: str
     usual: float
-    work: Mapping[str, str | float]
+    users: int
+    senders: int
+    window: int
+    private: bool
 
 
-_BRIEF: Final = {"size": 100, "acks": 1, "warm": 0.5, "seconds": 1.5}
 CHECKS: Final = (
-    Check(
-        "a message to a room of 50",
-        13.0,
-        {**_BRIEF, "users": 50, "senders": 4, "window": 16},
-    ),
-    Check(
-        "a private message",
-        13.0,
-        {**_BRIEF, "users": 40, "pairs": 20, "pair_window": 4},
-    ),
+    Check("a message to a room of 30", 15.0, users=30, senders=4, window=16, private=False),
+    Check("a private message", 12.0, users=20, senders=10, window=8, private=True),
 )
+MESSAGES: Final = 6_000
+"""In all senders' windows together, of each check."""
 
 
 class _Sample(msgspec.Struct):
@@ -85,15 +85,23 @@ def _round(sample: _Sample, near: socket.socket, far: socket.socket) -> float:
 def measure(check: Check) -> float:
     """What a message costs now, in turns of the reference loop.
 
-    :raises Missing: the machine lacks something for it.
+    :raises Missing: something else goes wrong.
     """
     before = reference()
-    with Chatroom() as server:
-        result = load(server, "traffic", dict(check.work))
-    unit = min(before, reference())
-    if result["missing"] or result["refused"] or not result["replies"]:
-        raise Missing(f"{check.name}: not everything arrived: {result}")
-    return float(sum(result["cpu"]) / result["replies"] / unit)
+    with Chatroom() as server, ExitStack() as stack:
+        clients = [Client(server.port, f"user{number}") for number in range(check.users)]
+        for client in clients:
+            stack.callback(client.socket.close)
+        senders = clients[: check.senders]
+        if check.private:
+            for sender, receiver in zip(senders, clients[check.senders :], strict=True):
+                sender.to = f"@{receiver.user_id}"
+        each = MESSAGES // check.senders
+        exchange(clients, senders, each // 5, check.window)  # what is first is not the usual
+        spent = cpu_of(server.pids)
+        exchange(clients, senders, each, check.window)
+        spent = cpu_of(server.pids) - spent
+    return spent / (each * check.senders) / min(before, reference())
 
 
 def main() -> int:
