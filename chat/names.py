@@ -32,6 +32,10 @@ _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
 
 
+_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+"""Alphabets with letters that look like another's, as Unicode's names of characters begin."""
+
+
 class BadName(ValueError):
     """A name breaks a rule; the text says which, as a key of the server's phrase table."""
 
@@ -59,17 +63,35 @@ def _check_characters(text: str, limit: int) -> None:
         raise BadName("name-character")
 
 
+def _check_scripts(canonical: str) -> None:
+    """Refuse names in which letters of alphabets stand together that look alike.
+
+    So ``аnn`` with a Cyrillic first letter is nobody's. It follows the idea of UTS #39, section
+    5.2, and not its tables: a name that is wholly Cyrillic may still look like a Latin one.
+    """
+    scripts = {
+        unicodedata.name(character, "").partition(" ")[0]
+        for character in canonical
+        if not character.isascii() and character.isalpha()
+    }
+    if any(character.isascii() and character.isalpha() for character in canonical):
+        scripts.add("LATIN")
+    if len(scripts & _ALIKE) > 1:
+        raise BadName("name-mixed")
+
+
 def user_name(text: str, limit: int = 32) -> str:
     """Return ``text`` in NFC, the form a user name is shown in.
 
     :param limit: most characters allowed, 0 for no limit.
-    :raises BadName: empty, too long, a refused character, or nothing but digits (it would read
-        as a user id in ``@<userId>``).
+    :raises BadName: empty, too long, a refused character, letters of alphabets that look alike,
+        or nothing but digits (it would read as a user id in ``@<userId>``).
     """
     shown = unicodedata.normalize("NFC", text)
     _check_characters(shown, limit)
     canonical = _canonical(shown)
     _check_characters(canonical, 0)
+    _check_scripts(canonical)
     if all(unicodedata.category(character) == "Nd" for character in canonical):
         raise BadName("name-digits")
     return shown
@@ -90,12 +112,14 @@ def room_name(text: str, limit: int = 32) -> str:
 
     :param text: the name as written, with its ``#``.
     :param limit: most characters allowed after the ``#``, 0 for no limit.
-    :raises BadName: no ``#``, empty, too long, or a refused character.
+    :raises BadName: no ``#``, empty, too long, a refused character, or letters of alphabets that
+        look alike.
     """
     if not text.startswith("#"):
         raise BadName("room-prefix")
     canonical = _canonical(text[1:])
     _check_characters(canonical, limit)
+    _check_scripts(canonical)
     return "#" + canonical
 
 

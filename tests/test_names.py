@@ -86,6 +86,14 @@ class UserNamesTest(SynchronousTestCase):
             if unicodedata.normalize("NFKC", variant).casefold() == once:
                 self.assertEqual(names.canonical_user_name(variant), once)
 
+    def test_alphabets_that_look_alike_do_not_stand_together(self) -> None:
+        for text in ("\u0430nn", "ann\u0430", "b\u03bfb", "\u0441\u03bf\u0441\u03bf", "\u13a0nn"):
+            for judge, written in ((names.user_name, text), (names.room_name, "#" + text)):
+                self.assertEqual(str(self.assertRaises(BadName, judge, written)), "name-mixed")
+        for text in ("анна", "ann", "Zoë", "黛玉ann", "анна-7", "Ελένη", "ann_林", "ａnn", "안나"):
+            names.user_name(text)
+            names.room_name("#" + text)
+
     @given(st.integers(1, names.MAX_USER_ID))
     def test_the_name_that_an_empty_one_becomes_is_a_name(self, user_id: int) -> None:
         name = names.fallback_user_name(user_id)

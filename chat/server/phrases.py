@@ -20,6 +20,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "The name has a character that names may not have: #, @, a space or an invisible one.",
         "名称含有不允许的字符：不能有 #、@、空格或不可见字符。",
     ),
+    "name-mixed": (
+        "The name mixes alphabets whose letters look alike.",
+        "名称混用了字形相近的字母表。",
+    ),
     "name-digits": (
         "The name needs at least one character that is no digit.",
         "名称不能全是数字。",
