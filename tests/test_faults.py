@@ -282,6 +282,25 @@ class StoreTest(Case):
                 raise AssertionError("the store does not rewrite its file")
             time.sleep(0.01)
 
+    def test_damaged_entries_of_a_log_are_shown_as_deleted_and_their_page_is_whole(self) -> None:
+        store = self.store()
+        server = self.server(store)
+        alice = self.enter(server, "alice")
+        for number in range(5):
+            say(alice, f"text {number}")
+        key = "ch:c:{r:lobby}:log"
+        entries = store.ask("XRANGE", key, "-", "+")
+        store.ask("DEL", key)
+        names, kept = zip(*((name, fields[1]) for name, fields in entries), strict=True)
+        wrong = [kept[1].replace(b"text", b"t\xff\xfext"), b"junk", kept[3][:20]]
+        for name, value in zip(names, [kept[0], *wrong, kept[4]], strict=True):
+            store.ask("XADD", key, name, "e", value)
+        page = alice.ask("HistoryMes", conversation=LOBBY, after=0)
+        texts = [each.get("content") or each.get("deleted") for each in page["messages"]]
+        self.assertEqual(texts, ["text 0", True, True, True, "text 4"])
+        self.assertEqual([each["seq"] for each in page["messages"]], [1, 2, 3, 4, 5])
+        self.assertRegex(server.log, "Entry 2 of r:lobby can't be read")
+
     def refusal(self, peer: Peer) -> str:
         """Say things until one is refused; which one."""
         give_up = time.monotonic() + SOON

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from twisted.logger import Logger
 
 from chat.messages import Conversation, Entry
 from chat.names import LOBBY
@@ -18,6 +19,8 @@ from chat.store.scripts import load
 __all__ = ["LOBBY_CID", "Conversations", "Mark", "Position", "mark_numbers"]
 
 LOBBY_CID: Final = room_cid(LOBBY)
+_log = Logger()
+
 LAST_CONTENT_LIMIT: Final = 200
 """Bytes of UTF-8 that are kept of the content of *conv*'s ``last`` (protocol §5)."""
 
@@ -202,7 +205,7 @@ class Conversations:
         answer = await self._redis.script(load("history"), keys, args)
         if isinstance(answer, int):
             raise NotAllowed(cid) if answer == -403 else Unknown(cid)
-        return _page(answer, after, before, limit)
+        return _page(cid, answer, after, before, limit)
 
     async def read(self, cid: str, *, after: int, limit: int = 200) -> Page:
         """The oldest entries above ``after``, for the server itself.
@@ -215,7 +218,7 @@ class Conversations:
         answer = await self._redis.script(load("history"), keys, args)
         if isinstance(answer, int):
             raise Unknown(cid)
-        return _page(answer, after, 0, limit)
+        return _page(cid, answer, after, 0, limit)
 
     async def seek(self, cid: str, moment: int) -> int:
         """The highest number in ``cid`` whose entry is older than ``moment`` (ms since 1970)."""
@@ -340,9 +343,12 @@ def _shortened(entry: bytes) -> Entry:
     return msgspec.structs.replace(last, content=cut, cut=True)
 
 
-def _page(answer: Sequence[Any], after: int | None, before: int, limit: int) -> Page:
+def _page(cid: str, answer: Sequence[Any], after: int | None, before: int, limit: int) -> Page:
     epoch, epoch_first, first, seq, flat = answer
     entries = [logged(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
+    for entry, kept in zip(entries, flat[1::2], strict=True):
+        if kept and not entry.json:
+            _log.error("Entry {seq} of {cid} can't be read", seq=entry.seq, cid=cid)
     if not entries:
         more = False
     elif after is None:

@@ -49,6 +49,7 @@ _RECORD = struct.Struct(">QIQBI")
 _KEPT = struct.Struct(">QB")
 _LENGTH = struct.Struct(">I")
 _encode = msgspec.json.encode
+_check = msgspec.json.Decoder(messages.Entry).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +125,24 @@ def record(
 
 
 def logged(seq: int, kept: bytes) -> LoggedEntry:
-    """What the log keeps under a number, taken apart; empty when it is gone.
+    """What the log keeps under a number, taken apart; empty when it is gone, or was damaged.
 
-    :raises struct.error: it is cut short.
+    Each is read through, for 1 us: one entry that is no entry must not make its page fail.
     """
     if not kept:
         return LoggedEntry(seq, 0, b"", b"")
-    time, size = _KEPT.unpack_from(kept)
-    at = _KEPT.size + size
-    epoch = kept[_KEPT.size : at]
-    _, _, sender, length, _ = _RECORD.unpack_from(kept, at)
-    at += _RECORD.size
-    client_id, middle = kept[at : at + length], kept[at + length :]
-    json = b'{"seq":%d,"epoch":"%b",%b,"time":%d}' % (seq, epoch, middle, time)
+    try:
+        time, size = _KEPT.unpack_from(kept)
+        at = _KEPT.size + size
+        epoch = kept[_KEPT.size : at]
+        _, _, sender, length, _ = _RECORD.unpack_from(kept, at)
+        at += _RECORD.size
+        client_id, middle = kept[at : at + length], kept[at + length :]
+        json = b'{"seq":%d,"epoch":"%b",%b,"time":%d}' % (seq, epoch, middle, time)
+        _check(json)
+        client_id.decode()
+    except (struct.error, UnicodeDecodeError, msgspec.MsgspecError):
+        return LoggedEntry(seq, 0, b"", b"")
     return LoggedEntry(seq, sender, client_id, json)
 
 
