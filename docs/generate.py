@@ -1,4 +1,4 @@
-"""Writes what the documentation says twice: the README's bot and map, the example of a TOML file.
+"""Writes what is said twice: the README's bot and map, every option as TOML, the log's events.
 
 Run it after adding a module or an option: ``python docs/generate.py``. A test compares.
 """
@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from chat.server.events import NAMES
 from chat.server.options import default_text
 from chat.server.settings import options
 
@@ -60,6 +61,24 @@ def readme() -> str:
     return replaced(replaced(text, "bot", bot()), "map", house_map())
 
 
+def events() -> str:
+    """What each event in the log is called, and the sentences by that name."""
+    sentences: dict[str, list[str]] = {}
+    for sentence, name in NAMES.items():
+        sentences.setdefault(name, []).append(sentence)
+    lines = []
+    for name, said in sentences.items():
+        text = f"- ``{name}``: " + " · ".join(f"*{each}*" for each in said)
+        lines += textwrap.wrap(text, 100, subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def operating() -> str:
+    """The operators' page with its list of events."""
+    text = (ROOT / "docs" / "operating.rst").read_text(encoding="utf-8")
+    return replaced(text, "list of events", events())
+
+
 def toml_example() -> str:
     """Every option with its default, commented out."""
     lines = [
@@ -83,7 +102,11 @@ def toml_example() -> str:
 
 def generated() -> dict[Path, str]:
     """What each generated file should hold."""
-    return {ROOT / "README.rst": readme(), ROOT / "docs" / "chatroom.toml": toml_example()}
+    return {
+        ROOT / "README.rst": readme(),
+        ROOT / "docs" / "chatroom.toml": toml_example(),
+        ROOT / "docs" / "operating.rst": operating(),
+    }
 
 
 if __name__ == "__main__":

@@ -304,6 +304,13 @@ class TwistdTest(SynchronousTestCase):
         self.assertEqual(done.stdout, "")
         self.assertRegex(done.stderr, r"\Achatroom: --rate: 'fast' is not .*\n\Z")
 
+    def test_options_can_be_checked_before_they_are_used(self) -> None:
+        done = self.twistd("--check-config", "--rooms=7")
+        self.assertEqual((done.returncode, done.stdout), (0, "chatroom: the options are right\n"))
+        done = self.twistd("--check-config", "--rooms=many")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("--rooms: 'many' is not", done.stderr)
+
     def test_help_ends_with_status_0(self) -> None:
         done = self.twistd("--help")
         self.assertEqual(done.returncode, 0)

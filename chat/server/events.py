@@ -39,7 +39,7 @@ NAMES: Final[Mapping[str, str]] = {
     "The store's file broke off: {count} bytes were cut from its end and are in {kept}":
         "store-cut",
     "The store was gone before it was left": "store-gone",
-    "The store went back in time; a new epoch begins everywhere": "store-went-back",
+    "{what}; a new epoch begins everywhere": "store-went-back",
     "The tide could not be counted: {why}": "store-not-probed",
     "The store lost numbers and can't write: {why}": "generation-not-raised",
     "Closed {count} gaps in the store's file": "store-gaps-closed",

@@ -107,7 +107,7 @@ class ChatFactory(Factory):
             self._sweep()
         try:
             await self.fanout.tick()
-            if self._ticks % SWEEP_TICKS == 0 and self.connections:
+            if self._ticks % SWEEP_TICKS == 0:
                 _, total = await self.context.presence.online_ids(1)
                 self.context.online.set_total(total)
         except StoreError as error:

@@ -17,6 +17,16 @@ __all__ = ["METRICS", "Kind", "Metric", "View"]
 Reading = float | Mapping[tuple[str, ...], float] | Timing
 
 
+USUAL_STATES: Final[tuple[tuple[str, ...], ...]] = (
+    ("unknown", "new"),
+    ("current", "live"),
+    ("current", "behind"),
+    ("original", "live"),
+    ("original", "behind"),
+)
+"""Connections' generation and state: told also when there are none, so that a curve has no gap."""
+
+
 class Kind(Enum):
     """How a metric behaves: goes up and down, only grows, or counts durations in buckets."""
 
@@ -51,10 +61,11 @@ class Metric:
 
 
 def _connections(view: View) -> Reading:
-    return Counter(map(_class_of, view.server.factory.connections))
+    none = dict.fromkeys(USUAL_STATES, 0)
+    return none | Counter(map(_class_of, view.server.factory.connections))
 
 
-def _class_of(connection: "Connection") -> tuple[str, str]:
+def _class_of(connection: "Connection") -> tuple[str, ...]:
     session = connection.session
     generation = "current" if session.voice.is_current else "original"
     if connection.closing:

@@ -55,9 +55,12 @@ class Options(usage.Options):
         ),
     ]
     optFlags: ClassVar[list[list[Any]]] = [
-        [name, None, describe(option)]
-        for name, option in _TABLE.items()
-        if option.metadata["kind"].flag
+        ["check-config", None, "only say whether the options are right"],
+        *(
+            [name, None, describe(option)]
+            for name, option in _TABLE.items()
+            if option.metadata["kind"].flag
+        ),
     ]
     settings: Settings
 
@@ -101,6 +104,9 @@ class Options(usage.Options):
             _refuse_other_logs(self.parent or {})
         if not self.settings.store:
             _check_directory(self.settings.data)
+        if self["check-config"]:
+            print("chatroom: the options are right")
+            raise SystemExit(0)
 
     def read(self) -> Settings:
         """What the command line, the environment and the files, as they are now, say together.

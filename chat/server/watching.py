@@ -54,6 +54,7 @@ class Watching:
     """Serves ``/metrics``, ``/healthz`` and ``/readyz``.
 
     :param endpoint: where, as Twisted writes it.
+    :ivar registry: what is scraped.
     """
 
     log = Logger()
@@ -66,10 +67,10 @@ class Watching:
         self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._port: IListeningPort | None = None
-        self._registry = CollectorRegistry()
-        self._registry.register(_Readings(watched, self._lag))
-        ProcessCollector(registry=self._registry)
-        GCCollector(registry=self._registry)
+        self.registry = CollectorRegistry()
+        self.registry.register(_Readings(watched, self._lag))
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
 
     def bind(self) -> None:
         """Take the address, and answer as soon as the reactor runs.
@@ -103,7 +104,7 @@ class Watching:
     def _metrics(self, request: Request) -> bytes:
         encode, content_type = choose_encoder(request.getHeader("accept") or "")
         request.setHeader("content-type", content_type)
-        return encode(self._registry)
+        return encode(self.registry)
 
     def _readyz(self, request: Request) -> bytes:
         trouble = self._watched.trouble()
