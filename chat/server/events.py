@@ -80,6 +80,7 @@ NAMES: Final[Mapping[str, str]] = {
     "connection {connection} was behind and is sent away: {why}": "behind-sent-away",
     "connection {connection}: a request failed": "failure",
     "connection {connection}: {what} failed": "failure",
+    "no PROXY header from {balancer}": "no-proxy-header",
     "an event is not told, the store is away: {why}": "event-not-told",
     "saying goodbye failed": "failure",
     "a tick failed": "failure",
