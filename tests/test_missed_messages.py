@@ -81,3 +81,15 @@ def test_what_another_device_heard_is_not_missed(party: Party) -> None:
     peer = party.original(user)
     meet(peer, by=sender)
     assert PRIVATE + "heard on the other device" not in peer.contents()
+
+
+def test_what_one_said_oneself_does_not_make_ones_marks_lag(party: Party) -> None:
+    """Nobody is sent what they said: it must not be taken for a frame that is on its way."""
+    user, sender = party.user(), party.current()
+    peer = party.original(user)
+    for number in range(3):
+        peer.say(f"a word of my own {number}")
+        sender.hears(f"a word of my own {number}")
+    told = sender.post(f"@{user.user_id}", "this one is heard")
+    peer.hear("SmsMes", content=PRIVATE + "this one is heard")
+    sender.expect("ReceiptMes", userId=user.user_id, delivered=told["seq"])
