@@ -50,8 +50,6 @@ async def known_thread(session: "Session", cid: str) -> Thread:
 
 async def tell(session: "Session", event: Event) -> None:
     """Tell a session what was said on the bus about its user."""
-    if event.session == session.key:
-        return
     handler = _HANDLERS.get(event.event)
     if handler is not None and (session.voice.is_current or event.event in _FOR_ALL):
         try:

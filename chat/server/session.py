@@ -186,6 +186,8 @@ class Session:
             self._say(message, envelope.id)
         elif isinstance(message, messages.AckMes) and talking.acknowledge_at_once(self, message):
             return
+        elif isinstance(message, messages.PingMes):
+            self.emit(messages.PongMes(self.context.now()), envelope.id)
         elif kind not in UNMETERED and (wait := self._wait_for(kind)):
             self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
         else:
@@ -379,6 +381,8 @@ class Session:
 
     def event(self, event: Event) -> None:
         """Something about the user was said on the bus."""
+        if event.session == self.key:  # by this very session
+            return
         if self.user is None:
             self._postponed.append(event)
             if event.event == "left":

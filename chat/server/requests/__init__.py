@@ -41,9 +41,9 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     messages.WatchMes: people.watch,
     messages.StatusMes: people.set_status,
     messages.LookupMes: people.look_up,
-    messages.PingMes: people.ping,
 }
-"""All requests but LoginMes, whose reply is sent on the way, and SmsMes (``talking.post``)."""
+"""All requests but those that ``Session`` serves itself: LoginMes, whose reply is sent on the way,
+SmsMes (``talking.post``), and PingMes, which needs nothing."""
 
 OPEN_TO_ALL: Final = frozenset({messages.RegisterMes, messages.LoginMes, messages.PingMes})
 """What needs no login."""

@@ -11,7 +11,7 @@ from chat.store.interface import Unknown
 if TYPE_CHECKING:
     from chat.server.session import Session
 
-__all__ = ["look_up", "online", "ping", "set_status", "watch"]
+__all__ = ["look_up", "online", "set_status", "watch"]
 
 ONLINE_LIMIT: Final = 500
 WATCH_LIMIT: Final = 200
@@ -56,8 +56,3 @@ async def look_up(session: "Session", message: messages.LookupMes) -> messages.L
     status = statuses.get(account.user_id, 1)
     user = User(account.user_id, account.name, status, account.last_seen)
     return messages.LookupResMes(user=user)
-
-
-async def ping(session: "Session", message: messages.PingMes) -> messages.PongMes:
-    """Say that the server is there, and what time it is."""
-    return messages.PongMes(session.context.now())
