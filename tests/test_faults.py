@@ -292,7 +292,7 @@ class StoreTest(Case):
         entries = store.ask("XRANGE", key, "-", "+")
         store.ask("DEL", key)
         names, kept = zip(*((name, fields[1]) for name, fields in entries), strict=True)
-        wrong = [kept[1].replace(b"text", b"t\xff\xfext"), b"junk", kept[3][:20]]
+        wrong = [kept[1].replace(b'"text', b'"t\xff\xfext'), b"junk", kept[3][:20]]
         for name, value in zip(names, [kept[0], *wrong, kept[4]], strict=True):
             store.ask("XADD", key, name, "e", value)
         page = alice.ask("HistoryMes", conversation=LOBBY, after=0)

@@ -189,7 +189,8 @@ class Store:
         child = self.child = Child(self.home / "store.out")
         words = [find_program(), "--port", "0", "--unixsocket", self.path]
         words += ["--dir", str(self.home), "--save", "", "--logfile", str(self.home / "store.log")]
-        words += ["--appendonly", "yes", "--appendfsync", "everysec"]
+        # With everysec it may answer before it has written (chat/store/flushing.py).
+        words += ["--appendonly", "yes", "--appendfsync", "no"]
         words += ["--client-output-buffer-limit", "pubsub 256mb 64mb 60"]
         spawn(self._reactor, child, words, self.home)
         give_up = self._reactor.seconds() + START_SECONDS
