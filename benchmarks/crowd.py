@@ -82,7 +82,7 @@ class Member:
     def leave(self) -> None:
         """Close the connection, for good."""
         self._crowd.members.pop(self.user_id, None)
-        wire, self._wire = self._wire, None
+        wire, self._wire, self.port = self._wire, None, 0
         if wire is not None:
             wire.transport.abortConnection()
 

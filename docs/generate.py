@@ -4,10 +4,12 @@ Run it after adding a module or an option: ``python docs/generate.py``. A test c
 """
 
 import ast
+import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import needs
 from chat.server.events import NAMES
 from chat.server.options import default_text
 from chat.server.settings import options
@@ -79,6 +81,13 @@ def operating() -> str:
     return replaced(text, "list of events", events())
 
 
+def scaling() -> str:
+    """The page about large installations with the model's figures."""
+    text = (ROOT / "docs" / "scaling.rst").read_text(encoding="utf-8")
+    figures = "::\n\n" + textwrap.indent(needs.said(json.loads(needs.COSTS.read_text())), "    ")
+    return replaced(text, "model", figures)
+
+
 def toml_example() -> str:
     """Every option with its default, commented out."""
     lines = [
@@ -106,6 +115,7 @@ def generated() -> dict[Path, str]:
         ROOT / "README.rst": readme(),
         ROOT / "docs" / "chatroom.toml": toml_example(),
         ROOT / "docs" / "operating.rst": operating(),
+        ROOT / "docs" / "scaling.rst": scaling(),
     }
 
 
