@@ -678,7 +678,7 @@ class TablesTests(TestCase):
             elif kind == "edit":
                 self.assertIn(rest, EDITS)
             elif not kind.startswith("go_"):
-                self.assertTrue(hasattr(screen.actions, f"do_{kind}"), each)
+                self.assertIn(kind, screen.actions.names, each)
 
     def test_no_key_means_two_things_in_one_place(self) -> None:
         for context in CONTEXTS:

@@ -239,6 +239,8 @@ class Screen:
         self.left = False
         self.may_fail = False
         self.told: list[Came] = []
+        self.copied: list[str] = []
+        self.opened: list[str] = []
         failures()
         self.root = Root(self.leave, self.clock.seconds)
         self.look = look(language, glyphs)
@@ -303,6 +305,14 @@ class Screen:
 
     def clear(self) -> None:
         pass
+
+    def copy(self, text: str) -> bool:
+        self.copied.append(text)
+        return True
+
+    def open_link(self, target: str) -> bool:
+        self.opened.append(target)
+        return True
 
     def leave(self) -> None:
         self.left = True

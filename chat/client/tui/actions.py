@@ -1,5 +1,6 @@
 """What the keys of the main screen do, one method for each action of the table of keys."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from chat.client.conversation import Conversation
@@ -9,8 +10,10 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.commands import Kind
 from chat.client.tui.desk import Desk
 from chat.client.tui.draw import Row
-from chat.client.tui.keys import action
+from chat.client.tui.keys import PREFIXES, action
 from chat.client.tui.layout import Pane
+from chat.client.tui.picked import PickedActions
+from chat.client.tui.picked import Stage as PickedStage
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
@@ -23,11 +26,8 @@ PASTE_LINES = 5
 WHEEL_ROWS = 3
 
 
-class Stage(Protocol):
+class Stage(PickedStage, Protocol):
     """What stands around the main screen."""
-
-    def pop_up(self, popup: Popup | None) -> None:
-        """Show a popup over everything, or take it away."""
 
     def clear(self) -> None:
         """Paint the whole terminal anew."""
@@ -48,25 +48,38 @@ class Actions:
         self._stage = stage
         self._verbs = verbs
         self._leaving = False
+        self._begun = ""
         self._table = {
-            name.removeprefix("do_"): getattr(self, name)
-            for name in dir(self)
+            name.removeprefix("do_"): getattr(part, name)
+            for part in (self, PickedActions(chat, desk, stage))
+            for name in dir(part)
             if name.startswith("do_")
         }
+
+    @property
+    def names(self) -> Collection[str]:
+        """Everything that ``do`` can do, besides edits and going to a number."""
+        return self._table.keys()
 
     def press(self, key: str) -> bool:
         """Do what ``key`` means where the focus is. Return whether it means anything."""
         desk = self.desk
+        if self._begun:
+            key, self._begun = f"{self._begun} {key}", ""
+        if key in PREFIXES:
+            self._begun = key
+            return True
         # Keys may come faster than drawings: a text never lands in the conversation before.
         desk.follow()
-        found = action(desk.active.value, key) or action("everywhere", key)
+        context = desk.context
+        found = action(context, key) or action("everywhere", key)
         if key != "ctrl c":
             self._leaving = False
         if found is not None:
             return self.do(found)
         if key.startswith(("ctrl ", "meta ", "shift ")) or len(list(graphemes(key))) > 1:
             return False
-        if not key.isprintable():
+        if not key.isprintable() or context == "select":
             return False
         pane = desk.list_pane()
         if pane is not None:
@@ -128,6 +141,9 @@ class Actions:
         if button != 1:
             return False
         self.desk.focus_on(pane)
+        if pane is Pane.MESSAGES:
+            seq = self.desk.messages.entry_at(line)
+            return bool(seq) and self.desk.messages.pick(seq)
         chosen = self.desk.list_pane()
         if chosen is not None and line >= 0:
             place = chosen.item_at(line)
@@ -196,7 +212,7 @@ class Actions:
 
     def do_help(self) -> None:
         look = self.desk.look
-        choices = helptext.choices(look, self.desk.active.value)
+        choices = helptext.choices(look, self.desk.context)
         self._stage.pop_up(
             Popup(
                 look,
@@ -344,10 +360,6 @@ class Actions:
 
     def do_retry(self) -> None:
         if not self.chat.retry():
-            self.chat.say(self.desk.look.words("nothing-failed"))
-
-    def do_drop(self) -> None:
-        if not self.chat.drop():
             self.chat.say(self.desk.look.words("nothing-failed"))
 
     # Lists

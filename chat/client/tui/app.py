@@ -4,9 +4,7 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import urwid
@@ -30,6 +28,7 @@ from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.notifier import Notifier, run_command
 from chat.client.tui.options import ScreenOptions, choose_colours, make_look
+from chat.client.tui.outside import clipboard, edited, link_opener
 from chat.client.tui.popups import Popup
 from chat.client.tui.root import Root
 from chat.client.tui.start import Start
@@ -77,8 +76,9 @@ class App:
         self._draft_due: Any = None
         self._tick_due: Any = None
         self._quiet = Quiet(options.quiet)
+        self._run_program = run_command(reactor)
         self._notifier = Notifier(
-            reactor, options, self._quiet, look.moment, self._tell_terminal, run_command(reactor)
+            reactor, options, self._quiet, look.moment, self._tell_terminal, self._run_program
         )
         self.root = Root(self.leave, reactor.seconds)
         self.loop = Loop(
@@ -300,16 +300,19 @@ class App:
 
     def edit_outside(self, text: str) -> str:
         """Let ``$EDITOR`` have the terminal. The connection waits meanwhile."""
-        import shlex
-        import subprocess
+        with self.loop.paused():
+            return edited(text)
 
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-        with tempfile.TemporaryDirectory(prefix="chatroom-") as directory:
-            path = Path(directory) / "message.txt"
-            path.write_text(text, encoding="utf-8")
-            with self.loop.paused():
-                subprocess.run([*editor, str(path)], check=False)
-            return path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+    def copy(self, text: str) -> bool:
+        sequence = clipboard(text)
+        self._tell_terminal(sequence)
+        return bool(sequence)
+
+    def open_link(self, target: str) -> bool:
+        opener = link_opener()
+        if opener is not None:
+            self._run_program([*opener, target])
+        return opener is not None
 
     def leave(self) -> None:
         """Say goodbye to the server, for a moment at most, and end."""

@@ -255,13 +255,16 @@ class Chat:
             self.client.retry(each)
         return bool(failed)
 
-    def drop(self) -> bool:
-        """Forget what failed, or take back what was not yet sent; the newest of it."""
+    def take_back(self) -> str | None:
+        """Withdraw what failed, or has not left yet; the newest of it in the open conversation.
+
+        :returns: its text, None when there is nothing.
+        """
         conversation = self.model.current
         for pending in reversed(conversation.pending if conversation else []):
             if self.client.withdraw(pending.message.client_id):
-                return True
-        return False
+                return pending.message.text
+        return None
 
     def _failed(self) -> list[str]:
         conversation = self.model.current

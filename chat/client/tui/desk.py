@@ -16,10 +16,11 @@ from chat.client.tui.draw import Row, Run, canvas
 from chat.client.tui.keys import KEYS, key_name
 from chat.client.tui.layout import Layout, Pane, arrange
 from chat.client.tui.look import Look
-from chat.client.tui.messages import MessagesPane, Wish
+from chat.client.tui.messages import Wish
 from chat.client.tui.panes import ListPane
 from chat.client.tui.panes import Pane as PaneWidget
 from chat.client.tui.people import ConversationsPane, OnlinePane
+from chat.client.tui.picking import PickingPane
 
 __all__ = ["Desk", "StatusLine"]
 
@@ -30,6 +31,8 @@ COUNT_FROM = 40
 """Columns from which on the status line says how many are online, where no pane does."""
 
 NAMES_COMPLETED = 50
+
+_SIDES = frozenset({Pane.CONVERSATIONS, Pane.ONLINE})
 
 
 class StatusLine(PaneWidget):
@@ -103,7 +106,7 @@ class Desk(urwid.Widget):
         self.active = Pane.COMPOSER
         self.hidden: frozenset[Pane] = frozenset()
         self.composer = Composer(look, self._candidates)
-        self.messages = MessagesPane(look, chat.model)
+        self.messages = PickingPane(look, chat.model)
         self.conversations = ConversationsPane(look, chat.model)
         self.online = OnlinePane(look, chat.model)
         self.status = StatusLine(look, chat, self.composer)
@@ -140,7 +143,8 @@ class Desk(urwid.Widget):
         columns, rows = size
         self.follow()
         wanted = self.composer.wanted_rows(columns)
-        self.layout = layout = arrange(columns, rows, self.active, wanted, self.hidden)
+        hidden = _SIDES if self.messages.picking else self.hidden
+        self.layout = layout = arrange(columns, rows, self.active, wanted, hidden)
         if layout.too_small:
             text = self.look.words("too-small")
             return canvas([[(None, clip(text, columns))]], columns, rows)
@@ -196,7 +200,7 @@ class Desk(urwid.Widget):
         runs: list[Run] = []
         used = 0
         for each in KEYS:
-            if each.hint and each.context in ("everywhere", self.active.value):
+            if each.hint and each.context in self._hinted:
                 key, text = f" {key_name(each.keys[0])}", f" {self.look.words(each.help)} "
                 used += width(key) + width(text)
                 if used > columns:
@@ -204,7 +208,18 @@ class Desk(urwid.Widget):
                 runs += [("hint key", key), ("hint", text)]
         return runs
 
+    @property
+    def _hinted(self) -> tuple[str, ...]:
+        """The contexts whose keys the last row shows."""
+        return ("select",) if self.context == "select" else ("everywhere", self.context)
+
     # What is where
+
+    @property
+    def context(self) -> str:
+        """Whose keys count before those that hold everywhere."""
+        picking = self.active is Pane.MESSAGES and self.messages.picking
+        return "select" if picking else self.active.value
 
     def list_pane(self) -> ListPane | None:
         """The list that has the focus, if one has."""
@@ -213,6 +228,8 @@ class Desk(urwid.Widget):
 
     def focus_on(self, pane: Pane) -> None:
         """Give the focus to ``pane``."""
+        if pane is not Pane.MESSAGES:
+            self.messages.unpick()
         self.active = pane
         self.changed()
 

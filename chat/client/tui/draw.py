@@ -8,8 +8,9 @@ from chat.client.text import JOINER, ascii_only, clip, width
 
 __all__ = ["Row", "Run", "canvas", "exact", "plain"]
 
-Run = tuple[str | None, str]
-"""A colour's name in the theme (None for the terminal's own) and cleaned text."""
+Run = tuple[Hashable, str]
+"""A colour's name in the theme (None for the terminal's own), which a link may lie over, and
+cleaned text."""
 
 Row = Sequence[Run]
 

@@ -8,6 +8,7 @@ from chat.client.durations import write_duration
 from chat.client.model import Model
 from chat.client.text import clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
+from chat.client.tui.linking import marked
 from chat.client.tui.look import Look
 from chat.messages import Entry
 
@@ -45,20 +46,27 @@ class EntryRows:
     """Makes rows of entries, and keeps them while neither entry nor width changes.
 
     :param columns: of the pane that they are for.
+    :ivar bare: without columns, rules and marks, each message as one line: for copying.
     """
 
     def __init__(self, model: Model, look: Look, columns: int) -> None:
         self._model = model
         self._look = look
         self.columns = columns
+        self.bare = False
         self._cache: dict[int, tuple[tuple[object, ...], list[Row]]] = {}
 
     def block(self, conversation: Conversation, index: int) -> list[Row]:
         """The rows of entry ``index``, and those that separate it from what is before it."""
+        separators, rows = self.parts(conversation, index)
+        return [*separators, *rows] if separators else rows
+
+    def parts(self, conversation: Conversation, index: int) -> tuple[list[Row], list[Row]]:
+        """What separates entry ``index`` from what is before it, and its own rows."""
         entry = conversation.entries[index]
         before = conversation.entries[index - 1] if index else None
         rows = self._separators(conversation, index, before, entry)
-        grouped = not rows and before is not None and self._grouped(before, entry)
+        grouped = not (rows or self.bare) and before is not None and self._grouped(before, entry)
         mine = entry.user_id == self._model.me.user_id
         fate = conversation.fate(entry) if mine else None
         key = (entry, grouped, fate)
@@ -67,7 +75,7 @@ class EntryRows:
             if len(self._cache) > CACHED:
                 self._cache.clear()
             known = self._cache[entry.seq] = (key, self._entry(entry, grouped, fate))
-        return [*rows, *known[1]] if rows else known[1]
+        return rows, known[1]
 
     def clear(self) -> None:
         """Another conversation, another theme: nothing of what is kept holds."""
@@ -179,22 +187,34 @@ class EntryRows:
     def _message(
         self, content: str, time: int, name: str, user_id: int, fate: Fate | None
     ) -> list[Row]:
+        if self.bare:
+            return self._bare(content, time, name)
         mark = self._mark(fate)
         lead, after = self._lead(time, name, user_id)
         room = max(1, self.columns - sum(width(text) for _, text in lead) - 1)
-        lines = fold(self._look.text(content), max(1, room - (3 if fate else 0)), ROWS_SHOWN)
-        if len(lines) > ROWS_SHOWN:
-            lines[-1] = self._look.words("more-rows")
-        role = self._role(content, user_id)
+        room = max(1, room - (3 if fate else 0))
+        lines = self._lines(content, room, self._role(content, user_id))
         rows: list[Row] = []
         for number, line in enumerate(lines):
-            row: list[Run] = [*(lead if number == 0 else after), (role, line)]
+            row: list[Run] = [*(lead if number == 0 else after), *line]
             if mark and number == len(lines) - 1:
                 used = sum(width(text) for _, text in row)
                 gap = self.columns - used - width(mark[1])
                 row += [(None, " " * gap), mark] if gap > 0 else []
             rows.append(row)
         return rows
+
+    def _lines(self, content: str, columns: int, role: str | None) -> list[Sequence[Run]]:
+        """The text folded, and the links in it marked."""
+        text = self._look.text(content)
+        lines = fold(text, columns, ROWS_SHOWN)
+        if len(lines) > ROWS_SHOWN:
+            lines[-1] = self._look.words("more-rows")
+        return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
+
+    def _bare(self, content: str, time: int, name: str) -> list[Row]:
+        text = f"{self._clock(time)} {name}: {self._look.line(content)}"
+        return [[(None, line)] for line in fold(text, self.columns, ROWS_SHOWN)[:ROWS_SHOWN]]
 
     def _lead(self, time: int, name: str, user_id: int) -> tuple[Sequence[Run], Sequence[Run]]:
         """What stands before the first row of a message, and before each of the others."""

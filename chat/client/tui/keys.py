@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-__all__ = ["CONTEXTS", "KEYS", "Key", "action", "key_name"]
+__all__ = ["CONTEXTS", "KEYS", "PREFIXES", "Key", "action", "key_name"]
 
 CONTEXTS: Final = (
     "everywhere",
     "composer",
     "messages",
+    "select",
     "conversations",
     "online",
     "popup",
@@ -50,6 +51,10 @@ KEYS: Final[Sequence[Key]] = (
     Key("everywhere", ("f2",), "toggle_conversations", "key-toggle-conversations"),
     Key("everywhere", ("f3",), "toggle_online", "key-toggle-online"),
     Key("everywhere", ("meta r",), "retry", "key-retry"),
+    Key("everywhere", ("meta v",), "pick", "key-pick"),
+    Key("everywhere", ("meta o",), "links", "key-links"),
+    Key("everywhere", ("meta i",), "inspect", "key-inspect"),
+    Key("everywhere", ("meta x",), "take_back", "key-take-back"),
     Key("everywhere", ("ctrl l",), "redraw", "key-redraw"),
     Key("everywhere", ("ctrl q",), "quit", "key-quit", hint=True),
     Key("everywhere", ("esc",), "back", "key-back"),
@@ -78,15 +83,29 @@ KEYS: Final[Sequence[Key]] = (
     Key("composer", ("ctrl t",), "edit swap"),
     Key("composer", ("ctrl _", "ctrl /", "meta z"), "edit undo", "key-undo"),
     Key("composer", ("meta Z",), "edit redo", "key-redo"),
-    Key("composer", ("ctrl x",), "editor", "key-editor"),
+    Key("composer", ("ctrl x ctrl e",), "editor", "key-editor"),
     Key("messages", ("up", "k"), "line_up", "key-line-up"),
     Key("messages", ("down", "j"), "line_down", "key-line-down"),
     Key("messages", ("home", "g"), "oldest", "key-oldest"),
     Key("messages", ("end", "G"), "newest", "key-newest"),
     Key("messages", ("/",), "search", "key-search", hint=True),
-    Key("messages", ("x",), "drop", "key-drop"),
+    Key("messages", ("v", "enter"), "pick", "key-pick", hint=True),
+    Key("messages", ("x",), "take_back"),
     Key("messages", ("?",), "help"),
     Key("messages", ("q", "tab"), "back"),
+    Key("select", ("up", "k"), "pick_up", "key-pick-up"),
+    Key("select", ("down", "j"), "pick_down", "key-pick-down"),
+    Key("select", ("page up",), "pick_page_up"),
+    Key("select", ("page down",), "pick_page_down"),
+    Key("select", (" ", "v"), "pick_range", "key-pick-range", hint=True),
+    Key("select", ("y", "enter"), "copy", "key-copy", hint=True),
+    Key("select", ("Y",), "copy_quoted", "key-copy-quoted"),
+    Key("select", ("o",), "links", "key-links", hint=True),
+    Key("select", ("i",), "inspect", "key-inspect", hint=True),
+    Key("select", ("r",), "answer", "key-answer", hint=True),
+    Key("select", ("d",), "delete_picked", "key-delete", hint=True),
+    Key("select", ("esc", "q", "tab"), "unpick", "key-unpick", hint=True),
+    Key("select", ("?",), "help"),
     Key("conversations", ("up",), "select_up", "key-select"),
     Key("conversations", ("down",), "select_down"),
     Key("conversations", ("home",), "select_first"),
@@ -120,6 +139,10 @@ KEYS: Final[Sequence[Key]] = (
 )
 
 
+PREFIXES: Final = frozenset({"ctrl x"})
+"""Keys that mean something only with the one after them."""
+
+
 @cache
 def _table(context: str) -> dict[str, str]:
     return {name: each.action for each in KEYS if each.context == context for name in each.keys}
@@ -133,7 +156,7 @@ def action(context: str, key: str) -> str | None:
 _SHOWN = {
     "ctrl": "Ctrl", "meta": "Alt", "shift": "Shift", "page up": "PgUp", "page down": "PgDn",
     "up": "↑", "down": "↓", "left": "←", "right": "→", "esc": "Esc", "backspace": "Backspace",
-    "enter": "Enter", "tab": "Tab", "home": "Home", "end": "End", "delete": "Del",
+    "enter": "Enter", " ": "Space", "tab": "Tab", "home": "Home", "end": "End", "delete": "Del",
 }  # fmt: skip
 
 
@@ -141,6 +164,9 @@ def key_name(key: str) -> str:
     """A key as the help writes it: ``Ctrl-K`` for ``ctrl k``."""
     if key in _SHOWN:
         return _SHOWN[key]
+    for prefix in PREFIXES:
+        if key.startswith(f"{prefix} "):
+            return f"{key_name(prefix)} {key_name(key.removeprefix(prefix).strip())}"
     before, _, last = key.partition(" ")
     if not last or before not in _SHOWN:
         return key.upper() if len(key) == 2 and key[0] == "f" else key

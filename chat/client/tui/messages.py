@@ -1,6 +1,6 @@
 """The pane of messages: scrolls without moving by itself, and says what is above and below."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chat.client.conversation import Conversation
@@ -64,7 +64,9 @@ class MessagesPane(Pane):
     def renew(self, look: Look) -> None:
         """Look different from now on."""
         self.look = look
+        bare = self._rows.bare
         self._rows = EntryRows(self._model, look, self._rows.columns)
+        self._rows.bare = bare
         self.changed()
 
     def scroll(self, rows: int) -> None:
@@ -122,7 +124,7 @@ class MessagesPane(Pane):
         rows = self._upward(conversation, anchor, height)
         if anchor is None:
             return [*[[] for _ in range(height - len(rows))], *rows]
-        if len(rows) < height:
+        if len(rows) < height or self._rows.bare:
             return rows
         return [*rows[:-1], self._bar(conversation, columns)]
 
@@ -138,33 +140,48 @@ class MessagesPane(Pane):
     ) -> list[Row]:
         """The rows that end at ``anchor``, or at the end: what a reader sees, top first."""
         rows: list[Row] = []
-        index = len(conversation.entries) - 1
-        if anchor is None:
-            for block in self._tail(conversation):
-                rows[:0] = block
-                if len(rows) >= height:
-                    break
-        else:
-            index, row = anchor
-            rows = list(self._block(conversation, index)[: row + 1])
-            index -= 1
-        while index >= 0 and len(rows) < height:
-            rows[:0] = self._block(conversation, index)
-            index -= 1
-        self._ask(conversation, index, height)
-        if index < 0 and len(rows) < height:
+        above = len(conversation.entries) - 1
+        for index, block in self._blocks_up(conversation, anchor):
+            rows[:0] = block
+            above = above if index is None else index - 1
+            if len(rows) >= height:
+                break
+        self._ask(conversation, above, height)
+        if above < 0 and len(rows) < height:
             rows[:0] = self._above(conversation)
         return rows[-height:]
 
+    def _blocks_up(
+        self, conversation: Conversation, anchor: tuple[int, int] | None
+    ) -> Iterator[tuple[int | None, list[Row]]]:
+        """The blocks of rows from ``anchor``, or the end, upwards; each with its entry's index."""
+        index = len(conversation.entries) - 1
+        if anchor is None:
+            for block in self._tail(conversation):
+                yield None, block
+        else:
+            index, row = anchor
+            yield index, self._block(conversation, index)[: row + 1]
+            index -= 1
+        for each in range(index, -1, -1):
+            yield each, self._block(conversation, each)
+
     def _block(self, conversation: Conversation, index: int) -> list[Row]:
-        rows = self._rows.block(conversation, index)
+        separators, rows = self._rows.parts(conversation, index)
+        seq = conversation.entries[index].seq
+        rows = self._dressed(seq, rows)
+        rows = [*separators, *rows] if separators else rows
         notices = [
             row
             for notice in conversation.notices
-            if notice.after == conversation.entries[index].seq
+            if notice.after == seq
             for row in self._rows.notice(notice)
         ]
         return [*rows, *notices] if notices else rows
+
+    def _dressed(self, seq: int, rows: list[Row]) -> list[Row]:
+        """The rows of entry ``seq`` as this pane shows them."""
+        return rows
 
     def _tail(self, conversation: Conversation) -> list[list[Row]]:
         """What stands below the newest entry, the lowest first."""

@@ -9,7 +9,7 @@ from chat.client.text import clip, width
 from chat.client.tui.draw import Row, canvas
 from chat.client.tui.look import Look
 
-__all__ = ["ListPane", "Pane"]
+__all__ = ["ListPane", "Pane", "painted"]
 
 
 class Pane(urwid.Widget):
@@ -127,7 +127,7 @@ class ListPane(Pane):
         for place, item in enumerate(items[self.top : self.top + room], self.top):
             row = self._guarded(item, columns)
             if focus and place == self.selected:
-                row = _painted(row, "selected", columns)
+                row = painted(row, "selected", columns)
             rows.append(row)
         return rows
 
@@ -143,7 +143,8 @@ class ListPane(Pane):
         return self.top + row - (1 if self.filter else 0)
 
 
-def _painted(row: Row, role: str, columns: int) -> Row:
+def painted(row: Row, role: str, columns: int) -> Row:
+    """The text of ``row`` in one colour, up to the edge."""
     text = "".join(text for _, text in row)
     return [(role, text + " " * max(0, columns - width(text)))]
 

@@ -25,6 +25,7 @@ _DARK: Mapping[str, Style] = {
     "error": ("light red,bold", "", "bold", "#f66,bold", ""),
     "divider": ("light red", "", "bold", "#f66", ""),
     "mention": ("black", "brown", "standout", "#000", "#fc6"),
+    "link": ("light blue,underline", "", "underline", "#8af,underline", ""),
     "own": ("white,bold", "", "bold", "#fff,bold", ""),
     "read": ("light green", "", "bold", "#6d6", ""),
     "selected": ("black", "light gray", "standout", "g7", "g74"),
@@ -60,6 +61,7 @@ _LIGHT: Mapping[str, Style] = {
     "error": ("dark red,bold", "", "bold", "#a00,bold", ""),
     "divider": ("dark red", "", "bold", "#a00", ""),
     "own": ("black,bold", "", "bold", "#000,bold", ""),
+    "link": ("dark blue,underline", "", "underline", "#006,underline", ""),
     "read": ("dark green", "", "bold", "#060", ""),
     "selected": ("white", "dark gray", "standout", "#fff", "g38"),
     "open": ("black,bold", "", "bold", "#000,bold", ""),
@@ -92,6 +94,7 @@ _MONO: Mapping[str, Style] = {
     **dict.fromkeys(("selected", "status", "new", "mention"), _INVERSE),
     **dict.fromkeys(("title focus", "status bad", "status note"), _INVERSE_STRONG),
     "field": ("underline", "", "underline", "underline", ""),
+    "link": ("underline", "", "underline", "underline", ""),
 }
 
 _CONTRAST: Mapping[str, Style] = {

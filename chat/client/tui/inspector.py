@@ -1,0 +1,53 @@
+"""Everything that is known of one message: who, when, its number, how far it has come."""
+
+from collections.abc import Iterator
+
+from chat.client.conversation import Conversation, Fate
+from chat.client.links import find_links
+from chat.client.model import Model
+from chat.client.tui.look import Look
+from chat.messages import Entry
+
+__all__ = ["inspected"]
+
+
+def inspected(
+    model: Model, conversation: Conversation, entry: Entry, look: Look
+) -> Iterator[tuple[str, str]]:
+    """Pairs of the key of a label and what is to be said, safe to show."""
+    words = look.words
+    name = look.line(entry.user_name)
+    yield "inspect-who", f"{name}  #{entry.user_id}"
+    if model.imitates(entry.user_id, entry.user_name):
+        yield "inspect-warning", words("inspect-imitates", name=name)
+    moment = look.when(entry.time)
+    yield "inspect-when", f"{moment:%Y-%m-%d %H:%M:%S.%f}"[:-3] + f" {moment:%z}".rstrip()
+    yield "inspect-where", look.line(model.title(conversation))
+    epoch = look.line(entry.epoch or conversation.epoch)
+    yield "inspect-number", words("inspect-number-is", n=entry.seq, epoch=epoch)
+    size = len(entry.content.encode())
+    yield "inspect-size", words("inspect-size-is", n=len(entry.content), bytes=size)
+    hidden = _hidden(entry.content, look)
+    if hidden:
+        yield "inspect-warning", words("inspect-hidden", n=hidden)
+    for link in find_links(look.text(entry.content)):
+        yield "inspect-link", link.target
+    if entry.user_id == model.me.user_id:
+        yield "inspect-fate", words(_FATES[conversation.fate(entry)])
+        if entry.client_id:
+            yield "inspect-client-id", look.line(entry.client_id)
+    elif entry.seq > conversation.read:
+        yield "inspect-fate", words("inspect-unread")
+
+
+_FATES = {
+    Fate.STORED: "fate-stored",
+    Fate.DELIVERED: "fate-delivered",
+    Fate.READ: "fate-read",
+}
+
+
+def _hidden(text: str, look: Look) -> int:
+    """How many characters are not shown, or shown as something else."""
+    shown = look.text(text).replace("\ufffd", "")
+    return max(0, len(text.replace("\r\n", "\n").replace("\t", "    ")) - len(shown))

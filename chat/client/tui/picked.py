@@ -1,0 +1,213 @@
+"""What the keys do with messages that are picked: copy, open, inspect, answer, delete."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from chat.client.links import Link, find_links
+from chat.client.tui.chat import Chat
+from chat.client.tui.desk import Desk
+from chat.client.tui.inspector import inspected
+from chat.client.tui.layout import Pane
+from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.messages import Entry
+
+__all__ = ["PickedActions", "Stage"]
+
+LINKED = 200
+"""Newest messages in which links are looked for when none is picked."""
+
+
+class Stage(Protocol):
+    """What stands around the main screen."""
+
+    def pop_up(self, popup: Popup | None) -> None:
+        """Show a popup over everything, or take it away."""
+
+    def copy(self, text: str) -> bool:
+        """Put ``text`` on the clipboard, where the terminal lets us."""
+
+    def open_link(self, target: str) -> bool:
+        """Have a program show what is there. Return whether there is one."""
+
+
+class PickedActions:
+    """Keys while messages are picked; ``do_x`` does action ``x``."""
+
+    def __init__(self, chat: Chat, desk: Desk, stage: Stage) -> None:
+        self._chat = chat
+        self._desk = desk
+        self._stage = stage
+
+    # Picking
+
+    def do_pick(self) -> None:
+        if self._desk.messages.pick():
+            self._desk.focus_on(Pane.MESSAGES)
+        else:
+            self._say("nothing-to-pick")
+
+    def do_unpick(self) -> None:
+        self._desk.messages.unpick()
+        self._desk.focus_on(Pane.COMPOSER)
+
+    def do_pick_up(self) -> None:
+        self._desk.messages.pick_by(-1)
+
+    def do_pick_down(self) -> None:
+        self._desk.messages.pick_by(1)
+
+    def do_pick_page_up(self) -> None:
+        self._desk.messages.pick_page(-1)
+
+    def do_pick_page_down(self) -> None:
+        self._desk.messages.pick_page(1)
+
+    def do_pick_range(self) -> None:
+        self._desk.messages.pick_range()
+
+    # Doing something with it
+
+    def do_copy(self) -> None:
+        picked = self._desk.messages.picked
+        if len(picked) == 1:
+            self._copy(picked[0].content)
+        else:
+            self._copy("\n".join(f"{each.user_name}: {each.content}" for each in picked))
+
+    def do_copy_quoted(self) -> None:
+        look = self._desk.look
+        lines = [
+            f"[{look.when(each.time):%Y-%m-%d %H:%M}] {each.user_name}: {each.content}"
+            for each in self._desk.messages.picked
+        ]
+        self._copy("\n".join(lines))
+
+    def _copy(self, text: str) -> None:
+        done = self._stage.copy(text)
+        words = self._desk.look.words
+        say = words("copied", n=len(text)) if done else words("too-long-to-copy")
+        self._chat.say(say, bad=not done)
+        if done and self._desk.messages.picking:
+            self.do_unpick()
+
+    def do_answer(self) -> None:
+        entry = self._one()
+        if entry is not None:
+            self.do_unpick()
+            self._desk.composer.insert(f"@{self._desk.look.line(entry.user_name)}: ")
+            self._desk.changed()
+
+    def do_inspect(self) -> None:
+        entry, conversation = self._one(), self._chat.model.current
+        if entry is None or conversation is None:
+            self._say("nothing-to-pick")
+            return
+        look = self._desk.look
+        rows = [
+            Choice([("dim", f" {look.words(key)}  "), (None, value)])
+            for key, value in inspected(self._chat.model, conversation, entry, look)
+        ]
+        self._list(look.words("inspect-title", n=entry.seq), rows, lambda value: None)
+
+    def do_delete_picked(self) -> None:
+        entry, conversation = self._one(), self._chat.model.current
+        if entry is None or conversation is None:
+            return
+        name, words = conversation.name, self._desk.look.words
+
+        def chosen(value: object) -> None:
+            if value:
+                self.do_unpick()
+                self._chat.spawn(self._chat.client.redact(name, entry.seq))
+
+        rows = [Choice([(None, f" {words(key)}")], value) for key, value in _YES_NO]
+        self._list(words("delete-title"), rows, chosen)
+
+    def _one(self) -> Entry | None:
+        """The picked message, or the newest one."""
+        conversation, picked = self._chat.model.current, self._desk.messages.picked
+        if picked:
+            return picked[-1]
+        entries = reversed(conversation.entries if conversation else [])
+        return next((each for each in entries if not (each.kind or each.deleted)), None)
+
+    # Links
+
+    def do_links(self) -> None:
+        conversation = self._chat.model.current
+        newest = conversation.entries[: -LINKED - 1 : -1] if conversation else []
+        entries = self._desk.messages.picked or newest
+        found = [(each, link) for each in entries for link in self._links(each)]
+        if not found:
+            self._say("no-links")
+        elif len(found) == 1:
+            self._ask(found[0][1])
+        else:
+            rows = [self._row(entry, link) for entry, link in found]
+            self._list(self._desk.look.words("links-title"), rows, self._chosen)
+
+    def _links(self, entry: Entry) -> Sequence[Link]:
+        if entry.kind or entry.deleted:
+            return ()
+        return list(find_links(self._desk.look.text(entry.content)))
+
+    def _row(self, entry: Entry, link: Link) -> Choice:
+        look = self._desk.look
+        who = (look.colour(entry.user_id), f" {look.line(entry.user_name)}  ")
+        return Choice([who, (None, link.target)], link)
+
+    def _chosen(self, value: object) -> None:
+        if isinstance(value, Link):
+            self._ask(value)
+
+    def _ask(self, link: Link) -> None:
+        """Show where a link really leads, and what can be done with it."""
+        words = self._desk.look.words
+        rows = [
+            Choice([("link", f" {link.target}")]),
+            Choice([("dim", f" {words('link-host', host=link.host)}")]),
+            *(Choice([(None, f" {words(key)}")], key) for key in ("link-open", "link-copy")),
+        ]
+
+        def chosen(value: object) -> None:
+            if value == "link-copy":
+                self._copy(link.target)
+            elif value == "link-open":
+                opened = self._stage.open_link(link.target)
+                self._say("link-opened" if opened else "link-unopened", bad=not opened)
+
+        self._list(words("link-title"), rows, chosen, selected=2)
+
+    def _list(
+        self,
+        title: str,
+        rows: Sequence[Choice],
+        chosen: Callable[[object], None],
+        selected: int = 0,
+    ) -> None:
+        def choose(value: object) -> None:
+            self._stage.pop_up(None)
+            chosen(value)
+
+        popup = Popup(self._desk.look, title, lambda typed: narrowed(rows, typed), choose)
+        popup.selected = selected
+        self._stage.pop_up(popup)
+
+    # Taking back
+
+    def do_take_back(self) -> None:
+        """The newest message that has not left yet comes back into the composer."""
+        text = self._chat.take_back()
+        if text is None:
+            self._say("nothing-to-take-back")
+            return
+        editor = self._desk.composer.editor
+        self._desk.focus_on(Pane.COMPOSER)
+        editor.replace(f"{text}\n{editor.text}" if editor.text else text)
+        self._say("taken-back")
+
+    def _say(self, key: str, bad: bool = False) -> None:
+        self._chat.say(self._desk.look.words(key), bad)
+
+
+_YES_NO = (("delete-no", False), ("delete-yes", True))

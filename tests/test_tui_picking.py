@@ -1,0 +1,195 @@
+"""Picking messages: what is copied, opened, inspected, answered, deleted and taken back."""
+
+import base64
+from unittest import TestCase
+
+from chat.client import events
+from chat.client.tui.layout import Pane
+from chat.client.tui.outside import MOST_COPIED, clipboard, link_opener
+from chat.messages import User
+from tests.tui_builders import BEN, ME, Screen, ScriptedClient, entry, lively, room
+
+
+def talk(*contents: str, size: tuple[int, int] = (80, 24)) -> Screen:
+    """A lobby in which ben said this."""
+    log = [entry(seq, BEN, content) for seq, content in enumerate(contents, 1)]
+    client = ScriptedClient({"#lobby": log})
+    client.conversations = {"#lobby": room("#lobby", len(log), len(log))}
+    screen = Screen(client, size)
+    screen.text()
+    return screen
+
+
+class PickingTests(TestCase):
+    def test_each_message_is_one_line_with_nothing_around_it(self) -> None:
+        screen = talk("one", "two words " * 12, "first\nsecond")
+        text = screen.press("meta v")
+        self.assertIn("12:01 ben: one", text)
+        place = text.index("12:03 ben: first second")
+        self.assertTrue(text[place - 2].startswith("12:02 ben: two words"))
+        self.assertRegex(text[place - 1], r"^(two|words) ")
+        self.assertFalse([line for line in text[1:20] if "│" in line])
+
+    def test_y_copies_the_newest_in_view_as_it_was_written(self) -> None:
+        screen = talk("one", "\tif x:\n\t\treturn  # tabs stay")
+        screen.press("meta v", "y")
+        self.assertEqual(screen.copied, ["\tif x:\n\t\treturn  # tabs stay"])
+        self.assertIs(screen.desk.active, Pane.COMPOSER)
+        self.assertIn("│", "\n".join(screen.text()))
+
+    def test_going_up_and_down_picks_what_somebody_said(self) -> None:
+        screen = lively()
+        screen.press("meta v", "up", "up", "y")
+        self.assertIn("and I bring the slides", screen.copied[0])
+        screen.press("meta v", "up", "up", "down", "y")
+        self.assertIn("a long line", screen.copied[1])
+
+    def test_several_are_copied_with_names_and_times_if_wanted(self) -> None:
+        screen = talk("one", "two", "three")
+        screen.press("meta v", " ", "up", "y")
+        self.assertEqual(screen.copied, ["ben: two\nben: three"])
+        screen.press("meta v", "up", " ", "down", "Y")
+        quoted = "[2023-11-14 12:02] ben: two\n[2023-11-14 12:03] ben: three"
+        self.assertEqual(screen.copied[1], quoted)
+
+    def test_the_picked_message_is_always_in_view(self) -> None:
+        screen = talk(*(f"message {n} " + "word " * (n % 50) for n in range(1, 120)), size=(60, 16))
+        screen.press("meta v")
+        for step in (-1, 1):
+            for _ in range(118):
+                text = "\n".join(screen.press("up" if step < 0 else "down"))
+                (picked,) = screen.desk.messages.picked
+                self.assertRegex(text, rf"message {picked.seq}\b")
+
+    def test_a_deleted_message_cannot_be_picked_any_more(self) -> None:
+        screen = talk("one", "two")
+        screen.press("meta v")
+        screen.client.say(entry(3, kind="redact", target=2))
+        screen.press("up", "y")
+        self.assertEqual(screen.copied, ["one"])
+
+    def test_nothing_there_is_said(self) -> None:
+        self.assertIn("There is no message here.", "\n".join(talk().press("meta v")))
+
+    def test_letters_do_what_the_hints_say_and_never_land_in_the_composer(self) -> None:
+        screen = talk("one")
+        text = screen.press("meta v", "z", "w")
+        self.assertIn("y copy", text[-1])
+        self.assertEqual(screen.desk.composer.editor.text, "")
+
+    def test_a_click_picks_the_message_under_it(self) -> None:
+        screen = talk("one", "two", "three")
+        row = next(at for at, line in enumerate(screen.text()) if "two" in line)
+        screen.root.mouse_event(screen.size, "mouse press", 1, 40, row, True)
+        self.assertEqual([each.content for each in screen.desk.messages.picked], ["two"])
+
+    def test_an_answer_begins_with_the_name(self) -> None:
+        screen = talk("one")
+        screen.press("meta v", "r")
+        self.assertEqual(screen.desk.composer.editor.text, "@ben: ")
+
+    def test_deleting_asks_first(self) -> None:
+        screen = talk("one", "two")
+        screen.press("meta v", "d", "enter")
+        self.assertNotIn(("redact", ("#lobby", 2)), screen.client.asked)
+        screen.press("d", "down", "enter")
+        self.assertIn(("redact", ("#lobby", 2)), screen.client.asked)
+
+
+class LinksOnScreenTests(TestCase):
+    def test_the_real_target_is_shown_before_anything_is_opened(self) -> None:
+        screen = talk("go to https://аpple.com/login now")
+        text = "\n".join(screen.press("meta o"))
+        self.assertIn("https://xn--pple-43d.com/login", text)
+        self.assertIn("This asks xn--pple-43d.com.", text)
+        self.assertEqual(screen.opened, [])
+        screen.press("enter")
+        self.assertEqual(screen.opened, ["https://xn--pple-43d.com/login"])
+
+    def test_of_several_one_is_chosen_the_newest_first(self) -> None:
+        screen = talk("http://old.example", "http://new.example and http://newer.example")
+        text = "\n".join(screen.press("meta o"))
+        self.assertLess(text.index("http://new.example"), text.index("http://old.example\n"))
+        screen.press("down", "down", "enter", "down", "enter")
+        self.assertEqual(screen.copied, ["http://old.example"])
+
+    def test_of_a_picked_message_only_its_own(self) -> None:
+        screen = talk("http://old.example", "http://new.example")
+        screen.press("meta v", "up", "o", "enter")
+        self.assertEqual(screen.opened, ["http://old.example"])
+
+    def test_without_links_it_says_so(self) -> None:
+        self.assertIn("There are no links here.", "\n".join(talk("none").press("meta o")))
+
+
+class InspectorTests(TestCase):
+    def test_who_when_number_and_delivery(self) -> None:
+        client = ScriptedClient({"@2": [entry(1, ME, "hello 你好", to="@2", client_id="c-77")]})
+        client.conversations = {"#lobby": room("#lobby"), "@2": room("@2", 1, 1)}
+        screen = Screen(client)
+        screen.press("meta 2")
+        screen.client.tell(events.ReceiptMoved("@2", 2, "e1", 1, 0))
+        text = "\n".join(screen.press("meta i"))
+        for part in ("anna  #1", "2023-11-14 12:01:00.000 +0000", "1 of epoch e1", "8 characters",
+                     "12 bytes", "it has reached the other side", "c-77"):  # fmt: skip
+            self.assertIn(part, text)
+
+    def test_what_a_message_hides_and_who_imitates(self) -> None:
+        screen = talk("one")
+        screen.client.say(entry(2, User(9, "bеn"), "look\u202e\u200b here"))
+        text = "\n".join(screen.press("meta i"))
+        self.assertIn("looks like somebody else's name", text)
+        self.assertIn("2 characters that draw nothing", text)
+
+    def test_a_link_is_named_with_where_it_leads(self) -> None:
+        self.assertIn("xn--pple-43d.com", "\n".join(talk("https://аpple.com/").press("meta i")))
+
+
+class TakeBackTests(TestCase):
+    def test_the_text_of_what_has_not_left_comes_back_to_be_mended(self) -> None:
+        screen = talk("one")
+        screen.client.tell(events.ConnectionChanged(events.Waiting(5, 5, "gone")))
+        screen.type("a mistkae")
+        screen.press("enter")
+        screen.type("next")
+        text = "\n".join(screen.press("meta x"))
+        self.assertIn(("withdraw", "c2"), screen.client.asked)
+        self.assertEqual(screen.desk.composer.editor.text, "a mistkae\nnext")
+        self.assertIn("It was not sent", text)
+
+    def test_what_has_left_cannot_be_taken_back(self) -> None:
+        screen = talk("one")
+        self.assertIn("has left already", "\n".join(screen.press("meta x")))
+
+
+class OutsideTests(TestCase):
+    def test_the_clipboard_gets_exactly_the_text(self) -> None:
+        written = clipboard("你好\n\x1b]0;x\x07", {"TERM": "xterm"})
+        self.assertTrue(written.startswith("\x1b]52;c;") and written.endswith("\x1b\\"))
+        inner = written.removeprefix("\x1b]52;c;").removesuffix("\x1b\\")
+        self.assertEqual(base64.b64decode(inner).decode(), "你好\n\x1b]0;x\x07")
+
+    def test_what_no_terminal_takes_is_not_written(self) -> None:
+        self.assertTrue(clipboard("x" * MOST_COPIED, {}))
+        self.assertEqual(clipboard("x" * (MOST_COPIED + 1), {}), "")
+        self.assertEqual(clipboard("", {}), "")
+
+    def test_tmux_is_asked_both_ways(self) -> None:
+        written = clipboard("x", {"TMUX": "1"})
+        self.assertEqual(written.count("52;c;eA=="), 2)
+        self.assertIn("\x1bPtmux;", written)
+
+    def test_without_a_window_system_no_program_opens_links(self) -> None:
+        self.assertIsNone(link_opener({"PATH": "/usr/bin"}))
+
+
+class ChordTests(TestCase):
+    def test_ctrl_x_ctrl_e_opens_the_editor_and_ctrl_x_alone_does_nothing(self) -> None:
+        screen = talk("one")
+        screen.type("begun")
+        screen.press("ctrl x", "a")
+        self.assertEqual(screen.desk.composer.editor.text, "begun")
+        screen.press("ctrl x", "ctrl e")
+        self.assertEqual(screen.desk.composer.editor.text, "begun edited")
+        screen.type(" on")
+        self.assertEqual(screen.desk.composer.editor.text, "begun edited on")
