@@ -407,6 +407,26 @@ class ComposerTests(TestCase):
         screen.press("tab")
         self.assertEqual(screen.desk.composer.editor.text, "@ben: ")
 
+    def test_tab_completes_emoji_by_name_in_both_languages(self) -> None:
+        screen = lively()
+        for typed, wanted in (
+            (":roc", "🚀"),
+            (":火箭", "🚀"),
+            ("well :+1", "well 👍"),
+            ("好的:赞", "好的👍"),
+            ("今晚@be", "今晚@ben "),
+            (":nosuchname", ":nosuchname"),
+            ("12:30", "12:30"),
+        ):
+            screen.type(typed)
+            screen.press("tab")
+            self.assertEqual(screen.desk.composer.editor.text, wanted)
+            screen.press("ctrl c")
+        screen.type(":cat")
+        self.assertIn("[🐱]", screen.press("tab")[-1])
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "😺")
+
     def test_up_browses_and_keeps_the_unsent_line(self) -> None:
         screen = lively()
         for text in ("first", "second"):

@@ -109,6 +109,10 @@ class Composer(Pane):
     def _look_up(self) -> Completion:
         before = self.editor.text[: self.editor.cursor]
         start = max(before.rfind(" "), before.rfind("\n")) + 1
+        # Chinese is written without spaces: a name or an emoji may follow it at once.
+        mark = max(before.rfind(":"), before.rfind("@"))
+        if mark > start and not before[mark - 1].isascii():
+            start = mark
         word = before[start:]
         return Completion(start, list(self._candidates(word, start == 0)) if word else [])
 

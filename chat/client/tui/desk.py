@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 import urwid
 
 from chat.client import events
+from chat.client.emoji import emoji_for
 from chat.client.model import BUSY
 from chat.client.text import clip, width
 from chat.client.tui.chat import Chat
@@ -273,6 +275,8 @@ class Desk(urwid.Widget):
             yield from (
                 f"{each.name} " for each in self.chat.model.rooms() if each.name.startswith(word)
             )
+        elif word.startswith(":"):
+            yield from islice(emoji_for(word[1:].rstrip(":")), NAMES_COMPLETED)
         elif word.startswith("@"):
             typed = word[1:].casefold()
             end = ": " if first else " "
