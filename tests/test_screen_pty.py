@@ -179,6 +179,20 @@ class ScreenTests(TestCase):
         again.press("meta end")
         again.wait_for("line-149.")
 
+    def test_a_terminal_that_takes_nothing_for_a_while_does_not_stop_the_program(self) -> None:
+        ida, karl = self.entered("ida", 200, 60), self.entered("karl", 120)
+        for number in range(10, 24):  # a screen each: more than the buffer of a terminal holds
+            karl.paste(f"{number}" * 2500 + f" line-{number}.")
+            karl.press("enter")
+            karl.wait_for(f"line-{number}.")
+            karl.wait_for("✓")
+        karl.type("/msg ida are you there")
+        karl.press("enter")
+        karl.wait_for("✓✓")
+        ida.wait_for("line-23.")
+        ida.press("meta a")
+        ida.wait_for("are you there")
+
     def test_any_size_at_any_moment(self) -> None:
         jan = self.entered("jan", 120, 30)
         for columns, rows in ((40, 10), (1, 1), (12, 3), (200, 60), (60, 7), (59, 7), (100, 24)):

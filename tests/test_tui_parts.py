@@ -12,7 +12,7 @@ from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Field, Form
 from chat.client.tui.keys import key_name
 from chat.client.tui.options import choose_theme, full_emoji, needs_ascii
-from chat.client.tui.terminal import FRAME, Redraw
+from chat.client.tui.redraw import FRAME, LONGEST, PACE, Redraw
 from chat.client.tui.themes import THEMES
 from tests.tui_builders import look
 
@@ -21,7 +21,22 @@ class RedrawTests(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.drawn: list[float] = []
-        self.redraw = Redraw(self.clock, lambda: self.drawn.append(self.clock.seconds()))
+        self.whole: list[bool] = []
+        self.bytes = 10
+        self.free = True
+        self.redraw = Redraw(self.clock, self.draw, lambda: self.free)
+
+    def draw(self, everything: bool) -> int:
+        self.drawn.append(self.clock.seconds())
+        self.whole.append(everything)
+        return self.bytes
+
+    def flood(self) -> int:
+        """Something changes every millisecond for a second; how often that was drawn."""
+        for _ in range(1000):
+            self.redraw.soon()
+            self.clock.advance(0.001)
+        return len(self.drawn)
 
     def test_a_thousand_wishes_are_one_drawing(self) -> None:
         for _ in range(1000):
@@ -30,18 +45,49 @@ class RedrawTests(TestCase):
         self.assertEqual(len(self.drawn), 1)
 
     def test_there_are_at_most_thirty_drawings_a_second(self) -> None:
-        for _ in range(1000):
-            self.redraw.soon()
-            self.clock.advance(0.001)
-        self.assertIn(len(self.drawn), (29, 30, 31))
+        self.assertIn(self.flood(), (29, 30, 31))
 
-    def test_a_key_is_drawn_at_once_and_takes_the_waiting_wish_along(self) -> None:
+    def test_frames_of_many_bytes_are_as_many_as_a_modem_could_carry_but_never_below_ten(
+        self,
+    ) -> None:
+        self.bytes = round(PACE / 20)
+        self.assertIn(self.flood(), (19, 20, 21))
+        self.bytes, self.drawn = 100 * PACE, []
+        self.assertIn(self.flood(), (9, 10, 11))
+        self.assertEqual(LONGEST, 0.1)
+
+    def test_a_key_is_drawn_at_once_and_what_came_before_it_waits_for_its_time(self) -> None:
         self.redraw.now()
         self.redraw.soon()
+        with self.redraw.key():
+            pass
+        self.assertEqual((self.drawn, self.whole), ([0.0, 0.0], [True, False]))
+        self.clock.advance(1)
+        self.assertEqual(self.whole, [True, False, True])
+        self.clock.advance(1)
+        self.assertEqual(len(self.drawn), 3)
+
+    def test_what_a_key_changes_elsewhere_is_drawn_with_it(self) -> None:
         self.redraw.now()
-        self.assertEqual(self.drawn, [0.0, 0.0])
+        with self.redraw.key():
+            self.redraw.soon()
+            self.assertEqual(len(self.drawn), 1)
+        self.assertEqual((self.drawn, self.whole), ([0.0, 0.0], [True, True]))
         self.clock.advance(1)
         self.assertEqual(len(self.drawn), 2)
+
+    def test_nothing_is_drawn_while_the_terminal_takes_nothing_and_all_of_it_afterwards(
+        self,
+    ) -> None:
+        self.free = False
+        self.flood()
+        with self.redraw.key():
+            pass
+        self.assertEqual(self.drawn, [])
+        self.free = True
+        self.redraw.drained()
+        self.redraw.drained()
+        self.assertEqual(self.whole, [True])
 
     def test_nothing_is_drawn_while_nothing_happens(self) -> None:
         self.redraw.soon()

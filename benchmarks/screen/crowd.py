@@ -34,7 +34,8 @@ _WORDS: Final = "the quick brown fox jumps over a lazy dog and looks back at it 
 def entry(seq: int, began: int) -> Entry:
     """Entry ``seq``; half a second lies between two that were said before ``began``, in ms."""
     user = USERS[seq * 7 % len(USERS)]
-    content = f"{seq:07} {_WORDS}"[:TEXT]
+    words = _WORDS[seq * 13 % len(_WORDS) :] + _WORDS
+    content = f"{seq:07} {words}"[:TEXT]
     return Entry(
         seq,
         EPOCH,

@@ -88,7 +88,7 @@ class App:
             event_loop=event_loop,
             handle_mouse=options.mouse,
         )
-        self.loop.attach(reactor, self._drawn)
+        self.loop.attach(reactor, self.root.changed, self._drawn)
         known = profile.remembered()
         server = options.server or (known.server if known else DEFAULT_SERVER)
         user = options.user or _remembered_user(known, options.server)
@@ -124,7 +124,6 @@ class App:
     # View: what a chat asks of the screen
 
     def redraw(self) -> None:
-        self.root.changed()
         self.loop.redraw.soon()
 
     def in_view(self) -> bool:
@@ -379,7 +378,7 @@ def run(options: ScreenOptions) -> int:
 
 def _show(options: ScreenOptions, look: Look, profile: Profile) -> None:
     reactor = lean_reactor()
-    screen = Terminal(bracketed_paste_mode=True, focus_reporting=True)
+    screen = Terminal(reactor, sys.stdin, sys.stdout)
     screen.set_terminal_properties(choose_colours(options.colours), hyperlinks=options.links)
     loop = urwid.TwistedEventLoop(reactor)
     app = App(reactor, screen, loop, look, profile, options)

@@ -1,4 +1,4 @@
-"""urwid's loop on Twisted's reactor: an echo at once, everything else 30 times a second."""
+"""urwid's screen and loop on Twisted's reactor, with a painter and an output of our own."""
 
 import os
 import termios
@@ -8,52 +8,37 @@ from typing import Any
 import urwid
 from urwid.display.raw import Screen
 
-__all__ = ["FRAME", "Loop", "Redraw", "Terminal"]
+from chat.client.tui.output import Output
+from chat.client.tui.paint import Painter
+from chat.client.tui.redraw import Redraw
 
-FRAME = 1 / 30
-"""Seconds between two drawings that nobody waits for."""
+__all__ = ["Loop", "Terminal"]
 
+SYNCHRONISED_FROM = 200
+"""Bytes of a frame from which on a terminal that can is told to show it all at once."""
 
-class Redraw:
-    """Coalesces wishes to draw. ``soon`` costs nothing when a drawing is due already.
-
-    :param clock: of Twisted: ``seconds`` and ``callLater``.
-    """
-
-    def __init__(self, clock: Any, draw: Callable[[], None]) -> None:
-        self._clock = clock
-        self._draw = draw
-        self._due: Any = None
-        self._last = -1.0
-
-    def soon(self) -> None:
-        """Draw when a frame's time has passed since the last drawing."""
-        if self._due is None:
-            wait = max(0.0, self._last + FRAME - self._clock.seconds())
-            self._due = self._clock.callLater(wait, self.now)
-
-    def now(self) -> None:
-        """Draw at once: somebody pressed a key and waits."""
-        self.cancel()
-        self._last = self._clock.seconds()
-        self._draw()
-
-    def cancel(self) -> None:
-        """Draw no more, until asked again."""
-        if self._due is not None:
-            if self._due.active():
-                self._due.cancel()
-            self._due = None
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
+"""DECAWM. Without it, a character that a terminal draws too wide spoils no row but its own."""
 
 
 class Terminal(Screen):
     """urwid's screen, where Ctrl-C, Ctrl-\\, Ctrl-S and Ctrl-Q are keys like others.
 
     Ctrl-Z still suspends. What is changed here is part of what ``stop`` puts back.
+
+    :ivar frame_bytes: how much the last frame wrote.
     """
+
+    def __init__(self, reactor: Any, input: Any, output: Any) -> None:
+        self.output = Output(reactor, output.fileno(), lambda: self.drained())
+        super().__init__(input, self.output, bracketed_paste_mode=True, focus_reporting=True)
+        self.drained: Callable[[], None] = lambda: None
+        self.frame_bytes = 0
+        self._painter = Painter(self._attr_to_escape)
 
     def _start(self, *arguments: Any, **more: Any) -> None:
         super()._start(*arguments, **more)
+        self.write(_NO_WRAP)
         descriptor = self._input_fileno()
         if descriptor is not None and os.isatty(descriptor):
             modes = termios.tcgetattr(descriptor)
@@ -61,29 +46,67 @@ class Terminal(Screen):
                 modes[6][key] = b"\x00"
             termios.tcsetattr(descriptor, termios.TCSADRAIN, modes)
 
+    def _stop(self) -> None:
+        self.write(_WRAP)
+        super()._stop()
+        self.output.finish()
+
+    def clear(self) -> None:
+        super().clear()
+        self._painter.forget()
+
+    def draw_screen(self, size: tuple[int, int], canvas: urwid.Canvas) -> None:
+        """Write what differs from what is shown."""
+        self.frame_bytes = 0
+        if self._resized or (self.screen_buf and canvas is self._screen_buf_canvas):
+            return  # a resize is handled before anything is drawn
+        if not self.screen_buf:
+            self._painter.forget()
+        rows = [
+            [(attribute, text.decode()) for attribute, _, text in row] for row in canvas.content()
+        ]
+        frame = self._painter.paint(rows, size[0], canvas.cursor)
+        self.frame_bytes = len(frame)
+        if self.modes.synchronized_output and len(frame) >= SYNCHRONISED_FROM:
+            frame = f"\x1b[?2026h{frame}\x1b[?2026l"
+        self.write(frame)
+        self.flush()
+        self.screen_buf, self._screen_buf_canvas = [[]], canvas
+
 
 class Loop(urwid.MainLoop):
-    """Draws right after a key instead of waiting for urwid's emulated idle (4 ms)."""
+    """Draws by a ``Redraw``, not at urwid's emulated idle, which costs a key 4 ms."""
 
     redraw: Redraw
 
-    def attach(self, clock: Any, drawn: Callable[[], None]) -> None:
-        """Begin to draw by ``redraw``; ``drawn`` is called after each drawing."""
+    def attach(self, clock: Any, changed: Callable[[], None], drawn: Callable[[], None]) -> None:
+        """Begin to draw by ``redraw``.
 
-        def draw() -> None:
-            if self.screen.started:
-                self.draw_screen()
-                drawn()
+        :param changed: called before a drawing of everything.
+        :param drawn: called after each drawing.
+        """
 
-        self.redraw = Redraw(clock, draw)
+        terminal = self.screen
+        assert isinstance(terminal, Terminal)
+
+        def draw(everything: bool) -> int:
+            if not terminal.started:
+                return 0
+            if everything:
+                changed()
+            self.draw_screen()
+            drawn()
+            return terminal.frame_bytes
+
+        self.redraw = Redraw(clock, draw, lambda: not terminal.output.busy)
+        terminal.drained = self.redraw.drained
 
     def process_input(self, keys: Iterable[str | tuple[str, int, int, int]]) -> bool:
         keys = list(keys)
         if "window resize" in keys:
             self.screen_size = None
-        handled = super().process_input(keys)
-        self.redraw.now()
-        return handled
+        with self.redraw.key():
+            return super().process_input(keys)
 
     def entering_idle(self) -> None:
         """Nothing: every change asks ``redraw`` by itself."""

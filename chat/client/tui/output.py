@@ -1,0 +1,97 @@
+"""What goes to the terminal, without ever waiting for it: a slow line must not stop the program."""
+
+import os
+import select
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IWriteDescriptor
+from zope.interface import implementer
+
+__all__ = ["Output"]
+
+PATIENCE = 1.0
+"""Seconds that the end of the program waits for a terminal to take what restores it."""
+
+
+@implementer(IWriteDescriptor)
+class Output:
+    """Writes to a terminal as fast as it takes it.
+
+    The terminal is opened once more: "don't wait" would hold for everybody who has the same
+    opening of it, the shell among them.
+
+    :param descriptor: of the terminal. What is no terminal is written to as it is, and waited for.
+    :param drained: called when everything was taken that had to wait.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int, drained: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._drained = drained
+        self._left = bytearray()
+        self._gone = self._waiting = False
+        try:
+            flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+            self._descriptor = os.open(os.ttyname(descriptor), flags)
+        except OSError:
+            self._descriptor = descriptor
+
+    @property
+    def busy(self) -> bool:
+        """Whether the terminal has not yet taken everything."""
+        return self._waiting
+
+    # What urwid calls
+
+    def write(self, text: str) -> None:
+        """Keep ``text`` until ``flush``."""
+        self._left += text.encode("utf-8", "replace")
+
+    def flush(self) -> None:
+        """Write as much as goes now; the rest follows by itself."""
+        if not self._waiting and self._left:
+            self.doWrite()
+            if self._left:
+                self._waiting = True
+                self._reactor.addWriter(self)
+
+    def finish(self) -> None:
+        """Wait until everything is written, for a second at most."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        while self._left and not self._gone and poll.poll(1000 * PATIENCE):
+            self.doWrite()
+        self._left.clear()
+        self._rest()
+
+    # What the reactor calls
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def doWrite(self) -> None:
+        try:
+            del self._left[: os.write(self._descriptor, self._left)]
+        except BlockingIOError:
+            return
+        except OSError:
+            # The window was closed. SIGHUP tells so, too, and ends the program in order.
+            self._gone = True
+            self._left.clear()
+        if not self._left and self._waiting:
+            self._rest()
+            self._drained()
+
+    def connectionLost(self, reason: object) -> None:
+        """The reactor has found the descriptor unusable."""
+        self._gone = True
+        self._left.clear()
+        self._rest()
+
+    def logPrefix(self) -> str:
+        return "terminal"
+
+    def _rest(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._reactor.removeWriter(self)

@@ -1,0 +1,87 @@
+"""When to draw: at once for a key, otherwise as often as one can see and a thin line can carry."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["FRAME", "LONGEST", "PACE", "Redraw"]
+
+FRAME = 1 / 30
+"""Seconds at least between two drawings that nobody waits for."""
+
+LONGEST = 0.1
+"""Seconds after which the next one comes, however much the last one wrote."""
+
+PACE = 7_000
+"""Bytes a second, as a modem of 56 kbit/s has them: a frame of more makes the next one wait. Who
+reads can't follow a screen that is new thirty times a second, and whoever is far away, over a
+thin line, would see all of it later and later."""
+
+
+class Redraw:
+    """Coalesces wishes to draw. ``soon`` costs nothing when a drawing is due already.
+
+    :param clock: of Twisted: ``seconds`` and ``callLater``.
+    :param draw: draws; given True, everything that may have changed, else what a key has changed.
+        Returns how many bytes it wrote.
+    :param free: whether the terminal has taken what was written; ``drained`` is called when it has.
+    """
+
+    def __init__(
+        self, clock: Any, draw: Callable[[bool], int], free: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._clock = clock
+        self._draw = draw
+        self._free = free
+        self._due: Any = None
+        self._next = -1.0
+        self._stale = self._unpainted = self._in_key = False
+
+    def soon(self) -> None:
+        """Something changed: draw when it is time; after the key, when this is a key's doing."""
+        self._stale = True
+        if self._due is None and not self._in_key:
+            wait = max(0.0, self._next - self._clock.seconds())
+            self._due = self._clock.callLater(wait, self.now)
+
+    def now(self) -> None:
+        """Draw everything at once."""
+        self.cancel()
+        self._paint()
+
+    @contextmanager
+    def key(self) -> Iterator[None]:
+        """Draw what the keys handled in here have changed, at their end. What else has changed
+        waits for its time: in a flood, who types needn't wait for it."""
+        waited, self._stale, self._in_key = self._stale, False, True
+        try:
+            yield
+        finally:
+            self._in_key = False
+            if self._stale:
+                self.now()
+            else:
+                self._stale = waited
+                self._paint(everything=False)
+
+    def drained(self) -> None:
+        """The terminal takes more."""
+        if self._unpainted:
+            self.now()
+
+    def cancel(self) -> None:
+        """Draw no more, until asked again."""
+        if self._due is not None:
+            if self._due.active():
+                self._due.cancel()
+            self._due = None
+
+    def _paint(self, everything: bool = True) -> None:
+        self._unpainted = not self._free()
+        if self._unpainted:
+            return
+        if everything:
+            self._stale = False
+        written = self._draw(everything)
+        wait = min(LONGEST, max(FRAME, written / PACE))
+        self._next = max(self._next, self._clock.seconds() + wait)
