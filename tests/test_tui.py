@@ -526,12 +526,6 @@ class ListsTests(TestCase):
         screen.press("ctrl k")
         self.assertIn("/topic", "\n".join(screen.type("top")))
 
-    def test_a_mouse_press_opens_what_it_points_at_and_the_wheel_scrolls(self) -> None:
-        screen = lively(size=(120, 30))
-        screen.text()
-        screen.root.mouse_event(screen.size, "mouse press", 1, 5, 2, True)
-        self.assertEqual(screen.chat.model.open, "#cats")
-
     def test_help_can_be_searched(self) -> None:
         screen = lively()
         screen.press("f1")

@@ -140,10 +140,14 @@ class Actions:
             return True
         if button != 1:
             return False
+        hinted = self.desk.hint_at(column, row)
+        if hinted:
+            return self.press(hinted)
         self.desk.focus_on(pane)
         if pane is Pane.MESSAGES:
-            seq = self.desk.messages.entry_at(line)
-            return bool(seq) and self.desk.messages.pick(seq)
+            self._click_message(line)
+        elif pane is Pane.COMPOSER and line >= 0:
+            self.desk.composer.point(column, line)
         chosen = self.desk.list_pane()
         if chosen is not None and line >= 0:
             place = chosen.item_at(line)
@@ -151,6 +155,14 @@ class Actions:
                 chosen.select(place)
                 self.do_choose()
         return True
+
+    def _click_message(self, line: int) -> None:
+        messages = self.desk.messages
+        seq = messages.entry_at(line)
+        if messages.bar_at(line):
+            messages.newest()
+        elif seq:
+            messages.pick(seq)
 
     # Writing
 

@@ -38,6 +38,7 @@ class Composer(Pane):
         self._candidates = candidates
         self.completion: Completion | None = None
         self._top = 0
+        self._columns = PROMPT_COLUMNS + 2
         self._known: tuple[object, tuple[list[str], int, int]] | None = None
 
     def _show(self, part: str) -> str:
@@ -58,6 +59,7 @@ class Composer(Pane):
         return self._known[1]
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
+        self._columns = columns
         prompt = ("prompt", f"{self.look.glyphs.prompt} ")
         if not self.editor.text:
             hint = clip(self.hint, max(0, columns - PROMPT_COLUMNS), self.look.glyphs.ellipsis)
@@ -72,6 +74,21 @@ class Composer(Pane):
     def place(self, columns: int, height: int) -> tuple[int, int] | None:
         _, column, row = self._folded(columns)
         return column + PROMPT_COLUMNS, max(0, row - self._top)
+
+    def point(self, column: int, row: int) -> None:
+        """Put the cursor where somebody points, or at the end of that row."""
+        editor = self.editor
+        wanted = (row + self._top, max(0, column - PROMPT_COLUMNS))
+        columns = self._columns - PROMPT_COLUMNS
+        low, high = 0, len(editor.text)
+        while low < high:
+            editor.cursor = (low + high + 1) // 2
+            _, at_column, at_row = editor.rows(columns, self._show)
+            low, high = (editor.cursor, high) if (at_row, at_column) <= wanted else (
+                low, editor.cursor - 1
+            )  # fmt: skip
+        editor.settle_at(low)
+        self.changed()
 
     # Changing
 

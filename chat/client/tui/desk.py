@@ -200,15 +200,20 @@ class Desk(urwid.Widget):
         if choices:
             return [("hint key", f" {choices}")]
         runs: list[Run] = []
+        for _, key, text, _ in self._hint_list(columns):
+            runs += [("hint key", key), ("hint", text)]
+        return runs
+
+    def _hint_list(self, columns: int) -> Iterator[tuple[str, str, str, int]]:
+        """What the last row has room for: a key, as it is written, its help, where that ends."""
         used = 0
         for each in KEYS:
             if each.hint and each.context in self._hinted:
                 key, text = f" {key_name(each.keys[0])}", f" {self.look.words(each.help)} "
                 used += width(key) + width(text)
                 if used > columns:
-                    break
-                runs += [("hint key", key), ("hint", text)]
-        return runs
+                    return
+                yield each.keys[0], key, text, used
 
     @property
     def _hinted(self) -> tuple[str, ...]:
@@ -258,6 +263,15 @@ class Desk(urwid.Widget):
         if layout.right and column >= left_end + layout.centre:
             return Pane.ONLINE, row - 1
         return Pane.MESSAGES, row - 1
+
+    def hint_at(self, column: int, row: int) -> str:
+        """The key whose hint is at a place of the screen; empty for none."""
+        layout = self.layout
+        hints = layout.panes + 1 + layout.composer
+        if not layout.hints or row != hints or self.composer.completion is not None:
+            return ""
+        columns = sum(each + 1 for each in (layout.left, layout.centre, layout.right) if each) - 1
+        return next((key for key, _, _, end in self._hint_list(columns) if column < end), "")
 
     @property
     def messages_shown(self) -> bool:

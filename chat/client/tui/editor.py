@@ -101,6 +101,10 @@ class Editor:
 
     # Moving
 
+    def settle_at(self, place: int) -> None:
+        """Put the cursor at ``place``, or at the start of the character that it is inside of."""
+        self.cursor = self._settle(place)
+
     def _before(self, place: int) -> int:
         return wcwidth.grapheme_boundary_before(self.text, place) if place > 0 else 0
 

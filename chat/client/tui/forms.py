@@ -11,6 +11,9 @@ from chat.client.tui.panes import Pane
 
 __all__ = ["Field", "Form", "Menu", "MenuItem"]
 
+MENU_HEAD, FORM_HEAD = 4, 2
+"""Rows above the first item, and above the first field; a field takes two."""
+
 COLUMNS = 56
 """Of the block in the middle of the screen."""
 
@@ -40,6 +43,8 @@ class _Centred(Pane):
         self.message = ""
         self.bad = False
         self._cursor: tuple[int, int] | None = None
+        self._first = 0
+        """The row of the screen in which the block begins."""
 
     def say(self, message: str, bad: bool = False) -> None:
         """Show a sentence below; ``bad``: something went wrong."""
@@ -58,6 +63,7 @@ class _Centred(Pane):
         skip = max(0, min(len(rows) - height, cursor[1] - 1 if cursor else 0))
         rows = rows[skip:]
         self._cursor = (cursor[0] + left, cursor[1] + top - skip) if cursor else None
+        self._first = top - skip
         indent = (None, " " * left)
         return [*[[] for _ in range(top)], *[[indent, *row] for row in rows]]
 
@@ -94,11 +100,15 @@ class Menu(_Centred):
             role = "selected" if place == self.selected else None
             rows.append([indent, (role, text + " " * (room - width(text)))])
         rows.append([])
-        return rows, (0, 4 + self.selected) if columns < 1 else None
+        return rows, (0, MENU_HEAD + self.selected) if columns < 1 else None
 
     def move(self, step: int) -> None:
         self.selected = (self.selected + step) % len(self._items())
         self.changed()
+
+    def click(self, row: int) -> None:
+        """Do what stands in a row of the screen."""
+        self.choose(row - self._first - MENU_HEAD)
 
     def select(self, key: str) -> None:
         """Select the item whose words are ``key``, if there is one."""
@@ -173,6 +183,13 @@ class Form(_Centred):
     def move(self, step: int) -> None:
         self.selected = (self.selected + step) % len(self.fields)
         self.changed()
+
+    def click(self, row: int) -> None:
+        """Go to the field in a row of the screen."""
+        place, between = divmod(row - self._first - FORM_HEAD, 2)
+        if not between and 0 <= place < len(self.fields):
+            self.selected = place
+            self.changed()
 
     def insert(self, text: str) -> None:
         """Type or paste into the selected field; a newline ends it."""

@@ -61,6 +61,10 @@ class MessagesPane(Pane):
         self._anchor = None
         self.changed()
 
+    def bar_at(self, line: int) -> bool:
+        """Whether row ``line``, below the title, is the one that leads back to the newest."""
+        return not (self.at_end or self._rows.bare) and line == self._size[1] - 1
+
     def renew(self, look: Look) -> None:
         """Look different from now on."""
         self.look = look

@@ -20,6 +20,9 @@ __all__ = ["Root"]
 ATTENDED_SECONDS = 60.0
 """For how long a key says that somebody is there."""
 
+WHEEL = {4: -3, 5: 3}
+"""Buttons that are the wheel's, and how many rows it moves."""
+
 FRAME_FROM = (30, 8)
 """Columns and rows below which a popup takes the whole screen."""
 
@@ -78,7 +81,7 @@ class Root(urwid.Widget):
         over = self._framed(self.popup, columns, rows)
         drawn = urwid.CompositeCanvas(under)
         drawn.cursor = None
-        left, top = (columns - over.cols()) // 2, (rows - over.rows()) // 2
+        left, top, *_ = self._frame(self.popup, columns, rows)
         drawn = urwid.CanvasOverlay(over, drawn, left, top)
         drawn.cursor = None
         return drawn
@@ -97,6 +100,14 @@ class Root(urwid.Widget):
         )
         foot = canvas([[("rule", glyphs.rule * (width + 2))]], width + 2, 1)
         return urwid.CanvasCombine([(box, None, True), (foot, None, False)])
+
+    @staticmethod
+    def _frame(popup: Popup, columns: int, rows: int) -> tuple[int, int, int, int]:
+        """Where a popup is on the screen: left, top, and its size with what is around it."""
+        if columns < FRAME_FROM[0] or rows < FRAME_FROM[1]:
+            return 0, 0, columns, rows
+        width, height = popup.size(columns - 6, rows - 3)
+        return (columns - width - 2) // 2, (rows - height - 1) // 2, width + 2, height + 1
 
     # Keys
 
@@ -210,13 +221,39 @@ class Root(urwid.Widget):
     def mouse_event(  # type: ignore[override]  # always a box
         self, size: tuple[int, int], event: str, button: int, col: int, row: int, focus: bool
     ) -> bool:
-        if event != "mouse press" or self.popup is not None or self.actions is None:
+        if event != "mouse press":
             return False
+        self._last_key = self._seconds()
         try:
-            return self.actions.mouse(button, col, row)
+            return self._press_mouse(size, button, col, row)
         except Exception:
             self.log.failure("a mouse event could not be handled")
             return False
+
+    def _press_mouse(self, size: tuple[int, int], button: int, column: int, row: int) -> bool:
+        if self.popup is not None:
+            self._click_popup(self.popup, size, button, column, row)
+        elif isinstance(self.shown, Menu | Form):
+            if button == 1:
+                self.shown.click(row)
+        elif self.actions is not None:
+            return self.actions.mouse(button, column, row)
+        return True
+
+    def _click_popup(
+        self, popup: Popup, size: tuple[int, int], button: int, column: int, row: int
+    ) -> None:
+        """The wheel moves, a click chooses, and one beside the popup closes it."""
+        if button in WHEEL:
+            popup.move(WHEEL[button])
+        elif button == 1:
+            left, top, width, height = self._frame(popup, *size)
+            if not (left <= column < left + width and top <= row < top + height):
+                self.pop_up(None)
+            elif row > top and (place := popup.item_at(row - top - 1)) < len(popup.items()):
+                popup.select(place)
+                self._choose(popup)
+        self._invalidate()
 
 
 def _printable(key: str) -> bool:
