@@ -66,6 +66,11 @@ class Log:
             raise failure
         return self.page(cid, after, limit)
 
+    async def history(self, user_id: int, cid: str, *, before: int = 0, limit: int = 50) -> Page:
+        """The newest entries below ``before``."""
+        entries = self.entries[cid][: before - 1 if before else None]
+        return Page(EPOCH, 1, 1, len(self.entries[cid]), entries[-limit:], len(entries) > limit)
+
     def page(self, cid: str, after: int, limit: int) -> Page:
         """The same at once."""
         entries = self.entries[cid]

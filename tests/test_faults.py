@@ -301,6 +301,19 @@ class StoreTest(Case):
         self.assertEqual([each["seq"] for each in page["messages"]], [1, 2, 3, 4, 5])
         self.assertRegex(server.log, "Entry 2 of r:lobby can't be read")
 
+    def test_a_joining_that_was_cut_short_is_no_membership(self) -> None:
+        store = self.store()
+        server = self.server(store)
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        alice.ask("JoinMes", conversation="#secret")
+        bob_id = bob.ask("LookupMes", userName="bob")["user"]["userId"]
+        bob.socket.close()
+        store.ask("ZADD", f"ch:u:{{{bob_id}}}:convs", 0, "r:secret")
+        again = self.enter(server, "bob")
+        say(alice, "not for bob", "#secret")
+        say(alice, "for everybody")
+        self.assertEqual(heard(again, 1), [(1, "for everybody")])
+
     def refusal(self, peer: Peer) -> str:
         """Say things until one is refused; which one."""
         give_up = time.monotonic() + SOON

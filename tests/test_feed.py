@@ -4,12 +4,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.messages import Conversation
+from chat.server.attendance import replay
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
 from chat.store.interface import StoreUnavailable
-from tests.hall import Hall
+from tests.hall import EPOCH, Hall
 
 ROOM, NAME = "r:cooks", "#cooks"
 LOBBY = "r:lobby"
@@ -153,7 +156,7 @@ class HeldTest(SynchronousTestCase):
         hall.say(ROOM, "afterwards")
         self.assertEqual(guest.numbers(NAME), [7, 8])
 
-    def test_who_is_taken_out_of_a_room_during_the_login_hears_nothing_after_that(self) -> None:
+    def test_who_is_taken_out_of_a_room_during_the_login_hears_nothing_of_it(self) -> None:
         hall = Hall()
         guest = hall.arriving(1, ROOM)
         session = guest.session
@@ -164,8 +167,32 @@ class HeldTest(SynchronousTestCase):
         session.user = user
         hall.welcome(guest)
         session.tell_postponed_events()
-        self.assertEqual(guest.contents(), ["before"])
+        self.assertEqual(guest.contents(), [])
         self.assertTrue(guest.frames[-1].data["gone"])
+
+    def test_what_is_said_while_an_original_client_gets_what_it_missed_comes_once(self) -> None:
+        hall = Hall()
+        for number in range(3):
+            hall.say(LOBBY, f"missed {number}", heard=False)
+        guest = hall.arriving(1, LOBBY, original=True)
+        hall.say(LOBBY, "said since")  # after the snapshot, before the log is read
+        snapshot = Conversation("#lobby", EPOCH, 1, seq=3, delivered=0)
+        replayed = Deferred.fromCoroutine(replay(guest.session, {LOBBY: snapshot}))
+        self.successResultOf(replayed)
+        hall.feed(guest).release({LOBBY: 3})
+        self.assertEqual(
+            guest.contents(), ["missed 0", "missed 1", "missed 2", "said since"]
+        )  # fmt: skip
+
+    def test_a_room_that_was_given_up_while_it_was_joined_is_not_heard(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.feed(guest).hold()
+        hall.registry.add_to_room(guest.session, ROOM).position = 0
+        hall.say(ROOM, "not for us yet")
+        hall.registry.remove_from_room(guest.session, ROOM)
+        hall.feed(guest).release({}, frozenset([ROOM]))
+        self.assertEqual(guest.contents(), [])
 
     def test_joining_holds_the_other_rooms_back_and_loses_nothing_of_them(self) -> None:
         hall = Hall()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chat.server.context import Context
     from chat.server.session import Session
 
-__all__ = ["Identity", "enter", "enter_room", "leave", "leave_room"]
+__all__ = ["Identity", "enter", "enter_room", "leave", "leave_room", "replay"]
 
 _log = Logger()
 
@@ -75,6 +75,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
         await _listen(session)
         await context.fanout.write_times()
         described, more = await context.conversations.page(account.user_id, "", FIRST_PAGE)
+        await _hear_only_ones_own(session, described)
         entered = True
         await context.presence.enter(user, session.key, session.device, 0)
         online, telling = await context.online.online_ids(_listed(session))
@@ -95,7 +96,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     reply = _welcome(session, described, more, identity.token, online)
     session.emit(reply, request_id)
     if not session.voice.is_current:
-        await _replay(session, described)
+        await replay(session, described)
     _go_live(session, {cid: each.seq for cid, each in described.items()}, telling)
 
 
@@ -111,6 +112,15 @@ async def _listen(session: "Session") -> None:
         context.registry.add_to_room(session, cid)
     for cid in session.left_meanwhile():
         leave_room(session, cid)
+
+
+async def _hear_only_ones_own(session: "Session", described: dict[str, Conversation]) -> None:
+    """A line on the user's list is no membership: joining, or leaving, may be half done."""
+    unknown = [cid for cid in session.rooms if cid not in described and cid != LOBBY_CID]
+    positions = await session.context.conversations.positions(session.user_id, unknown)
+    for cid, position in zip(unknown, positions, strict=True):
+        if position is None or not position.role:
+            leave_room(session, cid)
 
 
 def _listed(session: "Session") -> int:
@@ -160,7 +170,7 @@ def _take_positions(session: "Session", described: dict[str, Conversation]) -> N
             thread.position = conversation.seq
 
 
-async def _replay(session: "Session", described: dict[str, Conversation]) -> None:
+async def replay(session: "Session", described: dict[str, Conversation]) -> None:
     """Give an original client what it missed: private messages, and the lobby's newest."""
     context, most = session.context, session.context.settings.replay
     private: list[tuple[int, str, LoggedEntry]] = []
@@ -170,8 +180,9 @@ async def _replay(session: "Session", described: dict[str, Conversation]) -> Non
         if missed <= 0 or not most or not (cid == LOBBY_CID or cid.startswith("p:")):
             continue
         try:
+            # Not what was said since: that is held back, and follows.
             page = await context.conversations.history(
-                session.user_id, cid, limit=min(missed, most)
+                session.user_id, cid, before=conversation.seq + 1, limit=min(missed, most)
             )
         except StoreError as error:
             _log.info("what was missed can't be read now: {why}", why=error)

@@ -32,6 +32,7 @@ CRASHES: Final = re.compile(r"^.*(?:Traceback|Unhandled Error|Unhandled error).*
 SERVER_OPTIONS: Final = {
     "argon2": "1,8,1",  # passwords are not what is tested
     "rate": "100,40",
+    "user-rate": "200,80",
     "request-rate": "0",
     "refusals": "0",
     "registrations-per-address": "0",

@@ -147,9 +147,11 @@ class Feed:
             return
         self._state = _State.LIVE
         self._changed()
+        rooms = self._session.rooms
         for cid, seq, words in held:
-            is_new = new is None or cid in new
-            if not (is_new and seq <= snapshot.get(cid, 0)):
+            is_old = (new is None or cid in new) and seq <= snapshot.get(cid, 0)
+            # A room may have been left meanwhile, or given up before the client heard of it.
+            if not is_old and (cid in rooms or not cid.startswith("r:")):
                 self._session.queue_frame(words, (cid, seq))
         self._session.flush()
         if self._session.connection.behind:
