@@ -9,12 +9,12 @@ from chat.client.tui import commands, helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import Kind
 from chat.client.tui.desk import Desk
-from chat.client.tui.draw import Row
 from chat.client.tui.keys import PREFIXES, action
 from chat.client.tui.layout import Pane
 from chat.client.tui.picked import PickedActions
 from chat.client.tui.picked import Stage as PickedStage
 from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.client.tui.switcher import Switcher
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
 
@@ -49,9 +49,10 @@ class Actions:
         self._verbs = verbs
         self._leaving = False
         self._begun = ""
+        switcher = Switcher(chat, desk, stage, self.open)
         self._table = {
             name.removeprefix("do_"): getattr(part, name)
-            for part in (self, PickedActions(chat, desk, stage))
+            for part in (self, PickedActions(chat, desk, stage), switcher)
             for name in dir(part)
             if name.startswith("do_")
         }
@@ -234,50 +235,8 @@ class Actions:
             )
         )
 
-    def do_switch(self) -> None:
-        look = self.desk.look
-        self._stage.pop_up(Popup(look, look.words("switch-title"), self._targets, self._switch_to))
-
-    def _targets(self, typed: str) -> list[Choice]:
-        """Conversations by recency, people, commands: what begins as typed before what has it."""
-        model, look = self.chat.model, self.desk.look
-        found: list[tuple[str, Choice]] = []
-        for each in sorted(model.listed(), key=lambda each: -each.active):
-            name = self.chat.title_of(each)
-            found.append((name, Choice(self._target_row(name, self._about(each)), each.name)))
-        talked = {each.name for each in model.privates()}
-        for user in model.online():
-            if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
-                name = look.line(user.user_name)
-                row = self._target_row(name, look.words("switch-person"))
-                found.append((name, Choice(row, f"@{user.user_id}")))
-        for command in commands.COMMANDS if typed else ():
-            name = f"/{command.names[0]}"
-            row = self._target_row(name, look.words(command.help))
-            found.append((name, Choice(row, command)))
-        wanted = typed.casefold()
-        matching = [(name.casefold(), choice) for name, choice in found]
-        matching = [(name, choice) for name, choice in matching if wanted in name]
-        matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
-        return [choice for _, choice in matching]
-
-    def _about(self, conversation: Conversation) -> str:
-        words = self.desk.look.words
-        return words("status-unread", n=conversation.unread) if conversation.unread else ""
-
-    @staticmethod
-    def _target_row(name: str, about: str) -> Row:
-        return [(None, f" {name}  "), ("dim", about)]
-
-    def _switch_to(self, value: object) -> None:
-        self._stage.pop_up(None)
-        if isinstance(value, commands.Command):
-            self.desk.composer.editor.replace(f"/{value.names[0]} ")
-            self.desk.focus_on(Pane.COMPOSER)
-        else:
-            self._open(str(value))
-
-    def _open(self, name: str) -> None:
+    def open(self, name: str) -> None:
+        """Show a conversation and write in it."""
         self.chat.open(name)
         for pane in (self.desk.conversations, self.desk.online):
             pane.unfilter(all_of_it=True)
@@ -286,13 +245,13 @@ class Actions:
     def _go(self, number: int) -> None:
         listed = self.chat.model.listed()
         if number <= len(listed):
-            self._open(listed[number - 1].name)
+            self.open(listed[number - 1].name)
 
     def _step(self, step: int) -> None:
         listed = [each.name for each in self.chat.model.listed()]
         if listed:
             here = listed.index(self.chat.model.open) if self.chat.model.open in listed else 0
-            self._open(listed[(here + step) % len(listed)])
+            self.open(listed[(here + step) % len(listed)])
 
     def do_previous(self) -> None:
         self._step(-1)
@@ -305,7 +264,7 @@ class Actions:
         if found is None:
             self.chat.say(self.desk.look.words("nothing-unread"))
         else:
-            self._open(found.name)
+            self.open(found.name)
 
     def do_next_pane(self) -> None:
         self.desk.next_pane()
@@ -401,11 +360,11 @@ class Actions:
         pane = self.desk.list_pane()
         chosen = pane.chosen() if pane is not None else None
         if isinstance(chosen, Conversation):
-            self._open(chosen.name)
+            self.open(chosen.name)
         elif isinstance(chosen, User):
             if chosen.user_name:
                 self.chat.model.conversation(f"@{chosen.user_id}").partner = chosen.user_name
-            self._open(f"@{chosen.user_id}")
+            self.open(f"@{chosen.user_id}")
 
     def do_unfilter(self) -> None:
         pane = self.desk.list_pane()

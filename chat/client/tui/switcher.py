@@ -1,0 +1,72 @@
+"""Goes to a conversation, a person or a command by a part of its name."""
+
+from collections.abc import Callable
+
+from chat.client.conversation import Conversation
+from chat.client.tui import commands
+from chat.client.tui.chat import Chat
+from chat.client.tui.desk import Desk
+from chat.client.tui.draw import Row
+from chat.client.tui.layout import Pane
+from chat.client.tui.picked import Stage
+from chat.client.tui.popups import Choice, Popup
+
+__all__ = ["Switcher"]
+
+
+class Switcher:
+    """``do_switch`` asks where to go.
+
+    :param open_conversation: called with the name of one that was chosen.
+    """
+
+    def __init__(
+        self, chat: Chat, desk: Desk, stage: Stage, open_conversation: Callable[[str], None]
+    ) -> None:
+        self._chat = chat
+        self._desk = desk
+        self._stage = stage
+        self._open = open_conversation
+
+    def do_switch(self) -> None:
+        look = self._desk.look
+        self._stage.pop_up(Popup(look, look.words("switch-title"), self._targets, self._switch_to))
+
+    def _targets(self, typed: str) -> list[Choice]:
+        """Conversations by recency, people, commands: what begins as typed before what has it."""
+        model, look = self._chat.model, self._desk.look
+        found: list[tuple[str, Choice]] = []
+        for each in sorted(model.listed(), key=lambda each: -each.active):
+            name = self._chat.title_of(each)
+            found.append((name, Choice(self._target_row(name, self._about(each)), each.name)))
+        talked = {each.name for each in model.privates()}
+        for user in model.online():
+            if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
+                name = look.line(user.user_name)
+                row = self._target_row(name, look.words("switch-person"))
+                found.append((name, Choice(row, f"@{user.user_id}")))
+        for command in commands.COMMANDS if typed else ():
+            name = f"/{command.names[0]}"
+            row = self._target_row(name, look.words(command.help))
+            found.append((name, Choice(row, command)))
+        wanted = typed.casefold()
+        matching = [(name.casefold(), choice) for name, choice in found]
+        matching = [(name, choice) for name, choice in matching if wanted in name]
+        matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
+        return [choice for _, choice in matching]
+
+    def _about(self, conversation: Conversation) -> str:
+        words = self._desk.look.words
+        return words("status-unread", n=conversation.unread) if conversation.unread else ""
+
+    @staticmethod
+    def _target_row(name: str, about: str) -> Row:
+        return [(None, f" {name}  "), ("dim", about)]
+
+    def _switch_to(self, value: object) -> None:
+        self._stage.pop_up(None)
+        if isinstance(value, commands.Command):
+            self._desk.composer.editor.replace(f"/{value.names[0]} ")
+            self._desk.focus_on(Pane.COMPOSER)
+        else:
+            self._open(str(value))
