@@ -5,7 +5,7 @@ import json
 from twisted.trial.unittest import TestCase
 
 from chat.store.conversations import LOBBY_CID, Mark
-from chat.store.entries import Author
+from chat.store.entries import Author, epoch_count
 from chat.store.interface import NotAllowed, TooMany, Unknown
 from tests.store_builders import Sender, Store
 
@@ -132,6 +132,15 @@ class PostingTests(TestCase):
 
 
 class EpochTests(TestCase):
+    async def test_of_several_who_notice_a_loss_one_begins_a_new_epoch(self) -> None:
+        store = await Store.start(self)
+        first = await store.conversations.generation()
+        counts = [epoch_count(first), epoch_count(first) + 5, epoch_count(first)]
+        raised = [await store.conversations.generation_after(count) for count in counts]
+        # The second knew of more epochs than the store did: it has lost some of those as well.
+        self.assertEqual([epoch_count(each) for each in raised], [2, 7, 7])
+        self.assertEqual(raised[1], raised[2])
+
     async def test_a_raised_generation_begins_a_new_epoch_above_the_known_numbers(self) -> None:
         store = await Store.start(self)
         await store.bus.hold_rooms([LOBBY_CID])

@@ -17,7 +17,7 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
 
     :raises SystemExit: it is wrong.
     """
-    from chat.soak.faults import ALL
+    from chat.soak.catalogue import ALL, WORLDS
 
     known = [fault.name for fault in ALL]
     parser = argparse.ArgumentParser(
@@ -33,7 +33,9 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--rate", type=float, default=300.0, help="messages a second in all [300]")
     parser.add_argument("--servers", type=int, default=2, help="servers on one store [2]")
     parser.add_argument("--longest", type=float, default=0.0, help="seconds a fault may last")
-    parser.add_argument("--worlds", default="external,embedded", help="which stores")
+    parser.add_argument(
+        "--worlds", default="external,embedded", help=f"which of {', '.join(WORLDS)} [%(default)s]"
+    )
     parser.add_argument("--result", type=Path, help="a JSON file for the result")
     parser.add_argument("--keep", type=Path, help="a directory for trace and logs, which stay")
     given = parser.parse_args(words)
@@ -41,6 +43,9 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
     names = [] if given.faults == "none" else names
     if unknown := set(names) - set(known):
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    worlds = tuple(given.worlds.split(","))
+    if unknown := set(worlds) - set(WORLDS):
+        parser.error(f"no such world: {', '.join(sorted(unknown))}")
     return Settings(
         seconds=given.seconds,
         seed=secrets.randbelow(1 << 31) if given.seed is None else given.seed,
@@ -49,7 +54,7 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
         rate=given.rate,
         servers=given.servers,
         longest=given.longest or max(2.0, min(20.0, given.seconds / 15)),
-        worlds=tuple(given.worlds.split(",")),
+        worlds=worlds,
         result=given.result,
         keep=given.keep,
     )

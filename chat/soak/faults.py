@@ -22,14 +22,17 @@ from chat.soak.processes import (
 from chat.soak.proxy import Sort, Trouble
 from chat.soak.world import World
 
-__all__ = ["ALL", "Fault", "faults_for"]
+__all__ = ["ALL", "Fault"]
+
+
+EVERYWHERE: Final = frozenset({"external", "embedded", "watched", "replicated"})
 
 
 class Fault:
     """Something that goes wrong.
 
     :cvar name: its name on the command line.
-    :cvar where: the worlds it can happen in: with an external store, an embedded one, or both.
+    :cvar where: the kinds of worlds that it can happen in.
     :cvar share: of the longest time that any fault may last, what this one may.
     :ivar touches: what nothing else may break at the same time.
     """
@@ -76,6 +79,7 @@ class ServerKilled(Fault):
     """``kill -9`` of a server, which comes back."""
 
     name = "server-kill"
+    where = EVERYWHERE
     touches = frozenset({"server", "store-of-server"})
 
     async def happen(self, chance: random.Random, seconds: float) -> None:
@@ -89,6 +93,7 @@ class ServerRestarted(Fault):
     """SIGTERM, one server after the other, and each comes back: a rolling restart."""
 
     name = "server-restart"
+    where = EVERYWHERE
     touches = frozenset({"server", "store-of-server"})
 
     async def happen(self, chance: random.Random, seconds: float) -> None:
@@ -103,6 +108,7 @@ class ServerStopped(Fault):
     """SIGSTOP of a server, and SIGCONT."""
 
     name = "server-stop"
+    where = EVERYWHERE
     share = 1.0
     touches = frozenset({"server"})
 
@@ -211,6 +217,7 @@ class ClientStalled(Fault):
     """A client stops reading while much is said to it, and reads on."""
 
     name = "client-stall"
+    where = EVERYWHERE
     touches = frozenset({"client-stall"})
     messages: ClassVar[int] = 300
     size: ClassVar[int] = 12_000
@@ -235,6 +242,7 @@ class ClientCut(Fault):
     """A client vanishes in the middle of a frame."""
 
     name = "client-cut"
+    where = EVERYWHERE
     touches = frozenset({"client-cut"})
 
     async def happen(self, chance: random.Random, seconds: float) -> None:
@@ -386,9 +394,3 @@ ALL: Final[tuple[type[Fault], ...]] = (
     CommandsSwallowed, BusCut, BusSwallowed, BusOverflown, ClientStalled, ClientCut, DiskFull,
     MemoryFull, RolledBack, TornTail, TornMiddle,
 )  # fmt: skip
-
-
-def faults_for(world: World, names: frozenset[str]) -> list[Fault]:
-    """The faults of these names that can happen in a world."""
-    kind = "embedded" if world.plan.embedded else "external"
-    return [each(world) for each in ALL if each.name in names and kind in each.where]

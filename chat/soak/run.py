@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater
 
 from chat.soak import report, trace
+from chat.soak.catalogue import faults_for, world_for
 from chat.soak.ending import finish
-from chat.soak.faults import faults_for
 from chat.soak.judge import Judge
 from chat.soak.schedule import Schedule
 from chat.soak.settings import Settings
@@ -31,7 +31,8 @@ async def run(reactor: Any, settings: Settings) -> int:
     court = Judge()
     record.listeners.append(court.take)
     worlds = [
-        World(reactor, home / plan.name, plan, record, settings.seed) for plan in _plans(settings)
+        world_for(reactor, home / plan.name, plan, record, settings.seed)
+        for plan in _plans(settings)
     ]
     memory: dict[str, list[int]] = {}
     watching = LoopingCall(_measure, worlds, memory)
@@ -62,15 +63,24 @@ async def run(reactor: Any, settings: Settings) -> int:
 
 def _plans(settings: Settings) -> list[Plan]:
     """The worlds of a run, each with its share of users and load."""
-    both = len(settings.worlds) > 1
     plans = []
     for kind in settings.worlds:
         embedded = kind == "embedded"
-        share = (EMBEDDED_SHARE if embedded else 1 - EMBEDDED_SHARE) if both else 1.0
+        share = _share(kind, settings.worlds)
         users = max(3, round(settings.users * share))
         servers = 1 if embedded else settings.servers
-        plans.append(Plan(kind[:2], servers, users, settings.rate * share, embedded))
+        plans.append(Plan(kind[:2], servers, users, settings.rate * share, kind))
     return plans
+
+
+def _share(kind: str, kinds: tuple[str, ...]) -> float:
+    """A world's part of users and load: the embedded one's is fixed, the others' are equal."""
+    if len(kinds) == 1:
+        return 1.0
+    if kind == "embedded":
+        return EMBEDDED_SHARE
+    rest = 1 - EMBEDDED_SHARE if "embedded" in kinds else 1.0
+    return rest / sum(each != "embedded" for each in kinds)
 
 
 async def _load(settings: Settings, worlds: list[World]) -> list[Schedule]:

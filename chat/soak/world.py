@@ -50,13 +50,18 @@ ROOT: Final = 4096
 
 @dataclass(frozen=True)
 class Plan:
-    """How large a world is. ``rate`` in messages a second."""
+    """How large a world is. ``kind``: one of ``catalogue.WORLDS``; ``rate``: messages a second."""
 
     name: str
     servers: int
     users: int
     rate: float
-    embedded: bool
+    kind: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its one server has a store of its own."""
+        return self.kind == "embedded"
 
 
 @dataclass
@@ -111,11 +116,9 @@ class World:
     async def start(self) -> None:
         """Start store and servers, register the users, connect their devices."""
         self.home.mkdir()
-        if not self.plan.embedded:
-            self.store = Store(self.reactor, self.home)
-            await self.store.start()
+        await self.start_store()
         for number in range(self.plan.servers):
-            await self._add_server(number)
+            await self.add_server(number)
         for server in self.servers:
             await server.start()
         await self._people()
@@ -127,7 +130,14 @@ class World:
         self._ended = self._loop.start(TICK_SECONDS)
         await self.until(lambda: all(device.link for device in self.devices), 20.0)
 
-    async def _add_server(self, number: int) -> None:
+    async def start_store(self) -> None:
+        """Start what the servers share."""
+        if not self.plan.embedded:
+            self.store = Store(self.reactor, self.home)
+            await self.store.start()
+
+    async def add_server(self, number: int) -> None:
+        """Make a server, and what stands between it and the store."""
         name = f"{self.name}{number + 1}"
         if self.store is None:
             options = {"data": str(self.data)}

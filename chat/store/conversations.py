@@ -84,7 +84,14 @@ class Conversations:
 
         :param seen: the highest count that is known to have been reached.
         """
-        args = [1 if raise_it else 0, secrets.token_hex(3).encode(), seen]
+        return await self._generation(1 if raise_it else 0, seen)
+
+    async def generation_after(self, seen: int) -> str:
+        """The store's generation, raised if nobody has done so since its count was ``seen``."""
+        return await self._generation(2, seen)
+
+    async def _generation(self, how: int, seen: int) -> str:
+        args: list[bytes | int] = [how, secrets.token_hex(3).encode(), seen]
         answer = await self._redis.script(load("generation"), [self._keys.generation()], args)
         return str(answer, "ascii")
 

@@ -164,14 +164,15 @@ class Recovery:
     async def _compare(self, hosted: Sequence[Hosted], user_id: int) -> None:
         for start in range(0, len(hosted), POSITIONS_PAGE):
             part = hosted[start : start + POSITIONS_PAGE]
-            if await self._went_back(part, user_id):
-                seen = max((epoch_count(t.epoch) for t, _, _ in part if t.epoch), default=0)
-                generation = await self._context.conversations.generation(True, seen)
-                self._log.error("the store lost numbers; a new epoch {g} begins", g=generation)
+            seen = await self._went_back(part, user_id)
+            if seen >= 0:
+                generation = await self._context.conversations.generation_after(seen)
+                self._log.error("the store lost numbers; by now it is at {g}", g=generation)
                 await self._went_back(part, user_id)
 
-    async def _went_back(self, part: Sequence[Hosted], user_id: int) -> bool:
-        """Fill what is missing; whether numbers went back without a new epoch.
+    async def _went_back(self, part: Sequence[Hosted], user_id: int) -> int:
+        """Fill what is missing; how many epochs the store had when the latest of those numbers
+        were given out that went back without a new one, -1 when none did.
 
         The bus is heard meanwhile and may be ahead of what is read: compared is what was known
         before the reading.
@@ -179,16 +180,16 @@ class Recovery:
         known = [(thread.position, thread.epoch) for thread, _, _ in part]
         cids = [cid for _, _, cid in part]
         positions = await self._context.conversations.positions(user_id, cids)
-        went_back = False
+        went_back = -1
         for (thread, host, cid), position, (seq, epoch) in zip(part, positions, known, strict=True):
             if position is None:
-                went_back = went_back or bool(seq)
+                went_back = max(went_back, epoch_count(epoch) if seq and epoch else -1)
                 continue
             if thread.filling:
                 continue
             if epoch and seq is not None and _is_behind(position, seq, epoch):
                 self._log.error("numbers went backwards in {cid}", cid=cid)
-                went_back = True
+                went_back = max(went_back, epoch_count(epoch))
                 continue
             thread.begin_epoch(position.epoch, position.epoch_first)
             if thread.position is None:

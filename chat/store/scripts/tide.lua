@@ -20,13 +20,11 @@ end
 local count = redis.call('INCR', KEYS[1])
 local seen = tonumber(ARGV[1])
 local old = redis.call('GET', KEYS[2])
-local why = taken_over() and 2 or 0
-if count <= seen then
-  -- Far above what any other server can have seen: they need not raise it again.
-  count, why = seen + 1000, 1
-  redis.call('SET', KEYS[1], count)
-end
+local why = taken_over() and 2 or count <= seen and 1 or 0
 if why == 0 then return { count, 0, old or '' } end
+-- Far above what any other server can have seen: they need not raise it again.
+count = math.max(count, seen) + 1000000
+redis.call('SET', KEYS[1], count)
 local number = math.max(old and tonumber(string.match(old, '^%d+')) or 0, tonumber(ARGV[3]))
 local new = (number + 1) .. '.' .. ARGV[2]
 redis.call('SET', KEYS[2], new)
