@@ -1,5 +1,6 @@
 """The server as a process of its own, as people start it."""
 
+import os
 import re
 import resource
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 from unittest import TestCase
@@ -23,11 +24,17 @@ PATIENCE = 20.0
 """Seconds after which a test gives up: much longer than anything takes on a busy machine."""
 
 
-def twistd(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run twistd to its end, in a directory that has nothing to do with the project."""
+def twistd(
+    *words: str, cwd: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run twistd to its end, in a directory that has nothing to do with the project.
+
+    :param environment: what is added to this process's.
+    """
     return subprocess.run(
         [sys.executable, "-c", TWISTD, *words],
         cwd=cwd,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
