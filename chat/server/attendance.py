@@ -58,6 +58,7 @@ class Identity:
 async def enter(session: "Session", identity: Identity, request_id: str | None) -> None:
     """Take a client in: subscribe, confirm, read where everything stands, reply, go live.
 
+    :raises NotAllowed: the account is suspended.
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
     context, account = session.context, identity.account
@@ -73,6 +74,9 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
             event = Event("replaced", device=identity.device, session=session.key)
             await context.bus.tell(account.user_id, event)
         await _listen(session)
+        # Not before: a suspension that comes later is heard.
+        if await context.moderation.suspended([account.user_id]):
+            raise NotAllowed("suspended")
         await context.fanout.write_times()
         described, more = await context.conversations.page(account.user_id, "", FIRST_PAGE)
         await _hear_only_ones_own(session, described)

@@ -189,6 +189,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "The password was changed: log in again.",
         "密码已更改：请重新登录。",
     ),
+    "suspended": ("This account is suspended.", "此帐号已被停用。"),
     "logged-out": ("This device was logged out.", "此设备已被登出。"),
 }
 

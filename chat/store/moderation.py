@@ -18,7 +18,7 @@ __all__ = ["ACTIONS", "LONGEST_SECONDS", "ON_ROOMS", "SLOWEST_SECONDS", "Moderat
 ON_MEMBERS: Final = frozenset(
     {"kick", "ban", "unban", "mute", "unmute", "invite", "uninvite", "owner", "moderator", "member"}
 )
-ON_ROOMS: Final = frozenset({"slow", "private", "public"})
+ON_ROOMS: Final = frozenset({"slow", "private", "public", "announce"})
 ACTIONS: Final = ON_MEMBERS | ON_ROOMS
 """What can be done; those of ``ON_ROOMS`` to a room, the others to somebody."""
 
@@ -135,6 +135,12 @@ class Moderation:
             by, name = value.decode().split(":", 1)
             found.append(Invitation(cid_name(cid.decode(), 0), int(by), name))
         return sorted(found, key=lambda each: each.conversation)
+
+    async def suspended(self, user_ids: Sequence[int]) -> list[int]:
+        """Those of ``user_ids`` whom the administrators let nobody be at present."""
+        keys = [self._keys.user(who) for who in user_ids]
+        found = await self._redis.script(load("suspended"), keys) if keys else []
+        return [who for who, is_so in zip(user_ids, found, strict=True) if is_so]
 
     # To the administrators -------------------------------------------------------------------
 

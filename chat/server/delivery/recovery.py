@@ -154,7 +154,12 @@ class Recovery:
             self._look_again()
 
     async def _let_go(self) -> None:
-        """Who was taken out of a room while the bus was away hears it no more."""
+        """Who was suspended, or taken out of a room, while the bus was away hears nothing more."""
+        users = list(self._context.registry.users)
+        for start in range(0, len(users), POSITIONS_PAGE):
+            part = users[start : start + POSITIONS_PAGE]
+            for user_id in await self._context.moderation.suspended(part):
+                self._context.fanout.event(user_id, Event("ended", reason="suspended"))
         for room in list(self._context.registry.rooms.values()):
             here = list({session.user_id for session in room.sessions})
             gone = [] if is_open(room.cid) else await self._context.rooms.strangers(room.cid, here)

@@ -95,6 +95,8 @@ class _Original:
         return self._said(said, conversation, status)
 
     def _said(self, entry: messages.SmsPush, conversation: str, status: int) -> bytes | None:
+        if entry.kind == "announce":
+            return original_sms(0, "", SYSTEM_MARK + entry.content)
         if entry.kind or entry.deleted:
             return None
         content = entry.content

@@ -13,7 +13,7 @@ from chat.server.paging import fit
 from chat.server.requests.refusals import Refused
 from chat.store.bus import Event
 from chat.store.guesses import Allowances
-from chat.store.interface import Account, NameTaken, TooMany, Unknown
+from chat.store.interface import Account, NameTaken, NotAllowed, TooMany, Unknown
 
 if TYPE_CHECKING:
     from chat.server.session import Session
@@ -69,7 +69,11 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
     session.speaks(message.version)
     if len(message.device) > DEVICE_LIMIT:
         raise Refused(505, "device-name")
-    await attendance.enter(session, await _identify(session, message), request_id)
+    identity = await _identify(session, message)
+    try:
+        await attendance.enter(session, identity, request_id)
+    except NotAllowed:
+        raise Refused(505, "suspended") from None
 
 
 async def _identify(session: "Session", message: messages.LoginMes) -> Identity:

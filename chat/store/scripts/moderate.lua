@@ -90,6 +90,7 @@ local ACTIONS = {
   owner = { 2, false, function() return theirs end, function() give_role('owner') end },
   moderator = { 2, true, function() return present end, function() give_role('moderator') end },
   member = { 2, true, function() return theirs end, function() give_role('member') end },
+  announce = { 3, true, function() return true end, function() end },
   slow = { 1, true, function() return true end, function()
     rule(ARGV[5] .. '000', closed, floor)
   end },

@@ -1,0 +1,308 @@
+"""What each administrator's command does, one function for each."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from chat.admin import data, importing
+from chat.admin.desk import OPERATOR, Desk, Stop
+from chat.client.durations import read_duration
+from chat.messages import User
+from chat.names import BadName, check_password
+from chat.store.conversations import LOBBY_CID
+from chat.store.interface import NotAllowed, NothingToDo, Unknown
+from chat.store.invitations import INVITATION_LIFE, Invitation
+from chat.store.keys import cid_name
+from chat.store.moderation import ON_ROOMS
+
+__all__ = ["COMMANDS"]
+
+LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+"""What nobody mistakes for another one when it is read out."""
+
+LENGTH: Final = 16
+"""79 bits."""
+
+
+# People ----------------------------------------------------------------------------------------
+
+
+async def users(desk: Desk) -> None:
+    """List accounts, all or those whose name has a text in it."""
+    wanted = desk.options.text.casefold()
+    rows: dict[int, dict[str, Any]] = {}
+    async for page in desk.administration.users():
+        rows.update(
+            {each["userId"]: each for each in page if wanted in each["userName"].casefold()}
+        )
+    if desk.options.online:
+        rows = {who: row for who, row in rows.items() if row["online"]}
+    shown = [_timed(rows[who], desk.options.json) for who in sorted(rows)]
+    columns = ("userId", "userName", "online", "lastSeen", "admin", "suspended")
+    desk.table(shown[: desk.options.limit or None], columns)
+
+
+async def sessions(desk: Desk) -> None:
+    """List somebody's devices."""
+    user = await desk.user(desk.options.user)
+    online = await desk.presence.online_devices(user.user_id)
+    rows = [
+        _timed(
+            {
+                "userId": user.user_id, "device": each.device, "since": each.since,
+                "lastSeen": each.last_seen, "online": each.device in online,
+            },
+            desk.options.json,
+        )
+        for each in await desk.accounts.devices(user.user_id)
+    ]  # fmt: skip
+    desk.table(rows, ("device", "since", "lastSeen", "online"))
+
+
+async def logout(desk: Desk) -> None:
+    """End one session, or all of somebody's."""
+    user = await desk.user(desk.options.user)
+    try:
+        await desk.administration.end_sessions(user.user_id, desk.options.device)
+    except Unknown:
+        raise Stop(desk.words("no-such-device", device=desk.options.device)) from None
+    desk.done("logged-out", user=user.user_name)
+
+
+async def suspend(desk: Desk) -> None:
+    """Let nobody be somebody, for a time or for ever."""
+    user = await desk.user(desk.options.user)
+    await desk.administration.suspend(user.user_id, _seconds(desk), desk.options.reason)
+    desk.done("suspended", user=user.user_name)
+
+
+async def reinstate(desk: Desk) -> None:
+    """End a suspension."""
+    user = await desk.user(desk.options.user)
+    await desk.administration.reinstate(user.user_id)
+    desk.done("reinstated", user=user.user_name)
+
+
+async def appoint(desk: Desk) -> None:
+    """Make somebody an administrator, who may act in every room."""
+    user = await desk.user(desk.options.user)
+    await desk.administration.appoint(user.user_id)
+    desk.done("appointed", user=user.user_name)
+
+
+async def dismiss(desk: Desk) -> None:
+    """Make an administrator none any more."""
+    user = await desk.user(desk.options.user)
+    await desk.administration.appoint(user.user_id, False)
+    desk.done("dismissed", user=user.user_name)
+
+
+async def password(desk: Desk) -> None:
+    """Give somebody another password, and end all their sessions."""
+    user = await desk.user(desk.options.user)
+    chosen = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    if desk.options.password_file is not None:
+        try:
+            chosen = desk.options.password_file.read_text().split("\n", 1)[0]
+            check_password(chosen, 1, desk.settings.password_longest)
+        except (OSError, BadName) as error:
+            raise Stop(desk.words("no-password", reason=error)) from None
+    passwords = desk.passwords()
+    passwords.start()
+    try:
+        phc = await passwords.hash(chosen)
+    finally:
+        await passwords.stop()
+    await desk.administration.reset_password(user.user_id, phc)
+    if desk.options.password_file is None:
+        desk.show(
+            {"userId": user.user_id, "userName": user.user_name, "userPwd": chosen},
+            desk.words("password", user=user.user_name, password=chosen),
+        )
+
+
+# Rooms -----------------------------------------------------------------------------------------
+
+
+async def rooms(desk: Desk) -> None:
+    """List all rooms, private ones as well."""
+    rows = [_timed(each, desk.options.json) for each in await desk.administration.rooms()]
+    desk.table(rows, ("conversation", "members", "seq", "time", "private", "slow", "topic"))
+
+
+async def members(desk: Desk) -> None:
+    """List the members of a room."""
+    rows = [
+        {"userId": each.user_id, "userName": each.user_name, "role": each.role}
+        for each in await desk.administration.members(desk.room(desk.options.room))
+    ]
+    desk.table(rows, ("userId", "userName", "role"))
+
+
+async def bans(desk: Desk) -> None:
+    """List who is banned, muted or invited, in one room or in all."""
+    if desk.options.room:
+        cids = [desk.room(desk.options.room)]
+    else:
+        found = await desk.administration.conversations()
+        cids = [cid for cid in found if cid.startswith("r:")]
+    rows = []
+    for cid in cids:
+        for each in await desk.moderation.sanctions(0, cid):
+            row = {
+                "conversation": cid_name(cid, 0), "action": each.action, "userId": each.user_id,
+                "userName": each.user_name, "until": each.until, "since": each.since,
+                "by": each.by,
+            }  # fmt: skip
+            rows.append(_timed(row, desk.options.json))
+    desk.table(rows, ("conversation", "action", "userId", "userName", "until", "since", "by"))
+
+
+async def moderate(desk: Desk) -> None:
+    """Do in a room what its owners may, to anybody."""
+    options, cid = desk.options, desk.room(desk.options.room)
+    if (options.action in ON_ROOMS) == bool(options.user):
+        raise Stop(desk.words("whom"))
+    target: User | None = await desk.user(options.user) if options.user else None
+    try:
+        await desk.moderation.act(
+            OPERATOR, cid, options.action, target, _seconds(desk), options.reason
+        )
+    except Unknown:
+        raise Stop(desk.words("no-such-room", room=options.room)) from None
+    except NotAllowed:
+        raise Stop(desk.words("not-here", action=options.action)) from None
+    except NothingToDo:
+        raise Stop(desk.words("nothing-to-do")) from None
+    desk.done("done")
+
+
+async def announce(desk: Desk) -> None:
+    """Say something to everybody, in the lobby."""
+    await desk.conversations.positions(0, [LOBBY_CID])  # which makes it, where nobody was yet
+    await desk.moderation.act(OPERATOR, LOBBY_CID, "announce", reason=desk.options.text)
+    desk.done("announced")
+
+
+# Invitations to register -----------------------------------------------------------------------
+
+
+async def invite(desk: Desk) -> None:
+    """Make a code with which so many people may register."""
+    seconds = _seconds(desk) or INVITATION_LIFE
+    try:
+        code, made = await desk.invitations.make(desk.options.uses, seconds, desk.options.note)
+    except ValueError as error:
+        raise Stop(str(error)) from None
+    desk.show({"code": code, **_invitation(made)}, code)
+
+
+async def invitations(desk: Desk) -> None:
+    """List the codes that have not ended; the codes themselves nobody can see again."""
+    rows = [
+        _timed(_invitation(each), desk.options.json) for each in await desk.invitations.listed()
+    ]
+    desk.table(rows, ("id", "left", "made", "ends", "note"))
+
+
+def _invitation(made: Invitation) -> dict[str, Any]:
+    return {
+        "id": made.invitation_id, "left": made.left, "made": made.made, "ends": made.ends,
+        "note": made.note,
+    }  # fmt: skip
+
+
+async def withdraw(desk: Desk) -> None:
+    """Let nobody register with a code any more."""
+    try:
+        await desk.invitations.withdraw(desk.options.id)
+    except Unknown:
+        raise Stop(desk.words("no-such-invitation", id=desk.options.id)) from None
+    desk.done("done")
+
+
+# The server ------------------------------------------------------------------------------------
+
+
+async def statistics(desk: Desk) -> None:
+    """Say how much there is of everything."""
+    found = await desk.administration.statistics()
+    if desk.options.json:
+        desk.show(found, "")
+        return
+    for name, value in found.items():
+        print(f"{name:22}{value}", file=desk.out)
+
+
+async def audit(desk: Desk) -> None:
+    """List what moderators and administrators did."""
+    found = await desk.administration.audit(desk.options.number)
+    rows = [_timed(each, desk.options.json) for each in found]
+    columns = ("time", "by", "name", "action", "conversation", "target", "seconds", "reason")
+    desk.table(rows, columns)
+
+
+async def reports(desk: Desk) -> None:
+    """List what users reported, or close one of it."""
+    if desk.options.close:
+        try:
+            await desk.administration.close_report(desk.options.close)
+        except Unknown:
+            raise Stop(desk.words("no-such-report", id=desk.options.close)) from None
+        desk.done("done")
+        return
+    rows = [_timed(each, desk.options.json) for each in await desk.administration.reports()]
+    desk.table(rows, ("id", "time", "name", "conversation", "seq", "sender", "reason", "entry"))
+
+
+# -----------------------------------------------------------------------------------------------
+
+
+def _seconds(desk: Desk) -> int:
+    """What ``--for`` says, 0 without it."""
+    written = desk.options.time
+    seconds = read_duration(written) if written else 0
+    if seconds is None:
+        raise Stop(desk.words("no-duration", text=written))
+    return seconds
+
+
+def _timed(row: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
+    """Times for people: as a date by this machine's clock. Programs get milliseconds."""
+    if as_json:
+        return row
+    shown = dict(row)
+    for name in ("time", "since", "until", "lastSeen", "created", "made", "ends"):
+        if name in shown:
+            moment = time.localtime(shown[name] / 1000)
+            shown[name] = time.strftime("%Y-%m-%d %H:%M", moment) if shown[name] else "-"
+    return shown
+
+
+COMMANDS: Final[dict[str, Callable[[Desk], Awaitable[None]]]] = {
+    "users": users,
+    "sessions": sessions,
+    "logout": logout,
+    "suspend": suspend,
+    "reinstate": reinstate,
+    "appoint": appoint,
+    "dismiss": dismiss,
+    "password": password,
+    "rooms": rooms,
+    "members": members,
+    "bans": bans,
+    "moderate": moderate,
+    "announce": announce,
+    "invite": invite,
+    "invitations": invitations,
+    "withdraw": withdraw,
+    "statistics": statistics,
+    "audit": audit,
+    "reports": reports,
+    "export": data.export,
+    "delete": data.delete,
+    "import": importing.run,
+    "backup": data.backup,
+}
+"""All commands but ``restore``, which is for a server that does not run."""

@@ -1,0 +1,96 @@
+"""One user's data, given out or taken away; the whole store, saved and put back."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chat.admin.desk import OPERATOR, Desk, Stop
+from chat.client.printing import safe_json
+from chat.messages import User
+from chat.store import backup as saving
+from chat.store.interface import StoreError
+from chat.store.keys import cid_name
+
+__all__ = ["backup", "delete", "export", "restore"]
+
+
+async def export(desk: Desk) -> None:
+    """Write all that is kept of a user to a file or to standard output, as JSON, line by line."""
+    user = await desk.user(desk.options.user)
+    lines: list[dict[str, Any]] = [{"account": await desk.administration.user(user.user_id)}]
+    belongings = await desk.administration.belongings(user.user_id)
+    rooms = await desk.administration.rooms_of(user.user_id)
+    lines.append({**belongings, "rooms": [cid_name(cid, user.user_id) for cid in rooms]})
+    reported = [each for each in await desk.administration.reports() if _is_by(each, user)]
+    lines += [{"report": each} for each in reported]
+    path, out = desk.options.file, desk.out
+    if path is not None:
+        try:
+            # For the eyes of its owner alone, and never over something that is there.
+            out = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")  # noqa: SIM115 — closed below, unless it is standard output
+        except OSError as error:
+            raise Stop(desk.words("no-file", path=path, reason=error.strerror)) from None
+    try:
+        for line in lines:
+            print(safe_json(line), file=out)
+        async for cid, entry in desk.administration.written_by(user.user_id):
+            kept = msgspec.json.decode(entry.for_user(user.user_id))
+            name = cid_name(cid, user.user_id)
+            print(safe_json({"conversation": name, "entry": kept}), file=out)
+    finally:
+        if path is not None:
+            out.close()
+
+
+def _is_by(report: dict[str, Any], user: User) -> bool:
+    return bool(report["by"] == str(user.user_id))
+
+
+async def delete(desk: Desk) -> None:
+    """Take a user away, with all that they wrote."""
+    user = await desk.user(desk.options.user)
+    if desk.options.yes != user.user_name:
+        raise Stop(desk.words("really", user=user.user_name))
+    await desk.administration.suspend(user.user_id, 0, "deleted")
+    author = await desk.administration.author(user.user_id)
+    for cid in await desk.administration.rooms_of(user.user_id):
+        if cid == "r:lobby":
+            member = User(user.user_id, user.user_name)
+            await desk.moderation.act(OPERATOR, cid, "member", member)
+        else:
+            await desk.rooms.leave(author, cid_name(cid, 0))
+    count = await desk.administration.erase(user.user_id)
+    desk.done("deleted", user=user.user_name, count=count)
+
+
+async def backup(desk: Desk) -> None:
+    """Save the store of this machine into a file, while everything goes on."""
+    if desk.settings.store:
+        raise Stop(desk.words("not-embedded"))
+    target = Path(desk.options.file)
+    if target.exists():
+        raise Stop(desk.words("no-file", path=target, reason="exists"))
+    begun = time.monotonic()
+    try:
+        size = await saving.save(desk.reactor, desk.redis, desk.settings.data, target)
+    except (OSError, StoreError) as error:
+        raise Stop(desk.words("not-saved", reason=error)) from None
+    seconds = time.monotonic() - begun
+    value = {"file": str(target), "bytes": size, "seconds": round(seconds, 3)}
+    desk.show(value, desk.words("saved", path=target, size=size))
+
+
+def restore(options: Any, data: Path, words: Any) -> str:
+    """Put a backup into a data directory that no server uses; what to say about it.
+
+    :raises Stop: it can't be done.
+    """
+    try:
+        aside = saving.restore(Path(options.file), data, options.replace)
+    except (OSError, StoreError) as error:
+        raise Stop(words("not-restored", reason=error)) from None
+    said: str = words("restored", place=data)
+    return f"{said} {words('set-aside', place=aside)}" if aside else said

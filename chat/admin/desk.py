@@ -1,0 +1,159 @@
+"""What every administrator's command has at hand: the store, its parts, and where to print."""
+
+from argparse import Namespace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as TooLate
+
+from chat.admin.words import Words
+from chat.client.printing import safe_json
+from chat.client.text import clean_line
+from chat.messages import User
+from chat.names import BadName, room_name
+from chat.server.passwords import Passwords
+from chat.server.settings import Settings
+from chat.store.accounts import RedisAccounts
+from chat.store.address import Address
+from chat.store.administration import Administration
+from chat.store.conversations import Conversations
+from chat.store.datadir import DataDirectory
+from chat.store.entries import Author
+from chat.store.interface import Unknown
+from chat.store.invitations import RedisInvitations
+from chat.store.keys import Keys, room_cid
+from chat.store.moderation import Moderation
+from chat.store.presence import RedisPresence
+from chat.store.redis import Redis
+from chat.store.rooms import Rooms
+
+__all__ = ["OPERATOR", "Desk", "Stop", "address_of", "opened"]
+
+OPERATOR: Final = Author(0, "#server")
+"""Who acts: no user is called that, no name may have a ``#``."""
+
+CONNECT_SECONDS: Final = 5.0
+CALL_SECONDS: Final = 60.0
+"""An administrator's call may be about very much; nobody else waits for its answer."""
+
+
+class Stop(Exception):
+    """The command ends here, with this sentence on standard error and status 1."""
+
+
+@dataclass
+class Desk:
+    """The store of a running server, and what to do with it."""
+
+    reactor: Any
+    options: Namespace
+    settings: Settings
+    words: Words
+    out: TextIO
+    errors: TextIO
+    redis: Redis
+    keys: Keys
+
+    def __post_init__(self) -> None:
+        self.accounts = RedisAccounts(self.redis, self.keys)
+        self.administration = Administration(self.redis, self.keys, self.accounts)
+        self.conversations = Conversations(self.redis, self.keys, self.accounts.names)
+        self.moderation = Moderation(self.redis, self.keys, self.conversations)
+        self.rooms = Rooms(self.reactor, self.redis, self.keys, self.conversations)
+        self.invitations = RedisInvitations(self.redis, self.keys)
+        self.presence = RedisPresence(self.reactor, self.redis, self.keys, "admin")
+
+    # Who and where
+
+    async def user(self, who: str) -> User:
+        """Whom the command line means, by id or by name.
+
+        :raises Stop: nobody.
+        """
+        try:
+            written = who.removeprefix("@")
+            account = await self.accounts.find(int(written) if written.isdigit() else written)
+        except Unknown:
+            raise Stop(self.words("no-such-user", who=who)) from None
+        return User(account.user_id, account.name)
+
+    def room(self, name: str) -> str:
+        """The id of a room.
+
+        :raises Stop: it is no name of one.
+        """
+        try:
+            return room_cid(room_name(name, 0))
+        except BadName:
+            raise Stop(self.words("no-such-room", room=name)) from None
+
+    # Printing
+
+    def show(self, value: dict[str, Any], text: str) -> None:
+        """One thing: JSON for programs, a line for people."""
+        print(safe_json(value) if self.options.json else clean_line(text), file=self.out)
+
+    def table(self, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+        """Several things of one kind; people see some of their columns."""
+        if self.options.json:
+            for row in rows:
+                print(safe_json(row), file=self.out)
+            return
+        cells = [[_cell(row[column]) for column in columns] for row in rows]
+        lines = [list(columns), *cells] if rows else []
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            print("  ".join(padded).rstrip(), file=self.out)
+
+    def done(self, key: str, **values: object) -> None:
+        """What was done; programs know it by the exit status."""
+        if not self.options.json:
+            print(clean_line(self.words(key, **values)), file=self.out)
+
+    def passwords(self) -> Passwords:
+        """What hashes passwords as the server does; to be started and stopped."""
+        return Passwords(self.reactor, self.settings.argon2, self.settings.hashing_threads, 0)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "-"
+    return clean_line(str(value))
+
+
+def address_of(settings: Settings, words: Words) -> Address:
+    """Where the store of these settings is: the one named, or the embedded one of the directory.
+
+    :raises Stop: no server has been started there.
+    """
+    if settings.store:
+        return Address.parse(settings.store)
+    socket = DataDirectory(settings.data, "").last_socket()
+    if not socket or not Path(socket).exists():
+        raise Stop(words("no-server", place=settings.data))
+    return Address(path=socket)
+
+
+@asynccontextmanager
+async def opened(reactor: Any, address: Address, words: Words) -> AsyncIterator[Redis]:
+    """A connection to a store.
+
+    :raises Stop: it does not answer.
+    """
+    redis = Redis(reactor, address, deadline=CALL_SECONDS)
+    redis.start()
+    try:
+        connecting = Deferred.fromCoroutine(redis.when_connected())
+        connecting.addTimeout(CONNECT_SECONDS, reactor)
+        try:
+            await connecting
+        except TooLate:
+            raise Stop(words("store-away", place=address)) from None
+        yield redis
+    finally:
+        await redis.stop()

@@ -1,0 +1,79 @@
+"""Runs one command of an administrator: settings, the store, one sentence if it fails."""
+
+import sys
+from argparse import Namespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chat.admin.commands import COMMANDS
+from chat.admin.data import restore
+from chat.admin.desk import Desk, Stop, address_of, opened
+from chat.admin.words import Words
+from chat.server.options import Options
+from chat.server.settings import Settings
+from chat.store.interface import StoreError
+from chat.store.keys import Keys
+
+__all__ = ["run"]
+
+
+def run(options: Namespace, words: Words) -> int:
+    """Carry a command out; the exit status."""
+    settings = _settings(options)
+    try:
+        if options.command == "restore":
+            print(restore(options, settings.data, words))
+        else:
+            _run_in_reactor(options, settings, words)
+    except Stop as stop:
+        print(f"chatroom admin: {stop}", file=sys.stderr)
+        return 1
+    except StoreError as error:
+        print(f"chatroom admin: {words('store-error', reason=error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _settings(options: Namespace) -> Settings:
+    """The server's settings, as its own options, file and environment say them.
+
+    :raises SystemExit: one of them is wrong; that was said.
+    """
+    told = Options()
+    given = []
+    for name in ("config", "store", "data", "prefix"):
+        value = getattr(options, name)
+        given += [f"--{name}", value] if value is not None else []
+    told.parseOptions(given)
+    return told.settings
+
+
+def _run_in_reactor(options: Namespace, settings: Settings, words: Words) -> None:
+    """:raises Stop: the command could not do it.
+    :raises StoreError: the store went away or refused."""
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    results: list[Any] = []
+
+    def ended(result: Any) -> None:
+        results.append(result)
+        reactor.stop()
+
+    reactor.callWhenRunning(
+        lambda: Deferred.fromCoroutine(_perform(reactor, options, settings, words)).addBoth(ended)
+    )
+    reactor.run()
+    if results and isinstance(results[0], Failure):
+        results[0].raiseException()
+    if not results:
+        raise KeyboardInterrupt
+
+
+async def _perform(reactor: Any, options: Namespace, settings: Settings, words: Words) -> None:
+    async with opened(reactor, address_of(settings, words), words) as redis:
+        keys = Keys(settings.prefix)
+        desk = Desk(reactor, options, settings, words, sys.stdout, sys.stderr, redis, keys)
+        await COMMANDS[options.command](desk)

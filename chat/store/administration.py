@@ -1,0 +1,326 @@
+"""What administrators of a server see of the store and do to it, beside what moderators do."""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import gatherResults
+
+from chat.messages import User
+from chat.names import canonical_user_name
+from chat.store.accounts import RedisAccounts
+from chat.store.bus import Event, payload
+from chat.store.entries import Author, LoggedEntry, logged
+from chat.store.interface import Unknown
+from chat.store.keys import Keys, cid_name
+from chat.store.redis import Redis
+from chat.store.scripts import load
+
+__all__ = ["Administration"]
+
+SCANNED: Final = 1_000
+"""Keys that one SCAN looks at: the store does nothing else for a fraction of a millisecond."""
+
+PAGE: Final = 500
+PATTERN: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
+ACCOUNT: Final = ("name", "sex", "created", "lastSeen", "admin", "suspended")
+
+
+class Administration:
+    """Methods for whoever runs the server. All raise StoreUnavailable and FateUnknown."""
+
+    def __init__(self, redis: Redis, keys: Keys, accounts: RedisAccounts) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._accounts = accounts
+
+    # Looking ---------------------------------------------------------------------------------
+
+    async def users(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """Every account, in pages and no order: id, name, times in ms, and what it may."""
+        before, after = _around(self._keys.user(0))
+        async for found in self._scan(before.translate(PATTERN) + "*" + after):
+            ids = [int(key[len(before) : len(key) - len(after)]) for key in found]
+            read = [self._redis.call("HMGET", self._keys.user(who), *ACCOUNT) for who in ids]
+            statuses = [self._redis.call("HGET", self._keys.statuses(), who) for who in ids]
+            now = await self._now()
+            answers = zip(ids, await _all(read), await _all(statuses), strict=True)
+            yield [_user(who, fields, status, now) for who, fields, status in answers if fields[0]]
+
+    async def user(self, user_id: int) -> dict[str, Any]:
+        """One of them.
+
+        :raises Unknown: there is none.
+        """
+        fields = await self._redis.call("HMGET", self._keys.user(user_id), *ACCOUNT)
+        if fields[0] is None:
+            raise Unknown("no such user")
+        status = await self._redis.call("HGET", self._keys.statuses(), user_id)
+        return _user(user_id, fields, status, await self._now())
+
+    async def conversations(self) -> list[str]:
+        """The ids of all conversations."""
+        before, after = _around(self._keys.meta("0"))
+        found = []
+        async for keys in self._scan(before.translate(PATTERN) + "*" + after):
+            found += [key[len(before) : len(key) - len(after)] for key in keys]
+        return sorted(set(found))
+
+    async def rooms(self) -> list[dict[str, Any]]:
+        """All rooms, private ones as well, by name."""
+        cids = [cid for cid in await self.conversations() if cid.startswith("r:")]
+        fields = ("topic", "seq", "time", "rules")
+        metas = await _all([self._redis.call("HMGET", self._keys.meta(c), *fields) for c in cids])
+        sizes = await _all([self._redis.call("HLEN", self._keys.members(cid)) for cid in cids])
+        found = []
+        for cid, (topic, seq, time, rules), members in zip(cids, metas, sizes, strict=True):
+            slow, private, _ = (rules or b"0:0:0").split(b":")
+            found.append(
+                {
+                    "conversation": cid_name(cid, 0), "topic": (topic or b"").decode(),
+                    "members": members, "seq": int(seq), "time": int(time),
+                    "private": private == b"1", "slow": int(slow) // 1000,
+                }
+            )  # fmt: skip
+        return found
+
+    async def members(self, cid: str) -> list[User]:
+        """The members of a room, by id, with their roles."""
+        flat = await self._redis.call("HGETALL", self._keys.members(cid))
+        found = []
+        for who, member in zip(flat[::2], flat[1::2], strict=True):
+            role, _, name = member.decode().split(":", 2)
+            found.append(User(int(who), name, role=role))
+        return sorted(found, key=lambda user: user.user_id)
+
+    async def statistics(self) -> dict[str, Any]:
+        """How much there is of everything."""
+        users = suspended = 0
+        async for page in self.users():
+            users += len(page)
+            suspended += sum(1 for each in page if each["suspended"])
+        cids = await self.conversations()
+        seqs = await _all([self._redis.call("HGET", self._keys.meta(c), "seq") for c in cids])
+        info = _info(await self._redis.call("INFO"))
+        rooms = sum(1 for cid in cids if cid.startswith("r:"))
+        return {
+            "users": users,
+            "suspended": suspended,
+            "online": await self._redis.call("ZCARD", self._keys.online()),
+            "servers": await self._redis.call("ZCARD", self._keys.nodes()),
+            "rooms": rooms,
+            "privateConversations": len(cids) - rooms,
+            "entries": sum(int(seq or 0) for seq in seqs),
+            "reports": await self._redis.call("XLEN", self._keys.reports()),
+            "generation": (await self._redis.call("GET", self._keys.generation()) or b"").decode(),
+            "storeVersion": info.get("valkey_version") or info.get("redis_version", ""),
+            "storeBytes": int(info.get("used_memory", 0)),
+            "storeUptimeSeconds": int(info.get("uptime_in_seconds", 0)),
+        }
+
+    async def audit(self, number: int) -> list[dict[str, Any]]:
+        """What moderators and administrators did, the newest ``number`` of it, oldest first."""
+        key = self._keys.audit()
+        found = await self._redis.call("XREVRANGE", key, "+", "-", "COUNT", number)
+        return [_fields(*entry) for entry in reversed(found)]
+
+    async def reports(self) -> list[dict[str, Any]]:
+        """What users reported and nobody has closed, oldest first."""
+        found = await self._redis.call("XRANGE", self._keys.reports(), "-", "+")
+        return [_fields(*entry) for entry in found]
+
+    # Doing -----------------------------------------------------------------------------------
+
+    async def close_report(self, report: str) -> None:
+        """A report is dealt with.
+
+        :raises Unknown: there is none of that id.
+        """
+        if not await self._redis.call("XDEL", self._keys.reports(), report):
+            raise Unknown("no such report")
+        await self._note("close-report", 0, reason=report)
+
+    async def suspend(self, user_id: int, seconds: int = 0, reason: str = "") -> None:
+        """Let nobody be this user for so long, 0 for ever; the sessions end now."""
+        until = await self._now() + seconds * 1000 if seconds else 0
+        await self._redis.call(
+            "HSET", self._keys.user(user_id), "suspended", f"{until}:{reason}".encode()
+        )
+        await self._tell(user_id, Event("ended", reason="suspended"))
+        await self._note("suspend", user_id, seconds, reason)
+
+    async def reinstate(self, user_id: int) -> None:
+        """The user may log in again."""
+        await self._redis.call("HDEL", self._keys.user(user_id), "suspended")
+        await self._note("reinstate", user_id)
+
+    async def appoint(self, user_id: int, yes: bool = True) -> None:
+        """Make a user an administrator, or one no longer."""
+        if yes:
+            await self._redis.call("HSET", self._keys.user(user_id), "admin", 1)
+        else:
+            await self._redis.call("HDEL", self._keys.user(user_id), "admin")
+        await self._note("appoint" if yes else "dismiss", user_id)
+
+    async def reset_password(self, user_id: int, password: str) -> None:
+        """Store another password (a PHC string); every session and every token ends."""
+        await self._accounts.set_password(user_id, password, "")
+        await self._tell(user_id, Event("ended", reason="password-changed"))
+        await self._note("password", user_id)
+
+    async def end_sessions(self, user_id: int, device: str = "") -> None:
+        """Log one device out, or all of a user's.
+
+        :raises Unknown: the user has no such device.
+        """
+        if device:
+            await self._accounts.revoke(user_id, device)
+        else:
+            await self._accounts.revoke_all(user_id)
+        await self._tell(user_id, Event("ended", device=device, reason="logged-out"))
+        await self._note("log-out", user_id, reason=device)
+
+    async def _tell(self, user_id: int, event: Event) -> None:
+        await self._redis.call("PUBLISH", self._keys.user_channel(user_id), payload(event))
+
+    async def _note(self, action: str, user_id: int, seconds: int = 0, reason: str = "") -> None:
+        fields: Sequence[str | int] = [
+            "by", 0, "name", "", "action", action, "conversation", "", "target", user_id,
+            "seconds", seconds, "reason", reason,
+        ]  # fmt: skip
+        words = [word.encode() if isinstance(word, str) else word for word in fields]
+        await self._redis.call("XADD", self._keys.audit(), "MAXLEN", "~", 100_000, "*", *words)
+
+    # One user's data -------------------------------------------------------------------------
+
+    async def written_by(self, user_id: int) -> AsyncIterator[tuple[str, LoggedEntry]]:
+        """Everything that a user wrote and the store keeps, by conversation id."""
+        for cid in await self.conversations():
+            start = "-"
+            while True:
+                page = await self._redis.call(
+                    "XRANGE", self._keys.log(cid), start, "+", "COUNT", PAGE
+                )
+                for number, fields in page:
+                    entry = logged(int(number.partition(b"-")[0]), fields[1])
+                    if entry.sender == user_id:
+                        yield cid, entry
+                if len(page) < PAGE:
+                    break
+                start = "(" + page[-1][0].decode()
+
+    async def belongings(self, user_id: int) -> dict[str, Any]:
+        """What else is kept of a user: devices, marks, whom they blocked, who invited them."""
+        keys = self._keys
+        marks = _pairs(await self._redis.call("HGETALL", keys.marks(user_id)))
+        names = {cid_name(cid, user_id): mark for cid, mark in marks.items()}
+        invited = _pairs(await self._redis.call("HGETALL", keys.invited(user_id)))
+        return {
+            "devices": [
+                {"device": each.device, "since": each.since, "lastSeen": each.last_seen}
+                for each in await self._accounts.devices(user_id)
+            ],
+            "marks": names,
+            "blocked": [int(who) for who in await self._redis.call("HKEYS", keys.blocks(user_id))],
+            "invitations": [cid_name(cid, 0) for cid in invited],
+        }
+
+    async def erase(self, user_id: int) -> int:
+        """Take away everything that a user wrote and was; how many entries that were.
+
+        The id stays taken, so that nobody else is ever taken for this user, and so do the numbers
+        of the entries. Rooms have to be left before.
+        """
+        name, keys = (await self.user(user_id))["userName"], self._keys
+        erased = 0
+        for cid in await self.conversations():
+            at = 1
+            while at:
+                log = [keys.meta(cid), keys.log(cid), keys.gone(cid)]
+                at, count = await self._redis.script(load("erase"), log, [user_id, at, PAGE])
+                erased += count
+        for report in await self.reports():
+            if str(user_id) in (report["by"], report["sender"]):
+                await self._redis.call("XDEL", keys.reports(), report["id"])
+        await self._accounts.revoke_all(user_id)
+        await self._redis.call("DEL", keys.name(canonical_user_name(name)))
+        await self._redis.call(
+            "DEL", keys.marks(user_id), keys.conversations(user_id), keys.blocks(user_id),
+            keys.invited(user_id), keys.devices(user_id),
+        )  # fmt: skip
+        await self._redis.call("HSET", keys.user(user_id), "suspended", "0:", "deleted", 1)
+        gone = ("name", "password", "sex", "created", "lastSeen", "admin")
+        await self._redis.call("HDEL", keys.user(user_id), *gone)
+        await self._note("delete", user_id)
+        return erased
+
+    async def rooms_of(self, user_id: int) -> Sequence[str]:
+        """The ids of the rooms that a user is a member of."""
+        cids = [cid for cid in await self.conversations() if cid.startswith("r:")]
+        calls = [self._redis.call("HEXISTS", self._keys.members(cid), user_id) for cid in cids]
+        return [cid for cid, is_in in zip(cids, await _all(calls), strict=True) if is_in]
+
+    async def author(self, user_id: int) -> Author:
+        """A user as the author of entries.
+
+        :raises Unknown: there is none.
+        """
+        return Author(user_id, (await self.user(user_id))["userName"])
+
+    # -----------------------------------------------------------------------------------------
+
+    async def _now(self) -> int:
+        """Milliseconds since 1970 by the store's clock, to the second."""
+        return int((await self._redis.call("TIME"))[0]) * 1000
+
+    async def _scan(self, pattern: str) -> AsyncIterator[list[str]]:
+        """The keys that fit a pattern, in pages; one that is written meanwhile may come twice."""
+        cursor = b"0"
+        while True:
+            cursor, found = await self._redis.call(
+                "SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED
+            )
+            if found:
+                yield [key.decode() for key in found]
+            if cursor == b"0":
+                return
+
+
+def _around(key: bytes) -> tuple[str, str]:
+    """A key with the id 0, as what stands before and after the id."""
+    before, _, after = key.decode().rpartition("0")
+    return before, after
+
+
+async def _all(calls: Sequence[Awaitable[Any]]) -> list[Any]:
+    answers: list[Any] = await gatherResults(list(calls), consumeErrors=True)  # type: ignore[arg-type]  # every call is a Deferred
+    return answers
+
+
+def _user(
+    user_id: int, fields: Sequence[bytes | None], status: bytes | None, now: int
+) -> dict[str, Any]:
+    name, sex, created, last_seen, admin, suspended = (each or b"" for each in fields)
+    until, _, reason = suspended.partition(b":")
+    if suspended and 0 < int(until) <= now:
+        suspended, until, reason = b"", b"", b""
+    return {
+        "userId": user_id, "userName": name.decode(), "sex": sex.decode(),
+        "created": int(created or 0), "lastSeen": int(last_seen or 0),
+        "online": status is not None, "admin": admin == b"1", "suspended": bool(suspended),
+        "suspendedUntil": int(until or 0), "reason": reason.decode(),
+    }  # fmt: skip
+
+
+def _fields(number: bytes, flat: Sequence[bytes]) -> dict[str, Any]:
+    """An entry of a stream: its id, its time in ms, and its fields."""
+    moment = int(number.partition(b"-")[0])
+    return {"id": number.decode(), "time": moment, **_pairs(flat)}
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _info(answer: bytes) -> Mapping[str, str]:
+    lines = (line.partition(":") for line in answer.decode().splitlines())
+    return {name: value for name, colon, value in lines if colon}

@@ -1,0 +1,132 @@
+"""Saves the embedded store into one file while it runs, and puts such a file back.
+
+The file is what Valkey calls an RDB: the store as it was at one moment. Put back, it becomes the
+base of a new append-only file, in the layout of
+https://valkey.io/topics/persistence/ ("How it works", since Redis 7).
+"""
+
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+
+from chat.store.aof import MANIFEST
+from chat.store.datadir import CannotStart, DataDirectory
+from chat.store.interface import StoreError
+from chat.store.redis import Redis
+
+__all__ = ["CannotRestore", "restore", "save"]
+
+LOOK_SECONDS: Final = 0.05
+MAGIC: Final = (b"REDIS0", b"VALKEY")
+SAVED: Final = "dump.rdb"
+"""What the store calls it; the name can't be changed while it runs."""
+
+BASE: Final = "appendonly.aof.1.base.rdb"
+INCREMENT: Final = "appendonly.aof.1.incr.aof"
+
+
+class CannotRestore(StoreError):
+    """A backup can't be put back; the text is a sentence for whoever wanted it."""
+
+
+async def save(reactor: Any, redis: Redis, data: Path, target: Path) -> int:
+    """Save the store whose directory is ``data``; the size of ``target`` in bytes.
+
+    :raises StoreError: the store could not save itself; the text says why.
+    :raises OSError: ``target`` can't be written.
+    """
+    await _until_idle(reactor, redis)
+    await redis.call("BGSAVE")
+    about = await _until_idle(reactor, redis)
+    if about.get("rdb_last_bgsave_status") != "ok":
+        raise StoreError("the store could not save itself; its log says why")
+    made = data / f"backup-{secrets.token_hex(6)}.rdb"
+    # Whoever saves at the same time finds a file of its own.
+    (data / SAVED).rename(made)
+    try:
+        pool = reactor.getThreadPool()
+        size: int = await deferToThreadPool(reactor, pool, _copy, made, target)
+        return size
+    finally:
+        made.unlink(missing_ok=True)
+
+
+async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
+    """Wait until the store writes no file of this kind; what it says about the last one."""
+    while True:
+        answer = (await redis.call("INFO", "persistence")).decode()
+        about = dict(line.split(":", 1) for line in answer.splitlines() if ":" in line)
+        busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress")
+        if all(about.get(name, "0") == "0" for name in busy):
+            return about
+        await deferLater(reactor, LOOK_SECONDS)
+
+
+def _copy(made: Path, target: Path) -> int:
+    """Copy a file to one for the owner's eyes, whole and on the disk before it has its name."""
+    half = target.with_name(target.name + ".part")
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with made.open("rb") as source, open(descriptor, "wb") as copy:
+        shutil.copyfileobj(source, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
+    half.rename(target)
+    return target.stat().st_size
+
+
+def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
+    """Make the data directory ``data`` hold what ``source`` holds, for the next start.
+
+    That start raises the generation: numbers that were given out after the backup was made may be
+    given out again, and every client has to know.
+
+    :param replace: set what is there aside, and go on.
+    :returns: where it was set aside, None when there was nothing.
+    :raises CannotRestore: ``source`` is no backup, something is there, or a server uses it.
+    :raises OSError: files can't be written.
+    """
+    with source.open("rb") as file:
+        if file.read(6) not in MAGIC:
+            raise CannotRestore(f"{source} is no backup.")
+    home = DataDirectory(data, "")
+    try:
+        home.claim()
+    except CannotStart as error:
+        raise CannotRestore(str(error)) from None
+    try:
+        if not home.claim_for_store():
+            raise CannotRestore(f"A store still uses {data}: start and stop its server once.")
+        aside = _set_aside(home, replace)
+        _put(source, home)
+    finally:
+        home.release()
+    return aside
+
+
+def _set_aside(home: DataDirectory, replace: bool) -> Path | None:
+    if not home.append_only.exists():
+        return None
+    if not replace:
+        raise CannotRestore(f"There is a store in {home.path} already.")
+    aside = home.path / f"appendonlydir.{time.strftime('%Y%m%d-%H%M%S')}"
+    home.append_only.rename(aside)
+    return aside
+
+
+def _put(source: Path, home: DataDirectory) -> None:
+    fresh = home.path / "appendonlydir.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    _copy(source, fresh / BASE)
+    (fresh / INCREMENT).touch(mode=0o600)
+    lines = f"file {BASE} seq 1 type b\nfile {INCREMENT} seq 1 type i\n"
+    (fresh / MANIFEST).write_text(lines)
+    # Whoever starts without this file, and with a store, knows that numbers may be lost.
+    (home.path / "state.json").unlink(missing_ok=True)
+    fresh.rename(home.append_only)

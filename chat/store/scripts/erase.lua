@@ -1,0 +1,24 @@
+-- needs: conversation
+-- Take away what one user wrote in a conversation, a page of it, and what it says about them.
+--
+-- KEYS   1 meta  2 log  3 gone
+-- ARGV   1 user id  2 number to begin with  3 entries to look at
+-- Result {the number to go on with, 0 at the end; how many entries went}
+local uid, erased, last = ARGV[1], 0, 0
+if ARGV[2] == '1' then
+  for _, field in ipairs({ 'm', 'b', 'i', 's' }) do redis.call('HDEL', KEYS[1], field .. uid) end
+end
+local about = ',"target":' .. uid .. ',"targetName":'
+local page = redis.call('XRANGE', KEYS[2], ARGV[2] .. '-0', '+', 'COUNT', ARGV[3])
+for _, entry in ipairs(page) do
+  local seq, kept = string.match(entry[1], '^%d+'), entry[2][2]
+  last = tonumber(seq)
+  local sender = string.format('%.0f', (struct.unpack('>I8', kept, record_at(kept) + 12)))
+  if sender == uid or string.find(kept, about, 1, true) then
+    redis.call('ZADD', KEYS[3], seq, seq)
+    redis.call('XDEL', KEYS[2], entry[1])
+    erased = erased + 1
+  end
+end
+if #page < tonumber(ARGV[3]) then return { 0, erased } end
+return { last + 1, erased }

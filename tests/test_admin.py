@@ -1,0 +1,343 @@
+"""``chatroom admin`` on live servers: what it shows, and what people notice of what it does."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.party import Party, User
+from tests.peers import CurrentPeer
+from tests.process import ServerProcess
+from tests.server import GENEROUS, check_log, serving
+from tests.valkey import Valkey, running
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30.0
+
+
+class Admin:
+    """Runs ``chatroom admin`` as a process of its own, against one server."""
+
+    def __init__(self, *where: str) -> None:
+        self.where = where
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+        return subprocess.run(
+            [sys.executable, "-m", "chat.command", "admin", *words, *self.where],
+            capture_output=True, text=True, timeout=PATIENCE, check=False, env=environ,
+        )  # fmt: skip
+
+    def do(self, *words: str) -> str:
+        """Run a command that is done; what it printed."""
+        done = self.run(*words)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    def get(self, *words: str) -> list[dict[str, Any]]:
+        """The same with ``--json``."""
+        return [json.loads(line) for line in self.do(*words, "--json").splitlines()]
+
+    def refused(self, *words: str) -> str:
+        """Run a command that can't be done; the sentence."""
+        done = self.run(*words)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        return done.stderr
+
+
+@pytest.fixture
+def admin(server: ServerProcess) -> Admin:
+    return Admin("--data", str(server.home / "data"))
+
+
+def one(rows: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
+    """The one row that has these."""
+    (found,) = [each for each in rows if members.items() <= each.items()]
+    return found
+
+
+def log_in(party: Party, user: User, password: str = "") -> dict[str, Any]:
+    """Try to log in; the reply."""
+    peer = party.connect()
+    return peer.log_in(userId=user.user_id, userPwd=password or user.password, device="new")
+
+
+def test_users_and_sessions_are_listed(admin: Admin, party: Party) -> None:
+    user = party.user("listed")
+    peer = party.current(user, device="desk")
+    found = one(admin.get("users", "LISTED"), userId=user.user_id)
+    assert (found["userName"], found["online"], found["suspended"]) == (user.name, True, False)
+    assert one(admin.get("sessions", user.name), device="desk")["online"]
+    admin.do("logout", f"{user.user_id}", "--device", "desk")
+    assert peer.expect("ByeMes")["code"] == 403
+    assert "no device" in admin.refused("logout", user.name, "--device", "desk")
+    assert "no user" in admin.refused("sessions", "nobody-at-all")
+
+
+def test_who_is_suspended_is_out_at_once_and_stays_out(admin: Admin, party: Party) -> None:
+    user = party.user()
+    one_device, original = party.current(user), party.original(user)
+    token = one_device.welcome["token"]
+    admin.do("suspend", user.name, "--for", "1h", "--reason", "spam")
+    bye = one_device.expect("ByeMes")
+    assert (bye["code"], bye["error"]) == (403, "This account is suspended.")
+    assert one_device.read_to_the_end() == []
+    assert original.socket.recv(1) == b""
+    refused = log_in(party, user)
+    assert (refused["code"], refused["error"]) == (505, "This account is suspended.")
+    assert party.connect().log_in(token=token, device="x")["code"] == 505
+    assert log_in(party, user, "wrong password")["code"] == 403
+    assert party.connect_original().log_in(user.user_id, user.password)["code"] == 505
+    admin.do("reinstate", user.name)
+    assert party.connect().log_in(token=token, device="x")["code"] == 200
+    actions = [each["action"] for each in admin.get("audit", "-n", "500")]
+    assert {"suspend", "reinstate"} <= set(actions)
+
+
+def test_a_password_is_reset_and_every_session_ends(admin: Admin, party: Party) -> None:
+    user = party.user()
+    peer = party.current(user)
+    (told,) = admin.get("password", user.name)
+    assert peer.expect("ByeMes")["code"] == 403
+    assert log_in(party, user)["code"] == 403
+    assert log_in(party, user, told["userPwd"])["code"] == 200
+    assert party.connect().log_in(token=peer.welcome["token"], device="x")["code"] == 403
+
+
+def test_rooms_bans_and_moderation_of_any_room(admin: Admin, party: Party) -> None:
+    owner, guest = party.current(), party.current()
+    room = party.room()
+    owner.get("JoinMes", conversation=room, private=True, topic="secret")
+    found = one(admin.get("rooms"), conversation=room)
+    assert (found["private"], found["members"], found["topic"]) == (True, 1, "secret")
+    assert one(admin.get("members", room), userId=owner.user_id)["role"] == "owner"
+    admin.do("moderate", room, "invite", str(guest.user_id))
+    assert guest.expect("InvitationMes")["userName"] == "#server"
+    guest.get("JoinMes", conversation=room)
+    admin.do("moderate", room, "ban", str(owner.user_id), "--for", "1d", "--reason", "enough")
+    entry = guest.expect("SmsMes", conversation=room, kind="ban")
+    assert (entry["userId"], entry["content"], entry["seconds"]) == (0, "enough", 86_400)
+    assert guest.expect("SmsMes", conversation=room, kind="role")["target"] == guest.user_id
+    held = one(admin.get("bans"), action="ban", conversation=room)
+    assert (held["userId"], held["by"]) == (owner.user_id, 0)
+    assert "no room" in admin.refused("moderate", "#no-such-room", "slow")
+    assert "USER" in admin.refused("moderate", room, "kick")
+    assert room in admin.do("rooms")
+
+
+def test_an_administrator_acts_in_rooms_until_dismissed(admin: Admin, party: Party) -> None:
+    owner, chief = party.current(), party.current()
+    room = party.room_of(owner)
+    act = {"conversation": room, "action": "mute", "userId": owner.user_id}
+    assert chief.ask("ModerateMes", **act)["code"] == 403
+    admin.do("appoint", str(chief.user_id))
+    assert chief.ask("ModerateMes", **act)["code"] == 200
+    admin.do("dismiss", str(chief.user_id))
+    assert chief.ask("ModerateMes", **act)["code"] == 403
+
+
+def test_everybody_hears_an_announcement(admin: Admin, party: Party) -> None:
+    peer, original = party.current(), party.original()
+    admin.do("announce", "We restart at noon.")
+    assert peer.expect("SmsMes", kind="announce")["content"] == "We restart at noon."
+    heard = original.hear("SmsMes", userId=0)
+    assert heard["content"] == "[系统] We restart at noon."
+    assert peer.ask("ModerateMes", conversation="#lobby", action="announce")["code"] == 403
+
+
+def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:
+    one_peer, other = party.current(), party.current()
+    (before,) = admin.get("statistics")
+    assert before["users"] >= 2
+    assert before["online"] >= 2
+    assert before["servers"] == 1
+    said = other.post(one_peer.at, "something awful")
+    one_peer.get("ReportMes", conversation=other.at, seq=said["seq"], reason="awful")
+    report = one(admin.get("reports"), sender=str(other.user_id))
+    assert "something awful" in report["entry"]
+    admin.do("reports", "--close", report["id"])
+    assert "no report" in admin.refused("reports", "--close", report["id"])
+    (made,) = admin.get("invite", "--uses", "2", "--for", "1d", "--note", "for friends")
+    assert one(admin.get("invitations"), id=made["id"])["left"] == 2
+    admin.do("withdraw", made["id"])
+    assert "no invitation" in admin.refused("withdraw", made["id"])
+
+
+def test_what_cannot_be_reached_is_one_sentence(tmp_path: Path) -> None:
+    assert "No server has a store" in Admin("--data", str(tmp_path)).refused("users")
+    nowhere = Admin("--store", f"redis+unix://{tmp_path}/nothing")
+    assert "does not answer" in nowhere.refused("users")
+    wrong = Admin("--store", "http://x").run("users")
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (1, "", 1)
+
+
+# One user's data -------------------------------------------------------------------------------
+
+
+def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Path) -> None:
+    user, other = party.user(), party.current()
+    peer = party.current(user)
+    room = party.room_of(peer)
+    for to, text in ((room, "in the room"), (other.at, "in private"), ("#lobby", "for all")):
+        peer.post(to, text)
+    other.post(peer.at, "an answer")
+    peer.get("BlockMes", userId=other.user_id)
+    path = tmp_path / "data.jsonl"
+    admin.do("export", user.name, str(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[0]["account"]["userName"] == user.name
+    assert "password" not in path.read_text()
+    assert lines[1]["blocked"] == [other.user_id]
+    assert lines[1]["rooms"] == [room]
+    said = [each["entry"]["content"] for each in lines if "entry" in each]
+    assert {"in the room", "in private", "for all"} <= set(said)
+    assert "an answer" not in path.read_text()
+    assert "can't be written" in admin.refused("export", user.name, str(path))
+
+
+def test_who_is_deleted_leaves_numbers_and_nothing_else(admin: Admin, party: Party) -> None:
+    user, other, witness = party.user(), party.current(), party.current()
+    peer = party.current(user)
+    room = party.room_of(peer, other, witness)
+    peer.post(room, "my words")
+    other.post(room, "an answer")
+    peer.post(other.at, "my secret")
+    assert "Nothing brings them back" in admin.refused("delete", user.name)
+    assert user.name in admin.do("delete", user.name, "--yes", user.name)
+    assert peer.expect("ByeMes")["code"] == 403
+    history = witness.whole_history(room)
+    assert [each["seq"] for each in history] == list(range(1, len(history) + 1))
+    assert user.name not in json.dumps(history)
+    assert "an answer" in json.dumps(history)
+    assert other.conversation(room)["role"] == "owner"
+    private = other.get("HistoryMes", conversation=f"@{user.user_id}")["messages"]
+    assert private == [{"seq": 1, "deleted": True}]
+    assert witness.ask("LookupMes", userId=user.user_id)["code"] == 404
+    assert log_in(party, user)["code"] == 500
+    again = party.connect().register(
+        userId=user.user_id, userName="x-" + user.name, userPwd="secret 1"
+    )
+    assert again["code"] == 505
+    assert party.connect().register(userName=user.name, userPwd="secret 1")["code"] == 200
+
+
+# The original server's accounts ----------------------------------------------------------------
+
+
+ORIGINAL: dict[str, Any] = {
+    "100": {"userId": 100, "userPwd": "secret", "userName": "daiyu", "userStatus": 0, "sex": "f"},
+    "101": {"userId": 101, "userPwd": "123", "userName": "baoyu", "userStatus": 0, "sex": ""},
+    "102": {"userId": 102, "userPwd": "secret", "userName": "", "userStatus": 0, "sex": ""},
+    "103": {"userId": 103, "userPwd": "secret", "userName": "12345", "userStatus": 0, "sex": ""},
+    "104": {"userId": 104, "userPwd": "secret", "userName": "bao chai", "userStatus": 0, "sex": ""},
+    "105": {"userId": 105, "userPwd": "secret", "userName": "DaiYu", "userStatus": 0, "sex": ""},
+    "106": {"userId": 106, "userPwd": "", "userName": "xiren", "userStatus": 0, "sex": ""},
+    "108": {"userId": 108, "userPwd": "secret", "userName": "熙凤", "userStatus": 0, "sex": ""},
+}
+"""As the Go server writes them: its struct, encoded by encoding/json."""
+
+
+@pytest.fixture
+def old() -> Iterator[Valkey]:
+    """The original server's Redis."""
+    with running() as store:
+        for user_id, user in ORIGINAL.items():
+            value = json.dumps(user, ensure_ascii=False, separators=(",", ":"))
+            store.ask("HSET", "users", user_id, value)
+        store.ask("HSET", "users", "107", "{broken")
+        store.ask("HSET", "users", "0", json.dumps({"userId": 0, "userPwd": "x", "userName": "z"}))
+        yield store
+
+
+def test_accounts_of_the_original_server_are_taken_over(old: Valkey) -> None:
+    with serving(*GENEROUS) as server, Party(server.port) as party:
+        admin = Admin("--data", str(server.home / "data"))
+        before = old.ask("HGETALL", "users"), old.ask("DBSIZE")
+        *reported, counts = admin.get("import", old.url)
+        assert counts == {
+            "found": 10, "made": 8, "there": 0, "renamed": 4, "refused": 2, "applied": False,
+        }  # fmt: skip
+        *applied, counts = admin.get("import", old.url, "--apply")
+        assert (counts["made"], counts["applied"]) == (8, True)
+        assert applied == reported
+        remarks = {each["field"]: each["remarks"] for each in applied}
+        assert remarks == {
+            "101": ["short-password"], "102": ["renamed"], "103": ["renamed"], "104": ["renamed"],
+            "105": ["renamed"], "106": ["no-password"], "107": ["broken"], "0": ["bad-id"],
+        }  # fmt: skip
+        names = {each["userId"]: each["userName"] for each in admin.get("users")}
+        assert names == {
+            100: "daiyu", 101: "baoyu", 102: "user102", 103: "user103", 104: "user104",
+            105: "user105", 106: "xiren", 108: "熙凤",
+        }  # fmt: skip
+        for user_id, password in ((100, "secret"), (101, "123"), (105, "secret")):
+            assert party.connect_original().log_in(user_id, password)["code"] == 200, user_id
+        assert party.connect().log_in(userName="熙凤", userPwd="secret", device="d")["code"] == 200
+        assert party.connect_original().log_in(106, "")["code"] == 403
+        assert (old.ask("HGETALL", "users"), old.ask("DBSIZE")) == before
+        *_, counts = admin.get("import", old.url, "--apply")
+        assert (counts["made"], counts["there"]) == (0, 8)
+
+
+# Backup and restore ----------------------------------------------------------------------------
+
+
+def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    server = ServerProcess(*GENEROUS)
+    admin = Admin("--data", str(server.home / "data"))
+    try:
+        server.start()
+        with Party(server.port) as party:
+            user = party.user()
+            peer = party.current(user)
+            kept = [peer.post("#lobby", f"kept {n}") for n in range(50)]
+            (saved,) = admin.get("backup", str(file))
+            assert saved["bytes"] == file.stat().st_size
+            assert file.stat().st_mode & 0o777 == 0o600
+            lost = [peer.post("#lobby", f"lost {n}") for n in range(5)]
+            assert "can't be written" in admin.refused("backup", str(file))
+            assert "Another server" in admin.refused("restore", str(file), "--replace")
+        server.stop()
+        assert "already" in admin.refused("restore", str(file))
+        assert "no backup" in admin.refused("restore", str(server.home / "log"), "--replace")
+        assert "new epoch" in admin.do("restore", str(file), "--replace")
+        server.start()
+        with Party(server.port) as party:
+            peer = party.current(user)
+            lobby = peer.conversation("#lobby")
+            assert (lobby["seq"], lobby["epochFirst"]) == (kept[-1]["seq"], lost[0]["seq"])
+            assert lobby["epoch"] != kept[0]["epoch"]
+            said = [each["content"] for each in peer.whole_history("#lobby")]
+            assert said == [f"kept {n}" for n in range(50)]
+            assert peer.post("#lobby", "going on")["seq"] == lost[0]["seq"]
+        server.stop()
+        assert (server.home / "data").glob("appendonlydir.*")
+        check_log(server.log)
+    finally:
+        server.remove()
+
+
+def test_a_backup_goes_into_an_empty_directory_too(server: ServerProcess, tmp_path: Path) -> None:
+    with Party(server.port) as party:
+        user = party.user()
+        party.current(user).post("#lobby", "from the other machine")
+        Admin("--data", str(server.home / "data")).do("backup", str(tmp_path / "b"))
+    elsewhere = ServerProcess(*GENEROUS)
+    try:
+        Admin("--data", str(elsewhere.home / "data")).do("restore", str(tmp_path / "b"))
+        elsewhere.start()
+        with Party(elsewhere.port) as party:
+            peer: CurrentPeer = party.current(user)
+            page = peer.get("HistoryMes", conversation="#lobby", limit=1)
+            assert page["messages"][0]["content"] == "from the other machine"
+        elsewhere.stop()
+    finally:
+        elsewhere.remove()
