@@ -14,7 +14,7 @@ from chat.client.text import clip, width
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import completions
 from chat.client.tui.composer import Composer
-from chat.client.tui.draw import Row, Run, canvas
+from chat.client.tui.draw import Drawn, Row, Run, canvas, joined, stacked
 from chat.client.tui.keys import KEYS, key_name
 from chat.client.tui.layout import Layout, Pane, arrange
 from chat.client.tui.look import Look
@@ -113,6 +113,7 @@ class Desk(urwid.Widget):
         self.online = OnlinePane(look, chat.model)
         self.status = StatusLine(look, chat, self.composer)
         self.layout = arrange(1, 1, self.active)
+        self._panes = Drawn([], 0)
         self._open = ""
 
     def all_panes(self) -> Iterator[PaneWidget]:
@@ -141,7 +142,7 @@ class Desk(urwid.Widget):
 
     # Drawing
 
-    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]  # always a box
+    def render(self, size: tuple[int, int], focus: bool = False) -> Drawn:  # type: ignore[override]  # always a box
         columns, rows = size
         self.follow()
         wanted = self.composer.wanted_rows(columns)
@@ -153,14 +154,14 @@ class Desk(urwid.Widget):
         if self.status.count_online != (layout.right == 0):
             self.status.count_online = layout.right == 0
             self.status.changed()
-        parts: list[tuple[urwid.Canvas, None, bool]] = [
-            (self._side_by_side(layout), None, False),
-            (self.status.render((columns, 1)), None, False),
-            (self.composer.render((columns, layout.composer), self._writing), None, True),
+        parts = [
+            self._side_by_side(layout),
+            self.status.render((columns, 1)),
+            self.composer.render((columns, layout.composer), self._writing),
         ]
         if layout.hints:
-            parts.append((canvas([self._hints(columns)], columns, 1), None, False))
-        return urwid.CanvasCombine(parts)
+            parts.append(canvas([self._hints(columns)], columns, 1))
+        return stacked(parts)
 
     @property
     def _writing(self) -> bool:
@@ -179,21 +180,22 @@ class Desk(urwid.Widget):
         title = self.chat.title_of(model.current) if model.current else ""
         self.composer.hint = self.look.words("composer-hint", conversation=title)
 
-    def _side_by_side(self, layout: Layout) -> urwid.Canvas:
+    def _side_by_side(self, layout: Layout) -> Drawn:
         shown: list[tuple[PaneWidget, Pane, int]] = [
             (self.conversations, Pane.CONVERSATIONS, layout.left),
             (self.messages, Pane.MESSAGES, layout.centre),
             (self.online, Pane.ONLINE, layout.right),
         ]
-        parts: list[tuple[urwid.Canvas, None, bool, int]] = []
+        parts: list[Drawn] = []
         for widget, pane, columns in shown:
             if columns <= 0:
                 continue
             if parts:
-                parts.append((_bar(self.look.glyphs.bar, layout.panes), None, False, 1))
-            drawn = widget.render((columns, layout.panes), self.active is pane)
-            parts.append((drawn, None, False, columns))
-        return urwid.CanvasJoin(parts)
+                parts.append(_bar(self.look.glyphs.bar, layout.panes))
+            parts.append(widget.render((columns, layout.panes), self.active is pane))
+        if tuple(parts) != self._panes.parts:
+            self._panes = joined(parts)
+        return self._panes
 
     def _hints(self, columns: int) -> Row:
         choices = self.composer.choices(columns - 1)
@@ -304,6 +306,6 @@ class Desk(urwid.Widget):
 
 
 @lru_cache(maxsize=8)
-def _bar(glyph: str, rows: int) -> urwid.Canvas:
+def _bar(glyph: str, rows: int) -> Drawn:
     """What stands between two panes; kept, for it is drawn at every key."""
     return canvas([[("rule", glyph)]] * rows, 1, rows)

@@ -1,12 +1,13 @@
 """Rows of coloured text become canvases of exactly the size asked for, whatever the text holds."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Literal
 
 import urwid
 
-from chat.client.text import JOINER, ascii_only, clip, width
+from chat.client.text import JOINER, ascii_only, clip, graphemes, width
 
-__all__ = ["Row", "Run", "canvas", "exact", "plain"]
+__all__ = ["Drawn", "Row", "Run", "canvas", "exact", "joined", "overlaid", "plain", "stacked"]
 
 Run = tuple[Hashable, str]
 """A colour's name in the theme (None for the terminal's own), which a link may lie over, and
@@ -60,18 +61,88 @@ def _cut(row: Row, columns: int) -> Row:
 
 def canvas(
     rows: Sequence[Row], columns: int, height: int, cursor: tuple[int, int] | None = None
-) -> urwid.TextCanvas:
+) -> "Drawn":
     """Draw ``rows`` from the top into ``columns`` by ``height``; what is missing is blank."""
-    texts: list[bytes] = []
-    attributes: list[list[tuple[Hashable, int]]] = []
-    for row in rows[:height]:
-        encoded = [(attribute, text.encode()) for attribute, text in exact(row, columns)]
-        texts.append(b"".join(text for _, text in encoded))
-        attributes.append([(attribute, len(text)) for attribute, text in encoded if text])
-    blank = b" " * columns
-    while len(texts) < height:
-        texts.append(blank)
-        attributes.append([(None, columns)] if columns else [])
+    lines = [exact(row, columns) for row in rows[:height]]
+    lines += [exact((), columns)] * (height - len(lines))
     if cursor is not None and not (0 <= cursor[0] < columns and 0 <= cursor[1] < height):
         cursor = None
-    return urwid.TextCanvas(texts, attributes, cursor=cursor, maxcol=columns, check_width=False)
+    return Drawn(lines, columns, cursor)
+
+
+class Drawn(urwid.Canvas):
+    """A canvas of rows. Put together of others it has their rows, and nobody looks into those:
+    what stays as it was from one key to the next is the same object, and known to be the same.
+
+    :ivar lines: its rows, each of exactly as many columns as it has.
+    :param parts: of what it is made. urwid keeps canvases only as long as somebody else does.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[Row],
+        columns: int,
+        cursor: tuple[int, int] | None = None,
+        parts: Sequence["Drawn"] = (),
+    ) -> None:
+        super().__init__()
+        self.lines = lines
+        self.parts = tuple(parts)
+        self.cacheable = not parts
+        self._columns = columns
+        self.set_cursor(cursor)
+
+    def cols(self) -> int:
+        return self._columns
+
+    def rows(self) -> int:
+        return len(self.lines)
+
+    def content(
+        self, *trimmed: object, **more: object
+    ) -> Iterator[list[tuple[Hashable, Literal["0", "U"] | None, bytes]]]:
+        """As urwid has it; always of the whole canvas."""
+        for row in self.lines:
+            yield [(attribute, None, text.encode()) for attribute, text in row]
+
+
+def stacked(parts: Sequence[Drawn]) -> Drawn:
+    """Canvases below one another; the cursor is where one of them has it."""
+    lines = [row for part in parts for row in part.lines]
+    cursor, above = None, 0
+    for part in parts:
+        if part.cursor is not None:
+            cursor = (part.cursor[0], part.cursor[1] + above)
+        above += part.rows()
+    return Drawn(lines, parts[0].cols(), cursor, parts)
+
+
+def joined(parts: Sequence[Drawn]) -> Drawn:
+    """Canvases of one height beside one another, without a cursor."""
+    rows = zip(*(part.lines for part in parts), strict=True)
+    lines = [[run for row in each for run in row] for each in rows]
+    return Drawn(lines, sum(part.cols() for part in parts), None, parts)
+
+
+def overlaid(over: Drawn, under: Drawn, left: int, top: int) -> Drawn:
+    """``over`` on top of ``under``, without a cursor."""
+    columns = under.cols()
+    right = left + over.cols()
+    lines = list(under.lines)
+    for number, row in enumerate(over.lines, top):
+        before, after = exact(lines[number], left), _behind(lines[number], right)
+        lines[number] = [*before, *row, *exact(after, columns - right)]
+    return Drawn(lines, columns, None, (over, under))
+
+
+def _behind(row: Row, columns: int) -> Row:
+    """What of ``row`` stands behind its first ``columns``; half a wide character is blank."""
+    kept: list[Run] = []
+    for attribute, part in ((attribute, each) for attribute, run in row for each in graphemes(run)):
+        if columns <= 0:
+            kept.append((attribute, part))
+        else:
+            columns -= width(part)
+            if columns < 0:
+                kept.append((attribute, " "))
+    return kept

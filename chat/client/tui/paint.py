@@ -19,6 +19,9 @@ ERASED = 12
 SCROLLED = 3
 """Rows that must have moved alike, for scrolling to be tried."""
 
+PENS = 4_096
+"""Attributes whose pens are remembered: each link is one."""
+
 HIDDEN_FROM = 200
 """Characters of a frame from which on the cursor is hidden meanwhile, lest it be seen running."""
 
@@ -38,9 +41,10 @@ class _Line:
     """One row of a frame. ``text`` has a character for each column, ``pens`` a pen for each; both
     are empty where terminals may disagree about some character's width."""
 
-    __slots__ = ("blank_from", "key", "pens", "runs", "text")
+    __slots__ = ("blank_from", "key", "pens", "row", "runs", "text")
 
-    def __init__(self, runs: Sequence[tuple[Pen, str]]) -> None:
+    def __init__(self, row: object, runs: Sequence[tuple[Pen, str]]) -> None:
+        self.row = row
         self.runs = runs
         self.text = ""
         self.pens: list[Pen] = []
@@ -102,7 +106,7 @@ class Painter:
         if len(self._shown) != len(rows) or self._columns != columns:
             start = self._brush.clear()
             self._columns = columns
-            self._shown = [_Line([(PLAIN, " " * columns)])] * len(rows)
+            self._shown = [_Line(None, [(PLAIN, " " * columns)])] * len(rows)
         lines = [self._line(row, shown) for row, shown in zip(rows, self._shown, strict=True)]
         painted, after = self._cheaper(lines)
         self._brush, self._shown = after, lines
@@ -110,12 +114,19 @@ class Painter:
         return start + hidden + painted + after.point(cursor) + after.show(cursor is not None)
 
     def _line(self, row: Sequence[tuple[Hashable, str]], shown: _Line) -> _Line:
-        runs = [(self._pen(attribute), _safe(text)) for attribute, text in row]
-        return shown if shown.runs == runs else _Line(runs)
+        if row is shown.row:
+            return shown
+        runs = [(self._pen(attribute), _safe(text)) for attribute, text in row if text]
+        if shown.runs != runs:
+            return _Line(row, runs)
+        shown.row = row
+        return shown
 
     def _pen(self, attribute: Hashable) -> Pen:
         found = self._pens.get(attribute)
         if found is None:
+            if len(self._pens) >= PENS:
+                self._pens.clear()
             found = self._pens[attribute] = pen_of(self._style(attribute))
         return found
 
@@ -137,7 +148,7 @@ class Painter:
     def _scrolled(self, top: int, bottom: int, by: int) -> list[_Line]:
         """What the terminal shows after rows ``top`` to ``bottom`` have moved up ``by`` rows."""
         shown = self._shown
-        empty = [_Line([(PLAIN, " " * self._columns)])] * abs(by)
+        empty = [_Line(None, [(PLAIN, " " * self._columns)])] * abs(by)
         inside = shown[top : bottom + 1]
         inside = [*inside[by:], *empty] if by > 0 else [*empty, *inside[:by]]
         return [*shown[:top], *inside, *shown[bottom + 1 :]]

@@ -6,7 +6,7 @@ import urwid
 from twisted.logger import Logger
 
 from chat.client.text import clip, width
-from chat.client.tui.draw import Row, canvas
+from chat.client.tui.draw import Drawn, Row, canvas
 from chat.client.tui.look import Look
 
 __all__ = ["ListPane", "Pane", "painted"]
@@ -39,7 +39,7 @@ class Pane(urwid.Widget):
         """Draw anew the next time."""
         self._invalidate()
 
-    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]  # always a box
+    def render(self, size: tuple[int, int], focus: bool = False) -> Drawn:  # type: ignore[override]  # always a box
         columns, height = size
         try:
             rows = list(self._titled(columns, height, focus))

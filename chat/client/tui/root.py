@@ -9,7 +9,7 @@ from chat.client.text import graphemes
 from chat.client.tui.actions import Actions
 from chat.client.tui.composer import Paste
 from chat.client.tui.desk import Desk
-from chat.client.tui.draw import canvas
+from chat.client.tui.draw import Drawn, canvas, joined, overlaid, stacked
 from chat.client.tui.forms import Form, Menu
 from chat.client.tui.keys import action
 from chat.client.tui.popups import Popup
@@ -71,35 +71,28 @@ class Root(urwid.Widget):
 
     # Drawing
 
-    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]  # always a box
+    def render(self, size: tuple[int, int], focus: bool = False) -> Drawn:  # type: ignore[override]  # always a box
         columns, rows = size
         if self.shown is None:
             return canvas([], columns, rows)
         under = self.shown.render(size, focus)
         if self.popup is None:
-            return urwid.CompositeCanvas(under)
-        over = self._framed(self.popup, columns, rows)
-        drawn = urwid.CompositeCanvas(under)
-        drawn.cursor = None
+            return stacked([under])
         left, top, *_ = self._frame(self.popup, columns, rows)
-        drawn = urwid.CanvasOverlay(over, drawn, left, top)
-        drawn.cursor = None
-        return drawn
+        return overlaid(self._framed(self.popup, columns, rows), under, left, top)
 
     @staticmethod
-    def _framed(popup: Popup, columns: int, rows: int) -> urwid.CompositeCanvas:
+    def _framed(popup: Popup, columns: int, rows: int) -> Drawn:
         """The popup with a rule around it, where there is room for one."""
         if columns < FRAME_FROM[0] or rows < FRAME_FROM[1]:
-            return urwid.CompositeCanvas(popup.render((columns, rows), True))
+            return popup.render((columns, rows), True)
         width, height = popup.size(columns - 6, rows - 3)
         glyphs = popup.look.glyphs
         side = canvas([[("rule", glyphs.bar)]] * height, 1, height)
         middle = popup.render((width, height), True)
-        box = urwid.CanvasJoin(
-            [(side, None, False, 1), (middle, None, True, width), (side, None, False, 1)]
-        )
+        box = joined([side, middle, side])
         foot = canvas([[("rule", glyphs.rule * (width + 2))]], width + 2, 1)
-        return urwid.CanvasCombine([(box, None, True), (foot, None, False)])
+        return stacked([box, foot])
 
     @staticmethod
     def _frame(popup: Popup, columns: int, rows: int) -> tuple[int, int, int, int]:

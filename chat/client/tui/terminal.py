@@ -8,6 +8,7 @@ from typing import Any
 import urwid
 from urwid.display.raw import Screen
 
+from chat.client.tui.draw import Drawn
 from chat.client.tui.output import Output
 from chat.client.tui.paint import Painter
 from chat.client.tui.redraw import Redraw
@@ -62,10 +63,8 @@ class Terminal(Screen):
             return  # a resize is handled before anything is drawn
         if not self.screen_buf:
             self._painter.forget()
-        rows = [
-            [(attribute, text.decode()) for attribute, _, text in row] for row in canvas.content()
-        ]
-        frame = self._painter.paint(rows, size[0], canvas.cursor)
+        assert isinstance(canvas, Drawn)
+        frame = self._painter.paint(canvas.lines, size[0], canvas.cursor)
         self.frame_bytes = len(frame)
         if self.modes.synchronized_output and len(frame) >= SYNCHRONISED_FROM:
             frame = f"\x1b[?2026h{frame}\x1b[?2026l"
