@@ -314,6 +314,19 @@ class StoreTest(Case):
         say(alice, "for everybody")
         self.assertEqual(heard(again, 1), [(1, "for everybody")])
 
+    def test_who_leaves_a_room_of_which_they_are_no_member_any_more_hears_nothing(self) -> None:
+        store = self.store()
+        server = self.server(store)
+        alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
+        for peer in (alice, bob):
+            peer.ask("JoinMes", conversation="#cooks")
+        bob_id = bob.ask("LookupMes", userName="bob")["user"]["userId"]
+        store.ask("HDEL", "ch:c:{r:cooks}:members", bob_id)
+        self.assertEqual(bob.ask("LeaveMes", conversation="#cooks")["code"], 403)
+        say(alice, "not for bob", "#cooks")
+        say(alice, "for everybody")
+        self.assertEqual(heard(bob, 1), [(1, "for everybody")])
+
     def refusal(self, peer: Peer) -> str:
         """Say things until one is refused; which one."""
         give_up = time.monotonic() + SOON

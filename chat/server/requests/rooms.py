@@ -100,7 +100,11 @@ async def leave(session: "Session", message: messages.LeaveMes) -> messages.Leav
     cid = room_cid(room)
     if cid == LOBBY_CID:
         raise Refused(403, "lobby-stays")
-    await session.context.rooms.leave(session.author, room)
+    try:
+        await session.context.rooms.leave(session.author, room)
+    except (NotAllowed, Unknown):
+        attendance.leave_room(session, cid)  # A loss may have undone the joining.
+        raise
     attendance.leave_room(session, cid)
     await session.context.bus.tell(session.user_id, Event("left", cid, session=session.key))
     return messages.LeaveResMes()
