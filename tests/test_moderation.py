@@ -107,6 +107,15 @@ def test_who_was_taken_out_while_the_bus_was_away_is_let_go_when_it_is_back(town
     assert not [each for each in member.pushed if each.data.get("content") == "not heard"]
 
 
+def test_who_was_suspended_while_the_bus_was_away_is_out_when_it_is_back(town: Town) -> None:
+    user = town.there.current()
+    town.store.ask("HSET", f"ch:u:{{{user.user_id}}}", "suspended", "0:")
+    user.post("#lobby", "still here")
+    assert town.store.ask("CLIENT", "KILL", "TYPE", "pubsub")
+    bye = user.expect("ByeMes")
+    assert (bye["code"], bye["error"]) == (403, "This account is suspended.")
+
+
 ACTIONS = {
     "mute": 1, "unmute": 1, "kick": 1, "ban": 1, "unban": 1, "invite": 1, "uninvite": 1, "slow": 1,
     "moderator": 2, "member": 2, "owner": 2, "private": 2, "public": 2,
@@ -245,7 +254,7 @@ def test_slow_mode_spares_moderators_and_counts_across_servers(town: Town) -> No
     assert one.conversation(room)["slow"] == 30
     assert says(one, room) == 200
     refused = two.ask("SmsMes", to=room, content="again")
-    assert refused["code"] == 429
+    assert refused["code"] == 403
     assert 25 < refused["retryAfter"] <= 30
     for _ in range(3):
         assert says(owner, room) == 200

@@ -68,7 +68,7 @@ class RulesTests(TestCase):
             self.assertEqual((await post(store, ROOM, BOB)).refused, [])
         self.assertEqual((await post(store, ROOM, EVE)).refused, [])
         second = await post(store, ROOM, EVE)
-        self.assertEqual([code for _, code in second.refused], [429])
+        self.assertEqual([code for _, code in second.refused], [403])
         ((reason, wait),) = second.reasons
         self.assertEqual(reason, "slow-mode")
         self.assertTrue(50 < wait <= 60, wait)

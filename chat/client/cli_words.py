@@ -35,8 +35,9 @@ class Phrases:
 TABLE: Final[Mapping[str, tuple[str, str]]] = {
     # What the program and its commands are
     "about": (
-        "Chat in the terminal. Without a command: the full screen.",
-        "终端聊天。不带命令时打开全屏界面。",
+        "Chat in the terminal. Without a command: the full screen. "
+        "For whoever runs a server: chatroom admin --help.",
+        "终端聊天。不带命令时打开全屏界面。管理服务器：chatroom admin --help。",
     ),
     "commands": ("commands", "命令"),
     "about-register": ("make an account and log in", "注册帐号并登录"),
@@ -275,5 +276,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "topic": ("{name} set the topic: {topic}", "{name} 设置了话题：{topic}"),
     "joined": ("{name} joined", "{name} 加入"),
     "left": ("{name} left", "{name} 离开"),
-    "kicked": ("{name} removed a member", "{name} 移除了一名成员"),
+    "kicked": ("{name} removed {target}", "{name} 移除了 {target}"),
+    "moderated": ("{name}: {action} {target}", "{name}：{action} {target}"),
+    "announced": ("Announcement: {text}", "公告：{text}"),
 }

@@ -97,7 +97,14 @@ class Printer:
             case "leave":
                 return self._phrases("left", name=name)
             case "kick":
-                return self._phrases("kicked", name=name)
+                return self._phrases("kicked", name=name, target=clean_line(entry.target_name))
+            case "announce":
+                return self._phrases("announced", text=clean_line(entry.content))
+            case "ban" | "unban" | "mute" | "unmute" | "role" | "slow" | "private" | "public":
+                action = entry.kind if entry.kind != "role" else clean_line(entry.content)
+                target = clean_line(entry.target_name)
+                said = self._phrases("moderated", name=name, action=action, target=target)
+                return said.rstrip()
         return ""
 
     def _line(self, text: str) -> None:

@@ -368,7 +368,7 @@ class Session:
     def post_refused(self, post: Post, code: int, retry_after: float, reason: str = "") -> None:
         """It was not accepted."""
         key = reason if reason in RULES else _REFUSED_POSTS[code]
-        if code == 429 and not reason:
+        if code == 429:
             retry_after = 1 / (self.context.settings.rate[1] or 1)
         message = messages.SmsMes("", client_id=post.client_id)
         self.refuse(message, post.request_id, Refused(code, key, retry_after))

@@ -49,7 +49,8 @@ local function forbidden(c, uid, member, at)
   if slow > 0 and role ~= 'owner' and role ~= 'moderator' then
     c.slow = true
     local wait = (tonumber(found[3]) or 0) + slow - at
-    if wait > 0 then return -429, 'slow-mode', wait end
+    -- Not 429: that would hold up what they write elsewhere as well.
+    if wait > 0 then return -403, 'slow-mode', wait end
   end
   return nil
 end
