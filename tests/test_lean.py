@@ -24,19 +24,18 @@ class Once(Protocol):
         self.transport.write(bytes(4))  # no frame is that short: the server ends the connection
 
     def connectionLost(self, reason):
-        print(kinds.pop(0), reason.getErrorMessage())
-        follow()
+        ended(reason)
 
 def follow():
     if not kinds:
         reactor.stop()
         return
     address = f"{kinds[0]}:localhost:" + sys.argv[1]
-    endpoint_for(reactor, address).connect(Factory.forProtocol(Once)).addErrback(wrong)
+    endpoint_for(reactor, address).connect(Factory.forProtocol(Once)).addErrback(ended)
 
-def wrong(failure):
-    failure.printTraceback()
-    reactor.stop()
+def ended(reason):
+    print(kinds.pop(0), reason.getErrorMessage())
+    follow()
 
 kinds = ["tls", "ssl"]
 reactor.callWhenRunning(follow)
@@ -53,4 +52,4 @@ class LeanTests(TestCase):
         )
         said = done.stdout.splitlines()
         self.assertEqual([each.partition(" ")[0] for each in said], ["tls", "ssl"], done.stderr)
-        self.assertIn("certificate verify failed", said[0])
+        self.assertIn("can't be trusted", said[0])
