@@ -164,7 +164,7 @@ class DevicesTest(SynchronousTestCase):
 
     def test_devices_of_a_user_share_a_budget_and_coming_again_does_not_renew_it(self) -> None:
         server = ServerProcess.start_for(
-            self, "--rate", "20,0.1", "--user-rate", "30,0.1", "--resync-rate", "30,0.1"
+            self, "--rate", "20,0.1", "--user-rate", "30,0.1", "--user-request-rate", "30,0.1"
         )
         with Party(server.port) as party:
             user = party.user()
@@ -177,7 +177,7 @@ class DevicesTest(SynchronousTestCase):
             self.assertEqual(self.codes(again, 2, "SmsMes", to="#lobby", content="x").count(200), 0)
             history = self.codes(again, 20, "HistoryMes", conversation="#lobby")
             self.assertEqual(history.count(200), 30)
-            self.assertEqual(self.codes(again, 1, "SessionsMes"), [200, 200])
+            self.assertEqual(self.codes(again, 1, "StatusMes", status=2), [429, 429])
             other = party.current()
             self.assertEqual(
                 self.codes([other], 20, "SmsMes", to="#lobby", content="x"), [200] * 20

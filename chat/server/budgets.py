@@ -18,15 +18,15 @@ class Budget:
     """One user's.
 
     :ivar talk: for messages.
-    :ivar resync: for what reads much: history, searches, lists.
+    :ivar requests: for everything else.
     """
 
-    __slots__ = ("resync", "talk")
+    __slots__ = ("requests", "talk")
 
     def __init__(self, context: "Context") -> None:
-        talk, resync = context.settings.user_rates()
+        talk, requests = context.settings.user_rates()
         self.talk = TokenBucket(*talk, context.clock.seconds)
-        self.resync = TokenBucket(*resync, context.clock.seconds)
+        self.requests = TokenBucket(*requests, context.clock.seconds)
 
 
 class Budgets:

@@ -21,6 +21,9 @@ from chat.store.interface import StoreError
 __all__ = ["ChatFactory"]
 
 TICK_SECONDS: Final = 1.0
+TOLD_A_SECOND: Final = 32
+"""Strangers who are told why they have to make room."""
+
 SWEEP_TICKS: Final = 5
 """Ticks between looks at every connection: at 20,000 of them a look takes some milliseconds."""
 
@@ -43,6 +46,7 @@ class ChatFactory(Factory):
         self.connections = self._gate.inside
         self._count = 0
         self._ticks = 0
+        self._told = 0
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = context.clock
 
@@ -78,8 +82,7 @@ class ChatFactory(Factory):
         refusal = self._gate.enter(connection)
         if refusal:
             self._turn_away(connection, refusal)
-        for stranger in self._gate.crowded_out():
-            self._turn_away(stranger, "too-many-strangers")
+        self._make_room(self._gate.crowded_out())
 
     def _turn_away(self, connection: Connection, key: str) -> None:
         self.context.tally.goodbyes[key] += 1
@@ -89,8 +92,17 @@ class ChatFactory(Factory):
 
     def unfinished(self, more: int) -> None:
         """Strangers' frames that are not complete take so many bytes more."""
-        for connection in self._gate.hold(more):
-            self._turn_away(connection, "too-many-strangers")
+        self._make_room(self._gate.hold(more))
+
+    def _make_room(self, strangers: list[Connection]) -> None:
+        """Close connections; a crowd is not told why, for that takes longer than to come again."""
+        for stranger in strangers:
+            self._told += 1
+            if self._told <= TOLD_A_SECOND:
+                self._turn_away(stranger, "too-many-strangers")
+            else:
+                self.context.tally.goodbyes["too-many-strangers"] += 1
+                stranger.abort()
 
     def disconnected(self, connection: Connection) -> None:
         """A connection is gone."""
@@ -102,6 +114,7 @@ class ChatFactory(Factory):
 
     async def _tick(self) -> None:
         self._ticks += 1
+        self._told = 0
         self._end_late_logins()
         if self._ticks % SWEEP_TICKS == 0:
             self._sweep()

@@ -28,7 +28,7 @@ from chat.server.budgets import Budget
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
 from chat.server.limits import TokenBucket, Window
-from chat.server.requests import HANDLERS, OPEN_TO_ALL, RESYNC, UNMETERED, entering, talking
+from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
 from chat.server.requests.refusals import Refused, refusal, reply_type
 from chat.store.bus import Event
 from chat.store.entries import Author, Header, Publication, entry_of
@@ -188,16 +188,16 @@ class Session:
             return
         elif isinstance(message, messages.PingMes):
             self.emit(messages.PongMes(self.context.now()), envelope.id)
-        elif kind not in UNMETERED and (wait := self._wait_for(kind)):
+        elif kind not in UNMETERED and (wait := self._seconds_to_wait()):
             self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
         else:
             self._serve(self._handled(message, envelope.id), message, envelope.id)
 
-    def _wait_for(self, kind: type[Message]) -> float:
-        """Seconds until a request of that kind may be made, 0 when it is made now."""
+    def _seconds_to_wait(self) -> float:
+        """Until one more request may be made, 0.0 when this one may."""
         wait = self._request_bucket.take()
-        if not wait and kind in RESYNC and self.budget is not None:
-            wait = self.budget.resync.take()
+        if not wait and self.budget is not None:
+            wait = self.budget.requests.take()
         return wait
 
     def _handled(

@@ -138,10 +138,10 @@ class Settings:
         RATE, (40, 10.0), "SmsMes of one user on all devices; off with rate 0"
     )
     request_rate: tuple[int, float] = _live(RATE, (40, 10.0), "other requests on one connection")
-    resync_rate: tuple[int, float] = _live(
+    user_request_rate: tuple[int, float] = _live(
         RATE,
         (200, 20.0),
-        "history, searches and lists of one user on all devices; off with request-rate 0",
+        "other requests of one user on all devices; off with request-rate 0",
     )
     light_rate: tuple[int, float] = _live(
         RATE,
@@ -207,13 +207,13 @@ class Settings:
             raise ValueError("tls-key: the certificate is missing (tls-cert)")
 
     def user_rates(self) -> tuple[tuple[int, float], tuple[int, float]]:
-        """What one user may do on all devices together: messages, and what reads much.
+        """What one user may do on all devices together: messages, and other requests.
 
         Who switches off what one connection may do has a use for none of them.
         """
         return (
             self.user_rate if self.rate[0] else (0, 0.0),
-            self.resync_rate if self.request_rate[0] else (0, 0.0),
+            self.user_request_rate if self.request_rate[0] else (0, 0.0),
         )
 
     @property

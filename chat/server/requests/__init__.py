@@ -11,7 +11,7 @@ from chat import messages
 from chat.messages import Message
 from chat.server.requests import entering, moderating, people, rooms, talking
 
-__all__ = ["HANDLERS", "OPEN_TO_ALL", "RESYNC", "UNMETERED"]
+__all__ = ["HANDLERS", "OPEN_TO_ALL", "UNMETERED"]
 
 Handler = Callable[[Any, Any], Coroutine[Any, Any, Message | None]]
 
@@ -47,12 +47,6 @@ SmsMes (``talking.post``), and PingMes, which needs nothing."""
 
 OPEN_TO_ALL: Final = frozenset({messages.RegisterMes, messages.LoginMes, messages.PingMes})
 """What needs no login."""
-
-RESYNC: Final = frozenset({
-    messages.HistoryMes, messages.SearchMes, messages.ConversationsMes, messages.OnlineMes,
-    messages.RoomsMes, messages.MembersMes, messages.LookupMes,
-})  # fmt: skip
-"""What reads much from the store, and has a budget for all devices of a user together."""
 
 UNMETERED: Final = frozenset({messages.AckMes, messages.PingMes})
 """What counts as a frame only (protocol §7)."""
