@@ -301,3 +301,10 @@ class JudgeTest(SynchronousTestCase):
         trace = [*begins(), opened(3), *said(1, "a"), Heard(1.0, 3, ROOM, "a")]
         trace += [rollback(True, 2.0, 1.5), rollback(False, 3.0, 1.5)]
         self.assertEqual(self.promises(trace, Heard(4.0, 3, ROOM, "a"), log((E1, "a"))), set())
+
+    def test_who_is_told_again_where_it_stands_is_still_pushed_what_lies_between(self) -> None:
+        trace = [*begins(), *sent(1, "a"), *sent(2, "b"), Told(1.5, BOB, ROOM, E1, 1, 2)]
+        trace += [*heard(1, "a", at=2.0), *heard(2, "b", at=2.0)]
+        full = log((E1, "a"), (E1, "b"))
+        self.assertEqual(self.promises(trace, full), set())
+        self.assertIn("hole", self.promises(trace[:-4], heard(2, "b", at=2.0), full))

@@ -105,8 +105,11 @@ class Judge:
         known = link.known.get(event.conv, {}).get(event.epoch, 0)
         if event.seq < known:
             self._say(event, "backwards", f"stands at {event.seq}, {known} was given out before")
-        link.lines[event.conv] = Line(event.epoch, event.seq)
         link.left.discard(event.conv)
+        # Whoever hears it already is still to be pushed what lies between.
+        line = link.lines.get(event.conv)
+        if line is None or line.epoch != event.epoch:
+            link.lines[event.conv] = Line(event.epoch, event.seq)
 
     def _left(self, event: trace.Left) -> None:
         link = self._links[event.link]
