@@ -6,19 +6,26 @@ from typing import Any, Final
 from chat.soak import faults, trace
 from chat.soak.faults import Fault
 from chat.soak.watched import FAILOVERS, WatchedWorld
+from chat.soak.workers import WORKER_FAULTS, WorkersWorld
 from chat.soak.world import Plan, World
 
 __all__ = ["ALL", "WORLDS", "faults_for", "world_for"]
 
-ALL: Final[tuple[type[Fault], ...]] = (*faults.ALL, *FAILOVERS)
+ALL: Final[tuple[type[Fault], ...]] = (*faults.ALL, *FAILOVERS, *WORKER_FAULTS)
 
-WORLDS: Final = ("external", "embedded", "watched", "replicated")
+KINDS: Final[dict[str, type[World]]] = {
+    "external": World,
+    "embedded": World,
+    "workers": WorkersWorld,
+    "watched": WatchedWorld,
+    "replicated": WatchedWorld,
+}
+WORLDS: Final = tuple(KINDS)
 
 
 def world_for(reactor: Any, home: Path, plan: Plan, record: trace.Recorder, seed: int) -> World:
     """The world that a plan asks for, not started yet."""
-    kind = WatchedWorld if plan.kind in ("watched", "replicated") else World
-    return kind(reactor, home, plan, record, seed)
+    return KINDS[plan.kind](reactor, home, plan, record, seed)
 
 
 def faults_for(world: World, names: frozenset[str]) -> list[Fault]:

@@ -25,7 +25,7 @@ from chat.soak.world import World
 __all__ = ["ALL", "Fault"]
 
 
-EVERYWHERE: Final = frozenset({"external", "embedded", "watched", "replicated"})
+EVERYWHERE: Final = frozenset({"external", "embedded", "workers", "watched", "replicated"})
 
 
 class Fault:

@@ -110,13 +110,16 @@ def spawn(reactor: Any, child: Child, command: list[str], directory: Path) -> No
 
 
 class Server:
-    """``twistd -n chatroom``, with a life after every death."""
+    """``twistd -n chatroom``, with a life after every death.
+
+    :ivar options: as on the command line, from the next start on.
+    """
 
     def __init__(self, reactor: Any, home: Path, name: str, options: dict[str, str]) -> None:
         self._reactor = reactor
         self.home = home
         self.name = name
-        self._options = {**SERVER_OPTIONS, **options}
+        self.options = {**SERVER_OPTIONS, **options}
         self.child: Child | None = None
         self.starts = 0
 
@@ -135,7 +138,7 @@ class Server:
         """Start it, and do not wait."""
         self.starts += 1
         child = self.child = Child(self.log)
-        options = [f"--{name}={value}" for name, value in self._options.items()]
+        options = [f"--{name}={value}" for name, value in self.options.items()]
         words = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "chatroom"]
         words += ["--listen=tcp:0:interface=127.0.0.1", *options]
         spawn(self._reactor, child, words, self.home)

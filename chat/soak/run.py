@@ -65,10 +65,10 @@ def _plans(settings: Settings) -> list[Plan]:
     """The worlds of a run, each with its share of users and load."""
     plans = []
     for kind in settings.worlds:
-        embedded = kind == "embedded"
+        alone = kind in ("embedded", "workers")
         share = _share(kind, settings.worlds)
         users = max(3, round(settings.users * share))
-        servers = 1 if embedded else settings.servers
+        servers = 1 if alone else settings.servers
         plans.append(Plan(kind[:2], servers, users, settings.rate * share, kind))
     return plans
 

@@ -61,7 +61,7 @@ class Plan:
     @property
     def embedded(self) -> bool:
         """Whether its one server has a store of its own."""
-        return self.kind == "embedded"
+        return self.kind in ("embedded", "workers")
 
 
 @dataclass
