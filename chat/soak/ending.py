@@ -22,6 +22,7 @@ SYNC_SECONDS: Final = 15.0
 READ_SECONDS: Final = 30.0
 """A page that nobody gets in this time is not to be had."""
 
+LATE_SECONDS: Final = 1.0
 PAGE: Final = 200
 
 
@@ -34,8 +35,10 @@ async def finish(world: World) -> list[str]:
     world.talk(False)
     if not await world.until(lambda: _silent(world), EMPTY_SECONDS):
         problems.append(f"{world.name}: {_waiting(world)}")
-    if not await world.until(lambda: not any(w.rooms for w in world.wanderers), READ_SECONDS):
-        problems.append(f"{world.name}: somebody can't leave a room")
+    for _ in range(2):  # a joining of unknown fate may come to light a little later
+        if not await world.until(lambda: all(w.resting for w in world.wanderers), READ_SECONDS):
+            problems.append(f"{world.name}: somebody can't leave a room")
+        await deferLater(world.reactor, LATE_SECONDS)
     try:
         await _settle(world)
         await _say_goodbye(world)

@@ -32,6 +32,11 @@ class Wanderer:
         rooms = [conv for conv in self.device.threads.all if "#" in conv]
         return [conv for conv in rooms if not conv.endswith(":#lobby")]
 
+    @property
+    def resting(self) -> bool:
+        """Whether it is in no room, and not about to be."""
+        return not self._moving and not self.rooms
+
     def tick(self) -> None:
         """Take the next step when it is time: out of a room, or into one while others talk."""
         world, link = self._world, self.device.link
