@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from benchmarks.filling import fill
 from benchmarks.machine import LOAD_CORE, Missing, build, pinned
-from benchmarks.scenarios import MESSAGE_SIZE, Scenario
+from benchmarks.scenarios import MESSAGE_SIZE, SPARE_FILES, Scenario
 from benchmarks.servers import Chatroom, Program
 
 __all__ = ["FIRST_USER", "load", "raise_open_files", "run"]
@@ -17,7 +17,6 @@ __all__ = ["FIRST_USER", "load", "raise_open_files", "run"]
 FIRST_USER: Final = 1000
 """The id of the load's first user."""
 
-SPARE_FILES: Final = 200
 LONGEST_SECONDS: Final = 180.0
 """A run that takes longer than this is broken."""
 

@@ -1,5 +1,6 @@
 """What is measured: each scenario as one value, the same work for every server that can do it."""
 
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -10,6 +11,9 @@ __all__ = ["MESSAGE_SIZE", "Scenario", "full", "quick"]
 
 MESSAGE_SIZE: Final = 100
 """Bytes of every message's content."""
+
+SPARE_FILES: Final = 500
+"""Open files that a process needs besides its connections."""
 
 HISTORY_SIZE: Final = 1_000_000
 OURS: Final[tuple[type[Program], ...]] = (Chatroom,)
@@ -62,8 +66,11 @@ def _mixed(users: int, slow: int) -> Scenario:
 
 
 def _idle(users: int, programs: tuple[type[Program], ...] = OURS) -> Scenario:
+    """So many, or as many as may have open files here: the table says how many they were."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     # Few come at once, or the peers' queues for all the joins would count as memory of users.
-    words = {"users": users, "pings": 60, "warm": 2, "seconds": 10, "parallel": 100}
+    here = users if most == resource.RLIM_INFINITY else min(users, most - SPARE_FILES)
+    words = {"users": here, "pings": 60, "warm": 2, "seconds": 10, "parallel": 100}
     return Scenario(f"idle-{users}", "idle", "idle", words, programs)
 
 
