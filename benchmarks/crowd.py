@@ -43,13 +43,17 @@ class Member:
         self._waiting: dict[str, Deferred[dict[str, Any]]] = {}
         self._count = 0
 
+    async def connect(self, port: int) -> None:
+        """Open a connection, and say nothing yet."""
+        endpoint = TCP4ClientEndpoint(self._crowd.reactor, "127.0.0.1", port)
+        self._wire = await endpoint.connect(Factory.forProtocol(lambda: _Wire(self)))
+
     async def come(self, port: int) -> None:
         """Connect and log in, with the token if there is one.
 
         :raises ConnectionError: it did not come to that.
         """
-        endpoint = TCP4ClientEndpoint(self._crowd.reactor, "127.0.0.1", port)
-        self._wire = await endpoint.connect(Factory.forProtocol(lambda: _Wire(self)))
+        await self.connect(port)
         login = messages.LoginMes(
             version=2, user_id=0 if self.token else self.user_id, token=self.token,
             user_pwd="" if self.token else PASSWORD, device="crowd",
@@ -57,7 +61,7 @@ class Member:
         reply = await self.ask(login)
         if reply["code"] != 200:
             self.refused += 1
-            self._wire.transport.abortConnection()
+            self._drop()
             raise ConnectionError(reply["error"], reply.get("retryAfter", 0.0))
         self.token, self.port, self._failures = reply["token"], port, 0
         self._crowd.came(self)
@@ -82,6 +86,9 @@ class Member:
     def leave(self) -> None:
         """Close the connection, for good."""
         self._crowd.members.pop(self.user_id, None)
+        self._drop()
+
+    def _drop(self) -> None:
         wire, self._wire, self.port = self._wire, None, 0
         if wire is not None:
             wire.transport.abortConnection()
@@ -173,13 +180,12 @@ class Crowd:
     async def register(self, first: int, count: int, port: int) -> list[Member]:
         """Make accounts ``u<id>`` and their members, who are not connected yet."""
         members = [Member(self, user_id) for user_id in range(first, first + count)]
-        registrar = Member(self, 0)
-        endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port)
-        registrar._wire = await endpoint.connect(Factory.forProtocol(lambda: _Wire(registrar)))
         for start in range(0, count, AT_ONCE):
+            registrar = Member(self, 0)  # a new one, for who does not log in has not much time
+            await registrar.connect(port)
             batch = members[start : start + AT_ONCE]
             await gather([self._registered(registrar, member.user_id) for member in batch])
-        registrar.leave()
+            registrar.leave()
         self.members.update((member.user_id, member) for member in members)
         return members
 

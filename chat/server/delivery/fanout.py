@@ -5,7 +5,7 @@ room's frames are joined once, and most members take them as they are; a sender'
 original clients and sessions that are not live yet are served one by one.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.python.failure import Failure
 
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FanOut"]
 
+CROWD: Final = 500
+"""Members connected here, from which on a room's joins, leaves and topics are told together: when
+all of a crowd join one by one, each would otherwise be a write to each who is there already."""
+
+PATIENCE_SECONDS: Final = 0.25
+PATIENCE_BYTES: Final = 4_096
+"""For how long such entries wait, and how many of them, if no message takes them along."""
+
 
 class FanOut(Listener):
     """Hears the bus and serves the sessions in the registry.
@@ -34,6 +42,9 @@ class FanOut(Listener):
 
     def __init__(self) -> None:
         self._dirty: list[Connection] = []
+        self._patient: list[Connection] = []
+        self._patient_bytes = 0
+        self._patience: Any = None
         self._moved: dict[str, int] = {}
         self._sample: float | None = None
 
@@ -154,7 +165,7 @@ class FanOut(Listener):
                 senders.update(user.sessions)
         frames = news.frames
         skip = {session.connection for session in senders}
-        dirty = self._dirty
+        dirty = self._in_turn(len(plain), news)
         for connection in plain:
             if connection in skip:
                 continue
@@ -170,10 +181,38 @@ class FanOut(Listener):
                 session.deliver(news, room.conversation, claims)
         self.context.tally.deliveries += (len(plain) + len(special)) * len(news.headers)
 
+    def _in_turn(self, crowd: int, news: Publication) -> "list[Connection]":
+        """Where connections wait for their frames to be sent: until the turn ends, or for a little
+        longer, when nobody waits for these entries and a crowd is to hear of them."""
+        if crowd < CROWD or any(header.server for header in news.headers):
+            if self._patient:
+                self._lose_patience()
+            return self._dirty
+        self._patient_bytes += len(news.frames)
+        if self._patient_bytes > PATIENCE_BYTES:
+            self._lose_patience()
+            return self._dirty
+        if self._patience is None:
+            self._patience = self.context.clock.callLater(PATIENCE_SECONDS, self._out_of_patience)
+        return self._patient
+
+    def _lose_patience(self) -> None:
+        self._dirty += self._patient
+        self._patient.clear()
+        self._patient_bytes = 0
+
+    def _out_of_patience(self) -> None:
+        self._patience = None
+        self._lose_patience()
+        self.turn_ended()
+
     def queue(self, connection: "Connection", data: bytes) -> None:
         """Send ``data`` to one connection when the turn ends."""
-        if connection.turn:
+        if connection.turn and not self._patient:
             connection.turn += data
+        elif connection.turn:  # It may be among the patient.
+            connection.turn += data
+            self._dirty.append(connection)
         else:
             connection.turn = data
             self._dirty.append(connection)

@@ -1,0 +1,76 @@
+"""Rooms with a crowd: what nobody waits for is told to all of them together, and in order."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.server.delivery.fanout import CROWD, PATIENCE_BYTES, PATIENCE_SECONDS
+from tests.hall import Guest, Hall
+
+ROOM, NAME = "r:everybody", "#everybody"
+
+
+def filled(count: int) -> tuple[Hall, list[Guest]]:
+    """A room with so many members, none of whom has been written to."""
+    hall = Hall(connection_rate=(0, 0.0), connections_per_address=0)
+    return hall, [hall.guest(user_id, ROOM) for user_id in range(1, count + 1)]
+
+
+def joins(hall: Hall, count: int) -> None:
+    """So many come into the room, each in a turn of its own; nobody waits for their entries."""
+    for _ in range(count):
+        hall.say(ROOM, "joins", user_id=5_000)
+
+
+class CrowdTest(SynchronousTestCase):
+    def test_ten_who_join_a_crowd_are_one_write_to_each(self) -> None:
+        hall, guests = filled(CROWD)
+        joins(hall, 10)
+        self.assertEqual({each.transport.writes for each in guests}, {0})
+        hall.clock.advance(PATIENCE_SECONDS)
+        self.assertEqual({each.transport.writes for each in guests}, {1})
+        self.assertEqual(guests[-1].numbers(NAME), list(range(1, 11)))
+
+    def test_one_fewer_is_no_crowd_and_told_at_once(self) -> None:
+        hall, guests = filled(CROWD - 1)
+        joins(hall, 3)
+        self.assertEqual({each.transport.writes for each in guests}, {3})
+
+    def test_a_message_waits_for_nothing_and_takes_them_along(self) -> None:
+        hall, guests = filled(CROWD)
+        joins(hall, 3)
+        hall.say(ROOM, "hello", by=guests[0], client_id="c1")
+        for each in guests:
+            self.assertEqual(each.transport.writes, 1)
+            self.assertEqual(each.numbers(NAME), [1, 2, 3, 4])
+        joins(hall, 1)
+        hall.clock.advance(PATIENCE_SECONDS)
+        self.assertEqual(guests[3].numbers(NAME), [1, 2, 3, 4, 5])
+
+    def test_a_message_in_another_room_takes_them_along_too(self) -> None:
+        hall, guests = filled(CROWD)
+        both = hall.guest(9_000, ROOM, "r:other")
+        joins(hall, 2)
+        hall.say("r:other", "hello", by=both, client_id="c1")
+        self.assertEqual(both.numbers(NAME), [1, 2])
+        self.assertEqual(both.numbers("#other"), [1])
+        self.assertEqual(guests[0].numbers(NAME), [1, 2])
+
+    def test_what_is_for_one_of_them_is_sent_at_once_behind_what_waited(self) -> None:
+        hall, guests = filled(CROWD)
+        joins(hall, 2)
+        hall.say("p:1:9000", "psst", user_id=9_000)
+        self.assertEqual(guests[0].numbers(NAME), [1, 2])
+        self.assertEqual(guests[0].contents()[-1], "psst")
+        self.assertEqual(guests[1].transport.writes, 0)
+        guests[1].send("PingMes", "ping")
+        self.assertEqual([each.type for each in guests[1].frames], ["SmsMes", "SmsMes", "PongMes"])
+
+    def test_no_more_is_kept_than_may_be(self) -> None:
+        hall, guests = filled(CROWD)
+        joins(hall, 1)
+        hall.clock.advance(PATIENCE_SECONDS)
+        size = len(guests[0].transport.value())
+        joins(hall, PATIENCE_BYTES // size)
+        self.assertEqual(guests[0].transport.writes, 1)
+        joins(hall, 1)
+        self.assertEqual(guests[0].transport.writes, 2)
+        self.assertEqual(guests[0].numbers(NAME), list(range(1, PATIENCE_BYTES // size + 3)))
