@@ -165,7 +165,7 @@ class HeldTest(SynchronousTestCase):
         hall.fanout.event(1, Event("left", ROOM))
         hall.say(ROOM, "after")
         session.user = user
-        hall.welcome(guest)
+        hall.feed(guest).release({})
         session.tell_postponed_events()
         self.assertEqual(guest.contents(), [])
         self.assertTrue(guest.frames[-1].data["gone"])

@@ -399,12 +399,12 @@ def test_every_action_is_in_the_audit_stream(town: Town) -> None:
     owner, member = town.here.current(), town.there.current()
     room = town.room(member, owner=owner)
     said = member.post(room, "rude")
-    town.store.ask("DEL", "ch:audit")
+    town.store.ask("DEL", "ch:audit:rooms")
     assert moderate(owner, room, "mute", userId=member.user_id, seconds=60, reason="rude") == 200
     assert moderate(member, room, "mute", userId=owner.user_id) == 403
     owner.get("RedactMes", conversation=room, seq=said["seq"])
     assert moderate(owner, room, "slow", seconds=5) == 200
-    kept = [entry[1] for entry in town.store.ask("XRANGE", "ch:audit", "-", "+")]
+    kept = [entry[1] for entry in town.store.ask("XRANGE", "ch:audit:rooms", "-", "+")]
     found = [dict(zip(each[::2], each[1::2], strict=True)) for each in kept]
     assert [each[b"action"] for each in found] == [b"mute", b"redact", b"slow"]
     assert found[0] == {
@@ -412,6 +412,11 @@ def test_every_action_is_in_the_audit_stream(town: Town) -> None:
         b"action": b"mute", b"conversation": b"r:" + room[1:].encode(), b"seconds": b"60",
         b"target": b"%d" % member.user_id, b"reason": b"rude",
     }  # fmt: skip
+    # No owner of a room can push out what administrators did.
+    admins = town.store.ask("XLEN", "ch:audit")
+    town.appoint(member)
+    assert moderate(member, room, "mute", userId=owner.user_id) == 200
+    assert town.store.ask("XLEN", "ch:audit") == admins + 1
 
 
 def test_a_report_keeps_the_message_for_the_administrators(town: Town) -> None:

@@ -215,7 +215,8 @@ async def enter_room(session: "Session", cid: str) -> Conversation:
     The session is held back; the caller releases it when the client has been told.
     """
     context = session.context
-    if cid not in session.rooms:
+    is_new = cid not in session.rooms
+    if is_new:
         await context.bus.hold_rooms([cid])
         context.registry.add_to_room(session, cid)
     try:
@@ -226,6 +227,9 @@ async def enter_room(session: "Session", cid: str) -> Conversation:
     except StoreError:
         leave_room(session, cid)
         raise
+    if is_new and session.feed is not None:
+        # Should it be behind: what was said before is nothing that it missed.
+        session.feed.seen[cid] = conversation.seq
     _take_positions(session, {cid: conversation})
     return conversation
 

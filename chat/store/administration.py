@@ -119,9 +119,11 @@ class Administration:
 
     async def audit(self, number: int) -> list[dict[str, Any]]:
         """What moderators and administrators did, the newest ``number`` of it, oldest first."""
-        key = self._keys.audit()
-        found = await self._redis.call("XREVRANGE", key, "+", "-", "COUNT", number)
-        return [_fields(*entry) for entry in reversed(found)]
+        found = []
+        for key in (self._keys.audit(), self._keys.audit_of_rooms()):
+            found += await self._redis.call("XREVRANGE", key, "+", "-", "COUNT", number)
+        newest = sorted((_fields(*entry) for entry in found), key=lambda each: each["time"])
+        return newest[-number:]
 
     async def reports(self) -> list[dict[str, Any]]:
         """What users reported and nobody has closed, oldest first."""

@@ -155,8 +155,12 @@ class Keys:
         return self._key("tide")
 
     def audit(self) -> bytes:
-        """Stream: what moderators and administrators did."""
+        """Stream: what administrators did."""
         return self._key("audit")
+
+    def audit_of_rooms(self) -> bytes:
+        """Stream: what owners and moderators did in their rooms."""
+        return self._key("audit:rooms")
 
     def reports(self) -> bytes:
         """Stream: what users reported to the administrators, until that is dealt with."""

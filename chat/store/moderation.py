@@ -30,7 +30,8 @@ SLOWEST_SECONDS: Final = 86_400
 """Slow mode of more than a message a day is a room where nobody may write."""
 
 SANCTIONS: Final = {"b": "ban", "m": "mute", "i": "invite"}
-REPORTS_KEPT: Final = 10_000
+REPORTS_KEPT: Final = 2_000
+"""With the longest messages 32 MB; more than people will read."""
 
 
 class Moderation:
@@ -68,7 +69,7 @@ class Moderation:
             name.generation(), name.meta(cid), name.log(cid), name.members(cid),
             name.user(author.user_id), name.rooms(), name.audit(), name.user(who.user_id),
             name.conversations(who.user_id), name.blocks(who.user_id),
-            name.invited(who.user_id),
+            name.invited(who.user_id), name.audit_of_rooms(),
         ]  # fmt: skip
         told = Event("left", cid)
         if action == "invite":

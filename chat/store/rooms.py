@@ -97,7 +97,7 @@ class Rooms:
     async def _act(self, author: Author, cid: str, kind: str, value: str, middle: bytes) -> None:
         name = self._keys
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
-        keys += [name.user(author.user_id), name.audit()]
+        keys += [name.user(author.user_id), name.audit(), name.audit_of_rooms()]
         args: list[bytes | int] = [
             kind.encode(), author.user_id, value.encode(), is_open(cid),
             record(middle, author.user_id), *audience(name, cid),

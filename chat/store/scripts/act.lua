@@ -1,7 +1,8 @@
 -- needs: conversation rules belonging
 -- Set a room's topic, or take the text of an entry away: both are entries themselves.
 --
--- KEYS   1 generation  2 meta  3 log  4 members  5 gone  6 the user's account  7 audit
+-- KEYS   1 generation  2 meta  3 log  4 members  5 gone  6 the user's account
+--        7 audit of administrators  8 audit of what was done in rooms
 -- ARGV   1 `topic` or `redact`  2 user id  3 topic, or number of the entry  4 1 when everybody is a
 --        member  5 record  6 channel  7 second channel or ''  8 conversation id  9 user name
 --        10 what the key of every account starts with
@@ -32,7 +33,9 @@ else
   end
   -- Only messages carry text of people; what happened in the room stays on record.
   if string.sub(kept, at + 25 + length, at + 31 + length) == '"kind":' then return -403 end
-  if uid ~= ARGV[2] then audit(KEYS[7], ARGV[2], ARGV[9], 'redact', ARGV[8], uid, 0, ARGV[3]) end
+  if uid ~= ARGV[2] then
+    audit(KEYS[7], KEYS[8], rank, ARGV[2], ARGV[9], 'redact', ARGV[8], uid, 0, ARGV[3])
+  end
   redis.call('ZADD', KEYS[5], ARGV[3], ARGV[3])
   redis.call('XDEL', KEYS[3], ARGV[3] .. '-0')
 end

@@ -47,8 +47,9 @@ local function remove(c, members, uid, listed, name)
   end
 end
 
--- Who did what to whom, for the administrators; the oldest of very many are forgotten.
-local function audit(key, by, name, action, cid, target, seconds, reason)
-  redis.call('XADD', key, 'MAXLEN', '~', 100000, '*', 'by', by, 'name', name, 'action', action,
+-- Who did what to whom, for the administrators; the oldest of very many are forgotten. What
+-- administrators did has a stream of its own, which no owner of a room can fill up.
+local function audit(theirs, others, rank, by, name, action, cid, target, seconds, reason)
+  redis.call('XADD', rank >= 3 and theirs or others, 'MAXLEN', '~', 100000, '*', 'by', by, 'name', name, 'action', action,
     'conversation', cid, 'target', target, 'seconds', seconds, 'reason', reason)
 end

@@ -2,8 +2,8 @@
 -- Do something to a room, or to somebody in it, as its owner, a moderator or an administrator.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 the actor's account  6 the list of public rooms
---        7 audit; of the target, or the actor where there is none: 8 account  9 conversations
---        10 those whom they blocked  11 invitations
+--        7 audit of administrators; of the target, or the actor where there is none: 8 account  9 conversations
+--        10 those whom they blocked  11 invitations  12 audit of what was done in rooms
 -- ARGV   1 action  2 the actor's id, 0 for whoever runs the server  3 the target's id or ''
 --        4 the target's name  5 seconds, 0 for no end  6 reason  7 conversation id  8 the actor's
 --        name  9 record, or '' when no entry tells of it  10 channel  11 the target's channel
@@ -119,5 +119,5 @@ if ARGV[9] ~= '' then append(c, ARGV[9]) end
 act()
 close(c, ARGV[10], '')
 if taken_out then redis.call('PUBLISH', ARGV[11], ARGV[12]) end
-audit(KEYS[7], actor, ARGV[8], action, cid, target, ARGV[5], ARGV[6])
+audit(KEYS[7], KEYS[12], rank, actor, ARGV[8], action, cid, target, ARGV[5], ARGV[6])
 return 200
