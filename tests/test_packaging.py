@@ -1,7 +1,12 @@
 """What an installation must have for ``twistd`` and ``chatroom`` to be found."""
 
+import ast
+import re
+import sys
 import tomllib
+from collections.abc import Iterator
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
@@ -31,3 +36,34 @@ class WheelTest(SynchronousTestCase):
         for target in PROJECT["project"]["scripts"].values():
             module, _, function = target.partition(":")
             self.assertTrue(callable(getattr(import_module(module), function)), target)
+
+
+def imported() -> Iterator[str]:
+    """The top-level modules that the package imports, early or late."""
+    for path in (ROOT / "chat").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=names):
+                    yield from (each.name.partition(".")[0] for each in names)
+                case ast.ImportFrom(module=str(module), level=0):
+                    yield module.partition(".")[0]
+
+
+class DependenciesTest(SynchronousTestCase):
+    def requirements(self) -> list[str]:
+        project = PROJECT["project"]
+        return [*project["dependencies"], *project["optional-dependencies"]["test"]]
+
+    def test_what_is_imported_is_asked_for_by_name(self) -> None:
+        names = {re.split(r"[\[>=;]", each)[0].lower() for each in self.requirements()}
+        names.add("zope.interface")  # Twisted is written with it
+        provided = packages_distributions()
+        for module in set(imported()) - {"chat", *sys.stdlib_module_names}:
+            distributions = {each.lower() for each in provided[module]}
+            normal = {each.replace("_", "-") for each in distributions} | distributions
+            self.assertTrue(normal & names, f"{module} is imported, and not in dependencies")
+
+    def test_each_has_a_lower_bound_and_no_upper_one(self) -> None:
+        for requirement in self.requirements():
+            bounds = re.findall(r"[<>=!~]=?", requirement.partition(";")[0])
+            self.assertEqual(bounds, [">="], requirement)
