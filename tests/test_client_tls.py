@@ -140,6 +140,13 @@ class TrustTest(TestCase):
         error = await self.assertFailure(connecting, NotConnected)
         self.assertIn("no TLS is spoken there", str(error))
 
+    async def test_who_speaks_plain_to_a_server_with_tls_is_told_what_to_write(self) -> None:
+        address = self.serve(self_signed(self.directory)).removeprefix("tls:")
+        client = self.client(address, Trust())
+        logging_in = Deferred.fromCoroutine(client.log_in("alice", "wonderland", timeout=0))
+        error = await self.assertFailure(logging_in, NotConnected)
+        self.assertIn("write tls: before its name", str(error))
+
     async def test_when_the_certificate_changes_it_does_not_come_back(self) -> None:
         pem = self_signed(self.directory)
         client = self.client(self.serve(pem), Trust(fingerprint=digest(pem)))

@@ -123,6 +123,7 @@ class GateTest(SynchronousTestCase):
         hall = Hall(connection_rate=(3, 1.0))
         self.assertEqual([self.come(hall) is None for _ in range(5)], [False] * 3 + [True] * 2)
         self.assertIsNotNone(self.come(hall, "192.0.2.2"))
+        self.assertEqual(hall.context.tally.goodbyes["not-let-in"], 2)
         hall.clock.advance(1)
         self.assertEqual([self.come(hall) is None for _ in range(2)], [False, True])
         self.assertEqual([self.come(hall, "127.0.0.1") for _ in range(9)].count(None), 0)
@@ -153,6 +154,14 @@ class BudgetsTest(SynchronousTestCase):
         budgets.of(USERS + 2)
         self.assertIs(budgets.of(1), first)
         self.assertEqual(len(budgets._of), USERS)
+
+    def test_nought_is_no_limit_and_so_is_one_for_connections_alone(self) -> None:
+        for settings in ({"user_rate": (0, 0.0)}, {"rate": (0, 0.0)}):
+            budget = Budgets(Hall(**settings).context).of(1)
+            self.assertEqual({budget.talk.take() for _ in range(500)}, {0.0})
+        for settings in ({"user_request_rate": (0, 0.0)}, {"request_rate": (0, 0.0)}):
+            budget = Budgets(Hall(**settings).context).of(1)
+            self.assertEqual({budget.requests.take() for _ in range(500)}, {0.0})
 
 
 class DevicesTest(SynchronousTestCase):

@@ -1,5 +1,8 @@
 """Wrong passwords cost time, longer and longer, and no stranger's cost anybody else the account."""
 
+import time
+from statistics import median
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
@@ -12,6 +15,8 @@ from chat.store.guesses import Allowances, RedisGuesses
 from chat.store.interface import TooMany
 from chat.store.keys import Keys
 from chat.store.redis import Address, Redis
+from tests.peers import PASSWORD, CurrentPeer
+from tests.process import ServerProcess
 from tests.valkey import Valkey, start_for
 
 ANN, HOME, AWAY = 7, "192.0.2.1", "198.51.100.1"
@@ -116,6 +121,27 @@ class GuessesTest(TestCase):
         none = Allowances(0, 0, 0)
         waits = [await self.wait(HOME, allowed=none) for _ in range(50)]
         self.assertEqual(set(waits), {0})
+
+
+class ClockTest(SynchronousTestCase):
+    """From outside, with passwords that cost what they cost."""
+
+    def test_an_unknown_user_takes_as_long_as_a_wrong_password(self) -> None:
+        none = ("--logins-per-account", "0", "--logins-per-address", "0", "--logins-in-all", "0")
+        usual = ("--argon2", "2,19456,1", "--login-seconds", "0")
+        server = ServerProcess.start_for(self, *usual, *none)
+        peer = CurrentPeer(server.port)
+        self.addCleanup(peer.close)
+        peer.register(userName="ann", userPwd=PASSWORD)
+        took: dict[str, list[float]] = {"ann": [], "nobody": []}
+        for _ in range(9):
+            for name, times in took.items():
+                began = time.monotonic()
+                code = peer.log_in(userName=name, userPwd="sesame-wrong", device="d")["code"]
+                times.append(time.monotonic() - began)
+                self.assertEqual(code, 403 if name == "ann" else 500)
+        ratio = median(took["nobody"]) / median(took["ann"])
+        self.assertTrue(0.5 < ratio < 2, f"{ratio:.2f}")  # a hundredth without the decoy
 
 
 class AddressesTest(SynchronousTestCase):

@@ -25,6 +25,9 @@ PONG_WITHIN = 20.0
 REPLY_WITHIN = 30.0
 """Seconds. A server gives its own store 5; what takes longer than this will not come."""
 
+WORDLESS = "the server hung up without a word (if it speaks TLS, write tls: before its name)"
+"""So OpenSSL answers what is no TLS at all."""
+
 _Answer = TypeVar("_Answer", bound=Message)
 
 
@@ -50,6 +53,7 @@ class Wire(Protocol):
         self._waiting: dict[str, _Waiting] = {}
         self._last_id = 0
         self._open = False
+        self._answered = False
         self._why = ""
         self._heard = self._said = clock.seconds()
         self._quiet: IDelayedCall | None = None
@@ -116,6 +120,7 @@ class Wire(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._heard = self._clock.seconds()
+        self._answered = True
         try:
             bodies = self._reader.feed(data)
         except codec.FrameTooLarge:
@@ -131,7 +136,7 @@ class Wire(Protocol):
         if self._quiet is not None and self._quiet.active():
             self._quiet.cancel()
         waiting, self._waiting = self._waiting, {}
-        sentence = self._why or "the connection was lost"
+        sentence = self._why or ("the connection was lost" if self._answered else WORDLESS)
         for each in waiting.values():
             each.fail(FateUnknown(sentence))
         self._lost(self, sentence)

@@ -69,6 +69,7 @@ class ChatFactory(Factory):
         """Make the protocol of a new connection; None closes it at once."""
         address = getattr(addr, "host", None) or "local"
         if not self._gate.lets_in(address):
+            self.context.tally.goodbyes["not-let-in"] += 1
             return None
         connection = Connection(self, address)
         self._count += 1
