@@ -96,6 +96,11 @@ class FoldingTests(TestCase):
         folded = "".join(fold(text, columns))
         self.assertEqual(folded.replace(" ", ""), text.replace(" ", ""))
 
+    @given(st.text("aaa  -\n", max_size=60), st.integers(1, 12), st.integers(0, 3))
+    def test_plain_text_folds_as_any_other_does(self, text: str, columns: int, limit: int) -> None:
+        other = fold(text.replace("a", "à"), columns, limit)
+        self.assertEqual(fold(text, columns, limit), [each.replace("à", "a") for each in other])
+
     def test_folds_at_spaces_and_breaks_what_is_longer_than_a_row(self) -> None:
         self.assertEqual(fold("one two three", 8), ["one two", "three"])
         self.assertEqual(fold("abcdefghij", 4), ["abcd", "efgh", "ij"])

@@ -191,9 +191,29 @@ def fold(text: str, columns: int, limit: int = 0) -> list[str]:
 
 
 def _fold_line(line: str, columns: int, rows: list[str], limit: int) -> None:
-    if line.isascii() and len(line) <= columns:
-        rows.append(line)
-        return
+    if line.isascii():
+        _fold_ascii(line, columns, rows, limit)
+    else:
+        _fold_any(line, columns, rows, limit)
+
+
+def _fold_ascii(line: str, columns: int, rows: list[str], limit: int) -> None:
+    """As ``_fold_any``, where every character is one column."""
+    start = 0
+    while len(line) - start > columns and not (limit and len(rows) > limit):
+        end = start + columns
+        if line[end] == " ":
+            rows.append(line[start:end])
+            start = end + 1
+            continue
+        space = line.rfind(" ", start, end)
+        kept = end if space < 0 else space + 1
+        rows.append(line[start:kept].rstrip(" "))
+        start = kept
+    rows.append(line[start:])
+
+
+def _fold_any(line: str, columns: int, rows: list[str], limit: int) -> None:
     row: list[str] = []
     used = 0
     break_at = 0  # how many parts of ``row`` stand before the last place where it may break

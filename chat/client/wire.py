@@ -1,7 +1,9 @@
 """One connection to a server: frames in and out, replies matched by id, life watched by pings."""
 
+import math
+from collections import deque
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -22,6 +24,13 @@ PING_AFTER = 50.0
 """Seconds of silence in either direction. The server wants a sign of life every 60 s."""
 
 PONG_WITHIN = 20.0
+SLICE = 0.003
+"""Seconds of work on what has come in one turn of the reactor. In a flood, one read can bring
+hundreds of messages; whoever presses a key meanwhile should not have to wait for all of them."""
+
+LOOK_EVERY = 8
+"""Frames between two looks at the clock."""
+
 REPLY_WITHIN = 30.0
 """Seconds. A server gives its own store 5; what takes longer than this will not come."""
 
@@ -50,6 +59,9 @@ class Wire(Protocol):
         self._push = push
         self._lost = lost
         self._reader = codec.FrameReader(FRAME_LIMIT)
+        self._bodies: deque[bytes] = deque()
+        self._rest: IDelayedCall | None = None
+        self._paused = False
         self._waiting: dict[str, _Waiting] = {}
         self._last_id = 0
         self._open = False
@@ -126,12 +138,14 @@ class Wire(Protocol):
         except codec.FrameTooLarge:
             self.abort("what answers there does not speak this protocol")
             return
-        for body in bodies:
-            if self._why:
-                return
-            self._frame_received(body)
+        self._bodies += bodies
+        if self._rest is None:
+            self._work(SLICE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._work()
         self._open = False
         if self._quiet is not None and self._quiet.active():
             self._quiet.cancel()
@@ -145,6 +159,24 @@ class Wire(Protocol):
             end.callback(None)
 
     # Inside ------------------------------------------------------------------------------------
+
+    def _work(self, seconds: float = math.inf) -> None:
+        """Take in what has come, for so long; the rest in the reactor's next turn."""
+        self._rest = None
+        until = self._clock.seconds() + seconds
+        while self._bodies and not self._why:
+            for _ in range(min(LOOK_EVERY, len(self._bodies))):
+                if not self._why:
+                    self._frame_received(self._bodies.popleft())
+            if self._clock.seconds() >= until:
+                break
+        late = bool(self._bodies) and self._open and not self._why
+        if late:
+            self._rest = self._clock.callLater(0, self._work, SLICE)
+        if late is not self._paused and self._open:
+            self._paused = late
+            transport: Any = self.transport
+            transport.pauseProducing() if late else transport.resumeProducing()
 
     def _frame_received(self, body: bytes) -> None:
         try:

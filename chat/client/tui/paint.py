@@ -1,5 +1,6 @@
 """What to write so that a terminal shows the next frame: the cells that differ, and scrolling."""
 
+import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -33,6 +34,9 @@ _UNSURE = re.compile(
     "\u309b-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uffdc\ufffd]"
 )
 
+_DIFFERENT = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % GAP)
+"""Columns that differ, marked by a 1, and what is written again between them."""
+
 _HALF = "\0"
 """Stands in a line's text for the second column of a wide character."""
 
@@ -59,14 +63,13 @@ class _Line:
             if not text.isascii():
                 text = "".join(each + _HALF if width(each) == 2 else each for each in text)
             parts.append(text)
-            self.pens += [pen] * len(text)
+            blank = pen.blank
+            if blank is pen or " " not in text:
+                self.pens += [pen] * len(text)
+            else:
+                # What colour a space would have had is not seen.
+                self.pens += [blank if each == " " else pen for each in text]
         self.text = "".join(parts)
-        if " " in self.text:
-            # What colour a space would have had is not seen.
-            self.pens = [
-                pen.blank if each == " " else pen
-                for each, pen in zip(self.text, self.pens, strict=True)
-            ]
         at = len(self.text)
         while at and self.text[at - 1] == " " and self.pens[at - 1] is PLAIN:
             at -= 1
@@ -198,15 +201,9 @@ def _differences(shown: Sequence[_Line], lines: Sequence[_Line], brush: Brush) -
 
 def _spans(old: _Line, new: _Line) -> list[tuple[int, int]]:
     """The columns that differ, near ones joined."""
-    found: list[tuple[int, int]] = []
-    cells = zip(old.text, new.text, old.pens, new.pens, strict=True)
-    for at, (before, after, pen_before, pen_after) in enumerate(cells):
-        if before != after or pen_before is not pen_after:
-            if found and at - found[-1][1] <= GAP:
-                found[-1] = (found[-1][0], at + 1)
-            else:
-                found.append((at, at + 1))
-    return found
+    letters = map(operator.ne, old.text, new.text)
+    pens = map(operator.is_not, old.pens, new.pens)
+    return [each.span() for each in _DIFFERENT.finditer(bytes(map(operator.or_, letters, pens)))]
 
 
 def _span(line: _Line, start: int, end: int, row: int, brush: Brush, out: list[str]) -> None:

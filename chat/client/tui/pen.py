@@ -1,7 +1,7 @@
 """How a terminal's pen is moved and coloured in few bytes: where it stands is remembered."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 __all__ = ["PLAIN", "Brush", "Pen", "pen_of"]
 
@@ -24,7 +24,7 @@ class Pen:
     rest: frozenset[str] = frozenset()
     link: str = ""
 
-    @property
+    @cached_property
     def blank(self) -> "Pen":
         """The plainest pen that draws a space just as this one does."""
         return (
