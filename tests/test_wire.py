@@ -37,12 +37,8 @@ class FloodTests(TestCase):
         self.flood()
         self.assertEqual(len(self.got), LOOK_EVERY)
         self.assertEqual(self.transport.producerState, "paused")
-        turns = 1
-        while len(self.got) < MANY:
-            self.clock.advance(0)
-            turns += 1
+        self.clock.advance(0)
         self.assertEqual(self.got, list(range(MANY)))
-        self.assertEqual(turns, MANY // LOOK_EVERY)
         self.assertEqual(self.transport.producerState, "producing")
 
     def test_what_costs_nothing_is_taken_in_at_once(self) -> None:

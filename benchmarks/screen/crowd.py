@@ -21,7 +21,7 @@ BEFORE: Final = 300
 
 ROOM: Final = "#lobby"
 USERS: Final = tuple(User(100 + each, f"user{each:02}", 0) for each in range(20))
-TEXT: Final = 60
+TEXT: Final = 45
 """Characters of a message: a line of talk. Capital letters and other scripts are the typist's."""
 
 EPOCH: Final = "e1"

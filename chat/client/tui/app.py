@@ -88,7 +88,7 @@ class App:
             event_loop=event_loop,
             handle_mouse=options.mouse,
         )
-        self.loop.attach(reactor, self.root.changed, self._drawn)
+        self.loop.attach(reactor, self._drawing, self._drawn)
         known = profile.remembered()
         server = options.server or (known.server if known else DEFAULT_SERVER)
         user = options.user or _remembered_user(known, options.server)
@@ -151,6 +151,11 @@ class App:
     def attention(self, came: Came) -> None:
         if not self.root.attended(self._reactor.seconds()):
             self._notifier.came(came)
+
+    def _drawing(self) -> None:
+        if self._chat is not None:
+            self._chat.drawing()
+        self.root.changed()
 
     def _drawn(self) -> None:
         if self._chat is None or self._desk is None:

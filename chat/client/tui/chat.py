@@ -185,6 +185,10 @@ class Chat:
 
     # What the view leads to
 
+    def drawing(self) -> None:
+        """Before everything is drawn: what is in view then is not shown as unread first."""
+        self._mark_read()
+
     def drawn(self) -> None:
         """After each drawing: fetch what it lacked, and say what was read."""
         if self.model.current is not None and self._view.at_end():
@@ -194,23 +198,26 @@ class Chat:
             self.spawn(self.history.fetch(wish))
         if not self.model.connected:
             return
-        self._mark_read()
+        if self._mark_read():
+            self._view.redraw()
         if self.model.watched:
             wanted = self._view.watching()[:WATCHED]
             if wanted != self._watching:
                 self._watching = wanted
                 self.spawn(self._watch(wanted))
 
-    def _mark_read(self) -> None:
+    def _mark_read(self) -> bool:
+        """Say that what is in view was read. Return whether that is news."""
         conversation = self.model.current
-        if conversation is None or not conversation.entries or not self._view.in_view():
-            return
+        if not self.model.connected or conversation is None or not conversation.entries:
+            return False
         newest = conversation.entries[-1].seq
-        if newest > conversation.told and conversation.fetched:
-            conversation.mark_read(newest)
-            conversation.told = newest
-            self.client.mark_read(conversation.name, newest)
-            self._view.redraw()
+        if newest <= conversation.told or not conversation.fetched or not self._view.in_view():
+            return False
+        conversation.mark_read(newest)
+        conversation.told = newest
+        self.client.mark_read(conversation.name, newest)
+        return True
 
     def _refresh_online(self) -> None:
         if not self._asking_online:

@@ -114,18 +114,21 @@ class Brush:
 
     def write(self, column: int, row: int, pen: Pen, text: str, size: int, columns: int) -> str:
         """Write ``text``, ``size`` columns wide, on a screen of ``columns``."""
-        written = self._go(column, row) + self._take(pen) + text
+        taken = self._take_blank(pen) if text.isspace() else self._take(pen)
+        written = self._go(column, row) + taken + text
         # Behind the last column terminals differ in where they say that they are.
         self.column = column + size if column + size < columns else None
         return written
 
     def erase(self, column: int, row: int, size: int) -> str:
         """Blank ``size`` columns, and stay before them."""
-        return f"{self._go(column, row)}{self._take(PLAIN)}\x1b[{size}X"
+        taken = self._take_blank(PLAIN)
+        return f"{self._go(column, row)}{taken}\x1b[{size}X"
 
     def erase_line(self, column: int, row: int) -> str:
         """Blank everything from ``column`` to the end of the row."""
-        return f"{self._go(column, row)}{self._take(PLAIN)}\x1b[K"
+        taken = self._take_blank(PLAIN)
+        return f"{self._go(column, row)}{taken}\x1b[K"
 
     def scroll(self, top: int, bottom: int, by: int, rows: int) -> str:
         """Move rows ``top`` to ``bottom`` up by ``by`` rows, down when it is negative."""
@@ -149,6 +152,10 @@ class Brush:
             return ""
         self.shown = shown
         return "\x1b[?25h" if shown else "\x1b[?25l"
+
+    def _take_blank(self, pen: Pen) -> str:
+        """Take up ``pen`` for blanks: one that draws them alike will do."""
+        return "" if self.pen.blank is pen else self._take(pen)
 
     def _take(self, pen: Pen) -> str:
         if pen is self.pen:
