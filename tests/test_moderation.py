@@ -305,6 +305,23 @@ def test_who_is_invited_to_a_private_room_reads_from_the_joining_on(town: Town) 
     assert guest.ask("JoinMes", conversation=room)["code"] == 404
 
 
+def test_who_joins_a_private_room_while_asleep_wakes_to_nothing_from_before(town: Town) -> None:
+    owner, user = town.here.current(), town.here.user()
+    sleeper = town.here.current(user, receive_buffer=16_384)
+    room, private = town.room(sleeper, owner=owner), town.here.room()
+    owner.get("JoinMes", conversation=private, private=True)
+    owner.post(private, "before you came")
+    assert moderate(owner, private, "invite", userId=user.user_id) == 200
+    for _ in range(12):
+        for each in [owner.send("SmsMes", to=room, content="x" * 8_000) for _ in range(100)]:
+            owner.reply(each)
+    joined = town.here.current(user).get("JoinMes", conversation=private)
+    sleeper.expect("PresenceMes", reset=True)
+    owner.post(private, "welcome")
+    sleeper.hears("welcome")
+    assert min(sleeper.numbers(private)) > joined["seq"], "it was told what is not for it"
+
+
 def test_what_was_private_stays_so_when_the_room_becomes_public(town: Town) -> None:
     owner, guest = town.here.current(), town.there.current()
     room = town.here.room()
