@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -164,6 +165,22 @@ class WorkersTest(SynchronousTestCase):
             client.connect(str(path))
             client.sendall(b"\0\0\0\0")
             self.assertIn(b"413", client.recv(1000))
+
+    def test_every_worker_speaks_tls_with_the_same_certificate(self) -> None:
+        server = self.server("--self-signed")
+        self.assertRegex(server.log, r"Listening on 127\.0\.0\.1:\d+ with TLS")
+        anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+        seen = set()
+        for _ in range(8):
+            with (
+                socket.create_connection(("127.0.0.1", server.port), PATIENCE) as plain,
+                anybody.wrap_socket(plain) as client,
+            ):
+                client.sendall(b"\0\0\0\0")
+                self.assertIn(b"413", client.recv(1000))
+                seen.add(client.getpeercert(binary_form=True))
+        self.assertEqual(len(seen), 1)
 
     def test_other_options_reach_the_workers_while_they_run(self) -> None:
         home = Path(tempfile.mkdtemp(dir="/tmp"))
