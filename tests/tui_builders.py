@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
@@ -23,6 +24,7 @@ from chat.client.tui.drafts import Drafts
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.popups import Popup
+from chat.client.tui.recording import Recorder
 from chat.client.tui.root import Root
 from chat.client.tui.themes import UNICODE, Glyphs
 from chat.client.tui.verbs import Verbs
@@ -232,6 +234,7 @@ class Screen:
         glyphs: Glyphs = UNICODE,
         cache: Cache | None = None,
         known: Known | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.size = size
         self.clock = Clock()
@@ -245,7 +248,15 @@ class Screen:
         self.root = Root(self.leave, self.clock.seconds)
         self.look = look(language, glyphs)
         drafts = Drafts(None)
-        chat = Chat(self.clock, self.client, self.look, self, drafts, cache)  # type: ignore[arg-type]  # scripted
+        self.recorder = recorder
+        talking: Any = self.client
+        if recorder is not None:
+            cache = cache or Cache(self.clock, Path("/nowhere"), maybeDeferred)
+            entered: Any = SimpleNamespace(
+                client=self.client, user=self.client.user, known=known, cache=cache
+            )
+            talking, cache = recorder.record(entered, self.look, {}, self.root)
+        chat = Chat(self.clock, talking, self.look, self, drafts, cache)
         self.chat = chat
         self.desk = Desk(self.look, chat)
         chat.start(self.client.user, known)
@@ -318,7 +329,10 @@ class Screen:
         self.left = True
 
     def edit_outside(self, text: str) -> str:
-        return f"{text} edited"
+        text = f"{text} edited"
+        if self.recorder is not None:
+            self.recorder.edited(text)
+        return text
 
     def restyle(self, wanted: Look) -> None:
         self.look = wanted

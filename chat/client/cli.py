@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig, Settings, read_settings
 from chat.client.paths import Profile
-from chat.client.words import LANGUAGES, choose_language
+from chat.client.words import LANGUAGES, Words, choose_language
 
 if TYPE_CHECKING:
     from chat.client.context import Context, Status
@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     options.server = options.server or settings.server
     options.user = options.user or settings.user
+    if options.command == "replay":
+        return _replay(options, phrases)
     if options.command is None:
         return _screen(options, settings, phrases, profile)
     return _run(options, phrases, profile)
@@ -111,6 +113,7 @@ def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
     _add_tail(command("tail"), phrases)
     command("who")
     _add_history(command("history"), phrases)
+    _add_replay(command("replay"), phrases)
     _add_moderate(command("moderate"), phrases)
     _add_block(command("block"), phrases)
     return parser
@@ -144,6 +147,7 @@ def _add_screen(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("--emoji", choices=("auto", "text", "full"), help=phrases("opt-emoji"))
     parser.add_argument("--ascii", action="store_true", help=phrases("opt-ascii"))
     parser.add_argument("--mouse", action="store_true", help=phrases("opt-mouse"))
+    parser.add_argument("--record", type=Path, metavar="FILE", help=phrases("opt-record"))
 
 
 def _add_register(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
@@ -197,6 +201,20 @@ def _add_block(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("--undo", action="store_true", help=phrases("opt-undo"))
 
 
+def _add_replay(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help=phrases("opt-replay-file"))
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help=phrases("opt-speed"))
+    parser.add_argument("--print", action="store_true", help=phrases("opt-print"))
+    parser.add_argument("--print-all", action="store_true", help=phrases("opt-print-all"))
+
+
+def _speed(text: str) -> float:
+    value = float(text)
+    if not 0.01 <= value <= 1000:
+        raise ValueError
+    return value
+
+
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0 <= value < 1e9:
@@ -230,8 +248,8 @@ def _number(text: str) -> int:
 def _screen(
     options: argparse.Namespace, settings: Settings, phrases: Phrases, profile: Profile
 ) -> int:
-    from chat.client.tui.app import run
     from chat.client.tui.options import ScreenOptions, choose_theme
+    from chat.client.tui.running import run
     from chat.client.tui.theme_file import find_theme
 
     themes = profile.config_file.parent / "themes"
@@ -253,6 +271,7 @@ def _screen(
         notify=settings.notify,
         command=settings.command,
         themes=themes,
+        record=options.record,
     )
     try:
         find_theme(choose_theme(wanted.theme), themes)
@@ -262,6 +281,21 @@ def _screen(
         print(phrases("config-good", path=options.config or profile.config_file))
         return 0
     return run(wanted)
+
+
+def _replay(options: argparse.Namespace, phrases: Phrases) -> int:
+    from chat.client.tui.player import play, print_screens
+    from chat.client.tui.tape import BadTape
+
+    try:
+        if options.print or options.print_all:
+            print_screens(options.file, sys.stdout, every=options.print_all)
+        else:
+            play(options.file, Words(phrases.language), options.speed)
+    except (BadTape, OSError) as error:
+        print(f"chatroom: {phrases('bad-tape', reason=error)}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int:

@@ -15,6 +15,7 @@ class Phrases:
     """
 
     def __init__(self, language: str) -> None:
+        self.language = language
         self._column = ("en", "zh").index(language)
 
     def __call__(self, key: str, **values: object) -> str:
@@ -45,6 +46,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "about-tail": ("print what is said, as it is said", "持续打印收到的消息"),
     "about-who": ("list who is online", "列出在线用户"),
     "about-history": ("print what was said", "打印历史消息"),
+    "about-replay": ("show a recording of the screen again", "重放屏幕录制"),
     "about-moderate": (
         "do something to a room, or to somebody in it: kick, ban, mute, slow mode, …",
         "管理房间或其中的人：移出、封禁、禁言、慢速模式等",
@@ -104,6 +106,14 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "auto、none、16、256 或 true（默认：按终端）",
     ),
     "opt-ascii": ("draw with ASCII only", "只用 ASCII 字符绘制"),
+    "opt-record": (
+        "write down everything that is read and typed, for a report of a mistake",
+        "记录所读所写的一切，用于报告问题",
+    ),
+    "opt-replay-file": ("what --record has written", "--record 写成的文件"),
+    "opt-speed": ("how many times faster (default 1)", "速度倍数（默认 1）"),
+    "opt-print": ("only print the last screen", "只打印最后一屏"),
+    "opt-print-all": ("print every screen that differs", "打印每个不同的屏幕"),
     "opt-mouse": ("use the mouse", "使用鼠标"),
     "opt-name": ("the name to register", "要注册的用户名"),
     "opt-id": ("the id to register (default: the server picks)", "要注册的编号（默认由服务器选）"),
@@ -262,6 +272,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "{name} is no #room, @name or @id.",
         "{name} 不是 #房间、@用户名 或 @编号。",
     ),
+    "bad-tape": ("The recording cannot be played: {reason}", "无法重放：{reason}"),
     "nothing-to-say": ("There is nothing to say.", "没有要发送的内容。"),
     "not-text": ("That is no UTF-8 text.", "内容不是 UTF-8 文本。"),
     "too-long": ("Standard input is too long for a message.", "标准输入太长，不能作为一条消息。"),

@@ -213,6 +213,14 @@ WORDS: Final = {
     "fate-stored": "the server has it",
     "fate-delivered": "it has reached the other side",
     "fate-read": "it was read",
+    # Recordings
+    "replay-status": (
+        " {now} of {end} s, {place} of {count}   ×{speed} (+ -)   Space pause   → next   q leave"
+    ),
+    "recorded": (
+        "Everything that was read and typed is in {path}. To see it again: chatroom replay {path}"
+    ),
+    "no-recording": "{path} cannot be written: {error}",
     # The doctor
     "doctor-size": "The window is {columns} by {rows}.",
     "doctor-term": "The terminal is {term}, with {colours} colours.",

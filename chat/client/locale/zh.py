@@ -205,6 +205,12 @@ WORDS: Final = {
     "fate-stored": "服务器已保存",
     "fate-delivered": "已送达对方",
     "fate-read": "对方已读",
+    # Recordings
+    "replay-status": (
+        " {now} / {end} 秒，{place} / {count}   ×{speed}（+ -）   空格 暂停   → 下一步   q 退出"
+    ),
+    "recorded": "所读所写均已记录在 {path}。重放：chatroom replay {path}",
+    "no-recording": "无法写入 {path}：{error}",
     # The doctor
     "doctor-size": "窗口大小为 {columns}×{rows}。",
     "doctor-term": "终端类型 {term}，{colours} 种颜色。",

@@ -1,19 +1,14 @@
 """The full-screen client: ties screen, start and chat together, and gives the terminal back."""
 
-import logging
 import os
-import signal
-import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import urwid
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from chat.client import events
 from chat.client.address import DEFAULT_SERVER, server_string
-from chat.client.lean import lean_reactor
 from chat.client.notify import Came, Quiet
 from chat.client.paths import Profile, Remembered
 from chat.client.tui.actions import Actions
@@ -22,21 +17,24 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Form, Menu
-from chat.client.tui.logfile import LOG_NAME, logging_to
+from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.notifier import Notifier, run_command
-from chat.client.tui.options import ScreenOptions, choose_colours, make_look
+from chat.client.tui.options import ScreenOptions
 from chat.client.tui.outside import clipboard, edited, link_opener
 from chat.client.tui.popups import Popup
 from chat.client.tui.root import Root
 from chat.client.tui.start import Start
-from chat.client.tui.terminal import Loop, Terminal
+from chat.client.tui.terminal import Loop
 from chat.client.tui.themes import ASCII
 from chat.client.tui.verbs import Verbs
 
-__all__ = ["App", "run"]
+if TYPE_CHECKING:
+    from chat.client.tui.recording import Recorder
+
+__all__ = ["App"]
 
 DRAFTS_EVERY = 3.0
 """Seconds after typing after which drafts go to disk."""
@@ -49,6 +47,7 @@ class App:
     """The program while it runs. Everything that needs both the terminal and the chat is here.
 
     :param screen: an urwid screen; :param event_loop: urwid's view of ``reactor``.
+    :param recorder: writes down what happens.
     """
 
     log = Logger()
@@ -61,12 +60,14 @@ class App:
         look: Look,
         profile: Profile,
         options: ScreenOptions,
+        recorder: "Recorder | None" = None,
     ) -> None:
         self.look = look
         self.themes = options.themes
         self._reactor = reactor
         self._screen = screen
         self._profile = profile
+        self._recorder = recorder
         self._chat: Chat | None = None
         self._desk: Desk | None = None
         self._entered: Entered | None = None
@@ -221,6 +222,8 @@ class App:
         self._entered = entered
         drafts = Drafts(entered.directory / "drafts.json")
         client, cache = entered.client, entered.cache
+        if self._recorder is not None:
+            client, cache = self._recorder.record(entered, self.look, drafts.load(), self.root)
         self._chat = chat = Chat(self._reactor, client, self.look, self, drafts, cache)
         self._desk = desk = Desk(self.look, chat)
         chat.on_stopped = self._stopped
@@ -305,7 +308,10 @@ class App:
     def edit_outside(self, text: str) -> str:
         """Let ``$EDITOR`` have the terminal. The connection waits meanwhile."""
         with self.loop.paused():
-            return edited(text)
+            text = edited(text)
+        if self._recorder is not None:
+            self._recorder.edited(text)
+        return text
 
     def copy(self, text: str) -> bool:
         sequence = clipboard(text)
@@ -349,52 +355,3 @@ def _remembered_user(known: Remembered | None, server: str) -> str:
     if not server:
         return known.user
     return known.user if server_string(server) == known.server else ""
-
-
-# The way in and every way out --------------------------------------------------------------------
-
-
-def run(options: ScreenOptions) -> int:
-    """Show the screen until the user leaves.
-
-    :returns: an exit status: 0, or 70 when the program is to blame.
-    """
-    urwid.set_encoding("utf-8")
-    look = make_look(options)
-    # A dumb terminal prints what should move its cursor.
-    dumb = os.environ.get("TERM", "") in ("", "dumb")
-    if dumb or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print(look.words("no-terminal"), file=sys.stderr)
-        return 64
-    profile = Profile(options.profile)
-    logfile = profile.state / LOG_NAME
-    failure = ""
-    with logging_to(logfile):
-        try:
-            _show(options, look, profile)
-        except Exception as error:
-            logging.getLogger(__name__).exception("the screen ended")
-            failure = repr(error)
-    if failure:
-        print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)
-        return 70
-    return 0
-
-
-def _show(options: ScreenOptions, look: Look, profile: Profile) -> None:
-    reactor = lean_reactor()
-    screen = Terminal(reactor, sys.stdin, sys.stdout)
-    screen.set_terminal_properties(choose_colours(options.colours), hyperlinks=options.links)
-    loop = urwid.TwistedEventLoop(reactor)
-    app = App(reactor, screen, loop, look, profile, options)
-    _leave_on_hangup(reactor)
-    app.run()
-
-
-def _leave_on_hangup(reactor: Any) -> None:
-    """A terminal that is closed ends the program as SIGTERM does: drafts and outbox are kept."""
-
-    def hung_up(signal_number: int, frame: object) -> None:
-        reactor.callFromThread(reactor.stop)
-
-    signal.signal(signal.SIGHUP, hung_up)

@@ -48,6 +48,7 @@ class ScreenOptions:
     notify: Sequence[Rule] = DEFAULT_RULES
     command: Sequence[str] = ()
     themes: Path = Path()
+    record: Path | None = None
 
 
 def make_look(options: ScreenOptions) -> Look:

@@ -1,6 +1,7 @@
 """The topmost widget: menu, form or main screen, a popup over it, and where each key goes."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import urwid
 from twisted.logger import Logger
@@ -27,6 +28,19 @@ FRAME_FROM = (30, 8)
 """Columns and rows below which a popup takes the whole screen."""
 
 
+class Watcher(Protocol):
+    """Who wants to know what is done with the screen."""
+
+    def key(self, key: str) -> None:
+        """Somebody pressed a key."""
+
+    def mouse(self, button: int, column: int, row: int) -> None:
+        """Somebody pressed a button of the mouse."""
+
+    def size(self, columns: int, rows: int) -> None:
+        """The screen has this size from now on."""
+
+
 class Root(urwid.Widget):
     """Shows one of the three, and a popup. Nothing that a key leads to raises out of here."""
 
@@ -40,11 +54,18 @@ class Root(urwid.Widget):
         self.popup: Popup | None = None
         self.actions: Actions | None = None
         self.focused = True
+        self.watcher: Watcher | None = None
+        self._size = (0, 0)
         self._tells_focus = False
         self._seconds = seconds
         self._last_key = seconds()
         self._leave = leave
         self._paste = Paste()
+
+    def watched_by(self, watcher: Watcher) -> None:
+        """Tell ``watcher`` from now on, the size first."""
+        self.watcher = watcher
+        watcher.size(*self._size)
 
     def attended(self, now: float) -> bool:
         """Whether somebody is there to see what happens. Where the terminal does not tell of its
@@ -73,6 +94,9 @@ class Root(urwid.Widget):
 
     def render(self, size: tuple[int, int], focus: bool = False) -> Drawn:  # type: ignore[override]  # always a box
         columns, rows = size
+        if self.watcher is not None and size != self._size:
+            self.watcher.size(columns, rows)
+        self._size = size
         if self.shown is None:
             return canvas([], columns, rows)
         under = self.shown.render(size, focus)
@@ -106,6 +130,9 @@ class Root(urwid.Widget):
 
     def keypress(self, size: tuple[int, int], key: str) -> str | None:  # type: ignore[override]  # always a box
         self._last_key = self._seconds()
+        # What is written into a form may be a password.
+        if self.watcher is not None and not isinstance(self.shown, Form):
+            self.watcher.key(key)
         try:
             return None if self._press(key) else key
         except Exception:
@@ -217,6 +244,8 @@ class Root(urwid.Widget):
         if event != "mouse press":
             return False
         self._last_key = self._seconds()
+        if self.watcher is not None:
+            self.watcher.mouse(button, col, row)
         try:
             return self._press_mouse(size, button, col, row)
         except Exception:

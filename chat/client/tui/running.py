@@ -1,0 +1,93 @@
+"""The way into the full-screen program, and every way out of it: the terminal is given back."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import urwid
+
+from chat.client.lean import lean_reactor
+from chat.client.paths import Profile
+from chat.client.tui.app import App
+from chat.client.tui.logfile import LOG_NAME, logging_to
+from chat.client.tui.look import Look
+from chat.client.tui.options import ScreenOptions, choose_colours, make_look
+from chat.client.tui.terminal import Terminal
+
+if TYPE_CHECKING:
+    from chat.client.tui.recording import Recorder
+
+__all__ = ["run"]
+
+
+def run(options: ScreenOptions) -> int:
+    """Show the screen until the user leaves.
+
+    :returns: an exit status: 0, 64 without a terminal, 73 when a recording cannot be made, or 70
+        when the program is to blame.
+    """
+    urwid.set_encoding("utf-8")
+    look = make_look(options)
+    # A dumb terminal prints what should move its cursor.
+    dumb = os.environ.get("TERM", "") in ("", "dumb")
+    if dumb or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(look.words("no-terminal"), file=sys.stderr)
+        return 64
+    try:
+        recorder = _recorder(options.record)
+    except OSError as error:
+        print(look.words("no-recording", path=options.record, error=error), file=sys.stderr)
+        return 73
+    profile = Profile(options.profile)
+    logfile = profile.state / LOG_NAME
+    failure = ""
+    with logging_to(logfile):
+        try:
+            _show(options, look, profile, recorder)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the screen ended")
+            failure = repr(error)
+    if recorder is not None:
+        recorder.close()
+        print(look.words("recorded", path=options.record), file=sys.stderr)
+    if failure:
+        print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)
+        return 70
+    return 0
+
+
+def _recorder(path: Path | None) -> "Recorder | None":
+    """What writes everything down, if somebody wants that.
+
+    :raises OSError: the file cannot be made.
+    """
+    if path is None:
+        return None
+    from chat.client.tui.recording import Recorder
+
+    return Recorder(path, time.time)  # the clock that the reactor has
+
+
+def _show(
+    options: ScreenOptions, look: Look, profile: Profile, recorder: "Recorder | None"
+) -> None:
+    reactor = lean_reactor()
+    screen = Terminal(reactor, sys.stdin, sys.stdout)
+    screen.set_terminal_properties(choose_colours(options.colours), hyperlinks=options.links)
+    loop = urwid.TwistedEventLoop(reactor)
+    app = App(reactor, screen, loop, look, profile, options, recorder)
+    _leave_on_hangup(reactor)
+    app.run()
+
+
+def _leave_on_hangup(reactor: Any) -> None:
+    """A terminal that is closed ends the program as SIGTERM does: drafts and outbox are kept."""
+
+    def hung_up(signal_number: int, frame: object) -> None:
+        reactor.callFromThread(reactor.stop)
+
+    signal.signal(signal.SIGHUP, hung_up)
