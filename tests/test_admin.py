@@ -196,6 +196,7 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     assert "password" not in path.read_text()
     assert lines[1]["blocked"] == [other.user_id]
     assert lines[1]["rooms"] == [room]
+    assert list(lines[1]["addresses"]) == ["127.0.0.1"]
     said = [each["entry"]["content"] for each in lines if "entry" in each]
     assert {"in the room", "in private", "for all"} <= set(said)
     assert "an answer" not in path.read_text()

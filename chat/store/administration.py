@@ -211,16 +211,19 @@ class Administration:
                 start = "(" + page[-1][0].decode()
 
     async def belongings(self, user_id: int) -> dict[str, Any]:
-        """What else is kept of a user: devices, marks, whom they blocked, who invited them."""
+        """What else is kept of a user: devices, the addresses that they logged in from with their
+        password, marks, whom they blocked, who invited them."""
         keys = self._keys
         marks = _pairs(await self._redis.call("HGETALL", keys.marks(user_id)))
         names = {cid_name(cid, user_id): mark for cid, mark in marks.items()}
+        known = _pairs(await self._redis.call("HGETALL", keys.known(user_id)))
         invited = _pairs(await self._redis.call("HGETALL", keys.invited(user_id)))
         return {
             "devices": [
                 {"device": each.device, "since": each.since, "lastSeen": each.last_seen}
                 for each in await self._accounts.devices(user_id)
             ],
+            "addresses": {address: int(when) for address, when in known.items()},
             "marks": names,
             "blocked": [int(who) for who in await self._redis.call("HKEYS", keys.blocks(user_id))],
             "invitations": [cid_name(cid, 0) for cid in invited],
@@ -247,7 +250,7 @@ class Administration:
         await self._redis.call("DEL", keys.name(canonical_user_name(name)))
         await self._redis.call(
             "DEL", keys.marks(user_id), keys.conversations(user_id), keys.blocks(user_id),
-            keys.invited(user_id), keys.devices(user_id),
+            keys.invited(user_id), keys.devices(user_id), keys.known(user_id),
         )  # fmt: skip
         await self._redis.call("HSET", keys.user(user_id), "suspended", "0:", "deleted", 1)
         gone = ("name", "password", "sex", "created", "lastSeen", "admin")
