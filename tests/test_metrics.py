@@ -111,6 +111,18 @@ class NumbersTest(MetricsCase):
         self.assertEqual(seen["chatroom_delivery_seconds_bucket", "+Inf"], 2)
         self.assertLess(seen["chatroom_presence_lag_seconds",], 10)
 
+    def test_the_stores_memory_is_told_and_its_limit_where_it_has_one(self) -> None:
+        valkey = start_for(self, "--maxmemory", "50000000")
+        self.server("--store", valkey.url)
+        seen: dict[tuple[str, ...], float] = {}
+        give_up = time.monotonic() + 20
+        while ("chatroom_store_memory_bytes", "used") not in seen and time.monotonic() < give_up:
+            seen = self.scraped()
+        self.assertEqual(seen["chatroom_store_memory_bytes", "limit"], 50_000_000)
+        used = seen["chatroom_store_memory_bytes", "used"]
+        self.assertLess(500_000, used)
+        self.assertLess(used, 50_000_000)
+
     def test_a_scraper_that_knows_open_metrics_gets_them(self) -> None:
         self.server()
         accept = "application/openmetrics-text;version=1.0.0"

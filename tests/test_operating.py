@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import yaml
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -49,6 +50,12 @@ class MetricsTest(SynchronousTestCase):
         for text in (DASHBOARD, PAGE):
             shown = {name.removesuffix("_bucket") for name in named(text)}
             self.assertEqual(ours - shown, set())
+
+    def test_every_alert_has_a_severity_and_says_what_is_wrong(self) -> None:
+        (group,) = yaml.safe_load(ALERTS)["groups"]
+        for rule in group["rules"]:
+            self.assertIn(rule["labels"]["severity"], ("page", "ticket"))
+            self.assertTrue(rule["expr"] and rule["annotations"]["summary"])
 
     def test_every_alert_says_what_is_done_about_it_on_the_page(self) -> None:
         alerts = re.findall(r"- alert: (\w+)", ALERTS)

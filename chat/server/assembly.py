@@ -22,7 +22,7 @@ from chat.server.starting import CannotStart
 from chat.store.accounts import RedisAccounts
 from chat.store.address import Address
 from chat.store.bus import Bus
-from chat.store.checkup import Unfit, complaints
+from chat.store.checkup import Unfit, complaints, memory
 from chat.store.conversations import Conversations
 from chat.store.guesses import RedisGuesses
 from chat.store.interface import StoreError
@@ -100,6 +100,13 @@ class ChatServer:
             "writable": not self.tide.problem,
             "bus": self.context.bus.ready,
         }
+
+    async def store_memory(self) -> dict[str, int]:
+        """Bytes that the store has ``used``, and its ``limit`` if it has one.
+
+        :raises StoreError: the store is away, or does not tell.
+        """
+        return await memory(self._redis)
 
     def trouble(self) -> str:
         """Why clients can't be served now, as a sentence; empty when they can."""

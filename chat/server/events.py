@@ -85,6 +85,7 @@ NAMES: Final[Mapping[str, str]] = {
     "an event is not told, the store is away: {why}": "event-not-told",
     "saying goodbye failed": "failure",
     "a tick failed": "failure",
+    "the store's memory could not be told": "failure",
 }  # fmt: skip
 """By the sentence as it is in the code. ``failure`` is a mistake in the server: report it."""
 

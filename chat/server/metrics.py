@@ -40,10 +40,12 @@ class View:
     """What metrics are read from.
 
     :ivar lag: how late the reactor came to what was due.
+    :ivar memory: bytes of the store, as last heard.
     """
 
     server: "ChatServer"
     lag: Timing
+    memory: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,10 @@ def _refusals(view: View) -> Reading:
 
 def _goodbyes(view: View) -> Reading:
     return {(reason,): count for reason, count in view.server.context.tally.goodbyes.items()}
+
+
+def _memory(view: View) -> Reading:
+    return {(what,): size for what, size in view.memory.items()}
 
 
 def _store(view: View) -> Reading:
@@ -143,6 +149,11 @@ METRICS: Final = (
         "chatroom_store_state", Kind.GAUGE,
         "1 where the store is well: connected, writable, and its publications heard (bus).",
         _store, ("what",),
+    ),
+    Metric(
+        "chatroom_store_memory_bytes", Kind.GAUGE,
+        "What the store uses, and its limit where it has one, as of the scrape before.",
+        _memory, ("what",),
     ),
     Metric(
         "chatroom_gaps_filled_total", Kind.COUNTER,

@@ -21,15 +21,17 @@ from prometheus_client.core import (
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from chat.server.assembly import ChatServer
 from chat.server.listening import listen, written
 from chat.server.metrics import METRICS, Kind, Metric, View
+from chat.store.interface import StoreError
 from chat.store.timing import BOUNDS, Timing
 
 __all__ = ["Watched", "Watching"]
@@ -67,8 +69,10 @@ class Watching:
         self._due = 0.0
         self._timer: IDelayedCall | None = None
         self._port: IListeningPort | None = None
+        self._memory: dict[str, int] = {}
+        self._asking = False
         self.registry = CollectorRegistry()
-        self.registry.register(_Readings(watched, self._lag))
+        self.registry.register(_Readings(watched, self._view))
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
@@ -104,6 +108,8 @@ class Watching:
     def _metrics(self, request: Request) -> bytes:
         encode, content_type = choose_encoder(request.getHeader("accept") or "")
         request.setHeader("content-type", content_type)
+        if not self._asking:
+            Deferred.fromCoroutine(self._ask_memory()).addErrback(self._not_told)
         return encode(self.registry)
 
     def _readyz(self, request: Request) -> bytes:
@@ -111,6 +117,25 @@ class Watching:
         if trouble:
             request.setResponseCode(503)
         return f"{trouble or 'ready'}\n".encode()
+
+    def _view(self, server: ChatServer) -> View:
+        return View(server, self._lag, self._memory)
+
+    async def _ask_memory(self) -> None:
+        """For the next scrape: this one does not wait for a store that may not answer."""
+        server = self._watched.server
+        if server is None:
+            return
+        self._asking = True
+        try:
+            self._memory = await server.store_memory()
+        except StoreError:
+            self._memory = {}
+        finally:
+            self._asking = False
+
+    def _not_told(self, failure: Failure) -> None:
+        self.log.failure("the store's memory could not be told", failure)
 
     # Lag -------------------------------------------------------------------------------------
 
@@ -150,9 +175,9 @@ class _Page(Resource):
 class _Readings(Collector):
     """Reads every metric when it is asked for, and keeps nothing."""
 
-    def __init__(self, watched: Watched, lag: Timing) -> None:
+    def __init__(self, watched: Watched, view: Callable[[ChatServer], View]) -> None:
         self._watched = watched
-        self._lag = lag
+        self._view = view
 
     def collect(self) -> Iterator[Family]:
         ready = not self._watched.trouble()
@@ -160,7 +185,7 @@ class _Readings(Collector):
         yield InfoMetricFamily("chatroom_build", "Which versions run.", _versions())
         server = self._watched.server
         if server is not None:
-            view = View(server, self._lag)
+            view = self._view(server)
             yield from (_family(metric, view) for metric in METRICS)
 
 

@@ -7,7 +7,7 @@ from chat.store.connection import RedisReplyError
 from chat.store.interface import StoreError
 from chat.store.redis import Redis
 
-__all__ = ["Unfit", "complaints"]
+__all__ = ["Unfit", "complaints", "memory"]
 
 PUBSUB_HARD: Final = 256 << 20
 PUBSUB_SOFT: Final = 64 << 20
@@ -98,3 +98,14 @@ def _suffices(limits: str) -> bool:
     hard, soft, seconds = map(int, words[start : start + 3])
     soft_is_wide = soft == 0 or (soft >= PUBSUB_SOFT and seconds >= PUBSUB_SECONDS)
     return (hard == 0 or hard >= PUBSUB_HARD) and soft_is_wide
+
+
+async def memory(redis: Redis) -> dict[str, int]:
+    """Bytes that the store has ``used``, and its ``limit``, which is left out when it has none.
+
+    :raises StoreError: the store is away, or does not tell.
+    """
+    told = (await redis.call("INFO", "memory")).decode()
+    lines = dict(line.partition(":")[::2] for line in told.splitlines())
+    sizes = {"used": int(lines["used_memory"]), "limit": int(lines["maxmemory"])}
+    return {what: size for what, size in sizes.items() if size}
