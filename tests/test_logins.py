@@ -1,5 +1,6 @@
 """Accounts, logins, tokens, and the devices of one user."""
 
+import select
 import time
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.party import Party
 from tests.peers import Closed
+from tests.server import GENEROUS, serving
 
 
 def test_the_server_picks_an_id_and_a_name_when_asked_to(party: Party) -> None:
@@ -191,3 +193,24 @@ def test_an_eleventh_device_is_refused(party: Party) -> None:
     devices[3].read_to_the_end()
     devices[0].get("RevokeMes", device="device 4")
     assert eleventh.log_in(**login)["code"] == 200
+
+
+def test_passwords_queue_up_to_a_limit_and_tokens_pass_them_by() -> None:
+    slow = ("--argon2", "6,65536,1", "--hashing-threads", "1", "--hashing-queue", "1")
+    with serving(*GENEROUS, *slow) as server, Party(server.port, "the-same-for-all") as party:
+        user = party.user()
+        token = party.current(user, "first").welcome["token"]
+        storm = [party.connect() for _ in range(6)]
+        login = {"version": 2, "userId": user.user_id, "userPwd": user.password}
+        asked = [peer.send("LoginMes", **login, device=f"d{n}") for n, peer in enumerate(storm)]
+        assert party.connect().log_in(token=token)["code"] == 200
+        answered = select.select([peer.socket for peer in storm], [], [], 0)[0]
+        assert len(answered) < len(storm), "the token waited for all passwords"
+        replies = [peer.reply(each).data for peer, each in zip(storm, asked, strict=True)]
+        assert sorted(reply["code"] for reply in replies) == [200, 200, 503, 503, 503, 503]
+        assert all(reply["retryAfter"] > 0 for reply in replies if reply["code"] == 503)
+        # Who comes again as told gets in.
+        again = storm[[reply["code"] for reply in replies].index(503)]
+        assert (
+            again.log_in(userId=user.user_id, userPwd=user.password, device="again")["code"] == 200
+        )
