@@ -246,6 +246,18 @@ class ProgramTest(SynchronousTestCase):
         self.assertEqual(self.run_program("register", "ann", *given), (0, ""))
         self.assertEqual(self.run_program("who"), (0, ""))
 
+    def test_an_authority_of_ones_own_is_enough(self) -> None:
+        authority = Authority(self.home)
+        pem = str(authority.issue("127.0.0.1"))
+        server = ServerProcess.start_for(self, "--tls-cert", pem)
+        self.address = f"tls:127.0.0.1:{server.port}"
+        self.assertEqual(self.run_program("register", "ann")[0], 1)
+        known = ("--ca", str(authority.path))
+        self.assertEqual(self.run_program("register", "ann", *known), (0, ""))
+        self.assertEqual(self.run_program("who", *known), (0, ""))
+        status, said = self.run_program("who", "--ca", str(self.home / "nothing.pem"))
+        self.assertEqual(status, 2, said)
+
     def test_a_person_is_asked_once_and_a_changed_one_is_refused(self) -> None:
         words = [sys.executable, "-m", "chat.client.cli", "register", "ann"]
         words += ["--server", self.address, "--password-command", "echo secret-ann"]
