@@ -21,6 +21,7 @@ from chat.server.factory import ChatFactory
 from chat.server.phrases import Phrases
 from chat.server.session import Session
 from chat.server.settings import Settings
+from chat.store.conversations import Position
 from chat.store.entries import Author, LoggedEntry, Page, Publication, from_log
 from chat.store.keys import Keys, cid_name
 from chat.store.posting import Post, Posting
@@ -77,11 +78,36 @@ class Log:
         found = entries[after : after + limit]
         return Page(EPOCH, 1, 1, len(entries), found, after + limit < len(entries))
 
+    async def positions(self, user_id: int, cids: Sequence[str]) -> list[Position]:
+        """Where conversations stand."""
+        return [Position(len(self.entries[cid]), 1, EPOCH, 1, "", "member", b"") for cid in cids]
+
+    async def moved_since(self, user_id: int, moment: int) -> list[str]:
+        """Every private conversation of a user in which something was said."""
+        return [cid for cid in self.entries if str(user_id) in cid.split(":")[1:]]
+
+    @property
+    def waiting(self) -> int:
+        """How many reads wait."""
+        return len(self._waiting)
+
     def answer(self) -> None:
         """Let every read that waits have its answer."""
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)
+
+
+class Belonging:
+    """Nobody is suspended, and everybody is where they belong."""
+
+    async def suspended(self, user_ids: Sequence[int]) -> list[int]:
+        """Those who are."""
+        return []
+
+    async def strangers(self, cid: str, user_ids: Sequence[int]) -> list[int]:
+        """Those who are no members."""
+        return []
 
 
 class Doorbell:
@@ -234,13 +260,14 @@ class Hall:
         log: Any = self.log
         bus: Any = Doorbell()
         people: Any = self.people
+        belonging: Any = Belonging()
         self.posting = Posting(self.clock, store, Keys(), 7)
         self.registry, self.fanout, online = Registry(), FanOut(), PresenceView()
         self.context = Context(
             clock=self.clock, settings=chosen, phrases=Phrases(chosen), passwords=nothing,
             accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
-            conversations=log, rooms=nothing,
-            moderation=nothing,
+            conversations=log, rooms=belonging,
+            moderation=belonging,
             posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
             online=online,
         )  # fmt: skip

@@ -1,8 +1,10 @@
 """What the bus did not bring is read from the log: once, in order, in the right epoch."""
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.delivery.registry import Thread
+from tests.hall import Hall
 
 
 class EpochTests(SynchronousTestCase):
@@ -31,3 +33,27 @@ class EpochTests(SynchronousTestCase):
         thread = Thread()
         thread.begin_epoch("3.cc", 5)
         self.assertEqual((thread.position, thread.epoch, thread.epoch_first), (None, "3.cc", 5))
+
+
+class ComparisonTests(SynchronousTestCase):
+    def test_after_a_loss_many_conversations_are_read_at_once(self) -> None:
+        """One after the other, a busy store would keep everybody waiting for as long as all."""
+        hall = Hall()
+        rooms = [f"r:room{number}" for number in range(10)]
+        guests = [hall.guest(user_id, *rooms) for user_id in range(1, 11)]
+        private = [f"p:{user_id}:99" for user_id in range(1, 11)]
+        for cid in private:
+            hall.say(cid, "before")
+        hall.fanout.lost(0)
+        for cid in (*rooms, *private):
+            hall.say(cid, f"missed in {cid}", heard=False)
+        hall.log.slow = True
+        back = Deferred.fromCoroutine(hall.fanout.came_back())
+        self.assertEqual(hall.log.waiting, 10, "all rooms")
+        hall.log.answer()
+        self.assertEqual(hall.log.waiting, 10, "all private conversations")
+        hall.log.answer()
+        self.successResultOf(back)
+        for user_id, guest in enumerate(guests, 1):
+            missed = [*(f"missed in {cid}" for cid in rooms), f"missed in p:{user_id}:99"]
+            self.assertEqual(sorted(guest.contents()), sorted(["before", *missed]))

@@ -1,9 +1,9 @@
 """What the bus did not bring: holes are read from the log, and after a loss all is compared."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.logger import Logger
 
 from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
@@ -35,6 +35,12 @@ CLOCKS_MS: Final = 1_000
 """How far the store's clock, which entries carry, may be from ours."""
 
 POSITIONS_PAGE: Final = 200
+COMPARED_AT_ONCE: Final = 32
+"""Users whose private conversations are compared at a time: one after the other, each waits for
+its turn in a busy store, and ten thousand would take longer than a loss may last."""
+
+READ_AT_ONCE: Final = 64
+"""Conversations that are read from the log at a time, far below the calls that may be under way."""
 
 
 class Recovery:
@@ -53,6 +59,8 @@ class Recovery:
         self._failed: dict[Thread, Hosted] = {}
         self._waiting: list[Deferred[None]] = []
         self._announced = 0.0
+        self._comparing = DeferredSemaphore(COMPARED_AT_ONCE)
+        self._reading = DeferredSemaphore(READ_AT_ONCE)
 
     @property
     def under_way(self) -> bool:
@@ -88,8 +96,7 @@ class Recovery:
     async def _fill(self, thread: Thread, host: Host, cid: str) -> None:
         user_id = host.user_id if isinstance(host, HostedUser) else 0
         try:
-            if thread.position is None:
-                thread.position = await self._context.conversations.seek(cid, self._lost_at)
+            await self._find_position(thread, cid)
             more = True
             while more:
                 after = thread.position or 0
@@ -108,6 +115,13 @@ class Recovery:
         finally:
             thread.filling, thread.heard = False, 0
             self._look_again()
+
+    async def _find_position(self, thread: Thread, cid: str) -> None:
+        """Where nothing is known: nothing was delivered here before the loss, or it would be."""
+        if thread.position is None:
+            found = await self._context.conversations.seek(cid, self._lost_at)
+            if thread.position is None:  # nobody has found out meanwhile
+                thread.position = found
 
     def tick(self) -> None:
         """Once a second: the holes that could not be filled, and contacts that grow old."""
@@ -141,12 +155,8 @@ class Recovery:
         await self._let_go()
         await self._compare([(room, room, room.cid) for room in context.registry.rooms.values()], 0)
         awaited = context.posting.awaited()
-        for user in list(context.registry.users.values()):
-            moved = await context.conversations.moved_since(
-                user.user_id, self._lost_at - LOST_MARGIN_MS
-            )
-            cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
-            await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
+        users = list(context.registry.users.values())
+        await _abreast(self._comparing, [self._compare_private(user, awaited) for user in users])
         if losses:
             context.online.resynchronise()
         if losses == self._losses:
@@ -165,6 +175,12 @@ class Recovery:
             gone = [] if is_open(room.cid) else await self._context.rooms.strangers(room.cid, here)
             for user_id in gone:
                 self._context.fanout.event(user_id, Event("left", room.cid))
+
+    async def _compare_private(self, user: HostedUser, awaited: Set[str]) -> None:
+        since = self._lost_at - LOST_MARGIN_MS
+        moved = await self._context.conversations.moved_since(user.user_id, since)
+        cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
+        await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
 
     async def _compare(self, hosted: Sequence[Hosted], user_id: int) -> None:
         for start in range(0, len(hosted), POSITIONS_PAGE):
@@ -185,7 +201,7 @@ class Recovery:
         known = [(thread.position, thread.epoch) for thread, _, _ in part]
         cids = [cid for _, _, cid in part]
         positions = await self._context.conversations.positions(user_id, cids)
-        went_back = -1
+        went_back, behind = -1, []
         for (thread, host, cid), position, (seq, epoch) in zip(part, positions, known, strict=True):
             if position is None:
                 went_back = max(went_back, epoch_count(epoch) if seq and epoch else -1)
@@ -197,19 +213,33 @@ class Recovery:
                 went_back = max(went_back, epoch_count(epoch))
                 continue
             thread.begin_epoch(position.epoch, position.epoch_first)
-            if thread.position is None:
-                # Nothing was delivered here before the loss, or it would be known.
-                thread.position = await self._context.conversations.seek(cid, self._lost_at)
-            if position.seq > thread.position and not thread.filling:
-                thread.filling = True
-                self._context.tally.gaps += 1
-                await self._fill(thread, host, cid)
+            behind.append(self._catch_up(thread, host, cid, position.seq))
+        await _abreast(self._reading, behind)
         return went_back
+
+    async def _catch_up(self, thread: Thread, host: Host, cid: str, newest: int) -> None:
+        await self._find_position(thread, cid)
+        if newest > (thread.position or 0) and not thread.filling:
+            thread.filling = True
+            self._context.tally.gaps += 1
+            await self._fill(thread, host, cid)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(work).addErrback(
             lambda failure: self._log.failure("a hole could not be filled", failure)
         )
+
+
+async def _abreast(tokens: DeferredSemaphore, works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do work side by side, as much of it as there are tokens.
+
+    :raises StoreError: some of it did; the rest has ended as well.
+    """
+    running = [tokens.run(Deferred.fromCoroutine, work) for work in works]
+    results: list[tuple[bool, Any]] = await DeferredList(running, consumeErrors=True)
+    for done, result in results:
+        if not done:
+            result.raiseException()
 
 
 def _is_behind(position: Position, seq: int, epoch: str) -> bool:
