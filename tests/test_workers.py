@@ -17,7 +17,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.server.crew import LONGEST_PAUSE, Crew
@@ -219,6 +219,26 @@ class WorkersTest(SynchronousTestCase):
         self.assertEqual([each for each in mine if lives(each)], [])
         self.assertRegex(log.read_text(), r"worker \d: .*Main loop terminated")
         check_log(log.read_text())
+
+
+class StopWhileStartingTest(TestCase):
+    """Within this process, whose reactor and children show what was left behind."""
+
+    async def test_at_whatever_moment_it_is_stopped_nothing_is_left_behind(self) -> None:
+        before = set(children(os.getpid()))
+        for milliseconds in (0, 5, 40, 150, 500, 1500):
+            home = Path(tempfile.mkdtemp(dir="/tmp"))
+            self.addCleanup(shutil.rmtree, home)
+            settings = Settings(
+                data=home / "data", listen=("tcp:0:interface=127.0.0.1",), workers=2
+            )
+            service = SupervisingService(reactor, settings)
+            service.privilegedStartService()
+            service.startService()
+            await deferLater(reactor, milliseconds / 1000)
+            await service.stopService()
+            self.assertEqual(set(children(os.getpid())) - before, set())
+            self.assertEqual(service.listeners.addresses, [])
 
 
 class BackOffTest(TestCase):

@@ -38,7 +38,7 @@ class Fault:
     """
 
     name: ClassVar[str]
-    where: ClassVar[frozenset[str]] = frozenset({"external", "embedded"})
+    where: ClassVar[frozenset[str]] = frozenset({"external", "embedded", "workers"})
     touches: frozenset[str] = frozenset()
     share: ClassVar[float] = 0.4
 
