@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
@@ -18,6 +19,11 @@ from tests.proxy import Proxy
 from tests.valkey import start_for
 
 SOON = 10.0
+
+
+def pack(words: list[bytes], start: bytes = b"*") -> bytes:
+    """A command, or an array, as it is written."""
+    return start + b"%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words)
 
 
 class SecuredStoreTest(TestCase):
@@ -123,6 +129,36 @@ class SecuredStoreTest(TestCase):
         self.assertIn("does not let us in", await self.why_not(f"rediss://chat:wrong@{where}"))
         redis = self.connecting(f"rediss://chat:secret@{where}")
         await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+
+    async def test_behind_sentinels_they_and_the_store_are_spoken_to_in_secret(self) -> None:
+        authority = self.authority()
+        certificate = authority.issue("127.0.0.1")
+        port = await self.secured(certificate)
+        said: list[bytes] = []
+
+        class Sentinel(Protocol):
+            """Says where the store is, to whoever has the password."""
+
+            def dataReceived(self, data: bytes) -> None:
+                said.append(data)
+                words = [b"ip", b"127.0.0.1", b"port", b"%d" % port, b"config-epoch", b"0"]
+                transport: Any = self.transport
+                transport.write(b"+OK\r\n" + pack(words, b"*"))
+
+        options = PrivateCertificate.loadPEM(certificate.read_bytes()).options()
+        endpoint = SSL4ServerEndpoint(reactor, 0, options, interface="127.0.0.1")
+        listening: Any = await endpoint.listen(Factory.forProtocol(Sentinel))
+        self.addCleanup(listening.stopListening)
+        where = f"127.0.0.1:{listening.getHost().port}/chat"
+        redis = self.connecting(
+            f"rediss+sentinel://{where}?ca={authority.path}&sentinel-password=quiet"
+        )
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+        self.assertEqual(
+            said[0], pack([b"AUTH", b"quiet"]) + pack([b"SENTINEL", b"MASTER", b"chat"])
+        )
+        refused = await self.why_not(f"rediss+sentinel://{where}?sentinel-password=quiet")
+        self.assertIn("no Sentinel knows", refused)
 
     def test_files_that_are_no_use_are_one_sentence(self) -> None:
         with self.assertRaisesRegex(OSError, "cannot read /no/such: No such file"):

@@ -7,8 +7,10 @@ import hiredis
 import txredisapi
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from chat.store.address import Address
 from chat.store.interface import StoreError, StoreUnavailable
@@ -76,6 +78,21 @@ class _Factory(txredisapi.RedisFactory):
         self._owner.complain(why.partition(f"dbid={self.dbid}: ")[2] or why)
 
 
+@implementer(IStreamClientEndpoint)
+class _Telling:
+    """Tells of each failure to connect; whoever asked only tries again."""
+
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], Failure]
+    ) -> None:
+        self._endpoint = endpoint
+        self._failed = failed
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        connected: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return connected.addErrback(self._failed)
+
+
 _Kind = TypeVar("_Kind", bound=txredisapi.BaseRedisProtocol)
 
 
@@ -100,7 +117,8 @@ class Owner(Generic[_Kind]):
     def start(self) -> None:
         """Connect, and again after every loss, until ``stop``."""
         self._factory = _Factory(self, self.address)
-        self._factory.startConnecting(self.address.endpoint(self.reactor))
+        endpoint = self.address.endpoint(self.reactor)
+        self._factory.startConnecting(_Telling(endpoint, self._not_connected))
 
     async def stop(self) -> None:
         """Close the connection and stay away."""
@@ -146,6 +164,11 @@ class Owner(Generic[_Kind]):
             ConnectionDone, ConnectionLost, ConnectionAborted
         ):
             self.complain(str(reason.value) or repr(reason.value))
+
+    def _not_connected(self, failure: Failure) -> Failure:
+        if self._factory is not None:
+            self.complain(failure.getErrorMessage())
+        return failure
 
     def complain(self, why: str) -> None:
         """Say once why there is no connection, however often it is tried."""
