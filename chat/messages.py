@@ -45,7 +45,8 @@ class User(Value, frozen=True, omit_defaults=True):
     role: str = ""
 
 
-class Entry(Value, frozen=True, omit_defaults=True):
+# gc=False: only text and numbers are in there, and there may be very many.
+class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     """One numbered entry of a conversation.
 
     ``kind`` is empty for a message, else ``redact``, ``topic``, ``join``, ``leave``, ``role`` or
@@ -567,7 +568,7 @@ class PongMes(Message, frozen=True):
 # Pushed ----------------------------------------------------------------------------------------
 
 
-class SmsPush(Message, frozen=True, omit_defaults=True):
+class SmsPush(Message, frozen=True, omit_defaults=True, gc=False):
     """A new entry of a conversation; the members are those of ``Entry``."""
 
     type_name: ClassVar[str] = "SmsMes"

@@ -29,7 +29,9 @@ class OutputTests(TestCase):
         self.addCleanup(os.close, program)
         self.reactor = Writers()
         self.drained = 0
-        self.output = Output(self.reactor, program, self.note)
+        self.output = Output(program)
+        self.output.attach(self.reactor)
+        self.output.drained = self.note
         self.addCleanup(os.close, self.output.fileno())
 
     def note(self) -> None:

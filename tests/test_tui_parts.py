@@ -3,16 +3,20 @@
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import TestCase
 
 from twisted.internet.task import Clock
 
+from chat.client.paths import Profile
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Field, Form
 from chat.client.tui.keys import key_name
 from chat.client.tui.options import choose_theme, full_emoji, needs_ascii
 from chat.client.tui.redraw import FRAME, LONGEST, PACE, Redraw
+from chat.client.tui.start import Start, first_menu
 from chat.client.tui.themes import THEMES
 from tests.tui_builders import look
 
@@ -109,6 +113,16 @@ class DraftsTests(TestCase):
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         self.assertEqual([each.name for each in self.path.parent.iterdir()], ["drafts.json"])
 
+    def test_a_disk_that_comes_late_to_it_writes_the_newest(self) -> None:
+        drafts, later = Drafts(self.path), list[Callable[[], None]]()
+        drafts.save({"@2": "half"}, later.append)
+        drafts.save({"@2": "half a thought"}, later.append)
+        self.assertEqual(drafts.load(), {})
+        drafts.save({"@2": "a whole thought"})
+        for each in later:
+            each()
+        self.assertEqual(Drafts(self.path).load(), {"@2": "a whole thought"})
+
     def test_a_broken_file_is_no_drafts(self) -> None:
         self.path.parent.mkdir()
         for broken in ("", "{", "[1]", '"x"'):
@@ -120,6 +134,14 @@ class DraftsTests(TestCase):
         drafts = Drafts(self.path)
         drafts.save({"#lobby": "x"})
         self.assertEqual(drafts.load(), {})
+
+
+class StartTests(TestCase):
+    def test_what_is_seen_first_is_the_menu_that_can_be_chosen_from(self) -> None:
+        around = SimpleNamespace(look=look(), leave=lambda: None)
+        start = Start(None, around, Profile(), "", "")  # type: ignore[arg-type]
+        first = first_menu(around.look).render((80, 24)).decoded_text
+        self.assertEqual(first, start.menu.render((80, 24)).decoded_text)
 
 
 class EnvironmentTests(TestCase):

@@ -1,5 +1,6 @@
 """The full-screen client: ties screen, start and chat together, and gives the terminal back."""
 
+import gc
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined
-from chat.client.tui.drafts import Drafts
+from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.forms import Form, Menu
 from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
@@ -164,7 +165,8 @@ class App:
         self._chat.drawn()
         self._show_title(self._chat.model.unread()[0])
         if self._desk.composer.editor.text != self._draft() and self._draft_due is None:
-            self._draft_due = self._reactor.callLater(DRAFTS_EVERY, self._keep_drafts)
+            in_thread = self._reactor.callInThread
+            self._draft_due = self._reactor.callLater(DRAFTS_EVERY, self._keep_drafts, in_thread)
         if isinstance(self._chat.model.link, events.Waiting) and self._tick_due is None:
             self._tick_due = self._reactor.callLater(1.0, self._tick)
 
@@ -190,11 +192,11 @@ class App:
         current = self._chat.model.current if self._chat is not None else None
         return current.draft if current is not None else ""
 
-    def _keep_drafts(self) -> None:
+    def _keep_drafts(self, run: Run = lambda work: work()) -> None:
         self._draft_due = None
         if self._chat is not None and self._desk is not None:
             self._chat.keep_draft(self._desk.composer.editor.text)
-            self._chat.save_drafts()
+            self._chat.save_drafts(run)
 
     # Stage, and what the start and the commands ask for
 
@@ -231,6 +233,9 @@ class App:
         chat.start(entered.user, entered.known)
         self.root.show(desk, Actions(chat, desk, self, Verbs(chat, desk, self)))
         self.redraw()
+        # What is here by now stays. Looking through all of it for garbage, again and again, would
+        # stop the screen for some 20 ms each time.
+        gc.freeze()
 
     def _stopped(self, stopped: events.Stopped) -> None:
         """The library gave up: say so; the words that are still there can be read."""

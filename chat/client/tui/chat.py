@@ -12,7 +12,7 @@ from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
 from chat.client.model import Model
 from chat.client.notify import Came, Quiet
-from chat.client.tui.drafts import Drafts
+from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.history import History
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
@@ -283,10 +283,10 @@ class Chat:
         if self.model.current is not None:
             self.model.current.draft = text
 
-    def save_drafts(self) -> None:
-        """Put the drafts on disk."""
+    def save_drafts(self, run: Run = lambda work: work()) -> None:
+        """Put the drafts on disk; ``run``: as ``Drafts.save`` has it."""
         drafts = {each.name: each.draft for each in self.model.conversations.values()}
-        self._drafts.save({name: text for name, text in drafts.items() if text})
+        self._drafts.save({name: text for name, text in drafts.items() if text}, run)
 
     # Saying things
 

@@ -2,12 +2,17 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from twisted.logger import Logger
 
-__all__ = ["Drafts"]
+__all__ = ["Drafts", "Run"]
+
+Run = Callable[[Callable[[], None]], Any]
+"""Calls a function, now or where a slow disk holds nobody up."""
 
 
 class Drafts:
@@ -21,6 +26,8 @@ class Drafts:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._saved: Mapping[str, str] = {}
+        self._wanted: Mapping[str, str] = {}
+        self._lock = Lock()
 
     def load(self) -> dict[str, str]:
         """What was saved last; nothing when the file is missing or broken."""
@@ -32,12 +39,26 @@ class Drafts:
             return {}
         if not isinstance(found, dict):
             return {}
-        self._saved = {str(name): str(text) for name, text in found.items()}
+        self._saved = self._wanted = {str(name): str(text) for name, text in found.items()}
         return dict(self._saved)
 
-    def save(self, drafts: Mapping[str, str]) -> None:
-        """Replace what is saved, whole or not at all; does nothing when nothing changed."""
-        if self._path is None or drafts == self._saved:
+    def save(self, drafts: Mapping[str, str], run: Run = lambda work: work()) -> None:
+        """Replace what is saved, whole or not at all; does nothing when nothing changed.
+
+        :param run: what does the writing. Whenever it does, the newest drafts are written.
+        """
+        if drafts != self._wanted:
+            self._wanted = dict(drafts)
+        if self._wanted != self._saved:
+            run(self._write)
+
+    def _write(self) -> None:
+        with self._lock:
+            if self._wanted is not self._saved:
+                self._replace(self._wanted)
+
+    def _replace(self, drafts: Mapping[str, str]) -> None:
+        if self._path is None:
             return
         part = self._path.with_suffix(".part")
         try:
@@ -50,4 +71,4 @@ class Drafts:
         except OSError as error:
             self.log.error("the drafts could not be saved: {error}", error=error)
             return
-        self._saved = dict(drafts)
+        self._saved = drafts

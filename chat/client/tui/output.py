@@ -22,12 +22,12 @@ class Output:
     opening of it, the shell among them.
 
     :param descriptor: of the terminal. What is no terminal is written to as it is, and waited for.
-    :param drained: called when everything was taken that had to wait.
+    :ivar drained: called when everything was taken that had to wait.
     """
 
-    def __init__(self, reactor: Any, descriptor: int, drained: Callable[[], None]) -> None:
-        self._reactor = reactor
-        self._drained = drained
+    def __init__(self, descriptor: int) -> None:
+        self.drained: Callable[[], None] = lambda: None
+        self._reactor: Any = None
         self._left = bytearray()
         self._gone = self._waiting = False
         try:
@@ -41,6 +41,11 @@ class Output:
         """Whether the terminal has not yet taken everything."""
         return self._waiting
 
+    def attach(self, reactor: Any) -> None:
+        """What is not taken at once is written when ``reactor`` says that it will be, from now on;
+        before, the program has time to wait."""
+        self._reactor = reactor
+
     # What urwid calls
 
     def write(self, text: str) -> None:
@@ -51,9 +56,11 @@ class Output:
         """Write as much as goes now; the rest follows by itself."""
         if not self._waiting and self._left:
             self.doWrite()
-            if self._left:
+            if self._left and self._reactor is not None:
                 self._waiting = True
                 self._reactor.addWriter(self)
+            elif self._left:
+                self.finish()
 
     def finish(self) -> None:
         """Wait until everything is written, for a second at most."""
@@ -80,7 +87,7 @@ class Output:
             self._left.clear()
         if not self._left and self._waiting:
             self._rest()
-            self._drained()
+            self.drained()
 
     def connectionLost(self, reason: object) -> None:
         """The reactor has found the descriptor unusable."""

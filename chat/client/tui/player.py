@@ -131,7 +131,8 @@ def play(path: Path, words: Words, speed: float) -> None:
     urwid.set_encoding("utf-8")
     replay = Replay(read_tape(path))
     reactor = lean_reactor()
-    screen = Terminal(reactor, sys.stdin, sys.stdout)
+    screen = Terminal(sys.stdin, sys.stdout)
+    screen.output.attach(reactor)
     player = Player(replay, words, reactor, speed)
     loop = Loop(
         player,

@@ -16,6 +16,7 @@ from chat.client.tui.app import App
 from chat.client.tui.logfile import LOG_NAME, logging_to
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions, choose_colours, make_look
+from chat.client.tui.start import first_menu
 from chat.client.tui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -75,13 +76,19 @@ def _recorder(path: Path | None) -> "Recorder | None":
 def _show(
     options: ScreenOptions, look: Look, profile: Profile, recorder: "Recorder | None"
 ) -> None:
-    reactor = lean_reactor()
-    screen = Terminal(reactor, sys.stdin, sys.stdout)
+    screen = Terminal(sys.stdin, sys.stdout)
     screen.set_terminal_properties(choose_colours(options.colours), hyperlinks=options.links)
-    loop = urwid.TwistedEventLoop(reactor)
-    app = App(reactor, screen, loop, look, profile, options, recorder)
-    _leave_on_hangup(reactor)
-    app.run()
+    screen.register_palette(look.theme.palette())
+    with screen.start():
+        size = screen.get_cols_rows()
+        screen.draw_screen(size, first_menu(look).render(size))
+        # Loading what networks need takes a third of the time that the whole start does.
+        reactor = lean_reactor()
+        screen.output.attach(reactor)
+        loop = urwid.TwistedEventLoop(reactor)
+        app = App(reactor, screen, loop, look, profile, options, recorder)
+        _leave_on_hangup(reactor)
+        app.run()
 
 
 def _leave_on_hangup(reactor: Any) -> None:

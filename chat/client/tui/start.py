@@ -16,7 +16,7 @@ from chat.client.tui.local_server import is_local, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
 
-__all__ = ["Entrance", "Start"]
+__all__ = ["Entrance", "Start", "first_menu"]
 
 PROBE_SECONDS = 10.0
 """How long a server started here may take before we say that it doesn't come."""
@@ -27,6 +27,10 @@ NOT_THAT_WAY = 506
 """A registration is refused for another reason than that somebody has the name."""
 
 REGISTER_FIELDS = 3
+
+
+AT_FIRST = ("menu-login", "menu-register", "menu-server", "menu-language", "menu-leave")
+"""What there is to choose before anything is known of a server."""
 
 
 class Entrance(Protocol):
@@ -367,6 +371,11 @@ def _editor(text: str) -> Editor:
     editor = Editor()
     editor.load(text)
     return editor
+
+
+def first_menu(look: Look) -> Menu:
+    """The menu as it is at first, to be seen before anything can be chosen."""
+    return Menu(look, lambda: [MenuItem(key, lambda: None) for key in AT_FIRST])
 
 
 def _pause(reactor: Any, seconds: float) -> Deferred[None]:

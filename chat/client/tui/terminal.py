@@ -30,10 +30,9 @@ class Terminal(Screen):
     :ivar frame_bytes: how much the last frame wrote.
     """
 
-    def __init__(self, reactor: Any, input: Any, output: Any) -> None:
-        self.output = Output(reactor, output.fileno(), lambda: self.drained())
+    def __init__(self, input: Any, output: Any) -> None:
+        self.output = Output(output.fileno())
         super().__init__(input, self.output, bracketed_paste_mode=True, focus_reporting=True)
-        self.drained: Callable[[], None] = lambda: None
         self.frame_bytes = 0
         self._painter = Painter(self._attr_to_escape)
 
@@ -98,7 +97,7 @@ class Loop(urwid.MainLoop):
             return terminal.frame_bytes
 
         self.redraw = Redraw(clock, draw, lambda: not terminal.output.busy)
-        terminal.drained = self.redraw.drained
+        terminal.output.drained = self.redraw.drained
 
     def process_input(self, keys: Iterable[str | tuple[str, int, int, int]]) -> bool:
         keys = list(keys)
