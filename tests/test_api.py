@@ -760,6 +760,15 @@ class RequestTest(ApiCase):
         self.assertEqual([user.user_id for user in users], [100, *range(200, 210)])
         self.assertEqual(users[0].user_status, 2)
 
+    def test_no_more_pages_of_who_is_online_are_asked_for_than_are_enough(self) -> None:
+        for number in range(200, 300):
+            self.server.users[number] = m.User(number, f"user{number}x", 0)
+        self.server.page = 4
+        self.log_in()
+        self.assertEqual(len(self.done(self.client.online(enough=9))), 12)
+        self.assertEqual(len(self.done(self.client.online(enough=8))), 8)
+        self.assertGreater(len(self.done(self.client.online())), 100)
+
     def test_joining_follows_the_room_and_leaving_ends_it(self) -> None:
         self.log_in()
         self.server.place("#tea").append(self.server.users[101], "old")

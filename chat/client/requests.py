@@ -48,17 +48,19 @@ _T = TypeVar("_T")
 
 async def every_page(
     page: Callable[[_T | None], Awaitable[tuple[Sequence[_T], bool]]],
+    enough: int = 0,
 ) -> list[_T]:
     """Page to the end.
 
     :param page: gives what comes after its argument, and whether there is more.
+    :param enough: ask for no further page once there are so many; 0 for all.
     """
     found: list[_T] = []
     more = True
     while more:
         part, more = await page(found[-1] if found else None)
         found += part
-        more = more and bool(part)
+        more = more and bool(part) and not 0 < enough <= len(found)
     return found
 
 
@@ -127,12 +129,15 @@ class Requests(Moderating):
 
     # People ------------------------------------------------------------------------------------
 
-    async def online(self) -> list[User]:
+    async def online(self, enough: int = 0) -> list[User]:
         """Everybody online as of the return of this call, by user id, all pages; PresenceChanged
-        events after it apply on top."""
+        events after it apply on top.
+
+        :param enough: ask for no further page once there are so many; 0 for all.
+        """
         changes = self._session.watch_presence()
         try:
-            found = {user.user_id: user for user in await self._online_pages()}
+            found = {user.user_id: user for user in await self._online_pages(enough)}
         finally:
             self._session.unwatch_presence(changes)
         found.update(changes)
@@ -165,14 +170,14 @@ class Requests(Moderating):
         self._session.busy = busy
         await self._session.ask(StatusMes(2 if busy else 0), StatusResMes)
 
-    async def _online_pages(self) -> list[User]:
+    async def _online_pages(self, enough: int) -> list[User]:
 
         async def page(last: User | None) -> tuple[Sequence[User], bool]:
             request = OnlineMes(last.user_id if last else 0)
             reply = await self._session.ask(request, OnlineResMes, READING)
             return reply.users, reply.more
 
-        return await every_page(page)
+        return await every_page(page, enough)
 
     # The account -------------------------------------------------------------------------------
 

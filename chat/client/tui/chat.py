@@ -28,6 +28,9 @@ __all__ = ["Chat", "View"]
 WATCHED = 200
 """Ids that WatchMes takes."""
 
+MOST_PEOPLE = 5_000
+"""Who are listed as online: on a large installation nobody scrolls through all."""
+
 NOTE_SECONDS = 8.0
 """How long a sentence stands in the status line."""
 
@@ -226,7 +229,7 @@ class Chat:
 
     async def _ask_online(self) -> None:
         try:
-            users = await self.client.online()
+            users = await self.client.online(enough=MOST_PEOPLE)
         finally:
             self._asking_online = False
         self.model.people_are(users)
