@@ -571,7 +571,7 @@ class CommandTests(TestCase):
             self.assertEqual(screen.client.asked[-1], asked, text)
         for text, said in {
             "/role Ben king": "The roles are", "/slow soon": "is no time", "/sanctions": "muted",
-            "/invitations": "/join #cats", "/block": "1 blocked", "/report nobody x": "nobody",
+            "/invitations": "/join #cats", "/block": "0 blocked", "/report nobody x": "nobody",
         }.items():  # fmt: skip
             screen.type(text)
             self.assertIn(said, "\n".join(screen.press("enter")), text)
@@ -589,6 +589,19 @@ class CommandTests(TestCase):
         screen.type(f"/del {BEN.user_name}")
         screen.press("enter")
         self.assertEqual(screen.client.asked[-1], ("redact", ("#lobby", said)))
+
+    def test_what_somebody_who_is_blocked_says_in_a_room_is_not_shown(self) -> None:
+        screen = lively()
+        screen.chat.open("#lobby")
+        log = screen.client.logs["#lobby"]
+        screen.client.say(entry(log[-1].seq + 1, BEN, "something awful"))
+        self.assertIn("something awful", "\n".join(screen.text()))
+        screen.type(f"/block {BEN.user_name}")
+        text = "\n".join(screen.press("enter"))
+        self.assertNotIn("something awful", text)
+        self.assertIn("is blocked", text)
+        screen.type(f"/unblock {BEN.user_name}")
+        self.assertIn("something awful", "\n".join(screen.press("enter")))
 
     def test_who_is_taken_out_of_a_room_reads_by_whom_and_why(self) -> None:
         screen = lively()

@@ -102,6 +102,7 @@ class ScriptedClient:
         self.state: events.ConnectionState = events.LoggedIn()
         self.conversations: dict[str, Conversation] = {}
         self.people = [ME, BEN, CHEN]
+        self.blocked: list[User] = []
         self.asked: list[tuple[str, object]] = []
         self.outgoing: list[Sent] = []
         self.slow: Deferred[None] | None = None
@@ -193,9 +194,10 @@ class ScriptedClient:
 
     async def block(self, who: int | str, block: bool) -> None:
         self.asked.append(("block", (who, block)))
+        self.blocked = [BEN] if block else []
 
     async def blocks(self) -> list[User]:
-        return [BEN]
+        return self.blocked
 
     async def report(self, conversation: str, seq: int, reason: str) -> None:
         self.asked.append(("report", (conversation, seq, reason)))

@@ -46,6 +46,7 @@ class Model:
         self.link: ConnectionState = events.Stopped()
         self.conversations: dict[str, Conversation] = {}
         self.people: dict[int, User] = {}
+        self.blocked: frozenset[int] = frozenset()
         self.watched = False
         self.open = ""
         self._mention: re.Pattern[str] | None = None

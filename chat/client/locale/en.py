@@ -72,6 +72,7 @@ WORDS: Final = {
     "gap": "{n} messages not loaded yet",
     "gone": "{n} messages are no longer kept",
     "divider": "new messages",
+    "blocked-message": "Not shown: {who} is blocked.",
     "deleted": "This message was deleted.",
     "entry-join": "{who} joined",
     "entry-leave": "{who} left",

@@ -68,6 +68,7 @@ WORDS: Final = {
     "gap": "还有 {n} 条消息未加载",
     "gone": "{n} 条消息已不再保存",
     "divider": "新消息",
+    "blocked-message": "未显示：{who} 已被屏蔽。",
     "deleted": "此消息已删除。",
     "entry-join": "{who} 加入了",
     "entry-leave": "{who} 离开了",

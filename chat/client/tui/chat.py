@@ -171,13 +171,14 @@ class Chat:
                     self.model.conversation(name).draft = text
         if self.model.connected:
             self._refresh_online()
+            self.spawn(self.ask_blocks())
 
     def _came(self, event: events.MessageArrived) -> None:
         conversation = self.model.conversation(event.entry.conversation)
         seen = conversation.name == self.model.open and self._view.in_view()
         if conversation.name == self.model.open and not seen and conversation.divider is None:
             conversation.divider = conversation.read
-        if event.live and not seen:
+        if event.live and not seen and event.entry.user_id not in self.model.blocked:
             self._view.attention(self._described(conversation, event.entry))
 
     def _described(self, conversation: Conversation, entry: Entry) -> Came:
@@ -221,6 +222,13 @@ class Chat:
         conversation.told = newest
         self.client.mark_read(conversation.name, newest)
         return True
+
+    async def ask_blocks(self) -> list[User]:
+        """Whom one has blocked: what they say in rooms is not shown."""
+        users = await self.client.blocks()
+        self.model.blocked = frozenset(each.user_id for each in users)
+        self._view.redraw()
+        return users
 
     def _refresh_online(self) -> None:
         if not self._asking_online:

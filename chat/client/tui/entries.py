@@ -69,7 +69,7 @@ class EntryRows:
         grouped = not (rows or self.bare) and before is not None and self._grouped(before, entry)
         mine = entry.user_id == self._model.me.user_id
         fate = conversation.fate(entry) if mine else None
-        key = (entry, grouped, fate)
+        key = (entry, grouped, fate, entry.user_id in self._model.blocked)
         known = self._cache.get(entry.seq)
         if known is None or known[0] != key:
             if len(self._cache) > CACHED:
@@ -129,6 +129,8 @@ class EntryRows:
         if entry.kind:
             return self._event(entry)
         name = self._name(entry.user_id, entry.user_name)
+        if entry.user_id in self._model.blocked:
+            return self._system(entry.time, self._look.words("blocked-message", who=name))
         return self._message(
             entry.content, entry.time, "" if grouped else name, entry.user_id, fate
         )

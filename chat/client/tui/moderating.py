@@ -132,11 +132,12 @@ class ModeratingVerbs:
     async def _block(self, arguments: str, yes: bool) -> None:
         name = arguments.strip()
         if not name:
-            users = await self._chat.client.blocks()
+            users = await self._chat.ask_blocks()
             names = ", ".join(each.user_name for each in users)
             self._chat.tell(self._words("blocked-list", n=len(users), names=names))
             return
         await self._chat.client.block(self._somebody(name), yes)
+        await self._chat.ask_blocks()
         self._chat.say(self._words("now-blocked" if yes else "now-unblocked", who=name))
 
     async def report(self, arguments: str) -> None:
