@@ -42,6 +42,13 @@ class ReloadingTest(SynchronousTestCase):
         self.assertEqual(self.said("prefix"), ["{option} has changed; that needs a restart"])
         self.assertEqual(self.said("devices"), [])
 
+    def test_a_worker_takes_what_changed_and_leaves_the_saying_to_its_supervisor(self) -> None:
+        self.reloading.quiet = True
+        self.written = replace(Settings(), rooms=7, prefix="xx:")
+        self.reloading.reload()
+        self.assertEqual(self.reloading.settings.rooms, 7)
+        self.assertEqual([each for each in self.events if "option" in each], [])
+
     def test_what_needs_a_restart_is_said_again_each_time(self) -> None:
         self.written = replace(Settings(), prefix="xx:")
         self.reloading.reload()

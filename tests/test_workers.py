@@ -190,7 +190,7 @@ class WorkersTest(SynchronousTestCase):
         (home / "toml").write_text('log-level = "info"\ncontent-limit = 5\n')
         server.process.send_signal(signal.SIGHUP)
         for number in (1, 2):
-            server.wait_for_log(rf"worker {number}.*content-limit is 5")
+            server.wait_for_log(rf"worker {number}.*options that changed: 1")
         for name in map("user{}".format, range(4)):
             reply = self.enter(server, name).ask("SmsMes", to=LOBBY, content="too long")
             self.assertEqual(reply["code"], 413)

@@ -18,12 +18,14 @@ class Reloading:
 
     :param read_again: the settings as they are written by now; raises UsageError.
     :ivar settings: those in force.
+    :ivar quiet: somebody else says which ones changed.
     """
 
     log = Logger()
 
     def __init__(self, settings: Settings, read_again: Callable[[], Settings]) -> None:
         self.settings = settings
+        self.quiet = False
         self._read_again = read_again
         self._takers: list[Taker] = []
 
@@ -50,16 +52,17 @@ class Reloading:
                 self.log.failure("not everything could be reloaded")
 
     def _bring_in(self, written: Settings) -> None:
-        taken = {}
-        for name, option in options().items():
-            value = getattr(written, option.name)
-            if value == getattr(self.settings, option.name):
-                continue
-            if option.metadata["live"]:
-                taken[option.name] = value
-                text = option.metadata["kind"].write(value)
+        changed = {
+            name: option
+            for name, option in options().items()
+            if getattr(written, option.name) != getattr(self.settings, option.name)
+        }
+        live = [option.name for option in changed.values() if option.metadata["live"]]
+        self.settings = replace(self.settings, **{name: getattr(written, name) for name in live})
+        for name, option in changed.items() if not self.quiet else ():
+            if option.name in live:
+                text = option.metadata["kind"].write(getattr(written, option.name))
                 self.log.info("{option} is {value} from now on", option=name, value=text)
             else:
                 self.log.warn("{option} has changed; that needs a restart", option=name)
-        self.settings = replace(self.settings, **taken)
-        self.log.info("Reloaded; options that changed: {count}", count=len(taken))
+        self.log.info("Reloaded; options that changed: {count}", count=len(live))

@@ -128,6 +128,7 @@ class _Line(Int32StringReceiver):
             listeners=listeners,
             checked=orders.checked,
         )
+        service.reloading.quiet = True
         try:
             service.privilegedStartService()
         except CannotStart as error:
