@@ -7,7 +7,7 @@ from typing import Any, TextIO
 import urwid
 
 from chat.client.lean import lean_reactor
-from chat.client.tui.draw import canvas
+from chat.client.tui.draw import Drawn, canvas, stacked
 from chat.client.tui.replay import Replay, read_tape
 from chat.client.tui.terminal import Loop, Terminal
 from chat.client.words import Words
@@ -63,13 +63,11 @@ class Player(urwid.Widget):
 
     # Drawing
 
-    def render(self, size: tuple[int, int], focus: bool = False) -> urwid.Canvas:  # type: ignore[override]  # always a box
+    def render(self, size: tuple[int, int], focus: bool = False) -> Drawn:  # type: ignore[override]  # always a box
         columns, rows = size
-        shown = urwid.CompositeCanvas(self.replay.canvas())
-        shown.pad_trim_left_right(0, columns - shown.cols())
-        shown.pad_trim_top_bottom(0, rows - 1 - shown.rows())
-        line = canvas([[("status", self._status())]], columns, 1)
-        return urwid.CanvasCombine([(shown, None, True), (line, None, False)])
+        shown = self.replay.canvas()
+        fitted = canvas(shown.lines, columns, rows - 1, shown.cursor)
+        return stacked([fitted, canvas([[("status", self._status())]], columns, 1)])
 
     def _status(self) -> str:
         replay = self.replay

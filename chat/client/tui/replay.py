@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import urwid
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -21,6 +20,7 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
+from chat.client.tui.draw import Drawn
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.popups import Popup
@@ -247,10 +247,11 @@ class Replay:
             answer = error_from(line.data) if failed else answer_from(kind, name, line.data)
             self._players[player].answered(called, answer)
 
-    def canvas(self) -> urwid.Canvas:
+    def canvas(self) -> Drawn:
         """What is on the screen now, when what drawing leads to is drawn as well."""
         for _ in range(DRAWINGS):
             self._stale = False
+            self.chat.drawing()
             self.root.changed()
             drawn = self.root.render(self.size, focus=True)
             self.chat.drawn()
@@ -258,7 +259,7 @@ class Replay:
                 break
         return drawn
 
-    def screens(self) -> Iterator[tuple[float, urwid.Canvas]]:
+    def screens(self) -> Iterator[tuple[float, Drawn]]:
         """Every screen from here to the end, and when it was there."""
         while not self.done:
             self.step()
