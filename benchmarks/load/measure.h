@@ -5,7 +5,7 @@
 
 #include "net.h"
 
-#define PIDS 4
+#define PIDS 8
 
 struct moment {
     uint64_t at;
