@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from chat.codec import FrameReader
-from chat.messages import User
+from chat.messages import Conversation, User
 from chat.server.context import Context
 from chat.server.delivery.fanout import FanOut
 from chat.server.delivery.feed import Feed
@@ -21,6 +21,7 @@ from chat.server.factory import ChatFactory
 from chat.server.phrases import Phrases
 from chat.server.session import Session
 from chat.server.settings import Settings
+from chat.store.bus import Event
 from chat.store.conversations import Position
 from chat.store.entries import Author, LoggedEntry, Page, Publication, from_log
 from chat.store.keys import Keys, cid_name
@@ -82,6 +83,10 @@ class Log:
         """Where conversations stand."""
         return [Position(len(self.entries[cid]), 1, EPOCH, 1, "", "member", b"") for cid in cids]
 
+    async def one(self, user_id: int, cid: str) -> Conversation:
+        """One conversation."""
+        return Conversation(cid_name(cid, user_id), EPOCH, 1, len(self.entries[cid]), 1)
+
     async def moved_since(self, user_id: int, moment: int) -> list[str]:
         """Every private conversation of a user in which something was said."""
         return [cid for cid in self.entries if str(user_id) in cid.split(":")[1:]]
@@ -101,6 +106,9 @@ class Log:
 class Belonging:
     """Nobody is suspended, and everybody is where they belong."""
 
+    async def join(self, author: Author, room: str, *how: Any) -> None:
+        """Somebody is a member now."""
+
     async def suspended(self, user_ids: Sequence[int]) -> list[int]:
         """Those who are."""
         return []
@@ -111,7 +119,20 @@ class Belonging:
 
 
 class Doorbell:
-    """The bus as far as delivery asks it for anything."""
+    """The bus as far as delivery asks it for anything.
+
+    :ivar failure: what telling others raises.
+    """
+
+    failure: Exception | None = None
+
+    async def hold_rooms(self, cids: Sequence[str]) -> None:
+        """One session more hears rooms."""
+
+    async def tell(self, user_id: int, event: Event) -> None:
+        """Every server knows something about a user."""
+        if self.failure is not None:
+            raise self.failure
 
     async def fence(self) -> None:
         """All that was published before is heard: here, publications are heard at once."""
@@ -259,6 +280,7 @@ class Hall:
         nothing: Any = None
         log: Any = self.log
         bus: Any = Doorbell()
+        self.bus = bus
         people: Any = self.people
         belonging: Any = Belonging()
         self.posting = Posting(self.clock, store, Keys(), 7)

@@ -11,7 +11,7 @@ from chat.messages import Conversation
 from chat.server.attendance import replay
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
-from chat.store.interface import StoreUnavailable
+from chat.store.interface import FateUnknown, StoreUnavailable
 from tests.hall import EPOCH, Hall
 
 ROOM, NAME = "r:cooks", "#cooks"
@@ -193,6 +193,19 @@ class HeldTest(SynchronousTestCase):
         hall.registry.remove_from_room(guest.session, ROOM)
         hall.feed(guest).release({}, frozenset([ROOM]))
         self.assertEqual(guest.contents(), [])
+
+    def test_a_joining_that_others_could_not_be_told_of_failed_and_is_not_heard(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.bus.failure = FateUnknown()
+        guest.send("JoinMes", conversation=NAME)
+        hall.say(ROOM, "not for us")
+        self.assertEqual([frame.data["code"] for frame in guest.frames], [504])
+        hall.bus.failure = None
+        guest.send("JoinMes", conversation=NAME)
+        hall.say(ROOM, "for us")
+        self.assertEqual(guest.frames[1].data["seq"], 1)
+        self.assertEqual(guest.contents(), ["for us"])
 
     def test_joining_holds_the_other_rooms_back_and_loses_nothing_of_them(self) -> None:
         hall = Hall()

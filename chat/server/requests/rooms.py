@@ -11,7 +11,7 @@ from chat.server.requests.refusals import Refused
 from chat.server.requests.talking import check_lobby, find_cid
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
-from chat.store.interface import NotAllowed, TooMany, Unknown
+from chat.store.interface import NotAllowed, StoreError, TooMany, Unknown
 from chat.store.keys import room_cid
 
 if TYPE_CHECKING:
@@ -83,10 +83,14 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     try:
         joined = await attendance.enter_room(session, cid)
         snapshot[cid] = joined.seq
+        await context.bus.tell(session.user_id, Event("joined", cid, session=session.key))
+    except StoreError:
+        if is_new:  # The client is told that this failed, and is to hear nothing of it.
+            attendance.leave_room(session, cid)
+        raise
     finally:
         if held and session.feed is not None:
             session.release_after_reply(snapshot, frozenset([cid]) if is_new else frozenset())
-    await context.bus.tell(session.user_id, Event("joined", cid, session=session.key))
     return messages.JoinResMes(
         200, "", room, joined.epoch, joined.epoch_first, joined.seq, joined.first,
         joined.delivered, joined.read, joined.topic, joined.role, joined.last,
