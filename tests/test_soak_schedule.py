@@ -1,7 +1,8 @@
-"""Which fault it is that service was late after."""
+"""Which fault it is that service was late after, and how late it may be."""
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.soak.cli import settings_from
 from chat.soak.schedule import seconds_late
 
 
@@ -19,3 +20,9 @@ class SecondsLateTests(SynchronousTestCase):
 
     def test_while_another_one_lasts_nothing_is_late(self) -> None:
         self.assertEqual(seconds_late(130, 100, float("inf")), 0)
+
+
+class SettingsTests(SynchronousTestCase):
+    def test_a_busy_machine_may_be_given_more_time(self) -> None:
+        self.assertEqual(settings_from([]).back, 10)
+        self.assertEqual(settings_from(["--back", "30"]).back, 30)

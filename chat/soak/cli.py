@@ -18,6 +18,7 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
     :raises SystemExit: it is wrong.
     """
     from chat.soak.catalogue import ALL, WORLDS
+    from chat.soak.schedule import BACK_SECONDS
 
     known = [fault.name for fault in ALL]
     parser = argparse.ArgumentParser(
@@ -33,6 +34,9 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
     parser.add_argument("--rate", type=float, default=300.0, help="messages a second in all [300]")
     parser.add_argument("--servers", type=int, default=2, help="servers on one store [2]")
     parser.add_argument("--longest", type=float, default=0.0, help="seconds a fault may last")
+    parser.add_argument(
+        "--back", type=float, default=BACK_SECONDS, help="seconds till service is back [10]"
+    )
     parser.add_argument(
         "--worlds", default="external,embedded", help=f"which of {', '.join(WORLDS)} [%(default)s]"
     )
@@ -53,6 +57,7 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
         users=given.users,
         rate=given.rate,
         servers=given.servers,
+        back=given.back,
         longest=given.longest or max(2.0, min(20.0, given.seconds / 15)),
         worlds=worlds,
         result=given.result,

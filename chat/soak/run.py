@@ -89,7 +89,7 @@ async def _load(settings: Settings, worlds: list[World]) -> list[Schedule]:
     for world in worlds:
         until = world.record.now() + settings.seconds
         faults = faults_for(world, settings.faults)
-        schedules.append(Schedule(world, faults, settings.longest, until, _progress))
+        schedules.append(Schedule(world, faults, settings, until, _progress))
         world.talk(True)
     end: Deferred[None] = deferLater(worlds[0].reactor, settings.seconds)
     await _all([schedule.run() for schedule in schedules])

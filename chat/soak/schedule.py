@@ -11,9 +11,10 @@ from twisted.logger import Logger
 
 from chat.soak import trace
 from chat.soak.faults import Fault
+from chat.soak.settings import Settings
 from chat.soak.world import World
 
-__all__ = ["Outcome", "Schedule", "seconds_late"]
+__all__ = ["BACK_SECONDS", "Outcome", "Schedule", "seconds_late"]
 
 CALM_SECONDS: Final = 2.0
 """Time after a fault and its recovery before the next one."""
@@ -35,7 +36,7 @@ class Outcome:
 class Schedule:
     """Lets faults happen in one world until its time is over.
 
-    :param longest: seconds that a fault may last.
+    :param settings: how long faults may last, and what comes after them.
     :param progress: gets a line after each fault.
     """
 
@@ -45,14 +46,15 @@ class Schedule:
         self,
         world: World,
         faults: Sequence[Fault],
-        longest: float,
+        settings: Settings,
         until: float,
         progress: Callable[[str], None],
     ) -> None:
         self._progress = progress
         self._world = world
         self._faults = list(faults)
-        self._longest = longest
+        self._longest = settings.longest
+        self._late_after = settings.back
         self._until = until
         self._random = random.Random(world.random.random())
         self._under_way: set[Fault] = set()
@@ -124,7 +126,7 @@ class Schedule:
         self._progress(line)
         outcome.times += 1
         outcome.back.append(round(seconds, 2))
-        if seconds > BACK_SECONDS:
+        if seconds > self._late_after:
             self.problems.append(f"{line}; not at all: {silent()}" if silent() else line)
 
     def _late(self, ended: float) -> float:

@@ -8,7 +8,8 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``longest``: seconds that a fault may last; ``rate``: messages a second in all worlds."""
+    """``longest``: seconds that a fault may last; ``rate``: messages a second in all worlds;
+    ``back``: seconds after a fault's end in which service has to be back."""
 
     seconds: float
     seed: int
@@ -17,6 +18,7 @@ class Settings:
     rate: float
     servers: int
     longest: float
+    back: float
     worlds: tuple[str, ...]
     result: Path | None
     keep: Path | None
