@@ -167,7 +167,7 @@ class Figures:
 
     def _idle(self, typist: Typist) -> None:
         self._keep("idle", typist.echoes(self._seconds))
-        typist.rest(1.0)
+        typist.rest(5.0)  # drafts and the cache are on the disk then
         before = typist.worked()
         typist.rest(self._seconds)
         self.found["idle-cpu"] = 1000 * (typist.worked() - before) / self._seconds
@@ -192,7 +192,7 @@ class Figures:
 
     def _many(self, typist: Typist) -> None:
         left = max(0, MANY - self._said)
-        self._flood(20_000, left)
+        self._flood(5_000, left)
         typist.until(self._shows_newest, "the newest message", 120)
         self._server.said(typist)
         self.found["memory-many"] = typist.memory()

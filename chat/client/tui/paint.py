@@ -11,7 +11,7 @@ from chat.client.tui.pen import PLAIN, Brush, Pen, pen_of
 
 __all__ = ["Painter"]
 
-GAP = 8
+GAP = 4
 """Unchanged columns that are written again rather than jumped over: a jump takes as many bytes."""
 
 ERASED = 12

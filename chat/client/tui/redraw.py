@@ -9,13 +9,13 @@ __all__ = ["FRAME", "LONGEST", "PACE", "Redraw"]
 FRAME = 1 / 30
 """Seconds at least between two drawings that nobody waits for."""
 
-LONGEST = 0.2
+LONGEST = 0.25
 """Seconds after which the next one comes, however much the last one wrote."""
 
-PACE = 7_000
-"""Bytes a second, as a modem of 56 kbit/s has them: a frame of more makes the next one wait. Who
-reads can't follow a screen that is new thirty times a second, and whoever is far away, over a
-thin line, would see all of it later and later."""
+PACE = 5_000
+"""Bytes a second, about what a modem carried: a frame of more makes the next one wait. Who reads
+can't follow a screen that is new thirty times a second, and whoever is far away, over a thin
+line, would see all of it later and later."""
 
 
 class Redraw:
