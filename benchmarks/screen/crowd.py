@@ -92,8 +92,8 @@ class Crowd:
         for body in self._reader.feed(data):
             envelope = codec.decode_envelope(body)
             request = codec.decode_data(envelope, messages.REQUESTS)
-            answer = self._answer(request)
-            if answer is not None:
+            if envelope.id is not None:
+                answer = self._answer(request) or messages.ErrorMes(400)
                 self._client.sendall(codec.encode(answer, envelope.id))
 
     def _order(self) -> None:
