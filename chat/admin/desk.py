@@ -36,7 +36,7 @@ __all__ = ["OPERATOR", "Desk", "Stop", "address_of", "opened"]
 OPERATOR: Final = Author(0, "#server")
 """Who acts: no user is called that, no name may have a ``#``."""
 
-CONNECT_SECONDS: Final = 5.0
+CONNECT_SECONDS: Final = 3.0
 CALL_SECONDS: Final = 60.0
 """An administrator's call may be about very much; nobody else waits for its answer."""
 

@@ -7,7 +7,6 @@ written there.
 
 import json
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -52,7 +51,7 @@ async def run(desk: Desk) -> None:
     try:
         async with opened(desk.reactor, address, desk.words) as source:
             names: set[str] = set()
-            async for field, value in _all(source, desk.options.hash):
+            for field, value in await _all(source, desk.options.hash):
                 found = judge(field, value, names)
                 counts["found"] += 1
                 outcome, found = await _take(desk, passwords, found)
@@ -68,17 +67,15 @@ async def run(desk: Desk) -> None:
     desk.show({**counts, "applied": desk.options.apply}, desk.words(key, **counts))
 
 
-async def _all(source: Redis, key: str) -> AsyncIterator[tuple[str, bytes]]:
-    """Every field of the source's hash; one that is written meanwhile may come twice."""
-    cursor, seen = b"0", set()
+async def _all(source: Redis, key: str) -> list[tuple[str, bytes]]:
+    """Every field of the source's hash, by id: of two that want one name the lower gets it."""
+    cursor, found = b"0", {}
     while True:
         cursor, flat = await source.call("HSCAN", key, cursor, "COUNT", PIECE)
         for field, value in zip(flat[::2], flat[1::2], strict=True):
-            if field not in seen:
-                seen.add(field)
-                yield field.decode(errors="replace"), value
+            found[field.decode(errors="replace")] = value
         if cursor == b"0":
-            return
+            return sorted(found.items(), key=lambda item: (len(item[0]), item[0]))
 
 
 def judge(field: str, value: bytes, names: set[str]) -> Found:
