@@ -70,6 +70,15 @@ class StrangersTest(SynchronousTestCase):
         idle = [self.hall.stranger() for _ in range(3)]
         self.assertEqual(self.gone([*inside, busy, *idle]), [3])
 
+    def test_whose_login_is_looked_at_when_the_time_is_over_has_some_more(self) -> None:
+        hall = Hall(login_seconds=10.0)
+        busy, idle = hall.stranger(), hall.stranger()
+        busy.session._busy = True
+        for seconds, gone in ((9.9, []), (0.1, [1]), (19.9, [1]), (0.1, [0, 1])):
+            hall.clock.advance(seconds)
+            hall.factory._end_late_logins()
+            self.assertEqual(self.gone([busy, idle]), gone)
+
     def test_what_they_have_sent_of_frames_takes_so_much_room_and_no_more(self) -> None:
         self.patch(gate, "UNFINISHED_BYTES", 1_000)
         hall = Hall(strangers=0)

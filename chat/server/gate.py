@@ -17,6 +17,10 @@ __all__ = ["Gate"]
 TOLD_AT_ONCE: Final = 32
 """Connections above the limit that are told why they are closed, at one time."""
 
+WHILE_SERVED: Final = 3
+"""Times the time to log in, for who is being served when it is over: not for ever, since one can
+ask again and again."""
+
 UNFINISHED_BYTES: Final = 64 * 1024 * 1024
 """What all strangers' frames that are not complete may take: 4,096 of the longest would be four
 times that."""
@@ -110,16 +114,19 @@ class Gate:
         return gone
 
     def overdue(self, now: float) -> "Iterator[Connection]":
-        """Those who had their time to log in; the oldest stand first."""
+        """Those who had their time to log in; the oldest stand first. Who is being served just then
+        has some more of it: that a password waits for a thread is not the client's fault.
+        """
         allowed = self._current().login_seconds
         for connection in list(self._strangers):
-            if connection.session.user is not None or connection.closing:
+            session, waited = connection.session, now - connection.connected_at
+            if session.user is not None or connection.closing:
                 del self._strangers[connection]
-            elif allowed and now - connection.connected_at >= allowed:
+            elif not allowed or waited < allowed:
+                break
+            elif not session.busy or waited >= allowed * WHILE_SERVED:
                 del self._strangers[connection]
                 yield connection
-            else:
-                break
 
     def _current(self) -> Settings:
         """The settings in force; the networks are read again when they changed."""
