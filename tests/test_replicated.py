@@ -78,7 +78,6 @@ def test_a_frozen_replica_is_504_and_holds_up_nothing_else(
     try:
         asked = alice.send("SmsMes", to=LOBBY, content="in doubt", clientId="doubt-1")
         bob.get("HistoryMes", conversation=LOBBY)
-        parties[0].current()
         alice.ping()
         assert asked not in [frame.id for frame in alice.heard]  # It is being waited for.
         refused = alice.reply(asked).data
@@ -91,6 +90,23 @@ def test_a_frozen_replica_is_504_and_holds_up_nothing_else(
     again = alice.get("SmsMes", to=LOBBY, content="in doubt", clientId="doubt-1")
     assert again["duplicate"]
     assert [each["content"] for each in bob.whole_history(LOBBY)].count("in doubt") == 1
+
+
+def test_who_joins_is_told_nothing_that_the_snapshot_had(
+    stores: tuple[Valkey, Valkey], parties: list[Party]
+) -> None:
+    alice, bob = parties[0].current(), parties[0].current()
+    room = parties[0].room_of(alice)
+    stores[1].freeze()
+    try:
+        asked = alice.send("SmsMes", to=room, content="in doubt", clientId="doubt-2")
+        joined = bob.get("JoinMes", conversation=room)
+        assert alice.reply(asked).data["code"] == 504
+    finally:
+        stores[1].thaw()
+    bob.ping()
+    numbers = bob.numbers(room)
+    assert all(number > joined["seq"] for number in numbers), (joined["seq"], numbers)
 
 
 def test_a_repetition_is_confirmed_no_sooner_than_what_it_repeats(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -63,6 +63,10 @@ class Listener:
 
     def turn_ended(self) -> None:
         """Nothing more is known for now: what was gathered can be sent."""
+
+    def settled(self) -> Deferred[None]:
+        """Fires when nothing is kept back of what was published until now."""
+        return succeed(None)
 
     def lost(self, silent: float) -> None:
         """Publications may be missed until ``came_back``, and since ``silent`` seconds ago."""
@@ -198,8 +202,9 @@ class Bus:
                 self.pipe.unsubscribe(channel)
 
     def fence(self) -> Deferred[None]:
-        """Fires when everything that was published before this call has been handed over."""
-        return self.pipe.fence()
+        """Fires when everything that was published before this call has been handed over, and
+        whoever hears it keeps none of it back."""
+        return self.pipe.fence().addCallback(lambda _: self.listener.settled())
 
     # Out -------------------------------------------------------------------------------------
 

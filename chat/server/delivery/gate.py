@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from twisted.internet.defer import Deferred, succeed
+
 from chat.store.bus import Event, Listener
 from chat.store.entries import Publication
 from chat.store.posting import Posting
@@ -22,6 +24,7 @@ class Gate(Listener):
         self._inner = inner
         self._posting = posting
         self._held: dict[str, deque[tuple[int, Publication]]] = {}
+        self._waiters: list[Deferred[None]] = []
         posting.confirmed = self.look_again
 
     def published(self, user_id: int, publication: Publication) -> None:
@@ -41,6 +44,21 @@ class Gate(Listener):
             if not held:
                 del self._held[cid]
         self._inner.turn_ended()
+        # Whatever is held now was published after they began to wait.
+        self._let_go()
+
+    def settled(self) -> Deferred[None]:
+        """Fires with the end of the batch that is on its way: a snapshot must not overtake it."""
+        if not self._held:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append(waiter)
+        return waiter
+
+    def _let_go(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
 
     def _waits(self, publication: Publication) -> bool:
         unconfirmed, server = self._posting.unconfirmed, self._posting.server
@@ -58,6 +76,7 @@ class Gate(Listener):
     def lost(self, silent: float) -> None:
         self._held.clear()  # The log is read for all of it when the bus is back.
         self._inner.lost(silent)
+        self._let_go()
 
     async def came_back(self) -> None:
         await self._inner.came_back()
