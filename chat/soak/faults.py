@@ -354,7 +354,9 @@ class TornMiddle(_Lossy):
         await self.down()
         file = newest_file(self.append_only())
         content = file.read_bytes()
-        start = max(0, len(content) - chance.randint(self.back // 2, self.back))
+        # Behind the registrations, without which nobody could ever come back.
+        start = len(content) - chance.randint(self.back // 2, self.back)
+        start = max(start, min(world.settled, len(content) * 3 // 4))
         # Where a command begins: within a text other bytes would just be another text.
         with file.open("r+b") as opened:
             opened.seek(content.index(b"\r\n*", start) + 2)

@@ -15,7 +15,7 @@ from chat.soak import trace
 from chat.soak.device import Account, Device, Message
 from chat.soak.link import connect
 from chat.soak.original import Original
-from chat.soak.processes import Server, Store
+from chat.soak.processes import Server, Store, newest_file
 from chat.soak.proxy import Proxy
 from chat.soak.wanderer import Wanderer
 
@@ -81,6 +81,7 @@ class World:
     :param record: takes everything that connections are told.
     :ivar calm: no fault is under way, and none was a moment ago.
     :ivar talking: whether people say things now.
+    :ivar settled: bytes of an embedded store's file when everybody was registered.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class World:
         self.servers: list[Server] = []
         self.accounts: list[Account] = []
         self.devices: list[Device] = []
+        self.settled = 0
         self.wanderers: list[Wanderer] = []
         self.originals: list[Original] = []
         self.rooms: dict[str, list[Account]] = {}
@@ -123,6 +125,8 @@ class World:
             await server.start()
         await self._people()
         await self._guests()
+        if self.store is None:
+            self.settled = newest_file(self.data / "appendonlydir").stat().st_size
         for device in self.devices:
             device.start()
         for original in self.originals:
