@@ -23,6 +23,9 @@ __all__ = ["Bus", "Event", "Listener", "payload"]
 RESTORE_SECONDS: Final = 0.25
 """Between two attempts to catch up after the bus came back."""
 
+SURPRISED_SECONDS: Final = 2.0
+"""The same after an error that nobody has thought of."""
+
 CHUNK: Final = 500
 """Channels in one SUBSCRIBE, so that a reconnect with many is no single huge command."""
 
@@ -258,6 +261,9 @@ class Bus:
             except StoreError as error:
                 self._log.info("the bus can't be restored yet: {why}", why=error)
                 await deferLater(self._reactor, RESTORE_SECONDS)
+            except Exception:  # A server that never tried again would refuse for good.
+                self._log.failure("the bus could not be restored")
+                await deferLater(self._reactor, SURPRISED_SECONDS)
             else:
                 self._ready = self.pipe.connected and connection == self._losses
                 return

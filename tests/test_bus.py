@@ -1,0 +1,43 @@
+"""The bus after a loss: it tries to catch up until it has."""
+
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from chat.store import bus as bus_module
+from chat.store.bus import Bus
+from chat.store.keys import Keys
+from chat.store.redis import Address, Redis
+from tests.store_builders import Heard
+from tests.valkey import start_for
+
+
+class Clumsy(Heard):
+    """Fails in a way that nobody has thought of, the first time."""
+
+    async def came_back(self) -> None:
+        await super().came_back()
+        if self.returns == 1:
+            raise RuntimeError("nobody has thought of this")
+
+
+class RestoringTest(TestCase):
+    timeout = 20
+
+    async def test_after_an_error_nobody_has_thought_of_it_tries_again(self) -> None:
+        self.patch(bus_module, "SURPRISED_SECONDS", 0.01)
+        address, keys = Address.parse(start_for(self).url), Keys()
+        anything: Any = reactor
+        redis = Redis(anything, address)
+        bus = Bus(anything, address, keys, redis)
+        bus.listener = heard = Clumsy()
+        for part in (redis, bus):
+            part.start()
+            self.addCleanup(lambda part=part: Deferred.fromCoroutine(part.stop()))
+        await heard.until(lambda: heard.returns == 2)
+        (error,) = self.flushLoggedErrors(RuntimeError)
+        self.assertIn("nobody has thought of this", error.getErrorMessage())
+        await bus.hold_user(1)
+        self.assertTrue(bus.ready)
