@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
-from chat.client.durations import write_duration
 from chat.client.model import Model
 from chat.client.text import clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
 from chat.client.tui.linking import marked
 from chat.client.tui.look import Look
+from chat.client.tui.telling import Telling
 from chat.messages import Entry
 
 __all__ = ["EntryRows"]
@@ -52,6 +52,7 @@ class EntryRows:
     def __init__(self, model: Model, look: Look, columns: int) -> None:
         self._model = model
         self._look = look
+        self._telling = Telling(model, look)
         self.columns = columns
         self.bare = False
         self._cache: dict[int, tuple[tuple[object, ...], list[Row]]] = {}
@@ -124,38 +125,11 @@ class EntryRows:
     # The entry itself
 
     def _entry(self, entry: Entry, grouped: bool, fate: Fate | None) -> list[Row]:
-        if entry.deleted:
-            return self._system(entry.time, self._look.words("deleted"))
-        if entry.kind:
-            return self._event(entry)
-        name = self._name(entry.user_id, entry.user_name)
-        if entry.user_id in self._model.blocked:
-            return self._system(entry.time, self._look.words("blocked-message", who=name))
-        return self._message(
-            entry.content, entry.time, "" if grouped else name, entry.user_id, fate
-        )
-
-    def _event(self, entry: Entry) -> list[Row]:
-        key = f"entry-{entry.kind}"
-        if entry.kind == "slow" and not entry.seconds:
-            key = "entry-slow-off"
-        if key not in self._look.words:
-            return []
-        who = self._name(entry.user_id, entry.user_name)
-        what = self._look.line(entry.content)
-        target = self._name(entry.target, entry.target_name) if entry.target_name else ""
-        values = {"who": who, "what": what, "target": target}
-        values |= {"time": self._look.lasting(entry.seconds), "why": f" ({what})" if what else ""}
-        values["every"] = write_duration(entry.seconds)
-        role = f"role-{entry.content}"
-        values["role"] = self._look.words(role) if role in self._look.words else what
-        return self._system(entry.time, self._look.words(key, **values))
-
-    def _name(self, user_id: int, name: str) -> str:
-        shown = self._look.line(name) or f"user{user_id}"
-        if self._model.imitates(user_id, name):
-            return f"{self._look.glyphs.warn}{shown}#{user_id}"
-        return shown
+        instead = self._telling.instead(entry)
+        if instead is not None:
+            return self._system(entry.time, instead) if instead else []
+        name = "" if grouped else self._telling.name(entry.user_id, entry.user_name)
+        return self._message(entry.content, entry.time, name, entry.user_id, fate)
 
     def pending(self, pending: Pending) -> list[Row]:
         """A message of one's own that has no number yet."""

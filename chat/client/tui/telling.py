@@ -1,0 +1,56 @@
+"""Who somebody is and what has happened, in words; the same for a pane and for a plain line."""
+
+from chat.client.durations import write_duration
+from chat.client.model import Model
+from chat.client.tui.look import Look
+from chat.messages import Entry
+
+__all__ = ["Telling"]
+
+
+class Telling:
+    """Names that can't be taken for another's, and entries that are no messages as sentences."""
+
+    def __init__(self, model: Model, look: Look) -> None:
+        self._model = model
+        self._look = look
+
+    def name(self, user_id: int, name: str) -> str:
+        """A name, safe to show; with its number where it imitates another."""
+        shown = self._look.line(name) or f"user{user_id}"
+        if self._model.imitates(user_id, name):
+            return f"{self._look.glyphs.warn}{shown}#{user_id}"
+        return shown
+
+    def instead(self, entry: Entry) -> str | None:
+        """What stands there instead of the text of a message; None where that is shown.
+
+        Empty: nothing is shown at all, as of a kind that is not known here.
+        """
+        if entry.deleted:
+            return self._look.words("deleted")
+        if entry.kind:
+            return self._event(entry)
+        if entry.user_id in self._model.blocked:
+            who = self.name(entry.user_id, entry.user_name)
+            return self._look.words("blocked-message", who=who)
+        return None
+
+    def _event(self, entry: Entry) -> str:
+        words, line = self._look.words, self._look.line
+        key = f"entry-{entry.kind}"
+        if entry.kind == "slow" and not entry.seconds:
+            key = "entry-slow-off"
+        if key not in words:
+            return ""
+        what, role = line(entry.content), f"role-{entry.content}"
+        return words(
+            key,
+            who=self.name(entry.user_id, entry.user_name),
+            what=what,
+            target=self.name(entry.target, entry.target_name) if entry.target_name else "",
+            time=self._look.lasting(entry.seconds),
+            why=f" ({what})" if what else "",
+            every=write_duration(entry.seconds),
+            role=words(role) if role in words else what,
+        )
