@@ -153,7 +153,7 @@ class ScriptedClient:
         page = tuple(found[:limit])
         return SearchPage(page, len(found) > limit, page[-1].time if page else 0)
 
-    async def online(self) -> list[User]:
+    async def online(self, enough: int | None = None) -> list[User]:
         return list(self.people)
 
     async def watch(self, users: Sequence[int]) -> list[User]:
