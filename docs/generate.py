@@ -1,4 +1,4 @@
-"""Writes what is said twice: the README's bot and map, every option as TOML, the log's events.
+"""Writes what is said twice: bot and map, options as TOML, the log's events, the client's manual.
 
 Run it after adding a module or an option: ``python docs/generate.py``. A test compares.
 """
@@ -13,6 +13,7 @@ from benchmarks import needs
 from chat.server.events import NAMES
 from chat.server.options import default_text
 from chat.server.settings import options
+from docs import manual
 
 ROOT = Path(__file__).parent.parent
 """The checkout."""
@@ -109,6 +110,14 @@ def toml_example() -> str:
     return "\n".join(lines) + "\n"
 
 
+def client() -> str:
+    """The client's page with its tables."""
+    text = (ROOT / "docs" / "client.rst").read_text(encoding="utf-8")
+    for what, content in manual.parts().items():
+        text = replaced(text, what, content)
+    return text
+
+
 def generated() -> dict[Path, str]:
     """What each generated file should hold."""
     return {
@@ -116,6 +125,9 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "chatroom.toml": toml_example(),
         ROOT / "docs" / "operating.rst": operating(),
         ROOT / "docs" / "scaling.rst": scaling(),
+        ROOT / "docs" / "client.rst": client(),
+        ROOT / "docs" / "config.toml": manual.settings_example(),
+        ROOT / "docs" / "chatroom.1": manual.man_page(),
     }
 
 

@@ -124,6 +124,13 @@ class PtyScreen:
                 raise AssertionError(f"waited for {what}; the screen is:\n{self.text()}")
         return self.text()
 
+    def rest(self, seconds: float = 0.3) -> None:
+        """Read until nothing has come for some seconds: for pictures, no test should need it."""
+        seen = -1
+        while seen != len(self.raw):
+            seen = len(self.raw)
+            self._read(seconds)
+
     def _read(self, seconds: float) -> bool:
         """Take in what the program writes. Return whether it may write more."""
         ready, _, _ = select.select([self._terminal], [], [], seconds)

@@ -1,15 +1,22 @@
 """The documentation, held against the code: protocol, options and map say what is true."""
 
+import json
 import os
 import re
 import runpy
 import tempfile
+from argparse import ArgumentParser
 from pathlib import Path
 
 import msgspec
+import pyte
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat import messages
+from chat.client.config import Settings as ClientSettings
+from chat.client.config import read_settings
+from chat.client.tui.commands import find
+from chat.client.tui.keys import KEYS, key_name
 from chat.codec import LENGTH_SIZE, decode_envelope, frame
 from chat.messages import ANSWERS, ORIGINAL_REQUESTS, REQUESTS
 from chat.server.options import Options
@@ -141,6 +148,52 @@ class GeneratedTest(SynchronousTestCase):
         self.assertEqual(parsed.settings, Settings())
         for name in options():
             self.assertIn(f"\n# {name} = ", example)
+
+
+class ClientPageTest(SynchronousTestCase):
+    PAGE = (ROOT / "docs" / "client.rst").read_text(encoding="utf-8")
+
+    def test_every_picture_is_there(self) -> None:
+        pictures = re.findall(r"^\.\. image:: (\S+)", self.PAGE, re.MULTILINE)
+        self.assertGreater(len(pictures), 5)
+        for each in pictures:
+            self.assertIn("</svg>", (ROOT / "docs" / each).read_text(encoding="utf-8"), each)
+
+    def test_every_key_command_and_option_that_it_speaks_of_exists(self) -> None:
+        keys = {key_name(key) for each in KEYS for key in each.keys} | {"Alt-1", "Alt-9"}
+        for key in re.findall(r"``((?:Ctrl|Alt|Shift)-[^`]+|F\d+)``", self.PAGE):
+            for each in key.split(", "):
+                self.assertIn(each.replace("Alt-1 … Alt-9", "Alt-1"), keys)
+        for name in re.findall(r"``/(\w\w+)", self.PAGE):
+            self.assertIsNotNone(find(name), name)
+        options = {text for _, parser in self.programs() for text in parser._option_string_actions}
+        for option in re.findall(r"(--[a-z][a-z-]+)", self.PAGE):
+            self.assertIn(option, options)
+
+    def programs(self) -> list[tuple[str, ArgumentParser]]:
+        found = runpy.run_path(str(ROOT / "docs" / "manual.py"))["programs"]()
+        return list(found)
+
+    def test_the_example_uncommented_is_what_the_client_does_without_it(self) -> None:
+        example = (ROOT / "docs" / "config.toml").read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+            path = Path(directory) / "config.toml"
+            path.write_text(re.sub(r"(?m)^# (?=[a-z0-9-]+ = |\[\[)", "", example))
+            self.assertEqual(read_settings(path, "default"), ClientSettings())
+
+    def test_the_film_is_a_recording_that_asciinema_plays(self) -> None:
+        lines = (ROOT / "docs" / "session.cast").read_text(encoding="utf-8").splitlines()
+        head = json.loads(lines[0])
+        self.assertEqual((head["version"], head["width"] > 80), (2, True))
+        screen = pyte.Screen(head["width"], head["height"])
+        stream = pyte.Stream(screen)
+        before = 0.0
+        for line in lines[1:]:
+            at, kind, text = json.loads(line)
+            self.assertEqual((kind, at >= before), ("o", True))
+            before = at
+            stream.feed(text)
+        self.assertIn("sent while the server is away", "\n".join(screen.display))
 
 
 class ReadmeTest(SynchronousTestCase):

@@ -5,10 +5,12 @@ from unittest import TestCase
 import urwid
 from hypothesis import given
 from hypothesis import strategies as st
+from urwid.display.raw import Screen
 
 from chat.client.links import LONGEST, MOST_LINKS, find_links
 from chat.client.text import clean, fold
 from chat.client.tui.linking import marked
+from chat.client.tui.themes import THEMES
 from tests.test_text import NASTY
 
 
@@ -68,6 +70,19 @@ class MarkedTests(TestCase):
         )
         self.assertEqual(len({role for _, role in linked}), 1)
         self.assertIn("https://example.org/a/very/long/path", repr(linked[0][1]))
+
+    def test_the_terminal_is_told_the_target_and_the_colour_of_links(self) -> None:
+        terminal = Screen()
+        terminal.register_palette(THEMES["dark"].palette())
+        terminal.set_terminal_properties(256, hyperlinks=True)
+        text = "see https://example.org/x"
+        ((_, (role, _)),) = marked(text, [text], None)
+        told = terminal._attr_to_escape(role)
+        self.assertRegex(
+            told, r"^\x1b\[0;38;5;\d+;4;49m\x1b\]8;id=\w+;https://example.org/x\x1b\\$"
+        )
+        terminal.set_terminal_properties(256, hyperlinks=False)
+        self.assertNotIn("]8;", terminal._attr_to_escape(role))
 
     @given(st.lists(st.one_of(NASTY, st.just(" https://a.b/c ")), max_size=4), st.integers(2, 40))
     def test_the_text_is_never_changed(self, parts: list[str], columns: int) -> None:

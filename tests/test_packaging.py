@@ -28,9 +28,11 @@ class PluginTest(SynchronousTestCase):
 
 
 class WheelTest(SynchronousTestCase):
-    def test_it_has_the_package_and_the_plugin_and_nothing_else(self) -> None:
-        wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    def test_it_has_the_package_the_plugin_the_manual_and_nothing_else(self) -> None:
+        wheel = dict(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"])
+        manual = wheel.pop("shared-data")
         self.assertEqual(wheel, {"only-include": ["chat", "twisted/plugins/chatroom_plugin.py"]})
+        self.assertEqual(manual, {"docs/chatroom.1": "share/man/man1/chatroom.1"})
 
     def test_every_command_has_something_behind_it(self) -> None:
         for target in PROJECT["project"]["scripts"].values():

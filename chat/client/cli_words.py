@@ -170,8 +170,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "每天此时段免打扰，如 22:00-07:00",
     ),
     "set-command": (
-        "a program and its arguments for notifications; {who}, {where} and {text} are put in",
-        "用于通知的程序及其参数；会填入 {who}、{where} 和 {text}",
+        "a program and its arguments for notifications; {{who}}, {{where}} and {{text}} are put in",
+        "用于通知的程序及其参数；会填入 {{who}}、{{where}} 和 {{text}}",
     ),
     "set-notify": (
         "rules, the first that fits decides: do (bell, desktop, command; empty: nothing), "

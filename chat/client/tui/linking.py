@@ -40,12 +40,12 @@ def _runs(line: str, start: int, links: Sequence[Link], role: str | None) -> Ite
                 yield role, line[done:first]
             yield _attribute(link.target), line[first:last]
             done = last
-    if done < len(line) or not line:
-        yield role, line[done:]
+    # Even when nothing is left: a row is filled up in the colour that it ends with.
+    yield role, line[done:]
 
 
 @lru_cache(maxsize=1024)
 def _attribute(target: str) -> urwid.LayeredAttr:
     """The colour of links, and where this one leads; its parts are one link to the terminal."""
     link = urwid.Hyperlink(target, id=f"{zlib.crc32(target.encode()):x}")
-    return urwid.LayeredAttr(("link", urwid.AttrSpec("inherit", "inherit", hyperlink=link)))
+    return urwid.LayeredAttr(urwid.AttrSpec("inherit", "inherit", hyperlink=link), "link")

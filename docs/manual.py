@@ -1,0 +1,220 @@
+"""The client's manual, made from the tables of keys, commands, options and settings.
+
+``client`` fills in docs/client.rst, ``man_page`` is docs/chatroom.1 and ``settings_example`` is
+docs/config.toml; docs/generate.py writes them, and a test compares.
+"""
+
+import argparse
+import textwrap
+from collections.abc import Iterator
+
+from chat.client.cli import build_parser
+from chat.client.cli_words import Phrases
+from chat.client.config import Settings, rule_parts, setting_names
+from chat.client.tui.commands import COMMANDS
+from chat.client.tui.helptext import command_usage
+from chat.client.tui.keys import CONTEXTS, KEYS, key_name
+from chat.client.tui.themes import ROLES, Glyphs
+from chat.client.words import Words
+
+Rows = Iterator[tuple[str, str]]
+
+WORDS = Words("en")
+PHRASES = Phrases("en")
+
+
+# What the tables say ----------------------------------------------------------------------------
+
+
+def keys(context: str) -> Rows:
+    """The keys of a context and what they do."""
+    for each in KEYS:
+        if each.context == context and each.help:
+            names = ["Alt-1 … Alt-9"] if each.action == "go_1" else map(key_name, each.keys)
+            yield ", ".join(names), WORDS(each.help)
+
+
+def commands() -> Rows:
+    """The commands of the composer."""
+    for each in COMMANDS:
+        more = ", ".join(f"/{name}" for name in each.names[1:])
+        also = f" (also {more})" if more else ""
+        yield command_usage(each, WORDS), WORDS(each.help) + also
+
+
+def settings() -> Rows:
+    """What can stand in the settings file."""
+    for name in setting_names():
+        yield name, PHRASES(f"set-{name}")
+
+
+def options(parser: argparse.ArgumentParser) -> Rows:
+    """The options of the program, or of one of its commands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction) or action.dest == "help":
+            continue
+        if action.option_strings:
+            value = action.metavar or "|".join(map(str, action.choices or ())) or ""
+            takes = "" if action.nargs == 0 else f" {value or action.dest.upper()}"
+            yield "".join((", ".join(action.option_strings), takes)), action.help or ""
+        else:
+            yield str(action.metavar or action.dest), action.help or ""
+
+
+def programs() -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """``chatroom`` and its commands."""
+    parser = build_parser(PHRASES)
+    yield "chatroom", parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield f"chatroom {name}", command
+
+
+# As a page --------------------------------------------------------------------------------------
+
+
+def table(rows: Rows) -> str:
+    """A list-table of pairs."""
+    lines = [".. list-table::", "   :widths: 35 65", ""]
+    for left, right in rows:
+        lines += [f"   * - ``{left}``", f"     - {right}"]
+    return "\n".join(lines)
+
+
+def key_tables() -> str:
+    """A table for each place where keys mean something."""
+    parts = []
+    for context in CONTEXTS:
+        title = WORDS(f"context-{context}")
+        parts.append(f"{title}\n{'~' * len(title)}\n\n{table(keys(context))}")
+    return "\n\n".join(parts)
+
+
+def option_tables() -> str:
+    """A table for the program and for each of its commands; what is common stands once."""
+    common = {left for left, _ in options(dict(programs())["chatroom"])}
+    parts = []
+    for name, parser in programs():
+        own = name == "chatroom"
+        rows = [each for each in options(parser) if own or each[0] not in common]
+        says = "" if own else f" {parser.description}."
+        parts.append(f"``{name}``:{says}")
+        if rows:
+            parts.append(table(iter(rows)))
+    return "\n\n".join(parts)
+
+
+def parts() -> dict[str, str]:
+    """What stands between the marks of docs/client.rst."""
+    glyphs = ", ".join(f"``{each}``" for each in Glyphs.__dataclass_fields__)
+    roles = ", ".join(f"``{each}``" for each in ROLES)
+    return {
+        "tables of keys": key_tables(),
+        "table of commands": table(commands()),
+        "table of settings": table(settings()),
+        "tables of options": option_tables(),
+        "list of roles": textwrap.fill(f"Roles: {roles}.", 100),
+        "list of glyphs": textwrap.fill(f"Glyphs: {glyphs}.", 100),
+    }
+
+
+def settings_example() -> str:
+    """Every setting with its default, commented out."""
+    lines = [
+        "# Every setting of the client, with its default. Copy what you change into",
+        "# ~/.config/chatroom/config.toml; chatroom --check-config says whether it is right.",
+        "# What stands in [profile.NAME] holds for --profile NAME and wins over the rest.",
+    ]
+    defaults = Settings()
+    for name, says in settings():
+        value = getattr(defaults, name.replace("-", "_"))
+        lines += ["", textwrap.indent(textwrap.fill(says, 90), "# ")]
+        if name == "notify":
+            lines += [
+                f"# Parts of a rule: {', '.join(rule_parts())}.",
+                "# [[notify]]",
+                '# when = ["mention", "private"]',
+                '# do = "bell"',
+            ]
+        else:
+            shown = {True: "true", False: "false", (): "[]"}.get(value, f'"{value}"')
+            lines.append(f"# {name} = {shown}")
+    return "\n".join(lines) + "\n"
+
+
+# As a man page ----------------------------------------------------------------------------------
+
+
+def man_page() -> str:
+    """chatroom(1)."""
+    sections = [
+        '.TH CHATROOM 1 "" "chatroom" "User Commands"',
+        _section("NAME", "chatroom \\- chat in the terminal"),
+        _section(
+            "SYNOPSIS",
+            ".B chatroom\n[\\fIOPTIONS\\fR]\n.br\n.B chatroom\n\\fICOMMAND\\fR [\\fIOPTIONS\\fR]",
+        ),
+        _section("DESCRIPTION", _roff(_ABOUT)),
+        _section("OPTIONS", _pairs(options(dict(programs())["chatroom"]))),
+        _section("COMMANDS OF THE SHELL", _man_programs()),
+        _section("COMMANDS OF THE SCREEN", _pairs(commands())),
+        _section("KEYS", "\n".join(_man_keys())),
+        _section("SETTINGS", _pairs(settings())),
+        _section("FILES", _pairs(iter(_FILES))),
+        _section("ENVIRONMENT", _pairs(iter(_ENVIRONMENT))),
+        _section("EXIT STATUS", _roff(PHRASES("statuses").removeprefix("Exit status: "))),
+    ]
+    return "\n".join(sections) + "\n"
+
+
+_ABOUT = (
+    "Without a command, a full screen: conversations, messages, and who is online. F1 helps, "
+    "Ctrl-K goes anywhere, /quit leaves. With a command, something for scripts: messages in and "
+    "out through pipes, JSON on request."
+)
+
+_FILES = (
+    ("~/.config/chatroom/config.toml", "settings; XDG_CONFIG_HOME moves it"),
+    ("~/.config/chatroom/themes/NAME.toml", "themes of one's own"),
+    ("~/.local/state/chatroom/PROFILE/", "logins, drafts, what is not yet sent, the log"),
+    ("~/.cache/chatroom/PROFILE/", "what was said, for reading and searching without a server"),
+)
+
+_ENVIRONMENT = (
+    ("CHATROOM_PASSWORD", "the password, where no other way is given"),
+    ("NO_COLOR", "no colours"),
+    ("VISUAL, EDITOR", "what Ctrl-X Ctrl-E opens"),
+    ("LANGUAGE, LC_ALL, LC_MESSAGES, LANG", "English or Chinese"),
+)
+
+
+def _man_programs() -> str:
+    common = {left for left, _ in options(dict(programs())["chatroom"])}
+    lines = []
+    for name, parser in programs():
+        if name != "chatroom":
+            rows = [each for each in options(parser) if each[0] not in common]
+            lines.append(f".SS {_roff(name)}\n{_roff(str(parser.description))}")
+            lines.append(_pairs(iter(rows)))
+    return "\n".join(each for each in lines if each)
+
+
+def _man_keys() -> Iterator[str]:
+    for context in CONTEXTS:
+        yield f".SS {_roff(WORDS(f'context-{context}'))}"
+        yield _pairs(keys(context))
+
+
+def _section(title: str, text: str) -> str:
+    return f".SH {title}\n{text}"
+
+
+def _pairs(rows: Rows) -> str:
+    return "\n".join(f".TP\n\\fB{_roff(left)}\\fR\n{_roff(right)}" for left, right in rows)
+
+
+def _roff(text: str) -> str:
+    """``text`` where nothing of it is a request or an escape."""
+    safe = text.replace("\\", "\\e").replace("-", "\\-")
+    return f"\\&{safe}" if safe[:1] in (".", "'") else safe
