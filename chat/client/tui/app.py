@@ -1,23 +1,18 @@
 """The full-screen client: ties screen, start and chat together, and gives the terminal back."""
 
-import gc
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
-
 from chat.client import events
-from chat.client.address import DEFAULT_SERVER, server_string
-from chat.client.notify import Came, Quiet
-from chat.client.paths import Profile, Remembered
+from chat.client.notify import Came
+from chat.client.paths import Profile
 from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.forms import Form, Menu
+from chat.client.tui.host import Host
 from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
@@ -27,7 +22,6 @@ from chat.client.tui.options import ScreenOptions
 from chat.client.tui.outside import clipboard, edited, link_opener
 from chat.client.tui.popups import Popup
 from chat.client.tui.root import Root
-from chat.client.tui.start import Start
 from chat.client.tui.terminal import Loop
 from chat.client.tui.themes import ASCII
 from chat.client.tui.verbs import Verbs
@@ -40,18 +34,13 @@ __all__ = ["App"]
 DRAFTS_EVERY = 3.0
 """Seconds after typing after which drafts go to disk."""
 
-LEAVE_SECONDS = 2.0
-"""How long leaving may wait for the last acknowledgements."""
 
-
-class App:
+class App(Host):
     """The program while it runs. Everything that needs both the terminal and the chat is here.
 
     :param screen: an urwid screen; :param event_loop: urwid's view of ``reactor``.
     :param recorder: writes down what happens.
     """
-
-    log = Logger()
 
     def __init__(
         self,
@@ -63,21 +52,12 @@ class App:
         options: ScreenOptions,
         recorder: "Recorder | None" = None,
     ) -> None:
-        self.look = look
-        self.themes = options.themes
-        self._reactor = reactor
+        super().__init__(reactor, look, profile, options)
         self._screen = screen
-        self._profile = profile
         self._recorder = recorder
-        self._chat: Chat | None = None
-        self._desk: Desk | None = None
-        self._entered: Entered | None = None
-        self._closing: Deferred[None] = succeed(None)
         self._title = ""
-        self._leaving = False
         self._draft_due: Any = None
         self._tick_due: Any = None
-        self._quiet = Quiet(options.quiet)
         self._run_program = run_command(reactor)
         self._notifier = Notifier(
             reactor, options, self._quiet, look.moment, self._tell_terminal, self._run_program
@@ -91,14 +71,6 @@ class App:
             handle_mouse=options.mouse,
         )
         self.loop.attach(reactor, self._drawing, self._drawn)
-        known = profile.remembered()
-        server = options.server or (known.server if known else DEFAULT_SERVER)
-        user = options.user or _remembered_user(known, options.server)
-        if options.fingerprint:
-            profile.known_servers.accept(server_string(server), options.fingerprint)
-        self._start = Start(
-            reactor, self, profile, server, user, ca=options.ca, cached=options.cache
-        )
 
     def run(self) -> None:
         """Show the menu, or the chat; return when the user leaves.
@@ -220,62 +192,16 @@ class App:
     def show_menu(self, widget: Menu | Form) -> None:
         self.root.show(widget)
 
-    def enter(self, entered: Entered) -> None:
-        self._entered = entered
+    def _begin_chat(self, entered: Entered) -> Chat:
+        if self._recorder is None:
+            return super()._begin_chat(entered)
         drafts = Drafts(entered.directory / "drafts.json")
-        client, cache = entered.client, entered.cache
-        if self._recorder is not None:
-            client, cache = self._recorder.record(entered, self.look, drafts.load(), self.root)
-        self._chat = chat = Chat(self._reactor, client, self.look, self, drafts, cache)
-        self._desk = desk = Desk(self.look, chat)
-        chat.on_stopped = self._stopped
-        chat.quiet = self._quiet
-        chat.start(entered.user, entered.known)
+        client, cache = self._recorder.record(entered, self.look, drafts.load(), self.root)
+        return Chat(self._reactor, client, self.look, self, drafts, cache)
+
+    def _show_chat(self, chat: Chat, desk: Desk) -> None:
         self.root.show(desk, Actions(chat, desk, self, Verbs(chat, desk, self)))
         self.redraw()
-        # What is here by now stays. Looking through all of it for garbage, again and again, would
-        # stop the screen for some 20 ms each time.
-        gc.freeze()
-
-    def _stopped(self, stopped: events.Stopped) -> None:
-        """The library gave up: say so; the words that are still there can be read."""
-        if self._chat is not None and stopped.code in (403, 500) and not self._leaving:
-            self._forget_device()
-            self._start.show_menu(self.look.words("logged-out"), bad=True)
-
-    def _end_chat(self) -> Deferred[None]:
-        """Keep what is to be kept. Fires when it is on the disk."""
-        self._keep_drafts()
-        if self._chat is not None:
-            self._chat.stop()
-        if self._entered is not None:
-            self._entered.slot.close()
-            self._closing = Deferred.fromCoroutine(self._entered.cache.close())
-        self._chat = self._desk = self._entered = None
-        return self._closing
-
-    def _forget_device(self) -> None:
-        """This device is logged out: neither its token nor what it has read stays here."""
-        entered = self._entered
-        self._end_chat()
-        if entered is not None:
-            entered.slot.keep("")
-            self._closing = Deferred.fromCoroutine(entered.cache.erase())
-
-    def log_out(self) -> None:
-        chat = self._chat
-        if chat is None:
-            return
-
-        async def go() -> None:
-            await chat.client.log_out()
-
-        self._forget_device()
-        chat.spawn(go())
-        self._start.show_menu(self.look.words("logged-out"))
-
-    def change_password(self) -> None:
-        self._start.password_form(self._change, self._back_to_chat)
 
     def examined(self, round_trip: float | None) -> Examined:
         client = self._chat.client if self._chat is not None else None
@@ -291,24 +217,6 @@ class App:
             durability=client.durability if client is not None else "",
             log=str(self._profile.state / LOG_NAME),
         )
-
-    def _back_to_chat(self) -> None:
-        if self._chat is not None and self._desk is not None:
-            verbs = Verbs(self._chat, self._desk, self)
-            self.root.show(self._desk, Actions(self._chat, self._desk, self, verbs))
-            self.redraw()
-
-    def _change(self, old: str, new: str) -> None:
-        chat, entered = self._chat, self._entered
-        if chat is None or entered is None:
-            return
-
-        async def go() -> None:
-            entered.slot.keep(await chat.client.change_password(old, new))
-            chat.say(self.look.words("password-changed"))
-
-        self._back_to_chat()
-        chat.spawn(go())
 
     def edit_outside(self, text: str) -> str:
         """Let ``$EDITOR`` have the terminal. The connection waits meanwhile."""
@@ -328,35 +236,3 @@ class App:
         if opener is not None:
             self._run_program([*opener, target])
         return opener is not None
-
-    def leave(self) -> None:
-        """Say goodbye to the server, for a moment at most, and end."""
-        if self._leaving:
-            self._reactor.stop()
-            return
-        self._leaving = True
-        chat = self._chat
-        self._end_chat()
-        if chat is None:
-            self._reactor.stop()
-            return
-        self._reactor.callLater(LEAVE_SECONDS, self._stop)
-
-        async def go() -> None:
-            await chat.client.close()
-            self._stop()
-
-        chat.spawn(go())
-
-    def _stop(self) -> None:
-        with suppress(Exception):
-            self._reactor.stop()
-
-
-def _remembered_user(known: Remembered | None, server: str) -> str:
-    """Who used ``server`` last; with an empty one, whoever used any."""
-    if known is None:
-        return ""
-    if not server:
-        return known.user
-    return known.user if server_string(server) == known.server else ""

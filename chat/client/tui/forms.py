@@ -80,13 +80,13 @@ class Menu(_Centred):
 
     def __init__(self, look: Look, items: Callable[[], Sequence[MenuItem]]) -> None:
         super().__init__(look)
-        self._items = items
+        self.items = items
         self.selected = 0
         self.server = ""
 
     def _block(self, columns: int) -> tuple[list[Row], tuple[int, int] | None]:
         words = self.look.words
-        items = self._items()
+        items = self.items()
         self.selected %= len(items)
         rows: list[Row] = [self._centre("prompt", "chatroom", columns)]
         rows.append(self._centre("dim", words("tagline"), columns))
@@ -103,7 +103,7 @@ class Menu(_Centred):
         return rows, (0, MENU_HEAD + self.selected) if columns < 1 else None
 
     def move(self, step: int) -> None:
-        self.selected = (self.selected + step) % len(self._items())
+        self.selected = (self.selected + step) % len(self.items())
         self.changed()
 
     def click(self, row: int) -> None:
@@ -112,14 +112,14 @@ class Menu(_Centred):
 
     def select(self, key: str) -> None:
         """Select the item whose words are ``key``, if there is one."""
-        keys = [each.key for each in self._items()]
+        keys = [each.key for each in self.items()]
         if key in keys:
             self.selected = keys.index(key)
             self.changed()
 
     def choose(self, place: int | None = None) -> None:
         """Do what is selected, or what stands at ``place``."""
-        items = self._items()
+        items = self.items()
         place = self.selected if place is None else place
         if 0 <= place < len(items):
             self.selected = place
@@ -139,7 +139,7 @@ class Form(_Centred):
         cancel: Callable[[], None],
     ) -> None:
         super().__init__(look)
-        self._heading = heading
+        self.heading = heading
         self.fields = fields
         self.submit = submit
         self.cancel = cancel
@@ -149,7 +149,7 @@ class Form(_Centred):
         self.busy = False
 
     def _block(self, columns: int) -> tuple[list[Row], tuple[int, int] | None]:
-        rows: list[Row] = [[("prompt", self._heading)], []]
+        rows: list[Row] = [[("prompt", self.heading)], []]
         label_room = min(columns // 2, max(width(each.label) for each in self.fields) + 2)
         room = max(2, columns - label_room)
         cursor = None

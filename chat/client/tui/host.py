@@ -1,0 +1,200 @@
+"""Whose chat it is, from the login to the end of it: the same for the screen and without one."""
+
+import gc
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from chat.client import events
+from chat.client.address import DEFAULT_SERVER, server_string
+from chat.client.notify import Came, Quiet
+from chat.client.paths import Profile, Remembered
+from chat.client.tui.chat import Chat
+from chat.client.tui.desk import Desk
+from chat.client.tui.drafts import Drafts
+from chat.client.tui.forms import Form, Menu
+from chat.client.tui.login import Entered
+from chat.client.tui.look import Look
+from chat.client.tui.messages import Wish
+from chat.client.tui.options import ScreenOptions
+from chat.client.tui.start import Start
+
+__all__ = ["Host"]
+
+LEAVE_SECONDS = 2.0
+"""How long leaving may wait for the last acknowledgements."""
+
+
+class Host:
+    """Begins and ends chats. What is shown of them is up to who inherits this."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, look: Look, profile: Profile, options: ScreenOptions) -> None:
+        self.look = look
+        self.themes: Path = options.themes
+        self._reactor = reactor
+        self._profile = profile
+        self._chat: Chat | None = None
+        self._desk: Desk | None = None
+        self._entered: Entered | None = None
+        self._closing: Deferred[None] = succeed(None)
+        self._leaving = False
+        self._quiet = Quiet(options.quiet)
+        known = profile.remembered()
+        server = options.server or (known.server if known else DEFAULT_SERVER)
+        user = options.user or _remembered_user(known, options.server)
+        if options.fingerprint:
+            profile.known_servers.accept(server_string(server), options.fingerprint)
+        self._start = Start(
+            reactor, self, profile, server, user, ca=options.ca, cached=options.cache
+        )
+
+    # What is different on a screen and without one
+
+    def redraw(self) -> None:
+        """Something changed; show it soon."""
+        raise NotImplementedError
+
+    def restyle(self, look: Look) -> None:
+        """Look and speak differently from now on."""
+        raise NotImplementedError
+
+    def show_menu(self, widget: Menu | Form) -> None:
+        """Have it asked."""
+        raise NotImplementedError
+
+    def in_view(self) -> bool:
+        """As ``View`` has it; so are the next four."""
+        raise NotImplementedError
+
+    def at_end(self) -> bool:
+        raise NotImplementedError
+
+    def wish(self) -> Wish | None:
+        raise NotImplementedError
+
+    def watching(self) -> list[int]:
+        raise NotImplementedError
+
+    def attention(self, came: Came) -> None:
+        raise NotImplementedError
+
+    def _show_chat(self, chat: Chat, desk: Desk) -> None:
+        """Have it before the user."""
+        raise NotImplementedError
+
+    def _begin_chat(self, entered: Entered) -> Chat:
+        drafts = Drafts(entered.directory / "drafts.json")
+        return Chat(self._reactor, entered.client, self.look, self, drafts, entered.cache)
+
+    def _keep_drafts(self) -> None:
+        """Put on the disk what was begun and not sent."""
+
+    # Coming and going
+
+    def enter(self, entered: Entered) -> None:
+        """Somebody is logged in, or known from the cache: the chat begins."""
+        self._entered = entered
+        self._chat = chat = self._begin_chat(entered)
+        self._desk = desk = Desk(self.look, chat)
+        chat.on_stopped = self._stopped
+        chat.quiet = self._quiet
+        chat.start(entered.user, entered.known)
+        self._show_chat(chat, desk)
+        # What is here by now stays. Looking through all of it for garbage, again and again, would
+        # stop the screen for some 20 ms each time.
+        gc.freeze()
+
+    def _stopped(self, stopped: events.Stopped) -> None:
+        """The library gave up: say so; the words that are still there can be read."""
+        if self._chat is not None and stopped.code in (403, 500) and not self._leaving:
+            self._forget_device()
+            self._start.show_menu(self.look.words("logged-out"), bad=True)
+
+    def _end_chat(self) -> Deferred[None]:
+        """Keep what is to be kept. Fires when it is on the disk."""
+        self._keep_drafts()
+        if self._chat is not None:
+            self._chat.stop()
+        if self._entered is not None:
+            self._entered.slot.close()
+            self._closing = Deferred.fromCoroutine(self._entered.cache.close())
+        self._chat = self._desk = self._entered = None
+        return self._closing
+
+    def _forget_device(self) -> None:
+        """This device is logged out: neither its token nor what it has read stays here."""
+        entered = self._entered
+        self._end_chat()
+        if entered is not None:
+            entered.slot.keep("")
+            self._closing = Deferred.fromCoroutine(entered.cache.erase())
+
+    def log_out(self) -> None:
+        """Forget the token, here and on the server, and go back to the menu."""
+        chat = self._chat
+        if chat is None:
+            return
+
+        async def go() -> None:
+            await chat.client.log_out()
+
+        self._forget_device()
+        chat.spawn(go())
+        self._start.show_menu(self.look.words("logged-out"))
+
+    def change_password(self) -> None:
+        """Ask for the old and a new one."""
+        self._start.password_form(self._change, self._back_to_chat)
+
+    def _back_to_chat(self) -> None:
+        if self._chat is not None and self._desk is not None:
+            self._show_chat(self._chat, self._desk)
+
+    def _change(self, old: str, new: str) -> None:
+        chat, entered = self._chat, self._entered
+        if chat is None or entered is None:
+            return
+
+        async def go() -> None:
+            entered.slot.keep(await chat.client.change_password(old, new))
+            chat.say(self.look.words("password-changed"))
+
+        self._back_to_chat()
+        chat.spawn(go())
+
+    def leave(self) -> None:
+        """Say goodbye to the server, for a moment at most, and end."""
+        if self._leaving:
+            self._reactor.stop()
+            return
+        self._leaving = True
+        chat = self._chat
+        self._end_chat()
+        if chat is None:
+            self._reactor.stop()
+            return
+        self._reactor.callLater(LEAVE_SECONDS, self._stop)
+
+        async def go() -> None:
+            await chat.client.close()
+            self._stop()
+
+        chat.spawn(go())
+
+    def _stop(self) -> None:
+        with suppress(Exception):
+            self._reactor.stop()
+
+
+def _remembered_user(known: Remembered | None, server: str) -> str:
+    """Who used ``server`` last; with an empty one, whoever used any."""
+    if known is None:
+        return ""
+    if not server:
+        return known.user
+    return known.user if server_string(server) == known.server else ""
