@@ -54,6 +54,44 @@ WORDS: Final = {
     ),
     "crashed": "The program failed: {error}. Details are in {log}.",
     "internal-error": "Something went wrong inside the program; the log has the details.",
+    # What went wrong
+    "register-hint": "Name: no spaces. Password: six characters or more.",
+    "no-server-form": (
+        "No server answers at {server}. Enter tries again; Esc goes back to the menu."
+    ),
+    "bad-server-address": "{server} is no address of a server; write it as host:port.",
+    "not-connected": "There is no connection at the moment; try again when it is back.",
+    "fate-unknown": "The server did not answer: it may have done it, or not.",
+    "bad-server": "What answers there speaks another language ({reason}).",
+    "wrong-password": "The password is wrong.",
+    "no-such-user": "Nobody has that name here; register if you are new.",
+    "name-taken": "Somebody has that name already; take another.",
+    "name-empty": "A name is needed.",
+    "name-too-long": "The name is too long: at most 32 characters.",
+    "name-character": (
+        "The name has a character that names may not have: #, @, a space or an invisible one."
+    ),
+    "name-mixed": "The name mixes alphabets whose letters look alike.",
+    "name-digits": "The name needs at least one character that is no digit.",
+    "password-short": "The password is too short: at least 6 characters.",
+    "password-long": "The password is too long: at most 128 characters.",
+    "password-character": "The password has a character that cannot be stored.",
+    "welcome": (
+        "Welcome, {name}! Everybody here reads what you write: type something and press "
+        "Enter.\n"
+        "Ctrl-K goes to rooms, people and commands; /msg NAME talks to one alone; F1 "
+        "helps.\n"
+        "Nothing is lost when you leave (Ctrl-Q): all of it is here when you come back."
+    ),
+    "reason-refused": "nobody listens there",
+    "reason-host": "there is no such host",
+    "reason-timeout": "it did not answer in time",
+    "reason-network": "the network cannot be reached",
+    "reason-silent": "the server gave no sign of life",
+    "reason-asleep": "this machine was asleep",
+    "reason-lost": "the connection broke",
+    "reason-wordless": "the server hung up (if it speaks TLS, write tls: before its name)",
+    "reason-stranger": "what answers there is no chat server",
     # Panes
     "conversations": "Conversations",
     "messages": "Messages",

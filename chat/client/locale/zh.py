@@ -50,6 +50,38 @@ WORDS: Final = {
     "no-terminal": "界面需要能移动光标的终端。没有时请用：chatroom send、tail、who、history。",
     "crashed": "程序出错：{error}。详情见 {log}。",
     "internal-error": "程序内部出错，详情见日志。",
+    # What went wrong
+    "register-hint": "名字不含空格即可，密码至少六个字符。",
+    "no-server-form": "{server} 没有服务器响应。按回车重试，Esc 返回菜单。",
+    "bad-server-address": "{server} 不是服务器地址，请写成 host:port。",
+    "not-connected": "现在没有连接，恢复后再试。",
+    "fate-unknown": "服务器没有应答：可能已执行，也可能没有。",
+    "bad-server": "对方说的不是这种协议（{reason}）。",
+    "wrong-password": "密码错误。",
+    "no-such-user": "这里没有这个用户；新用户请先注册。",
+    "name-taken": "这个名字已有人用，请换一个。",
+    "name-empty": "需要一个名字。",
+    "name-too-long": "名字太长：最多 32 个字符。",
+    "name-character": "名字含有不允许的字符：#、@、空格或不可见字符。",
+    "name-mixed": "名字混用了字形相近的字母表。",
+    "name-digits": "名字不能全是数字。",
+    "password-short": "密码太短：至少 6 个字符。",
+    "password-long": "密码太长：最多 128 个字符。",
+    "password-character": "密码含有无法保存的字符。",
+    "welcome": (
+        "欢迎，{name}！您写的内容这里的人都能看到：输入文字后按回车。\n"
+        "Ctrl-K 前往房间、用户和命令；/msg 名字 可私聊；F1 查看帮助。\n"
+        "离开（Ctrl-Q）不会丢失任何内容，回来时都在。"
+    ),
+    "reason-refused": "那里没有服务器",
+    "reason-host": "没有这个主机",
+    "reason-timeout": "没有及时应答",
+    "reason-network": "网络不可达",
+    "reason-silent": "服务器没有动静",
+    "reason-asleep": "本机休眠过",
+    "reason-lost": "连接中断",
+    "reason-wordless": "服务器挂断了（若它使用 TLS，请在名称前写 tls:）",
+    "reason-stranger": "那里不是聊天服务器",
     # Panes
     "conversations": "会话",
     "messages": "消息",

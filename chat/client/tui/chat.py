@@ -16,6 +16,7 @@ from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.history import History
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
+from chat.client.tui.sentences import sentence
 from chat.messages import Conversation as ConversationState
 from chat.messages import Entry, User
 
@@ -331,7 +332,7 @@ class Chat:
 
     def _wrong(self, failure: Any) -> None:
         if failure.check(ClientError):
-            self.say(str(failure.value), bad=True)
+            self.say(sentence(failure.value, self.look.words), bad=True)
             return
         self.log.failure("something went wrong in the background", failure)
         self.say(self.look.words("internal-error"), bad=True)

@@ -23,6 +23,7 @@ from chat.client.tui.panes import ListPane
 from chat.client.tui.panes import Pane as PaneWidget
 from chat.client.tui.people import ConversationsPane, OnlinePane
 from chat.client.tui.picking import PickingPane
+from chat.client.tui.sentences import reason
 
 __all__ = ["Desk", "StatusLine"]
 
@@ -83,12 +84,13 @@ class StatusLine(PaneWidget):
                 return words("link-online")
             case events.Connecting() | events.Connected():
                 return words("link-connecting")
-            case events.Waiting(_, until, reason):
+            case events.Waiting(_, until, why):
                 left = max(0, math.ceil(until - self._chat.seconds()))
-                return words("link-waiting", n=left, reason=self.look.line(reason))
-            case events.Stopped(reason, code):
+                return words("link-waiting", n=left, reason=self.look.line(reason(why, words)))
+            case events.Stopped(why, code):
                 key = f"link-stopped-{code}"
-                return words(key if key in words else "link-stopped", reason=self.look.line(reason))
+                why = self.look.line(reason(why, words))
+                return words(key if key in words else "link-stopped", reason=why)
 
     def _counter(self) -> str:
         used = len(self._composer.editor.text.encode())

@@ -109,6 +109,12 @@ class Host:
         # stop the screen for some 20 ms each time.
         gc.freeze()
 
+    def welcome(self) -> None:
+        """Say to somebody who is here for the first time what there is."""
+        if self._chat is not None:
+            name = self._chat.model.me.user_name
+            self._chat.tell(self.look.words("welcome", name=name))
+
     def _stopped(self, stopped: events.Stopped) -> None:
         """The library gave up: say so; the words that are still there can be read."""
         if self._chat is not None and stopped.code in (403, 500) and not self._leaving:

@@ -13,10 +13,11 @@ def is_local(server: str) -> bool:
     return any(each in server for each in ("127.0.0.1", "localhost", "::1"))
 
 
-def start_server(server: str, state: Path) -> tuple["subprocess.Popen[bytes]", Path]:
+def start_server(server: str, state: Path, language: str) -> tuple["subprocess.Popen[bytes]", Path]:
     """Start a server in the background where ``server`` says; it goes on when the client ends.
 
     :param state: where its log file is put.
+    :param language: of the sentences that it says to people.
     :returns: the process and its log file.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -24,6 +25,7 @@ def start_server(server: str, state: Path) -> tuple["subprocess.Popen[bytes]", P
     port = server.rpartition(":")[2]
     twistd = "from twisted.scripts.twistd import run; run()"
     command = [sys.executable, "-c", twistd, "-n", "--pidfile=", "chatroom"]
+    command += ["--language", language]
     command += ["--listen", f"tcp:{port if port.isdigit() else 8889}:interface=127.0.0.1"]
     with open(os.open(logfile, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         process = subprocess.Popen(

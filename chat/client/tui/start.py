@@ -15,6 +15,7 @@ from chat.client.tui.forms import Field, Form, Menu, MenuItem
 from chat.client.tui.local_server import is_local, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
+from chat.client.tui.sentences import account_flaw, login_sentence, sentence
 
 __all__ = ["Entrance", "Start", "first_menu"]
 
@@ -46,6 +47,9 @@ class Entrance(Protocol):
 
     def enter(self, entered: Entered) -> None:
         """The chat begins."""
+
+    def welcome(self) -> None:
+        """Say to somebody who is here for the first time what there is."""
 
     def leave(self) -> None:
         """End the program."""
@@ -137,28 +141,13 @@ class Start:
     async def _probe(self) -> None:
         words = self._around.look.words
         self.menu.say(words("probing"))
-        self._answers = await self._reachable()
+        self._answers = await self._login().answers()
         if self._answers:
             self.menu.say(words("server-answers"))
         else:
             self.menu.selected = 0
             self.menu.say(words("no-server", server=self.server), bad=True)
         self._around.redraw()
-
-    async def _reachable(self) -> bool:
-        try:
-            client = self._login().client()
-        except ValueError:
-            return False
-        try:
-            await client.connect(timeout=0)
-        except Untrusted:
-            raise
-        except ClientError:
-            return False
-        finally:
-            await client.close()
-        return True
 
     def _start_server(self) -> None:
         self._run(self._have_server())
@@ -169,10 +158,10 @@ class Start:
         self.menu.say(words("starting-server"))
         self._around.redraw()
         try:
-            process, logfile = start_server(self.server, self._profile.state)
+            process, logfile = start_server(self.server, self._profile.state, words.language)
             until = self._reactor.seconds() + PROBE_SECONDS
             while self._reactor.seconds() < until and process.poll() is None:
-                if await self._reachable():
+                if await self._login().answers():
                     self._answers = True
                     if self._user:
                         await self._resume()
@@ -212,6 +201,7 @@ class Start:
             Field(words("field-repeat"), Editor(raw=True), hidden=True),
         ]
         form = Form(self._around.look, words("menu-register"), fields, self._register, self._back)
+        form.say(words("register-hint"))
         self._show(form)
 
     def _server_form(self) -> None:
@@ -246,6 +236,10 @@ class Start:
     def _back(self) -> None:
         self.show_menu()
 
+    @property
+    def _form_or_menu(self) -> Menu | Form:
+        return self._form or self.menu
+
     def _log_in(self, values: Sequence[str]) -> None:
         name, password = values[0].strip(), values[1]
         if name and password:
@@ -263,8 +257,7 @@ class Start:
             self._run(self._make(name, password, "".join(invitation)))
 
     def _say(self, key: str, bad: bool = False, **values: object) -> None:
-        shown = self._form or self.menu
-        shown.say(self._around.look.words(key, **values), bad)
+        self._form_or_menu.say(self._around.look.words(key, **values), bad)
         self._around.redraw()
 
     # Logging in
@@ -275,12 +268,15 @@ class Start:
         try:
             await client.register(name, password, invitation=invitation)
         except Refused as error:
+            flaw = account_flaw(error, name, password, self._around.look.words)
+            if flaw:
+                raise Refused(error.code, flaw, error.retry_after) from None
             if error.code == NOT_THAT_WAY:
                 self._ask_for_invitation()
             raise
         finally:
             await client.close()
-        await self._enter(name, password)
+        await self._enter(name, password, fresh=True)
 
     def _ask_for_invitation(self) -> None:
         """The refusal may be for want of a code: let there be a place for one."""
@@ -318,20 +314,31 @@ class Start:
     def _go_offline(self) -> None:
         self._run(self._resume(offline=True))
 
-    async def _enter(self, name: str, password: str = "", at_once: bool = False) -> None:
-        """Log in; without a password, by the device's token."""
+    async def _enter(
+        self, name: str, password: str = "", at_once: bool = False, fresh: bool = False
+    ) -> None:
+        """Log in; without a password, by the device's token. ``fresh``: a new account."""
         self._say("logging-in")
         login = self._login()
         if password:
-            entered = await login.by_password(name, password)
+            entered = await self._logged_in(login, name, password)
         else:
             entered = await login.by_token(name, at_once)
         self._user = name
         self._around.enter(entered)
+        if fresh:
+            self._around.welcome()
         finishing = Deferred.fromCoroutine(login.finish(entered))
         # Whoever is turned away now is told by the chat, which hears that the link has stopped.
         finishing.addErrback(lambda failure: failure.trap(ClientError) and None)
         finishing.addErrback(lambda failure: self.log.failure("the login went wrong", failure))
+
+    async def _logged_in(self, login: Login, name: str, password: str) -> Entered:
+        try:
+            return await login.by_password(name, password)
+        except Refused as error:
+            said = login_sentence(error, self._around.look.words)
+            raise Refused(error.code, said, error.retry_after) from None
 
     def _login(self) -> Login:
         return Login(self._reactor, self._profile, self.server, self._ca, self._cached)
@@ -353,17 +360,23 @@ class Start:
             self._distrust(failure.value)
         elif failure.check(NotConnected):
             self._answers = False
-            self.show_menu(words("no-server", server=self.server), bad=True)
+            if self._form is None:
+                self.show_menu(words("no-server", server=self.server), bad=True)
+            else:
+                # What was typed stays; the menu, one key away, offers to start a server.
+                self._say("no-server-form", bad=True, server=self.server)
         elif failure.check(NoDevice):
             self._say("no-device", bad=True)
         elif failure.check(Refused) and self._form is None:
             self.log_in_form()
             self._say("log-in-again", bad=True)
-        elif failure.check(ClientError, ValueError):
-            (self._form or self.menu).say(str(failure.value), bad=True)
+        elif failure.check(ClientError):
+            self._form_or_menu.say(sentence(failure.value, words), bad=True)
+        elif failure.check(ValueError):
+            self._say("bad-server-address", bad=True, server=self.server)
         else:
             self.log.failure("the login went wrong", failure)
-            (self._form or self.menu).say(words("internal-error"), bad=True)
+            self._say("internal-error", bad=True)
         self._around.redraw()
 
 

@@ -1,0 +1,63 @@
+"""Somebody who has never seen it: from the first start to the first message, in both languages."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from unittest import TestCase
+
+from tests.process import ServerProcess
+from tests.pty_screen import PtyScreen, client_command, client_environ
+
+
+class FirstStartTests(TestCase):
+    def setUp(self) -> None:
+        self.server = ServerProcess.start_for(self)
+        self.home = Path(tempfile.mkdtemp(prefix="first", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+
+    def start(self, language: str) -> PtyScreen:
+        environ = client_environ(self.home / language, language)
+        screen = PtyScreen(client_command(f"127.0.0.1:{self.server.port}"), environ, 80, 24)
+        self.addCleanup(screen.__exit__)
+        return screen
+
+    def fill(self, screen: PtyScreen, *texts: str) -> None:
+        for text in texts:
+            screen.type(text)
+            screen.press("enter")
+
+    def test_what_is_wrong_is_said_in_ones_language_and_nothing_typed_is_lost(self) -> None:
+        screen = self.start("zh_CN.UTF-8")
+        screen.wait_for("服务器已响应")
+        screen.type("2")
+        screen.wait_for("密码至少六个字符")
+        self.fill(screen, "小红", "短", "短")
+        screen.wait_for("密码太短：至少 6 个字符")
+        self.assertIn("小红", screen.text())
+        self.assertNotIn("邀请码", screen.text())
+        screen.press("up", "backspace")
+        self.fill(screen, "long enough")
+        screen.press("backspace")
+        self.fill(screen, "long enough")
+        screen.wait_for("欢迎，小红")
+        self.fill(screen, "大家好")
+        screen.wait_for("✓")
+        again = self.start("zh_TW.UTF-8")
+        again.wait_for("服务器已响应")
+        again.type("2")
+        again.wait_for("密码至少六个字符")
+        self.fill(again, "小红", "long enough", "long enough")
+        again.wait_for("这个名字已有人用")
+
+    def test_a_server_that_goes_away_meanwhile_takes_nothing_that_was_typed(self) -> None:
+        screen = self.start("en_US.UTF-8")
+        screen.wait_for("The server answers")
+        screen.type("2")
+        screen.wait_for("six characters or more")
+        self.fill(screen, "anna", "long enough")
+        self.server.kill()
+        self.fill(screen, "long enough")
+        screen.wait_for("Enter tries again")
+        self.assertIn("anna", screen.text())
+        screen.press("esc")
+        screen.wait_for("Start a server here")

@@ -1,0 +1,69 @@
+"""What went wrong, as it is said to a person: in the reader's language, wherever it came from."""
+
+from unittest import TestCase
+
+from twisted.internet.error import (
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+    TCPTimedOutError,
+)
+
+from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
+from chat.client.tui.sentences import account_flaw, login_sentence, reason, sentence
+from chat.client.words import LANGUAGES, Words
+
+EN, ZH = Words("en"), Words("zh")
+
+
+class ReasonTests(TestCase):
+    def test_what_the_network_says_is_said_in_the_readers_words(self) -> None:
+        for error, wanted in (
+            (ConnectionRefusedError(111, "Connection refused"), "nobody listens there"),
+            (DNSLookupError("no such name"), "there is no such host"),
+            (TCPTimedOutError(110, "x"), "it did not answer in time"),
+            (NoRouteError(113, "x"), "the network cannot be reached"),
+            ("the server gives no sign of life", "the server gave no sign of life"),
+            ("this machine was asleep", "this machine was asleep"),
+            ("the connection was lost", "the connection broke"),
+        ):
+            self.assertEqual(reason(str(error), EN), wanted)
+            self.assertFalse(reason(str(error), ZH).isascii(), error)
+
+    def test_what_nobody_knows_stays_as_it_was_said(self) -> None:
+        self.assertEqual(reason("going down for maintenance", ZH), "going down for maintenance")
+
+
+class SentenceTests(TestCase):
+    def test_the_library_speaks_english_and_the_screen_does_not(self) -> None:
+        for error in (NotConnected("x"), Closed("x"), FateUnknown("x"), BadServer("x")):
+            self.assertFalse(sentence(error, ZH).isascii())
+            self.assertNotEqual(sentence(error, EN), "x")
+
+    def test_the_servers_own_words_are_its_own(self) -> None:
+        self.assertEqual(sentence(Refused(403, "您没有权限"), EN), "您没有权限")
+
+    def test_a_login_that_was_refused(self) -> None:
+        self.assertEqual(login_sentence(Refused(403, "no"), EN), "The password is wrong.")
+        self.assertIn("Nobody has that name", login_sentence(Refused(500, "no"), EN))
+        self.assertEqual(login_sentence(Refused(429, "later"), EN), "later")
+
+    def test_an_account_that_was_refused_says_what_can_be_mended(self) -> None:
+        for code, name, password, wanted in (
+            (505, "anna", "secret", "Somebody has that name"),
+            (506, "anna", "short", "at least 6"),
+            (506, "anna", "x" * 129, "at most 128"),
+            (506, "an na", "secret", "#, @, a space"),
+            (506, "123", "secret", "no digit"),
+            (506, "x" * 33, "secret", "at most 32"),
+            (506, "аnna", "secret", "alphabets"),
+        ):
+            refused = Refused(code, "the server's words")
+            self.assertIn(wanted, account_flaw(refused, name, password, EN))
+            self.assertFalse(account_flaw(refused, name, password, ZH).isascii())
+        self.assertEqual(account_flaw(Refused(506, "closed"), "anna", "secret", EN), "")
+
+    def test_every_flaw_of_a_name_has_its_words(self) -> None:
+        for language in LANGUAGES:
+            for key in ("name-empty", "name-mixed", "password-character"):
+                self.assertIn(key, Words(language))
