@@ -76,7 +76,10 @@ class MarkedTests(TestCase):
         terminal.register_palette(THEMES["dark"].palette())
         terminal.set_terminal_properties(256, hyperlinks=True)
         text = "see https://example.org/x"
-        ((_, (role, _), _),) = marked(text, [text], None)
+        (((_, before), (role, link), (after, rest)),) = marked(text, [text], None)
+        self.assertEqual((before, link, rest), ("see ", "https://example.org/x", ""))
+        # What fills the row up behind it is no link.
+        self.assertIsNone(after)
         told = terminal._attr_to_escape(role)
         self.assertRegex(
             told, r"^\x1b\[0;38;5;\d+;4;49m\x1b\]8;id=\w+;https://example.org/x\x1b\\$"
