@@ -534,6 +534,33 @@ class ListsTests(TestCase):
         self.assertNotIn("/join", text)
 
 
+class NoticeTests(TestCase):
+    def place(self, screen: Screen, *parts: str) -> None:
+        """These stand on the screen, in this order."""
+        text = "\n".join(screen.text())
+        places = [text.index(part) for part in parts]
+        self.assertEqual(places, sorted(places), text)
+
+    def test_what_was_said_in_an_empty_conversation_stays_before_what_comes(self) -> None:
+        client = ScriptedClient({"#lobby": []})
+        client.conversations = {"#lobby": room("#lobby")}
+        screen = Screen(client, (80, 24))
+        screen.chat.tell("welcome")
+        self.place(screen, "begins", "welcome")
+        screen.client.say(entry(1, content="the first"))
+        screen.chat.tell("in between")
+        screen.client.say(entry(2, content="the second"))
+        self.place(screen, "welcome", "the first", "in between", "the second")
+
+    def test_it_stands_where_it_was_said_although_an_entry_there_went(self) -> None:
+        screen = lively()
+        screen.press("meta 2")
+        screen.client.say(entry(12, to="#cats"))
+        screen.chat.tell("said here")
+        screen.client.say(entry(14, content="later", to="#cats"))
+        self.place(screen, "message 12", "said here", "later")
+
+
 class CommandTests(TestCase):
     def test_join_leave_msg_and_rooms_do_what_they_say(self) -> None:
         screen = lively()

@@ -175,13 +175,25 @@ class MessagesPane(Pane):
         seq = conversation.entries[index].seq
         rows = self._dressed(seq, rows)
         rows = [*separators, *rows] if separators else rows
-        notices = [
+        if not conversation.notices:
+            return rows
+        entries = conversation.entries
+        until = entries[index + 1].seq if index + 1 < len(entries) else None
+        first = index == 0 and conversation.complete
+        return [
+            *(self._notices(conversation, 0, seq) if first else ()),
+            *rows,
+            *self._notices(conversation, seq, until),
+        ]
+
+    def _notices(self, conversation: Conversation, start: int, end: int | None) -> list[Row]:
+        """What the client itself has said from number ``start`` on, and before ``end``."""
+        return [
             row
             for notice in conversation.notices
-            if notice.after == seq
+            if notice.after >= start and (end is None or notice.after < end)
             for row in self._rows.notice(notice)
         ]
-        return [*rows, *notices] if notices else rows
 
     def _dressed(self, seq: int, rows: list[Row]) -> list[Row]:
         """The rows of entry ``seq`` as this pane shows them."""
@@ -189,14 +201,9 @@ class MessagesPane(Pane):
 
     def _tail(self, conversation: Conversation) -> list[list[Row]]:
         """What stands below the newest entry, the lowest first."""
-        last = conversation.entries[-1].seq if conversation.entries else 0
         blocks = [self._rows.pending(each) for each in conversation.pending]
-        loose = [
-            self._rows.notice(each)
-            for each in conversation.notices
-            if each.after > last or not conversation.holds(each.after)
-        ]
-        return [*reversed(blocks), *reversed(loose)]
+        loose = [] if conversation.entries else [self._notices(conversation, 0, None)]
+        return [*reversed(blocks), *loose]
 
     def _above(self, conversation: Conversation) -> list[Row]:
         """What stands above the oldest entry that is here."""
