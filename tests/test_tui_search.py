@@ -102,6 +102,29 @@ class SearchTests(SynchronousTestCase):
         self.assertIn("cat 33", "\n".join(screen.press("enter")))
         self.assertEqual(screen.chat.model.open, "#cats")
 
+    def test_a_result_stands_out_until_one_goes_on(self) -> None:
+        screen = self.screen()
+        self.search(screen, "/search message 300")
+        screen.press("enter")
+        self.assertEqual(self.coloured(screen), ["message 300"])
+        screen.press("page up")
+        screen.press("page down")
+        self.assertEqual(self.coloured(screen), ["message 300"])
+        screen.press("esc")
+        screen.press("page up")
+        self.assertEqual(self.coloured(screen), [])
+
+    def coloured(self, screen: Screen) -> list[str]:
+        """The messages in the colour of what is chosen."""
+        rows = screen.root.render(screen.size, focus=True).content()
+        texts = [
+            run.decode()[run.decode().index("message") :].strip()
+            for row in rows
+            for role, _, run in row
+            if role == "selected" and "message" in run.decode()
+        ]
+        return [each.removesuffix(" ✓").strip() for each in texts]
+
     def test_nothing_found_is_said(self) -> None:
         screen = self.screen()
         text = self.search(screen, "/search dogs")

@@ -36,6 +36,16 @@ class PickingPane(MessagesPane):
     def __init__(self, look: Look, model: Model) -> None:
         super().__init__(look, model)
         self._picked: Picked | None = None
+        self._found = 0
+
+    def show_found(self, seq: int) -> None:
+        """Bring what was looked for into view, in another colour until one goes on."""
+        self.go_to(seq)
+        self._found = seq
+
+    def newest(self) -> None:
+        self._found = 0
+        super().newest()
 
     @property
     def picked(self) -> Sequence[Entry]:
@@ -131,11 +141,13 @@ class PickingPane(MessagesPane):
 
     def _begin(self, conversation: Conversation, columns: int) -> None:
         if conversation.name != self._of:
+            self._found = 0
             self.unpick()
         super()._begin(conversation, columns)
 
     def _dressed(self, seq: int, rows: list[Row]) -> list[Row]:
-        if self._picked is None or not self._picked.holds(seq):
+        picked = self._picked.holds(seq) if self._picked is not None else seq == self._found
+        if not picked:
             return rows
         return [painted(row, "selected", self._rows.columns) for row in rows]
 

@@ -232,7 +232,7 @@ class Verbs(ModeratingVerbs):
         if conversation != self._chat.model.open:
             self._chat.open(conversation)
         await self._chat.history.have(conversation, seq)
-        self._desk.messages.go_to(seq)
+        self._desk.messages.show_found(seq)
         self._desk.changed()
 
     async def delete(self, arguments: str) -> None:
