@@ -54,6 +54,11 @@ class UnreadTests(TestCase):
         lobby.mark_read(3)
         self.assertEqual(lobby.unread, 1)
 
+    def test_a_message_is_new_even_where_the_list_told_of_it_first_but_only_once(self) -> None:
+        found = model(room("#lobby"), room("@2", seq=1, read=0))
+        first = entry(1, to="@2")
+        self.assertEqual(arrive(found, first, first), [True, False])
+
     def test_joins_topics_deletions_and_unknown_kinds_do_not_count(self) -> None:
         found = model()
         arrive(found, entry(1, kind="join"), entry(2, kind="topic"), entry(3, kind="new thing"))

@@ -146,6 +146,7 @@ def _add_screen(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     )
     parser.add_argument("--emoji", choices=("auto", "text", "full"), help=phrases("opt-emoji"))
     parser.add_argument("--ascii", action="store_true", help=phrases("opt-ascii"))
+    parser.add_argument("--plain", action="store_true", help=phrases("opt-plain"))
     parser.add_argument("--mouse", action="store_true", help=phrases("opt-mouse"))
     parser.add_argument("--record", type=Path, metavar="FILE", help=phrases("opt-record"))
 
@@ -248,6 +249,7 @@ def _number(text: str) -> int:
 def _screen(
     options: argparse.Namespace, settings: Settings, phrases: Phrases, profile: Profile
 ) -> int:
+    from chat.client.plain.running import run_plain, simple_terminal
     from chat.client.tui.options import ScreenOptions, choose_theme
     from chat.client.tui.running import run
     from chat.client.tui.theme_file import find_theme
@@ -280,6 +282,8 @@ def _screen(
     if options.check_config:
         print(phrases("config-good", path=options.config or profile.config_file))
         return 0
+    if options.plain or simple_terminal():
+        return run_plain(wanted)
     return run(wanted)
 
 

@@ -114,6 +114,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-speed": ("how many times faster (default 1)", "速度倍数（默认 1）"),
     "opt-print": ("only print the last screen", "只打印最后一屏"),
     "opt-print-all": ("print every screen that differs", "打印每个不同的屏幕"),
+    "opt-plain": (
+        "line by line, for screen readers, simple terminals and pipes",
+        "逐行显示，适用于读屏软件、简单终端和管道",
+    ),
     "opt-mouse": ("use the mouse", "使用鼠标"),
     "opt-name": ("the name to register", "要注册的用户名"),
     "opt-id": ("the id to register (default: the server picks)", "要注册的编号（默认由服务器选）"),

@@ -127,7 +127,8 @@ class Conversation:
             self.entries.insert(at, entry)
         self._forget_pending(entry, me)
         self.active = max(self.active, entry.time)
-        fresh = entry.seq > self.newest
+        # Not its number tells: the list of conversations may have said that before it came.
+        fresh = not known
         self.newest = max(self.newest, entry.seq)
         if entry.seq <= self.read:
             return False

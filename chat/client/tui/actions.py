@@ -76,6 +76,8 @@ class Actions:
         found = action(context, key) or action("everywhere", key)
         if key != "ctrl c":
             self._leaving = False
+        if self._verbs.steer(found, bool(desk.composer.editor.text)):
+            return True
         if found is not None:
             return self.do(found)
         if key.startswith(("ctrl ", "meta ", "shift ")) or len(list(graphemes(key))) > 1:

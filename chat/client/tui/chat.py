@@ -78,7 +78,7 @@ class Chat:
         self.note = ""
         self.note_bad = False
         self.on_stopped: Callable[[events.Stopped], None] = lambda stopped: None
-        self._reactor = reactor
+        self.clock = self._reactor = reactor
         self._view = view
         self.quiet = Quiet()
         self._drafts = drafts

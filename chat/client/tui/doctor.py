@@ -16,7 +16,9 @@ SKEWED_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Examined:
-    """What was measured. ``round_trip`` in seconds, None when the server did not answer."""
+    """What was measured. ``round_trip`` in seconds, None when the server did not answer.
+    ``columns`` is 0 where there is no screen.
+    """
 
     columns: int
     rows: int
@@ -35,8 +37,10 @@ def examine(
     """Findings: whether it is well, the key of its sentence, the values that go in."""
     term = environ.get("TERM", "")
     size: dict[str, object] = {"columns": found.columns, "rows": found.rows}
-    yield found.columns >= 60 and found.rows >= 14, "doctor-size", size
-    yield bool(term) and term != "dumb", "doctor-term", {"term": term, "colours": found.colours}
+    if found.columns:
+        yield found.columns >= 60 and found.rows >= 14, "doctor-size", size
+        colours: dict[str, object] = {"term": term, "colours": found.colours}
+        yield bool(term) and term != "dumb", "doctor-term", colours
     charset = locale.getpreferredencoding(False)
     yield charset.lower().replace("-", "") == "utf8", "doctor-charset", {"charset": charset}
     yield not found.ascii_glyphs, "doctor-glyphs" if not found.ascii_glyphs else "doctor-ascii", {}

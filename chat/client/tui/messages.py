@@ -105,6 +105,15 @@ class MessagesPane(Pane):
         index = min(conversation.index(seq), len(conversation.entries) - 1)
         self._stop_at(conversation, self._walk(conversation, (index, 0), self._size[1] - 3))
 
+    def end_at(self, seq: int) -> None:
+        """Have entry ``seq`` be the last that is seen: below it, the bar says what follows."""
+        conversation = self._model.current
+        if conversation is None or not conversation.holds(seq):
+            return
+        index = conversation.index(seq)
+        last = len(self._block(conversation, index)) - 1
+        self._stop_at(conversation, self._walk(conversation, (index, max(0, last)), 1))
+
     def title(self) -> str:
         conversation = self._model.current
         if conversation is None:

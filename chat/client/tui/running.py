@@ -1,7 +1,6 @@
 """The way into the full-screen program, and every way out of it: the terminal is given back."""
 
 import logging
-import os
 import signal
 import sys
 import time
@@ -33,9 +32,7 @@ def run(options: ScreenOptions) -> int:
     """
     urwid.set_encoding("utf-8")
     look = make_look(options)
-    # A dumb terminal prints what should move its cursor.
-    dumb = os.environ.get("TERM", "") in ("", "dumb")
-    if dumb or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(look.words("no-terminal"), file=sys.stderr)
         return 64
     try:

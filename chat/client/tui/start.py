@@ -63,6 +63,7 @@ class Start:
 
     :param server: a Twisted client endpoint string, or ``host:port``.
     :param cached: keep what was said on this machine.
+    :ivar user: who was logged in last, empty for nobody.
     """
 
     log = Logger()
@@ -81,12 +82,14 @@ class Start:
         self._around = around
         self._profile = profile
         self.server = server
-        self._user = user
+        self.user = user
         self._ca = ca
         self._cached = cached
         self._answers: bool | None = None
         self._doubted: Untrusted | None = None
         self._starting = False
+        self.busy = False
+        """Whether something is under way."""
         self.menu = Menu(around.look, self._items)
         self.menu.server = server
         self._form: Form | None = None
@@ -95,7 +98,7 @@ class Start:
 
     def begin(self) -> None:
         """Log in with the remembered token, or see whether a server answers."""
-        if self._user:
+        if self.user:
             self._run(self._resume())
         else:
             self._run(self._probe())
@@ -118,7 +121,7 @@ class Start:
             items.insert(0, MenuItem("menu-start-server", self._start_server))
         if self._doubted is not None and not self._doubted.accepted:
             items.insert(0, MenuItem("menu-trust", self._believe))
-        if self._answers is False and self._user:
+        if self._answers is False and self.user:
             items.append(MenuItem("menu-offline", self._go_offline))
         return [
             *items,
@@ -163,7 +166,7 @@ class Start:
             while self._reactor.seconds() < until and process.poll() is None:
                 if await self._login().answers():
                     self._answers = True
-                    if self._user:
+                    if self.user:
                         await self._resume()
                         return
                     # Nobody has an account on a new server.
@@ -187,7 +190,7 @@ class Start:
         """Ask for name and password."""
         words = self._around.look.words
         fields = [
-            Field(words("field-name"), _editor(self._user)),
+            Field(words("field-name"), _editor(self.user)),
             Field(words("field-password"), Editor(raw=True), hidden=True),
         ]
         self._show(Form(self._around.look, words("menu-login"), fields, self._log_in, self._back))
@@ -306,8 +309,8 @@ class Start:
     async def _resume(self, offline: bool = False) -> None:
         """Go on by the remembered token. A server elsewhere is not waited for; without one here,
         the menu has something better to offer."""
-        if self._login().has_token(self._user):
-            await self._enter(self._user, at_once=offline or not is_local(self.server))
+        if self._login().has_token(self.user):
+            await self._enter(self.user, at_once=offline or not is_local(self.server))
         else:
             self.log_in_form()
 
@@ -324,7 +327,7 @@ class Start:
             entered = await self._logged_in(login, name, password)
         else:
             entered = await login.by_token(name, at_once)
-        self._user = name
+        self.user = name
         self._around.enter(entered)
         if fresh:
             self._around.welcome()
@@ -344,10 +347,12 @@ class Start:
         return Login(self._reactor, self._profile, self.server, self._ca, self._cached)
 
     def _run(self, work: Any) -> None:
+        self.busy = True
         if self._form is not None:
             self._form.busy = True
 
         def ready(result: Any) -> Any:
+            self.busy = False
             if self._form is not None:
                 self._form.busy = False
             return result

@@ -12,12 +12,14 @@ from chat.client.config import BadConfig
 from chat.client.errors import ClientError
 from chat.client.model import BUSY, OFFLINE
 from chat.client.tui import helptext
+from chat.client.tui.catchup import CatchUp
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import Command, find
 from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
 from chat.client.tui.moderating import ModeratingVerbs
+from chat.client.tui.moving import MovingVerbs
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.search import SearchPopup
 from chat.client.tui.theme_file import find_theme, theme_names
@@ -61,13 +63,14 @@ class Around(Protocol):
         """What is known of terminal and server."""
 
 
-class Verbs(ModeratingVerbs):
+class Verbs(ModeratingVerbs, MovingVerbs):
     """Commands. ``run`` is the way in."""
 
     def __init__(self, chat: Chat, desk: Desk, around: Around) -> None:
         self._chat = chat
         self._desk = desk
         self._around = around
+        self.catch_up = CatchUp(chat.clock, chat, self._catching_up)
         self.going = 0
         """Commands on their way that will open another conversation."""
 

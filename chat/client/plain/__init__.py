@@ -1,0 +1,1 @@
+"""The linear mode: lines in, lines out, for screen readers, simple terminals and pipes."""

@@ -1,0 +1,158 @@
+"""Menus, forms and lists to choose from, asked line by line."""
+
+from collections.abc import Callable
+
+from chat.client.tui.draw import plain
+from chat.client.tui.forms import Form, Menu
+from chat.client.tui.look import Look
+from chat.client.tui.popups import Popup
+
+__all__ = ["Asking", "FormAsking", "MenuAsking", "PopupAsking"]
+
+SHOWN = 30
+"""Choices listed at a time: who is read to needn't hear more to see that more must be typed."""
+
+Say = Callable[[str], None]
+
+
+class Asking:
+    """Something that wants a line.
+
+    :ivar prompt: what stands before the line.
+    :ivar hidden: the line is not to be seen.
+    """
+
+    prompt = ""
+    hidden = False
+
+    def changed(self) -> None:
+        """What is asked about may have changed: say what is new."""
+
+    def answer(self, line: str) -> None:
+        """Take the line."""
+        raise NotImplementedError
+
+    def give_up(self) -> None:
+        """Somebody wants out of it."""
+
+
+class MenuAsking(Asking):
+    """A menu: its lines are numbered.
+
+    :param silent: say nothing of what there is to choose until something went wrong.
+    """
+
+    def __init__(self, look: Look, menu: Menu, say: Say, silent: bool) -> None:
+        self._silent = silent
+        self._look = look
+        self._menu = menu
+        self._say = say
+        self._said = ("", [""])
+        self.prompt = look.words("plain-number")
+
+    def changed(self) -> None:
+        self._silent = self._silent and not self._menu.bad
+        items = () if self._silent else self._menu.items()
+        labels = [self._look.words(each.key) for each in items]
+        if (self._menu.message, labels) == self._said:
+            return
+        message, known = self._said
+        if labels != known:
+            for number, label in enumerate(labels, 1):
+                self._say(f"{number}  {label}")
+        if self._menu.message and self._menu.message != message:
+            self._say(self._menu.message)
+        self._said = (self._menu.message, labels)
+
+    def answer(self, line: str) -> None:
+        number = line.strip()
+        if number.isdecimal() and 1 <= int(number) <= len(self._menu.items()):
+            self._menu.choose(int(number) - 1)
+        elif number:
+            self._say(self._look.words("plain-which", n=len(self._menu.items())))
+
+
+class FormAsking(Asking):
+    """A form: one field after the other, and from the first again when it was wrong."""
+
+    def __init__(self, look: Look, form: Form, say: Say) -> None:
+        self._look = look
+        self._form = form
+        self._say = say
+        self._message = ""
+        self._place = 0
+        self._ask()
+        say(look.words("plain-form", heading=form.heading))
+
+    def _ask(self) -> None:
+        field = self._form.fields[self._place]
+        known = f" [{field.editor.text}]" if field.editor.text and not field.hidden else ""
+        self.prompt, self.hidden = f"{field.label}{known}: ", field.hidden
+
+    def changed(self) -> None:
+        if self._form.message != self._message:
+            self._message = self._form.message
+            if self._message:
+                self._say(self._message)
+
+    def answer(self, line: str) -> None:
+        if self._form.busy:
+            return
+        field = self._form.fields[self._place]
+        if not line and not field.editor.text:
+            self._form.cancel()
+            return
+        if line:
+            field.editor.load(line)
+        self._place += 1
+        if self._place == len(self._form.fields):
+            # What was hidden is asked for anew when something was wrong with it.
+            values = [each.editor.text for each in self._form.fields]
+            for each in self._form.fields:
+                if each.hidden:
+                    each.editor.load("")
+            self._place = 0
+            self._ask()
+            self._form.submit(values)
+        else:
+            self._ask()
+
+    def give_up(self) -> None:
+        self._form.cancel()
+
+
+class PopupAsking(Asking):
+    """A list: a number chooses, other text narrows it, an empty line leaves it."""
+
+    def __init__(self, look: Look, popup: Popup, say: Say, leave: Callable[[], None]) -> None:
+        self._look = look
+        self._popup = popup
+        self._say = say
+        self._leave = leave
+        self._said: list[str] = []
+        self.prompt = look.words("plain-choose")
+
+    def changed(self) -> None:
+        rows = [plain(each.row).strip() for each in self._popup.items()]
+        lines = [self._popup.title(), *(f"{at}  {row}" for at, row in enumerate(rows[:SHOWN], 1))]
+        if len(rows) > SHOWN:
+            lines.append(self._look.words("plain-narrow", n=len(rows) - SHOWN))
+        if lines != self._said:
+            self._said = lines
+            for each in lines:
+                self._say(each)
+
+    def answer(self, line: str) -> None:
+        items = self._popup.items()
+        typed = line.strip()
+        if not typed:
+            self._leave()
+        elif typed.isdecimal() and 1 <= int(typed) <= len(items):
+            self._popup.choose(items[int(typed) - 1].value)
+        else:
+            self._popup.filter = typed
+            self._popup.renew()
+            self.changed()
+
+    def give_up(self) -> None:
+        self._leave()

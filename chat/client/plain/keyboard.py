@@ -1,0 +1,130 @@
+"""Where lines come from: a terminal, key by key, or a pipe."""
+
+import os
+import termios
+from typing import Any, BinaryIO, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReadDescriptor
+from zope.interface import implementer
+
+from chat.client.plain.page import Page
+from chat.client.plain.typed import Key, TypedLine
+from chat.client.standard_input import NotText, lines
+
+__all__ = ["Keyboard", "Person", "read_pipe"]
+
+
+class Person(Protocol):
+    """Who takes what is typed."""
+
+    def take(self, typed: list[str]) -> None:
+        """Some lines; several, where they came at once."""
+
+    def interrupt(self) -> None:
+        """Ctrl-C: out of what is asked, or out of the program."""
+
+    def end(self) -> None:
+        """Ctrl-D, or the terminal is gone."""
+
+    def ready(self) -> "Deferred[None]":
+        """Fires when another line can be taken: nothing is under way that it has to wait for."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether what is typed now is not to be seen."""
+
+    @property
+    def talking(self) -> bool:
+        """Whether what is typed now goes to others, so that a paste is not to be cut into lines."""
+
+
+@implementer(IReadDescriptor)
+class Keyboard:
+    """A terminal on which every key is heard at once, and echoed by us."""
+
+    def __init__(self, reactor: Any, descriptor: int, page: Page, person: Person) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+        self._page = page
+        self._person = person
+        self._line = TypedLine()
+        self._before: list[Any] | None = None
+
+    def start(self) -> None:
+        """Listen from now on."""
+        self._before = termios.tcgetattr(self._descriptor)
+        modes = termios.tcgetattr(self._descriptor)
+        modes[0] &= ~termios.IXON
+        modes[3] &= ~(termios.ICANON | termios.ECHO)
+        modes[6][termios.VINTR] = modes[6][termios.VQUIT] = b"\x00"
+        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, modes)
+        self._reactor.addReader(self)
+
+    def stop(self) -> None:
+        """Give the terminal back as it was."""
+        self._reactor.removeReader(self)
+        if self._before is not None:
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def logPrefix(self) -> str:
+        return "keyboard"
+
+    def doRead(self) -> None:
+        try:
+            data = os.read(self._descriptor, 65_536)
+        except OSError:
+            data = b""
+        if not data:
+            self._reactor.removeReader(self)
+            self._person.end()
+            return
+        finished: list[str] = []
+        for happened in self._line.feed(data):
+            if happened.key is not Key.LINE:
+                self._press(happened.key, happened.text)
+                continue
+            self._page.entered()
+            finished.append(happened.text)
+            if not self._person.talking:
+                # What is asked next may be a password: known before another letter is echoed.
+                self._person.take(finished)
+                finished = []
+            self._line.hidden = self._person.hidden
+        if finished:
+            self._person.take(finished)
+
+    def connectionLost(self, reason: object) -> None:
+        """The reactor stops."""
+
+    def _press(self, key: Key, text: str) -> None:
+        match key:
+            case Key.ECHO:
+                self._page.echo(text, "" if self._line.hidden else self._line.text)
+            case Key.AGAIN:
+                self._page.again()
+            case Key.END:
+                self._person.end()
+            case Key.INTERRUPT if self._line.text:
+                self._line.text = ""
+                self._page.entered()
+            case _:
+                self._person.interrupt()
+
+
+async def read_pipe(reactor: Any, stream: BinaryIO, person: Person) -> None:
+    """Have ``person`` take one line after the other, and end it with them.
+
+    :raises NotText: a line is no UTF-8.
+    """
+    try:
+        await person.ready()
+        async for line in lines(reactor, stream):
+            person.take([line])
+            await person.ready()
+    except NotText:
+        pass
+    person.end()

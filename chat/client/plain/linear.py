@@ -1,0 +1,302 @@
+"""A chat without a screen: what comes is said, what is typed is sent; the core is the screen's."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from chat.client import events
+from chat.client.notify import Came
+from chat.client.paths import Profile
+from chat.client.plain.asking import Asking, FormAsking, MenuAsking, PopupAsking
+from chat.client.plain.page import Page
+from chat.client.plain.telling import News
+from chat.client.plain.verbs import PlainVerbs
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands import Kind, parse
+from chat.client.tui.desk import Desk
+from chat.client.tui.doctor import Examined
+from chat.client.tui.drafts import Drafts
+from chat.client.tui.forms import Form, Menu
+from chat.client.tui.host import Host
+from chat.client.tui.logfile import LOG_NAME
+from chat.client.tui.login import Entered
+from chat.client.tui.look import Look
+from chat.client.tui.messages import Wish
+from chat.client.tui.options import ScreenOptions
+from chat.client.tui.popups import Choice, Popup
+from chat.client.tui.themes import ASCII
+
+__all__ = ["Linear"]
+
+PASTE_LINES = 5
+"""Lines that come at once above which it is asked whether they are meant to be sent."""
+
+DRAIN_SECONDS = 10.0
+"""How long the end of a pipe waits for what it has written to be stored."""
+
+TWICE_SECONDS = 3.0
+"""Within which a second Ctrl-C leaves."""
+
+
+class LinearChat(Chat):
+    """A chat whose sentences are said at once, and whose own messages are known again."""
+
+    def __init__(self, page: Page, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.own: set[str] = set()
+        self._page = page
+
+    def event(self, event: events.Event) -> None:
+        match event:
+            case events.MessageStateChanged(message, events.Failed(_, error)):
+                self._page.say(self.look.words("plain-failed", error=self.look.line(error)))
+            case events.MessageStateChanged(message, _):
+                self.own.add(message.client_id)
+            case _:
+                pass
+        super().event(event)
+
+    def say(self, text: str, bad: bool = False) -> None:
+        self._page.say(self.look.line(text))
+
+    def tell(self, text: str) -> None:
+        self._page.say(self.look.text(text))
+
+
+class Linear(Host):
+    """The program while it runs, line by line.
+
+    :param page: where everything is said.
+    :param interactive: somebody sits at a terminal, and sees what is typed.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        look: Look,
+        profile: Profile,
+        options: ScreenOptions,
+        page: Page,
+        interactive: bool,
+    ) -> None:
+        super().__init__(reactor, look, profile, options)
+        self._page = page
+        self._interactive = interactive
+        self._asking: Asking | None = None
+        self._popup: PopupAsking | None = None
+        self._news: News | None = None
+        self._verbs: PlainVerbs | None = None
+        self._due: Any = None
+        self._warned = -TWICE_SECONDS
+        self._waiters: list[Deferred[None]] = []
+        self.was_in = False
+
+    def ended(self) -> "Deferred[None]":
+        """The program ends: keep what is to be kept."""
+        return self._end_chat()
+
+    def begin(self) -> None:
+        """Ask who it is, or go on as who it was."""
+        self._start.show_menu()
+        self._start.begin()
+
+    # What is typed
+
+    @property
+    def hidden(self) -> bool:
+        return self._asking is not None and self._popup is None and self._asking.hidden
+
+    @property
+    def talking(self) -> bool:
+        return self._asking is None and self._popup is None
+
+    def take(self, typed: list[str]) -> None:
+        if len(typed) > PASTE_LINES and self.talking:
+            self._ask_about(typed)
+        else:
+            for line in typed:
+                self._take(line)
+        self._refresh()
+
+    def _take(self, line: str) -> None:
+        if self._popup is not None:
+            self._popup.answer(line)
+        elif self._asking is not None:
+            self._asking.answer(line)
+        elif self._chat is not None and self._verbs is not None:
+            self._write(self._chat, self._verbs, line)
+
+    def _write(self, chat: Chat, verbs: PlainVerbs, line: str) -> None:
+        parsed = parse(line)
+        words = self.look.words
+        match parsed.kind:
+            case Kind.MESSAGE if verbs.going:
+                chat.say(words("plain-busy"))
+            case Kind.MESSAGE:
+                chat.send(parsed.text)
+            case Kind.UNKNOWN:
+                chat.say(words("unknown-command", name=parsed.text))
+            case Kind.BEHIND_SPACE:
+                chat.say(words("command-behind-space", name=parsed.text))
+            case Kind.COMMAND if parsed.command is not None:
+                verbs.run(parsed.command, parsed.text)
+            case _:
+                verbs.go_on()
+
+    def _ask_about(self, typed: list[str]) -> None:
+        """Many lines at once: a paste, most likely."""
+        words = self.look.words
+        whole = "\n".join(typed)
+
+        def chosen(value: object) -> None:
+            self.pop_up(None)
+            if isinstance(value, str) and self._chat is not None:
+                self._chat.send(value)
+
+        rows = (("plain-paste", whole), ("paste-line", " ".join(whole.split())), ("paste-not", 0))
+        choices = [Choice([(None, words(key))], value) for key, value in rows]
+        title = words("paste-title", n=len(typed))
+        self.pop_up(Popup(self.look, title, lambda _: choices, chosen))
+
+    def interrupt(self) -> None:
+        if self._popup is not None:
+            self._popup.give_up()
+        elif isinstance(self._asking, FormAsking):
+            self._asking.give_up()
+        elif self._verbs is not None and self._verbs.stop():
+            pass
+        elif self._chat is None or self._reactor.seconds() - self._warned < TWICE_SECONDS:
+            self.leave()
+        else:
+            self._warned = self._reactor.seconds()
+            self._page.say(self.look.words("again-to-leave"))
+        self.redraw()
+
+    def end(self) -> None:
+        if self._interactive or self._chat is None:
+            self.leave()
+        else:
+            until = self._reactor.seconds() + DRAIN_SECONDS
+            self._leave_when_sent(self._chat, until)
+
+    def _leave_when_sent(self, chat: Chat, until: float) -> None:
+        under_way = [s for s in chat.client.outgoing if not isinstance(s.state, events.Failed)]
+        if not under_way or self._reactor.seconds() >= until:
+            self.leave()
+        else:
+            self._reactor.callLater(0.05, self._leave_when_sent, chat, until)
+
+    def ready(self) -> "Deferred[None]":
+        waiting: Deferred[None] = Deferred()
+        self._waiters.append(waiting)
+        self.redraw()
+        return waiting
+
+    def _is_ready(self) -> bool:
+        if self._start.busy or (self._verbs is not None and self._verbs.going):
+            return False
+        reading = self.talking and self._chat is not None and self._chat.model.connected
+        return not reading or self._news is None or self._news.up_to_date
+
+    # What a chat and the start ask for
+
+    def redraw(self) -> None:
+        if self._due is None:
+            self._due = self._reactor.callLater(0, self._refresh)
+
+    def _refresh(self) -> None:
+        """Say what is new, have what is missing fetched, and show the prompt for what is next."""
+        if self._due is not None and self._due.active():
+            self._due.cancel()
+        self._due = None
+        if self._popup is not None:
+            self._popup.changed()
+        elif self._asking is not None:
+            self._asking.changed()
+        elif self._chat is not None and self._news is not None:
+            self._news.tell()
+            self._chat.drawn()
+        self._page.ask(self._prompt())
+        if self._is_ready():
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                waiter.callback(None)
+
+    def _prompt(self) -> str:
+        asked = self._popup or self._asking
+        if asked is not None:
+            return asked.prompt
+        current = self._chat.model.current if self._chat is not None else None
+        return f"{self._chat.title_of(current)}> " if self._chat and current else ""
+
+    def in_view(self) -> bool:
+        telling = self._popup is None and self._asking is None and self._news is not None
+        return telling and self._news is not None and self._news.up_to_date
+
+    def at_end(self) -> bool:
+        return True
+
+    def wish(self) -> Wish | None:
+        return self._news.wish() if self._news is not None else None
+
+    def watching(self) -> list[int]:
+        return []
+
+    def attention(self, came: Came) -> None:
+        if self._news is not None:
+            self._news.elsewhere(came)
+
+    def pop_up(self, popup: Popup | None) -> None:
+        self._popup = None
+        if popup is not None:
+            leave: Callable[[], None] = lambda: self.pop_up(None)  # noqa: E731
+            self._popup = PopupAsking(self.look, popup, self._page.say, leave)
+        self.redraw()
+
+    def restyle(self, look: Look) -> None:
+        self.look = look
+        if self._chat is not None and self._desk is not None:
+            self._chat.look = look
+            self._desk.restyle(look)
+            self._show_chat(self._chat, self._desk)
+        self.redraw()
+
+    def show_menu(self, widget: Menu | Form) -> None:
+        self._popup = None
+        if isinstance(widget, Form):
+            self._asking = FormAsking(self.look, widget, self._page.say)
+        else:
+            # Who is remembered is let in without being asked, most of the time.
+            silent = not self.was_in and bool(self._start.user)
+            self._asking = MenuAsking(self.look, widget, self._page.say, silent)
+        self.redraw()
+
+    def _begin_chat(self, entered: Entered) -> Chat:
+        drafts = Drafts(entered.directory / "drafts.json")
+        self.was_in = True
+        return LinearChat(
+            self._page, self._reactor, entered.client, self.look, self, drafts, entered.cache
+        )
+
+    def _show_chat(self, chat: Chat, desk: Desk) -> None:
+        assert isinstance(chat, LinearChat)
+        self._asking = self._popup = None
+        own = chat.own if self._interactive else set()
+        self._news = News(chat.model, self.look, self._page.say, own)
+        self._verbs = PlainVerbs(chat, desk, self, self._news)
+        self.redraw()
+
+    def examined(self, round_trip: float | None) -> Examined:
+        client = self._chat.client if self._chat is not None else None
+        return Examined(
+            columns=0,
+            rows=0,
+            colours=1,
+            full_emoji=self.look.emoji,
+            ascii_glyphs=self.look.glyphs is ASCII,
+            round_trip=round_trip,
+            clock_offset=client.clock_offset if client is not None else 0.0,
+            durability=client.durability if client is not None else "",
+            log=str(self._profile.state / LOG_NAME),
+        )

@@ -1,0 +1,48 @@
+"""An entry as it is said in a line: the time, where it is not where one reads, who, and what."""
+
+from chat.client.conversation import Conversation
+from chat.client.model import Model
+from chat.client.tui.look import Look
+from chat.client.tui.telling import Telling
+from chat.messages import Entry
+
+__all__ = ["Lines"]
+
+
+class Lines:
+    """Makes lines of entries.
+
+    :ivar day: of the last line; when it changes, a line says so.
+    """
+
+    def __init__(self, model: Model, look: Look) -> None:
+        self._model = model
+        self._look = look
+        self._telling = Telling(model, look)
+        self._day = ""
+
+    def entry(self, conversation: Conversation, entry: Entry) -> list[str]:
+        """What is said of ``entry``; nothing of a kind that means nothing here."""
+        told = self._told(entry)
+        if not told:
+            return []
+        moment = self._look.when(entry.time)
+        where = ""
+        if conversation.name != self._model.open:
+            where = f"{self._look.line(self._model.title(conversation))} "
+        line = f"{moment.hour:02}:{moment.minute:02} {where}{told}"
+        day = self._look.day(moment)
+        if day == self._day:
+            return [line]
+        self._day = day
+        return [day, line]
+
+    def _told(self, entry: Entry) -> str:
+        instead = self._telling.instead(entry)
+        if instead is not None:
+            return instead
+        name = self._telling.name(entry.user_id, entry.user_name)
+        mine = entry.user_id == self._model.me.user_id
+        if not mine and self._model.mentions_me(entry.content):
+            name = self._look.words("plain-to-you", who=name)
+        return f"{name}: {self._look.text(entry.content)}"

@@ -1,0 +1,102 @@
+"""The way into the linear mode and out of it."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from chat.client.lean import lean_reactor
+from chat.client.paths import Profile
+from chat.client.plain.keyboard import Keyboard, read_pipe
+from chat.client.plain.linear import Linear
+from chat.client.plain.page import Page
+from chat.client.tui.logfile import LOG_NAME, logging_to
+from chat.client.tui.look import Look
+from chat.client.tui.options import ScreenOptions, make_look
+from chat.client.tui.output import Output
+
+__all__ = ["run_plain", "simple_terminal"]
+
+
+def simple_terminal() -> bool:
+    """Whether there is a terminal that prints what should move its cursor."""
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return terminal and os.environ.get("TERM", "") in ("", "dumb")
+
+
+def run_plain(options: ScreenOptions) -> int:
+    """Talk line by line until the user leaves, or standard input ends.
+
+    :returns: an exit status: 0, 1 when nobody was ever logged in, or 70 when the program is to
+        blame.
+    """
+    look = make_look(options)
+    profile = Profile(options.profile)
+    logfile = profile.state / LOG_NAME
+    failure = ""
+    was_in = False
+    with logging_to(logfile):
+        try:
+            was_in = _talk(options, look, profile)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the linear mode ended")
+            failure = repr(error)
+    if failure:
+        print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)
+        return 70
+    return 0 if was_in else 1
+
+
+def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
+    """Return whether somebody was logged in."""
+    reactor = lean_reactor()
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    page = Page(reactor, _writer(reactor), interactive)
+    linear = Linear(reactor, look, profile, options, page, interactive)
+    reactor.addSystemEventTrigger("before", "shutdown", linear.ended)
+    reactor.callWhenRunning(linear.begin)
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
+    if not interactive:
+        reading = Deferred.fromCoroutine(read_pipe(reactor, sys.stdin.buffer, linear))
+        reading.addErrback(lambda failure: logging.error("reading failed: %s", failure))
+        reactor.run()
+        return linear.was_in
+    keyboard = Keyboard(reactor, sys.stdin.fileno(), page, linear)
+    keyboard.start()
+    try:
+        reactor.run()
+    finally:
+        keyboard.stop()
+    page.close()
+    return linear.was_in
+
+
+def _writer(reactor: Any) -> Callable[[str], None]:
+    """What takes text: a terminal as fast as it can, a pipe or a file before we go on."""
+    descriptor = sys.stdout.fileno()
+    if os.isatty(descriptor):
+        output = Output(descriptor)
+        output.attach(reactor)
+
+        def tell(text: str) -> None:
+            output.write(text)
+            output.flush()
+
+        return tell
+
+    def write(text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except BrokenPipeError:
+            # Nobody listens any more.
+            with suppress(Exception):
+                reactor.stop()
+
+    return write

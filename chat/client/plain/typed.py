@@ -1,0 +1,105 @@
+"""A line while it is typed, without moving a cursor anywhere but back over its last character."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chat.client.text import graphemes, width
+
+__all__ = ["Happened", "Key", "TypedLine"]
+
+MOST = 16_384
+"""Characters of a line; the server takes no longer messages as a rule."""
+
+
+class Key(Enum):
+    """What somebody at the keyboard has done."""
+
+    ECHO = "echo"
+    LINE = "line"
+    END = "end"
+    INTERRUPT = "interrupt"
+    AGAIN = "again"
+
+
+@dataclass(frozen=True)
+class Happened:
+    """``text``: what is to be echoed, or the line that is finished."""
+
+    key: Key
+    text: str = ""
+
+
+@dataclass
+class TypedLine:
+    """Turns bytes from a terminal into lines.
+
+    :ivar hidden: nothing is echoed, as for a password.
+    """
+
+    text: str = ""
+    hidden: bool = False
+    _escape: str = ""
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
+    )
+
+    def feed(self, data: bytes) -> Iterator[Happened]:
+        """What comes of some bytes, in order; a character may be cut in two between calls."""
+        for character in self._decoder.decode(data):
+            happened = self._take(character)
+            if happened is not None:
+                yield happened
+
+    def _take(self, character: str) -> Happened | None:
+        if self._escape:
+            self._skip(character)
+            return None
+        match character:
+            case "\x1b":
+                self._escape = character
+                return None
+            case "\r" | "\n":
+                text, self.text = self.text, ""
+                return Happened(Key.LINE, text)
+            case "\x7f" | "\b":
+                return self._rub_out()
+            case "\x15":
+                rubbed, self.text = self.text, ""
+                return self._echo(_back_over(rubbed))
+            case "\x03":
+                return Happened(Key.INTERRUPT)
+            case "\x04":
+                return None if self.text else Happened(Key.END)
+            case "\x0c" | "\x12":
+                return Happened(Key.AGAIN)
+            case "\t":
+                character = " "
+        if not character.isprintable() or len(self.text) >= MOST:
+            return None
+        self.text += character
+        return self._echo(character)
+
+    def _echo(self, text: str) -> Happened:
+        return Happened(Key.ECHO, "" if self.hidden else text)
+
+    def _rub_out(self) -> Happened | None:
+        if not self.text:
+            return None
+        last = list(graphemes(self.text))[-1]
+        self.text = self.text[: -len(last)]
+        return self._echo(_back_over(last))
+
+    def _skip(self, character: str) -> None:
+        """Arrows and other keys that send ``ESC [ … letter``, ``ESC O letter`` or ``ESC letter``
+        mean nothing here."""
+        self._escape += character
+        begun = self._escape[1] in "[O"
+        if not begun or (len(self._escape) > 2 and (character.isalpha() or character == "~")):
+            self._escape = ""
+
+
+def _back_over(text: str) -> str:
+    """Blank what stands before the cursor: every terminal can go back by a column."""
+    return "\b \b" * width(text)

@@ -1,0 +1,67 @@
+"""The commands without a screen: most are the screen's, some say in lines what a pane shows."""
+
+from chat.client.conversation import Conversation
+from chat.client.plain.telling import News
+from chat.client.tui import helptext
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands import COMMANDS
+from chat.client.tui.desk import Desk
+from chat.client.tui.verbs import Around, Verbs
+
+__all__ = ["PlainVerbs"]
+
+
+class PlainVerbs(Verbs):
+    """``run`` is the way in."""
+
+    def __init__(self, chat: Chat, desk: Desk, around: Around, news: News) -> None:
+        super().__init__(chat, desk, around)
+        self._news = news
+
+    def help(self, arguments: str) -> None:
+        if arguments:
+            super().help(arguments)
+            return
+        for command in COMMANDS:
+            usage = helptext.command_usage(command, self._words)
+            self._chat.tell(f"{usage}: {self._words(command.help)}")
+
+    async def more(self, arguments: str) -> None:
+        wish = self._news.older()
+        if wish is not None and self._chat.history.wanted(wish):
+            await self._chat.history.fetch(wish)
+            self._news.older()
+
+    async def _go_to(self, conversation: str, seq: int) -> None:
+        """Say what stands around an entry that was found."""
+        if conversation != self._chat.model.open:
+            self._chat.open(conversation)
+        await self._chat.history.have(conversation, seq)
+        self._news.around(seq)
+
+    async def catchup(self, arguments: str) -> None:
+        self._news.held = True
+        try:
+            await super().catchup(arguments)
+        finally:
+            self._news.held = False
+            self._around.redraw()
+
+    def _first_missed(self, conversation: Conversation) -> int:
+        return self._news.missed_from
+
+    def _catching_up(self, conversation: Conversation, index: int) -> None:
+        self._news.say_at(conversation, index)
+
+    def go_on(self) -> None:
+        """An empty line pauses a catch-up, and goes on with it."""
+        if self.catch_up.active:
+            self.catch_up.toggle()
+            if self.catch_up.paused:
+                self._chat.say(self._words("plain-paused", n=self.catch_up.left))
+
+    def stop(self) -> bool:
+        """End a catch-up. Return whether there was one."""
+        active = self.catch_up.active
+        self.catch_up.stop()
+        return active

@@ -1,0 +1,93 @@
+"""What was missed, one message after the other, as fast as one reads."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from chat.client.conversation import Conversation
+from chat.client.text import width
+from chat.client.tui.chat import Chat
+
+__all__ = ["CatchUp", "reading_seconds"]
+
+COLUMNS_A_SECOND = 25
+"""Some 250 words a minute, which most people read silently (Brysbaert 2019: 238)."""
+
+SHORTEST, LONGEST = 0.8, 10.0
+"""Seconds for a message: to see who it is from, and before one would rather page on."""
+
+
+def reading_seconds(text: str) -> float:
+    """How long somebody reads ``text``."""
+    return min(LONGEST, max(SHORTEST, width(text.replace("\n", " ")) / COLUMNS_A_SECOND))
+
+
+class CatchUp:
+    """Goes through a conversation from a number on, up to its end.
+
+    :param clock: of Twisted.
+    :param show: shows the entry of a conversation at an index.
+    :ivar left: how many are still to come.
+    """
+
+    def __init__(self, clock: Any, chat: Chat, show: Callable[[Conversation, int], None]) -> None:
+        self._clock = clock
+        self._chat = chat
+        self._show = show
+        self._waiting: Deferred[None] | None = None
+        self._timer: Any = None
+        self.active = False
+        self.paused = False
+        self.left = 0
+
+    async def run(self, conversation: Conversation, seq: int) -> None:
+        """Show one entry after the other from ``seq`` on. Another conversation ends it.
+
+        :raises ClientError: what is missing can't be had.
+        """
+        self.active, self.paused = True, False
+        try:
+            while self.active and self._chat.model.current is conversation:
+                if seq <= conversation.newest:
+                    await self._chat.history.have(conversation.name, seq)
+                index = conversation.index(seq)
+                if index >= len(conversation.entries) or not self.active:
+                    break
+                entry = conversation.entries[index]
+                self.left = conversation.newest - entry.seq
+                self._show(conversation, index)
+                seq = entry.seq + 1
+                await self._rest(reading_seconds(entry.content))
+        finally:
+            self.active = False
+
+    def toggle(self) -> None:
+        """Pause, or go on at once."""
+        self.paused = not self.paused
+        if self.paused:
+            self._cancel()
+        else:
+            self._wake()
+
+    def stop(self) -> None:
+        """No more of it."""
+        self.active = False
+        self._cancel()
+        self._wake()
+
+    async def _rest(self, seconds: float) -> None:
+        self._waiting = Deferred()
+        if not self.paused:
+            self._timer = self._clock.callLater(seconds, self._wake)
+        await self._waiting
+
+    def _cancel(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)

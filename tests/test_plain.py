@@ -1,0 +1,319 @@
+"""The linear mode: lines as they are typed, what is said and when; in a terminal and in a pipe."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from unittest import TestCase
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from chat.client.events import Waiting
+from chat.client.model import Model
+from chat.client.notify import Came
+from chat.client.plain.page import PATIENCE, Page
+from chat.client.plain.telling import LAST, MOST, PAGE, News
+from chat.client.plain.typed import MOST as LONGEST_LINE
+from chat.client.plain.typed import Happened, Key, TypedLine
+from chat.client.text import width
+from chat.messages import Conversation, Entry
+from tests.process import ServerProcess
+from tests.pty_screen import PtyScreen, client_command, client_environ, register
+from tests.tui_builders import BEN, CHEN, ME, entry, look, room
+
+
+class TypedTests(TestCase):
+    def lines(self, data: bytes) -> list[str]:
+        return [each.text for each in TypedLine().feed(data) if each.key is Key.LINE]
+
+    def test_a_line_is_what_was_typed_less_what_was_taken_back(self) -> None:
+        self.assertEqual(self.lines("helo\x7flo 你好\x7f们\r".encode()), ["hello 你们"])
+        self.assertEqual(self.lines(b"all wrong\x15right\n"), ["right"])
+        self.assertEqual(self.lines(b"\x7f\x7f\rx\r"), ["", "x"])
+
+    def test_keys_that_move_mean_nothing(self) -> None:
+        self.assertEqual(self.lines(b"a\x1b[Ab\x1b[1;5Cc\x1bOPd\x1bxe\x1b[200~f\r"), ["abcdef"])
+
+    def test_what_is_echoed_goes_back_by_columns(self) -> None:
+        line = TypedLine()
+        happened = list(line.feed("字\x7f".encode()))
+        self.assertEqual(happened, [Happened(Key.ECHO, "字"), Happened(Key.ECHO, "\b \b" * 2)])
+
+    def test_what_is_hidden_is_not_echoed(self) -> None:
+        line = TypedLine(hidden=True)
+        self.assertEqual({each.text for each in line.feed(b"secret\x7f")}, {""})
+        self.assertEqual(line.text, "secre")
+
+    def test_ends_and_interruptions(self) -> None:
+        kinds = [each.key for each in TypedLine().feed(b"\x04\x03\x0cx\x04")]
+        self.assertEqual(kinds, [Key.END, Key.INTERRUPT, Key.AGAIN, Key.ECHO])
+
+    def test_a_line_has_an_end(self) -> None:
+        self.assertEqual(self.lines(b"x" * (LONGEST_LINE + 5) + b"\r"), ["x" * LONGEST_LINE])
+
+    @given(st.lists(st.binary(max_size=8)))
+    def test_any_bytes_in_any_pieces_make_printable_lines(self, pieces: list[bytes]) -> None:
+        whole, cut = TypedLine(), TypedLine()
+        expected = [each.text for each in whole.feed(b"".join(pieces)) if each.key is Key.LINE]
+        found = [h.text for each in pieces for h in cut.feed(each) if h.key is Key.LINE]
+        self.assertEqual(found, expected)
+        self.assertTrue("".join(found).isprintable())
+
+
+class PageTests(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.written = ""
+        self.page = Page(self.clock, self.write, interactive=True)
+        self.page.ask("> ")
+        self.taken()
+
+    def write(self, text: str) -> None:
+        self.written += text
+
+    def taken(self) -> str:
+        self.clock.advance(0)
+        written, self.written = self.written, ""
+        return written
+
+    def test_what_is_said_stands_where_the_prompt_was_and_the_prompt_below(self) -> None:
+        self.page.say("hello")
+        self.page.say("a\nb")
+        self.assertEqual(self.taken(), "\rhello\na\n  b\n> ")
+
+    def test_what_is_shorter_than_the_prompt_blanks_the_rest_of_it(self) -> None:
+        self.page.ask("#lobby> ")
+        self.taken()
+        self.page.say("hi")
+        self.assertEqual(self.taken(), "\rhi      \n#lobby> ")
+
+    def test_a_begun_line_is_not_interrupted(self) -> None:
+        self.page.echo("h", "h")
+        self.page.say("news")
+        self.assertEqual(self.taken(), "h")
+        self.page.entered()
+        self.assertEqual(self.taken(), "\nnews\n> ")
+
+    def test_but_not_for_ever_and_then_it_stands_there_again(self) -> None:
+        self.page.echo("h", "h")
+        self.page.say("news")
+        self.clock.advance(PATIENCE - 1)
+        self.page.echo("i", "hi")
+        self.clock.advance(PATIENCE - 1)
+        self.assertEqual(self.taken(), "hi")
+        self.clock.advance(1)
+        self.assertEqual(self.taken(), "\rnews\n> hi")
+
+    def test_what_was_taken_back_waits_no_longer(self) -> None:
+        self.page.echo("h", "h")
+        self.page.say("news")
+        self.page.echo("\b \b", "")
+        self.assertEqual(self.taken(), "h\b \b\rnews\n> ")
+
+    def test_in_a_pipe_there_is_no_prompt_and_nothing_is_echoed(self) -> None:
+        page = Page(self.clock, self.write, interactive=False)
+        page.ask("> ")
+        page.echo("h", "h")
+        page.entered()
+        page.say("hello")
+        self.assertEqual(self.taken(), "hello\n")
+
+    def test_nothing_that_is_said_can_do_more_than_be_read(self) -> None:
+        self.page.say("\x1b[2J\u202e\x07x")
+        self.assertEqual(self.taken(), "\r\ufffd[2J\ufffdx\n> ")
+
+
+class NewsTests(TestCase):
+    def setUp(self) -> None:
+        self.model = Model()
+        self.said: list[str] = []
+        self.own: set[str] = set()
+        self.news = News(self.model, look(), self.said.append, self.own)
+
+    def enter(self, count: int, read: int) -> None:
+        """The lobby with ``count`` messages, ``read`` of them read."""
+        self.log = [entry(each, BEN) for each in range(1, count + 1)]
+        states: list[Conversation] = [room("#lobby", seq=count, read=read)]
+        self.model.logged_in(ME, states)
+        self.model.page("#lobby", self.log[-60:], 1)
+        self.news.tell()
+
+    def taken(self) -> list[str]:
+        """What messages were said, by their numbers."""
+        said = [each.rpartition("message ")[2] for each in self.said if "message " in each]
+        self.said.clear()
+        return said
+
+    def come(self, *entries: Entry) -> None:
+        for each in entries:
+            self.model.entry("#lobby", each)
+        self.news.tell()
+
+    def test_who_comes_hears_the_last_ones_and_then_each_once(self) -> None:
+        self.enter(30, 30)
+        self.assertIn("You are in #lobby.", self.said)
+        self.assertEqual(self.taken(), [str(each) for each in range(31 - LAST, 31)])
+        self.come(entry(31, BEN))
+        self.news.tell()
+        self.assertEqual(self.taken(), ["31"])
+
+    def test_unread_ones_are_said_and_older_ones_told_of(self) -> None:
+        self.enter(30, 18)
+        self.assertEqual(self.taken(), [str(each) for each in range(19, 31)])
+        self.model.show("@2")
+        self.news.tell()
+        self.setUp()
+        self.enter(60, 10)
+        self.assertIn(f"{50 - MOST} unread ones are older", "\n".join(self.said))
+        self.assertEqual(len(self.taken()), MOST)
+        self.assertEqual(self.news.missed_from, 11)
+
+    def test_older_ones_are_said_when_asked_for_until_the_beginning(self) -> None:
+        self.enter(20, 20)
+        self.taken()
+        self.assertIsNone(self.news.older())
+        self.assertEqual(self.taken(), [str(each) for each in range(16 - PAGE, 16)])
+        self.news.older()
+        self.assertEqual(self.taken(), ["1", "2", "3", "4", "5"])
+        self.news.older()
+        self.assertEqual(self.said, ["This is where the conversation begins."])
+
+    def test_what_is_not_here_is_wished_for(self) -> None:
+        self.enter(90, 90)
+        while (wish := self.news.older()) is None:
+            pass
+        self.assertEqual(wish.before, 31)
+
+    def test_what_was_typed_here_is_not_said_again(self) -> None:
+        self.enter(1, 1)
+        self.taken()
+        self.own.add("c1")
+        self.come(entry(2, ME, client_id="c1"), entry(3, ME, client_id="c2"))
+        self.assertEqual(self.taken(), ["3"])
+        self.assertEqual(self.own, set())
+
+    def test_who_is_spoken_to_and_where_something_is_new_is_told_in_words(self) -> None:
+        self.enter(1, 1)
+        self.come(entry(2, CHEN, "@anna look"))
+        self.assertEqual(self.said[-1], "12:02 陈晓明, to you: @anna look")
+        self.said.clear()
+        for kind in ("private", "mention", "message", "message"):
+            self.news.elsewhere(Came(kind, "#cats", "ben", "psst"))
+        self.assertEqual(len(self.said), 3)
+        self.assertEqual(self.said[0], "Private, from ben: psst")
+
+    def test_a_loss_is_told_once_and_that_it_is_over(self) -> None:
+        self.enter(1, 1)
+        self.said.clear()
+        before = self.model.link
+        for seconds in (1.0, 2.0, 4.0):
+            self.model.link = Waiting(seconds, seconds, "no answer")
+            self.news.tell()
+        self.assertEqual(len(self.said), 1)
+        self.model.link = before
+        self.news.tell()
+        self.assertEqual(len(self.said), 2)
+
+
+class PlainPtyTests(TestCase):
+    def setUp(self) -> None:
+        self.server = ServerProcess.start_for(self, "--rate", "0")
+        self.address = f"127.0.0.1:{self.server.port}"
+        self.home = Path(tempfile.mkdtemp(prefix="plain", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
+
+    def terminal(self, person: str, language: str = "en_US.UTF-8", term: str = "dumb") -> PtyScreen:
+        environ = {**client_environ(self.home / person, language), "TERM": term}
+        started = PtyScreen(client_command(self.address), environ, 100, 40)
+        self.addCleanup(started.__exit__)
+        return started
+
+    def entered(self, person: str, language: str = "en_US.UTF-8") -> PtyScreen:
+        """Registered as ``person``, line by line, in a terminal that can do nothing."""
+        found = self.terminal(person, language)
+        found.wait_for({"en": "The server answers", "zh": "服务器已响应"}[language[:2]])
+        found.type("2\r")
+        for line in (person, f"secret-{person}", f"secret-{person}"):
+            found.type(f"{line}\r")
+        found.wait_for("#lobby>")
+        return found
+
+    def assert_linear(self, screen: PtyScreen) -> None:
+        """Nothing was written that is not a line: no sequence, no colour, no password."""
+        self.assertNotIn(b"\x1b", screen.raw)
+        self.assertNotIn(b"secret", screen.raw)
+        rest = screen.raw.decode().translate({ord(each): None for each in "\r\n\b\a"})
+        self.assertTrue(rest.isprintable(), repr(rest))
+
+    def test_talking_with_somebody_who_has_a_screen(self) -> None:
+        anna = self.entered("anna")
+        ben = self.terminal("ben", term="xterm-256color")
+        register(ben, "ben")
+        ben.type("good morning @anna\r")
+        anna.wait_for("ben, to you: good morning @anna")
+        anna.type("hel\x7f\x7fello ben\r")
+        ben.wait_for("hello ben")
+        ben.type("/msg anna psst\r")
+        anna.wait_for("Private, from ben: psst")
+        anna.type("/next\r")
+        anna.wait_for("You are in ben.")
+        anna.type("yes?\r")
+        ben.wait_for("yes?")
+        anna.type("/search psst\r")
+        anna.wait_for("1 found: psst")
+        anna.type("\r")
+        anna.wait_for("ben>")
+        anna.type("/quit\r")
+        self.assertEqual(anna.wait_ended(), 0)
+        self.assert_linear(anna)
+
+    def test_in_chinese_with_a_server_that_goes_away_and_a_line_that_is_begun(self) -> None:
+        chen = self.entered("chen", "zh_CN.UTF-8")
+        chen.wait_for("你在 #lobby。")
+        chen.type("写到一半")
+        chen.wait_for("写到一半")
+        self.server.kill()
+        chen.type("，写完了\r")
+        chen.wait_for("连接已断开")
+        chen.type("/nonsense\r")
+        chen.wait_for("没有命令 /nonsense")
+        chen.press("ctrl c")
+        chen.wait_for("再按")
+        chen.press("ctrl c")
+        self.assertEqual(chen.wait_ended(), 0)
+        self.assert_linear(chen)
+        self.assertEqual(width("写到一半，写完了"), 16)
+
+    def test_a_paste_of_many_lines_asks_first(self) -> None:
+        dora = self.entered("dora")
+        dora.type("".join(f"line {each}\r" for each in range(12)))
+        dora.wait_for("Paste 12 lines?")
+        dora.type("1\r/quit\r")
+        self.assertEqual(dora.wait_ended(), 0)
+        piped = self.pipe("dora", "/more\n")
+        self.assertIn("dora: line 0\n  line 1\n", piped.stdout)
+
+    def pipe(self, person: str, text: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*client_command(self.address), "--plain"],
+            input=text,
+            env=client_environ(self.home / person, "en_US.UTF-8"),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    def test_pipes_in_and_pipes_out(self) -> None:
+        done = self.pipe("emil", "2\nemil\nsecret\nsecret\nfrom a pipe\n/join #cats\nmeow\n")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("emil: from a pipe\n", done.stdout)
+        said = self.pipe("emil", "/go cats\n/more\n").stdout
+        self.assertIn("emil: meow\n", said)
+        self.assertNotIn("\x1b", said)
+        self.assertNotIn("#lobby> ", said)
+
+    def test_a_pipe_that_ends_before_a_login_is_no_success(self) -> None:
+        self.assertEqual(self.pipe("fred", "").returncode, 1)
