@@ -1,0 +1,123 @@
+"""What was missed, at reading speed: with a screen and without one."""
+
+from unittest import TestCase
+
+from chat.client.tui.catchup import LONGEST, SHORTEST, reading_seconds
+from tests.tui_builders import BEN, Screen, ScriptedClient, entry, room
+
+MANY = 40
+
+
+def missed(count: int = MANY) -> Screen:
+    """A screen whose lobby has ``count`` messages, of which five were read."""
+    client = ScriptedClient({"#lobby": [entry(each, BEN) for each in range(1, count + 1)]})
+    client.conversations = {"#lobby": room("#lobby", seq=count, read=5)}
+    screen = Screen(client)
+    screen.text()
+    return screen
+
+
+class ReadingTests(TestCase):
+    def test_longer_texts_take_longer_within_bounds(self) -> None:
+        self.assertEqual(reading_seconds("hi"), SHORTEST)
+        self.assertEqual(reading_seconds("x" * 100), 4.0)
+        self.assertEqual(reading_seconds("字" * 50), 4.0)
+        self.assertEqual(reading_seconds("x" * 16_000), LONGEST)
+
+
+class CatchUpTests(TestCase):
+    def newest(self, screen: Screen) -> int:
+        """The number of the last message in view."""
+        found = [line.rpartition("message ")[2] for line in screen.text() if "message " in line]
+        return int(found[-1].partition(" ")[0])
+
+    def started(self, count: int = MANY) -> Screen:
+        screen = missed(count)
+        screen.type("/catchup")
+        screen.press("enter")
+        return screen
+
+    def test_it_shows_one_after_the_other_from_the_first_that_was_not_read(self) -> None:
+        screen = self.started()
+        seen = []
+        for _ in range(20):
+            seen.append(self.newest(screen))
+            screen.clock.advance(SHORTEST)
+        # While the view is not full above the first ones, nothing moves yet.
+        self.assertEqual(seen, sorted(seen))
+        self.assertEqual(seen[-1], 25)
+        self.assertIn("14 to come", "\n".join(screen.text()))
+
+    def test_at_the_end_it_says_so_and_stays_there(self) -> None:
+        screen = self.started()
+        for _ in range(MANY):
+            screen.clock.advance(SHORTEST)
+            screen.text()
+        self.assertEqual(self.newest(screen), MANY)
+        self.assertIn("That was everything.", "\n".join(screen.text()))
+        self.assertTrue(screen.desk.messages.at_end)
+
+    def test_enter_pauses_and_goes_on(self) -> None:
+        screen = self.started()
+        for _ in range(20):
+            screen.clock.advance(SHORTEST)
+        screen.press("enter")
+        shown = self.newest(screen)
+        screen.clock.advance(60)
+        self.assertEqual(self.newest(screen), shown)
+        self.assertEqual(screen.client.asked.count(("send", ("#lobby", ""))), 0)
+        screen.press("enter")
+        screen.clock.advance(SHORTEST)
+        self.assertGreater(self.newest(screen), shown)
+
+    def test_esc_and_whoever_moves_end_it(self) -> None:
+        for key in ("esc", "page up", "meta end"):
+            screen = self.started()
+            for _ in range(20):
+                screen.clock.advance(SHORTEST)
+            screen.press(key)
+            shown = self.newest(screen)
+            screen.clock.advance(60)
+            self.assertEqual(self.newest(screen), shown, key)
+
+    def test_one_can_write_meanwhile(self) -> None:
+        screen = self.started()
+        screen.clock.advance(SHORTEST)
+        screen.type("hello")
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "hello")), screen.client.asked)
+
+    def test_who_has_read_everything_is_told(self) -> None:
+        screen = missed()
+        screen.press("meta end")
+        screen.chat.model.show("@2")
+        screen.chat.model.show("#lobby")
+        screen.type("/catchup")
+        self.assertIn("You have read everything here.", "\n".join(screen.press("enter")))
+
+
+class GoTests(TestCase):
+    def test_a_part_of_a_name_is_enough_when_only_one_has_it(self) -> None:
+        screen = missed()
+        for name in ("#cats", "#catalogue", "#dogs"):
+            screen.chat.model.conversation(name)
+        for typed, opened in (("dog", "#dogs"), ("cats", "#cats"), ("#lobby", "#lobby")):
+            screen.type(f"/go {typed}")
+            screen.press("enter")
+            self.assertEqual(screen.chat.model.open, opened)
+        screen.type("/go cat")
+        self.assertIn("Which of these: #catalogue, #cats", "\n".join(screen.press("enter")))
+        screen.type("/go nowhere")
+        self.assertIn("no conversation called nowhere", "\n".join(screen.press("enter")))
+        self.assertEqual(screen.chat.model.open, "#lobby")
+
+    def test_next_goes_where_something_is_new_and_list_tells_where_that_is(self) -> None:
+        screen = missed()
+        screen.client.say(entry(1, BEN, "psst", to="@2"))
+        screen.type("/list")
+        self.assertIn("ben  1 unread", "\n".join(screen.press("enter")))
+        screen.type("/next")
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "@2")
+        screen.type("/next")
+        self.assertIn("Nothing is unread.", "\n".join(screen.press("enter")))
