@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.client.address import endpoint_for, server_string
 from chat.client.errors import Refused
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
-from chat.client.link import LONGEST_WAIT, SHORTEST_WAIT, Link
+from chat.client.link import LONGEST_WAIT, QUICK_WAIT, SHORTEST_WAIT, Link
 from chat.client.wire import PING_AFTER, PONG_WITHIN, Wire
 from chat.messages import ByeMes, LoginMes, LoginResMes, Message, PingMes
 from tests.fake_server import FakeNet, FakeServer
@@ -87,18 +87,30 @@ class ComingBackTest(LinkCase):
         self.advance(self.waiting().seconds)
         self.assertEqual(self.kinds()[-3:], [Waiting, Connecting, LoggedIn])
 
-    def test_the_waits_double_up_to_30_seconds_and_chance_picks_below(self) -> None:
+    def test_the_waits_double_and_grow_with_the_time_away_up_to_30_seconds(self) -> None:
         self.net.down = True
         self.start()
         for chance in (0.0, 0.3, 1.0):
             self.chance = chance
             waits = []
-            for _ in range(12):
+            for _ in range(24):
                 self.advance(self.waiting().seconds)
                 waits.append(self.waiting().seconds)
             self.assertTrue(all(SHORTEST_WAIT <= wait <= LONGEST_WAIT for wait in waits), waits)
             self.assertEqual(waits, sorted(waits))
         self.assertEqual(waits[-1], LONGEST_WAIT)
+
+    def test_whoever_was_away_for_a_while_is_back_in_half_as_long_again(self) -> None:
+        for seconds in (2.0, 6.0, 20.0):
+            self.setUp()
+            self.chance = 1.0
+            self.start()
+            self.net.down = True
+            self.net.cut()
+            self.advance(seconds)
+            self.net.down = False
+            self.advance(max(QUICK_WAIT, seconds / 2))
+            self.assertIsInstance(self.link.state, LoggedIn, seconds)
 
     def test_waiting_says_when_the_next_try_is(self) -> None:
         self.net.down = True

@@ -20,9 +20,12 @@ from chat.messages import ByeMes, Message
 __all__ = ["Link"]
 
 SHORTEST_WAIT = 0.25
+QUICK_WAIT = 3.0
 LONGEST_WAIT = 30.0
 """Seconds between two tries. Each failure doubles the bound, chance picks below it, so that the
-clients of a server that died do not all come back at one moment."""
+clients of a server that died do not all come back at one moment. While nobody is there to send
+them away, no wait is longer than ``QUICK_WAIT``, or than half the time that one has been away: a
+server that restarts has everybody back in half as long again as it was gone."""
 
 STEADY_AFTER = 5.0
 """Seconds logged in after which the next loss starts again with the shortest wait."""
@@ -100,6 +103,7 @@ class Link:
         self._changed = changed
         self._random = random
         self._failures = 0
+        self._away_since = 0.0
         self._since = 0.0
         self._was_welcome = False
         self._bye: ByeMes | None = None
@@ -166,14 +170,19 @@ class Link:
         self._was_welcome = True
         self._show(LoggedIn())
 
-    def _wait(self, reason: str, at_least: float = 0.0) -> None:
+    def _wait(self, reason: str, at_least: float = 0.0, reached: bool = True) -> None:
+        now = self._clock.seconds()
+        if not self._failures:
+            self._away_since = now
         bound = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(self._failures, 20))
+        if not reached:
+            bound = min(bound, max(QUICK_WAIT, (now - self._away_since) / 2))
         self._failures += 1
         seconds = SHORTEST_WAIT + (bound - SHORTEST_WAIT) * self._random()
         # Those whom the server sent away with the same number come back spread over a fifth.
         seconds = max(seconds, at_least * (1 + self._random() / 5))
         self._retry = self._clock.callLater(seconds, self._do, self._machine.due)
-        self._show(Waiting(seconds, self._clock.seconds() + seconds, reason))
+        self._show(Waiting(seconds, now + seconds, reason))
 
     def _ended(self, reason: str) -> None:
         """The connection is gone: wait and come back, or not, if the server said so."""
@@ -297,7 +306,7 @@ def _build() -> Callable[[Link], _Inputs]:
 
     @opening.upon(_Inputs.unreachable).to(waiting)
     def not_there(inputs: _Inputs, link: Link, reason: str) -> None:
-        link._wait(reason)
+        link._wait(reason, reached=False)
 
     @opening.upon(_Inputs.distrust).to(off)
     def distrusted(inputs: _Inputs, link: Link, error: Untrusted) -> None:

@@ -10,6 +10,7 @@ from chat.client.notify import Came
 from chat.client.plain.lines import Lines
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
+from chat.client.tui.sentences import reason
 
 __all__ = ["News"]
 
@@ -167,17 +168,18 @@ class News:
             return
         words = self._look.words
         match link:
-            case events.Waiting(_, _, reason):
+            case events.Waiting(_, _, told):
                 if not isinstance(before, events.Connecting):
-                    self._say(words("plain-lost", reason=self._look.line(reason)))
+                    why = self._look.line(reason(told, words))
+                    self._say(words("plain-lost", reason=why))
                     self._link = link
             case events.LoggedIn():
                 if before is not None:
                     self._say(words("plain-again"))
                 self._link = link
-            case events.Stopped(reason, code):
+            case events.Stopped(told, code):
                 key = f"link-stopped-{code}"
-                values: dict[str, Any] = {"reason": self._look.line(reason)}
+                values: dict[str, Any] = {"reason": self._look.line(reason(told, words))}
                 self._say(words(key if key in words else "link-stopped", **values))
                 self._link = link
             case _:
