@@ -1,5 +1,6 @@
 """The program without its server: what it knew is read, searched and answered, and kept in step."""
 
+import os
 import shutil
 import stat
 import tempfile
@@ -85,6 +86,24 @@ class OfflineTests(TestCase):
         anna.wait_for("You are logged out")
         self.leave(anna)
         self.assertEqual(list(cache.parent.iterdir()), [])
+
+    def test_nothing_that_is_written_can_be_read_by_anybody_else(self) -> None:
+        self.addCleanup(os.umask, os.umask(0))
+        anna = self.screen()
+        register(anna, "anna")
+        anna.type("for the two of us")
+        anna.press("enter")
+        anna.wait_for("✓")
+        anna.type("begun and not sent")
+        anna.wait_for("not sent")
+        self.leave(anna)
+        home = self.home / "anna"
+        written = [each for top in (".local", ".cache") for each in (home / top).rglob("*")]
+        names = {each.name for each in written}
+        self.assertLessEqual({"history.db", "drafts.json", "outbox", "screen.log"}, names)
+        for each in written:
+            wanted = 0o700 if each.is_dir() else 0o600
+            self.assertEqual(stat.S_IMODE(each.stat().st_mode), wanted, each)
 
     def test_who_wants_no_cache_has_none(self) -> None:
         anna = self.screen()

@@ -9,6 +9,8 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from chat.client.paths import private_directory
+
 __all__ = ["Drafts", "Run"]
 
 Run = Callable[[Callable[[], None]], Any]
@@ -62,7 +64,7 @@ class Drafts:
             return
         part = self._path.with_suffix(".part")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_directory(self._path.parent)
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 json.dump(dict(drafts), file, ensure_ascii=True)
                 file.flush()

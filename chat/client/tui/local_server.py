@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chat.client.paths import private_directory
+
 __all__ = ["is_local", "start_server"]
 
 
@@ -20,7 +22,7 @@ def start_server(server: str, state: Path, language: str) -> tuple["subprocess.P
     :param language: of the sentences that it says to people.
     :returns: the process and its log file.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_directory(state)
     logfile = state / "server.log"
     port = server.rpartition(":")[2]
     twistd = "from twisted.scripts.twistd import run; run()"

@@ -15,6 +15,8 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
+from chat.client.paths import private_directory
+
 __all__ = ["LOG_NAME", "logging_to"]
 
 LOG_NAME = "screen.log"
@@ -26,7 +28,7 @@ LOG_BYTES = 1_000_000
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Send everything that is logged, or written to standard error, to a file meanwhile."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_directory(path.parent)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     if path.exists() and path.stat().st_size > LOG_BYTES:
         flags |= os.O_TRUNC
