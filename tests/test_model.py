@@ -43,6 +43,15 @@ class HomeTests(TestCase):
         found.state(Conversation(conversation="#art", gone=True))
         self.assertEqual(found.open, "#tea")
 
+    def test_ones_notes_give_way_to_the_lobby_when_nothing_was_known_at_first(self) -> None:
+        made = Model()
+        made.logged_in(ME, ())  # from a cache that is empty yet
+        made.logged_in(ME, (room("#lobby"),))
+        self.assertEqual(made.open, "#lobby")
+        made.show(f"@{ME.user_id}")
+        made.logged_in(ME, (room("#lobby"),))
+        self.assertEqual(made.open, f"@{ME.user_id}", "somebody wanted to see them")
+
 
 class UnreadTests(TestCase):
     def test_messages_of_others_count_until_they_are_read(self) -> None:

@@ -53,6 +53,8 @@ class Model:
         self._online: list[User] | None = None
         self._looks: dict[str, int] = {}
         self._listed = False
+        # One's notes, open because nothing else was known: a cache may be empty at the start.
+        self._makeshift = ""
 
     # Looking
 
@@ -186,9 +188,12 @@ class Model:
         self.me = me
         self._mention = _mention_of(me.user_name)
         self._looks[looks_like(me.user_name)] = me.user_id
+        nothing_known = not self.conversations
         for state in conversations:
             self.state(state)
-        if self.open not in self.conversations:
+        if self.open not in self.conversations or self.open == self._makeshift:
+            nothing_known = nothing_known and not self.conversations
+            self._makeshift = f"@{me.user_id}" if nothing_known else ""
             self.show(self.home)
 
     def conversation(self, name: str) -> Conversation:

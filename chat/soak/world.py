@@ -115,6 +115,13 @@ class World:
 
     # Building --------------------------------------------------------------------------------
 
+    def _settled_size(self) -> int:
+        """How large the store's file is before the load; 0 while a rewrite replaces it."""
+        try:
+            return newest_file(self.data / "appendonlydir").stat().st_size
+        except (ValueError, OSError):
+            return 0
+
     async def start(self) -> None:
         """Start store and servers, register the users, connect their devices."""
         self.home.mkdir()
@@ -126,7 +133,7 @@ class World:
         await self._people()
         await self._guests()
         if self.store is None:
-            self.settled = newest_file(self.data / "appendonlydir").stat().st_size
+            self.settled = self._settled_size()
         for device in self.devices:
             device.start()
         for original in self.originals:
