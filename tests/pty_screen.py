@@ -89,8 +89,14 @@ class PtyScreen:
     # Looking
 
     def lines(self) -> list[str]:
-        """The rows as they stand now."""
-        return [line.rstrip() for line in self.screen.display]
+        """The rows as they stand now, in the middle of a frame perhaps.
+
+        pyte's own ``display`` fails where half of a wide character is written over already.
+        """
+        screen = self.screen
+        rows = (screen.buffer[row] for row in range(screen.lines))
+        texts = ("".join(row[at].data for at in range(screen.columns)) for row in rows)
+        return [text.rstrip() for text in texts]
 
     def text(self) -> str:
         return "\n".join(self.lines())
