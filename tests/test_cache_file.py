@@ -44,7 +44,8 @@ class CacheFileTests(TestCase):
         for each in entries:
             newest[each.conversation] = max(newest.get(each.conversation, 0), each.seq)
         positions = {name: Position("e1", seq) for name, seq in newest.items()}
-        file.write(Batch(entries=list(entries), positions=positions))
+        states = {name: room(name) for name in newest}
+        file.write(Batch(entries=list(entries), states=states, positions=positions))
 
     def seqs(self, file: CacheFile, name: str = "#lobby") -> list[int]:
         return [each.seq for each in file.page(name, 0, 10_000)]
@@ -66,9 +67,11 @@ class CacheFileTests(TestCase):
         known = file.known()
         assert known is not None
         self.assertEqual((known.user.user_id, known.user.user_name), (ME.user_id, ME.user_name))
-        self.assertEqual(known.conversations, [state])
+        self.assertEqual(known.conversations, [state, room("@2")])
         self.assertEqual(known.positions["#lobby"], Position("e1", 2))
-        self.assertEqual([each.seq for each in known.unread], [2])
+        self.assertEqual(
+            [(e.conversation, e.seq) for e in known.unread], [("#lobby", 2), ("@2", 1)]
+        )
         self.assertEqual(file.page("#lobby", 0, 9), (entry(1), entry(2, CHEN, "早上好")))
 
     def test_pages_are_the_newest_below_a_number_oldest_first(self) -> None:
@@ -90,9 +93,7 @@ class CacheFileTests(TestCase):
     def test_another_user_finds_nothing_of_the_one_before(self) -> None:
         file = self.filled(entry(1, content="secret"))
         file.log_in(BEN)
-        known = file.known()
-        assert known is not None
-        self.assertEqual((known.conversations, known.positions), ([], {}))
+        self.assertIsNone(file.known())
         self.assertEqual((self.seqs(file), self.found(file, "secret")), ([], []))
 
     def test_a_broken_file_and_one_of_another_layout_are_made_anew(self) -> None:
@@ -271,10 +272,11 @@ import sys
 from pathlib import Path
 from chat.client.cache_file import Batch, CacheFile
 from chat.client.events import Position
-from tests.tui_builders import ME, entry
+from tests.tui_builders import ME, entry, room
 
 file = CacheFile(Path(sys.argv[1]))
 file.log_in(ME)
+file.write(Batch(states={"#lobby": room("#lobby")}))
 for seq in range(1, 100_000):
     file.write(Batch(entries=[entry(seq)], positions={"#lobby": Position("e1", seq)}))
     print(seq, flush=True)

@@ -46,6 +46,7 @@ class HistoryTests(SynchronousTestCase):
         """The next start."""
         if not online:
             client.state = events.Waiting(5, 5, "nobody answers")
+            client.conversations = {}
         cache, known = self.opened()
         cache.follow(client)  # type: ignore[arg-type]  # scripted
         return Screen(client, cache=cache, known=known)  # type: ignore[arg-type]
@@ -134,12 +135,19 @@ class HistoryTests(SynchronousTestCase):
             states={"#lobby": room("#lobby", 1), "#cats": room("#cats", 1)},
         )  # fmt: skip
         client = FollowedClient()
-        del client.conversations["#cats"]
         screen = self.screen(client, online=False)
         self.assertIn("#cats", "\n".join(screen.text()))
+        client.conversations = {"#lobby": room("#lobby", 1)}
         client.state = events.LoggedIn()
         client.tell(events.ConnectionChanged(client.state), events.ConversationsListed())
         self.assertNotIn("#cats", "\n".join(screen.text()))
+
+    def test_whoever_is_logged_in_already_sees_what_the_server_says(self) -> None:
+        self.remember(entry(1, to="@2"), states={"@2": room("@2", 1), "#dogs": room("#dogs")})
+        client = FollowedClient()
+        screen = self.screen(client)
+        self.assertEqual(screen.chat.model.open, "#lobby")
+        self.assertNotIn("#dogs", "\n".join(screen.text()))
 
     def test_an_entry_that_is_looked_for_is_found_without_a_server(self) -> None:
         self.remember(*long_log())

@@ -63,6 +63,8 @@ class Cache:
         self._file: CacheFile | None = None
         self._client: ChatClient | None = None
         self._listed_before: set[str] = set()
+        self._whole = False
+        """Whether all conversations are in the file, or about to be: never only some of them."""
         self._drops: list[tuple[str, int]] = []
         self._entries: list[Entry] = []
         self._touched: set[str] = set()
@@ -79,6 +81,7 @@ class Cache:
         known = await self._ask(None, CacheFile.known)
         if known is not None:
             self._listed_before = {each.conversation for each in known.conversations}
+            self._whole = True
         return known
 
     async def begin(self) -> None:
@@ -143,6 +146,7 @@ class Cache:
                 for name in self._listed_before - self._client.conversations.keys():
                     self._forget(name)
                 self._touched |= self._client.conversations.keys()
+                self._whole = True
             case _:
                 return
         self._soon()
@@ -169,7 +173,8 @@ class Cache:
         """Hand everything that waits to the file, in one batch."""
         self._cancel()
         client = self._client
-        if client is None or not (self._entries or self._touched or self._drops):
+        waiting = self._entries or self._touched or self._drops
+        if client is None or not (waiting and self._whole):
             return
         conversations, positions = client.conversations, client.positions
         batch = Batch(

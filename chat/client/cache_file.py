@@ -243,7 +243,7 @@ class CacheFile:
     # Reading
 
     def known(self) -> Known | None:
-        """What is here at the start; None when nobody's it is."""
+        """What is here at the start; None when nothing is."""
         user = self._fact("user", User)
         if user is None:
             return None
@@ -258,7 +258,7 @@ class CacheFile:
                 conversation = msgspec.json.decode(state, type=Conversation)
                 conversations.append(conversation)
                 unread += self.page(str(name), 0, UNREAD, above=conversation.read)
-        return Known(user, conversations, positions, unread)
+        return Known(user, conversations, positions, unread) if conversations else None
 
     def page(self, name: str, before: int, limit: int, above: int = 0) -> tuple[Entry, ...]:
         """The newest entries below ``before`` (0: of all) and above ``above``, oldest first."""

@@ -92,13 +92,13 @@ class Chat:
     def start(self, user: User, known: "Known | None" = None) -> None:
         """The first login is done, or is on its way and ``known`` is what the cache says."""
         self.model.link = self.client.state
-        if known is not None:
-            self._remembered = {each.conversation for each in known.conversations}
-            self._listed(user, known.conversations)
-            for entry in known.unread:
+        listed = self.client.conversations.values()
+        remembered = known.conversations if known is not None else ()
+        self._remembered = {each.conversation for each in remembered}
+        self._listed(user, listed or remembered)
+        for entry in known.unread if known is not None else ():
+            if entry.conversation in self.model.conversations:
                 self.model.recalled(entry.conversation, [entry])
-        else:
-            self._listed(user, self.client.conversations.values())
         for sent in self.client.outgoing:
             self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
 
