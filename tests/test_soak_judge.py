@@ -186,6 +186,18 @@ class JudgeTest(SynchronousTestCase):
         stored = [*said(2, "b", epoch=E2, at=6.0), *log((E1, "a"), (E2, "b"))]
         self.assertEqual(self.promises(trace, again, stored), set())
 
+    def test_where_a_new_epoch_began_may_be_told_by_a_repetition_alone(self) -> None:
+        trace = [*begins(), *said(1, "a"), *said(2, "b", at=3.0), Sent(3.0, ALICE, ROOM, "c")]
+        trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
+        trace += [Dropped(6.0, f"device-{link}", ROOM, E2, 2) for link in (ALICE, BOB)]
+        trace += [*heard(2, "c", epoch=E2, at=6.0)]
+        again = Answered(7.0, ALICE, ROOM, "c", 200, E2, 2, 2, True)
+        end = [
+            Fetched(6.5, ALICE, ROOM, E2, 2, "c"),
+            Shown(6.5, f"device-{ALICE}", ROOM, E2, 2, "c"),
+        ]
+        self.assertEqual(self.promises(trace, end, again, log((E1, "a"), (E2, "c"))), set())
+
     def test_a_rollback_does_not_explain_what_was_accepted_before_the_copy(self) -> None:
         trace = [*begins(), *said(1, "a"), *said(2, "b", at=1.5)]
         trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]

@@ -175,8 +175,8 @@ class Judge:
         if event.code != 200:
             return
         message.accepted.append((event.at, event.epoch, event.seq))
+        self._epoch_seen(event.at, event.conv, event.epoch, event.epoch_first)
         if not event.duplicate:
-            self._epoch_seen(event.at, event.conv, event.epoch, event.epoch_first)
             self._in_order(event, event.epoch, event.seq)
             self._name(event, event.epoch, event.seq, event.key)
         else:
