@@ -1,5 +1,6 @@
 """Who is connected: accepts sockets, gives each a session, ends those that are silent or stuck."""
 
+from secrets import token_hex
 from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress
@@ -44,6 +45,8 @@ class ChatFactory(Factory):
         self.fanout: FanOut = context.fanout
         self._gate = Gate(context)
         self.connections = self._gate.inside
+        # Sessions are named in events that all servers hear: theirs must not have the same names.
+        self._name = token_hex(4)
         self._count = 0
         self._ticks = 0
         self._told = 0
@@ -73,7 +76,7 @@ class ChatFactory(Factory):
             return None
         connection = Connection(self, address)
         self._count += 1
-        connection.session = Session(self.context, connection, f"{self._count:x}")
+        connection.session = Session(self.context, connection, f"{self._name}.{self._count:x}")
         connection.factory = self
         return connection
 

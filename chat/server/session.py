@@ -61,7 +61,7 @@ SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
 class Session:
     """What the server knows of one connection.
 
-    :ivar key: unique on this server, part of the session's name in the store.
+    :ivar key: unique on all servers, part of the session's name in the store.
     :ivar user: who logged in, None before and after.
     :ivar voice: the words of the client's generation.
     :ivar rooms: the conversation ids of the rooms it hears.
