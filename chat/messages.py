@@ -611,6 +611,14 @@ class InvitationMes(Invitation, Message, frozen=True):
     """One is invited to a room."""
 
 
+class BlockedMes(Message, frozen=True):
+    """One blocked somebody, or, ``block`` false, took that back; on whichever device."""
+
+    user_id: int
+    user_name: str
+    block: bool
+
+
 class ReceiptMes(Message, frozen=True):
     """How far the partner of a private conversation is."""
 
@@ -665,6 +673,6 @@ ANSWERS = _by_type(
     RedactResMes, RoomsResMes, MembersResMes, ModerateResMes, SanctionsResMes, BlockResMes,
     BlocksResMes, InvitationsResMes, ReportResMes, InvitationMes, SessionsResMes, RevokeResMes,
     PasswordResMes, LogoutResMes, PongMes, SmsPush, PresenceMes, ConversationMes, ReceiptMes,
-    ErrorMes, ByeMes, NotifyUserStatusMes,
+    BlockedMes, ErrorMes, ByeMes, NotifyUserStatusMes,
 )  # fmt: skip
 """What a server may send to a current client."""

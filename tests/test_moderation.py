@@ -383,6 +383,21 @@ def test_neither_of_two_writes_to_the_other_after_a_block_until_it_is_lifted(tow
     assert one.ask("BlockMes", userId=one.user_id)["code"] == 403
 
 
+def test_a_block_and_its_end_are_told_to_all_devices_of_who_blocks_and_to_nobody_else(
+    town: Town,
+) -> None:
+    user = town.here.user()
+    desk, phone, two = town.here.current(user), town.there.current(user), town.there.current()
+    for block in (True, False):
+        desk.get("BlockMes", userId=two.user_id, block=block)
+        for each in (desk, phone):
+            told = each.expect("BlockedMes", userId=two.user_id, block=block)
+            assert told["userName"] == two.welcome["user"]["userName"]
+    last_words(desk, "that was all")
+    two.hears("that was all")
+    assert "BlockedMes" not in [each.type for each in two.pushed]
+
+
 def test_who_is_blocked_before_the_first_word_cannot_write_it(town: Town) -> None:
     one, original = town.here.current(), town.there.user()
     stranger = town.there.current()

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from chat.client.api import Refused
-from chat.client.events import ConversationChanged, Invited
+from chat.client.events import Blocked, ConversationChanged, Invited
 from tests.test_cli import Program
 from tests.test_client_server import _PASSWORD, WholeCase
 
@@ -43,14 +43,16 @@ class LibraryTest(WholeCase):
         await alice.client.kick("#tea", "bob")
 
     async def test_a_block_and_a_report(self) -> None:
-        alice, _, bob = await self.trio()
+        alice, phone, bob = await self.trio()
         said = await bob.client.send("@alice", "rude").stored()
         await alice.client.report("@bob", said.seq, "rude")
         await alice.client.block("bob")
         self.assertEqual([each.user_name for each in await alice.client.blocks()], ["bob"])
+        await phone.until(lambda: [each.block for each in phone.of(Blocked)] == [True])
         with self.assertRaises(Refused):
             await bob.client.send("@alice", "more").stored()
         await alice.client.block("bob", False)
+        await phone.until(lambda: [each.block for each in phone.of(Blocked)] == [True, False])
         await bob.client.send("@alice", "sorry").stored()
 
 

@@ -232,6 +232,8 @@ class TapeTests(SynchronousTestCase):
             events.ReceiptMoved("@2", 2, "e1", 3, 1),
             events.PresenceChanged((User(1, "anna", 0),), "all", True),
             events.ErrorArrived(400, "no", "SmsMes"),
+            events.Invited("#cats", 2, "ben"),
+            events.Blocked(2, "ben", True),
         ):
             name = type(event).__name__
             self.assertEqual(event_from(name, event_to(event, 2.0), 2.0), event)

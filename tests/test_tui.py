@@ -629,6 +629,9 @@ class CommandTests(TestCase):
         self.assertIn("is blocked", text)
         screen.type(f"/unblock {BEN.user_name}")
         self.assertIn("something awful", "\n".join(screen.press("enter")))
+        for block in (True, False):  # by another device of the same person
+            screen.client.tell(events.Blocked(BEN.user_id, BEN.user_name, block))
+            self.assertEqual("something awful" not in "\n".join(screen.text()), block)
 
     def test_who_is_taken_out_of_a_room_reads_by_whom_and_why(self) -> None:
         screen = lively()

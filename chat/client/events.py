@@ -6,6 +6,7 @@ from chat.client.errors import Untrusted
 from chat.messages import Conversation, Entry, User
 
 __all__ = [
+    "Blocked",
     "Connected",
     "Connecting",
     "ConnectionChanged",
@@ -258,6 +259,15 @@ class Invited:
     user_name: str
 
 
+@dataclass(frozen=True)
+class Blocked:
+    """One blocked somebody, or (``block`` False) took that back, on whichever of one's devices."""
+
+    user_id: int
+    user_name: str
+    block: bool
+
+
 Event = (
     ConnectionChanged
     | ConversationsListed
@@ -271,4 +281,5 @@ Event = (
     | PresenceChanged
     | ErrorArrived
     | Invited
+    | Blocked
 )

@@ -179,6 +179,8 @@ class Model:
                 self.conversation(conversation).epoch = epoch
             case events.GapSkipped(conversation, _, last, False):
                 self.conversation(conversation).sealed.add(last + 1)
+            case events.Blocked(user_id, _, block):
+                self.blocked = self.blocked | {user_id} if block else self.blocked - {user_id}
             case _:
                 pass
         return False

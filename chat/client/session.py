@@ -13,6 +13,7 @@ from chat.client.acks import Acks
 from chat.client.catalogue import Catalogue
 from chat.client.errors import ClientError, Closed, NotConnected, Refused
 from chat.client.events import (
+    Blocked,
     ConnectionChanged,
     ConnectionState,
     ConversationsListed,
@@ -36,6 +37,7 @@ from chat.client.outbox import Outbox
 from chat.client.sender import Sender
 from chat.client.wire import Wire
 from chat.messages import (
+    BlockedMes,
     Conversation,
     ConversationMes,
     ConversationsMes,
@@ -309,6 +311,8 @@ class Session:
                 self.hub.emit(_receipt(message))
             case InvitationMes(room, user_id, name):
                 self.hub.emit(Invited(room, user_id, name))
+            case BlockedMes(user_id, name, block):
+                self.hub.emit(Blocked(user_id, name, block))
             case SmsResMes():
                 self.sender.settle(message)
             case ErrorMes():

@@ -105,6 +105,11 @@ async def _invited(session: "Session", event: Event) -> None:
     session.emit(messages.InvitationMes(name, event.user_id, event.reason))
 
 
+async def _blocked(session: "Session", event: Event) -> None:
+    block = event.event == "blocked"
+    session.emit(messages.BlockedMes(event.user_id, event.reason, block))
+
+
 def _push_conversation(session: "Session", conversation: messages.Conversation) -> None:
     session.emit(messages.ConversationMes(**msgspec.structs.asdict(conversation)))
 
@@ -126,6 +131,8 @@ _HANDLERS: Final[dict[str, Callable[["Session", Event], Awaitable[None]]]] = {
     "joined": _joined,
     "left": _left,
     "invited": _invited,
+    "blocked": _blocked,
+    "unblocked": _blocked,
     "replaced": _replaced,
     "ended": _ended,
 }

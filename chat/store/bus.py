@@ -35,8 +35,9 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 
     ``event`` is ``mark`` (of the user), ``receipt`` (of ``user_id``, the partner), ``joined``,
     ``left``, ``changed`` (a conversation), ``invited`` (by
-    ``user_id``, called ``reason``), ``replaced`` (a device, by ``session``) or ``ended``
-    (sessions: of ``device``, or all but ``session``'s).
+    ``user_id``, called ``reason``), ``blocked`` and ``unblocked`` (them, by the user),
+    ``replaced`` (a device, by ``session``) or ``ended`` (sessions: of ``device``, or all but
+    ``session``'s).
     """
 
     event: str

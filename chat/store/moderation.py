@@ -118,11 +118,15 @@ class Moderation:
 
     # Between two people ----------------------------------------------------------------------
 
-    async def block(self, user_id: int, other: int, yes: bool = True) -> None:
-        """Take no private messages from ``other`` any more, or take them again."""
-        cid, name = private_cid(user_id, other), self._keys
+    async def block(self, user_id: int, other: User, yes: bool = True) -> None:
+        """Take no private messages from ``other`` any more, or take them again. All sessions of
+        the user are told."""
+        cid, name = private_cid(user_id, other.user_id), self._keys
         keys = [name.generation(), name.meta(cid), name.log(cid), name.blocks(user_id)]
-        await self._redis.script(load("block"), keys, [user_id, other, 1 if yes else 0])
+        event = "blocked" if yes else "unblocked"
+        told = payload(Event(event, user_id=other.user_id, reason=other.user_name))
+        args: list[bytes | int] = [user_id, other.user_id, int(yes), name.user_channel(user_id)]
+        await self._redis.script(load("block"), keys, [*args, told])
 
     async def blocked(self, user_id: int) -> list[int]:
         """Whom a user has blocked, by id."""

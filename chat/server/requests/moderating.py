@@ -87,7 +87,7 @@ async def block(session: "Session", message: messages.BlockMes) -> messages.Bloc
     other = await _somebody(session, message.user_id, message.user_name)
     if other.user_id == session.user_id:
         raise Refused(403, "not-allowed")
-    await session.context.moderation.block(session.user_id, other.user_id, message.block)
+    await session.context.moderation.block(session.user_id, other, message.block)
     return messages.BlockResMes()
 
 

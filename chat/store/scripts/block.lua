@@ -3,6 +3,7 @@
 --
 -- KEYS   1 generation  2 meta of the private conversation  3 its log  4 those whom the user blocked
 -- ARGV   1 user id  2 the other's id  3 1 to block, 0 to take it back
+--        4 the user's channel  5 what the user's sessions are told
 -- Result 200
 local at = now()
 local gen = redis.call('GET', KEYS[1]) or '0'
@@ -24,4 +25,5 @@ else
   end
   redis.call('HDEL', KEYS[4], ARGV[2])
 end
+redis.call('PUBLISH', ARGV[4], ARGV[5])
 return 200
