@@ -1,6 +1,7 @@
 """Wrong passwords cost time, longer and longer, and no stranger's cost anybody else the account."""
 
 import time
+from collections import Counter
 from statistics import median
 
 from twisted.internet import reactor
@@ -18,6 +19,7 @@ from chat.store.redis import Address, Redis
 from tests.peers import PASSWORD, CurrentPeer
 from tests.process import ServerProcess
 from tests.valkey import Valkey, start_for
+from tests.witness import Visitor
 
 ANN, HOME, AWAY = 7, "192.0.2.1", "198.51.100.1"
 ALLOWED = Allowances(pair=3, address=6, account=9)
@@ -72,6 +74,12 @@ class GuessesTest(TestCase):
         await self.guesses.attempt(ANN, HOME, ALLOWED)
         await self.guesses.right(ANN, HOME)
         self.assertEqual(await self.wrong(20, HOME), 3)
+
+    async def test_what_was_not_looked_at_is_taken_back(self) -> None:
+        for _ in range(20):
+            self.assertEqual(await self.wait(HOME), 0)
+            await self.guesses.take_back(ANN, HOME)
+        self.assertEqual(await self.wrong(20, HOME), 3, "and no more than that is taken back")
 
     async def test_an_address_has_a_budget_over_all_accounts(self) -> None:
         counted = [await self.wrong(2, HOME, who) for who in (1, 2, 3, 4)]
@@ -142,6 +150,48 @@ class ClockTest(SynchronousTestCase):
                 self.assertEqual(code, 403 if name == "ann" else 500)
         ratio = median(took["nobody"]) / median(took["ann"])
         self.assertTrue(0.5 < ratio < 2, f"{ratio:.2f}")  # a hundredth without the decoy
+
+
+class QueueTest(SynchronousTestCase):
+    """From outside, with very dear passwords and one thread for them."""
+
+    OPTIONS = (
+        "--argon2", "2,65536,1", "--hashing-threads", "1", "--proxy-from", "127.0.0.1",
+        "--logins-per-address", "0", "--logins-in-all", "0",
+    )  # fmt: skip
+
+    def crowd(self, port: int, size: int) -> list[Visitor]:
+        """Several who come from one address and have sent a password of somebody's."""
+        crowd = [Visitor(port, "198.51.100.1") for _ in range(size)]
+        for number, each in enumerate(crowd):
+            self.addCleanup(each.close)
+            each.send("LoginMes", version=2, userId=1_000 + number, userPwd="guessed")
+        return crowd
+
+    def test_who_sends_very_many_keeps_nobody_else_out(self) -> None:
+        server = ServerProcess.start_for(self, *self.OPTIONS, "--hashing-queue", "4")
+        owner = Visitor.inside(server.port, "192.0.2.1", "owner")
+        owner.get("LogoutMes")
+        crowd = self.crowd(server.port, 10)
+        again = Visitor(server.port, "192.0.2.1")
+        self.addCleanup(again.close)
+        self.assertEqual(again.log_in(userName="owner", userPwd=PASSWORD, device="d")["code"], 200)
+        codes = Counter(each.reply("r1").data["code"] for each in crowd)
+        self.assertGreater(codes[503], 0, "there were more of them than may wait")
+
+    def test_who_was_not_looked_at_has_not_guessed(self) -> None:
+        once = ("--hashing-queue", "1", "--logins-per-account", "1")
+        server = ServerProcess.start_for(self, *self.OPTIONS, *once)
+        owner = Visitor.inside(server.port, "192.0.2.1", "owner")
+        owner.get("LogoutMes")
+        crowd = self.crowd(server.port, 2)
+        again = Visitor(server.port, "192.0.2.2")
+        self.addCleanup(again.close)
+        login = {"userName": "owner", "userPwd": PASSWORD, "device": "d"}
+        self.assertEqual(again.log_in(**login)["code"], 503)
+        for each in crowd:
+            self.assertEqual(each.reply("r1").data["code"], 500)
+        self.assertEqual(again.log_in(**login)["code"], 200)
 
 
 class AddressesTest(SynchronousTestCase):

@@ -62,16 +62,8 @@ class PasswordsTest(TestCase):
 
     async def test_a_decoy_costs_what_a_real_hash_costs(self) -> None:
         passwords = self.passwords(cost=(3, 64, 2))
-        compared: list[str] = []
-        matches = passwords._matches
-
-        def spy(phc: str, secret: bytes) -> bool:
-            compared.append(phc)
-            return matches(phc, secret)
-
-        self.patch(passwords, "_matches", spy)
-        await passwords.decoy("secret")
-        (decoy,) = compared
+        decoy = passwords.decoy
+        self.assertFalse(await passwords.verify("secret", decoy))
         real = await passwords.hash("secret")
         self.assertEqual(decoy.split("$")[:4], real.split("$")[:4])
         self.assertEqual(
@@ -97,6 +89,27 @@ class PasswordsTest(TestCase):
         taken = [ensureDeferred(passwords.hash("secret")) for _ in range(50)]
         for each in taken:
             await each
+
+    async def test_an_address_that_sends_very_many_keeps_nobody_else_waiting(self) -> None:
+        passwords = self.passwords(queue=8)
+        done: list[str] = []
+
+        async def ask(origin: str) -> None:
+            try:
+                await passwords.verify("secret", "", origin)
+            except Busy:
+                done.append(f"{origin} refused")
+            else:
+                done.append(origin)
+
+        flood = [ensureDeferred(ask("flood")) for _ in range(9)]
+        others = [ensureDeferred(ask(each)) for each in ("ann", "ann", "bob")]
+        self.assertEqual(done, ["flood refused"] * 3, "the last ones make room for others")
+        await ensureDeferred(ask("flood"))
+        for each in [*flood, *others]:
+            await each
+        self.assertEqual(done[3:], ["flood refused", "flood", "flood", "ann", "bob", "flood", "ann",
+                                    "flood", "flood", "flood"])  # fmt: skip
 
     async def test_stopping_refuses_what_waits_and_what_comes(self) -> None:
         passwords = self.passwords(cost=(1, 1024, 1), threads=1, stops=False)

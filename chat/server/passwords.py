@@ -1,4 +1,4 @@
-"""Passwords as argon2id hashes, worked out in a few threads behind a queue that does not grow."""
+"""Passwords as argon2id hashes, made in a few threads behind a queue that is bounded and fair."""
 
 import base64
 import os
@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from chat.server.turns import Turns
 from chat.store.interface import StoreUnavailable
 
 __all__ = ["Busy", "Passwords"]
@@ -34,6 +35,12 @@ class Passwords:
     :param cost: passes, KiB of memory, lanes.
     :param threads: how many passwords are worked on at once.
     :param queue: how many more may wait, 0 for any number.
+
+    Each password comes from an origin, an address as limits count it: they take turns, so that one
+    that sends very many does not keep the others waiting, or out.
+
+    :ivar decoy: a PHC string that no password fits, to be compared with for somebody who does not
+        exist: that takes as long as a real one, so that nobody learns by the clock who does.
     """
 
     def __init__(
@@ -46,17 +53,18 @@ class Passwords:
         passes, kib, lanes = cost
         self._reactor = reactor
         self._hasher = PasswordHasher(passes, kib, lanes)
-        self._decoy = _decoy(passes, kib, lanes)
+        self.decoy = _decoy(passes, kib, lanes)
         self._pool = ThreadPool(0, threads, "passwords")
-        self._most = threads + queue if queue else 0
+        self._threads = threads
         self._working = 0
+        self._turns: Turns[Deferred[None]] = Turns(queue)
         self._stopping = False
         self._idle: list[Deferred[None]] = []
 
     @property
     def waiting(self) -> int:
         """Passwords that are worked on or wait for it."""
-        return self._working
+        return self._working + len(self._turns)
 
     def start(self) -> None:
         """Let the threads begin."""
@@ -65,34 +73,30 @@ class Passwords:
     async def stop(self) -> None:
         """Finish what is being worked on, refuse what only waits, end the threads."""
         self._stopping = True
+        while self._turns:
+            self._turns.take().errback(Busy("the server is stopping", RETRY_AFTER))
         if self._working:
             idle: Deferred[None] = Deferred()
             self._idle.append(idle)
             await idle
         self._pool.stop()
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, origin: str = "") -> str:
         """Return a new PHC string of ``password``.
 
+        :param origin: who asks.
         :raises Busy: too many wait, or the server is stopping.
         """
         secret = _bytes(password)
-        return await self._in_thread(lambda: self._hasher.hash(secret))
+        return await self._in_thread(origin, lambda: self._hasher.hash(secret))
 
-    async def verify(self, password: str, phc: str) -> bool:
+    async def verify(self, password: str, phc: str, origin: str = "") -> bool:
         """Whether ``phc`` was made of ``password``; a broken PHC string is made of none.
 
         :raises Busy: too many wait, or the server is stopping.
         """
         secret = _bytes(password)
-        return await self._in_thread(lambda: self._matches(phc, secret))
-
-    async def decoy(self, password: str) -> None:
-        """Take as long as ``verify`` does, so that nobody learns by the clock who exists.
-
-        :raises Busy: too many wait, or the server is stopping.
-        """
-        await self.verify(password, self._decoy)
+        return await self._in_thread(origin, lambda: self._matches(phc, secret))
 
     def needs_rehash(self, phc: str) -> bool:
         """Whether ``phc`` was made at another cost than passwords are hashed at now."""
@@ -107,24 +111,39 @@ class Passwords:
         except (VerificationError, ValueError):
             return False
 
-    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        if self._stopping or (self._most and self._working >= self._most):
-            raise Busy("too many passwords are waiting", RETRY_AFTER)
-        self._working += 1
+    async def _in_thread(self, origin: str, work: Callable[[], _Result]) -> _Result:
+        await self._thread(origin)
         try:
-            return await deferToThreadPool(self._reactor, self._pool, self._unless_stopping, work)
+            return await deferToThreadPool(self._reactor, self._pool, work)
         finally:
-            self._working -= 1
-            if not self._working:
-                waiters, self._idle = self._idle, []
-                for waiter in waiters:
-                    waiter.callback(None)
+            self._pass_on()
 
-    def _unless_stopping(self, work: Callable[[], _Result]) -> _Result:
-        """Runs in a thread: what waited until the server began to stop is not worked on."""
+    async def _thread(self, origin: str) -> None:
+        """Have one of the threads, as soon as it is one's turn.
+
+        :raises Busy: too many wait, or the server is stopping.
+        """
         if self._stopping:
             raise Busy("the server is stopping", RETRY_AFTER)
-        return work()
+        if self._working < self._threads:
+            self._working += 1
+            return
+        turn: Deferred[None] = Deferred()
+        gone = self._turns.add(origin, turn)
+        if gone is not None:
+            gone.errback(Busy("too many passwords are waiting", RETRY_AFTER))
+        await turn
+
+    def _pass_on(self) -> None:
+        """A thread is free: who waits has it."""
+        if self._turns:
+            self._turns.take().callback(None)
+            return
+        self._working -= 1
+        if not self._working:
+            waiters, self._idle = self._idle, []
+            for waiter in waiters:
+                waiter.callback(None)
 
 
 def _bytes(password: str) -> bytes:

@@ -54,7 +54,8 @@ class RedisGuesses:
         self._keys = keys
 
     async def attempt(self, who: int | str, address: str, allowed: Allowances) -> None:
-        """A password for ``who`` is about to be looked at; it counts until it was ``right``.
+        """A password for ``who`` is about to be looked at; it counts until it was ``right``, or not
+        looked at (``take_back``).
 
         :param who: the user id, or for somebody who does not exist the name that was asked for.
         :raises TooMany: not yet; ``retry_after`` says for how many seconds.
@@ -71,6 +72,10 @@ class RedisGuesses:
         """The password that was looked at was right."""
         arguments: list[Word] = [address, int(KNOWN_SECONDS * 1000), KNOWN]
         await self._redis.script(load("guess_right"), self._around(user_id, address), arguments)
+
+    async def take_back(self, who: int | str, address: str) -> None:
+        """The password was not looked at after all, since too many waited."""
+        await self._redis.script(load("guess_back"), self._around(who, address)[:3])
 
     def _around(self, who: int | str, address: str) -> list[bytes]:
         """The keys of both scripts; names of nobody are kept as digests, they may be anything."""

@@ -10,6 +10,7 @@ from chat.server import attendance
 from chat.server.attendance import Identity
 from chat.server.common_passwords import check_not_common
 from chat.server.paging import fit
+from chat.server.passwords import Busy
 from chat.server.requests.refusals import Refused
 from chat.store.bus import Event
 from chat.store.guesses import Allowances
@@ -50,7 +51,7 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     invitation = message.invitation if settings.registration == "invitation" else ""
     if settings.registration == "invitation" and not await context.invitations.holds(invitation):
         raise Refused(506, "not-invited")
-    password = await context.passwords.hash(user.user_pwd)
+    password = await context.passwords.hash(user.user_pwd, session.origin)
     try:
         user_id = await context.accounts.register(
             user.user_id, name, password, user.sex, invitation
@@ -120,23 +121,31 @@ async def _check_password(session: "Session", message: messages.LoginMes) -> Acc
     try:
         account = await context.accounts.find(who)
     except Unknown:
-        await _attempt(session, who if isinstance(who, int) else names.canonical_user_name(who))
-        await context.passwords.decoy(message.user_pwd)
+        nobody = who if isinstance(who, int) else names.canonical_user_name(who)
+        await _fits(session, nobody, message.user_pwd, context.passwords.decoy)
         raise Refused(500, "no-such-user") from None
     await _prove(session, account, message.user_pwd)
     if context.passwords.needs_rehash(account.password):
-        renewed = await context.passwords.hash(message.user_pwd)
+        renewed = await context.passwords.hash(message.user_pwd, session.origin)
         await context.accounts.set_password(account.user_id, renewed, None)
     return account
 
 
 async def _prove(session: "Session", account: Account, password: str) -> None:
     """Let nobody go on but who knows an account's password."""
-    context = session.context
-    await _attempt(session, account.user_id)
-    if not await context.passwords.verify(password, account.password):
+    if not await _fits(session, account.user_id, password, account.password):
         raise Refused(403, "wrong-password")
-    await context.guesses.right(account.user_id, session.origin)
+    await session.context.guesses.right(account.user_id, session.origin)
+
+
+async def _fits(session: "Session", who: int | str, password: str, phc: str) -> bool:
+    """Whether ``phc`` was made of ``password``, which counts as a guess if it was looked at."""
+    await _attempt(session, who)
+    try:
+        return await session.context.passwords.verify(password, phc, session.origin)
+    except Busy:
+        await session.context.guesses.take_back(who, session.origin)
+        raise
 
 
 async def _attempt(session: "Session", who: int | str) -> None:
@@ -186,7 +195,7 @@ async def change_password(
     account = await context.accounts.find(session.user_id)
     await _prove(session, account, message.user_pwd)
     _check_new_password(session, message.new_pwd, account.name)
-    password = await context.passwords.hash(message.new_pwd)
+    password = await context.passwords.hash(message.new_pwd, session.origin)
     await context.accounts.set_password(account.user_id, password, "")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()

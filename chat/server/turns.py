@@ -1,0 +1,54 @@
+"""Whose turn it is: what waits, a bounded number, is taken from one origin after the other."""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+__all__ = ["Turns"]
+
+_Item = TypeVar("_Item")
+
+
+class Turns(Generic[_Item]):
+    """Things that wait, of several origins, none of which can keep the others from their turn.
+
+    An origin alone may fill it. When it is full, whoever has fewer waiting than another takes the
+    place of the last one of the origin that has the most.
+
+    :param most: how many may wait, 0 for any number.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._origins: dict[str, deque[_Item]] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, origin: str, item: _Item) -> _Item | None:
+        """Let ``item`` wait; what has no place any more, which may be ``item`` itself."""
+        gone: _Item | None = None
+        if self._most and self._length >= self._most:
+            loudest = max(self._origins, key=lambda each: len(self._origins[each]))
+            if len(self._origins.get(origin, ())) + 1 >= len(self._origins[loudest]):
+                return item
+            gone = self._origins[loudest].pop()
+            self._length -= 1
+        self._origins.setdefault(origin, deque()).append(item)
+        self._length += 1
+        return gone
+
+    def take(self) -> _Item:
+        """The oldest of the origin whose turn it is, which then stands behind all others.
+
+        :raises IndexError: nothing waits.
+        """
+        if not self._length:
+            raise IndexError("nothing waits")
+        origin = next(iter(self._origins))
+        waiting = self._origins.pop(origin)
+        item = waiting.popleft()
+        self._length -= 1
+        if waiting:
+            self._origins[origin] = waiting
+        return item
