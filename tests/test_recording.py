@@ -17,6 +17,7 @@ from chat.client import events
 from chat.client.api import ChatClient
 from chat.client.cache import Cache
 from chat.client.errors import ClientError, FateUnknown, NotConnected, Refused, Untrusted
+from chat.client.text import clean, width
 from chat.client.tui.player import print_screens
 from chat.client.tui.recording import Recorder
 from chat.client.tui.replay import Replay, read_tape
@@ -28,6 +29,7 @@ from chat.client.tui.tape import (
     event_from,
     event_to,
 )
+from chat.client.tui.veil import veiled
 from chat.messages import User
 from tests.test_text import NASTY
 from tests.test_tui import ALL_KEYS, hostile_event
@@ -42,7 +44,7 @@ class RecordingTestCase(SynchronousTestCase):
         self.path = self.home / "session"
         self.clock = Clock()
 
-    def screen(self, size: tuple[int, int] = (80, 24)) -> Screen:
+    def screen(self, size: tuple[int, int] = (80, 24), veil: bool = False) -> Screen:
         """A screen that is recorded, with something to read."""
         client = ScriptedClient({"#lobby": long_log(), "#cats": [entry(1, to="#cats")]})
         client.conversations = {
@@ -50,7 +52,7 @@ class RecordingTestCase(SynchronousTestCase):
             "#cats": room("#cats", 1, 1, "all about cats"),
             "@2": room("@2", 0, 0),
         }
-        screen = Screen(client, size, recorder=Recorder(self.path, self.clock.seconds))
+        screen = Screen(client, size, recorder=Recorder(self.path, self.clock.seconds, veil))
         screen.text()
         return screen
 
@@ -211,6 +213,56 @@ class FileTests(RecordingTestCase):
         for key in "Pa55":
             screen.root.keypress(screen.size, key)
         self.assertNotIn(b'"key","5"', self.path.read_bytes())
+
+
+class VeilTests(RecordingTestCase):
+    def test_a_masked_recording_has_no_word_of_anybody_and_plays_all_the_same(self) -> None:
+        screen = self.screen(veil=True)
+        screen.client.say(entry(251, CHEN, "早上好 to ALL of you, 42!"))
+        screen.type("the plan is secret")
+        screen.press("enter")
+        screen.client.tell(events.ConversationChanged(room("#cats", 1, 1, "a hidden topic")))
+        screen.type("/search message 1")
+        screen.press("enter")
+        screen.type("message")
+        found = "\n".join(self.last())
+        self.assertIn("so far: xxxxxxx 0", found)
+        self.assertNotIn("Nothing found", found)
+        screen.press("esc")
+        screen.paste("pasted words")
+        screen.press("ctrl x", "ctrl e")
+        last = "\n".join(self.last())
+        self.assertIn("字字字 xx XXX xx xxx, 00!", last)
+        self.assertIn("xxx xxxx xx xxxxxx", last)
+        self.assertIn("xxxxxx xxxxx xxxxxx", last)
+        written = self.path.read_text()
+        for each in ("message 2", "早上好", "ALL of", "plan", "hidden", "edited"):
+            self.assertNotIn(each, written)
+        typed = "".join(each.of for each in read_tape(self.path).lines if each.what == "key")
+        for each in ("secret", "message", "pasted"):
+            self.assertNotIn(each, typed)
+
+    def test_commands_and_names_can_be_read_in_a_masked_recording(self) -> None:
+        screen = self.screen(veil=True)
+        screen.type("/join dogs")
+        screen.press("enter", "ctrl k")
+        screen.type("cat")
+        screen.press("enter")
+        lines = read_tape(self.path).lines
+        typed = "".join(each.of for each in lines if each.what == "key" and len(each.of) == 1)
+        self.assertEqual(typed, "/join xxxxcat")
+        self.assertIn("#cats", "\n".join(self.last()))
+
+    def test_a_password_behind_the_command_is_never_written_down(self) -> None:
+        screen = self.screen()
+        screen.type("/password Pa55w0rd")
+        typed = "".join(each.of for each in read_tape(self.path).lines if each.what == "key")
+        self.assertEqual(typed, "/password Xx00x0xx")
+
+    @given(NASTY)
+    def test_what_is_masked_is_as_wide_as_it_was_and_shares_no_word(self, text: str) -> None:
+        self.assertEqual(width(clean(veiled(text))), width(clean(text)))
+        self.assertFalse(set(veiled(text)) - set(text) - set("xX0字"))
 
 
 class TapeTests(SynchronousTestCase):

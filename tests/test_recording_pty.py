@@ -1,5 +1,6 @@
 """A real session is recorded, and played again without a server, in the terminal and as text."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,10 @@ class RecordedSessionTests(TestCase):
         anna.press("ctrl q")
         self.assertEqual(anna.wait_ended(), 0)
         self.assertIn("chatroom replay", anna.text())
-        self.assertNotIn(b"secret", self.path.read_bytes())
+        recorded = self.path.read_bytes()
+        (device,) = self.home.rglob("device-*.json")
+        for secret in ("secret", json.loads(device.read_text())["token"]):
+            self.assertNotIn(secret.encode(), recorded)
         server.kill()
 
         printed = subprocess.run(

@@ -573,6 +573,22 @@ class CommandTests(TestCase):
         screen.type("/rooms")
         self.assertIn("all about cats", "\n".join(screen.press("enter")))
 
+    def test_a_room_can_be_private_from_the_beginning_and_its_title_says_so(self) -> None:
+        screen = lively()
+        screen.type("/join -private tea leaves")
+        text = screen.press("enter")
+        self.assertIn(("join", ("#tea", True)), screen.client.asked)
+        self.assertIn("#tea (private)  leaves", text[0])
+        screen.client.say(entry(1, to="#tea", kind="public"))
+        self.assertIn("#tea  leaves", screen.text()[0])
+        screen.client.say(entry(2, to="#tea", kind="private"))
+        self.assertIn("(private)", screen.text()[0])
+        screen.client.logs["#dogs"] = []
+        screen.type("/join -private #dogs")
+        self.assertIn("everybody may join it", "\n".join(screen.press("enter")))
+        screen.type("/join -private")
+        self.assertIn("[-private] #room [topic]", "\n".join(screen.press("enter")))
+
     def test_the_commands_of_moderators_ask_for_what_they_say(self) -> None:
         screen = lively()
         screen.chat.open("#lobby")

@@ -77,11 +77,13 @@ def entry(seq: int, user: User = BEN, content: str = "", to: str = "#lobby", **m
     )
 
 
-def room(name: str, seq: int = 0, read: int = 0, topic: str = "") -> Conversation:
+def room(
+    name: str, seq: int = 0, read: int = 0, topic: str = "", private: bool = False
+) -> Conversation:
     """*conv* of a room or a private conversation, all of it kept."""
     return Conversation(
         conversation=name, epoch=EPOCH, epoch_first=1, seq=seq, first=1, delivered=read, read=read,
-        topic=topic,
+        topic=topic, private=private,
     )  # fmt: skip
 
 
@@ -164,9 +166,9 @@ class ScriptedClient:
             await self.slow
         return next(each for each in self.people if who in (each.user_id, each.user_name))
 
-    async def join(self, name: str, topic: str = "") -> Conversation:
-        self.asked.append(("join", name))
-        return room(name, topic=topic)
+    async def join(self, name: str, topic: str = "", private: bool = False) -> Conversation:
+        self.asked.append(("join", (name, private) if private else name))
+        return room(name, topic=topic, private=private and name not in self.logs)
 
     async def leave(self, name: str) -> None:
         self.asked.append(("leave", name))

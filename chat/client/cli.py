@@ -149,6 +149,7 @@ def _add_screen(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("--plain", action="store_true", help=phrases("opt-plain"))
     parser.add_argument("--mouse", action="store_true", help=phrases("opt-mouse"))
     parser.add_argument("--record", type=Path, metavar="FILE", help=phrases("opt-record"))
+    parser.add_argument("--mask", action="store_true", help=phrases("opt-mask"))
 
 
 def _add_register(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
@@ -274,6 +275,7 @@ def _screen(
         command=settings.command,
         themes=themes,
         record=options.record,
+        mask=options.mask,
     )
     try:
         find_theme(choose_theme(wanted.theme), themes)

@@ -110,6 +110,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "write down everything that is read and typed, for a report of a mistake",
         "记录所读所写的一切，用于报告问题",
     ),
+    "opt-mask": (
+        "with --record: other letters and digits in all texts, for a report that others read",
+        "与 --record 合用：以别的字母和数字代替所有文字，便于把记录交给他人",
+    ),
     "opt-replay-file": ("what --record has written", "--record 写成的文件"),
     "opt-speed": ("how many times faster (default 1)", "速度倍数（默认 1）"),
     "opt-print": ("only print the last screen", "只打印最后一屏"),

@@ -50,13 +50,15 @@ class Conversation:
 
     ``told``: the read mark that the server has. ``divider``: the entry below which everything was
     read when it was opened. ``sealed``: entries before which the server has nothing more.
-    ``fetched``: its newest page is here. ``recalled``: what the cache has of that is.
+    ``fetched``: its newest page is here. ``recalled``: what the cache has of that is. ``closed``: a
+    room for who is invited.
     """
 
     name: str
     partner: str = ""
     topic: str = ""
     role: str = ""
+    closed: bool = False
     epoch: str = ""
     newest: int = 0
     first: int = 1

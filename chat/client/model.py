@@ -218,6 +218,7 @@ class Model:
         known.epoch = state.epoch or known.epoch
         known.partner = state.user_name or known.partner
         known.topic, known.role = state.topic, state.role or known.role
+        known.closed = state.private
         known.newest = max(known.newest, state.seq)
         known.first = max(known.first, state.first)
         known.mark_read(state.read)
@@ -230,6 +231,8 @@ class Model:
         known = self.conversation(name)
         if entry.kind == "topic":
             known.topic = entry.content
+        if entry.kind in ("private", "public"):
+            known.closed = entry.kind == "private"
         if entry.kind == "role" and entry.target == self.me.user_id:
             known.role = entry.content
         if known.private and entry.user_id != self.me.user_id:

@@ -172,6 +172,8 @@ WORDS: Final = {
     "nothing-found": "Nothing found.",
     "nothing-to-delete": "No such message is loaded here.",
     "removed": "You are no longer in {conversation}.",
+    "room-closed": "(private)",
+    "room-public": "{room} was there before, and everybody may join it; /private changes that.",
     "you-kick": "{who} removed you from {conversation}{why}.",
     "you-ban": "{who} banned you from {conversation}{time}{why}.",
     "uninvited": "{who} is no longer invited.",
@@ -258,6 +260,10 @@ WORDS: Final = {
     ),
     "recorded": (
         "Everything that was read and typed is in {path}. To see it again: chatroom replay {path}"
+    ),
+    "recorded-masked": (
+        "What happened is in {path}, with other letters in all texts; names are as they were."
+        " To see it again: chatroom replay {path}"
     ),
     "no-recording": "{path} cannot be written: {error}",
     # The doctor
@@ -392,7 +398,7 @@ WORDS: Final = {
     "cmd-logout": "log out on this device",
     "cmd-quit": "leave",
     "arg-command": "[command]",
-    "arg-join": "#room [topic]",
+    "arg-join": "[-private] #room [topic]",
     "arg-room": "[#room]",
     "arg-topic": "[text]",
     "arg-msg": "name [text]",

@@ -158,6 +158,8 @@ WORDS: Final = {
     "nothing-found": "没有找到。",
     "nothing-to-delete": "这里没有这样的消息。",
     "removed": "您已不在 {conversation} 中。",
+    "room-closed": "（私密）",
+    "room-public": "{room} 早已存在，人人都可加入；/private 可改。",
     "you-kick": "{who} 将您移出了 {conversation}{why}。",
     "you-ban": "{who} 将您从 {conversation} 封禁{time}{why}。",
     "uninvited": "{who} 的邀请已撤回。",
@@ -243,6 +245,9 @@ WORDS: Final = {
         " {now} / {end} 秒，{place} / {count}   ×{speed}（+ -）   空格 暂停   → 下一步   q 退出"
     ),
     "recorded": "所读所写均已记录在 {path}。重放：chatroom replay {path}",
+    "recorded-masked": (
+        "过程已记录在 {path}，所有文字已被替换，名字保持原样。重放：chatroom replay {path}"
+    ),
     "no-recording": "无法写入 {path}：{error}",
     # The doctor
     "doctor-size": "窗口大小为 {columns}×{rows}。",
@@ -376,7 +381,7 @@ WORDS: Final = {
     "cmd-logout": "在此设备退出登录",
     "cmd-quit": "退出",
     "arg-command": "[命令]",
-    "arg-join": "#房间 [话题]",
+    "arg-join": "[-private] #房间 [话题]",
     "arg-room": "[#房间]",
     "arg-topic": "[文字]",
     "arg-msg": "名字 [文字]",

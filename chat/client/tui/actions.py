@@ -93,6 +93,16 @@ class Actions:
             desk.echo()
         return True
 
+    def before(self, key: str) -> str | None:
+        """What stands before the cursor where ``key`` writes; None where it does something else."""
+        desk, context = self.desk, self.desk.context
+        if action(context, key) or action("everywhere", key) or context == "select":
+            return None
+        if desk.list_pane() is not None:
+            return None
+        editor = desk.composer.editor
+        return editor.text[: editor.cursor]
+
     def do(self, name: str) -> bool:
         """Carry out an action by its name."""
         kind, _, rest = name.partition(" ")

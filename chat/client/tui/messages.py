@@ -119,6 +119,8 @@ class MessagesPane(Pane):
         if conversation is None:
             return self.look.words("messages")
         title = self.look.line(self._model.title(conversation))
+        if conversation.closed:
+            title += f" {self.look.words('room-closed')}"
         topic = self.look.line(conversation.topic)
         return f"{title}  {topic}" if topic else title
 

@@ -49,6 +49,7 @@ class ScreenOptions:
     command: Sequence[str] = ()
     themes: Path = Path()
     record: Path | None = None
+    mask: bool = False
 
 
 def make_look(options: ScreenOptions) -> Look:

@@ -25,7 +25,10 @@ class Popup(ListPane):
 
     :param choices: given what was typed, what there is.
     :param choose: called with the value of the row that is chosen.
+    :cvar texts: whether the rows are what people wrote.
     """
+
+    texts = False
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ from chat.client.tui.tape import (
     tagged,
 )
 from chat.client.tui.themes import ASCII
+from chat.client.tui.veil import secret, veiled, veiled_texts
 
 if TYPE_CHECKING:
     from chat.client.tui.login import Entered
@@ -40,18 +41,21 @@ SECRET: Final = frozenset({"change_password"})
 
 
 class Recorder:
-    """The file of a recording, for its owner alone: it holds everything that was read and typed.
+    """The file of a recording, for its owner alone: it holds everything that was read and typed,
+    but no password and no token.
 
     :param seconds: the time.
+    :param veil: letters and digits of all texts are written down as others.
     :raises OSError: it cannot be made; an old one is not written over.
     """
 
     log = Logger()
 
-    def __init__(self, path: Path, seconds: Callable[[], float]) -> None:
+    def __init__(self, path: Path, seconds: Callable[[], float], veil: bool = False) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self.seconds = seconds
+        self.veil = veil
         self._began = seconds()
         self._begun = False
 
@@ -72,7 +76,7 @@ class Recorder:
         :returns: what is to be used instead of the client and of the cache.
         """
         client = entered.client
-        if not self.begin(_head(entered, look, drafts)):
+        if not self.begin(self._head(entered, look, drafts)):
             return client, entered.cache
         self.write("state", "", _snapshot(client, self.seconds()))
         client.listen(self._heard_from(client))
@@ -90,7 +94,8 @@ class Recorder:
     def write(self, what: str, of: str = "", data: object = None) -> None:
         """Write a line."""
         at = round(self.seconds() - self._began, 4)
-        self._put(Line(at, what, of, msgspec.to_builtins(data)))
+        data = msgspec.to_builtins(data)
+        self._put(Line(at, what, of, veiled_texts(data) if self.veil else data))
 
     def close(self) -> None:
         """Write nothing more."""
@@ -106,9 +111,10 @@ class Recorder:
 
     # What a screen tells of itself
 
-    def key(self, key: str) -> None:
+    def key(self, key: str, before: str | None) -> None:
         """Somebody pressed a key."""
-        self.write("key", key)
+        hidden = before is not None and len(key) == 1 and secret(before, self.veil)
+        self.write("key", veiled(key) if hidden else key)
 
     def mouse(self, button: int, column: int, row: int) -> None:
         """Somebody pressed a button of the mouse."""
@@ -120,23 +126,23 @@ class Recorder:
 
     def edited(self, text: str) -> None:
         """An editor outside made this of a text."""
-        self.write("text", "", text)
+        self.write("text", "", veiled(text) if self.veil else text)
 
-
-def _head(entered: "Entered", look: Look, drafts: Mapping[str, str]) -> Head:
-    zone = look.moment().astimezone().utcoffset() or timedelta()
-    return Head(
-        FORMAT,
-        look.words.language,
-        look.theme.name,
-        look.glyphs is ASCII,
-        look.emoji,
-        look.now(),
-        int(zone.total_seconds()),
-        entered.user,
-        msgspec.to_builtins(entered.known),
-        dict(drafts),
-    )
+    def _head(self, entered: "Entered", look: Look, drafts: Mapping[str, str]) -> Head:
+        zone = look.moment().astimezone().utcoffset() or timedelta()
+        known = msgspec.to_builtins(entered.known)
+        return Head(
+            FORMAT,
+            look.words.language,
+            look.theme.name,
+            look.glyphs is ASCII,
+            look.emoji,
+            look.now(),
+            int(zone.total_seconds()),
+            entered.user,
+            veiled_texts(known) if self.veil else known,
+            {name: veiled(text) if self.veil else text for name, text in drafts.items()},
+        )
 
 
 def _snapshot(client: ChatClient, now: float) -> Snapshot:

@@ -31,8 +31,9 @@ FRAME_FROM = (30, 8)
 class Watcher(Protocol):
     """Who wants to know what is done with the screen."""
 
-    def key(self, key: str) -> None:
-        """Somebody pressed a key."""
+    def key(self, key: str, before: str | None) -> None:
+        """Somebody pressed a key. It is a part of what somebody writes behind ``before``, unless
+        that is None."""
 
     def mouse(self, button: int, column: int, row: int) -> None:
         """Somebody pressed a button of the mouse."""
@@ -132,12 +133,18 @@ class Root(urwid.Widget):
         self._last_key = self._seconds()
         # What is written into a form may be a password.
         if self.watcher is not None and not isinstance(self.shown, Form):
-            self.watcher.key(key)
+            self.watcher.key(key, self._before(key))
         try:
             return None if self._press(key) else key
         except Exception:
             self.log.failure("the key {key} could not be handled", key=key)
             return key
+
+    def _before(self, key: str) -> str | None:
+        """Behind which text ``key`` would write something; None when it does something else."""
+        if self.popup is not None:
+            return "" if self.popup.texts else None
+        return self.actions.before(key) if self.actions is not None else None
 
     def _press(self, key: str) -> bool:
         if key in ("focus in", "focus out"):

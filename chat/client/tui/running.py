@@ -36,7 +36,7 @@ def run(options: ScreenOptions) -> int:
         print(look.words("no-terminal"), file=sys.stderr)
         return 64
     try:
-        recorder = _recorder(options.record)
+        recorder = _recorder(options.record, options.mask)
     except OSError as error:
         print(look.words("no-recording", path=options.record, error=error), file=sys.stderr)
         return 73
@@ -51,14 +51,15 @@ def run(options: ScreenOptions) -> int:
             failure = repr(error)
     if recorder is not None:
         recorder.close()
-        print(look.words("recorded", path=options.record), file=sys.stderr)
+        key = "recorded-masked" if options.mask else "recorded"
+        print(look.words(key, path=options.record), file=sys.stderr)
     if failure:
         print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)
         return 70
     return 0
 
 
-def _recorder(path: Path | None) -> "Recorder | None":
+def _recorder(path: Path | None, mask: bool) -> "Recorder | None":
     """What writes everything down, if somebody wants that.
 
     :raises OSError: the file cannot be made.
@@ -67,7 +68,7 @@ def _recorder(path: Path | None) -> "Recorder | None":
         return None
     from chat.client.tui.recording import Recorder
 
-    return Recorder(path, time.time)  # the clock that the reactor has
+    return Recorder(path, time.time, mask)  # the clock that the reactor has
 
 
 def _show(

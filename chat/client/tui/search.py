@@ -98,6 +98,8 @@ class SearchPopup(Popup):
     :param spawn: runs what takes its time; :param redraw: called when it brought something.
     """
 
+    texts = True
+
     def __init__(
         self,
         look: Look,

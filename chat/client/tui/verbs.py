@@ -29,6 +29,9 @@ from chat.names import LOBBY, is_room
 
 __all__ = ["Verbs"]
 
+PRIVATE = "-private"
+"""Behind ``/join``: should the room be made, then for those who are invited."""
+
 MINUTES_DIGITS = 5
 """A do not disturb of more than a month is one for good."""
 
@@ -119,13 +122,20 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self.going -= 1
 
     async def join(self, arguments: str) -> None:
-        room, _, topic = arguments.partition(" ")
+        first, _, rest = arguments.partition(" ")
+        private = first == PRIVATE
+        room, _, topic = (rest.lstrip() if private else arguments).partition(" ")
+        if not room:
+            self._usage("join")
+            return
         if not is_room(room):
             room = f"#{room}"
         with self._on_the_way():
-            joined = await self._chat.client.join(room, topic.strip())
+            joined = await self._chat.client.join(room, topic.strip(), private)
         self._chat.model.state(joined)
         self._go(joined.conversation)
+        if private and not joined.private:
+            self._chat.say(self._words("room-public", room=joined.conversation), bad=True)
 
     def _go(self, name: str) -> None:
         """Open what a command asked for; what was typed meanwhile was meant for there."""
