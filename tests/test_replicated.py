@@ -156,6 +156,21 @@ def test_without_a_replica_nothing_is_accepted(
     until(lambda: alice.ask("SmsMes", to=LOBBY, content="alone", clientId="alone-1")["code"] == 200)
 
 
+def test_a_server_that_starts_meanwhile_waits_for_a_replica(
+    stores: tuple[Valkey, Valkey],
+) -> None:
+    stores[1].kill()
+    until(lambda: b"connected_slaves:0" in stores[0].ask("INFO", "replication"))
+    server = ServerProcess(*GENEROUS, *REPLICATED, "--store", stores[0].url)
+    try:
+        server.begin()
+        server.wait_for_log("can't be used yet: NOREPLICAS")
+        stores[1].start()
+        server.wait_until_listening()
+    finally:
+        server.remove()
+
+
 def test_a_store_that_would_accept_alone_is_refused_in_one_sentence() -> None:
     with running() as store:
         done = twistd(

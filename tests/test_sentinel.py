@@ -1,18 +1,24 @@
 """A store behind Sentinels: found, lost, found again; a new epoch where it may have forgotten."""
 
+from typing import Any
+
+import hiredis
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from chat.server.assembly import ChatServer
+from chat.server.settings import Settings
 from chat.store.interface import StoreError
 from chat.store.keys import Keys
 from chat.store.reaching import master_watch
 from chat.store.redis import Address, Redis
 from chat.store.tide import Tide
-from tests.sentinels import Group
-from tests.valkey import Valkey
+from tests.sentinels import Group, free_ports
+from tests.valkey import Valkey, start_for
 
 SOON = 20.0
 
@@ -23,24 +29,10 @@ class SentinelTest(TestCase):
     def connecting(self, url: str) -> Redis:
         redis = Redis(reactor, Address.parse(url), deadline=10.0)
         self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        watch = master_watch(reactor, redis.address, redis.drop)
+        watch = master_watch(reactor, redis.address, lambda place: redis.drop())
         self.addCleanup(watch.stop)
         watch.start()
         return redis
-
-    async def reach(self, redis: Redis, store: Valkey) -> None:
-        """Wait until calls get to ``store``."""
-        wanted = run_id(store)
-        give_up = reactor.seconds() + SOON  # type: ignore[attr-defined]
-        while reactor.seconds() < give_up:  # type: ignore[attr-defined]
-            try:
-                info = await redis.call("INFO", "server")
-                if wanted in info:
-                    return
-            except StoreError:
-                pass
-            await deferLater(reactor, 0.02)
-        raise AssertionError("never got there")
 
     async def test_the_master_is_found_and_followed_however_it_changes(self) -> None:
         group = await deferToThread(Group.start_for, self)
@@ -48,12 +40,12 @@ class SentinelTest(TestCase):
         tide = Tide(reactor, redis, Keys())
         redis.start()
         first, second = group.stores
-        await self.reach(redis, first)
+        await reach(redis, first)
         await tide._count()
         self.assertEqual(second.ask("INFO", "replication").count(b"role:slave"), 1)
 
         first.kill()
-        await self.reach(redis, second)
+        await reach(redis, second)
         await tide._count()
         # Nothing was lost as far as counts go, and yet nobody can know that.
         self.assertTrue(generation(second).startswith(b"1."))
@@ -64,14 +56,14 @@ class SentinelTest(TestCase):
         # The old one comes back as a replica: nobody takes it for the master.
         first.start()
         first.ask("REPLICAOF", "127.0.0.1", group.store_ports[1])  # Sentinels take 10 s for that
-        await self.reach(redis, second)
+        await reach(redis, second)
 
         # One that is only frozen is still connected to: the watch is what tells.
         await deferToThread(
             group._until, lambda: b"state=online" in second.ask("INFO", "replication")
         )
         second.freeze()
-        await self.reach(redis, first)
+        await reach(redis, first)
         second.thaw()
         await tide._count()
         self.assertTrue(generation(first).startswith(b"2."))
@@ -83,12 +75,69 @@ class SentinelTest(TestCase):
             group.ask_sentinel(port, "ACL", "SETUSER", "default", "resetpass", ">secret")
         good = self.connecting(group.url + "?sentinel-password=secret")
         good.start()
-        await self.reach(good, group.stores[0])
+        await reach(good, group.stores[0])
         for url in (group.url, group.url.replace("/chat", "/other") + "?sentinel-password=secret"):
             bad = self.connecting(url)
             bad.start()
             await deferLater(reactor, 0.3)
             self.assertFalse(bad.connected)
+
+
+async def reach(redis: Redis, store: Valkey) -> None:
+    """Wait until calls get to ``store``."""
+    wanted = run_id(store)
+    give_up = reactor.seconds() + SOON  # type: ignore[attr-defined]
+    while reactor.seconds() < give_up:  # type: ignore[attr-defined]
+        try:
+            info = await redis.call("INFO", "server")
+            if wanted in info:
+                return
+        except StoreError:
+            pass
+        await deferLater(reactor, 0.02)
+    raise AssertionError("never got there")
+
+
+class _Sentinel(Protocol):
+    """Says of whatever it is asked where its factory's store is."""
+
+    def dataReceived(self, data: bytes) -> None:
+        factory: Any = self.factory
+        assert self.transport is not None
+        said = ("ip", "127.0.0.1", "port", str(factory.port), "config-epoch", "1")
+        self.transport.write(hiredis.pack_command(said))  # type: ignore[arg-type]
+
+
+class AgreementTest(TestCase):
+    """All connections of a server lead to the same store."""
+
+    async def test_the_first_that_finds_the_new_store_takes_the_others_along(self) -> None:
+        ports = free_ports(2)
+        old, new = (start_for(self, "--port", str(port)) for port in ports)
+        sentinel: Any = Factory.forProtocol(_Sentinel)
+        sentinel.port = ports[0]
+        listening: Any = reactor.listenTCP(0, sentinel, interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.addCleanup(listening.stopListening)
+        url = f"redis+sentinel://127.0.0.1:{listening.getHost().port}/chat"
+        server = ChatServer(reactor, Settings(store=url), Address.parse(url))
+        self.addCleanup(server.factory.stop)
+        redis, pipe = server._redis, server.context.bus.pipe
+        for each in (redis, pipe):
+            self.addCleanup(lambda each=each: Deferred.fromCoroutine(each.stop()))
+            each.start()
+            await reach(each, old)
+
+        sentinel.port = ports[1]
+        pipe.subscribe(b"anything")
+        old.ask("CLIENT", "KILL", "TYPE", "pubsub")
+        await reach(pipe, new)
+        # The old one would still answer it, and would be believed.
+        await reach(redis, new)
+
+        # Whoever is told of the move afterwards has nothing to leave.
+        server._store_moved(("127.0.0.1", ports[1]))
+        self.assertTrue(redis.connected)
+        self.assertTrue(pipe.connected)
 
 
 def run_id(store: Valkey) -> bytes:

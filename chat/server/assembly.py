@@ -2,8 +2,9 @@
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.task import deferLater
@@ -25,7 +26,7 @@ from chat.store.bus import Bus
 from chat.store.checkup import Unfit, complaints, memory
 from chat.store.conversations import Conversations
 from chat.store.guesses import RedisGuesses
-from chat.store.interface import StoreError
+from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
 from chat.store.invitations import RedisInvitations
 from chat.store.keys import Keys
 from chat.store.limits import RedisLimits
@@ -36,6 +37,7 @@ from chat.store.reaching import master_watch
 from chat.store.redis import Redis
 from chat.store.rewriting import Rewriting
 from chat.store.rooms import Rooms
+from chat.store.sentinel import Place
 from chat.store.tide import Tide
 
 __all__ = ["ChatServer"]
@@ -49,6 +51,9 @@ READ_SECONDS: Final = 3.0
 """How long clients have to take their last words; a connection gives up by itself after two."""
 
 LOOK_SECONDS: Final = 0.01
+
+TRY_AGAIN_SECONDS: Final = 0.25
+"""Between two attempts at something that the store does not do yet, while a server starts."""
 
 COME_BACK_SECONDS: Final = (1.0, 5.0)
 """When clients are told to come back: spread, so that they do not all come at once."""
@@ -76,6 +81,7 @@ class ChatServer:
     ) -> None:
         self._reactor = reactor
         self._checked = checked
+        self._stopped = False
         self._redis = Redis(reactor, address, deadline=settings.store_deadline)
         note = settings.data / "tide" if alone else None
         self.tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
@@ -84,6 +90,8 @@ class ChatServer:
         self._others = {self.context.bus.pipe, self.context.posting.redis}
         for redis in self._others:
             self.tide.watch(redis)
+        for redis in (self._redis, *self._others):
+            redis.on_change(partial(self._reached, redis))
         self._master_watch = master_watch(reactor, address, self._store_moved)
         self.context.posting.takes_again = Rewriting(reactor, self._redis).ask
         self.factory = ChatFactory(self.context)
@@ -121,15 +129,16 @@ class ChatServer:
         """Connect to the store, wait for it as long as it takes, and be ready for clients.
 
         :param stack: gets what stops each part, as it starts.
-        :raises StoreError: the store went away again, or a part was stopped meanwhile.
+        :raises StoreError: the store says that it will not do, or the server is to stop.
         """
         context, bus = self.context, self.context.bus
         stack.push_async_callback(self._redis.stop)
+        stack.callback(self._give_up)
         self.log.info("Waiting for the store at {address}", address=self._redis.address)
         self._redis.start()
         await self._redis.when_connected()
-        await self._look_at_settings()
-        await context.conversations.generation()
+        await self._as_soon_as_possible(self._look_at_settings)
+        await self._as_soon_as_possible(context.conversations.generation)
         stack.callback(self._master_watch.stop)
         self._master_watch.start()
         stack.callback(self.tide.stop)
@@ -139,12 +148,35 @@ class ChatServer:
         bus.start()
         await self._until(lambda: bus.ready, FINISH_SECONDS)
         stack.push_async_callback(context.presence.stop)
-        await context.presence.start()
+        await self._as_soon_as_possible(context.presence.start)
         stack.push_async_callback(context.passwords.stop)
         context.passwords.start()
         stack.callback(self.factory.stop)
         self.factory.start()
         stack.push_async_callback(self._drain)
+
+    async def _as_soon_as_possible(self, step: Callable[[], Awaitable[object]]) -> None:
+        """Take a step of the start, again and again: a store may be there and not take writes yet,
+        as one that has just taken over and has no replica.
+
+        :raises StoreUnavailable: the server was told to stop.
+        """
+        complaint = ""
+        while True:
+            try:
+                await step()
+            except (StoreUnavailable, FateUnknown) as error:
+                if self._stopped:
+                    raise
+                if complaint != str(error):
+                    complaint = str(error)
+                    self.log.warn("The store can't be used yet: {why}", why=complaint)
+            else:
+                return
+            await deferLater(self._reactor, TRY_AGAIN_SECONDS)
+
+    def _give_up(self) -> None:
+        self._stopped = True
 
     async def _start_posting(self, stack: AsyncExitStack) -> None:
         """Connect for posts, where they don't go the way of the publications."""
@@ -168,10 +200,17 @@ class ChatServer:
         for complaint in found:
             self.log.warn("{complaint}", complaint=complaint)
 
-    def _store_moved(self) -> None:
-        """What the old store would still say counts for nothing."""
+    def _reached(self, redis: Redis, connected: bool) -> None:
+        """A connection leads where the store is by now: the others are to lead there as well, or
+        what is written by one would not be found by another."""
+        if connected and redis.place is not None:
+            self._store_moved(redis.place)
+
+    def _store_moved(self, place: Place) -> None:
+        """What another store than the one at ``place`` would still say counts for nothing."""
         for redis in (self._redis, *self._others):
-            redis.drop()
+            if redis.place != place:
+                redis.drop()
 
     async def _drain(self) -> None:
         """Take nothing more, finish what was asked, write what was gathered, say goodbye."""

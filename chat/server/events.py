@@ -28,6 +28,7 @@ NAMES: Final[Mapping[str, str]] = {
     "Waiting for the store at {address}": "store-awaited",
     "Connected to the store at {address}": "store-connected",
     "Lost the store at {address}": "store-lost",
+    "The store can't be used yet: {why}": "store-awaited",
     "The store moved from {before} to {place}": "store-moved",
     "{address}: {why}": "store-not-connected",
     "{complaint}": "store-settings",

@@ -97,7 +97,10 @@ _Kind = TypeVar("_Kind", bound=txredisapi.BaseRedisProtocol)
 
 
 class Owner(Generic[_Kind]):
-    """Keeps one connection: starts it, knows whether it is usable, stops it."""
+    """Keeps one connection: starts it, knows whether it is usable, stops it.
+
+    :ivar place: host and port that the Sentinels named when it was made; None without Sentinels.
+    """
 
     log = Logger()
 
@@ -108,6 +111,7 @@ class Owner(Generic[_Kind]):
         self._latest: _Kind | None = None
         self._factory: _Factory | None = None
         self._complaint = ""
+        self.place: tuple[str, int] | None = None
 
     @property
     def connected(self) -> bool:
@@ -117,7 +121,7 @@ class Owner(Generic[_Kind]):
     def start(self) -> None:
         """Connect, and again after every loss, until ``stop``."""
         self._factory = _Factory(self, self.address)
-        endpoint = self.address.endpoint(self.reactor)
+        endpoint = self.address.endpoint(self.reactor, self._leads_to)
         self._factory.startConnecting(_Telling(endpoint, self._not_connected))
 
     async def stop(self) -> None:
@@ -150,13 +154,8 @@ class Owner(Generic[_Kind]):
                 self.log.warn("Lost the store at {address}", address=self.address)
             self.changed(False)
 
-    def drop(self) -> None:
-        """Close the connection without a word, because the store has moved; another is made.
-
-        One that is only being made goes too: the old store may never answer.
-        """
-        if self._latest is not None and self._latest.connected:
-            self._latest.transport.abortConnection()
+    def _leads_to(self, place: tuple[str, int]) -> None:
+        self.place = place
 
     def closed(self, connection: "_Kind", reason: Failure) -> None:
         """A connection has ended; where TLS failed, ``reason`` is all that tells why."""

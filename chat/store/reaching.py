@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from zope.interface import implementer
 
 from chat.store.address import TLS, Address
-from chat.store.sentinel import MasterWatch, Sentinels
+from chat.store.sentinel import MasterWatch, Place, Sentinels
 
 __all__ = ["endpoint", "master_watch"]
 
@@ -24,9 +24,12 @@ PEM_CERTIFICATE: Final = re.compile(
 )
 
 
-def endpoint(reactor: Any, address: Address) -> IStreamClientEndpoint:
+def endpoint(
+    reactor: Any, address: Address, leads_to: Callable[[Place], None]
+) -> IStreamClientEndpoint:
     """What connects to the store at ``address``.
 
+    :param leads_to: told at each connection where the Sentinels say the store is, if there are any.
     :raises OSError, ValueError: a file that its TLS part names can't be read, or used.
     """
     if address.path:
@@ -36,10 +39,10 @@ def endpoint(reactor: Any, address: Address) -> IStreamClientEndpoint:
     if not address.sentinels:
         return _towards(reactor, address.tls, address.host, address.port)
     towards = partial(_towards, reactor, address.tls)
-    return _ByWayOfSentinels(_sentinels(reactor, address), towards)
+    return _ByWayOfSentinels(_sentinels(reactor, address), towards, leads_to)
 
 
-def master_watch(reactor: Any, address: Address, moved: Callable[[], None]) -> MasterWatch:
+def master_watch(reactor: Any, address: Address, moved: Callable[[Place], None]) -> MasterWatch:
     """What calls ``moved`` when the store is somewhere else: never, without Sentinels."""
     return MasterWatch(reactor, _sentinels(reactor, address), moved)
 
@@ -81,15 +84,19 @@ class _Secured:
 class _ByWayOfSentinels:
     """Asks where the store is, each time, and connects to it there."""
 
-    def __init__(self, sentinels: Sentinels, towards: Any) -> None:
+    def __init__(
+        self, sentinels: Sentinels, towards: Any, leads_to: Callable[[Place], None]
+    ) -> None:
         self._sentinels = sentinels
         self._towards = towards
+        self._leads_to = leads_to
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         return Deferred.fromCoroutine(self._connect(protocolFactory))
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         master = await self._sentinels.find()
+        self._leads_to(master)
         connected: IProtocol = await self._towards(*master).connect(factory)
         return connected
 

@@ -166,6 +166,14 @@ class Redis(Owner[Commands]):
         waiters, self._waiters = self._waiters, []
         fail_all(waiters, partial(StoreUnavailable, "the connection was closed"))
 
+    def drop(self) -> None:
+        """Use the connection no more, from now on, because the store has moved; another is made.
+
+        One that is only being made goes too: the old store may never answer.
+        """
+        if self._latest is not None and self._latest.connected:
+            self._latest.give_up("the store has moved")
+
     def on_change(self, callback: Callable[[bool], None]) -> None:
         """Call ``callback`` with True whenever the store can be used, with False at each loss."""
         self._listeners.append(callback)

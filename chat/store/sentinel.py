@@ -5,16 +5,15 @@ from typing import Any, Final
 
 import hiredis
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import connectProtocol
-from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.interface import StoreUnavailable
 
-__all__ = ["MasterWatch", "Sentinels"]
+__all__ = ["MasterWatch", "Place", "Sentinels"]
 
 Place = tuple[str, int]
 
@@ -65,6 +64,18 @@ class _Question(Protocol):
             self.transport.loseConnection()
 
 
+class _Asking(Factory):
+    """Makes one question, and no line in the log: there are some each second."""
+
+    noisy = False
+
+    def __init__(self, question: _Question) -> None:
+        self._question = question
+
+    def buildProtocol(self, addr: IAddress | None) -> _Question:
+        return self._question
+
+
 class Sentinels:
     """Those who watch one store.
 
@@ -111,7 +122,8 @@ class Sentinels:
         return asked.addTimeout(ANSWER_SECONDS, self._reactor)
 
     async def _answer(self, endpoint: IStreamClientEndpoint) -> tuple[int, Place]:
-        question = await connectProtocol(endpoint, _Question(self._commands))
+        question = _Question(self._commands)
+        await endpoint.connect(_Asking(question))
         words = await question.answer
         said = dict(zip(words[::2], words[1::2], strict=True))
         place = (said[b"ip"].decode(), int(said[b"port"]))
@@ -121,13 +133,13 @@ class Sentinels:
 class MasterWatch:
     """Looks every second where the store is, and says so when it has moved.
 
-    :param moved: told of each move; connections to the old place are worth nothing any more,
-        even if it still answers.
+    :param moved: told of each move, and where to; connections to the old place are worth nothing
+        any more, even if it still answers.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, sentinels: Sentinels, moved: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, sentinels: Sentinels, moved: Callable[[Place], None]) -> None:
         self._sentinels = sentinels
         self._moved = moved
         self._place: Place | None = None
@@ -152,4 +164,4 @@ class MasterWatch:
         before, self._place = self._place, place
         if before not in (None, place):
             self.log.warn("The store moved from {before} to {place}", before=before, place=place)
-            self._moved()
+            self._moved(place)
