@@ -144,7 +144,7 @@ class LayoutTests(TestCase):
 
 class MessagesTests(TestCase):
     def test_history_loads_while_one_scrolls_until_the_beginning(self) -> None:
-        log = [entry(each, time=NOON) for each in range(1, 501)]
+        log = [entry(each, time=NOON + each * 2_000) for each in range(1, 501)]
         client = ScriptedClient({"#lobby": log})
         client.conversations = {"#lobby": room("#lobby", seq=500, read=500)}
         screen = Screen(client, (80, 24))
@@ -159,7 +159,7 @@ class MessagesTests(TestCase):
         self.assertTrue(screen.desk.messages.at_end)
 
     def test_the_view_stands_still_while_messages_come(self) -> None:
-        log = [entry(each, time=NOON) for each in range(1, 200)]
+        log = [entry(each, time=NOON + each * 2_000) for each in range(1, 200)]
         client = ScriptedClient({"#lobby": log})
         client.conversations = {"#lobby": room("#lobby", seq=199, read=199)}
         screen = Screen(client, (80, 24))
@@ -173,7 +173,7 @@ class MessagesTests(TestCase):
         self.assertIn("message 201", "\n".join(screen.press("meta end")))
 
     def test_the_view_stands_still_while_older_messages_are_put_above(self) -> None:
-        log = [entry(each, time=NOON) for each in range(1, 400)]
+        log = [entry(each, time=NOON + each * 2_000) for each in range(1, 400)]
         client = ScriptedClient({"#lobby": log})
         client.conversations = {"#lobby": room("#lobby", seq=399, read=399)}
         screen = Screen(client, (80, 24))
@@ -214,7 +214,7 @@ class MessagesTests(TestCase):
         self.assertIn(("read", ("#lobby", 8)), screen.client.asked)
 
     def test_a_key_goes_to_the_first_unread_message_however_far_above(self) -> None:
-        log = [entry(each, time=NOON) for each in range(1, 1001)]
+        log = [entry(each, time=NOON + each * 2_000) for each in range(1, 1001)]
         client = ScriptedClient({"#lobby": log})
         client.conversations = {"#lobby": room("#lobby", seq=1000, read=300)}
         screen = Screen(client, (80, 24))
@@ -702,7 +702,7 @@ class CommandTests(TestCase):
         self.assertIn("the.log", text)
 
     def test_search_finds_and_goes_there(self) -> None:
-        log = [entry(each, time=NOON) for each in range(1, 400)]
+        log = [entry(each, time=NOON + each * 2_000) for each in range(1, 400)]
         client = ScriptedClient({"#lobby": log})
         client.conversations = {"#lobby": room("#lobby", seq=399, read=399)}
         screen = Screen(client, (80, 24))

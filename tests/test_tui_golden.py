@@ -15,7 +15,7 @@ from chat.client.tui.commands import COMMANDS
 from chat.client.tui.forms import Field, Form, Menu, MenuItem
 from chat.client.tui.keys import CONTEXTS, KEYS
 from chat.client.words import LANGUAGES, Words, choose_language
-from tests.tui_builders import Screen, lively, look
+from tests.tui_builders import BEN, CHEN, NOON, Screen, entry, lively, look
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = ((40, 10), (80, 24), (120, 40), (200, 60))
@@ -46,6 +46,16 @@ def form(language: str, size: tuple[int, int]) -> Screen:
     return screen
 
 
+def flood(language: str, size: tuple[int, int]) -> Screen:
+    screen = lively(language, size)
+    start = NOON + 9 * 60_000
+    for seq in range(8, 508):
+        who = CHEN if seq % 3 else BEN
+        screen.client.say(entry(seq, who, f"line {seq}", time=start + 4 * seq))
+    screen.client.say(entry(508, BEN, "sorry, that was the wrong window", time=start + 60_000))
+    return screen
+
+
 def popup(language: str, size: tuple[int, int]) -> Screen:
     screen = lively(language, size)
     screen.press("f1")
@@ -69,6 +79,11 @@ class GoldenTests(TestCase):
         for language in LANGUAGES:
             for size in SIZES:
                 self.check("main", lively(language, size))
+
+    def test_a_flood(self) -> None:
+        for language in LANGUAGES:
+            for size in SIZES:
+                self.check("flood", flood(language, size))
 
     def test_the_start_menu_the_form_and_the_help(self) -> None:
         for language in LANGUAGES:

@@ -31,8 +31,8 @@ MOMENT: Final = 0.004
 _WORDS: Final = "the quick brown fox jumps over a lazy dog and looks back at it "
 
 
-def entry(seq: int, began: int) -> Entry:
-    """Entry ``seq``; half a second lies between two that were said before ``began``, in ms."""
+def entry(seq: int, time: int) -> Entry:
+    """Entry ``seq``, said at ``time`` in ms."""
     user = USERS[seq * 7 % len(USERS)]
     words = _WORDS[seq * 13 % len(_WORDS) :] + _WORDS
     content = f"{seq:07} {words}"[:TEXT]
@@ -42,7 +42,7 @@ def entry(seq: int, began: int) -> Entry:
         user_id=user.user_id,
         user_name=user.user_name,
         content=content,
-        time=began + 500 * min(0, seq - BEFORE),
+        time=time,
         conversation=ROOM,
     )
 
@@ -57,7 +57,9 @@ class Crowd:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listening, selectors.EVENT_READ, self._accept)
         self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, self._order)
-        self._began = int(time.time() * 1000)
+        began = int(time.time() * 1000)
+        # Two seconds lie between those that were said before: no flood.
+        self._times = [began - 2_000 * (BEFORE - each) for each in range(BEFORE)]
         self._orders = b""
         self.seq = BEFORE
 
@@ -112,8 +114,10 @@ class Crowd:
         while said < count and self._client is not None:
             due = min(count, int((time.monotonic() - start) * rate) + 1)
             frames = []
+            now = int(time.time() * 1000)
             for _ in range(due - said):
                 self.seq += 1
+                self._times.append(now)
                 frames.append(codec.encode(self._push(self.seq)))
             said = max(said, due)
             self._client.sendall(b"".join(frames))
@@ -123,10 +127,13 @@ class Crowd:
         print(f"said {time.monotonic() - start}", flush=True)
 
     def _push(self, seq: int) -> Message:
-        found = entry(seq, self._began)
+        found = self._entry(seq)
         return messages.SmsPush(
             **{name: getattr(found, name) for name in messages.SmsPush.__struct_fields__}
         )
+
+    def _entry(self, seq: int) -> Entry:
+        return entry(seq, self._times[seq - 1])
 
     def _answer(self, request: Any) -> Message | None:
         match request:
@@ -138,6 +145,7 @@ class Crowd:
                 return messages.OnlineResMes(users=USERS, total=len(USERS))
             case messages.SmsMes():
                 self.seq += 1
+                self._times.append(int(time.time() * 1000))
                 return messages.SmsResMes(
                     200, client_id=request.client_id, conversation=ROOM, epoch=EPOCH,
                     epoch_first=1, seq=self.seq, time=int(time.time() * 1000),
@@ -163,7 +171,7 @@ class Crowd:
             numbers = range(low + 1, min(high, low + 1 + request.limit))
         else:
             numbers = range(max(1, high - request.limit), high)
-        found = tuple(entry(seq, self._began) for seq in numbers)
+        found = tuple(self._entry(seq) for seq in numbers)
         more = bool(found) and (found[-1].seq + 1 < high if request.after is not None else True)
         return messages.HistoryResMes(
             conversation=ROOM, epoch=EPOCH, epoch_first=1, first=1,

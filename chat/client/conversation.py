@@ -51,7 +51,8 @@ class Conversation:
     ``told``: the read mark that the server has. ``divider``: the entry below which everything was
     read when it was opened. ``sealed``: entries before which the server has nothing more.
     ``fetched``: its newest page is here. ``recalled``: what the cache has of that is. ``closed``: a
-    room for who is invited.
+    room for who is invited. ``rewritten``: how often something that was held
+    became something else, or went.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Conversation:
     draft: str = ""
     fetched: bool = False
     recalled: bool = False
+    rewritten: int = 0
     sealed: set[int] = field(default_factory=set)
     mentions: set[int] = field(default_factory=set)
     _silent: set[int] = field(default_factory=set)
@@ -125,6 +127,7 @@ class Conversation:
         known = at < len(self.entries) and self.entries[at].seq == entry.seq
         if known:
             self.entries[at] = entry
+            self.rewritten += 1
         else:
             self.entries.insert(at, entry)
         self._forget_pending(entry, me)
@@ -155,10 +158,12 @@ class Conversation:
         """Let go of the oldest entries above ``keep``."""
         if len(self.entries) > keep + keep // 4:
             del self.entries[:-keep]
+            self.rewritten += 1
 
     def drop_from(self, seq: int) -> None:
         """A new epoch begins at ``seq``: forget what is held from there on."""
         del self.entries[self.index(seq) :]
+        self.rewritten += 1
         self.newest = min(self.newest, seq - 1)
         self.read = min(self.read, seq - 1)
         self.told = min(self.told, seq - 1)
@@ -168,11 +173,13 @@ class Conversation:
     def forget_below(self, seq: int) -> None:
         """Let go of the entries below ``seq``."""
         del self.entries[: self.index(seq)]
+        self.rewritten += 1
 
     def _redact(self, target: int) -> None:
         at = self.index(target)
         if at < len(self.entries) and self.entries[at].seq == target:
             self.entries[at] = Entry(seq=target, time=self.entries[at].time, deleted=True)
+            self.rewritten += 1
             if target > self.read:
                 self._silent.add(target)
                 self.mentions.discard(target)

@@ -174,6 +174,8 @@ class Actions:
         seq = messages.entry_at(line)
         if messages.bar_at(line):
             messages.newest()
+        elif messages.folded(seq):
+            messages.fold()
         elif seq:
             messages.pick(seq)
 
@@ -294,6 +296,9 @@ class Actions:
 
     def do_toggle_online(self) -> None:
         self.desk.toggle(Pane.ONLINE)
+
+    def do_fold(self) -> None:
+        self.desk.messages.fold()
 
     def do_redraw(self) -> None:
         self.desk.changed()

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
+from chat.client.durations import write_duration
 from chat.client.model import Model
 from chat.client.text import clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
+from chat.client.tui.folding import Folded
 from chat.client.tui.linking import marked
 from chat.client.tui.look import Look
 from chat.client.tui.telling import Telling
@@ -57,17 +59,18 @@ class EntryRows:
         self.bare = False
         self._cache: dict[int, tuple[tuple[object, ...], list[Row]]] = {}
 
-    def block(self, conversation: Conversation, index: int) -> list[Row]:
-        """The rows of entry ``index``, and those that separate it from what is before it."""
-        separators, rows = self.parts(conversation, index)
-        return [*separators, *rows] if separators else rows
+    def parts(
+        self, conversation: Conversation, index: int, apart: bool = False
+    ) -> tuple[list[Row], list[Row]]:
+        """What separates entry ``index`` from what is before it, and its own rows.
 
-    def parts(self, conversation: Conversation, index: int) -> tuple[list[Row], list[Row]]:
-        """What separates entry ``index`` from what is before it, and its own rows."""
+        :param apart: what is before it is not shown, so that its name must be.
+        """
         entry = conversation.entries[index]
         before = conversation.entries[index - 1] if index else None
         rows = self._separators(conversation, index, before, entry)
-        grouped = not (rows or self.bare) and before is not None and self._grouped(before, entry)
+        alone = apart or self.bare or bool(rows)
+        grouped = not alone and before is not None and self._grouped(before, entry)
         mine = entry.user_id == self._model.me.user_id
         fate = conversation.fate(entry) if mine else None
         key = (entry, grouped, fate, entry.user_id in self._model.blocked)
@@ -121,6 +124,18 @@ class EntryRows:
             and 0 <= entry.time - before.time < GROUPED_MS
             and entry.seq % NAMED_EVERY != 0
         )
+
+    def flood(self, folded: Folded) -> Row:
+        """What stands for many messages."""
+        (some, name), *others = folded.people.items()
+        text = self._look.words(
+            "folded-many" if others else "folded-one",
+            n=folded.last - folded.first + 1,
+            who=self._telling.name(some, name),
+            people=len(folded.people),
+            time=write_duration(folded.seconds),
+        )
+        return [("dim", clip(f"  {self._look.glyphs.ellipsis} {text}", self.columns))]
 
     # The entry itself
 

@@ -50,6 +50,7 @@ KEYS: Final[Sequence[Key]] = (
     Key("everywhere", ("f5",), "reconnect", "key-reconnect"),
     Key("everywhere", ("f2",), "toggle_conversations", "key-toggle-conversations"),
     Key("everywhere", ("f3",), "toggle_online", "key-toggle-online"),
+    Key("everywhere", ("f4",), "fold", "key-fold"),
     Key("everywhere", ("meta r",), "retry", "key-retry"),
     Key("everywhere", ("meta v",), "pick", "key-pick"),
     Key("everywhere", ("meta o",), "links", "key-links"),

@@ -8,6 +8,7 @@ from chat.client.model import Model
 from chat.client.text import clip, width
 from chat.client.tui.draw import Row
 from chat.client.tui.entries import EntryRows
+from chat.client.tui.folding import SHOWN, Folded, Folding
 from chat.client.tui.look import Look
 from chat.client.tui.panes import Pane
 
@@ -15,6 +16,9 @@ __all__ = ["MessagesPane"]
 
 AHEAD = 20
 """Rows above the view that are asked for before they are needed."""
+
+SOUGHT = 1_000
+"""Messages that are fetched, beyond those one scrolls for, to find where a flood began."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,17 @@ class Anchor:
     seq: int
     row: int
     newest: int
+
+
+@dataclass
+class Counted:
+    """What came to conversation ``of`` above number ``since``: others' messages, looked at once."""
+
+    of: str = ""
+    since: int = 0
+    upto: int = 0
+    new: int = 0
+    mentions: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,9 @@ class MessagesPane(Pane):
         super().__init__(look)
         self._model = model
         self._rows = EntryRows(model, look, 1)
+        self._folding = Folding(model, look)
+        self._sought = SOUGHT
+        self._counted = Counted()
         self._anchor: Anchor | None = None
         self._of = ""
         self._size = (1, 1)
@@ -71,6 +89,7 @@ class MessagesPane(Pane):
         bare = self._rows.bare
         self._rows = EntryRows(self._model, look, self._rows.columns)
         self._rows.bare = bare
+        self._folding = Folding(self._model, look)
         self.changed()
 
     def scroll(self, rows: int) -> None:
@@ -83,6 +102,8 @@ class MessagesPane(Pane):
             if rows >= 0:
                 return
             place = self._end(conversation)
+        if rows < 0:
+            self._sought = max(self._sought, len(conversation.entries) + SOUGHT)
         self._stop_at(conversation, self._walk(conversation, place, rows))
 
     def page(self, direction: int) -> None:
@@ -95,6 +116,18 @@ class MessagesPane(Pane):
         if conversation is not None and conversation.entries:
             self._stop_at(conversation, (0, 0))
 
+    def fold(self) -> None:
+        """Show every message of the floods here, or one row for most of each again."""
+        self._folding.active = not self._folding.active
+        self.changed()
+
+    def folded(self, seq: int) -> bool:
+        """Whether a row stands for message ``seq`` and others."""
+        conversation = self._model.current
+        if conversation is None or not conversation.holds(seq):
+            return False
+        return self._folded(conversation, conversation.index(seq)) is not None
+
     def go_to(self, seq: int) -> None:
         """Bring entry ``seq`` into view, near the top."""
         conversation = self._model.current
@@ -103,6 +136,7 @@ class MessagesPane(Pane):
         if conversation.name != self._of:
             self._begin(conversation, self._rows.columns)
         index = min(conversation.index(seq), len(conversation.entries) - 1)
+        self._unfold(conversation, index)
         self._stop_at(conversation, self._walk(conversation, (index, 0), self._size[1] - 3))
 
     def end_at(self, seq: int) -> None:
@@ -111,8 +145,14 @@ class MessagesPane(Pane):
         if conversation is None or not conversation.holds(seq):
             return
         index = conversation.index(seq)
+        self._unfold(conversation, index)
         last = len(self._block(conversation, index)) - 1
         self._stop_at(conversation, self._walk(conversation, (index, max(0, last)), 1))
+
+    def _unfold(self, conversation: Conversation, index: int) -> None:
+        """Entry ``index`` is to be seen."""
+        if self._folded(conversation, index) is not None:
+            self.fold()
 
     def title(self) -> str:
         conversation = self._model.current
@@ -147,6 +187,8 @@ class MessagesPane(Pane):
         if conversation.name != self._of:
             self._of = conversation.name
             self._anchor = None
+            self._folding.active = True
+            self._sought = SOUGHT
         self._rows.columns = columns
         self._rows.clear()
 
@@ -161,7 +203,7 @@ class MessagesPane(Pane):
             above = above if index is None else index - 1
             if len(rows) >= height:
                 break
-        self._ask(conversation, above, height)
+        self._ask(conversation, above, anchor[0] if anchor else len(conversation.entries) - 1)
         if above < 0 and len(rows) < height:
             rows[:0] = self._above(conversation)
         return rows[-height:]
@@ -178,17 +220,35 @@ class MessagesPane(Pane):
             index, row = anchor
             yield index, self._block(conversation, index)[: row + 1]
             index -= 1
-        for each in range(index, -1, -1):
-            yield each, self._block(conversation, each)
+        while index >= 0:
+            index = self._top(conversation, index)
+            yield index, self._block(conversation, index)
+            index -= 1
+
+    def _folded(self, conversation: Conversation, index: int) -> Folded | None:
+        """What entry ``index`` is folded with; nothing is while messages are selected."""
+        if self._rows.bare:
+            return None
+        return self._folding.at(conversation, index, self._anchor.newest if self._anchor else 0)
+
+    def _top(self, conversation: Conversation, index: int) -> int:
+        """Where entry ``index`` is drawn: at the first of those it is folded with."""
+        folded = self._folded(conversation, index)
+        return folded.first if folded else index
 
     def _block(self, conversation: Conversation, index: int) -> list[Row]:
-        separators, rows = self._rows.parts(conversation, index)
-        seq = conversation.entries[index].seq
-        rows = self._dressed(seq, rows)
-        rows = [*separators, *rows] if separators else rows
+        """The rows at the place of entry ``index``, and what belongs above and below it."""
+        entries = conversation.entries
+        folded, seq = self._folded(conversation, index), entries[index].seq
+        if folded is None:
+            apart = index > 0 and self._folded(conversation, index - 1) is not None
+            separators, rows = self._rows.parts(conversation, index, apart)
+            rows = self._dressed(seq, rows)
+            rows = [*separators, *rows] if separators else rows
+        else:
+            index, rows = folded.last, [self._rows.flood(folded)]
         if not conversation.notices:
             return rows
-        entries = conversation.entries
         until = entries[index + 1].seq if index + 1 < len(entries) else None
         first = index == 0 and conversation.complete
         return [
@@ -228,33 +288,47 @@ class MessagesPane(Pane):
 
     def _bar(self, conversation: Conversation, columns: int) -> Row:
         since = self._anchor.newest if self._anchor else conversation.newest
-        me = self._model.me.user_id
-        came = conversation.entries[conversation.index(since + 1) :]
-        new = [each for each in came if not each.kind and not each.deleted and each.user_id != me]
-        mentions = sum(self._model.mentions_me(each.content) for each in new)
-        key = "bar-scrolled" if not new else "bar-mentions" if mentions else "bar-new"
-        text = f" {self.look.glyphs.new} {self.look.words(key, n=len(new), mentions=mentions)} "
-        text = clip(text, columns)
-        return [("new" if new else "status", text + " " * (columns - width(text)))]
+        came = self._count(conversation, since)
+        key = "bar-scrolled" if not came.new else "bar-mentions" if came.mentions else "bar-new"
+        said = self.look.words(key, n=came.new, mentions=came.mentions)
+        text = clip(f" {self.look.glyphs.new} {said} ", columns)
+        return [("new" if came.new else "status", text + " " * (columns - width(text)))]
 
-    def _ask(self, conversation: Conversation, index: int, height: int) -> None:
-        """Judge whether something that the view shows, or soon will, is missing."""
+    def _count(self, conversation: Conversation, since: int) -> Counted:
+        """Each message is looked at once: thousands may come while somebody reads further up."""
+        counted = self._counted
+        if (counted.of, counted.since) != (conversation.name, since):
+            counted = self._counted = Counted(conversation.name, since, since)
+        for each in conversation.entries[conversation.index(counted.upto + 1) :]:
+            counted.upto = each.seq
+            if not (each.kind or each.deleted or each.user_id == self._model.me.user_id):
+                counted.new += 1
+                counted.mentions += self._model.mentions_me(each.content)
+        return counted
+
+    def _ask(self, conversation: Conversation, above: int, lowest: int) -> None:
+        """Judge whether something that the view shows, or soon will, is missing.
+
+        :param above: the entry above the view; :param lowest: the last one in it.
+        """
         if conversation.loading:
             return
         if not (conversation.fetched or (conversation.recalled and not self._model.connected)):
             self.wish = Wish(conversation.name, 0)
             return
-        end = min(len(conversation.entries), max(0, index) + height + AHEAD)
-        for at in range(end - 1, max(0, index - AHEAD), -1):
-            if conversation.gap_before(at):
-                seq = conversation.entries[at].seq
-                if seq not in conversation.sealed:
-                    self.wish = Wish(conversation.name, seq)
-                    return
-        if index < AHEAD and conversation.entries and not conversation.complete:
-            oldest = conversation.entries[0].seq
-            if oldest not in conversation.sealed:
-                self.wish = Wish(conversation.name, oldest)
+        entries = conversation.entries
+        at = min(len(entries) - 1, lowest + AHEAD)
+        while at > max(0, above - AHEAD):
+            at = self._top(conversation, at)
+            if conversation.gap_before(at) and entries[at].seq not in conversation.sealed:
+                self.wish = Wish(conversation.name, entries[at].seq)
+                return
+            at -= 1
+        if above >= AHEAD or not entries or conversation.complete:
+            return
+        far = len(entries) >= self._sought and self._folded(conversation, SHOWN) is not None
+        if not far and entries[0].seq not in conversation.sealed:
+            self.wish = Wish(conversation.name, entries[0].seq)
 
     # Where the view stands
 
@@ -267,6 +341,7 @@ class MessagesPane(Pane):
         if self._anchor is None or not conversation.entries:
             return None
         index = min(conversation.index(self._anchor.seq), len(conversation.entries) - 1)
+        index = self._top(conversation, index)
         rows = len(self._block(conversation, index))
         return index, min(self._anchor.row, max(0, rows - 1))
 
@@ -277,14 +352,14 @@ class MessagesPane(Pane):
         index, row = place
         row += rows
         while row < 0 and index > 0:
-            index -= 1
+            index = self._top(conversation, index - 1)
             row += len(self._block(conversation, index))
-        while index < len(conversation.entries) - 1:
-            here = len(self._block(conversation, index))
-            if row < here:
+        while row >= (here := len(self._block(conversation, index))):
+            folded = self._folded(conversation, index)
+            below = folded.last + 1 if folded else index + 1
+            if below >= len(conversation.entries):
                 break
-            row -= here
-            index += 1
+            index, row = below, row - here
         return index, max(0, row)
 
     def _stop_at(self, conversation: Conversation, place: tuple[int, int]) -> None:
@@ -304,7 +379,7 @@ class MessagesPane(Pane):
         above = place[1] + 1 + len(self._above(conversation))
         index = place[0]
         while index > 0 and above < height:
-            index -= 1
+            index = self._top(conversation, index - 1)
             above += len(self._block(conversation, index))
         if above < height:
             self._stop_at(conversation, self._walk(conversation, place, height - above))

@@ -1,0 +1,150 @@
+"""Floods: which of many quick messages one row stands for."""
+
+import bisect
+from dataclasses import dataclass, field
+
+from chat.client.conversation import Conversation
+from chat.client.model import Model
+from chat.client.tui.look import Look
+from chat.messages import Entry
+
+__all__ = ["FLOOD_FROM", "MANY_MS", "ONE_MS", "SHOWN", "Folded", "Folding"]
+
+FLOOD_FROM = 20
+"""Messages in a row that make a flood: most of a screen of 24 rows."""
+
+ONE_MS = 1_500
+"""Between two messages of one person in a flood, at most: nobody writes a sentence as fast."""
+
+MANY_MS = 20
+"""Between two messages of different people, at most: what is said faster has left a screen of
+fifty rows within a second, unread."""
+
+SHOWN = 3
+"""Messages of a flood that are shown at its beginning, to see what it is, and at its end, to see
+what is being said now."""
+
+RUNS_KEPT = 1_000
+"""Runs that are remembered; a view has fewer."""
+
+
+@dataclass
+class Run:
+    """Messages ``first`` to ``last`` that follow each other fast, a flood when they are many.
+
+    Between the two no number is missing, so that a number tells where its entry is.
+    """
+
+    first: int
+    last: int
+    people: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What one row stands for: the entries from index ``first`` to index ``last``."""
+
+    first: int
+    last: int
+    seconds: int
+    people: dict[int, str]
+    """Who speaks in the flood: names by id."""
+
+
+class Folding:
+    """Finds floods. Each message is judged once, and again when what is held has changed.
+
+    :ivar active: floods are folded at all.
+    """
+
+    def __init__(self, model: Model, look: Look) -> None:
+        self._model = model
+        self._look = look
+        self.active = True
+        self._runs: list[Run] = []
+        self._of: Conversation | None = None
+        self._valid: tuple[object, ...] = ()
+
+    def at(self, conversation: Conversation, index: int, seen: int) -> Folded | None:
+        """What entry ``index`` is folded with.
+
+        :param seen: a number behind which a flood begins anew: what a reader who is further up
+            has had before him stays as it was, whatever follows.
+        """
+        if not self.active:
+            return None
+        self._forget_what_changed(conversation, seen)
+        entries = conversation.entries
+        run = self._run(entries, index, (conversation.divider, seen))
+        here = entries[index].seq
+        first, last = run.first + SHOWN, run.last - SHOWN
+        if run.last - run.first + 1 < FLOOD_FROM or not first <= here <= last:
+            return None
+        start, end = index - (here - first), index + (last - here)
+        seconds = max(1, round((entries[end].time - entries[start].time) / 1000))
+        return Folded(start, end, seconds, run.people)
+
+    def _forget_what_changed(self, conversation: Conversation, seen: int) -> None:
+        model = self._model
+        valid = (conversation.rewritten, conversation.divider, seen, model.me, model.blocked)
+        same = conversation is self._of and valid == self._valid
+        if not same or len(self._runs) > RUNS_KEPT:
+            self._of, self._valid = conversation, valid
+            self._runs.clear()
+
+    def _run(self, entries: list[Entry], index: int, ends: tuple[int | None, int]) -> Run:
+        """The run that entry ``index`` is in, as long as it is by now."""
+        entry = entries[index]
+        place = bisect.bisect_right(self._runs, entry.seq, key=lambda each: each.first)
+        run = self._runs[place - 1] if place else None
+        if run is not None:
+            self._go_on(entries, index + run.last - entry.seq, run, 1, ends)
+        if run is None or entry.seq > run.last:
+            run = Run(entry.seq, entry.seq, {entry.user_id: entry.user_name})
+            self._runs.insert(place, run)
+            self._go_on(entries, index, run, 1, ends)
+        self._go_on(entries, index + run.first - entry.seq, run, -1, ends)
+        return run
+
+    def _go_on(
+        self, entries: list[Entry], at: int, run: Run, step: int, ends: tuple[int | None, int]
+    ) -> None:
+        """Lengthen ``run`` from its end at index ``at``, if it is there, by what follows now."""
+        if at < 0 or entries[at].seq not in (run.first, run.last):
+            return
+        while 0 <= at + step < len(entries):
+            before, after = sorted((at, at + step))
+            if not self._follows(entries[before], entries[after], ends):
+                return
+            at += step
+            entry = entries[at]
+            run.first, run.last = min(run.first, entry.seq), max(run.last, entry.seq)
+            run.people[entry.user_id] = entry.user_name
+
+    def _follows(self, before: Entry, after: Entry, ends: tuple[int | None, int]) -> bool:
+        """Whether both are in one run. What speaks to the reader never is in one, nor is anything
+        that has a row of another kind, or one above it that must be seen."""
+        same = before.user_id == after.user_id
+        return (
+            after.seq == before.seq + 1
+            and before.seq not in ends
+            and 0 <= after.time - before.time <= (ONE_MS if same else MANY_MS)
+            and self._plain(before)
+            and self._plain(after)
+            and self._same_day(before.time, after.time)
+        )
+
+    def _plain(self, entry: Entry) -> bool:
+        model = self._model
+        return not (
+            entry.kind
+            or entry.deleted
+            or entry.user_id == model.me.user_id
+            or entry.user_id in model.blocked
+            or model.mentions_me(entry.content)
+        )
+
+    def _same_day(self, before: int, after: int) -> bool:
+        """Days begin with a minute, everywhere."""
+        same_minute = before // 60_000 == after // 60_000
+        return same_minute or self._look.when(before).date() == self._look.when(after).date()
