@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation
-from chat.server.attendance import replay
+from chat.server.attendance import enter_room, replay
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
 from chat.store.interface import FateUnknown, StoreUnavailable
@@ -317,6 +317,27 @@ class BehindTest(SynchronousTestCase):
         guest.transport.drain()
         hall.say(ROOM, "afterwards")
         self.assertEqual(guest.numbers(NAME), [1, 2, 3])
+
+    def test_a_room_entered_while_catching_up_is_told_from_there_on(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        described = hall.log.one
+
+        async def one(user_id: int, cid: str) -> Conversation:
+            hall.say(cid, "already heard, and in the snapshot")
+            return await described(user_id, cid)
+
+        hall.log.one = one  # type: ignore[method-assign]
+        snapshot = self.successResultOf(
+            Deferred.fromCoroutine(enter_room(guest.session, "r:bakers"))
+        )
+        hall.log.answer()
+        hall.say("r:bakers", "afterwards")
+        self.assertEqual((snapshot.seq, guest.numbers("#bakers")), (1, [2]))
 
     def test_falling_behind_again_while_catching_up(self) -> None:
         hall = Hall()

@@ -210,7 +210,7 @@ class Feed:
             tracing.sent_away(session, error)
             session.bye(503, "store-away", 1.0)
             return
-        self.release(told)
+        self.release({**told, **self.seen})  # rooms entered meanwhile among them
         session.after_catching_up()
 
     async def _catch_up_one(self, cid: str, seen: int, newest: int) -> int:
