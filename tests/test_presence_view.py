@@ -222,9 +222,9 @@ class ListTest(SynchronousTestCase):
 class LoginListTest(SynchronousTestCase):
     """Who is online, as a login is told it, and what changes until the client is live."""
 
-    def listed(self, hall: Hall, limit: int = 1_000) -> tuple[list[int], int]:
+    def listed(self, hall: Hall, user_id: int = 7, limit: int = 1_000) -> tuple[list[int], int]:
         ids, telling = self.successResultOf(
-            Deferred.fromCoroutine(hall.context.online.online_ids(limit))
+            Deferred.fromCoroutine(hall.context.online.online_ids(limit, user_id))
         )
         return list(ids), telling
 
@@ -241,6 +241,15 @@ class LoginListTest(SynchronousTestCase):
         self.assertEqual(presence.asked, 1)
         hall.clock.advance(TELL_SECONDS)
         self.assertEqual(self.listed(hall), ([5, 7, 6, 9], 1))
+
+    def test_whoever_comes_counts_before_that_is_heard(self) -> None:
+        for online, scope in ((99, "all"), (100, "watched")):
+            hall = Hall(scope_limit=100)
+            hall.people.ids = [*range(1, online + 1)]
+            self.listed(hall, 1)
+            self.assertEqual(hall.context.online.scope, "all")
+            self.assertEqual(self.listed(hall, 500)[0], [*range(1, online + 1), 500])
+            self.assertEqual(hall.context.online.scope, scope)
 
     def test_who_was_given_it_before_a_telling_is_told_what_that_said(self) -> None:
         hall = Hall()

@@ -82,7 +82,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
         await _hear_only_ones_own(session, described)
         entered = True
         await context.presence.enter(user, session.key, session.device, 0)
-        online, telling = await context.online.online_ids(_listed(session))
+        online, telling = await context.online.online_ids(_listed(session), user.user_id)
         await context.fanout.recovery.over(session.feed.threads().values())
         if session.closed:
             raise _Gone

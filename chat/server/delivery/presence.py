@@ -167,26 +167,28 @@ class PresenceView:
         kept, cut = fit(users, self.context.settings.frame_limit)
         return OnlineResMes(users=kept, total=total, more=more or cut)
 
-    async def online_ids(self, limit: int) -> tuple[Sequence[int], int]:
+    async def online_ids(self, limit: int, user_id: int) -> tuple[Sequence[int], int]:
         """The ids of at most ``limit`` users online, lowest first, for a login; and the number of
         the last telling before they were read, for ``add``.
 
         In a storm of logins what was read for one serves all until the next telling, with what
         has changed since.
 
+        :param user_id: who has just come, whether that has been heard here by now or not.
         :raises StoreError: they can't be read.
         """
         telling = self._tellings
         self._schedule()
         ids = await self._ids.page(0, limit)
-        if self._changed:
-            whole = len(ids) < limit
+        whole = len(ids) < limit
+        if self._changed or (whole and user_id not in ids):
             present = dict.fromkeys(ids)
             for user in self._changed.values():
                 if user.user_status == OFFLINE:
                     present.pop(user.user_id, None)
                 else:
                     present[user.user_id] = None
+            present[user_id] = None
             if whole:
                 self.set_total(len(present))
             ids = sorted(present)[:limit]
