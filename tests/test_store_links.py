@@ -4,16 +4,19 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from chat.soak.link import Link, Refused, connect
 from chat.soak.processes import Server, Store
 from chat.soak.proxy import Proxy
+from tests.sentinels import free_ports
+from tests.valkey import Valkey
 
 SOON = 10.0
 """Seconds after which everything has to be as before (docs/reliability.rst)."""
@@ -84,26 +87,32 @@ class Person:
 
 class Case(TestCase):
     timeout = 60
+    options = OPTIONS
 
     async def set_up(self) -> None:
         """Alice is on a server behind a proxy, bob on one without."""
         home = Path(tempfile.mkdtemp(prefix="ln", dir="/tmp"))
         self.addCleanup(shutil.rmtree, home, ignore_errors=True)
-        store = Store(reactor, home)
-        self.addCleanup(lambda: Deferred.fromCoroutine(store.kill()))
-        await store.start()
-        self.proxy = Proxy(reactor, str(home / "proxy"), store.path)
+        path = await self.start_store(home)
+        self.proxy = Proxy(reactor, str(home / "proxy"), path)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.proxy.stop()))
         await self.proxy.start()
         first = await self._server(home, "first", self.proxy.path)
-        second = await self._server(home, "second", store.path)
+        second = await self._server(home, "second", path)
         self.alice = await Person.enter(first, "alice")
         self.bob = await Person.enter(second, "bob")
         self.addCleanup(self.alice.link.abort)
         self.addCleanup(self.bob.link.abort)
 
+    async def start_store(self, home: Path) -> str:
+        """Start what the servers share; its socket."""
+        store = Store(reactor, home)
+        self.addCleanup(lambda: Deferred.fromCoroutine(store.kill()))
+        await store.start()
+        return store.path
+
     async def _server(self, home: Path, name: str, path: str) -> Server:
-        server = Server(reactor, home, name, {**OPTIONS, "store": f"redis+unix://{path}"})
+        server = Server(reactor, home, name, {**self.options, "store": f"redis+unix://{path}"})
         self.addCleanup(lambda: Deferred.fromCoroutine(server.kill()))
         self.assertEqual(await server.start(), 0)
         return server
@@ -171,3 +180,60 @@ class BusTests(Case):
         self.proxy.leave("bus")
         self.assertEqual(await self.alice.hears(1), [(1, "into the hole")])
         self.assertEqual(await self.alice.insist("after"), 2)
+
+
+class PostsTests(Case):
+    """``--durability replicated``: posts have a connection of their own, on which WAIT stands."""
+
+    options: ClassVar = {**OPTIONS, "durability": "replicated"}
+
+    async def start_store(self, home: Path) -> str:
+        (port,) = free_ports(1)
+        store = Valkey("--port", str(port), "--appendonly", "yes", "--min-replicas-to-write", "1",
+                       "--repl-diskless-sync-delay", "0")  # fmt: skip
+        replica = Valkey("--replicaof", "127.0.0.1", str(port))
+        for each in (store, replica):
+            self.addCleanup(each.stop)
+            await deferToThread(each.start)
+        while b"state=online" not in store.ask("INFO", "replication"):
+            await deferLater(reactor, 0.01)
+        return store.path
+
+    async def in_doubt(self) -> Deferred[Any]:
+        """Alice's second message is stored, and her server hears no more of that."""
+        await self.set_up()
+        await self.alice.say("before")
+        self.proxy.set("posts", "clog")
+        asked: Deferred[Any] = Deferred.fromCoroutine(self.alice.say("in doubt"))
+        self.assertEqual((await self.bob.hears(2))[1], (2, "in doubt"))
+        # Others go on: what was said elsewhere comes, and questions are answered.
+        welcome = await self.alice.link.ask("OnlineMes")
+        (alice,) = (each["userId"] for each in welcome["users"] if each["userName"] == "alice")
+        await self.bob.link.ask("SmsMes", to=f"@{alice}", content="private", clientId="private")
+        self.assertEqual(await self.alice.hears(1), [(1, "private")])
+        self.assertEqual(await self.alice.log(), ["before", "in doubt"])
+        self.assertFalse(asked.called)
+        return asked
+
+    async def it_is_there_once(self) -> None:
+        self.assertEqual(await self.alice.insist("in doubt"), 2)
+        self.assertEqual(await self.bob.insist("after"), 3)
+        self.assertEqual(await self.alice.log(), ["before", "in doubt", "after"])
+        self.assertEqual(await self.alice.hears(3), [(1, "private"), (2, "in doubt"), (3, "after")])
+
+    async def test_cut_that_nobody_is_told_200_and_the_repetition_has_the_same_number(self) -> None:
+        asked = await self.in_doubt()
+        self.proxy.set("posts", "cut")
+        code, seconds = await self.refused(asked)
+        self.assertEqual(code, 504)
+        self.assertLess(seconds, AT_ONCE)
+        self.proxy.set("posts", "")
+        await self.it_is_there_once()
+
+    async def test_hung_that_is_504_within_the_deadline_and_another_is_made(self) -> None:
+        asked = await self.in_doubt()
+        self.proxy.leave("posts")
+        code, seconds = await self.refused(asked)
+        self.assertEqual(code, 504)
+        self.assertLess(seconds, DEADLINE + AT_ONCE)
+        await self.it_is_there_once()

@@ -9,12 +9,19 @@ from twisted.python.failure import Failure
 
 __all__ = ["Proxy", "Sort"]
 
-Sort = Literal["commands", "bus"]
+Sort = Literal["commands", "bus", "posts"]
 Trouble = Literal["", "cut", "hole", "clog"]
 
 
 HANDSHAKE: Final = 8
 """Chunks of bytes with which a connection begins, before anybody's words are in them."""
+
+
+def _sort(said: bytes) -> Sort | None:
+    """What sort of connection says this, where it tells."""
+    if b"HELLO\r\n" in said[:64]:
+        return "bus"
+    return "posts" if b"\r\nWAIT\r\n" in said else None
 
 
 class _Store(Protocol):
@@ -32,7 +39,8 @@ class _Store(Protocol):
 
 
 class _Front(Protocol):
-    """The side towards the server. A connection is the bus as soon as it asks for RESP3."""
+    """The side towards the server. A connection is the bus as soon as it asks for RESP3, and the
+    one for posts (``--durability replicated``) as soon as it waits for a replica."""
 
     def __init__(self, proxy: "Proxy") -> None:
         self.proxy = proxy
@@ -57,8 +65,8 @@ class _Front(Protocol):
         cast(ITCPTransport, behind.transport).write(self.early)
 
     def dataReceived(self, data: bytes) -> None:
-        if self.sort == "commands" and b"HELLO\r\n" in data[:64]:
-            self.sort = "bus"
+        if self.sort == "commands" and (sort := _sort(data)):
+            self.sort = sort
             self.heed()
         if self.trouble == "hole":
             return
@@ -103,7 +111,7 @@ class Proxy(Factory):
         self.path = path
         self.target = target
         self.connections: set[_Front] = set()
-        self.troubles: dict[Sort, Trouble] = {"commands": "", "bus": ""}
+        self.troubles: dict[Sort, Trouble] = {"commands": "", "bus": "", "posts": ""}
         self._port: Any = None
 
     async def start(self) -> None:
