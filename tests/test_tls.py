@@ -8,12 +8,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from OpenSSL.SSL import WantReadError
+from OpenSSL import SSL
+from twisted.internet.ssl import CertificateOptions, PrivateCertificate, TLSVersion
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
@@ -102,19 +102,12 @@ class ServerTest(TlsCase):
         server.start()
         self.assertEqual(self.peer(server).certificate, shown)
 
-    def test_nothing_older_than_tls_1_2_is_spoken_and_nothing_plain(self) -> None:
+    def test_tls_1_2_and_1_3_are_spoken_and_nothing_plain(self) -> None:
         server = self.server("--self-signed")
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = trusting()
             context.minimum_version = context.maximum_version = version
             self.peer(server, context).ping()
-        old = trusting()
-        old.set_ciphers("ALL:@SECLEVEL=0")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-        with self.assertRaisesRegex(ssl.SSLError, "(?i)version"):
-            self.peer(server, old)
         plain = CurrentPeer(server.port)
         self.addCleanup(plain.close)
         plain.send("PingMes")
@@ -239,7 +232,7 @@ class WatchingTest(TlsCase):
                 talk.do_handshake()
             except ssl.SSLWantReadError:
                 server.bio_write(client.read())
-                with contextlib.suppress(WantReadError):
+                with contextlib.suppress(SSL.WantReadError):
                     server.do_handshake()
                 answer.write(server.bio_read(65_536))
         return talk.getpeercert(binary_form=True) or b""
@@ -268,6 +261,42 @@ class WatchingTest(TlsCase):
         self.clock.pump([2] * 10)
         self.assertEqual(self.served(), before)
         self.assertEqual(len(said), 1)
+
+
+class VersionTest(TlsCase):
+    """What it is that refuses old versions: OpenSSL's own caution is switched off on both sides."""
+
+    def spoken(self, served: SSL.Context) -> str:
+        """What a client and a server agree on when the client speaks TLS 1.1 and nothing else."""
+        wanting = SSL.Context(SSL.TLS_METHOD)
+        wanting.set_min_proto_version(SSL.TLS1_1_VERSION)
+        wanting.set_max_proto_version(SSL.TLS1_1_VERSION)
+        for context in (served, wanting):
+            context.set_cipher_list(b"ALL:@SECLEVEL=0")
+        server, client = SSL.Connection(served, None), SSL.Connection(wanting, None)
+        server.set_accept_state()
+        client.set_connect_state()
+        for talks, listens in [(client, server), (server, client)] * 3:
+            with contextlib.suppress(SSL.WantReadError):
+                talks.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                listens.bio_write(talks.bio_read(65_536))
+        client.do_handshake()
+        return client.get_protocol_version_name()
+
+    def test_our_setting_refuses_tls_1_1_which_would_be_spoken_without_it(self) -> None:
+        certificates = Certificates(Clock(), *self.split())
+        certificates.start()
+        self.addCleanup(certificates.stop)
+        served = certificates._context
+        assert served is not None
+        with self.assertRaisesRegex(SSL.Error, "unsupported protocol"):
+            self.spoken(served)
+        ours = PrivateCertificate.loadPEM(self.certificate().read_bytes()).options()
+        lower = CertificateOptions(
+            ours.privateKey, ours.certificate, insecurelyLowerMinimumTo=TLSVersion.TLSv1_1
+        )
+        self.assertEqual(self.spoken(lower.getContext()), "TLSv1.1")
 
 
 class MakingTest(TlsCase):
