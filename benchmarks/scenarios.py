@@ -97,7 +97,7 @@ def full() -> tuple[Scenario, ...]:
             {"users": 50, "how": "password", "seconds": 4},
             options={"argon2": "2,19456,1"},
         ),
-        _idle(2000, WITH_PEERS),
+        _idle(2000, (*WITH_PEERS, TLSChatroom)),
         _idle(10_000),
         _idle(20_000),
         Scenario("history", "history", "history", {"seconds": 4, "users": 1}, filled=HISTORY_SIZE),
