@@ -146,7 +146,7 @@ def tour(film: Film, people: People, server: ServerProcess) -> None:
     anna.press("esc")
     anna.wait_gone("y copy")
     server.kill()
-    anna.wait_for("trying again")
+    anna.wait_for("again in")
     film.take(1.2)
     typed(film, "sent while the server is away")
     anna.press("enter")

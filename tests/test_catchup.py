@@ -8,11 +8,11 @@ from tests.tui_builders import BEN, Screen, ScriptedClient, entry, room
 MANY = 40
 
 
-def missed(count: int = MANY) -> Screen:
+def missed(count: int = MANY, language: str = "en", size: tuple[int, int] = (80, 24)) -> Screen:
     """A screen whose lobby has ``count`` messages, of which five were read."""
     client = ScriptedClient({"#lobby": [entry(each, BEN) for each in range(1, count + 1)]})
     client.conversations = {"#lobby": room("#lobby", seq=count, read=5)}
-    screen = Screen(client)
+    screen = Screen(client, size, language)
     screen.text()
     return screen
 

@@ -55,7 +55,7 @@ class OfflineTests(TestCase):
         self.server.kill()
         anna = self.screen()
         anna.wait_for("the xylophone is out of tune")
-        anna.wait_for("trying again")
+        anna.wait_for("again in")
         anna.type("written without a server")
         anna.press("enter")
         anna.wait_for("◌")

@@ -166,7 +166,7 @@ class NewsTests(TestCase):
         self.news.tell()
         self.setUp()
         self.enter(60, 10)
-        self.assertIn(f"{50 - MOST} unread ones are older", "\n".join(self.said))
+        self.assertIn(f"Unread and older: {50 - MOST}", "\n".join(self.said))
         self.assertEqual(len(self.taken()), MOST)
         self.assertEqual(self.news.missed_from, 11)
 

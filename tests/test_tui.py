@@ -198,7 +198,7 @@ class MessagesTests(TestCase):
         screen.text()
         del screen.chat.model.conversation("#lobby").entries[20:28]
         screen.chat.model.link = events.Connecting()
-        self.assertIn("8 messages not loaded yet", "\n".join(screen.text()))
+        self.assertIn("not loaded yet: 8", "\n".join(screen.text()))
         screen.chat.model.link = events.LoggedIn()
         self.assertNotIn("not loaded", "\n".join(screen.text()))
 
@@ -719,9 +719,9 @@ class ConnectionTests(TestCase):
         screen = lively(size=(120, 30))
         until = screen.clock.seconds() + 7
         screen.client.tell(events.ConnectionChanged(events.Waiting(7, until, "no route")))
-        self.assertIn("trying again in 7 s (F5 now): no route", "\n".join(screen.text()))
+        self.assertIn("again in 7 s (F5 now): no route", "\n".join(screen.text()))
         screen.clock.advance(2)
-        self.assertIn("trying again in 5 s", "\n".join(screen.text()))
+        self.assertIn("again in 5 s", "\n".join(screen.text()))
         screen.press("f5")
         self.assertIn(("reconnect", None), screen.client.asked)
 

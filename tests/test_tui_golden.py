@@ -1,38 +1,51 @@
-"""Golden screens: what is drawn at four sizes in both languages, kept as text beside the tests.
+"""Golden screens: what is drawn at four sizes in both languages, kept as text beside the tests."""
 
-After a change that is meant, ``CHATROOM_GOLDEN=write`` has them written anew: look at the diff.
-"""
-
-import os
 import string
-from pathlib import Path
+from collections.abc import Callable
 from unittest import TestCase
 
+from chat.client import events
 from chat.client.locale import en, zh
+from chat.client.plain.asking import FormAsking, MenuAsking, PopupAsking
+from chat.client.plain.page import Page
+from chat.client.plain.telling import News
 from chat.client.text import width
 from chat.client.tui import helptext
 from chat.client.tui.commands import COMMANDS
 from chat.client.tui.forms import Field, Form, Menu, MenuItem
 from chat.client.tui.keys import CONTEXTS, KEYS
 from chat.client.words import LANGUAGES, Words, choose_language
+from tests import golden
+from tests.test_catchup import missed
 from tests.tui_builders import BEN, CHEN, NOON, Screen, entry, lively, look
 
-GOLDEN = Path(__file__).parent / "golden"
 SIZES = ((40, 10), (80, 24), (120, 40), (200, 60))
 
+Size = tuple[int, int]
 
-def menu(language: str, size: tuple[int, int]) -> Screen:
+
+def menu(language: str, size: Size) -> Screen:
     screen = lively(language, size)
-    keys = ("menu-login", "menu-register", "menu-server", "menu-language", "menu-leave")
-    shown = Menu(look(language), lambda: [MenuItem(key, screen.leave) for key in keys])
-    shown.server = "tcp:127.0.0.1:8889"
-    shown.say(look(language).words("server-answers"))
-    screen.root.show(shown)
+    screen.root.show(a_menu(language, screen.leave))
     return screen
 
 
-def form(language: str, size: tuple[int, int]) -> Screen:
+def a_menu(language: str, leave: Callable[[], None]) -> Menu:
+    keys = ("menu-login", "menu-register", "menu-server", "menu-language", "menu-leave")
+    shown = Menu(look(language), lambda: [MenuItem(key, leave) for key in keys])
+    shown.server = "tcp:127.0.0.1:8889"
+    shown.say(look(language).words("server-answers"))
+    return shown
+
+
+def form(language: str, size: Size, heading: str, *fields: Field) -> Screen:
     screen = lively(language, size)
+    title = look(language).words(heading)
+    screen.root.show(Form(look(language), title, fields, lambda values: None, screen.leave))
+    return screen
+
+
+def register(language: str, size: Size) -> Screen:
     words = look(language).words
     fields = [
         Field(words("field-new-name")),
@@ -41,56 +54,152 @@ def form(language: str, size: tuple[int, int]) -> Screen:
     ]
     fields[0].editor.insert("陈晓明")
     fields[1].editor.insert("correct horse")
-    heading = words("menu-register")
-    screen.root.show(Form(look(language), heading, fields, lambda values: None, screen.leave))
+    return form(language, size, "menu-register", *fields)
+
+
+def log_in(language: str, size: Size) -> Screen:
+    words = look(language).words
+    fields = [Field(words("field-name")), Field(words("field-password"), hidden=True)]
+    fields[0].editor.insert("陈晓明")
+    screen = form(language, size, "menu-login", *fields)
+    assert isinstance(screen.root.shown, Form)
+    screen.root.shown.say(words("log-in-again"), bad=True)
     return screen
 
 
 def flood(language: str, size: tuple[int, int]) -> Screen:
     screen = lively(language, size)
     start = NOON + 9 * 60_000
-    for seq in range(8, 508):
+    for seq in range(8, 208):
         who = CHEN if seq % 3 else BEN
         screen.client.say(entry(seq, who, f"line {seq}", time=start + 4 * seq))
-    screen.client.say(entry(508, BEN, "sorry, that was the wrong window", time=start + 60_000))
+    screen.client.say(entry(208, BEN, "sorry, that was the wrong window", time=start + 60_000))
     return screen
 
 
-def popup(language: str, size: tuple[int, int]) -> Screen:
-    screen = lively(language, size)
-    screen.press("f1")
+def pressed(*keys: str, typed: str = "") -> Callable[[str, Size], Screen]:
+    """The lively screen after some keys."""
+
+    def build(language: str, size: Size) -> Screen:
+        screen = lively(language, size)
+        screen.press(*keys)
+        screen.type(typed)
+        return screen
+
+    return build
+
+
+def commanded(*texts: str) -> Callable[[str, Size], Screen]:
+    """The lively screen after some commands."""
+
+    def build(language: str, size: Size) -> Screen:
+        screen = lively(language, size)
+        for text in texts:
+            screen.type(text)
+            screen.press("enter")
+        return screen
+
+    return build
+
+
+def catching_up(language: str, size: Size) -> Screen:
+    screen = missed(30, language, size)
+    screen.type("/catchup")
+    screen.press("enter")
+    screen.clock.advance(1)
     return screen
+
+
+def scrolled_without_a_server(language: str, size: Size) -> Screen:
+    screen = missed(30, language, size)
+    screen.press("page up")
+    screen.client.say(entry(31, BEN))
+    screen.client.say(entry(32, CHEN, "@anna 在吗？"))
+    screen.client.tell(events.ConnectionChanged(events.Waiting(5, 5, "no route")))
+    return screen
+
+
+SCREENS: dict[str, Callable[[str, Size], Screen]] = {
+    "main": lively,
+    "menu": menu,
+    "register": register,
+    "log-in": log_in,
+    "help": pressed("f1"),
+    "switcher": pressed("ctrl k"),
+    "online": pressed("shift tab", "shift tab", "shift tab", typed="陈"),
+    "select": pressed("meta v", "up"),
+    "inspector": pressed("meta v", "up", "i"),
+    "search": commanded("/search the"),
+    "rooms": commanded("/rooms"),
+    "doctor": commanded("/doctor"),
+    "catch-up": catching_up,
+    "scrolled": scrolled_without_a_server,
+    "flood": flood,
+}
 
 
 class GoldenTests(TestCase):
-    maxDiff = None
+    def test_every_screen_at_every_size_in_both_languages(self) -> None:
+        for name, build in SCREENS.items():
+            for language in LANGUAGES:
+                with self.subTest(name, language=language):
+                    parts = {}
+                    for size in SIZES:
+                        rows = build(language, size).text()
+                        self.assertLessEqual(max(map(width, rows)), size[0])
+                        parts[f"{size[0]}x{size[1]}"] = rows
+                    golden.check(self, f"{name}-{language}", parts)
 
-    def check(self, name: str, screen: Screen) -> None:
-        text = screen.text()
-        for line in text:
-            self.assertLessEqual(width(line), screen.size[0])
-        path = GOLDEN / f"{name}-{screen.look.words.language}-{screen.size[0]}x{screen.size[1]}.txt"
-        drawn = "\n".join(text) + "\n"
-        if os.environ.get("CHATROOM_GOLDEN") == "write":
-            path.write_text(drawn, encoding="utf-8")
-        self.assertEqual(path.read_text(encoding="utf-8"), drawn, path.name)
-
-    def test_the_main_screen(self) -> None:
+    def test_the_plain_mode_in_both_languages(self) -> None:
         for language in LANGUAGES:
-            for size in SIZES:
-                self.check("main", lively(language, size))
+            with self.subTest(language=language):
+                golden.check(self, f"plain-{language}", plain(language))
 
-    def test_a_flood(self) -> None:
-        for language in LANGUAGES:
-            for size in SIZES:
-                self.check("flood", flood(language, size))
+    def test_a_difference_is_shown_with_the_rows_that_differ(self) -> None:
+        rows = golden.written({"80x24": ["one", "two", "", "", "", "end"]})
+        self.assertEqual(rows, ["==== 80x24 ====", "one", "two", "    <3 times>", "end"])
+        shown = golden.difference(rows, [*rows[:-1], "something new"])
+        self.assertIn("\n-end\n+something new", shown)
 
-    def test_the_start_menu_the_form_and_the_help(self) -> None:
-        for language in LANGUAGES:
-            for size in SIZES[:2]:
-                self.check("menu", menu(language, size))
-                self.check("form", form(language, size))
-                self.check("help", popup(language, size))
+
+def plain(language: str) -> dict[str, list[str]]:
+    """What the plain mode says in the course of a session."""
+    written: list[str] = []
+    parts: dict[str, list[str]] = {}
+    screen = lively(language)
+    words = screen.look.words
+    page = Page(screen.clock, written.append, interactive=False)
+
+    def part(heading: str) -> None:
+        screen.clock.advance(0)
+        parts[heading] = "".join(written).splitlines()
+        written.clear()
+
+    asking = MenuAsking(screen.look, a_menu(language, screen.leave), page.say, silent=False)
+    asking.changed()
+    page.say(asking.prompt)
+    part("menu")
+    fields = [Field(words("field-name")), Field(words("field-password"), hidden=True)]
+    fields[0].editor.insert("anna")
+    shown = Form(screen.look, words("menu-login"), fields, lambda values: None, screen.leave)
+    page.say(FormAsking(screen.look, shown, page.say).prompt)
+    part("form")
+    news = News(screen.chat.model, screen.look, page.say, set())
+    news.tell()
+    part("lobby")
+    screen.client.tell(events.ConnectionChanged(events.Waiting(5, 5, "no route")))
+    news.tell()
+    screen.client.tell(events.ConnectionChanged(events.LoggedIn()))
+    screen.client.say(entry(8, BEN, "two\nrows"))
+    screen.client.say(entry(9, BEN, kind="kick", content="rude", target=3, target_name="陈晓明"))
+    news.tell()
+    part("what comes")
+    screen.type("/search the")
+    screen.press("enter")
+    assert screen.root.popup is not None
+    PopupAsking(screen.look, screen.root.popup, page.say, screen.leave).changed()
+    part("search")
+    return parts
 
 
 class WordsTests(TestCase):

@@ -85,6 +85,8 @@ class News:
         self._told.discard(conversation.name)
         words = self._look.words
         title = self._look.line(self._model.title(conversation))
+        if conversation.closed:
+            title += f" {words('room-closed')}"
         self._say(words("plain-in", conversation=title))
         if conversation.topic:
             self._say(words("plain-topic", topic=self._look.line(conversation.topic)))

@@ -239,7 +239,7 @@ class Actions:
 
     def do_help(self) -> None:
         look = self.desk.look
-        choices = helptext.choices(look, self.desk.context)
+        choices = helptext.choices(look, self.desk.context, self.desk.columns)
         self._stage.pop_up(
             Popup(
                 look,

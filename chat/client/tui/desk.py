@@ -30,9 +30,6 @@ __all__ = ["Desk", "StatusLine"]
 CONTENT_LIMIT = 16_384
 """Bytes of a message that the server takes as a rule; the counter shows from nine tenths on."""
 
-COUNT_FROM = 40
-"""Columns from which on the status line says how many are online, where no pane does."""
-
 NAMES_COMPLETED = 50
 
 _SIDES = frozenset({Pane.CONVERSATIONS, Pane.ONLINE})
@@ -54,28 +51,31 @@ class StatusLine(PaneWidget):
         left = f" {self._connection()}"
         if self._chat.note:
             left += f" {self.look.glyphs.bar} {self._chat.note}"
-        right = "" if self._chat.note else self._counts(columns)
         me = model.people.get(model.me.user_id)
         busy = words("status-busy") if me and me.user_status == BUSY else ""
         busy += "" if self._chat.disturbed else words("status-quiet")
-        right += f"{self.look.line(model.me.user_name)}{busy} "
-        left = clip(left, max(0, columns - min(width(right), columns // 2)))
-        right = clip(right, columns - width(left))
+        name = f"{self.look.line(model.me.user_name)}{busy} "
+        # What is wrong, or was just said, needs its room more than what one can see elsewhere.
+        wanted = width(left) if bad or self._chat.note else min(width(left), columns // 2)
+        counts = "" if self._chat.note else self._counts(columns - wanted - width(name) - 1)
+        left = clip(left, max(0, columns - min(width(counts + name), columns // 2)))
+        right = clip(counts + name, columns - width(left))
         gap = " " * (columns - width(left) - width(right))
         noted = "status note" if self._chat.note and not bad else role
         return [[(noted, left), (role, gap + right)]]
 
     def _counts(self, columns: int) -> str:
+        """What is to be counted, as far as there are columns for it; who is here goes first."""
         model, words = self._chat.model, self.look.words
-        found = [self._counter()]
-        if self.count_online and columns >= COUNT_FROM:
-            found.append(words("status-online", n=len(model.online())))
         unread, mentions = model.unread()
-        if mentions:
-            found.append(words("status-mentions", n=unread, mentions=mentions))
-        elif unread:
-            found.append(words("status-unread", n=unread))
-        return "".join(f"{each}  " for each in found if each)
+        key = "status-mentions" if mentions else "status-unread"
+        here = words("status-online", n=len(model.online())) if self.count_online else ""
+        news = words(key, n=unread, mentions=mentions) if unread else ""
+        found = [f"{each}  " if each else "" for each in (self._counter(), here, news)]
+        for less_needed in (1, 2, 0):
+            if width("".join(found)) > columns:
+                found[less_needed] = ""
+        return "".join(found)
 
     def _connection(self) -> str:
         words, link = self.look.words, self._chat.model.link
@@ -274,8 +274,14 @@ class Desk(urwid.Widget):
         hints = layout.panes + 1 + layout.composer
         if not layout.hints or row != hints or self.composer.completion is not None:
             return ""
-        columns = sum(each + 1 for each in (layout.left, layout.centre, layout.right) if each) - 1
-        return next((key for key, _, _, end in self._hint_list(columns) if column < end), "")
+        hints_shown = self._hint_list(self.columns)
+        return next((key for key, _, _, end in hints_shown if column < end), "")
+
+    @property
+    def columns(self) -> int:
+        """How wide the screen is."""
+        shown = (self.layout.left, self.layout.centre, self.layout.right)
+        return sum(each + 1 for each in shown if each) - 1
 
     @property
     def messages_shown(self) -> bool:

@@ -13,6 +13,10 @@ from chat.client.words import Words
 __all__ = ["choices", "command_usage", "lines"]
 
 KEY_COLUMNS = 24
+NARROW_COLUMNS = 14
+"""The same on a screen of less than ``NARROW``, where only the first key of each is shown."""
+
+NARROW = 60
 
 
 def command_usage(command: Command, words: Words) -> str:
@@ -45,14 +49,16 @@ def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
         yield command_usage(command, words), words(command.help)
 
 
-def choices(look: Look, focus: str) -> Sequence[Choice]:
-    """The help as rows of a popup, the focused pane's keys first."""
+def choices(look: Look, focus: str, columns: int) -> Sequence[Choice]:
+    """The help as rows of a popup on a screen of so many columns, the focused pane's keys first."""
     found = []
+    room = KEY_COLUMNS if columns >= NARROW else NARROW_COLUMNS
     for left, right in lines(look.words, focus):
         if not right:
             found.append(Choice([("prompt", f" {left}")]))
             continue
-        space = " " * max(1, KEY_COLUMNS - width(left))
-        row: Row = [("hint key", f"  {left}"), (None, space), (None, right)]
+        shown = left if columns >= NARROW else left.partition(", ")[0]
+        space = " " * max(1, room - width(shown))
+        row: Row = [("hint key", f"  {shown}"), (None, space), (None, right)]
         found.append(Choice(row, find=f"{left} {right}"))
     return found

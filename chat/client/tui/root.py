@@ -24,7 +24,7 @@ ATTENDED_SECONDS = 60.0
 WHEEL = {4: -3, 5: 3}
 """Buttons that are the wheel's, and how many rows it moves."""
 
-FRAME_FROM = (30, 8)
+FRAME_FROM = (60, 14)
 """Columns and rows below which a popup takes the whole screen."""
 
 

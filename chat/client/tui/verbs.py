@@ -102,7 +102,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self._chat.tell(f"{usage}  {self._words(command.help)}")
             return
         look = self._desk.look
-        choices = helptext.choices(look, "composer")
+        choices = helptext.choices(look, "composer", self._desk.columns)
         popup = Popup(
             look,
             self._words("help-title"),
