@@ -25,7 +25,7 @@ PATIENCE = 10.0
 KEYS: Mapping[str, str] = {
     "enter": "\r", "tab": "\t", "esc": "\x1b", "backspace": "\x7f", "up": "\x1b[A",
     "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "page up": "\x1b[5~",
-    "page down": "\x1b[6~", "shift tab": "\x1b[Z", "f1": "\x1bOP", "f5": "\x1b[15~",
+    "page down": "\x1b[6~", "shift tab": "\x1b[Z", "f1": "\x1bOP", "f4": "\x1bOS", "f5": "\x1b[15~",
     "ctrl c": "\x03", "ctrl d": "\x04", "ctrl k": "\x0b", "ctrl l": "\x0c", "ctrl q": "\x11",
     "meta enter": "\x1b\r", "meta a": "\x1ba", "meta end": "\x1b[1;3F",
 }  # fmt: skip
