@@ -76,7 +76,7 @@ class FloodTests(TestCase):
                 self.relay.cut()
                 cut = True
         self.assertTrue(cut)
-        self.assertGreater(echoed, 20)
+        self.assertGreater(echoed, 2, "keys are heard while it lasts")
         said = self.said()
         self.assertEqual(len(said), COUNT)
         anna.wait_for(said[-1])
