@@ -108,6 +108,21 @@ class WorkersTest(SynchronousTestCase):
         until(lambda: len(workers(server.process.pid)) == 2)
         self.assertIn(survivor, workers(server.process.pid))
 
+    def test_an_address_gets_hardly_more_connections_than_from_one_process(self) -> None:
+        most = 100
+        server = self.server(
+            "--connections-per-address", str(most), "--connection-rate", "0",
+            "--exempt", "192.0.2.1",
+        )  # fmt: skip
+        let_in = 0
+        for number in range(2 * most):
+            peer = CurrentPeer(server.port)
+            self.addCleanup(peer.close)
+            let_in += not self.is_cut_off(peer)
+            if number < most:
+                self.assertEqual(let_in, number + 1)
+        self.assertLessEqual(let_in, 144)
+
     def is_cut_off(self, peer: CurrentPeer) -> bool:
         try:
             peer.ping()
@@ -321,6 +336,27 @@ class OptionsTest(SynchronousTestCase):
     def test_what_holds_for_the_whole_server_is_shared_out(self) -> None:
         share = share_of(Settings(connections=10, hashing_threads=2, hashing_queue=0), 1, 4)
         self.assertEqual((share.connections, share.hashing_threads, share.hashing_queue), (3, 1, 0))
+
+    def test_who_keeps_a_limit_of_an_address_keeps_it_on_each_worker(self) -> None:
+        alone = Settings(connections_per_address=200, connection_rate=(200, 20.0), strangers=4_096)
+        self.assertEqual(share_of(alone, 1, 1), alone)
+        share = share_of(alone, 1, 4)
+        # 50 of 200 are to be expected, 72 come once in a thousand years of such crowds.
+        self.assertEqual(share.connections_per_address, 72)
+        self.assertEqual(share.connection_rate, (72, 7.2))
+        self.assertEqual(share.strangers, 1_120)
+        # Too few to be spread: all of them may be on one worker.
+        few = share_of(Settings(connections_per_address=5), 1, 4)
+        self.assertEqual(few.connections_per_address, 5)
+        off = Settings(connections_per_address=0, connection_rate=(0, 0.0), strangers=0)
+        share = share_of(off, 1, 4)
+        self.assertEqual((share.connections_per_address, share.strangers), (0, 0))
+        self.assertEqual(share.connection_rate, (0, 0.0))
+
+    def test_one_user_has_the_same_on_each_worker(self) -> None:
+        given = Settings()
+        share = share_of(given, 2, 4)
+        self.assertEqual((share.user_rate, share.rate), (given.user_rate, given.rate))
 
     def test_each_worker_shows_its_figures_on_a_port_of_its_own(self) -> None:
         for given, third in {

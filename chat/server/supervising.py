@@ -1,6 +1,8 @@
 """``--workers``: one process that keeps the ports and the store, and several that serve."""
 
+import math
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -82,14 +84,35 @@ class SupervisingService(Lifecycle):
 
 
 def share_of(settings: Settings, number: int, count: int) -> Settings:
-    """What the worker with that number, counted from 1, gets of what holds for all ``count``."""
+    """What the worker with that number, counted from 1, gets of what holds for all ``count``.
+
+    What one user may do stays whole: one device is on one worker, with all its messages.
+    """
+    burst, per_second = settings.connection_rate
+    at_once = _fair(burst, count)
     return replace(
         settings,
         metrics=_next_port(settings.metrics, number - 1),
         connections=-(-settings.connections // count),
         hashing_threads=-(-settings.hashing_threads // count),
         hashing_queue=-(-settings.hashing_queue // count),
+        strangers=_fair(settings.strangers, count),
+        connections_per_address=_fair(settings.connections_per_address, count),
+        connection_rate=(at_once, per_second * at_once / burst if burst else 0.0),
     )
+
+
+def _fair(limit: int, count: int) -> int:
+    """As many of one address as a worker can get, when there are ``limit`` on all ``count``.
+
+    The kernel spreads connections by chance: three standard deviations above its share nobody is
+    refused who keeps the limit, and ``limit + 3 * sqrt(limit * count)`` is the most on all of them.
+    Small limits are not shared out, nor is anything where no kernel spreads (other than Linux).
+    """
+    if sys.platform != "linux":
+        return limit
+    share = limit / count
+    return min(limit, math.ceil(share + 3 * math.sqrt(share)))
 
 
 def _next_port(endpoint: str, further: int) -> str:
