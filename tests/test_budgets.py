@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.party import Party
+from tests.patience import PATIENCE
 from tests.peers import CurrentPeer, Frame, enveloped, framed
 from tests.process import ServerProcess
 from tests.server import serving
@@ -157,7 +158,7 @@ def test_connections_from_one_address_and_registrations_and_failed_logins() -> N
 
 def wait_for_room(party: Party) -> None:
     """Connect until the server lets one in."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up:
         peer = party.connect()
         sent = peer.send("PingMes")

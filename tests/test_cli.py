@@ -26,9 +26,9 @@ from chat.client.paths import SLOTS, Profile
 from chat.client.printing import safe_json
 from tests import fake_server
 from tests.fake_server import FakeConnection, FakeServer
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 20.0
 
 
 class Program:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.party import Party, User, says
+from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.process import ServerProcess
 from tests.sentinels import Group, watched
 from tests.server import GENEROUS, check_log
 
 LOBBY = "#lobby"
-PATIENCE = 20.0
 
 
 class Cluster:

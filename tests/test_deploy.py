@@ -23,6 +23,7 @@ from chat.server.settings import options as all_options
 from chat.store.checkup import complaints
 from chat.store.redis import Address, Redis
 from tests.certificates import Authority
+from tests.patience import PATIENCE
 from tests.peers import PASSWORD, Closed, CurrentPeer
 from tests.process import ServerProcess, twistd
 from tests.server import GENEROUS
@@ -37,8 +38,6 @@ OPTIONS = all_options()
 MADE_BY_HAND = {"chatroom.pem", "store-password"}
 EXPOSURE = 20
 """Tenths of what ``systemd-analyze security`` calls exposure: 2 of 10 is "OK"."""
-
-PATIENCE = 20.0
 
 
 def free_port() -> int:

@@ -21,9 +21,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from chat.store import aof, repair
 from chat.store.embedded import CannotStart, EmbeddedStore, find_program
 from chat.store.redis import Redis
-
-SOON = 10.0
-"""Seconds that no test waits in vain."""
+from tests.patience import PATIENCE
+from tests.valkey import start_for
 
 
 def new_directory(test: TestCase | SynchronousTestCase, name: str = "d") -> Path:
@@ -54,7 +53,7 @@ async def connected_to(test: TestCase, store: EmbeddedStore) -> Redis:
 
 def usable(redis: Redis) -> Deferred[None]:
     """Fires when ``redis`` is connected."""
-    return Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+    return Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
 
 
 async def process_of(redis: Redis) -> int:
@@ -67,7 +66,7 @@ async def process_of(redis: Redis) -> int:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until ``condition`` holds."""
-    give_up = time.monotonic() + SOON
+    give_up = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < give_up
         await deferLater(reactor, 0.005)
@@ -98,8 +97,11 @@ class LifeTest(TestCase):
 
     async def test_it_answers_within_a_second_and_is_set_up_as_it_must_be(self) -> None:
         before = time.monotonic()
+        start_for(self)
+        bare = time.monotonic() - before  # some 0.02 s, and more on a machine that is busy
+        before = time.monotonic()
         store = await started(self, new_directory(self), durability="always")
-        self.assertLess(time.monotonic() - before, 1.0)
+        self.assertLess(time.monotonic() - before, max(1.0, 10 * bare))
         redis = await connected_to(self, store)
         for option, value in {
             "appendonly": b"yes",

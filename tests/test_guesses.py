@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from statistics import median
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
@@ -148,7 +147,8 @@ class ClockTest(SynchronousTestCase):
                 code = peer.log_in(userName=name, userPwd="sesame-wrong", device="d")["code"]
                 times.append(time.monotonic() - began)
                 self.assertEqual(code, 403 if name == "ann" else 500)
-        ratio = median(took["nobody"]) / median(took["ann"])
+        # The quickest of each: others on this machine only ever make it slower.
+        ratio = min(took["nobody"]) / min(took["ann"])
         self.assertTrue(0.5 < ratio < 2, f"{ratio:.2f}")  # a hundredth without the decoy
 
 

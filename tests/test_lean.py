@@ -4,9 +4,8 @@ import subprocess
 import sys
 from unittest import TestCase
 
+from tests.patience import PATIENCE
 from tests.process import ServerProcess
-
-PATIENCE = 20.0
 
 SCRIPT = """
 import sys

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.metrics import METRICS
+from tests.patience import PATIENCE
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer
 from tests.process import ServerProcess, twistd
 from tests.valkey import Valkey, start_for
@@ -115,7 +116,7 @@ class NumbersTest(MetricsCase):
         valkey = start_for(self, "--maxmemory", "50000000")
         self.server("--store", valkey.url)
         seen: dict[tuple[str, ...], float] = {}
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + PATIENCE
         while ("chatroom_store_memory_bytes", "used") not in seen and time.monotonic() < give_up:
             seen = self.scraped()
         self.assertEqual(seen["chatroom_store_memory_bytes", "limit"], 50_000_000)
@@ -183,7 +184,7 @@ class ReadyTest(MetricsCase):
         valkey.arguments = ("--maxmemory", "1")
         valkey.start()
         status, sentence = self.ready()
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + PATIENCE
         while "written to" not in sentence and time.monotonic() < give_up:  # it is away still
             status, sentence = self.ready()
         self.assertEqual(status, 503)

@@ -15,13 +15,13 @@ from chat.store.keys import Keys
 from chat.store.presence import LEASE_SECONDS, RENEW_SECONDS, RedisPresence
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis
+from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for
 
 KEYS = Keys("t:")
 ANN, BOB = User(1, "ann", 0), User(2, "bob", 0)
 ONLINE, OFFLINE, BUSY = 0, 1, 2
-SOON = 5.0
 
 
 class Node:
@@ -318,7 +318,7 @@ class OutageTest(PresenceCase):
         lost: Deferred[None] = Deferred()
         redis.on_change(lambda connected: None if connected or lost.called else lost.callback(None))
         cause()
-        await lost.addTimeout(SOON, reactor)
+        await lost.addTimeout(PATIENCE, reactor)
 
     async def test_after_an_outage_everybody_gets_time_to_renew(self) -> None:
         proxy = await Proxy.start_for(self, self.valkey.path)

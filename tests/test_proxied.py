@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.proxied import V2_START, BadHeader, parse_header
+from tests.patience import PATIENCE
 from tests.peers import PASSWORD, Closed, CurrentPeer
 from tests.process import ServerProcess
 from tests.test_tls import TlsPeer, trusting
@@ -145,7 +146,7 @@ class ServerTest(SynchronousTestCase):
         self.assertGreaterEqual(served, 5)
         self.assertLess(served, 12)
         self.assertTrue(self.is_served(server, header_of("198.51.100.9")), "it is another's")
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + PATIENCE
         while not self.is_served(server, V1):
             self.assertLess(time.monotonic(), give_up)
 

@@ -12,11 +12,9 @@ from chat.store.interface import FateUnknown, StoreUnavailable
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis, RedisReplyError
 from chat.store.scripts import Script, load
+from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for
-
-SOON = 5.0
-"""Seconds that no test waits in vain."""
 
 
 class Changes:
@@ -40,7 +38,7 @@ class Changes:
         """Fires at the next change to ``connected``."""
         waiter: Deferred[None] = Deferred()
         self._waiting.append((connected, waiter))
-        return waiter.addTimeout(SOON, reactor)
+        return waiter.addTimeout(PATIENCE, reactor)
 
 
 def starting(test: TestCase, url: str, **options: Any) -> Redis:
@@ -53,7 +51,7 @@ def starting(test: TestCase, url: str, **options: Any) -> Redis:
 
 def usable(redis: Redis) -> Deferred[None]:
     """Fires when ``redis`` is connected."""
-    return Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+    return Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
 
 
 async def connected_to(test: TestCase, url: str, **options: Any) -> Redis:
@@ -97,7 +95,7 @@ class Listener:
         while self.heard.count(what) < times:
             waiter: Deferred[None] = Deferred()
             self._next.append(waiter)
-            await waiter.addTimeout(SOON, reactor)
+            await waiter.addTimeout(PATIENCE, reactor)
 
     @property
     def messages(self) -> list[tuple[bytes, bytes]]:
@@ -261,16 +259,16 @@ class LossesTest(TestCase):
         self.assertEqual(await redis.call("PING"), b"PONG")
 
     async def test_answers_that_waited_while_this_process_stood_still_are_read(self) -> None:
-        redis = await connected_to(self, start_for(self).url, deadline=0.1)
+        redis = await connected_to(self, start_for(self).url, deadline=0.5)
         await redis.call("PING")
         answer = redis.call("PING")
-        time.sleep(0.3)  # this process stands still, past the deadline
+        time.sleep(0.8)  # this process stands still, past the deadline
         self.assertEqual(await answer, b"PONG")
 
     async def test_calls_one_after_the_other_outlive_the_first_ones_deadline(self) -> None:
-        redis = await connected_to(self, start_for(self).url, deadline=0.1)
+        redis = await connected_to(self, start_for(self).url, deadline=0.5)
         changes = Changes(redis)
-        end = time.monotonic() + 0.35
+        end = time.monotonic() + 0.8
         while time.monotonic() < end:
             await redis.call("PING")
         self.assertEqual(changes.seen, [])

@@ -14,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.reloading import Reloading
 from chat.server.settings import Settings, options
+from tests.patience import PATIENCE
 from tests.peers import CurrentPeer
-from tests.process import PATIENCE, TWISTD, ServerProcess
+from tests.process import TWISTD, ServerProcess
 
 PASSWORD = "xyzzy-password"
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.party import Party
+from tests.patience import PATIENCE
 from tests.process import ServerProcess, twistd
 from tests.sentinels import free_ports
 from tests.server import GENEROUS, serving
@@ -30,7 +31,7 @@ def pair() -> Iterator[tuple[Valkey, Valkey]]:
 
 def until(happened) -> None:  # type: ignore[no-untyped-def]
     """Wait for what a store does by itself."""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < give_up
         time.sleep(0.005)

@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest import TestCase
 
+from tests.patience import PATIENCE
 from tests.process import ServerProcess
-from tests.pty_screen import PATIENCE, PtyScreen, client_command, client_environ, register
+from tests.pty_screen import PtyScreen, client_command, client_environ, register
 
 
 class ScreenTests(TestCase):

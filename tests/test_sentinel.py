@@ -17,10 +17,9 @@ from chat.store.keys import Keys
 from chat.store.reaching import master_watch
 from chat.store.redis import Address, Redis
 from chat.store.tide import Tide
+from tests.patience import PATIENCE
 from tests.sentinels import Group, free_ports
 from tests.valkey import Valkey, start_for
-
-SOON = 20.0
 
 
 class SentinelTest(TestCase):
@@ -86,7 +85,7 @@ class SentinelTest(TestCase):
 async def reach(redis: Redis, store: Valkey) -> None:
     """Wait until calls get to ``store``."""
     wanted = run_id(store)
-    give_up = reactor.seconds() + SOON  # type: ignore[attr-defined]
+    give_up = reactor.seconds() + PATIENCE  # type: ignore[attr-defined]
     while reactor.seconds() < give_up:  # type: ignore[attr-defined]
         try:
             info = await redis.call("INFO", "server")

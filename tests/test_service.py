@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from chat.server.options import Options
 from chat.server.service import ChatService
 from chat.server.starting import SPARE_FILES
+from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.process import ServerProcess, twistd
 from tests.valkey import start_for as valkey_for
@@ -83,7 +84,7 @@ class StartTest(ServerCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot listen: Address already in use", done.stderr)
         # The process in the background says so to the one in front before it takes its file away.
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + PATIENCE
         while os.listdir(home) != ["log"] and time.monotonic() < give_up:
             os.sched_yield()
         self.assertEqual(os.listdir(home), ["log"])
@@ -226,7 +227,7 @@ class OpenFilesTest(ServerCase):
 
     def newcomer(self, server: ServerProcess) -> int:
         """The code that somebody new gets, once there is room again."""
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
             with contextlib.suppress(Closed, ConnectionError):
                 return int(self.peer(server).register(userName="bob", userPwd=PASSWORD)["code"])

@@ -15,11 +15,9 @@ from twisted.trial.unittest import TestCase
 from chat.soak.link import Link, Refused, connect
 from chat.soak.processes import Server, Store
 from chat.soak.proxy import Proxy
+from tests.patience import PATIENCE
 from tests.sentinels import free_ports
 from tests.valkey import Valkey
-
-SOON = 10.0
-"""Seconds after which everything has to be as before (docs/reliability.rst)."""
 
 DEADLINE = 2.0
 AT_ONCE = 1.2
@@ -57,7 +55,7 @@ class Person:
         if len(self.pushed) < count:
             waiting: Deferred[None] = Deferred()
             self._waiting = count, waiting
-            await waiting.addTimeout(SOON, reactor)
+            await waiting.addTimeout(PATIENCE, reactor)
         return self.pushed
 
     async def say(self, text: str) -> dict[str, Any]:
@@ -70,7 +68,7 @@ class Person:
 
     async def insist(self, text: str) -> int:
         """Say something until it is accepted; its number."""
-        give_up = reactor.seconds() + SOON
+        give_up = reactor.seconds() + PATIENCE
         while True:
             try:
                 return int((await self.say(text))["seq"])

@@ -15,10 +15,9 @@ from twisted.trial.unittest import TestCase
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis
 from tests.certificates import Authority
+from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.valkey import start_for
-
-SOON = 10.0
 
 
 def pack(words: list[bytes], start: bytes = b"*") -> bytes:
@@ -65,7 +64,7 @@ class SecuredStoreTest(TestCase):
         globalLogPublisher.addObserver(heard)
         self.addCleanup(globalLogPublisher.removeObserver, heard)
         redis = self.connecting(url)
-        why = await said.addTimeout(SOON, reactor)
+        why = await said.addTimeout(PATIENCE, reactor)
         self.assertFalse(redis.connected)
         return why
 
@@ -74,7 +73,7 @@ class SecuredStoreTest(TestCase):
         port = await self.secured(authority.issue("127.0.0.1"))
         url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
         redis = self.connecting(url)
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
         heard: Deferred[bytes] = Deferred()
         subscriber = Subscriber(
             reactor,
@@ -88,7 +87,7 @@ class SecuredStoreTest(TestCase):
         )
         subscriber.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(subscriber.stop()))
-        self.assertEqual(await heard.addTimeout(SOON, reactor), b"hello")
+        self.assertEqual(await heard.addTimeout(PATIENCE, reactor), b"hello")
 
     async def test_a_store_that_nobody_we_believe_vouches_for_is_not(self) -> None:
         port = await self.secured(self.authority().issue("127.0.0.1"))
@@ -104,7 +103,7 @@ class SecuredStoreTest(TestCase):
         url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
         self.assertIn("IPAddressMismatch", await self.why_not(url))
         redis = self.connecting(f"{url}&name=store.example")
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
 
     async def test_a_certificate_that_has_expired_is_not_believed(self) -> None:
         authority = self.authority()
@@ -118,7 +117,7 @@ class SecuredStoreTest(TestCase):
         url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
         self.assertTrue(await self.why_not(url))
         redis = self.connecting(f"{url}&cert={authority.issue('server')}")
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
 
     async def test_user_and_password_go_through_it(self) -> None:
         authority = self.authority()
@@ -128,7 +127,7 @@ class SecuredStoreTest(TestCase):
         where = f"127.0.0.1:{port}?ca={authority.path}"
         self.assertIn("does not let us in", await self.why_not(f"rediss://chat:wrong@{where}"))
         redis = self.connecting(f"rediss://chat:secret@{where}")
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
 
     async def test_behind_sentinels_they_and_the_store_are_spoken_to_in_secret(self) -> None:
         authority = self.authority()
@@ -153,7 +152,7 @@ class SecuredStoreTest(TestCase):
         redis = self.connecting(
             f"rediss+sentinel://{where}?ca={authority.path}&sentinel-password=quiet"
         )
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(SOON, reactor)
+        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
         self.assertEqual(
             said[0], pack([b"AUTH", b"quiet"]) + pack([b"SENTINEL", b"MASTER", b"chat"])
         )

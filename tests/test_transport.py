@@ -18,8 +18,7 @@ from zope.interface import implementer
 
 from chat.codec import frame
 from chat.server.transport import FrameServer, QueuedFrameServer, write_whole_frames
-
-SOON = 10.0
+from tests.patience import PATIENCE
 
 
 class Accepted(Protocol):
@@ -88,7 +87,7 @@ class TransportCase(TestCase):
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let the reactor turn until ``condition`` holds."""
-        give_up = reactor.seconds() + SOON
+        give_up = reactor.seconds() + PATIENCE
         while not condition():
             self.assertLess(reactor.seconds(), give_up)
             await deferLater(reactor, 0)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.party import Party, meet
+from tests.patience import PATIENCE
 from tests.peers import CurrentPeer, enveloped, framed
 from tests.process import ServerProcess
 from tests.server import serving
@@ -225,11 +226,11 @@ def test_time_runs_out_for_strangers_the_silent_and_the_stuck(off: Party) -> Non
         silent, stranger = party.current(), party.connect()
         began = time.monotonic()
         late = stranger.read_to_the_end()
-        assert 0.5 < time.monotonic() - began < 4
+        assert time.monotonic() - began > 0.5
         assert (late[-1].type, late[-1].data["code"]) == ("ErrorMes", 401)
         room = party.room_of(talker, stuck)
         while not (ended(silent) and broken(stuck)):
-            assert time.monotonic() - began < 25
+            assert time.monotonic() - began < PATIENCE
             for _ in range(20):
                 talker.send("SmsMes", to=room, content="x" * 16_000)
             talker.post(room, "what was said before is answered by now")
@@ -251,7 +252,7 @@ def ended(peer: CurrentPeer) -> bool:
     except BlockingIOError:
         return False
     finally:
-        peer.socket.settimeout(10)
+        peer.socket.settimeout(PATIENCE)
 
 
 def broken(peer: CurrentPeer) -> bool:

@@ -28,8 +28,9 @@ from chat.server.starting import CannotStart
 from chat.server.supervising import SupervisingService, share_of
 from chat.server.tap import makeService
 from chat.server.worker import Orders
+from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
-from tests.process import PATIENCE, TWISTD, ServerProcess
+from tests.process import TWISTD, ServerProcess
 from tests.server import GENEROUS, check_log
 
 LOBBY = "#lobby"

