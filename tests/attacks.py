@@ -185,7 +185,7 @@ def slow_loris(field: Field) -> str:
                 each.send(b"x")
     held = held_places(crowd)
     began = time.monotonic()
-    field.member("newcomer")
+    field.member(f"newcomer-{next(_unique)}")
     waited = time.monotonic() - began
     assert waited < 10, waited
     return f"{held:,} places, each for 10 s at most; a newcomer got in meanwhile"

@@ -102,6 +102,22 @@ class ListenersTest(TestCase):
         connectProtocol(TCP4ClientEndpoint(self.reactor, "127.0.0.1", port), collector)
         return collector
 
+    def test_a_crowd_is_let_in_little_by_little(self) -> None:
+        listeners = self.listeners(LOOPBACK)
+        listeners.bind()
+        let_in: list[Any] = []
+        factory = Factory.forProtocol(Greeter)
+        factory.buildProtocol = let_in.append  # type: ignore[method-assign,assignment]
+        listeners.open(factory)
+        for _ in range(20):
+            client = socket.create_connection(("127.0.0.1", port_of(listeners)))
+            self.addCleanup(client.close)
+        counts = []
+        for _ in range(4):
+            listeners._ports[0].doRead()  # type: ignore[attr-defined]
+            counts.append(len(let_in))
+        self.assertEqual(counts, [8, 16, 20, 20])
+
     async def test_who_comes_before_it_is_open_waits_and_is_served(self) -> None:
         listeners = self.listeners(LOOPBACK, transport=OwnServer)
         listeners.bind()

@@ -36,6 +36,10 @@ BACKLOG: Final = 4_096
 """Connections that wait to be accepted; with Twisted's 50 a storm of clients loses its first
 packets and waits seconds to send them again. The kernel cuts it at ``net.core.somaxconn``."""
 
+ACCEPTED_AT_ONCE: Final = 8
+"""Connections taken in one turn of the reactor. Twisted takes a hundred, and more each time when
+more wait: when 3,000 came at once, others' messages took half a second, and a tenth with this."""
+
 
 class Listeners:
     """The ports of a server: ``bind`` reserves them, ``open`` lets clients in.
@@ -73,6 +77,8 @@ class Listeners:
                 bound.stopReading()
             if isinstance(bound, tcp.Port) and "backlog=" not in endpoint:
                 bound.socket.listen(BACKLOG)
+            if isinstance(bound, tcp.Port):
+                _accept_few(bound)
             if self._transport is not None and type(bound) is tcp.Port:
                 bound.transport = self._transport
 
@@ -201,6 +207,16 @@ class _Door:
 
     def doStop(self) -> None:
         """A port has stopped."""
+
+
+def _accept_few(port: tcp.Port) -> None:
+    """Take ``ACCEPTED_AT_ONCE`` connections a turn, however many wait."""
+
+    def take() -> None:
+        port.numberAccepts = ACCEPTED_AT_ONCE
+        tcp.Port.doRead(port)
+
+    port.doRead = take  # type: ignore[method-assign]
 
 
 def _encrypts(port: IListeningPort) -> bool:
