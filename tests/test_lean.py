@@ -1,4 +1,4 @@
-"""The client does without OpenSSL until an address asks for TLS, and then has all of it."""
+"""The client's reactor: no OpenSSL until an address wants TLS, timers whatever the clock says."""
 
 import subprocess
 import sys
@@ -42,7 +42,29 @@ reactor.run()
 """
 
 
+CLOCK = """
+import time
+real, back = time.time, [0.0]
+time.time = lambda: real() - back[0]
+from chat.client.lean import lean_reactor
+reactor = lean_reactor()
+
+def put_back():
+    back[0] = 3600.0
+
+reactor.callLater(0.0, put_back)
+reactor.callLater(0.1, reactor.stop)
+reactor.run()
+assert back[0]
+"""
+
+
 class LeanTests(TestCase):
+    def test_a_clock_that_is_put_back_by_an_hour_stops_no_timer(self) -> None:
+        command = [sys.executable, "-c", CLOCK]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_tls_is_loaded_when_an_address_asks_for_it_and_judges_certificates(self) -> None:
         server = ServerProcess.start_for(self, "--self-signed")
         command = [sys.executable, "-c", SCRIPT, str(server.port)]

@@ -256,6 +256,12 @@ class ByeTest(LinkCase):
             self.advance(100)
             self.assertEqual(self.link.state, Stopped("go away", code))
 
+    def test_who_is_told_when_to_come_back_does_so_whatever_the_code(self) -> None:
+        self.start()
+        self.server.last.bye(403, "nothing was heard", retry_after=1)
+        self.net.flush()
+        self.assertEqual(self.waiting().reason, "nothing was heard")
+
     def test_the_goodbye_is_passed_on(self) -> None:
         self.start()
         self.server.last.bye(503, "restarting", 1)

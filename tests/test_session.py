@@ -197,6 +197,7 @@ class TimeTest(SynchronousTestCase):
             self.pass_time(hall, 32)
             talking.send("PingMes")
         self.assertEqual([each.type for each in silent.frames], ["ByeMes"])
+        self.assertEqual(codes(silent), [503], "who was asleep is to come back")
         self.assertTrue(silent.transport.disconnecting)
         self.assertFalse(talking.transport.disconnecting)
         self.assertFalse(original.transport.disconnecting)

@@ -101,6 +101,7 @@ class ChatClient(Requests):
     :param trust: whom to believe over TLS (``tls:host:port``): authorities, or a fingerprint.
     :param endpoint: used instead of ``server``.
     :param random: a number from 0 to 1, for the jitter of back-off.
+    :param now: the time of day in seconds since 1970 UTC, where the reactor's ``seconds`` is not.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class ChatClient(Requests):
         trust: Trust = AUTHORITIES,
         endpoint: IStreamClientEndpoint | None = None,
         random: Callable[[], float] | None = None,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._session = Session(
             reactor,
@@ -125,6 +127,7 @@ class ChatClient(Requests):
             outbox or Outbox(),
             Options(device, positions or {}, missed, fill_limit, acknowledge, pipeline),
             random or _random.random,
+            now or reactor.seconds,
         )
         self._device = device
 

@@ -1,5 +1,6 @@
 """What every command has around it: options, a login that is remembered, a time to be done in."""
 
+import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -100,7 +101,9 @@ class Context:
         """
         try:
             trust = self.profile.trust(self.server, self.options.ca, self.options.fingerprint)
-            return ChatClient(self.reactor, self.server, device=device, trust=trust, **options)
+            return ChatClient(
+                self.reactor, self.server, device=device, trust=trust, now=time.time, **options
+            )
         except ValueError as error:
             raise Stop(Status.USAGE, str(error)) from None
 

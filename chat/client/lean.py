@@ -1,13 +1,17 @@
-"""Twisted without TLS for who needs none: a fifth less to wait for at the start, and 12 MB."""
+"""Twisted as the client wants it: TLS for who needs it, and timers that no set clock disturbs."""
 
 import importlib
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-__all__ = ["lean_endpoints", "lean_reactor", "with_tls"]
+__all__ = ["lean_endpoints", "lean_reactor", "steady_seconds", "with_tls"]
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""It goes on while the machine sleeps: the first does on Linux, the second on macOS."""
 
 
 @contextmanager
@@ -24,10 +28,21 @@ def _no_openssl() -> Iterator[None]:
             del sys.modules["OpenSSL"]
 
 
+def steady_seconds() -> float:
+    """Seconds since some moment, however somebody sets the clock, and asleep or not."""
+    return time.clock_gettime(_STEADY)
+
+
 def lean_reactor() -> Any:
-    """Twisted's reactor. ``with_tls`` makes up for what it lacks where an address asks for TLS."""
+    """Twisted's reactor, without TLS: a fifth less to wait for at the start, and 12 MB. Where an
+    address asks for TLS, ``with_tls`` makes up for it.
+
+    Its time is ``steady_seconds``. With Twisted's own, the time of day, a clock that is put back by
+    an hour would stop every timer for that hour, the next drawing's among them.
+    """
     with _no_openssl():
         from twisted.internet import reactor
+    reactor.seconds = steady_seconds  # type: ignore[method-assign]  # its timers look at it
     return reactor
 
 

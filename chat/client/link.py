@@ -187,7 +187,7 @@ class Link:
     def _ended(self, reason: str) -> None:
         """The connection is gone: wait and come back, or not, if the server said so."""
         bye, self._bye = self._bye, None
-        if bye is not None and bye.code in FOR_GOOD:
+        if bye is not None and bye.code in FOR_GOOD and not bye.retry_after:
             self._do(self._machine.stop, bye.error, bye.code)
         elif bye is not None:
             self._wait(bye.error or reason, bye.retry_after)

@@ -101,6 +101,7 @@ class _Lane:
 class Sender:
     """Brings the outbox to the server.
 
+    :param now: the time of day, in seconds since 1970 UTC.
     :param ask: sends a request on the present connection and waits for the reply.
     :param accepted: called with one's own message as an entry, at its place among the pushes.
     :param pipeline: messages per conversation without an answer at a time.
@@ -111,6 +112,7 @@ class Sender:
     def __init__(
         self,
         clock: IReactorTime,
+        now: Callable[[], float],
         outbox: Outbox,
         ask: Callable[[SmsMes], Awaitable[SmsResMes]],
         emit: Callable[[Event], None],
@@ -118,6 +120,7 @@ class Sender:
         pipeline: int,
     ) -> None:
         self._clock = clock
+        self._now = now
         self._outbox = outbox
         self._ask = ask
         self._emit = emit
@@ -146,7 +149,7 @@ class Sender:
             if client_id in self._messages:
                 return self._messages[client_id]
         text.encode()
-        kept = self._outbox.add(to, text, self._clock.seconds(), client_id)
+        kept = self._outbox.add(to, text, self._now(), client_id)
         message = SentMessage(kept, Queued())
         self._take(message)
         self._emit(MessageStateChanged(message.outgoing, message.state))
@@ -209,7 +212,7 @@ class Sender:
             return kept.failed
         if not kept.tried:
             return Queued()
-        if self._clock.seconds() - kept.message.written / 1000 > FORGOTTEN_AFTER:
+        if self._now() - kept.message.written / 1000 > FORGOTTEN_AFTER:
             failure = Failed(504, "it may have been sent, too long ago to be repeated safely")
             self._outbox.failed(kept.message.client_id, failure)
             return failure

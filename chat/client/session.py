@@ -105,6 +105,7 @@ class Session:
         outbox: Outbox,
         options: Options,
         random: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
         self.login = LoginResMes(200)
         """What the server said at the last login."""
@@ -124,10 +125,11 @@ class Session:
             options.fill_limit,
         )
         self.sender = Sender(
-            clock, outbox, self._ask_once, self.hub.emit, self._accepted, options.pipeline
+            clock, now, outbox, self._ask_once, self.hub.emit, self._accepted, options.pipeline
         )
         self.acks = Acks(clock, self._tell)
         self._clock = clock
+        self._now = now
         self._options = options
         self._pagings: list[dict[int, User]] = []
 
@@ -236,14 +238,14 @@ class Session:
     async def _greet(self, wire: Wire) -> bool:
         if self.credentials is None:
             return False
-        asked = self._clock.seconds()
+        asked = self._now()
         reply = await wire.ask(self.credentials, LoginResMes)
         if reply.code != 200 or reply.user is None:
             raise Refused(reply.code, reply.error, reply.retry_after)
         if self.login.user is not None and self.login.user.user_id != reply.user.user_id:
             raise Refused(403, "this client belongs to another user")
         self.login = reply
-        self.clock_offset = reply.server_time / 1000 - (asked + self._clock.seconds()) / 2
+        self.clock_offset = reply.server_time / 1000 - (asked + self._now()) / 2
         if reply.token:
             self.remember_token(reply.token)
         self.catalogue.begin()

@@ -159,7 +159,7 @@ class ChatFactory(Factory):
                 and silent >= settings.silence_seconds
                 and connection.session.voice.is_current
             ):
-                connection.session.bye(403, "silent", 1.0)
+                connection.session.bye(503, "silent", 1.0)  # who was asleep comes back
 
     # The end ---------------------------------------------------------------------------------
 

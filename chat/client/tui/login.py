@@ -1,5 +1,6 @@
 """Logs in with everything that belongs to an account: device, outbox, and what the cache knows."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ class Login:
         from chat.client.api import ChatClient
 
         trust = self._profile.trust(self._server, self._ca)
-        return ChatClient(self._reactor, self._server, trust=trust, **more)
+        return ChatClient(self._reactor, self._server, trust=trust, now=time.time, **more)
 
     def has_token(self, name: str) -> bool:
         """Whether a device of this account is logged in on this machine."""

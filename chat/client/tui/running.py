@@ -3,13 +3,12 @@
 import logging
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import urwid
 
-from chat.client.lean import lean_reactor
+from chat.client.lean import lean_reactor, steady_seconds
 from chat.client.paths import Profile
 from chat.client.tui.app import App
 from chat.client.tui.logfile import LOG_NAME, logging_to
@@ -68,7 +67,7 @@ def _recorder(path: Path | None, mask: bool) -> "Recorder | None":
         return None
     from chat.client.tui.recording import Recorder
 
-    return Recorder(path, time.time, mask)  # the clock that the reactor has
+    return Recorder(path, steady_seconds, mask)  # the clock that the reactor has
 
 
 def _show(

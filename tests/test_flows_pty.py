@@ -1,0 +1,170 @@
+"""More that people do with the screen, in a pseudo-terminal: search, catch up, sleep, doctor."""
+
+import itertools
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from chat.client.model import OFFLINE
+from tests.party import Party
+from tests.process import ServerProcess
+from tests.pty_screen import PtyScreen, client_command, client_environ, register
+from tests.server import serving
+
+_numbers = itertools.count(1)
+
+
+class Home:
+    """Where somebody's client keeps its things; ``start`` starts it."""
+
+    def __init__(self, stack: ExitStack, directory: Path, port: int) -> None:
+        self.directory = directory
+        self.user = f"person{next(_numbers)}"
+        self._stack = stack
+        self._port = port
+
+    def start(self, language: str = "en_US.UTF-8") -> PtyScreen:
+        environ = client_environ(self.directory, language)
+        screen = PtyScreen(client_command(f"127.0.0.1:{self._port}"), environ, 80, 24)
+        return self._stack.enter_context(screen)
+
+    def enter(self, room: str = "") -> PtyScreen:
+        """Registered, and in a room if need be."""
+        screen = self.start()
+        register(screen, self.user)
+        if room:
+            command(screen, f"/join {room}")
+            screen.wait_for(f"Write to {room}")
+        return screen
+
+
+def command(screen: PtyScreen, text: str) -> None:
+    screen.type(text)
+    screen.press("enter")
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def directory(stack: ExitStack) -> Path:
+    found = Path(tempfile.mkdtemp(prefix="flow", dir="/tmp"))
+    stack.callback(shutil.rmtree, found, ignore_errors=True)
+    return found
+
+
+@pytest.fixture
+def home(stack: ExitStack, directory: Path, server: ServerProcess) -> Home:
+    return Home(stack, directory, server.port)
+
+
+def test_a_search_opens_what_it_found_among_what_stands_around_it(home: Home, party: Party) -> None:
+    room, ben = party.room(), party.current()
+    anna = home.enter(room)
+    ben.get("JoinMes", conversation=room)
+    for number in range(150):
+        needle = " 丢了钥匙" if number in (7, 80) else ""
+        ben.post(room, f"line-{number}.{needle}")
+    anna.wait_for("line-149.")
+    command(anna, "/search 钥匙")
+    anna.wait_for("2 found: 钥匙")
+    anna.press("down", "enter")
+    anna.wait_for("older messages")
+    for around in ("line-5.", "line-7. 丢了钥匙", "line-10."):
+        assert around in anna.text()
+    anna.press("meta end")
+    anna.wait_for("line-149.")
+    command(anna, "/searchall line-80.")
+    anna.wait_for("found: line-80.")
+    assert room in anna.text()
+    anna.press("esc")
+    anna.wait_gone("found:")
+    command(anna, "/search nobody-said-that")
+    anna.wait_for("Nothing found")
+
+
+def test_what_was_missed_goes_by_and_keys_hold_it(home: Home, party: Party) -> None:
+    room, dan = party.room(), party.current()
+    cora = home.enter(room)
+    cora.press("ctrl q")
+    assert cora.wait_ended() == 0
+    dan.get("JoinMes", conversation=room)
+    for number in range(60):
+        dan.post(room, f"missed-{number}.")
+    cora = home.start()
+    cora.wait_for("Write to #lobby")
+    cora.wait_for(room)
+    command(cora, f"/go {room}")
+    cora.wait_for("missed-59.")
+    command(cora, "/catchup")
+    cora.wait_for("Catching up")
+    cora.wait_gone("missed-59.")
+    cora.wait_for("new messages")
+    cora.wait_for("missed-1.")
+    cora.press("enter")
+    cora.wait_for("Paused")
+    cora.press("meta end")
+    cora.wait_for("missed-59.")
+    command(cora, "/catchup")
+    cora.wait_for("Catching up")
+    command(cora, "meanwhile I write")
+    cora.wait_for("✓")
+
+
+def test_the_doctor_looks_at_terminal_server_and_log(home: Home) -> None:
+    ella = home.enter()
+    command(ella, "/doctor")
+    text = ella.wait_for("The log of this program")
+    for said in ("80 by 24", "xterm-256color", "utf-8", "The server answers in", "everysec"):
+        assert said in text
+    assert "· ✗" not in text
+
+
+def let_silence_last(server: ServerProcess, settings: Path, seconds: int) -> None:
+    """Change how long a client may say nothing."""
+    settings.write_text(f"silence-seconds = {seconds}\n")
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for_log(rf"silence-seconds is {seconds}(\.0)? from now on")
+
+
+def test_a_laptop_that_was_asleep_comes_back_with_what_it_missed_and_was_writing(
+    stack: ExitStack, directory: Path
+) -> None:
+    settings = directory / "chatroom.toml"
+    settings.write_text("")
+    server = stack.enter_context(serving("--config", str(settings), "--offline-grace", "0"))
+    party = stack.enter_context(Party(server.port))
+    room = party.room()
+    finn = Home(stack, directory, server.port).enter(room)
+    finn.type("half a sent")
+    finn.wait_for("half a sent")
+    watcher = party.original()
+
+    # Asleep for longer than the server's patience, which only current clients can exhaust.
+    finn.process.send_signal(signal.SIGSTOP)
+    let_silence_last(server, settings, 1)
+    while watcher.read().data.get("status") != OFFLINE:
+        pass
+    let_silence_last(server, settings, 150)
+    gus = stack.enter_context(Party(server.port)).current()  # the others were silent as well
+    gus.get("JoinMes", conversation=room)
+    for number in range(3):
+        gus.post(room, f"while-you-slept-{number}.")
+
+    finn.process.send_signal(signal.SIGCONT)
+    finn.wait_for("while-you-slept-2.")
+    finn.wait_for(" online ")
+    finn.type("ence")
+    finn.press("enter")
+    finn.wait_for("✓")
+    assert "half a sentence" in finn.text()
+    for number in range(3):
+        assert finn.text().count(f"while-you-slept-{number}.") == 1
