@@ -253,10 +253,17 @@ class CurrentPeer(Peer):
 
     def send(self, kind: str, /, **data: Any) -> str:
         """Send a request; the id that its reply will have."""
-        _keep_secret(data)
-        request_id = f"r{next(self._ids)}"
-        self.send_bytes(framed(enveloped(kind, data, id=request_id)))
-        return request_id
+        return self.send_together((kind, data))[0]
+
+    def send_together(self, *requests: tuple[str, dict[str, Any]]) -> list[str]:
+        """Send requests in one piece; the ids that their replies will have."""
+        ids = [f"r{next(self._ids)}" for _ in requests]
+        frames = []
+        for (kind, data), request_id in zip(requests, ids, strict=True):
+            _keep_secret(data)
+            frames.append(framed(enveloped(kind, data, id=request_id)))
+        self.send_bytes(b"".join(frames))
+        return ids
 
     def reply(self, request_id: str) -> Frame:
         """Wait for the reply to a request."""

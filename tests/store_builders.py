@@ -100,12 +100,16 @@ class Store:
     """One server's view of a store that ends with the test."""
 
     def __init__(
-        self, valkey: Valkey, server: int = 77, retention: tuple[int, int] = (0, 0)
+        self,
+        valkey: Valkey,
+        server: int = 77,
+        retention: tuple[int, int] = (0, 0),
+        deadline: float = 5.0,
     ) -> None:
         address = Address.parse(valkey.url)
         self.valkey = valkey
         self.keys = Keys()
-        self.redis = Redis(reactor, address)
+        self.redis = Redis(reactor, address, deadline=deadline)
         self.heard = Heard()
         self.bus = Bus(reactor, address, self.keys, self.redis)
         self.bus.listener = self.heard
@@ -120,9 +124,10 @@ class Store:
         valkey: Valkey | None = None,
         server: int = 77,
         retention: tuple[int, int] = (0, 0),
+        deadline: float = 5.0,
     ) -> "Store":
         """Start it, on a Valkey of its own unless one is given."""
-        store = cls(valkey or start_for(test), server, retention)
+        store = cls(valkey or start_for(test), server, retention, deadline)
         store.redis.start()
         store.bus.start()
         test.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))

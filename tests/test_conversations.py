@@ -122,9 +122,8 @@ class PostingTests(TestCase):
         self.assertEqual([code for _, code in refused.refused], [503])
 
     async def test_a_post_that_a_dead_store_never_answered_is_of_unknown_fate(self) -> None:
-        store = await Store.start(self)
+        store = await Store.start(self, deadline=0.5)
         store.valkey.freeze()
-        store.redis.deadline = 0.2
         sent = store.say(LOBBY_CID, "did you hear me?")
         await sent.answered
         store.valkey.thaw()

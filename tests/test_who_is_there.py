@@ -7,6 +7,9 @@ from tests.party import Party, says
 from tests.peers import CurrentPeer
 from tests.server import GENEROUS, serving
 
+GRACE = 0.2
+"""Seconds of absence that nobody hears of, on the shared server (``GENEROUS``)."""
+
 UNKNOWN_USER = 77_777_777
 
 
@@ -53,11 +56,16 @@ def test_the_online_list_is_paged_by_id_and_has_each_user_once(party: Party) -> 
 
 
 def test_a_short_absence_is_silent(party: Party) -> None:
-    watcher, user = party.current(), party.user()
-    peer = party.current(user, "desk")
-    watcher.expect("PresenceMes", where=says(user.user_id, 0))
-    peer.vanish()
-    party.current(user, "desk")
+    watcher = party.current()
+    away = GRACE
+    while away >= GRACE:  # on a machine that is busy coming back may take longer
+        user = party.user()
+        peer = party.current(user, "desk")
+        watcher.expect("PresenceMes", where=says(user.user_id, 0))
+        left = time.monotonic()
+        peer.vanish()
+        party.current(user, "desk")
+        away = time.monotonic() - left
     marker = party.user()
     party.current(marker).close()
     watcher.expect("PresenceMes", where=says(marker.user_id, 1))
