@@ -11,7 +11,7 @@ as Go's encoding/json does: the last duplicate counts, null is as good as absent
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -255,13 +255,24 @@ def sms_accepted(
 
     The members are those of ``messages.SmsResMes``; a test holds them against each other.
     """
-    data = (
-        b'{"code":200,"error":"","clientId":%b,"conversation":%b,"epoch":"%b","epochFirst":%d,'
-        b'"seq":%d,"time":%d,"duplicate":false,"retryAfter":0}'
+    body = (
+        b'{"type":"SmsResMes","data":"{\\"code\\":200,\\"error\\":\\"\\",\\"clientId\\":%b,%b%d,'
+        b'\\"time\\":%d,\\"duplicate\\":false,\\"retryAfter\\":0}"'
     ) % (
-        _encode(client_id), _encode(conversation), epoch.encode(), epoch_first, seq, time,
+        quoted(_encode(client_id)), _accepted_there(conversation, epoch, epoch_first), seq, time,
     )  # fmt: skip
-    return frame(envelope("SmsResMes", data, request_id))
+    if request_id is None:
+        return frame(body + b"}")
+    return frame(b'%b,"id":%b}' % (body, _encode(request_id)))
+
+
+@lru_cache(maxsize=10_000)
+def _accepted_there(conversation: str, epoch: str, epoch_first: int) -> bytes:
+    """What all replies in one conversation say alike, up to the number."""
+    return quoted(
+        b'"conversation":%b,"epoch":"%b","epochFirst":%d,"seq":'
+        % (_encode(conversation), epoch.encode(), epoch_first)
+    )
 
 
 def escaped_size(data: bytes) -> int:

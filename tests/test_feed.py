@@ -1,5 +1,6 @@
 """Delivery: each entry once and in order, to the live, the held back and those far behind."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
@@ -27,6 +28,25 @@ class LiveTest(SynchronousTestCase):
         hall.publish(ROOM, entries)
         self.assertEqual(guest.transport.writes, before + 1)
         self.assertEqual(guest.numbers(NAME), list(range(1, 51)))
+
+    def test_what_a_socket_does_not_take_at_once_follows_the_ordinary_way(self) -> None:
+        def some(data: bytes) -> int:
+            guest.transport.io.write(data[:5])
+            return 5
+
+        def none(data: bytes) -> int:
+            raise BlockingIOError
+
+        def gone(data: bytes) -> int:
+            raise ConnectionResetError
+
+        hall = Hall()
+        guest, other = hall.guest(1, ROOM), hall.guest(2, ROOM)
+        for direct in (some, none, gone):
+            guest.session.connection.wire = SimpleNamespace(direct=direct)
+            hall.say(ROOM, direct.__name__)
+        self.assertEqual(guest.contents(), ["some", "none", "gone"])
+        self.assertEqual(other.contents(), ["some", "none", "gone"])
 
     def test_only_who_is_in_a_room_hears_it(self) -> None:
         hall = Hall()

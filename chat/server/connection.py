@@ -11,7 +11,7 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
-from chat.server.transport import write_whole_frames
+from chat.server.transport import FrameServer, write_whole_frames
 
 if TYPE_CHECKING:
     from chat.server.factory import ChatFactory
@@ -26,10 +26,20 @@ CLOSING_SECONDS: Final = 2.0
 """How long a closed connection may take to read its last words."""
 
 
+class _Indirect:
+    """A transport that has to be asked, among them everything with TLS."""
+
+    direct = None
+
+
+_INDIRECT: Final = _Indirect()
+
+
 class Connection(Int32StringReceiver):
     """Adapts a transport to a session: decides about bytes, never about people.
 
     :ivar turn: what this turn of the reactor has gathered for it, sent as one write.
+    :ivar wire: the transport, if it may have ``direct``.
     :ivar behind: its send buffer is over the limit; nothing live is queued for it.
     :ivar heard: when its last bytes came, in the reactor's seconds.
     :ivar unfinished: bytes of a frame that is not complete, counted while nobody is logged in.
@@ -37,6 +47,7 @@ class Connection(Int32StringReceiver):
 
     _log = Logger()
     session: "Session"
+    wire: FrameServer | _Indirect = _INDIRECT
 
     def __init__(self, factory: "ChatFactory", address: str) -> None:
         self.factory = factory
@@ -57,6 +68,8 @@ class Connection(Int32StringReceiver):
     def connectionMade(self) -> None:
         transport: Any = self.transport
         self.heard = self.connected_at = self.factory.clock.seconds()
+        if isinstance(transport, FrameServer):
+            self.wire = transport
         carrier = _carrier(transport)
         if ITCPTransport.providedBy(carrier):
             carrier.setTcpNoDelay(True)

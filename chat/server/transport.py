@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from twisted.internet import tcp
@@ -43,28 +43,81 @@ wait to be sent; above glibc's threshold of 128 KiB each read would map and unma
 class FrameServer(tcp.Server):
     """An accepted connection.
 
+    :ivar direct: the socket's own ``send`` while nothing is in the way of what is written next, for
+        whoever writes to many: may take less than all, or raise OSError; then ``write`` the rest.
     :ivar frames_sent: told how many whole frames have gone to the kernel; None while nobody asks.
     """
 
+    direct: Callable[[bytes], int] | None = None
     whole_frames = False
     frames_sent: Callable[[int], None] | None = None
     _waiting: IDelayedCall | None = None
     _wait = FIRST_WAIT
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._look()
+
+    def _look(self) -> None:
+        """Find out whether anything is in the way of what is written next."""
+        free = self._is_idle() and not self.whole_frames
+        self.direct = self.socket.send if free else None
+
+    def _is_idle(self) -> bool:
+        return bool(
+            self.connected
+            and not self.disconnecting
+            and not self.TLS
+            and not self.dataBuffer
+            and not self._tempDataBuffer
+        )
+
     def write(self, data: bytes) -> None:
         """Send ``data`` now when nothing waits before it, else queue it."""
-        idle = not self.dataBuffer and not self._tempDataBuffer
-        if idle and self.connected and not self.disconnecting and not self.TLS:
+        sent: Any = 0
+        if self.direct is not None:
             try:
-                sent = self._send_whole(data) if self.whole_frames else self.socket.send(data)
+                sent = self.direct(data)
             except OSError:
-                sent = 0
-            if not isinstance(sent, int):
                 sent = 0  # Would block, or is gone: the ordinary way finds out which.
-            if sent == len(data):
-                return
-            data = data[sent:]
-        super().write(data)
+        elif self.whole_frames and self._is_idle():
+            sent = self._send_whole(data)
+            if not isinstance(sent, int):
+                sent = 0
+        if sent < len(data):
+            self.direct = None
+            super().write(data[sent:])
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """Write all of these."""
+        self.write(b"".join(iovec))
+
+    def doWrite(self) -> Any:
+        """What the reactor calls when the socket can take more."""
+        failed = super().doWrite()
+        if self.direct is None:
+            self._look()
+        return failed
+
+    def startTLS(self, *arguments: Any, **options: Any) -> None:
+        """From here on everything is encrypted."""
+        self.direct = None
+        super().startTLS(*arguments, **options)
+
+    def loseConnection(self) -> None:
+        """Close when all is written."""
+        self.direct = None
+        super().loseConnection()
+
+    def loseWriteConnection(self) -> None:
+        """Say that nothing follows when all is written."""
+        self.direct = None
+        super().loseWriteConnection()
+
+    def abortConnection(self) -> None:
+        """Close at once."""
+        self.direct = None
+        super().abortConnection()
 
     def doRead(self) -> Any:
         """What the reactor calls when something has come."""
@@ -92,6 +145,7 @@ class FrameServer(tcp.Server):
 
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone, and with it what waited to be sent."""
+        self.direct = None
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
@@ -129,6 +183,9 @@ class FrameServer(tcp.Server):
 class QueuedFrameServer(FrameServer):
     """The same without writing at once: everything leaves on the reactor's next turn."""
 
+    def _look(self) -> None:
+        """There is nothing to find out."""
+
     def write(self, data: bytes) -> None:
         """Queue ``data``."""
         super(FrameServer, self).write(data)
@@ -158,4 +215,5 @@ def write_whole_frames(transport: Any, frames_sent: Callable[[int], None]) -> bo
         return False
     transport.frames_sent = frames_sent
     transport.whole_frames = True
+    transport.direct = None
     return True

@@ -73,16 +73,26 @@ class FanOut(Listener):
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
             frames, connection.turn = connection.turn, b""
-            if not frames:
-                continue  # A reply took them along.
-            try:
-                connection.send(frames)
-            except Exception:  # One client's trouble is not the others'.
-                tracing.failed(connection.session, "writing", Failure())
-                connection.abort()
+            direct, sent = connection.wire.direct, 0
+            if direct is not None and frames:  # A reply may have taken them along.
+                # Here, and not two calls further down: after each call of the kernel the
+                # processor has forgotten much, and each step of ours takes several times as long.
+                try:
+                    sent = direct(frames)
+                except OSError:
+                    sent = 0  # Would block, or is gone: ``send`` finds out which.
+            if sent < len(frames):
+                self._send(connection, frames[sent:])
         if self._sample is not None:
             self.context.tally.delay.take(self.context.clock.seconds() - self._sample)
             self._sample = None
+
+    def _send(self, connection: "Connection", frames: bytes) -> None:
+        try:
+            connection.send(frames)
+        except Exception:  # One client's trouble is not the others'.
+            tracing.failed(connection.session, "writing", Failure())
+            connection.abort()
 
     def lost(self, silent: float) -> None:
         self.recovery.lost(silent)

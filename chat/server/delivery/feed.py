@@ -86,17 +86,18 @@ class Feed:
     ) -> None:
         """All in one piece: the frames as they are, with other words where they are one's own."""
         session = self._session
-        user_id, first = session.user_id, news.headers[0].seq
-        own = [header for header in news.headers if header.sender == user_id]
-        if not own:
+        user_id = session.user_id
+        own = [
+            self._own(news, header, conversation, claims) if header.sender == user_id else None
+            for header in news.headers
+        ]
+        if None not in own:
+            session.queue_frame(b"".join(own), None)  # type: ignore[arg-type]
+        elif any(own):
+            pairs = zip(own, news.split(), strict=True)
+            session.queue_frame(b"".join([words or frame for words, frame in pairs]), None)
+        else:
             session.queue_frame(news.frames, None)
-            return
-        frames = list(news.split())
-        for header in own:
-            words = self._own(news, header, conversation, claims)
-            if words is not None:
-                frames[header.seq - first] = words
-        session.queue_frame(b"".join(frames), None)
 
     def _own(
         self, news: Publication, header: Header, conversation: str, claims: Mapping[int, Post]
