@@ -73,6 +73,8 @@ class Heard(Listener):
 class Sender:
     """A poster that remembers its answers."""
 
+    closed = False
+
     def __init__(self) -> None:
         self.repeated: list[tuple[Post, int]] = []
         self.refused: list[tuple[Post, int]] = []

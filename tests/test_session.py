@@ -71,6 +71,17 @@ class OrderTest(SynchronousTestCase):
         hall.clock.advance(0)
         self.assertTrue(hall.posting.idle)
 
+    def test_who_is_gone_is_waited_for_by_no_stop(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.say(LOBBY, "goodbye", by=guest, heard=False)
+        self.assertFalse(hall.posting.settled)
+        guest.session.connection.connectionLost()
+        self.assertTrue(hall.posting.settled)
+        other = hall.guest(2, LOBBY)
+        hall.say(LOBBY, "not yet", by=other, heard=False)
+        self.assertFalse(hall.posting.settled)
+
 
 class RefusedTest(SynchronousTestCase):
     def test_before_the_login_nothing_is_served(self) -> None:

@@ -218,7 +218,7 @@ class ChatServer:
         context.stopping = True
         for connection in connections:
             connection.pause_reading()
-        await self._until(self._nothing_under_way, FINISH_SECONDS)
+        await self._until(lambda: context.posting.settled, FINISH_SECONDS)
         try:
             await context.marks.flush()
         except StoreError as error:
@@ -227,10 +227,6 @@ class ChatServer:
         await self._until(lambda: not connections, READ_SECONDS)
         for connection in list(connections):
             connection.abort()
-
-    def _nothing_under_way(self) -> bool:
-        posting = self.context.posting
-        return posting.idle and not posting.awaited()
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait until ``done``, and no longer than ``seconds``."""

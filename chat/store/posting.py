@@ -46,7 +46,12 @@ FORGOTTEN_SECONDS: Final = 120.0
 
 
 class Poster(Protocol):
-    """Who sent a post, and is told when its answer does not come with its publication."""
+    """Who sent a post, and is told when its answer does not come with its publication.
+
+    :ivar closed: they are gone, and no answer would reach them.
+    """
+
+    closed: bool
 
     def post_repeated(
         self, post: "Post", seq: int, time: int, epoch: str, epoch_first: int
@@ -342,6 +347,15 @@ class Posting:
     def idle(self) -> bool:
         """Whether nothing is queued or under way."""
         return not self._queue and not self._busy
+
+    @property
+    def settled(self) -> bool:
+        """Whether all who are still here have their answers.
+
+        What is said in a conversation that nobody else here hears is not heard here either, once
+        who said it is gone.
+        """
+        return self.idle and all(post.poster.closed for post in self._under_way.values())
 
     def overdue(self) -> list[Post]:
         """Take out the stored posts whose publication should have come long ago."""
