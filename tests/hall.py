@@ -142,15 +142,20 @@ class Doorbell:
 
 
 class Scripts:
-    """A store that takes every call, and answers when told what to."""
+    """A store that takes every call, and answers when told what to.
+
+    :ivar last: what was called last.
+    """
 
     connected = True
+    last: tuple[Any, ...] = ()
 
     def __init__(self) -> None:
         self._waiting: list[Deferred[Any]] = []
 
     def script(self, *call: Any) -> Deferred[Any]:
         """Call a script."""
+        self.last = call
         waiter: Deferred[Any] = Deferred()
         self._waiting.append(waiter)
         return waiter
