@@ -157,9 +157,21 @@ class TakeBackTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "a mistkae\nnext")
         self.assertIn("It was not sent", text)
 
-    def test_what_has_left_cannot_be_taken_back(self) -> None:
+    def test_what_has_left_is_deleted_first_and_only_if_that_is_wanted(self) -> None:
         screen = talk("one")
-        self.assertIn("has left already", "\n".join(screen.press("meta x")))
+        self.assertIn("nothing of yours", "\n".join(screen.press("meta x")))
+        screen.client.say(entry(2, ME, "said too soon"))
+        screen.client.say(entry(3, BEN, "what?"))
+        screen.type("and")
+        text = "\n".join(screen.press("meta x"))
+        self.assertIn("Delete it for everybody?", text)
+        self.assertIn("said too soon", text)
+        screen.press("enter")
+        self.assertNotIn(("redact", ("#lobby", 2)), screen.client.asked)
+        self.assertEqual(screen.desk.composer.editor.text, "and")
+        screen.press("meta x", "down", "enter")
+        self.assertIn(("redact", ("#lobby", 2)), screen.client.asked)
+        self.assertEqual(screen.desk.composer.editor.text, "said too soon\nand")
 
 
 class OutsideTests(TestCase):

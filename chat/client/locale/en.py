@@ -222,7 +222,8 @@ WORDS: Final = {
     "search-older": "Older results …",
     "searching": "Searching: {text}",
     # Selected messages
-    "nothing-to-take-back": "Every message has left already; /delete takes the last one away.",
+    "nothing-to-take-back": "There is nothing of yours here to take back.",
+    "take-back-title": "It was sent already. Delete it for everybody?",
     "taken-back": "It was not sent; here is the text.",
     "nothing-to-pick": "There is no message here.",
     "no-links": "There are no links here.",
@@ -336,7 +337,7 @@ WORDS: Final = {
     "key-pick": "select messages",
     "key-links": "open or copy a link",
     "key-inspect": "everything about a message",
-    "key-take-back": "take back an unsent message",
+    "key-take-back": "take back your last message",
     "key-pick-up": "message above",
     "key-pick-down": "message below",
     "key-open-link": "open link",

@@ -208,7 +208,8 @@ WORDS: Final = {
     "search-older": "更早的结果……",
     "searching": "正在搜索：{text}",
     # Selected messages
-    "nothing-to-take-back": "消息都已发出；/delete 可删除最后一条。",
+    "nothing-to-take-back": "这里没有可以收回的消息。",
+    "take-back-title": "消息已经发出。要为所有人删除吗？",
     "taken-back": "消息没有发出，文字在这里。",
     "nothing-to-pick": "这里没有消息。",
     "no-links": "这里没有链接。",
@@ -319,7 +320,7 @@ WORDS: Final = {
     "key-pick": "选择消息",
     "key-links": "打开或复制链接",
     "key-inspect": "消息详情",
-    "key-take-back": "撤回未发出的消息",
+    "key-take-back": "收回最后一条消息",
     "key-pick-up": "上一条消息",
     "key-pick-down": "下一条消息",
     "key-open-link": "打开链接",

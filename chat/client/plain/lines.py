@@ -29,7 +29,7 @@ class Lines:
         moment = self._look.when(entry.time)
         where = ""
         if conversation.name != self._model.open:
-            where = f"{self._look.line(self._model.title(conversation))} "
+            where = f"{self._telling.title(conversation)} "
         line = f"{moment.hour:02}:{moment.minute:02} {where}{told}"
         day = self._look.day(moment)
         if day == self._day:

@@ -11,6 +11,7 @@ from chat.client.plain.lines import Lines
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.sentences import reason
+from chat.client.tui.telling import Telling
 
 __all__ = ["News"]
 
@@ -84,7 +85,7 @@ class News:
         self.missed_from = conversation.read + 1
         self._told.discard(conversation.name)
         words = self._look.words
-        title = self._look.line(self._model.title(conversation))
+        title = Telling(self._model, self._look).title(conversation)
         if conversation.closed:
             title += f" {words('room-closed')}"
         self._say(words("plain-in", conversation=title))

@@ -17,6 +17,7 @@ from chat.client.tui.history import History
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.sentences import sentence
+from chat.client.tui.telling import Telling
 from chat.messages import Conversation as ConversationState
 from chat.messages import Entry, User
 
@@ -124,8 +125,9 @@ class Chat:
                 self.history.cut(conversation, last, self._view.at_end())
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
-            case events.Invited(room, _, name):
-                self.say(self.look.words("invited", who=name, conversation=room))
+            case events.Invited(room, user_id, name):
+                who = self.name_of(user_id, name)
+                self.say(self.look.words("invited", who=who, conversation=room))
             case events.ConnectionChanged(events.Stopped() as stopped):
                 self.on_stopped(stopped)
             case events.ConnectionChanged(events.Waiting()):
@@ -145,7 +147,8 @@ class Chat:
             if entry.kind in ("kick", "ban") and entry.target == me:
                 what = f" ({entry.content})" if entry.content else ""
                 return self.look.words(
-                    f"you-{entry.kind}", who=entry.user_name, conversation=conversation.name,
+                    f"you-{entry.kind}", who=self.name_of(entry.user_id, entry.user_name),
+                    conversation=conversation.name,
                     time=self.look.lasting(entry.seconds), why=what,
                 )  # fmt: skip
             if entry.kind == "join" and entry.user_id == me:
@@ -186,7 +189,8 @@ class Chat:
         kind = "private" if conversation.private else "message"
         if not conversation.private and self.model.mentions_me(entry.content):
             kind = "mention"
-        return Came(kind, self.model.title(conversation), entry.user_name, entry.content)
+        who = self.name_of(entry.user_id, entry.user_name)
+        return Came(kind, self.title_of(conversation), who, entry.content)
 
     # What the view leads to
 
@@ -343,4 +347,8 @@ class Chat:
 
     def title_of(self, conversation: Conversation) -> str:
         """A conversation's name, safe to show."""
-        return self.look.line(self.model.title(conversation))
+        return Telling(self.model, self.look).title(conversation)
+
+    def name_of(self, user_id: int, name: str) -> str:
+        """Somebody's name, safe to show, and marked where it imitates another."""
+        return Telling(self.model, self.look).name(user_id, name)

@@ -11,6 +11,7 @@ from chat.client.tui.entries import EntryRows
 from chat.client.tui.folding import SHOWN, Folded, Folding
 from chat.client.tui.look import Look
 from chat.client.tui.panes import Pane
+from chat.client.tui.telling import Telling
 
 __all__ = ["MessagesPane"]
 
@@ -158,7 +159,7 @@ class MessagesPane(Pane):
         conversation = self._model.current
         if conversation is None:
             return self.look.words("messages")
-        title = self.look.line(self._model.title(conversation))
+        title = Telling(self._model, self.look).title(conversation)
         if conversation.closed:
             title += f" {self.look.words('room-closed')}"
         topic = self.look.line(conversation.topic)

@@ -105,7 +105,9 @@ class ModeratingVerbs:
             return
         found = await self._chat.client.sanctions(room)
         for each in found:
-            text = self._words(f"held-{each.action}", who=each.user_name)
+            text = self._words(
+                f"held-{each.action}", who=self._chat.name_of(each.user_id, each.user_name)
+            )
             if each.until:
                 until = f"{self._desk.look.when(each.until):%Y-%m-%d %H:%M}"
                 text = self._words("held-until", what=text, time=until)
@@ -118,7 +120,8 @@ class ModeratingVerbs:
     async def invitations(self, arguments: str) -> None:
         found = await self._chat.client.invitations()
         for each in found:
-            values = {"who": each.user_name, "conversation": each.conversation}
+            who = self._chat.name_of(each.user_id, each.user_name)
+            values = {"who": who, "conversation": each.conversation}
             self._chat.tell(self._words("invited", **values))
         if not found:
             self._chat.say(self._words("nothing-found"))
@@ -133,7 +136,7 @@ class ModeratingVerbs:
         name = arguments.strip()
         if not name:
             users = await self._chat.ask_blocks()
-            names = ", ".join(each.user_name for each in users)
+            names = ", ".join(self._chat.name_of(each.user_id, each.user_name) for each in users)
             self._chat.tell(self._words("blocked-list", n=len(users), names=names))
             return
         await self._chat.client.block(self._somebody(name), yes)
@@ -148,7 +151,9 @@ class ModeratingVerbs:
             self._chat.say(self._words("nothing-by", who=name), bad=True)
             return
         await self._chat.client.report(self._chat.model.open, found.seq, reason.strip())
-        self._chat.say(self._words("reported", who=found.user_name))
+        self._chat.say(
+            self._words("reported", who=self._chat.name_of(found.user_id, found.user_name))
+        )
 
     def _last_of(self, conversation: Conversation | None, name: str) -> Entry | None:
         """The last message that somebody wrote in a conversation, as far as it is loaded."""

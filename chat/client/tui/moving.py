@@ -40,7 +40,7 @@ class MovingVerbs:
     def _called(self, name: str) -> list[Conversation]:
         wanted = name.casefold().lstrip("#@")
         titles = {
-            each.name: self._chat.title_of(each).casefold().lstrip("#@")
+            each.name: self._chat.model.title(each).casefold().lstrip("#@")
             for each in self._chat.model.listed()
         }
         for matches in (str.__eq__, str.startswith, str.__contains__):

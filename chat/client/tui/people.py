@@ -8,6 +8,7 @@ from chat.client.text import clip, width
 from chat.client.tui.draw import Row, Run
 from chat.client.tui.look import Look
 from chat.client.tui.panes import ListPane
+from chat.client.tui.telling import Telling
 from chat.messages import User
 
 __all__ = ["ConversationsPane", "OnlinePane", "state_mark"]
@@ -45,7 +46,8 @@ class ConversationsPane(ListPane):
         assert isinstance(item, Conversation)
         count = self._count(item)
         room = max(1, columns - 3 - sum(width(text) for _, text in count))
-        name = clip(self.look.line(self._model.title(item)), room, self.look.glyphs.ellipsis)
+        title = Telling(self._model, self.look).title(item)
+        name = clip(title, room, self.look.glyphs.ellipsis)
         role = "open" if item.name == self._model.open else "unread" if item.unread else None
         mark: Run = (None, " ")
         if item.private:
@@ -90,9 +92,7 @@ class OnlinePane(ListPane):
         if mine:
             word = self.look.words("state-me")
         room = columns - 4 - width(word)
-        name = self.look.line(item.user_name)
-        if self._model.imitates(item.user_id, item.user_name):
-            name = f"{self.look.glyphs.warn}{name}#{item.user_id}"
+        name = Telling(self._model, self.look).name(item.user_id, item.user_name)
         if room < 6:
             word, room = "", columns - 4
         name = clip(name, max(1, room), self.look.glyphs.ellipsis)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chat.client.links import Link, find_links
+from chat.client.text import clip
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.tui.inspector import inspected
@@ -12,6 +13,8 @@ from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.messages import Entry
 
 __all__ = ["PickedActions", "Stage"]
+
+SNIPPET_COLUMNS = 60
 
 LINKED = 200
 """Newest messages in which links are looked for when none is picked."""
@@ -72,18 +75,23 @@ class PickedActions:
         if len(picked) == 1:
             self._copy(picked[0].content)
         else:
-            self._copy("\n".join(f"{each.user_name}: {each.content}" for each in picked))
+            self._copy("\n".join(f"{self._name(each)}: {each.content}" for each in picked))
 
     def do_copy_quoted(self) -> None:
         look = self._desk.look
         lines = [
-            f"[{look.when(each.time):%Y-%m-%d %H:%M}] {each.user_name}: {each.content}"
+            f"[{look.when(each.time):%Y-%m-%d %H:%M}] {self._name(each)}: {each.content}"
             for each in self._desk.messages.picked
         ]
         self._copy("\n".join(lines))
 
+    def _name(self, entry: Entry) -> str:
+        return self._chat.name_of(entry.user_id, entry.user_name)
+
     def _copy(self, text: str) -> None:
-        done = self._stage.copy(text)
+        """Put ``text`` on the clipboard, without what a program that it is pasted into would obey.
+        Tabs stay tabs."""
+        done = self._stage.copy("\t".join(self._desk.look.text(each) for each in text.split("\t")))
         words = self._desk.look.words
         say = words("copied", n=len(text)) if done else words("too-long-to-copy")
         self._chat.say(say, bad=not done)
@@ -125,11 +133,17 @@ class PickedActions:
 
     def _one(self) -> Entry | None:
         """The picked message, or the newest one."""
-        conversation, picked = self._chat.model.current, self._desk.messages.picked
+        picked = self._desk.messages.picked
         if picked:
             return picked[-1]
+        return self._last(lambda each: True)
+
+    def _last(self, wanted: Callable[[Entry], bool]) -> Entry | None:
+        """The newest message of the open conversation that is here and ``wanted``."""
+        conversation = self._chat.model.current
         entries = reversed(conversation.entries if conversation else [])
-        return next((each for each in entries if not (each.kind or each.deleted)), None)
+        found = (each for each in entries if not (each.kind or each.deleted) and wanted(each))
+        return next(found, None)
 
     # Links
 
@@ -153,7 +167,7 @@ class PickedActions:
 
     def _row(self, entry: Entry, link: Link) -> Choice:
         look = self._desk.look
-        who = (look.colour(entry.user_id), f" {look.line(entry.user_name)}  ")
+        who = (look.colour(entry.user_id), f" {self._name(entry)}  ")
         return Choice([who, (None, link.target)], link)
 
     def _chosen(self, value: object) -> None:
@@ -196,15 +210,38 @@ class PickedActions:
     # Taking back
 
     def do_take_back(self) -> None:
-        """The newest message that has not left yet comes back into the composer."""
+        """The newest message that has not left yet comes back into the composer. Where all have
+        left, the last one does, if it is to be deleted for everybody."""
         text = self._chat.take_back()
-        if text is None:
+        if text is not None:
+            self._bring_back(text)
+            self._say("taken-back")
+            return
+        name, me = self._chat.model.open, self._chat.model.me.user_id
+        sent = self._last(lambda each: each.user_id == me)
+        if sent is None:
             self._say("nothing-to-take-back")
             return
+        look = self._desk.look
+
+        def chosen(value: object) -> None:
+            if value:
+                self._chat.spawn(self._delete_and_bring_back(name, sent))
+
+        rows = [Choice([("dim", f" {clip(look.line(sent.content), SNIPPET_COLUMNS)}")])]
+        rows += [Choice([(None, f" {look.words(key)}")], value) for key, value in _YES_NO]
+        self._list(look.words("take-back-title"), rows, chosen, selected=1)
+
+    async def _delete_and_bring_back(self, conversation: str, sent: Entry) -> None:
+        await self._chat.client.redact(conversation, sent.seq)
+        if conversation == self._chat.model.open:
+            self._bring_back(sent.content)
+
+    def _bring_back(self, text: str) -> None:
+        """Have ``text`` in the composer, before what is being written there."""
         editor = self._desk.composer.editor
         self._desk.focus_on(Pane.COMPOSER)
         editor.replace(f"{text}\n{editor.text}" if editor.text else text)
-        self._say("taken-back")
 
     def _say(self, key: str, bad: bool = False) -> None:
         self._chat.say(self._desk.look.words(key), bad)

@@ -1,18 +1,16 @@
 """What a search found: from this machine at once, from the server as it answers, page by page."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final
-
-from twisted.internet.defer import Deferred
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from chat.client.errors import ClientError
 from chat.client.text import clip
-from chat.client.tui.look import Look
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.messages import Entry
 
 if TYPE_CHECKING:
     from chat.client.api import SearchPage
+    from chat.client.tui.chat import Chat
 
 __all__ = ["MORE", "Found", "SearchPopup"]
 
@@ -95,27 +93,26 @@ class SearchPopup(Popup):
     :param text: what was searched.
     :param title_of: what a conversation is called, None where there is only one.
     :param open_entry: called with what was chosen.
-    :param spawn: runs what takes its time; :param redraw: called when it brought something.
+    :param redraw: called when the chat has brought something.
     """
 
     texts = True
 
     def __init__(
         self,
-        look: Look,
+        chat: "Chat",
         found: Found,
         text: str,
         title_of: Callable[[str], str] | None,
         open_entry: Callable[[Entry], None],
-        spawn: Callable[[Coroutine[Deferred[Any], Any, Any]], None],
         redraw: Callable[[], None],
     ) -> None:
-        super().__init__(look, "", self._rows, self._chosen)
+        super().__init__(chat.look, "", self._rows, self._chosen)
+        self._chat = chat
         self._found = found
         self._text = text
         self._title_of = title_of
         self._open = open_entry
-        self._spawn = spawn
         self._redraw = redraw
 
     def title(self) -> str:
@@ -127,7 +124,7 @@ class SearchPopup(Popup):
 
     def go_on(self) -> None:
         """Look for a page more."""
-        self._spawn(self._go_on())
+        self._chat.spawn(self._go_on())
 
     async def _go_on(self) -> None:
         try:
@@ -151,11 +148,12 @@ class SearchPopup(Popup):
         moment = look.when(entry.time)
         text = clip(look.line(entry.content), SNIPPET_COLUMNS, look.glyphs.ellipsis)
         where = self._title_of(entry.conversation) if self._title_of is not None else ""
+        who = self._chat.name_of(entry.user_id, entry.user_name)
         return Choice(
             [
                 ("dim", f" {moment:%m-%d %H:%M} "),
                 ("dim", f"{where} " if where else ""),
-                (look.colour(entry.user_id), f"{look.line(entry.user_name)} "),
+                (look.colour(entry.user_id), f"{who} "),
                 (None, text),
             ],
             entry,

@@ -37,14 +37,14 @@ class Switcher:
         model, look = self._chat.model, self._desk.look
         found: list[tuple[str, Choice]] = []
         for each in sorted(model.listed(), key=lambda each: -each.active):
-            name = self._chat.title_of(each)
-            found.append((name, Choice(self._target_row(name, self._about(each)), each.name)))
+            row = self._target_row(self._chat.title_of(each), self._about(each))
+            found.append((look.line(model.title(each)), Choice(row, each.name)))
         talked = {each.name for each in model.privates()}
         for user in model.online():
             if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
-                name = look.line(user.user_name)
+                name = self._chat.name_of(user.user_id, user.user_name)
                 row = self._target_row(name, look.words("switch-person"))
-                found.append((name, Choice(row, f"@{user.user_id}")))
+                found.append((look.line(user.user_name), Choice(row, f"@{user.user_id}")))
         for command in commands.COMMANDS if typed else ():
             name = f"/{command.names[0]}"
             row = self._target_row(name, look.words(command.help))

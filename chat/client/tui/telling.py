@@ -1,9 +1,11 @@
 """Who somebody is and what has happened, in words; the same for a pane and for a plain line."""
 
+from chat.client.conversation import Conversation
 from chat.client.durations import write_duration
 from chat.client.model import Model
 from chat.client.tui.look import Look
 from chat.messages import Entry
+from chat.names import private_with
 
 __all__ = ["Telling"]
 
@@ -21,6 +23,12 @@ class Telling:
         if self._model.imitates(user_id, name):
             return f"{self._look.glyphs.warn}{shown}#{user_id}"
         return shown
+
+    def title(self, conversation: Conversation) -> str:
+        """What a conversation is called: a room by its name, a private one as its partner is."""
+        title = self._model.title(conversation)
+        who = private_with(conversation.name)
+        return self.name(who, title) if isinstance(who, int) else self._look.line(title)
 
     def instead(self, entry: Entry) -> str | None:
         """What stands there instead of the text of a message; None where that is shown.

@@ -202,7 +202,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             users = self._chat.model.online()
         else:
             users = await self._chat.client.members(conversation.name)
-        names = ", ".join(self._desk.look.line(each.user_name) for each in users)
+        names = ", ".join(self._chat.name_of(each.user_id, each.user_name) for each in users)
         self._chat.tell(self._words("who", n=len(users), names=names))
 
     async def whois(self, arguments: str) -> None:
@@ -210,7 +210,8 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         user = await self._chat.client.lookup(int(name) if name.isdecimal() else name)
         states = {OFFLINE: "state-offline", BUSY: "state-busy"}
         state = self._words(states.get(user.user_status, "state-online"))
-        text = self._words("whois", name=user.user_name, id=user.user_id, state=state)
+        name = self._chat.name_of(user.user_id, user.user_name)
+        text = self._words("whois", name=name, id=user.user_id, state=state)
         if user.last_seen and user.user_status == OFFLINE:
             seen = self._desk.look.when(user.last_seen)
             text += "  " + self._words("last-seen", time=f"{seen:%Y-%m-%d %H:%M}")
@@ -234,9 +235,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
         found = self._chat.history.search(text, conversation)
         where = None if conversation else title_of
-        popup = SearchPopup(
-            self._desk.look, found, text, where, chosen, self._chat.spawn, self._around.redraw
-        )
+        popup = SearchPopup(self._chat, found, text, where, chosen, self._around.redraw)
         self._around.pop_up(popup)
         popup.go_on()
 
