@@ -1,5 +1,7 @@
 """Passwords: hashed in threads, judged in equal time, refused rather than piled up."""
 
+from typing import NamedTuple
+
 from argon2.exceptions import VerifyMismatchError
 from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -10,6 +12,13 @@ from chat.server.passwords import Busy, Passwords
 from chat.store.interface import StoreUnavailable
 
 CHEAP = (1, 8, 1)
+
+
+class Client(NamedTuple):
+    """Who sends a password."""
+
+    origin: str
+    closed: bool = False
 
 
 class PasswordsTest(TestCase):
@@ -96,7 +105,7 @@ class PasswordsTest(TestCase):
 
         async def ask(origin: str) -> None:
             try:
-                await passwords.verify("secret", "", origin)
+                await passwords.verify("secret", "", Client(origin))
             except Busy:
                 done.append(f"{origin} refused")
             else:
@@ -110,6 +119,18 @@ class PasswordsTest(TestCase):
             await each
         self.assertEqual(done[3:], ["flood refused", "flood", "flood", "ann", "bob", "flood", "ann",
                                     "flood", "flood", "flood"])  # fmt: skip
+
+    async def test_what_nobody_waits_for_any_more_is_not_worked_on(self) -> None:
+        passwords = self.passwords(cost=(1, 1024, 1))
+        clients = [Client("here", closed=number % 2 == 1) for number in range(200)]
+        asked = [ensureDeferred(passwords.hash("secret", each)) for each in clients]
+        for client, each in zip(clients, asked, strict=True):
+            if client.closed:
+                with self.assertRaises(Busy):
+                    await each
+            else:
+                self.assertTrue((await each).startswith("$argon2id$"))
+        self.assertEqual(passwords.waiting, 0)
 
     async def test_stopping_refuses_what_waits_and_what_comes(self) -> None:
         passwords = self.passwords(cost=(1, 1024, 1), threads=1, stops=False)

@@ -3,7 +3,7 @@
 import base64
 import os
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -16,7 +16,7 @@ from twisted.python.threadpool import ThreadPool
 from chat.server.turns import Turns
 from chat.store.interface import StoreUnavailable
 
-__all__ = ["Busy", "Passwords"]
+__all__ = ["Asker", "Busy", "Passwords"]
 
 RETRY_AFTER: Final = 2.0
 """Seconds: about what two threads need for a full queue of 256 at 20 ms each."""
@@ -28,6 +28,26 @@ class Busy(StoreUnavailable):
     """As many passwords wait as may: this one was not looked at, nothing happened (503)."""
 
 
+class Asker(Protocol):
+    """Who sent a password."""
+
+    @property
+    def origin(self) -> str:
+        """From where, as limits count it."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody waits for the result any more."""
+
+
+class _Ourselves(NamedTuple):
+    origin: str = ""
+    closed: bool = False
+
+
+OURSELVES: Final = _Ourselves()
+
+
 class Passwords:
     """Hashes and judges passwords without holding up the reactor.
 
@@ -36,8 +56,8 @@ class Passwords:
     :param threads: how many passwords are worked on at once.
     :param queue: how many more may wait, 0 for any number.
 
-    Each password comes from an origin, an address as limits count it: they take turns, so that one
-    that sends very many does not keep the others waiting, or out.
+    Origins take turns, so that one that sends very many passwords does not keep the others waiting,
+    or out; and what nobody waits for any more is not worked on.
 
     :ivar decoy: a PHC string that no password fits, to be compared with for somebody who does not
         exist: that takes as long as a real one, so that nobody learns by the clock who does.
@@ -57,7 +77,7 @@ class Passwords:
         self._pool = ThreadPool(0, threads, "passwords")
         self._threads = threads
         self._working = 0
-        self._turns: Turns[Deferred[None]] = Turns(queue)
+        self._turns: Turns[tuple[Asker, Deferred[None]]] = Turns(queue)
         self._stopping = False
         self._idle: list[Deferred[None]] = []
 
@@ -74,29 +94,28 @@ class Passwords:
         """Finish what is being worked on, refuse what only waits, end the threads."""
         self._stopping = True
         while self._turns:
-            self._turns.take().errback(Busy("the server is stopping", RETRY_AFTER))
+            self._turns.take()[1].errback(Busy("the server is stopping", RETRY_AFTER))
         if self._working:
             idle: Deferred[None] = Deferred()
             self._idle.append(idle)
             await idle
         self._pool.stop()
 
-    async def hash(self, password: str, origin: str = "") -> str:
+    async def hash(self, password: str, asker: Asker = OURSELVES) -> str:
         """Return a new PHC string of ``password``.
 
-        :param origin: who asks.
         :raises Busy: too many wait, or the server is stopping.
         """
         secret = _bytes(password)
-        return await self._in_thread(origin, lambda: self._hasher.hash(secret))
+        return await self._in_thread(asker, lambda: self._hasher.hash(secret))
 
-    async def verify(self, password: str, phc: str, origin: str = "") -> bool:
+    async def verify(self, password: str, phc: str, asker: Asker = OURSELVES) -> bool:
         """Whether ``phc`` was made of ``password``; a broken PHC string is made of none.
 
         :raises Busy: too many wait, or the server is stopping.
         """
         secret = _bytes(password)
-        return await self._in_thread(origin, lambda: self._matches(phc, secret))
+        return await self._in_thread(asker, lambda: self._matches(phc, secret))
 
     def needs_rehash(self, phc: str) -> bool:
         """Whether ``phc`` was made at another cost than passwords are hashed at now."""
@@ -111,17 +130,17 @@ class Passwords:
         except (VerificationError, ValueError):
             return False
 
-    async def _in_thread(self, origin: str, work: Callable[[], _Result]) -> _Result:
-        await self._thread(origin)
+    async def _in_thread(self, asker: Asker, work: Callable[[], _Result]) -> _Result:
+        await self._thread(asker)
         try:
             return await deferToThreadPool(self._reactor, self._pool, work)
         finally:
             self._pass_on()
 
-    async def _thread(self, origin: str) -> None:
+    async def _thread(self, asker: Asker) -> None:
         """Have one of the threads, as soon as it is one's turn.
 
-        :raises Busy: too many wait, or the server is stopping.
+        :raises Busy: too many wait, nobody waits any more, or the server is stopping.
         """
         if self._stopping:
             raise Busy("the server is stopping", RETRY_AFTER)
@@ -129,16 +148,19 @@ class Passwords:
             self._working += 1
             return
         turn: Deferred[None] = Deferred()
-        gone = self._turns.add(origin, turn)
+        gone = self._turns.add(asker.origin, (asker, turn))
         if gone is not None:
-            gone.errback(Busy("too many passwords are waiting", RETRY_AFTER))
+            gone[1].errback(Busy("too many passwords are waiting", RETRY_AFTER))
         await turn
 
     def _pass_on(self) -> None:
         """A thread is free: who waits has it."""
-        if self._turns:
-            self._turns.take().callback(None)
-            return
+        while self._turns:
+            asker, turn = self._turns.take()
+            if not asker.closed:
+                turn.callback(None)
+                return
+            turn.errback(Busy("nobody waits for it any more", RETRY_AFTER))
         self._working -= 1
         if not self._working:
             waiters, self._idle = self._idle, []

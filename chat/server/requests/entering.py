@@ -51,7 +51,7 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     invitation = message.invitation if settings.registration == "invitation" else ""
     if settings.registration == "invitation" and not await context.invitations.holds(invitation):
         raise Refused(506, "not-invited")
-    password = await context.passwords.hash(user.user_pwd, session.origin)
+    password = await context.passwords.hash(user.user_pwd, session)
     try:
         user_id = await context.accounts.register(
             user.user_id, name, password, user.sex, invitation
@@ -126,7 +126,7 @@ async def _check_password(session: "Session", message: messages.LoginMes) -> Acc
         raise Refused(500, "no-such-user") from None
     await _prove(session, account, message.user_pwd)
     if context.passwords.needs_rehash(account.password):
-        renewed = await context.passwords.hash(message.user_pwd, session.origin)
+        renewed = await context.passwords.hash(message.user_pwd, session)
         await context.accounts.set_password(account.user_id, renewed, None)
     return account
 
@@ -142,7 +142,7 @@ async def _fits(session: "Session", who: int | str, password: str, phc: str) -> 
     """Whether ``phc`` was made of ``password``, which counts as a guess if it was looked at."""
     await _attempt(session, who)
     try:
-        return await session.context.passwords.verify(password, phc, session.origin)
+        return await session.context.passwords.verify(password, phc, session)
     except Busy:
         await session.context.guesses.take_back(who, session.origin)
         raise
@@ -195,7 +195,7 @@ async def change_password(
     account = await context.accounts.find(session.user_id)
     await _prove(session, account, message.user_pwd)
     _check_new_password(session, message.new_pwd, account.name)
-    password = await context.passwords.hash(message.new_pwd, session.origin)
+    password = await context.passwords.hash(message.new_pwd, session)
     await context.accounts.set_password(account.user_id, password, "")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
