@@ -2,22 +2,39 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
+from chat.store.interface import FateUnknown, StoreError
 from chat.store.keys import Keys
 from chat.store.redis import Address, Redis
 from chat.store.tide import Tide
 from tests.valkey import Valkey, start_for
 
 
+async def _failure(answer: Deferred[Any]) -> Exception | None:
+    try:
+        await answer
+    except StoreError as error:
+        return error
+    return None
+
+
 class TideTests(TestCase):
-    async def _server(self, valkey: Valkey, note: Path | None = None) -> Tide:
-        redis = Redis(reactor, Address.parse(valkey.url))
+    async def _server(
+        self,
+        valkey: Valkey,
+        note: Path | None = None,
+        forgets: bool | None = False,
+        boot: str = "",
+    ) -> Tide:
+        redis = Redis(reactor, Address.parse(valkey.url), deadline=0.3)
         tide = Tide(Clock(), redis, Keys(), note)
+        tide.forgets, tide.boot = forgets, boot
         redis.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
         await redis.when_connected()
@@ -51,6 +68,67 @@ class TideTests(TestCase):
         self.assertTrue(raised.startswith(b"8."))
         self.assertEqual(self._generation(valkey), raised)
         self.flushLoggedErrors()
+
+    async def test_a_machine_that_was_started_again_may_have_lost_what_nobody_saw(self) -> None:
+        valkey = start_for(self, "--appendonly", "yes")
+        servers = [await self._server(valkey, forgets=True, boot="first")]
+        before = self._generation(valkey)
+        for forgets, boot, is_new in (
+            (True, "first", False),  # only the process was
+            (False, "second", False),  # all is on its disk
+            (None, "third", False),  # nobody knows yet
+            (True, "third", True),
+            (True, "", True),  # on another machine, and never seen before
+        ):
+            for each in servers:
+                await each._redis.stop()
+            valkey.kill()
+            valkey.start()
+            servers = [await self._server(valkey, forgets=forgets, boot=boot)]
+            raised = self._generation(valkey)
+            self.assertEqual(raised != before, is_new, (forgets, boot))
+            servers.append(await self._server(valkey, forgets=forgets, boot=boot))
+            for each in servers:
+                await each._count()
+            self.assertEqual(self._generation(valkey), raised)
+            before = raised
+        self.flushLoggedErrors()
+
+    async def test_who_does_not_know_yet_leaves_it_to_be_judged_later(self) -> None:
+        valkey = start_for(self, "--appendonly", "yes")
+        await (await self._server(valkey, forgets=True, boot="first"))._redis.stop()
+        before = self._generation(valkey)
+        valkey.kill()
+        valkey.start()
+        tide = await self._server(valkey, forgets=None, boot="second")
+        self.assertEqual(self._generation(valkey), before)
+        tide.forgets = True
+        await tide._count()
+        self.assertNotEqual(self._generation(valkey), before)
+        self.flushLoggedErrors()
+
+    async def test_who_saw_the_process_end_knows_that_its_machine_went_on(self) -> None:
+        valkey = start_for(self, "--appendonly", "yes")
+        tide = await self._server(valkey, forgets=True)
+        await self._again(valkey, tide)
+        before = self._generation(valkey)
+        await self._again(valkey, tide)
+        self.assertEqual(self._generation(valkey), before)
+        # One that said nothing any more may have been without power.
+        valkey.freeze()
+        self.assertIsInstance(await _failure(tide._redis.call("PING")), FateUnknown)
+        await self._again(valkey, tide)
+        self.assertNotEqual(self._generation(valkey), before)
+        self.flushLoggedErrors()
+
+    async def _again(self, valkey: Valkey, tide: Tide) -> None:
+        """Start a store again, and wait until a server that was connected has counted."""
+        valkey.kill()
+        while tide._redis.connected:
+            await deferLater(reactor, 0.005)
+        valkey.start()
+        await tide._redis.when_connected()
+        await tide._count()
 
     async def test_what_was_noted_on_the_disk_outlives_the_server(self) -> None:
         valkey = start_for(self)

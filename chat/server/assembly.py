@@ -23,8 +23,9 @@ from chat.server.starting import CannotStart
 from chat.store.accounts import RedisAccounts
 from chat.store.address import Address
 from chat.store.bus import Bus
-from chat.store.checkup import Unfit, complaints, memory
+from chat.store.checkup import Unfit, complaints, forgets, memory
 from chat.store.conversations import Conversations
+from chat.store.datadir import machine_boot
 from chat.store.guesses import RedisGuesses
 from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
 from chat.store.invitations import RedisInvitations
@@ -66,6 +67,7 @@ class ChatServer:
     :ivar factory: what makes connections; ``start`` comes first.
     :param alone: no other server uses this store.
     :param checked: somebody else looks whether the store keeps what is entrusted to it.
+    :param owned: it is our own, or our supervisor's, who says itself when it lost something.
     """
 
     log = Logger()
@@ -78,6 +80,7 @@ class ChatServer:
         *,
         alone: bool = False,
         checked: bool = False,
+        owned: bool = False,
     ) -> None:
         self._reactor = reactor
         self._checked = checked
@@ -85,6 +88,8 @@ class ChatServer:
         self._redis = Redis(reactor, address, deadline=settings.store_deadline)
         note = settings.data / "tide" if alone else None
         self.tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
+        self.tide.forgets = False if owned else None
+        self.tide.boot = machine_boot() if address.is_here else ""
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.context.posting.tide_rose = self.tide.rose
         self._others = {self.context.bus.pipe, self.context.posting.redis}
@@ -191,6 +196,8 @@ class ChatServer:
 
         :raises CannotStart: it would not keep what is accepted.
         """
+        if self.tide.forgets is None:
+            self.tide.forgets = await forgets(self._redis)
         if self._checked:
             return
         try:

@@ -37,6 +37,7 @@ class ChatService(Lifecycle):
     :ivar server: what runs, None until the store it needs has been started.
     :param listeners: where it listens; None for where the settings say.
     :param checked: somebody else looks whether the store keeps what is entrusted to it.
+    :param owned: the store that the settings name is our supervisor's.
     """
 
     log = Logger()
@@ -48,10 +49,12 @@ class ChatService(Lifecycle):
         read_again: Callable[[], Settings] | None = None,
         listeners: Listeners | None = None,
         checked: bool = False,
+        owned: bool = False,
     ) -> None:
         listeners = listeners or Listeners(reactor, settings.listen, transport_for(settings))
         super().__init__(reactor, settings, listeners, read_again)
         self._checked = checked
+        self._owned = owned
         self._open_files = raise_open_files()
         self._open = False
         self.server: ChatServer | None = None
@@ -88,6 +91,7 @@ class ChatService(Lifecycle):
             address,
             alone=embedded is not None,
             checked=embedded is not None or self._checked,
+            owned=embedded is not None or self._owned,
         )
         self.reloading.add(lambda settings: server.take(self._possible(settings)))
         await server.start(parts)

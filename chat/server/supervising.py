@@ -58,7 +58,8 @@ class SupervisingService(Lifecycle):
 
         def orders(number: int) -> Orders:
             own = share_of(self.reloading.settings, number, count)
-            return Orders(replace(own, store=url), checked=not settings.store or number > 1)
+            owned = not settings.store
+            return Orders(replace(own, store=url), checked=owned or number > 1, owned=owned)
 
         crew = Crew(self.reactor, shares, orders)
         parts.push_async_callback(crew.stop)

@@ -39,11 +39,13 @@ class Orders:
     """What a worker is told: it starts with the first ones, and goes on with later ones.
 
     :ivar checked: somebody else looks whether the store keeps what is entrusted to it.
+    :ivar owned: the store is the supervisor's.
     :ivar families: of the inherited sockets, such as ``AF_INET``.
     """
 
     settings: Settings
     checked: bool
+    owned: bool = False
     families: tuple[int, ...] = ()
 
 
@@ -127,6 +129,7 @@ class _Line(Int32StringReceiver):
             lambda: self._orders.settings,
             listeners=listeners,
             checked=orders.checked,
+            owned=orders.owned,
         )
         service.reloading.quiet = True
         try:

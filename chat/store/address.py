@@ -11,6 +11,7 @@ __all__ = ["TLS", "Address", "with_password"]
 
 DEFAULT_PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
+HERE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SCHEMES: Final = ("redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel")
 
 
@@ -94,6 +95,11 @@ class Address:
         from chat.store.reaching import endpoint  # which knows the network
 
         return endpoint(reactor, self, leads_to)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine."""
+        return bool(self.path) or (not self.sentinels and self.host in HERE)
 
     def __str__(self) -> str:
         """For a log: without user and password."""

@@ -7,7 +7,7 @@ from chat.store.connection import RedisReplyError
 from chat.store.interface import StoreError
 from chat.store.redis import Redis
 
-__all__ = ["Unfit", "complaints", "memory"]
+__all__ = ["Unfit", "complaints", "forgets", "memory"]
 
 PUBSUB_HARD: Final = 256 << 20
 PUBSUB_SOFT: Final = 64 << 20
@@ -41,6 +41,19 @@ async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
     for sentence in _reasons_against(settings, durability):
         raise Unfit(sentence)
     return list(_complaints(settings))
+
+
+async def forgets(redis: Redis) -> bool:
+    """Whether the store may lack the last it was told when its machine loses power: unless it says
+    that everything is on its disk before it answers.
+
+    :raises StoreUnavailable, FateUnknown: the store is away.
+    """
+    try:
+        pairs = [await redis.call("CONFIG", "GET", name) for name in ("appendonly", "appendfsync")]
+    except RedisReplyError:
+        return True
+    return [pair[1:] for pair in pairs] != [[b"yes"], [b"always"]]
 
 
 def _reasons_against(settings: Mapping[str, str], durability: str) -> Iterator[str]:

@@ -99,6 +99,7 @@ _Kind = TypeVar("_Kind", bound=txredisapi.BaseRedisProtocol)
 class Owner(Generic[_Kind]):
     """Keeps one connection: starts it, knows whether it is usable, stops it.
 
+    :ivar silent: the last connection did not end, but nothing came over it any more.
     :ivar place: host and port that the Sentinels named when it was made; None without Sentinels.
     """
 
@@ -111,6 +112,7 @@ class Owner(Generic[_Kind]):
         self._latest: _Kind | None = None
         self._factory: _Factory | None = None
         self._complaint = ""
+        self.silent = False
         self.place: tuple[str, int] | None = None
 
     @property
@@ -146,10 +148,11 @@ class Owner(Generic[_Kind]):
         self.log.info("Connected to the store at {address}", address=self.address)
         self.changed(True)
 
-    def lost(self, connection: "_Kind") -> None:
+    def lost(self, connection: "_Kind", silent: bool) -> None:
         """The connection can't be used any more; may be told twice."""
         if connection is self._connection:
             self._connection = None
+            self.silent = silent
             if self._factory is not None:
                 self.log.warn("Lost the store at {address}", address=self.address)
             self.changed(False)

@@ -101,7 +101,7 @@ class Commands(txredisapi.RedisProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self._owner.closed(self, reason)
-        self._end("the connection to the store was lost")
+        self._end("the connection to the store was lost", silent=False)
 
     def _look_again(self, seconds: float) -> None:
         self._timer = self._owner.reactor.callLater(seconds, self._check)
@@ -120,14 +120,14 @@ class Commands(txredisapi.RedisProtocol):
 
     def give_up(self, why: str) -> None:
         """The connection is of no use any more: every call on it fails, and another is made."""
-        self._end(why)
+        self._end(why, silent=True)
         self.transport.abortConnection()
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, silent: bool) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._owner.lost(self)
+        self._owner.lost(self, silent)
         unanswered = [call.answer for call in self._waiting]
         self._waiting.clear()
         fail_all(unanswered, partial(FateUnknown, why))

@@ -6,7 +6,10 @@ comes back with a lower one was rolled back, and numbers that were given out may
 again: the generation is raised in the same step.
 
 A replica that takes over may lack the last of what its predecessor was told, and the counts of
-those servers that come back first need not show it: the store's replication id does.
+those servers that come back first need not show it: the store's replication id does. Nor need they
+when the store's machine lost power: so a store with another run id has lost something, unless its
+machine is this one and goes on, or this server saw it end. The end of a process closes its
+connections; a machine without power says nothing.
 """
 
 import secrets
@@ -27,7 +30,11 @@ from chat.store.scripts import load
 __all__ = ["Tide", "raise_generation"]
 
 EVERY_SECONDS: Final = 3.0
-RAISED: Final = {1: "The store went back in time", 2: "Another store has taken over"}
+RAISED: Final = {
+    1: "The store went back in time",
+    2: "Another store has taken over",
+    3: "The store's machine may have lost power",
+}
 
 NOTE_EVERY: Final = 20
 """Counts between two notes on the disk: one a minute."""
@@ -47,6 +54,9 @@ class Tide:
 
     :ivar problem: why the last count, which is a write, failed; empty when it did not.
     :ivar round_trip: how long the last count took, in seconds.
+    :ivar forgets: whether the store may lack something when its machine lost power, None while
+        nobody knows that; then it is left for later counts to judge.
+    :ivar boot: which start of the store's machine this is, where it is ours; else empty.
     :param note: the file to remember it in across restarts, None where the store is shared.
     """
 
@@ -59,6 +69,10 @@ class Tide:
         self._note = note
         self._seen = self._noted()
         self._generation = 0
+        self._run = b""
+        self._watched: list[Redis] = []
+        self.forgets: bool | None = False
+        self.boot = ""
         self.problem = "it has not been written to yet"
         self.round_trip = 0.0
         self._counts = 0
@@ -73,6 +87,7 @@ class Tide:
             if connected:
                 Deferred.fromCoroutine(self._count(redis))
 
+        self._watched.append(redis)
         redis.on_change(changed)
 
     def rose(self, count: int) -> None:
@@ -94,12 +109,16 @@ class Tide:
         asked = self._reactor.seconds()
         try:
             random = secrets.token_hex(3).encode()
-            arguments: list[bytes | int] = [self._seen, random, self._generation]
-            count, why, epoch = await (redis or self._redis).script(load("tide"), keys, arguments)
+            forgets = b"" if self.forgets is None else int(self.forgets)
+            ended = b"" if any(each.silent for each in self._watched) else self._run
+            arguments: list[bytes | int] = [self._seen, random, self._generation, forgets]
+            arguments += [ended, self.boot.encode()]
+            answer = await (redis or self._redis).script(load("tide"), keys, arguments)
         except StoreError as error:
             self.problem = str(error)
             self.log.debug("The tide could not be counted: {why}", why=error)
             return
+        count, why, epoch, self._run = answer
         self.problem, self.round_trip = "", self._reactor.seconds() - asked
         if why:
             self.log.critical("{what}; a new epoch begins everywhere", what=RAISED[why])
