@@ -1,8 +1,12 @@
 """More that people do with the screen, in a pseudo-terminal: search, catch up, sleep, doctor."""
 
 import itertools
+import os
+import random
+import re
 import shutil
 import signal
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -168,3 +172,43 @@ def test_a_laptop_that_was_asleep_comes_back_with_what_it_missed_and_was_writing
     assert "half a sentence" in finn.text()
     for number in range(3):
         assert finn.text().count(f"while-you-slept-{number}.") == 1
+
+
+def test_killed_at_any_moment_it_loses_and_doubles_nothing_and_shows_nobody_anything(
+    home: Home, party: Party, stack: ExitStack
+) -> None:
+    """A message that stood on the screen was in the outbox before, or is stored."""
+    stack.callback(os.umask, os.umask(0))
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    room, shown = party.room(), list[str]()
+    screen = home.enter(room)
+    for life in range(3):
+        for number in range(4):
+            command(screen, f"said-{life}-{number}.")
+        screen.type(f"draft-{life}")
+        enough = len(screen.raw) + chance.randrange(1, 600)
+        screen.wait_until(lambda _, raw=screen.raw, n=enough: len(raw) >= n, "output")
+        screen.process.kill()
+        screen.wait_ended()
+        messages = screen.text().rpartition("›")[0]
+        shown += re.findall(rf"said-{life}-\d\.", messages)
+        screen = home.start()
+        screen.wait_for(room)
+        command(screen, f"/go {room}")
+        screen.wait_for("room-")
+        screen.type("\x15")  # what is left of a draft
+        screen.wait_for(f"Write to {room}")
+    command(screen, "the end.")
+    screen.wait_until(lambda text: "the end." in text and "◌" not in text, "all of it sent")
+    reader = party.current()
+    reader.get("JoinMes", conversation=room)
+    log = [each["content"] for each in reader.whole_history(room) if not each.get("kind")]
+    said = [each for each in log if each.startswith("said-")]
+    assert len(said) == len(set(said)), f"seed {seed}: twice: {log}"
+    assert set(shown) <= set(said), f"seed {seed}: lost: {set(shown) - set(said)}"
+    assert said == sorted(said), f"seed {seed}: out of order: {said}"
+    for top in (".local", ".cache"):
+        for each in (home.directory / top).rglob("*"):
+            wanted = 0o700 if each.is_dir() else 0o600
+            assert stat.S_IMODE(each.stat().st_mode) == wanted, each
