@@ -1,4 +1,4 @@
-"""Writes what is said twice: bot and map, options as TOML, the log's events, the client's manual.
+"""Writes what is said twice: bot and map, options as TOML, the log's events, manuals, completion.
 
 Run it after adding a module or an option: ``python docs/generate.py``. A test compares.
 """
@@ -13,7 +13,7 @@ from benchmarks import needs
 from chat.server.events import NAMES
 from chat.server.options import default_text
 from chat.server.settings import options
-from docs import manual
+from docs import completion, man_pages, manual
 
 ROOT = Path(__file__).parent.parent
 """The checkout."""
@@ -127,7 +127,10 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "scaling.rst": scaling(),
         ROOT / "docs" / "client.rst": client(),
         ROOT / "docs" / "config.toml": manual.settings_example(),
-        ROOT / "docs" / "chatroom.1": manual.man_page(),
+        ROOT / "docs" / "chatroom.1": man_pages.client(),
+        ROOT / "docs" / "chatroom-admin.8": man_pages.administration(),
+        ROOT / "docs" / "twistd-chatroom.8": man_pages.server(),
+        ROOT / "docs" / "chatroom.bash": completion.script(),
     }
 
 

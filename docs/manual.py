@@ -1,7 +1,7 @@
 """The client's manual, made from the tables of keys, commands, options and settings.
 
-``client`` fills in docs/client.rst, ``man_page`` is docs/chatroom.1 and ``settings_example`` is
-docs/config.toml; docs/generate.py writes them, and a test compares.
+``parts`` fills in docs/client.rst, and ``settings_example`` is docs/config.toml; docs/generate.py
+writes them, and a test compares.
 """
 
 import argparse
@@ -63,12 +63,18 @@ def options(parser: argparse.ArgumentParser) -> Rows:
 
 def programs() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """``chatroom`` and its commands."""
-    parser = build_parser(PHRASES)
-    yield "chatroom", parser
+    return with_commands("chatroom", build_parser(PHRASES))
+
+
+def with_commands(
+    program: str, parser: argparse.ArgumentParser
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """A program and its commands."""
+    yield program, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():
-                yield f"chatroom {name}", command
+                yield f"{program} {name}", command
 
 
 # As a page --------------------------------------------------------------------------------------
@@ -141,80 +147,3 @@ def settings_example() -> str:
             shown = {True: "true", False: "false", (): "[]"}.get(value, f'"{value}"')
             lines.append(f"# {name} = {shown}")
     return "\n".join(lines) + "\n"
-
-
-# As a man page ----------------------------------------------------------------------------------
-
-
-def man_page() -> str:
-    """chatroom(1)."""
-    sections = [
-        '.TH CHATROOM 1 "" "chatroom" "User Commands"',
-        _section("NAME", "chatroom \\- chat in the terminal"),
-        _section(
-            "SYNOPSIS",
-            ".B chatroom\n[\\fIOPTIONS\\fR]\n.br\n.B chatroom\n\\fICOMMAND\\fR [\\fIOPTIONS\\fR]",
-        ),
-        _section("DESCRIPTION", _roff(_ABOUT)),
-        _section("OPTIONS", _pairs(options(dict(programs())["chatroom"]))),
-        _section("COMMANDS OF THE SHELL", _man_programs()),
-        _section("COMMANDS OF THE SCREEN", _pairs(commands())),
-        _section("KEYS", "\n".join(_man_keys())),
-        _section("SETTINGS", _pairs(settings())),
-        _section("FILES", _pairs(iter(_FILES))),
-        _section("ENVIRONMENT", _pairs(iter(_ENVIRONMENT))),
-        _section("EXIT STATUS", _roff(PHRASES("statuses").removeprefix("Exit status: "))),
-    ]
-    return "\n".join(sections) + "\n"
-
-
-_ABOUT = (
-    "Without a command, a full screen: conversations, messages, and who is online. F1 helps, "
-    "Ctrl-K goes anywhere, /quit leaves. With a command, something for scripts: messages in and "
-    "out through pipes, JSON on request."
-)
-
-_FILES = (
-    ("~/.config/chatroom/config.toml", "settings; XDG_CONFIG_HOME moves it"),
-    ("~/.config/chatroom/themes/NAME.toml", "themes of one's own"),
-    ("~/.local/state/chatroom/PROFILE/", "logins, drafts, what is not yet sent, the log"),
-    ("~/.cache/chatroom/PROFILE/", "what was said, for reading and searching without a server"),
-)
-
-_ENVIRONMENT = (
-    ("CHATROOM_PASSWORD", "the password, where no other way is given"),
-    ("NO_COLOR", "no colours"),
-    ("VISUAL, EDITOR", "what Ctrl-X Ctrl-E opens"),
-    ("LANGUAGE, LC_ALL, LC_MESSAGES, LANG", "English or Chinese"),
-)
-
-
-def _man_programs() -> str:
-    common = {left for left, _ in options(dict(programs())["chatroom"])}
-    lines = []
-    for name, parser in programs():
-        if name != "chatroom":
-            rows = [each for each in options(parser) if each[0] not in common]
-            lines.append(f".SS {_roff(name)}\n{_roff(str(parser.description))}")
-            lines.append(_pairs(iter(rows)))
-    return "\n".join(each for each in lines if each)
-
-
-def _man_keys() -> Iterator[str]:
-    for context in CONTEXTS:
-        yield f".SS {_roff(WORDS(f'context-{context}'))}"
-        yield _pairs(keys(context))
-
-
-def _section(title: str, text: str) -> str:
-    return f".SH {title}\n{text}"
-
-
-def _pairs(rows: Rows) -> str:
-    return "\n".join(f".TP\n\\fB{_roff(left)}\\fR\n{_roff(right)}" for left, right in rows)
-
-
-def _roff(text: str) -> str:
-    """``text`` where nothing of it is a request or an escape."""
-    safe = text.replace("\\", "\\e").replace("-", "\\-")
-    return f"\\&{safe}" if safe[:1] in (".", "'") else safe

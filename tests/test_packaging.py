@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shlex
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -28,16 +30,53 @@ class PluginTest(SynchronousTestCase):
 
 
 class WheelTest(SynchronousTestCase):
-    def test_it_has_the_package_the_plugin_the_manual_and_nothing_else(self) -> None:
+    def test_it_has_the_package_the_plugin_manuals_completion_and_nothing_else(self) -> None:
         wheel = dict(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"])
-        manual = wheel.pop("shared-data")
+        shared = wheel.pop("shared-data")
         self.assertEqual(wheel, {"only-include": ["chat", "twisted/plugins/chatroom_plugin.py"]})
-        self.assertEqual(manual, {"docs/chatroom.1": "share/man/man1/chatroom.1"})
+        places = {
+            "docs/chatroom.1": "share/man/man1/chatroom.1",
+            "docs/chatroom-admin.8": "share/man/man8/chatroom-admin.8",
+            "docs/twistd-chatroom.8": "share/man/man8/twistd-chatroom.8",
+            "docs/chatroom.bash": "share/bash-completion/completions/chatroom",
+        }
+        self.assertEqual(shared, places)
+        for path in places:
+            self.assertTrue((ROOT / path).is_file(), path)
 
     def test_every_command_has_something_behind_it(self) -> None:
         for target in PROJECT["project"]["scripts"].values():
             module, _, function = target.partition(":")
             self.assertTrue(callable(getattr(import_module(module), function)), target)
+
+
+class CompletionTest(SynchronousTestCase):
+    """What bash offers behind some words, the last of which is not complete."""
+
+    def offered(self, line: str) -> set[str]:
+        words = line.split(" ")
+        function = "_chatroom_twistd" if words[0] == "twistd" else "_chatroom"
+        code = f"source docs/chatroom.bash; COMP_WORDS=({shlex.join(words)}); "
+        code += f'COMP_CWORD={len(words) - 1}; {function}; printf "%s\n" "${{COMPREPLY[@]}}"'
+        bash = ["bash", "--norc", "-c", code]
+        return set(subprocess.run(bash, cwd=ROOT, capture_output=True, text=True).stdout.split())
+
+    def test_commands_options_and_what_they_take(self) -> None:
+        for line, expected in {
+            "chatroom se": {"send"},
+            "chatroom --pro": {"--profile"},
+            "chatroom --language ": {"en", "zh"},
+            "chatroom send --li": {"--lines"},
+            "chatroom admin --json st": {"statistics"},
+            "chatroom admin moderate #room unm": {"unmute"},
+            "chatroom admin users --on": {"--online"},
+            "twistd -n chatroom --tls-": {"--tls-cert", "--tls-key"},
+            "twistd chatroom --durability re": {"replicated"},
+            "twistd chatroom --data docs/chatroom.to": {"docs/chatroom.toml"},
+            "twistd chatroom --lease ": set(),
+            "twistd web --p": set(),
+        }.items():
+            self.assertEqual(self.offered(line), expected, line)
 
 
 def imported() -> Iterator[str]:
