@@ -75,7 +75,7 @@ class CatchUpTests(TestCase):
             screen = self.started()
             for _ in range(20):
                 screen.clock.advance(SHORTEST)
-            screen.press(key)
+            self.assertIn("were still to come", "\n".join(screen.press(key)))
             shown = self.newest(screen)
             screen.clock.advance(60)
             self.assertEqual(self.newest(screen), shown, key)

@@ -160,9 +160,7 @@ WORDS: Final = {
     "status-busy": " (busy)",
     "status-quiet": " (do not disturb)",
     # Sentences
-    "unknown-command": (
-        "There is no command /{name}; nothing was sent. // sends a text that begins with /."
-    ),
+    "unknown-command": "There is no command /{name}; nothing was sent. //{name} would say it.",
     "command-behind-space": (
         "/{name} stands behind a space; nothing was sent. Remove the space to run it."
     ),
@@ -426,6 +424,7 @@ WORDS: Final = {
     "catchup-nothing": "You have read everything here.",
     "catchup-going": "Catching up, {n} to come.  Enter pauses, Esc ends",
     "catchup-paused": "Paused, {n} to come.  Enter goes on, Esc ends",
+    "catchup-ended": "No longer catching up; {n} were still to come.",
     "catchup-done": "That was everything.",
     "plain-number": "Number: ",
     "plain-which": "Type a number from 1 to {n}.",

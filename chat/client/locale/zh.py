@@ -409,6 +409,7 @@ WORDS: Final = {
     "catchup-nothing": "这里的消息都已读过。",
     "catchup-going": "正在补读，还有 {n} 条。  Enter 暂停，Esc 结束",
     "catchup-paused": "已暂停，还有 {n} 条。  Enter 继续，Esc 结束",
+    "catchup-ended": "已停止补读，还剩 {n} 条。",
     "catchup-done": "全部读完了。",
     "plain-number": "编号：",
     "plain-which": "请输入 1 到 {n} 之间的数字。",

@@ -41,9 +41,10 @@ class CatchUp:
         self.paused = False
         self.left = 0
 
-    async def run(self, conversation: Conversation, seq: int) -> None:
+    async def run(self, conversation: Conversation, seq: int) -> bool:
         """Show one entry after the other from ``seq`` on. Another conversation ends it.
 
+        :returns: whether that was everything, and not ended before.
         :raises ClientError: what is missing can't be had.
         """
         self.active, self.paused = True, False
@@ -52,13 +53,16 @@ class CatchUp:
                 if seq <= conversation.newest:
                     await self._chat.history.have(conversation.name, seq)
                 index = conversation.index(seq)
-                if index >= len(conversation.entries) or not self.active:
+                if index >= len(conversation.entries) and self.active:
+                    return True
+                if not self.active:
                     break
                 entry = conversation.entries[index]
                 self.left = conversation.newest - entry.seq
                 self._show(conversation, index)
                 seq = entry.seq + 1
                 await self._rest(reading_seconds(entry.content))
+            return False
         finally:
             self.active = False
 

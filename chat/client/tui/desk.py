@@ -48,20 +48,23 @@ class StatusLine(PaneWidget):
         model, words = self._chat.model, self.look.words
         bad = not model.connected
         role = "status bad" if bad else "status"
-        left = f" {self._connection()}"
-        if self._chat.note:
-            left += f" {self.look.glyphs.bar} {self._chat.note}"
+        left, note = f" {self._connection()}", self._chat.note
         me = model.people.get(model.me.user_id)
         busy = words("status-busy") if me and me.user_status == BUSY else ""
         busy += "" if self._chat.disturbed else words("status-quiet")
         name = f"{self.look.line(model.me.user_name)}{busy} "
         # What is wrong, or was just said, needs its room more than what one can see elsewhere.
-        wanted = width(left) if bad or self._chat.note else min(width(left), columns // 2)
-        counts = "" if self._chat.note else self._counts(columns - wanted - width(name) - 1)
+        if note:
+            glyphs = self.look.glyphs
+            left = f"{left} {glyphs.bar} {note}"
+            if width(left + name) >= columns:
+                left = f" {glyphs.failed} {note}" if bad else f" {note}"
+        wanted = width(left) if bad or note else min(width(left), columns // 2)
+        counts = "" if note else self._counts(columns - wanted - width(name) - 1)
         left = clip(left, max(0, columns - min(width(counts + name), columns // 2)))
         right = clip(counts + name, columns - width(left))
         gap = " " * (columns - width(left) - width(right))
-        noted = "status note" if self._chat.note and not bad else role
+        noted = "status note" if note and not bad else role
         return [[(noted, left), (role, gap + right)]]
 
     def _counts(self, columns: int) -> str:

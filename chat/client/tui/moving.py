@@ -78,9 +78,10 @@ class MovingVerbs:
         if start > conversation.newest:
             self._chat.say(self._words("catchup-nothing"))
             return
-        await self.catch_up.run(conversation, start)
+        done = await self.catch_up.run(conversation, start)
         if self._chat.model.current is conversation:
-            self._chat.say(self._words("catchup-done"))
+            key = "catchup-done" if done else "catchup-ended"
+            self._chat.say(self._words(key, n=self.catch_up.left))
 
     def _first_missed(self, conversation: Conversation) -> int:
         read = conversation.read if conversation.divider is None else conversation.divider
