@@ -111,6 +111,10 @@ class StartTest(ServerCase):
         self.assertIn(f"--listen tcp:{server.port} opens it to others", server.log)
         self.assertIn(f"Everything is kept in {server.home / 'data'}", server.log)
 
+    def test_a_start_at_which_nothing_is_wrong_warns_of_nothing(self) -> None:
+        server = self.server()
+        self.assertNotRegex(server.log, "#(warn|error|critical)")
+
     def test_without_its_store_it_waits_and_can_be_stopped(self) -> None:
         valkey = valkey_for(self)
         valkey.kill()

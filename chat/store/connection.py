@@ -99,11 +99,14 @@ _Kind = TypeVar("_Kind", bound=txredisapi.BaseRedisProtocol)
 class Owner(Generic[_Kind]):
     """Keeps one connection: starts it, knows whether it is usable, stops it.
 
+    :ivar quiet: how it fares is not logged: that a store which is being started is not there yet is
+        no news.
     :ivar silent: the last connection did not end, but nothing came over it any more.
     :ivar place: host and port that the Sentinels named when it was made; None without Sentinels.
     """
 
     log = Logger()
+    quiet = False
 
     def __init__(self, reactor: Any, address: Address) -> None:
         self.reactor = reactor
@@ -145,7 +148,8 @@ class Owner(Generic[_Kind]):
         """The connection can be used."""
         self._connection = connection
         self._complaint = ""
-        self.log.info("Connected to the store at {address}", address=self.address)
+        if not self.quiet:
+            self.log.info("Connected to the store at {address}", address=self.address)
         self.changed(True)
 
     def lost(self, connection: "_Kind", silent: bool) -> None:
@@ -153,7 +157,7 @@ class Owner(Generic[_Kind]):
         if connection is self._connection:
             self._connection = None
             self.silent = silent
-            if self._factory is not None:
+            if self._factory is not None and not self.quiet:
                 self.log.warn("Lost the store at {address}", address=self.address)
             self.changed(False)
 
@@ -174,7 +178,7 @@ class Owner(Generic[_Kind]):
 
     def complain(self, why: str) -> None:
         """Say once why there is no connection, however often it is tried."""
-        if why != self._complaint:
+        if why != self._complaint and not self.quiet:
             self._complaint = why
             self.log.warn("{address}: {why}", address=self.address, why=why)
 

@@ -225,6 +225,7 @@ class EmbeddedStore:
     async def _answers(self, child: _Child) -> bool:
         """Wait until the store can be used, by everybody, or has ended."""
         probe = Redis(self._reactor, Address(path=str(self._hidden_socket)))
+        probe.quiet = True
         probe.start()
         connected = Deferred.fromCoroutine(probe.when_connected())
         either: list[Deferred[Any]] = [connected, child.ended()]
@@ -295,6 +296,7 @@ class EmbeddedStore:
             return
         self.log.warn("Ending a store that has lost its server")
         orphan = Redis(self._reactor, Address(path=self._home.last_socket() or "/nowhere"))
+        orphan.quiet = True
 
         def shut_down(connected: bool) -> None:
             if connected:
