@@ -6,8 +6,9 @@ import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 __all__ = [
     "LOAD_CORE",
@@ -17,6 +18,7 @@ __all__ = [
     "check_cores",
     "describe",
     "free_port",
+    "on",
     "pinned",
     "version_of",
 ]
@@ -87,6 +89,12 @@ def version_of(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
     return found.group() if found else "unknown"
+
+
+def on(machine: Mapping[str, Any]) -> str:
+    """What ``describe`` said, as a line below figures."""
+    cores, load = machine["cores"], machine["load_average_at_start"]
+    return f"On {cores} cores ({machine['processor']}), load average {load:.1f} before it began."
 
 
 def describe() -> dict[str, object]:

@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.__main__ import RESULTS
-from benchmarks.machine import Missing, describe
+from benchmarks.machine import Missing, describe, on
 from benchmarks.runner import raise_open_files, run
 from benchmarks.scenarios import Scenario, full
 from benchmarks.servers import OPTIONS, Chatroom, Program
 
-__all__ = ["Several", "main"]
+__all__ = ["FIGURES", "Several", "main", "report"]
+
+FIGURES: Final = RESULTS / "side-by-side.json"
+"""Those that the documentation shows."""
 
 COUNTS: Final = (1, 2, 4)
 ROUNDS: Final = 3
@@ -81,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="side-by-side", help="of the file in benchmarks/results")
     wanted = parser.parse_args(arguments)
     if wanted.show:
-        print(report(json.loads(wanted.show.read_text())["runs"]))
+        print(report(json.loads(wanted.show.read_text())))
         return 0
     raise_open_files()
     scenarios = [_lasting(each, wanted.seconds) for each in full() if each.name in NAMES]
@@ -94,12 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"benchmarks: {error}", file=sys.stderr)
             return 1
         target.write_text(json.dumps(result, indent=1) + "\n")
-    print(report(result["runs"]))
+    print(report(result))
     return 0
 
 
-def report(runs: Sequence[Mapping[str, Any]]) -> str:
+def report(measured: Mapping[str, Any]) -> str:
     """The table: medians of all rounds, and what they are to those of one server."""
+    runs = measured["runs"]
     lines = [
         "                          told           CPU us for each      with a core each",
         "what           servers  a second  ratio  servers  store    a second  ratio   p50 ms   p99",
@@ -115,7 +119,7 @@ def report(runs: Sequence[Mapping[str, Any]]) -> str:
                 f"{name:<15}{count:>7}{rate:>10.0f}{rate / alone[0]:>7.2f}{ours:>9.2f}{store:>7.2f}"
                 f"{possible:>12.0f}{possible / alone[1]:>7.2f}{p50:>9.1f}{p99:>6.0f}"
             )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", on(measured["machine"])])
 
 
 def _is_of(run: Mapping[str, Any], name: str, count: int) -> bool:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import needs
+from benchmarks import needs, reconnect, side_by_side
 from chat.server.events import NAMES
 from chat.server.options import default_text
 from chat.server.settings import options
@@ -83,10 +83,16 @@ def operating() -> str:
 
 
 def scaling() -> str:
-    """The page about large installations with the model's figures."""
+    """The page about large installations with what was measured, and the model's figures."""
     text = (ROOT / "docs" / "scaling.rst").read_text(encoding="utf-8")
-    figures = "::\n\n" + textwrap.indent(needs.said(json.loads(needs.COSTS.read_text())), "    ")
-    return replaced(text, "model", figures)
+    for what, said, figures in (
+        ("side by side", side_by_side.report, side_by_side.FIGURES),
+        ("reconnect", reconnect.report, reconnect.FIGURES),
+        ("model", needs.said, needs.COSTS),
+    ):
+        table = said(json.loads(figures.read_text()))
+        text = replaced(text, what, "::\n\n" + textwrap.indent(table, "    "))
+    return text
 
 
 def toml_example() -> str:
