@@ -589,6 +589,19 @@ class CommandTests(TestCase):
         screen.type("/join -private")
         self.assertIn("[-private] #room [topic]", "\n".join(screen.press("enter")))
 
+    def test_devices_are_listed_and_which_of_them_is_this_one(self) -> None:
+        screen = lively()
+        screen.type("/devices")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("desk  online  2023-11-14 12:00  (this one)", text)
+        self.assertRegex(text, r"phone  offline  2023-11-14 12:00\n")
+
+    def test_an_invitation_stays_to_be_read(self) -> None:
+        screen = lively()
+        screen.client.tell(events.Invited("#cats", BEN.user_id, BEN.user_name))
+        screen.clock.advance(60)
+        self.assertIn("ben invites you to #cats: /join #cats", "\n".join(screen.text()))
+
     def test_the_commands_of_moderators_ask_for_what_they_say(self) -> None:
         screen = lively()
         screen.chat.open("#lobby")

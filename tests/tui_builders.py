@@ -29,7 +29,7 @@ from chat.client.tui.root import Root
 from chat.client.tui.themes import UNICODE, Glyphs
 from chat.client.tui.verbs import Verbs
 from chat.client.words import Words
-from chat.messages import Conversation, Entry, Invitation, Room, Sanction, User
+from chat.messages import Conversation, Entry, Invitation, Room, Sanction, Session, User
 
 NOON = 1_700_000_000_000 - 1_700_000_000_000 % 86_400_000 + 12 * 3_600_000
 """Tuesday, 2023-11-14, 12:00 UTC in ms; its day begins at 00:00."""
@@ -105,6 +105,7 @@ class ScriptedClient:
         self.conversations: dict[str, Conversation] = {}
         self.people = [ME, BEN, CHEN]
         self.blocked: list[User] = []
+        self.device = "desk"
         self.asked: list[tuple[str, object]] = []
         self.outgoing: list[Sent] = []
         self.slow: Deferred[None] | None = None
@@ -203,6 +204,9 @@ class ScriptedClient:
 
     async def report(self, conversation: str, seq: int, reason: str) -> None:
         self.asked.append(("report", (conversation, seq, reason)))
+
+    async def sessions(self) -> list[Session]:
+        return [Session("desk", NOON, NOON, True), Session("phone", NOON, NOON, False)]
 
     async def set_status(self, busy: bool) -> None:
         self.asked.append(("busy", busy))

@@ -151,6 +151,11 @@ class ChatClient(Requests):
         return credentials.token if credentials else ""
 
     @property
+    def device(self) -> str:
+        """What this installation is called among the user's devices."""
+        return self._device
+
+    @property
     def durability(self) -> str:
         """``everysec``, ``always`` or ``replicated``: what the server promises."""
         return self._session.login.durability

@@ -203,6 +203,7 @@ WORDS: Final = {
     "dnd-on": "Nothing will disturb you until /dnd off.",
     "dnd-off": "You can be disturbed again.",
     "dnd-for": "Nothing will disturb you for {n} min.",
+    "this-device": "(this one)",
     "revoked": "{device} is logged out.",
     "password-changed": "The password is changed; all other devices are logged out.",
     "themes": "Themes: {names}",

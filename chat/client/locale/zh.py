@@ -191,6 +191,7 @@ WORDS: Final = {
     "dnd-on": "已开启免打扰，/dnd off 结束。",
     "dnd-off": "已结束免打扰。",
     "dnd-for": "{n} 分钟内免打扰。",
+    "this-device": "（本设备）",
     "revoked": "{device} 已退出登录。",
     "password-changed": "密码已修改，其他设备均已退出登录。",
     "themes": "配色：{names}",

@@ -145,6 +145,7 @@ class _PlayedClient(_Played):
         self.outgoing: list[_Sent] = []
         self.clock_offset = 0.0
         self.durability = ""
+        self.device = ""
         self.hear: Callable[[events.Event], None] = lambda event: None
 
     def listen(self, listener: Callable[[events.Event], None]) -> Callable[[], None]:

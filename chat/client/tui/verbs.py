@@ -289,7 +289,8 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         for each in await self._chat.client.sessions():
             seen = self._desk.look.when(each.last_seen)
             state = self._words("state-online" if each.online else "state-offline")
-            self._chat.tell(f"{each.device}  {state}  {seen:%Y-%m-%d %H:%M}")
+            here = self._words("this-device") if each.device == self._chat.client.device else ""
+            self._chat.tell(f"{each.device}  {state}  {seen:%Y-%m-%d %H:%M}  {here}".rstrip())
 
     async def revoke(self, arguments: str) -> None:
         await self._chat.client.revoke(arguments.strip())
