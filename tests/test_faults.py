@@ -9,6 +9,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -77,11 +78,11 @@ def insist(peer: Peer, text: str, to: str = LOBBY) -> dict[str, Any]:
     return answer
 
 
-def log_of(peer: Peer, conversation: str = LOBBY) -> list[str]:
+def log_of(peer: Peer, conversation: str = LOBBY, limit: int = 200) -> list[str]:
     """The texts of a conversation; its numbers are checked to be 1, 2, 3, …"""
     texts: list[str] = []
     while True:
-        page = peer.ask("HistoryMes", conversation=conversation, after=len(texts), limit=200)
+        page = peer.ask("HistoryMes", conversation=conversation, after=len(texts), limit=limit)
         assert page["code"] == 200, page
         for entry in page["messages"]:
             assert entry["seq"] == len(texts) + 1, entry
@@ -533,20 +534,21 @@ class ClientTest(Case):
         carol = self.enter(server, "carol")
         bob.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         text = "x" * 16_000
-        before, slowest = resident(server.process.pid), 0.0
-        count = 1500
+        before, took = resident(server.process.pid), []
+        count = 700
         for number in range(count):
             since = time.monotonic()
             alice.ask("SmsMes", to=LOBBY, content=text, clientId=str(number))
             self.assertEqual(carol.wait_for("SmsMes")["seq"], number + 1)
-            slowest = max(slowest, time.monotonic() - since)
+            took.append(time.monotonic() - since)
         grown = resident(server.process.pid) - before
-        self.assertLess(grown, 12 << 20)  # what it would have to keep is 24 MB
-        self.assertLess(slowest, 2)
+        # What it would have to keep is 11 MB, less what the kernel takes.
+        self.assertLess(grown, 3 << 20)
+        self.assertLess(median(took[-100:]), 10 * median(took[:20]))
         seen = 0
         while seen < count:
             seen = max(seen, bob.wait_for("SmsMes")["seq"])
-        self.assertEqual(len(log_of(bob)), count)
+        self.assertEqual(len(log_of(bob, limit=4)), count)
 
 
 class ProcessesTest(Case):
