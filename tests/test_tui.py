@@ -501,6 +501,22 @@ class EditorTests(TestCase):
 
 
 class ListsTests(TestCase):
+    def test_f2_and_f3_show_and_hide_their_panes_at_every_width(self) -> None:
+        for columns, at_first in ((120, True), (80, False), (40, False)):
+            screen = lively(size=(columns, 24))
+            for shown in (not at_first, at_first, not at_first, at_first):
+                text = "\n".join(screen.press("f3"))
+                self.assertEqual("Online (3)" in text, shown, columns)
+        for columns, at_first in ((120, True), (80, True), (40, False)):
+            screen = lively(size=(columns, 24))
+            for shown in (not at_first, at_first, not at_first):
+                text = "\n".join(screen.press("f2"))
+                self.assertEqual("Conversations" in text, shown, columns)
+        screen = lively(size=(80, 24))
+        screen.press("f3", "f3")
+        screen.size = (120, 24)
+        self.assertIn("Online (3)", "\n".join(screen.text()), "it was not put away")
+
     def test_enter_on_a_person_opens_a_private_conversation(self) -> None:
         screen = lively(size=(120, 30))
         screen.press("shift tab", "shift tab", "shift tab")

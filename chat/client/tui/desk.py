@@ -119,6 +119,7 @@ class Desk(urwid.Widget):
         self.status = StatusLine(look, chat, self.composer)
         self.layout = arrange(1, 1, self.active)
         self._panes = Drawn([], 0)
+        self._rows = 0
         self._open = ""
 
     def all_panes(self) -> Iterator[PaneWidget]:
@@ -149,6 +150,7 @@ class Desk(urwid.Widget):
 
     def render(self, size: tuple[int, int], focus: bool = False) -> Drawn:  # type: ignore[override]  # always a box
         columns, rows = size
+        self._rows = rows
         self.follow()
         wanted = self.composer.wanted_rows(columns)
         hidden = _SIDES if self.messages.picking else self.hidden
@@ -253,11 +255,20 @@ class Desk(urwid.Widget):
         self.focus_on(order[(order.index(self.active) + 1) % len(order)])
 
     def toggle(self, pane: Pane) -> None:
-        """Put a pane away, or bring it back."""
-        if self.active is pane:
-            self.active = Pane.COMPOSER
-        self.hidden ^= {pane}
-        self.changed()
+        """Put a pane away, or bring it back; the focus goes to it where it only shows with that."""
+        active = Pane.COMPOSER if self.active is pane else self.active
+        if self._shows(pane, self.active, self.hidden):
+            if self._shows(pane, active, self.hidden):
+                self.hidden |= {pane}
+            self.focus_on(active)
+        else:
+            self.hidden -= {pane}
+            self.focus_on(active if self._shows(pane, active, self.hidden) else pane)
+
+    def _shows(self, pane: Pane, active: Pane, hidden: frozenset[Pane]) -> bool:
+        """Whether a side pane is to be seen on a screen of this size."""
+        layout = arrange(self.columns, self._rows, active, hidden=hidden)
+        return bool(layout.left if pane is Pane.CONVERSATIONS else layout.right)
 
     def pane_at(self, column: int, row: int) -> tuple[Pane, int]:
         """Which pane is at a place of the screen, and which row of it below its title."""
