@@ -61,36 +61,8 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     :raises NotAllowed: the account is suspended.
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
-    context, account = session.context, identity.account
-    user = User(account.user_id, account.name, 0)
-    session.user_id = account.user_id
-    session.author = Author(account.user_id, account.name)
-    session.device = identity.device or f"original-{session.key}"
-    session.feed = Feed(session)
-    session.budget = context.budgets.of(account.user_id)
-    entered = False
-    try:
-        if identity.replaces:
-            event = Event("replaced", device=identity.device, session=session.key)
-            await context.bus.tell(account.user_id, event)
-        await _listen(session)
-        # Not before: a suspension that comes later is heard.
-        if await context.moderation.suspended([account.user_id]):
-            raise NotAllowed("suspended")
-        await context.fanout.write_times()
-        described, more = await context.conversations.page(account.user_id, "", FIRST_PAGE)
-        await _hear_only_ones_own(session, described)
-        entered = True
-        await context.presence.enter(user, session.key, session.device, 0)
-        online, telling = await context.online.online_ids(_listed(session), user.user_id)
-        await context.fanout.recovery.over(session.feed.threads().values())
-        if session.closed:
-            raise _Gone
-    except BaseException:
-        _forget(session)
-        if entered:
-            _run(context.presence.leave(user, session.key))
-        raise
+    user = _be(session, identity)
+    described, more, online, telling = await _come_in(session, identity, user)
     # A room that was joined or left meanwhile is told of behind the reply.
     described = {
         cid: each for cid, each in described.items() if cid in session.rooms or cid[0] == "p"
@@ -102,6 +74,53 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     if not session.voice.is_current:
         await replay(session, described)
     _go_live(session, {cid: each.seq for cid, each in described.items()}, telling)
+
+
+def _be(session: "Session", identity: Identity) -> User:
+    """The session is that user's from here on, though nobody hears of it yet."""
+    account = identity.account
+    session.user_id = account.user_id
+    session.author = Author(account.user_id, account.name)
+    session.device = identity.device or f"original-{session.key}"
+    session.feed = Feed(session)
+    session.budget = session.context.budgets.of(account.user_id)
+    return User(account.user_id, account.name, 0)
+
+
+async def _come_in(
+    session: "Session", identity: Identity, user: User
+) -> tuple[dict[str, Conversation], bool, Sequence[int], int]:
+    """Let the session hear all that is its user's, and be seen.
+
+    :returns: the first page of the user's conversations, by their ids, and whether there are more;
+        the ids of who is online, and the number of the last telling before they were read.
+    """
+    context, feed = session.context, session.feed
+    assert feed is not None
+    entered = False
+    try:
+        if identity.replaces:
+            event = Event("replaced", device=identity.device, session=session.key)
+            await context.bus.tell(user.user_id, event)
+        await _listen(session)
+        # Not before: a suspension that comes later is heard.
+        if await context.moderation.suspended([user.user_id]):
+            raise NotAllowed("suspended")
+        await context.fanout.write_times()
+        described, more = await context.conversations.page(user.user_id, "", FIRST_PAGE)
+        await _hear_only_ones_own(session, described)
+        entered = True
+        await context.presence.enter(user, session.key, session.device, 0)
+        online, telling = await context.online.online_ids(_listed(session), user.user_id)
+        await context.fanout.recovery.over(feed.threads().values())
+        if session.closed:
+            raise _Gone
+    except BaseException:
+        _forget(session)
+        if entered:
+            _run(context.presence.leave(user, session.key))
+        raise
+    return described, more, online, telling
 
 
 async def _listen(session: "Session") -> None:

@@ -3,7 +3,7 @@
 import argparse
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,9 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
     :raises SystemExit: it is wrong.
     """
     from chat.soak.catalogue import ALL, WORLDS
-    from chat.soak.schedule import BACK_SECONDS
 
     known = [fault.name for fault in ALL]
-    parser = argparse.ArgumentParser(
-        prog="chatroom-soak",
-        description="Run real servers and a real store under load, break things, judge promises.",
-    )
-    parser.add_argument("--seconds", type=float, default=120.0, help="how long [120]")
-    parser.add_argument("--seed", type=int, default=None, help="what chance follows [random]")
-    parser.add_argument(
-        "--faults", default="all", help=f"all, none, or names with commas: {', '.join(known)}"
-    )
-    parser.add_argument("--users", type=int, default=18, help="users in all [18]")
-    parser.add_argument("--rate", type=float, default=300.0, help="messages a second in all [300]")
-    parser.add_argument("--servers", type=int, default=2, help="servers on one store [2]")
-    parser.add_argument("--longest", type=float, default=0.0, help="seconds a fault may last")
-    parser.add_argument(
-        "--back", type=float, default=BACK_SECONDS, help="seconds till service is back [10]"
-    )
-    parser.add_argument(
-        "--worlds", default="external,embedded", help=f"which of {', '.join(WORLDS)} [%(default)s]"
-    )
-    parser.add_argument("--result", type=Path, help="a JSON file for the result")
-    parser.add_argument("--keep", type=Path, help="a directory for trace and logs, which stay")
+    parser = _parser(known, WORLDS)
     given = parser.parse_args(words)
     names = known if given.faults == "all" else given.faults.split(",")
     names = [] if given.faults == "none" else names
@@ -63,6 +42,28 @@ def settings_from(words: Sequence[str] | None = None) -> Settings:
         result=given.result,
         keep=given.keep,
     )
+
+
+def _parser(faults: Sequence[str], worlds: Iterable[str]) -> argparse.ArgumentParser:
+    from chat.soak.schedule import BACK_SECONDS
+
+    parser = argparse.ArgumentParser(
+        prog="chatroom-soak",
+        description="Run real servers and a real store under load, break things, judge promises.",
+    )
+    say = parser.add_argument
+    say("--seconds", type=float, default=120.0, help="how long [120]")
+    say("--seed", type=int, default=None, help="what chance follows [random]")
+    say("--faults", default="all", help=f"all, none, or names with commas: {', '.join(faults)}")
+    say("--users", type=int, default=18, help="users in all [18]")
+    say("--rate", type=float, default=300.0, help="messages a second in all [300]")
+    say("--servers", type=int, default=2, help="servers on one store [2]")
+    say("--longest", type=float, default=0.0, help="seconds a fault may last")
+    say("--back", type=float, default=BACK_SECONDS, help="seconds till service is back [10]")
+    say("--worlds", default="external,embedded", help=f"which of {', '.join(worlds)} [%(default)s]")
+    say("--result", type=Path, help="a JSON file for the result")
+    say("--keep", type=Path, help="a directory for trace and logs, which stay")
+    return parser
 
 
 def main(words: Sequence[str] | None = None) -> int:
