@@ -49,11 +49,11 @@ class User(Value, frozen=True, omit_defaults=True):
 class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     """One numbered entry of a conversation.
 
-    ``kind`` is empty for a message, else ``redact``, ``topic``, ``join``, ``leave``, ``role`` or
-    what ``ModerateMes`` did; ``target`` is the number a redact speaks of, or the user id that the
-    others speak of, called ``target_name``. ``seconds`` is how long a ban or mute lasts from
-    ``time``, or slow mode. A redacted entry has ``deleted`` and nothing but its number. ``time``
-    in ms since 1970 UTC.
+    ``kind`` is empty for a message, else ``redact``, ``erase``, ``topic``, ``join``, ``leave``,
+    ``role`` or what ``ModerateMes`` did; ``target`` is the number a redact speaks of, or the user
+    id that the others speak of, called ``target_name``. ``seconds`` is how long a ban or mute lasts
+    from ``time``, or slow mode. A redacted entry has ``deleted`` and nothing but its number.
+    ``time`` in ms since 1970 UTC.
     """
 
     seq: int

@@ -281,7 +281,11 @@ def test_who_is_deleted_leaves_numbers_and_nothing_else(admin: Admin, party: Par
     assert "an answer" in json.dumps(history)
     assert other.conversation(room)["role"] == "owner"
     private = other.get("HistoryMes", conversation=f"@{user.user_id}")["messages"]
-    assert private == [{"seq": 1, "deleted": True}]
+    assert private[0] == {"seq": 1, "deleted": True}
+    for each, conversation in ((witness, room), (other, room), (other, f"@{user.user_id}")):
+        told = each.expect("SmsMes", conversation=conversation, kind="erase")
+        assert (told["userId"], told["target"], "targetName" in told) == (0, user.user_id, False)
+    assert [each.get("kind", "") for each in private] == ["", "erase"]
     assert witness.ask("LookupMes", userId=user.user_id)["code"] == 404
     assert log_in(party, user)["code"] == 500
     again = party.connect().register(

@@ -172,6 +172,20 @@ class CacheFileTests(TestCase):
         self.assertEqual(self.found(file, "xylophone"), [])
         self.assertEqual(self.found(file, "message"), [2])
 
+    def test_of_a_user_who_is_deleted_everything_goes_and_of_others_nothing(self) -> None:
+        file = self.filled(
+            entry(1, CHEN, "xylophone"), entry(2, content="message"), entry(3, CHEN, "xylophone"),
+            entry(4, kind="kick", target=CHEN.user_id, target_name="xylophone"),
+            entry(1, CHEN, "message", to="#cats"),
+        )  # fmt: skip
+        erasure = entry(6, kind="erase", target=CHEN.user_id)
+        self.put(file, entry(5, CHEN, "xylophone"), erasure, entry(7, CHEN, "message"))
+        gone = [each.seq for each in file.page("#lobby", 0, 9) if each.deleted]
+        self.assertEqual(gone, [1, 3, 4, 5])
+        self.assertEqual(self.found(file, "message", "#lobby"), [7, 2])
+        self.assertEqual(self.found(file, "message", "#cats"), [1])
+        self.assertNotIn(b"xylophone", self.bytes_on_disk())
+
     def test_the_server_says_that_an_entry_is_deleted(self) -> None:
         file = self.filled(entry(1, content="xylophone"))
         self.put(file, Entry(1, deleted=True, conversation="#lobby"))

@@ -127,6 +127,13 @@ class EntriesTests(TestCase):
         first = found.conversation("#lobby").entries[0]
         self.assertEqual((first.content, first.deleted), ("", True))
 
+    def test_what_a_deleted_user_wrote_is_taken_away(self) -> None:
+        found = model()
+        arrive(found, entry(1, CHEN), entry(2), entry(3, CHEN))
+        arrive(found, entry(4, kind="erase", target=CHEN.user_id), entry(5, CHEN))
+        deleted = [each.seq for each in found.conversation("#lobby").entries if each.deleted]
+        self.assertEqual(deleted, [1, 3])
+
     def test_a_new_epoch_drops_what_may_be_lost_and_keeps_the_rest(self) -> None:
         found = model()
         arrive(found, *(entry(each) for each in range(1, 6)))

@@ -62,7 +62,7 @@ async def delete(desk: Desk) -> None:
             await desk.moderation.act(OPERATOR, cid, "member", member)
         else:
             await desk.rooms.leave(author, cid_name(cid, 0))
-    count = await desk.administration.erase(user.user_id)
+    count = await desk.administration.erase(user.user_id, OPERATOR)
     desk.done("deleted", user=user.user_name, count=count)
 
 

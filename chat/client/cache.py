@@ -129,7 +129,7 @@ class Cache:
             case MessageArrived(entry):
                 self._entries.append(entry)
                 self._touched.add(entry.conversation)
-                if entry.kind == "redact":
+                if entry.kind in ("redact", "erase"):
                     self._taken_back[entry.conversation] += 1
                 elif len(self._entries) > MOST_WAITING:
                     self._give_up("the disk is too slow")

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from chat.client.conversation import is_erased
 from chat.client.events import Position
 from chat.client.paths import private_directory
 from chat.messages import Conversation, Entry, User
@@ -181,6 +183,9 @@ class CacheFile:
                 targets.add(target)
         if not rows:
             return False
+        for entry, _ in rows.values():
+            if entry.kind == "erase":
+                targets |= self._erased(entry, rows)
         known = self._base.execute(
             "SELECT target FROM entry WHERE target BETWEEN ? AND ?", (min(rows), max(rows))
         )
@@ -198,6 +203,15 @@ class CacheFile:
         silent = [(key,) for key, e in kept.items() if e.deleted]
         self._base.executemany("DELETE FROM found WHERE rowid = ?", silent)
         return bool(targets or silent)
+
+    def _erased(self, erasure: Entry, coming: Mapping[int, tuple[Entry, Any]]) -> set[int]:
+        """The ids of what is here, or comes along, of a user who was deleted."""
+        first = self._number(erasure.conversation) << _NUMBER_BITS
+        older = first, first + erasure.seq - 1
+        rows = self._base.execute("SELECT id, body FROM entry WHERE id BETWEEN ? AND ?", older)
+        known = {key: _entry(body) for key, body in rows}
+        known |= {key: each for key, (each, _) in coming.items() if older[0] <= key <= older[1]}
+        return {key for key, each in known.items() if is_erased(each, erasure)}
 
     def _empty(self, ids: Iterable[int]) -> None:
         """Take the text of entries that are here already."""

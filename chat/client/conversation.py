@@ -9,7 +9,7 @@ from chat.client.events import Outgoing
 from chat.messages import Entry
 from chat.names import is_room
 
-__all__ = ["KEPT", "Conversation", "Fate", "Notice", "Pending"]
+__all__ = ["KEPT", "Conversation", "Fate", "Notice", "Pending", "is_erased"]
 
 KEPT = 4_000
 """Entries of one conversation that are held; the server has the rest, a page up fetches it."""
@@ -123,6 +123,8 @@ class Conversation:
         """Take an entry in its place. Return whether it is a new one for a reader."""
         if entry.kind == "redact":
             self._redact(entry.target)
+        elif entry.kind == "erase":
+            self._erase(entry)
         at = self.index(entry.seq)
         known = at < len(self.entries) and self.entries[at].seq == entry.seq
         if known:
@@ -184,11 +186,23 @@ class Conversation:
                 self._silent.add(target)
                 self.mentions.discard(target)
 
+    def _erase(self, erasure: Entry) -> None:
+        """A user is deleted: so is what is held of them."""
+        for each in self.entries[: self.index(erasure.seq)]:
+            if is_erased(each, erasure):
+                self._redact(each.seq)
+
     def _forget_pending(self, entry: Entry, me: int) -> None:
         if entry.client_id and entry.user_id == me:
             self.pending = [
                 each for each in self.pending if each.message.client_id != entry.client_id
             ]
+
+
+def is_erased(entry: Entry, erasure: Entry) -> bool:
+    """Whether an older ``entry`` is of, or about, the user whom ``erasure`` takes away."""
+    about = entry.target == erasure.target and bool(entry.target_name)
+    return entry.user_id == erasure.target or about
 
 
 def _seq(entry: Entry) -> int:

@@ -9,9 +9,10 @@ from chat.messages import User
 from chat.names import canonical_user_name
 from chat.store.accounts import RedisAccounts
 from chat.store.bus import Event, payload
-from chat.store.entries import Author, LoggedEntry, logged
+from chat.store.entries import Author, LoggedEntry, logged, record
 from chat.store.interface import Unknown
 from chat.store.keys import Keys, cid_name
+from chat.store.posting import audience
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
@@ -229,20 +230,18 @@ class Administration:
             "invitations": [cid_name(cid, 0) for cid in invited],
         }
 
-    async def erase(self, user_id: int) -> int:
+    async def erase(self, user_id: int, by: Author) -> int:
         """Take away everything that a user wrote and was; how many entries that were.
 
         The id stays taken, so that nobody else is ever taken for this user, and so do the numbers
         of the entries. Rooms have to be left before.
+
+        :param by: whose entry tells those who hold copies, one in each conversation.
         """
         name, keys = (await self.user(user_id))["userName"], self._keys
         erased = 0
         for cid in await self.conversations():
-            at = 1
-            while at:
-                log = [keys.meta(cid), keys.log(cid), keys.gone(cid)]
-                at, count = await self._redis.script(load("erase"), log, [user_id, at, PAGE])
-                erased += count
+            erased += await self._erase_in(cid, user_id, by)
         for report in await self.reports():
             if str(user_id) in (report["by"], report["sender"]):
                 await self._redis.call("XDEL", keys.reports(), report["id"])
@@ -256,6 +255,17 @@ class Administration:
         gone = ("name", "password", "sex", "created", "lastSeen", "admin")
         await self._redis.call("HDEL", keys.user(user_id), *gone)
         await self._note("delete", user_id)
+        return erased
+
+    async def _erase_in(self, cid: str, user_id: int, by: Author) -> int:
+        keys = self._keys
+        log = [keys.meta(cid), keys.log(cid), keys.gone(cid), keys.generation()]
+        telling = record(by.does("erase", target=user_id), by.user_id)
+        at, erased = 1, 0
+        while at:
+            args = [user_id, at, PAGE, b"" if erased else telling, *audience(keys, cid)]
+            at, count = await self._redis.script(load("erase"), log, args)
+            erased += count
         return erased
 
     async def rooms_of(self, user_id: int) -> Sequence[str]:

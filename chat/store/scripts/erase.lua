@@ -1,8 +1,10 @@
 -- needs: conversation
--- Take away what one user wrote in a conversation, a page of it, and what it says about them.
+-- Take away what one user wrote in a conversation, a page of it, and what it says about them. An
+-- entry tells it to those who hold copies, in the same step as the first text goes.
 --
--- KEYS   1 meta  2 log  3 gone
--- ARGV   1 user id  2 number to begin with  3 entries to look at
+-- KEYS   1 meta  2 log  3 gone  4 generation
+-- ARGV   1 user id  2 number to begin with  3 entries to look at  4 the entry's record, or '' when it
+--        stands there already  5 channel  6 second channel or ''
 -- Result {the number to go on with, 0 at the end; how many entries went}
 local uid, erased, last = ARGV[1], 0, 0
 if ARGV[2] == '1' then
@@ -19,6 +21,11 @@ for _, entry in ipairs(page) do
     redis.call('XDEL', KEYS[2], entry[1])
     erased = erased + 1
   end
+end
+if erased > 0 and ARGV[4] ~= '' then
+  local c = open(KEYS[1], KEYS[2], redis.call('GET', KEYS[4]) or '0', now())
+  append(c, ARGV[4])
+  close(c, ARGV[5], ARGV[6])
 end
 if #page < tonumber(ARGV[3]) then return { 0, erased } end
 return { last + 1, erased }
