@@ -1,6 +1,7 @@
 """The screen without a terminal: what is drawn, what keys do, at every size and with any text."""
 
 import unicodedata
+from dataclasses import replace
 from typing import NoReturn
 from unittest import TestCase
 
@@ -13,6 +14,7 @@ from chat.client import events
 from chat.client.conversation import KEPT
 from chat.client.tui.commands import COMMANDS, Kind, find, parse
 from chat.client.tui.composer import Paste
+from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.draw import canvas
 from chat.client.tui.editor import EDITS, Editor
 from chat.client.tui.keys import CONTEXTS, KEYS, action
@@ -20,6 +22,7 @@ from chat.client.tui.layout import Pane, arrange
 from chat.client.tui.people import OnlinePane
 from chat.client.tui.themes import ASCII, ROLES, THEMES
 from chat.client.tui.verbs import Verbs
+from chat.client.words import LANGUAGES, Words
 from chat.messages import Conversation, User
 from tests.test_text import NASTY
 from tests.tui_builders import (
@@ -726,9 +729,23 @@ class CommandTests(TestCase):
         screen = lively(size=(59, 30))
         screen.type("/doctor")
         text = "\n".join(screen.press("enter"))
-        self.assertIn("✗ The window is 59 by 30.", text)
+        self.assertIn("✗ The window is 59 by 30: from 60 by 14 on", text)
         self.assertIn("✓ The server answers in 0 ms", text)
         self.assertIn("the.log", text)
+
+    def test_what_the_doctor_finds_has_its_limits_and_its_words(self) -> None:
+        well = Examined(60, 14, 256, False, False, 0.49, 29.9, "always", "a.log")
+        ill = Examined(60, 13, 256, True, True, 0.51, -31.0, "", "a.log")
+        self.assertEqual([key for good, key, _ in examine(well, {"TERM": "xterm"}) if not good], [])
+        wrong = {key for good, key, _ in examine(ill, {"TERM": "dumb"}) if not good}
+        wanted = ("size-bad", "term-bad", "ascii", "server-bad", "clock-bad")
+        self.assertEqual(wrong, {f"doctor-{each}" for each in wanted})
+        away = [key for good, key, _ in examine(replace(well, round_trip=None)) if not good]
+        self.assertIn("doctor-no-server", away)
+        for language in LANGUAGES:
+            for found in (well, ill):
+                for _, key, values in examine(found, {}):
+                    self.assertNotIn("{", Words(language)(key, **values))
 
     def test_search_finds_and_goes_there(self) -> None:
         log = [entry(each, time=NOON + each * 2_000) for each in range(1, 400)]

@@ -270,15 +270,31 @@ WORDS: Final = {
     "no-recording": "{path} cannot be written: {error}",
     # The doctor
     "doctor-size": "The window is {columns} by {rows}.",
+    "doctor-size-bad": (
+        "The window is {columns} by {rows}: from 60 by 14 on there is room for two panes and hints."
+    ),
     "doctor-term": "The terminal is {term}, with {colours} colours.",
+    "doctor-term-bad": "TERM is {term}, which can't do much: chatroom --plain needs nothing of it.",
     "doctor-charset": "The locale's character set is {charset}.",
+    "doctor-charset-bad": (
+        "The locale's character set is {charset}, in which many letters can't be drawn;"
+        " LANG=C.UTF-8 changes that."
+    ),
     "doctor-glyphs": "Signs are drawn as they are: ◌ ✓ ✗ ● ◐ ○.",
     "doctor-ascii": "Signs are drawn in ASCII.",
     "doctor-emoji-full": "Joined emoji are left as they are (--emoji text takes them apart).",
     "doctor-emoji-text": "Joined emoji are taken apart (--emoji full leaves them).",
     "doctor-server": "The server answers in {n} ms; durability: {durability}.",
-    "doctor-no-server": "The server does not answer.",
-    "doctor-clock": "The server's clock is {n} s ahead of this machine's.",
+    "doctor-server-bad": (
+        "The server answers in {n} ms, which is slow: what you send shows ◌ for as long."
+        " Durability: {durability}."
+    ),
+    "doctor-no-server": "The server does not answer; the status line says why, and F5 tries again.",
+    "doctor-clock": "The server's clock differs from this machine's by {n} s.",
+    "doctor-clock-bad": (
+        "The server's clock differs from this machine's by {n} s: one of them is wrong,"
+        " and so are the times of messages."
+    ),
     "doctor-log": "The log of this program is {log}.",
     # Headings of the help
     "context-everywhere": "Everywhere",

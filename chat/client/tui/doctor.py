@@ -31,32 +31,37 @@ class Examined:
     log: str
 
 
-def examine(
-    found: Examined, environ: Mapping[str, str] = os.environ
-) -> Iterator[tuple[bool, str, dict[str, object]]]:
-    """Findings: whether it is well, the key of its sentence, the values that go in."""
+Finding = tuple[bool, str, dict[str, object]]
+"""Whether it is well, the key of its sentence, the values that go in. Where something is wrong, the
+sentence says what can be done."""
+
+
+def examine(found: Examined, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """What there is to say of terminal, locale and server."""
     term = environ.get("TERM", "")
-    size: dict[str, object] = {"columns": found.columns, "rows": found.rows}
     if found.columns:
-        yield found.columns >= 60 and found.rows >= 14, "doctor-size", size
-        colours: dict[str, object] = {"term": term, "colours": found.colours}
-        yield bool(term) and term != "dumb", "doctor-term", colours
+        size = {"columns": found.columns, "rows": found.rows}
+        yield _finding("doctor-size", found.columns >= 60 and found.rows >= 14, **size)
+        well = term not in ("", "dumb")
+        yield _finding("doctor-term", well, term=term or "?", colours=found.colours)
     charset = locale.getpreferredencoding(False)
-    yield charset.lower().replace("-", "") == "utf8", "doctor-charset", {"charset": charset}
+    well = charset.lower().replace("-", "") == "utf8"
+    yield _finding("doctor-charset", well, charset=charset)
     yield not found.ascii_glyphs, "doctor-glyphs" if not found.ascii_glyphs else "doctor-ascii", {}
     yield True, "doctor-emoji-full" if found.full_emoji else "doctor-emoji-text", {}
+    yield from _server(found)
+    yield True, "doctor-log", {"log": found.log}
+
+
+def _server(found: Examined) -> Iterator[Finding]:
     if found.round_trip is None:
         yield False, "doctor-no-server", {}
-    else:
-        milliseconds = round(found.round_trip * 1000)
-        yield (
-            found.round_trip < SLOW_SECONDS,
-            "doctor-server",
-            {
-                "n": milliseconds,
-                "durability": found.durability or "?",
-            },
-        )
-        seconds = round(found.clock_offset)
-        yield abs(seconds) < SKEWED_SECONDS, "doctor-clock", {"n": seconds}
-    yield True, "doctor-log", {"log": found.log}
+        return
+    values = {"n": round(found.round_trip * 1000), "durability": found.durability or "?"}
+    yield _finding("doctor-server", found.round_trip < SLOW_SECONDS, **values)
+    seconds = abs(found.clock_offset)
+    yield _finding("doctor-clock", seconds < SKEWED_SECONDS, n=round(seconds))
+
+
+def _finding(key: str, well: bool, **values: object) -> Finding:
+    return well, key if well else f"{key}-bad", values
