@@ -1,0 +1,253 @@
+"""Lists that are chosen from, and commands: what they ask of the server and what they say."""
+
+from dataclasses import replace
+from unittest import TestCase
+
+from twisted.internet.defer import Deferred
+
+from chat.client import events
+from chat.client.tui.commands import Kind, parse
+from chat.client.tui.doctor import Examined, examine
+from chat.client.words import LANGUAGES, Words
+from chat.messages import Conversation
+from tests.tui_builders import (
+    BEN,
+    CHEN,
+    ME,
+    NOON,
+    Screen,
+    ScriptedClient,
+    entry,
+    lively,
+    room,
+)
+
+
+class ListsTests(TestCase):
+    def test_f2_and_f3_show_and_hide_their_panes_at_every_width(self) -> None:
+        for columns, at_first in ((120, True), (80, False), (40, False)):
+            screen = lively(size=(columns, 24))
+            for shown in (not at_first, at_first, not at_first, at_first):
+                text = "\n".join(screen.press("f3"))
+                self.assertEqual("Online (3)" in text, shown, columns)
+        for columns, at_first in ((120, True), (80, True), (40, False)):
+            screen = lively(size=(columns, 24))
+            for shown in (not at_first, at_first, not at_first):
+                text = "\n".join(screen.press("f2"))
+                self.assertEqual("Conversations" in text, shown, columns)
+        screen = lively(size=(80, 24))
+        screen.press("f3", "f3")
+        screen.size = (120, 24)
+        self.assertIn("Online (3)", "\n".join(screen.text()), "it was not put away")
+
+    def test_enter_on_a_person_opens_a_private_conversation(self) -> None:
+        screen = lively(size=(120, 30))
+        screen.press("shift tab", "shift tab", "shift tab")
+        screen.type("陈")
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "@3")
+        screen.type("hi")
+        screen.press("enter")
+        self.assertIn(("send", ("@3", "hi")), screen.client.asked)
+
+    def test_the_online_list_has_a_mark_and_a_word(self) -> None:
+        text = lively(size=(120, 30)).text()
+        [line] = [each for each in text if "● ben" in each and "online" in each]
+        self.assertTrue(line.endswith("online"))
+        self.assertTrue(any("◐ 陈晓明" in each and each.endswith("busy") for each in text))
+
+    def test_the_switcher_finds_conversations_people_and_commands(self) -> None:
+        screen = lively()
+        screen.press("ctrl k")
+        screen.type("cat")
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "#cats")
+        screen.press("ctrl k")
+        self.assertIn("/topic", "\n".join(screen.type("top")))
+
+    def test_help_can_be_searched(self) -> None:
+        screen = lively()
+        screen.press("f1")
+        text = "\n".join(screen.type("newest"))
+        self.assertIn("Alt-End", text)
+        self.assertNotIn("/join", text)
+
+
+class CommandTests(TestCase):
+    def test_join_leave_msg_and_rooms_do_what_they_say(self) -> None:
+        screen = lively()
+        for text in ("/join cats", "/leave #cats", "/msg 陈晓明 hello there"):
+            screen.type(text)
+            screen.press("enter")
+        for asked in (("join", "#cats"), ("leave", "#cats"), ("send", ("@3", "hello there"))):
+            self.assertIn(asked, screen.client.asked)
+        self.assertEqual(screen.chat.model.open, "@3")
+        screen.type("/rooms")
+        self.assertIn("all about cats", "\n".join(screen.press("enter")))
+
+    def test_a_room_can_be_private_from_the_beginning_and_its_title_says_so(self) -> None:
+        screen = lively()
+        screen.type("/join -private tea leaves")
+        text = screen.press("enter")
+        self.assertIn(("join", ("#tea", True)), screen.client.asked)
+        self.assertIn("#tea (private)  leaves", text[0])
+        screen.client.say(entry(1, to="#tea", kind="public"))
+        self.assertIn("#tea  leaves", screen.text()[0])
+        screen.client.say(entry(2, to="#tea", kind="private"))
+        self.assertIn("(private)", screen.text()[0])
+        screen.client.logs["#dogs"] = []
+        screen.type("/join -private #dogs")
+        self.assertIn("everybody may join it", "\n".join(screen.press("enter")))
+        screen.type("/join -private")
+        self.assertIn("[-private] #room [topic]", "\n".join(screen.press("enter")))
+
+    def test_devices_are_listed_and_which_of_them_is_this_one(self) -> None:
+        screen = lively()
+        screen.type("/devices")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("desk  online  2023-11-14 12:00  (this one)", text)
+        self.assertRegex(text, r"phone  offline  2023-11-14 12:00\n")
+
+    def test_an_invitation_stays_to_be_read(self) -> None:
+        screen = lively()
+        screen.client.tell(events.Invited("#cats", BEN.user_id, BEN.user_name))
+        screen.clock.advance(60)
+        self.assertIn("ben invites you to #cats: /join #cats", "\n".join(screen.text()))
+
+    def test_the_commands_of_moderators_ask_for_what_they_say(self) -> None:
+        screen = lively()
+        screen.chat.open("#lobby")
+        wanted = {
+            "/kick Ben": ("moderate", ("#lobby", "kick", "Ben", 0, "")),
+            "/kick @2 too loud": ("moderate", ("#lobby", "kick", 2, 0, "too loud")),
+            "/ban Ben 1d12h spam": ("moderate", ("#lobby", "ban", "Ben", 129_600, "spam")),
+            "/ban Ben spam": ("moderate", ("#lobby", "ban", "Ben", 0, "spam")),
+            "/mute Ben 90": ("moderate", ("#lobby", "mute", "Ben", 90, "")),
+            "/unmute Ben": ("moderate", ("#lobby", "unmute", "Ben", 0, "")),
+            "/role Ben moderator": ("moderate", ("#lobby", "moderator", "Ben", 0, "")),
+            "/invite Ben": ("moderate", ("#lobby", "invite", "Ben", 0, "")),
+            "/slow 30s": ("slow", ("#lobby", 30)),
+            "/slow off": ("slow", ("#lobby", 0)),
+            "/private": ("private", ("#lobby", True)),
+            "/public": ("private", ("#lobby", False)),
+            "/block Ben": ("block", ("Ben", True)),
+            "/unblock Ben": ("block", ("Ben", False)),
+        }
+        for text, asked in wanted.items():
+            screen.type(text)
+            screen.press("enter")
+            self.assertEqual(screen.client.asked[-1], asked, text)
+        for text, said in {
+            "/role Ben king": "The roles are", "/slow soon": "is no time", "/sanctions": "muted",
+            "/invitations": "/join #cats", "/block": "0 blocked", "/report nobody x": "nobody",
+        }.items():  # fmt: skip
+            screen.type(text)
+            self.assertIn(said, "\n".join(screen.press("enter")), text)
+
+    def test_a_report_and_a_deletion_are_about_their_last_message(self) -> None:
+        screen = lively()
+        screen.chat.open("#lobby")
+        log = screen.client.logs["#lobby"]
+        screen.client.say(entry(log[-1].seq + 1, BEN, "rude"))
+        screen.client.say(entry(log[-1].seq + 1, CHEN, "hm"))
+        screen.type("/report ben it is rude")
+        screen.press("enter")
+        said = screen.client.logs["#lobby"][-2].seq
+        self.assertEqual(screen.client.asked[-1], ("report", ("#lobby", said, "it is rude")))
+        screen.type(f"/del {BEN.user_name}")
+        screen.press("enter")
+        self.assertEqual(screen.client.asked[-1], ("redact", ("#lobby", said)))
+
+    def test_what_somebody_who_is_blocked_says_in_a_room_is_not_shown(self) -> None:
+        screen = lively()
+        screen.chat.open("#lobby")
+        log = screen.client.logs["#lobby"]
+        screen.client.say(entry(log[-1].seq + 1, BEN, "something awful"))
+        self.assertIn("something awful", "\n".join(screen.text()))
+        screen.type(f"/block {BEN.user_name}")
+        text = "\n".join(screen.press("enter"))
+        self.assertNotIn("something awful", text)
+        self.assertIn("is blocked", text)
+        screen.type(f"/unblock {BEN.user_name}")
+        self.assertIn("something awful", "\n".join(screen.press("enter")))
+        for block in (True, False):  # by another device of the same person
+            screen.client.tell(events.Blocked(BEN.user_id, BEN.user_name, block))
+            self.assertEqual("something awful" not in "\n".join(screen.text()), block)
+
+    def test_who_is_taken_out_of_a_room_reads_by_whom_and_why(self) -> None:
+        screen = lively()
+        screen.chat.model.state(room("#cats", 3))
+        screen.chat.open("#cats")
+        kicked = entry(
+            4, BEN, "too loud", to="#cats", kind="ban", target=ME.user_id, target_name="me",
+            seconds=3600,
+        )  # fmt: skip
+        screen.client.say(kicked)
+        self.assertIn("banned me for 1h (too loud)", "\n".join(screen.text()))
+        screen.client.tell(events.ConversationChanged(Conversation("#cats", gone=True)))
+        self.assertIn("banned you from #cats for 1h (too loud)", "\n".join(screen.text()))
+
+    def test_what_is_typed_while_a_command_is_on_its_way_goes_where_it_leads(self) -> None:
+        screen = lively()
+        screen.client.slow = Deferred()
+        screen.type("/msg ben hello")
+        screen.press("enter")
+        screen.type("and one more thing")
+        screen.press("enter")
+        self.assertNotIn("send", [what for what, _ in screen.client.asked])
+        screen.client.slow.callback(None)
+        screen.press("enter")
+        self.assertIn(("send", ("@2", "and one more thing")), screen.client.asked)
+        self.assertEqual(screen.chat.model.conversation("#lobby").draft, "")
+
+    def test_a_command_without_what_it_needs_says_how_it_is_written(self) -> None:
+        screen = lively()
+        screen.type("/msg")
+        self.assertIn("/msg name [text]", "\n".join(screen.press("enter")))
+
+    def test_a_command_can_be_told_from_a_message(self) -> None:
+        for text, kind in (
+            ("hello", Kind.MESSAGE),
+            ("/join #x", Kind.COMMAND),
+            ("/JOIN #x", Kind.COMMAND),
+            ("/nope", Kind.UNKNOWN),
+            ("  /quit", Kind.BEHIND_SPACE),
+            (" /usr/bin", Kind.MESSAGE),
+            ("   ", Kind.NOTHING),
+        ):
+            self.assertIs(parse(text).kind, kind, text)
+        self.assertEqual(parse("//x").text, "/x")
+
+    def test_the_doctor_tells_what_is_well_and_what_is_not(self) -> None:
+        screen = lively(size=(59, 30))
+        screen.type("/doctor")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("✗ The window is 59 by 30: from 60 by 14 on", text)
+        self.assertIn("✓ The server answers in 0 ms", text)
+        self.assertIn("the.log", text)
+
+    def test_what_the_doctor_finds_has_its_limits_and_its_words(self) -> None:
+        well = Examined(60, 14, 256, False, False, 0.49, 29.9, "always", "a.log")
+        ill = Examined(60, 13, 256, True, True, 0.51, -31.0, "", "a.log")
+        self.assertEqual([key for good, key, _ in examine(well, {"TERM": "xterm"}) if not good], [])
+        wrong = {key for good, key, _ in examine(ill, {"TERM": "dumb"}) if not good}
+        wanted = ("size-bad", "term-bad", "ascii", "server-bad", "clock-bad")
+        self.assertEqual(wrong, {f"doctor-{each}" for each in wanted})
+        away = [key for good, key, _ in examine(replace(well, round_trip=None)) if not good]
+        self.assertIn("doctor-no-server", away)
+        for language in LANGUAGES:
+            for found in (well, ill):
+                for _, key, values in examine(found, {}):
+                    self.assertNotIn("{", Words(language)(key, **values))
+
+    def test_search_finds_and_goes_there(self) -> None:
+        log = [entry(each, time=NOON + each * 2_000) for each in range(1, 400)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=399, read=399)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        screen.type("/search message 42")
+        self.assertIn("1 found", "\n".join(screen.press("enter")))
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("message 42", text)
+        self.assertNotIn("message 399", text)

@@ -1,0 +1,195 @@
+"""Writing: keys, completion, cutting, undo, history, pastes."""
+
+from unittest import TestCase
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.client.tui.composer import Paste
+from chat.client.tui.editor import EDITS, Editor
+from tests.test_text import NASTY
+from tests.tui_builders import (
+    lively,
+)
+
+
+class ComposerTests(TestCase):
+    def test_enter_sends_and_alt_enter_makes_a_line(self) -> None:
+        screen = lively()
+        screen.type("one")
+        screen.press("meta enter")
+        screen.type("two")
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "one\ntwo")), screen.client.asked)
+        self.assertEqual(screen.desk.composer.editor.text, "")
+
+    def test_unknown_commands_and_commands_behind_a_space_are_never_sent(self) -> None:
+        screen = lively()
+        for text in ("/nonsense now", " /quit", "/", "/etc/passwd"):
+            screen.press("ctrl c")
+            screen.type(text)
+            screen.press("enter")
+            self.assertEqual(screen.desk.composer.editor.text, text)
+        self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
+
+    def test_two_slashes_say_one(self) -> None:
+        screen = lively()
+        screen.type("//etc/passwd")
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "/etc/passwd")), screen.client.asked)
+
+    def test_quit_in_both_spellings_leaves(self) -> None:
+        for text in ("/q", "/quit", "/Q"):
+            screen = lively()
+            screen.type(text)
+            screen.press("enter")
+            self.assertTrue(screen.left, text)
+
+    def test_a_draft_stays_with_its_conversation(self) -> None:
+        screen = lively()
+        screen.type("for the lobby")
+        screen.press("meta 2")
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        screen.type("for cats")
+        screen.press("meta 1")
+        self.assertEqual(screen.desk.composer.editor.text, "for the lobby")
+        screen.press("meta 2")
+        self.assertEqual(screen.desk.composer.editor.text, "for cats")
+
+    def test_a_short_paste_is_one_edit_and_sends_nothing(self) -> None:
+        screen = lively()
+        screen.paste("a\nb\nc")
+        self.assertEqual(screen.desk.composer.editor.text, "a\nb\nc")
+        screen.press("ctrl _")
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
+
+    def test_a_long_paste_asks_first(self) -> None:
+        screen = lively()
+        text = "\n".join(f"line {each}" for each in range(200))
+        self.assertIn("Paste 200 lines?", "\n".join(screen.paste(text)))
+        screen.press("esc")
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        screen.paste(text)
+        screen.press("enter")
+        self.assertEqual(screen.desk.composer.editor.text, text)
+
+    def test_an_escape_in_a_paste_stays_text(self) -> None:
+        screen = lively()
+        screen.press("begin paste", "a", "esc", "ctrl q", "b", "end paste")
+        self.assertEqual(screen.desk.composer.editor.text, "ab")
+        self.assertFalse(screen.left)
+
+    def test_tab_completes_commands_and_names_and_goes_round(self) -> None:
+        screen = lively()
+        screen.type("/jo")
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "/join ")
+        screen.press("ctrl c")
+        screen.type("@")
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "@陈晓明: ")
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "@ben: ")
+
+    def test_tab_completes_emoji_by_name_in_both_languages(self) -> None:
+        screen = lively()
+        for typed, wanted in (
+            (":roc", "🚀"),
+            (":火箭", "🚀"),
+            ("well :+1", "well 👍"),
+            ("好的:赞", "好的👍"),
+            ("今晚@be", "今晚@ben "),
+            (":nosuchname", ":nosuchname"),
+            ("12:30", "12:30"),
+        ):
+            screen.type(typed)
+            screen.press("tab")
+            self.assertEqual(screen.desk.composer.editor.text, wanted)
+            screen.press("ctrl c")
+        screen.type(":cat")
+        self.assertIn("[🐱]", screen.press("tab")[-1])
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "😺")
+
+    def test_up_browses_and_keeps_the_unsent_line(self) -> None:
+        screen = lively()
+        for text in ("first", "second"):
+            screen.type(text)
+            screen.press("enter")
+        screen.type("unsent")
+        screen.press("up", "up")
+        self.assertEqual(screen.desk.composer.editor.text, "first")
+        screen.press("down", "down")
+        self.assertEqual(screen.desk.composer.editor.text, "unsent")
+
+    def test_it_grows_to_eight_rows_and_keeps_the_cursor_in_view(self) -> None:
+        screen = lively()
+        screen.paste("1\n2\n3\n4\n5")
+        screen.press("meta enter", "6", "meta enter", "7", "meta enter", "8", "meta enter", "9")
+        drawn = screen.root.render(screen.size, focus=True)
+        self.assertEqual(screen.desk.layout.composer, 8)
+        assert drawn.cursor is not None
+        self.assertEqual(drawn.decoded_text[drawn.cursor[1]].strip(), "9")
+
+
+class EditorTests(TestCase):
+    @given(
+        st.lists(st.one_of(st.sampled_from(sorted(EDITS)), NASTY), max_size=30),
+        st.integers(1, 20),
+    )
+    @settings(max_examples=200, deadline=None)
+    def test_any_edits_leave_a_cursor_inside_the_text_and_on_the_screen(
+        self, steps: list[str], columns: int
+    ) -> None:
+        editor = Editor()
+        for step in steps:
+            if step in EDITS:
+                editor.do(step)
+            else:
+                editor.insert(step)
+            self.assertLessEqual(0, editor.cursor)
+            self.assertLessEqual(editor.cursor, len(editor.text))
+            rows, column, row = editor.rows(columns, lambda part: part)
+            self.assertLess(row, len(rows))
+            self.assertLessEqual(column, max(columns, 2))
+
+    def test_cutting_and_putting_back(self) -> None:
+        editor = Editor()
+        editor.insert("one two three")
+        editor.do("kill_space_back")
+        editor.do("kill_space_back")
+        self.assertEqual(editor.text, "one ")
+        editor.do("yank")
+        self.assertEqual(editor.text, "one two ")
+        editor.do("yank_older")
+        self.assertEqual(editor.text, "one three")
+
+    def test_undo_takes_back_a_run_of_typing_at_once_and_redo_brings_it_back(self) -> None:
+        editor = Editor()
+        for each in "hello":
+            editor.insert(each)
+        editor.do("kill_start")
+        editor.do("undo")
+        self.assertEqual(editor.text, "hello")
+        editor.do("undo")
+        self.assertEqual(editor.text, "")
+        editor.do("redo")
+        self.assertEqual(editor.text, "hello")
+
+    def test_the_cursor_steps_over_whole_characters(self) -> None:
+        editor = Editor()
+        editor.insert("e\u0323\u0301x")
+        editor.do("left")
+        editor.do("backspace")
+        self.assertEqual(editor.text, "x")
+
+
+class PasteTests(TestCase):
+    def test_keys_outside_a_paste_are_left_alone(self) -> None:
+        paste = Paste()
+        self.assertIsNone(paste.take("a"))
+        self.assertEqual(paste.take("begin paste"), "")
+        self.assertEqual(paste.take("enter"), "")
+        self.assertEqual(paste.take("end paste"), "\n")
+        self.assertIsNone(paste.take("enter"))
