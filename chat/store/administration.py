@@ -13,7 +13,7 @@ from chat.store.entries import Author, LoggedEntry, logged, record
 from chat.store.interface import Unknown
 from chat.store.keys import Keys, cid_name
 from chat.store.posting import audience
-from chat.store.redis import Redis
+from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = ["Administration"]
@@ -263,7 +263,7 @@ class Administration:
         telling = record(by.does("erase", target=user_id), by.user_id)
         at, erased = 1, 0
         while at:
-            args = [user_id, at, PAGE, b"" if erased else telling, *audience(keys, cid)]
+            args: list[Word] = [user_id, at, PAGE, b"" if erased else telling, *audience(keys, cid)]
             at, count = await self._redis.script(load("erase"), log, args)
             erased += count
         return erased
