@@ -356,6 +356,23 @@ def test_accounts_of_the_original_server_are_taken_over(old: Valkey) -> None:
 # Backup and restore ----------------------------------------------------------------------------
 
 
+def test_many_accounts_are_taken_over_with_their_own_passwords(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    cheap = tmp_path / "cheap.toml"
+    cheap.write_text('argon2 = "1,8,1"\n')
+    admin = Admin("--data", str(server.home / "data"), "--config", str(cheap))
+    with running() as store, Party(server.port) as party:
+        for number in range(7_000, 7_150):
+            user = {"userId": number, "userPwd": f"secret {number}", "userName": f"m-{number}"}
+            store.ask("HSET", "users", str(number), json.dumps(user))
+        assert admin.get("import", store.url)[-1]["made"] == 150
+        assert admin.get("import", store.url, "--apply")[-1]["made"] == 150
+        for number in (7_000, 7_063, 7_064, 7_149):
+            for password, code in ((f"secret {number + 1}", 403), (f"secret {number}", 200)):
+                assert party.connect_original().log_in(number, password)["code"] == code
+
+
 def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     server = ServerProcess(*GENEROUS)

@@ -115,9 +115,9 @@ class Desk:
         if not self.options.json:
             print(clean_line(self.words(key, **values)), file=self.out)
 
-    def passwords(self) -> Passwords:
+    def passwords(self, threads: int = 1) -> Passwords:
         """What hashes passwords as the server does; to be started and stopped."""
-        return Passwords(self.reactor, self.settings.argon2, self.settings.hashing_threads, 0)
+        return Passwords(self.reactor, self.settings.argon2, threads, 0)
 
 
 def _cell(value: Any) -> str:

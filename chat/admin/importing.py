@@ -6,9 +6,13 @@ written there.
 """
 
 import json
+import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from twisted.internet.defer import Deferred, gatherResults
 
 from chat.admin.desk import Desk, Stop, opened
 from chat.names import MAX_USER_ID, BadName, canonical_user_name, fallback_user_name, user_name
@@ -21,6 +25,9 @@ __all__ = ["run"]
 
 USERS: Final = "users"
 PIECE: Final = 500
+AT_ONCE: Final = 64
+"""Accounts that are hashed together, on all cores: 23 ms of one for each."""
+
 SHORT: Final = 6
 """Characters below which a password is reported: it is kept, its owner should change it."""
 
@@ -45,20 +52,22 @@ async def run(desk: Desk) -> None:
         address = Address.parse(desk.options.source)
     except ValueError as error:
         raise Stop(str(error)) from None
-    passwords = desk.passwords()
+    passwords = desk.passwords(os.cpu_count() or 1)
     passwords.start()
     counts = {"found": 0, "made": 0, "there": 0, "renamed": 0, "refused": 0}
     try:
         async with opened(desk.reactor, address, desk.words) as source:
             names: set[str] = set()
-            for field, value in await _all(source, desk.options.hash):
-                found = judge(field, value, names)
-                counts["found"] += 1
-                outcome, found = await _take(desk, passwords, found)
-                counts[outcome] += 1
-                counts["renamed"] += "renamed" in found.remarks and outcome == "made"
-                if found.remarks or outcome != "made":
-                    _report(desk, field, found, outcome)
+            fields = await _all(source, desk.options.hash)
+            for start in range(0, len(fields), AT_ONCE):
+                piece = fields[start : start + AT_ONCE]
+                taken = await _take(desk, passwords, [judge(*each, names) for each in piece], names)
+                for (field, _), (outcome, found) in zip(piece, taken, strict=True):
+                    counts["found"] += 1
+                    counts[outcome] += 1
+                    counts["renamed"] += "renamed" in found.remarks and outcome == "made"
+                    if found.remarks or outcome != "made":
+                        _report(desk, field, found, outcome)
     except StoreError as error:
         raise Stop(str(error)) from None
     finally:
@@ -118,8 +127,28 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-async def _take(desk: Desk, passwords: Passwords, found: Found) -> tuple[str, Found]:
-    """Make one account, or see whether it could be made: what came of it, and as what."""
+async def _take(
+    desk: Desk, passwords: Passwords, piece: Sequence[Found], names: set[str]
+) -> list[tuple[str, Found]]:
+    """Make some accounts, or see whether they could be made: what came of each, and as what."""
+    settled = [await _settle(desk, found, names) for found in piece]
+    if not desk.options.apply:
+        return settled
+    # Without a password nobody may get in by sending none.
+    hashing = [
+        Deferred.fromCoroutine(passwords.hash(found.password or secrets.token_urlsafe(32)))
+        for outcome, found in settled
+        if outcome == "made"
+    ]
+    hashes = iter(await gatherResults(hashing, consumeErrors=True))
+    return [
+        await _make(desk, found, next(hashes)) if outcome == "made" else (outcome, found)
+        for outcome, found in settled
+    ]
+
+
+async def _settle(desk: Desk, found: Found, names: set[str]) -> tuple[str, Found]:
+    """What would come of an account, in view of those that are here."""
     if not found.user_id:
         return "refused", found
     keys, redis = desk.keys, desk.redis
@@ -128,18 +157,19 @@ async def _take(desk: Desk, passwords: Passwords, found: Found) -> tuple[str, Fo
     if await redis.call("EXISTS", keys.name(canonical_user_name(found.name))):
         remarks = tuple(each for each in found.remarks if each != "renamed")
         name = fallback_user_name(found.user_id)
+        names.add(canonical_user_name(name))
         found = replace(found, name=name, remarks=(*remarks, "renamed"))
-    taken = replace(found, remarks=(*found.remarks, "name-taken"))
     if await redis.call("EXISTS", keys.name(canonical_user_name(found.name))):
-        return "refused", taken
-    if desk.options.apply:
-        # Without a password nobody may get in by sending none.
-        phc = await passwords.hash(found.password or secrets.token_urlsafe(32))
-        try:
-            await desk.accounts.register(found.user_id, found.name, phc, found.sex)
-        except NameTaken:
-            return "refused", taken
-        await desk.conversations.start_marks(found.user_id)
+        return "refused", replace(found, remarks=(*found.remarks, "name-taken"))
+    return "made", found
+
+
+async def _make(desk: Desk, found: Found, phc: str) -> tuple[str, Found]:
+    try:
+        await desk.accounts.register(found.user_id, found.name, phc, found.sex)
+    except NameTaken:
+        return "refused", replace(found, remarks=(*found.remarks, "name-taken"))
+    await desk.conversations.start_marks(found.user_id)
     return "made", found
 
 
