@@ -74,3 +74,23 @@ class LeanTests(TestCase):
         said = done.stdout.splitlines()
         self.assertEqual([each.partition(" ")[0] for each in said], ["tls", "ssl"], done.stderr)
         self.assertIn("can't be trusted", said[0])
+
+
+FIRST = """
+import sys
+from chat.client.tui.early import lean_urwid, twisted_loop
+lean_urwid()
+import chat.client.cli, chat.client.tui.running
+loaded = {each.partition(".")[0] for each in sys.modules}
+print(*sorted(loaded & {"asyncio", "msgspec", "sqlite3", "ssl", "tornado", "twisted", "zope"}))
+from twisted.internet import reactor
+print(type(twisted_loop(reactor)).__name__)
+"""
+
+
+class FirstScreenTests(TestCase):
+    def test_it_needs_nothing_of_what_networks_need_and_that_can_be_had_afterwards(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST], capture_output=True, text=True, check=True
+        )
+        self.assertEqual(done.stdout.splitlines(), ["", "TwistedEventLoop"])

@@ -12,11 +12,11 @@ from twisted.internet.task import Clock
 
 from chat.client.paths import Profile
 from chat.client.tui.drafts import Drafts
-from chat.client.tui.forms import Field, Form
+from chat.client.tui.forms import Field, Form, first_menu
 from chat.client.tui.keys import key_name
 from chat.client.tui.options import choose_theme, full_emoji, needs_ascii
 from chat.client.tui.redraw import FRAME, LONGEST, PACE, Redraw
-from chat.client.tui.start import Start, first_menu
+from chat.client.tui.start import Start
 from chat.client.tui.themes import THEMES
 from tests.tui_builders import look
 

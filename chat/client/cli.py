@@ -250,9 +250,10 @@ def _number(text: str) -> int:
 def _screen(
     options: argparse.Namespace, settings: Settings, phrases: Phrases, profile: Profile
 ) -> int:
-    from chat.client.plain.running import run_plain, simple_terminal
-    from chat.client.tui.options import ScreenOptions, choose_theme
-    from chat.client.tui.running import run
+    from chat.client.tui.early import lean_urwid
+
+    lean_urwid()
+    from chat.client.tui.options import ScreenOptions, choose_theme, simple_terminal
     from chat.client.tui.theme_file import find_theme
 
     themes = profile.config_file.parent / "themes"
@@ -285,7 +286,11 @@ def _screen(
         print(phrases("config-good", path=options.config or profile.config_file))
         return 0
     if options.plain or simple_terminal():
+        from chat.client.plain.running import run_plain
+
         return run_plain(wanted)
+    from chat.client.tui.running import run
+
     return run(wanted)
 
 

@@ -15,18 +15,12 @@ from chat.client.paths import Profile
 from chat.client.plain.keyboard import Keyboard, read_pipe
 from chat.client.plain.linear import Linear
 from chat.client.plain.page import Page
-from chat.client.tui.logfile import LOG_NAME, logging_to
+from chat.client.tui.logfile import LOG_NAME, log_exception, logging_to
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions, make_look
 from chat.client.tui.output import Output
 
-__all__ = ["run_plain", "simple_terminal"]
-
-
-def simple_terminal() -> bool:
-    """Whether there is a terminal that prints what should move its cursor."""
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    return terminal and os.environ.get("TERM", "") in ("", "dumb")
+__all__ = ["run_plain"]
 
 
 def run_plain(options: ScreenOptions) -> int:
@@ -44,7 +38,7 @@ def run_plain(options: ScreenOptions) -> int:
         try:
             was_in = _talk(options, look, profile)
         except Exception as error:
-            logging.getLogger(__name__).exception("the linear mode ended")
+            log_exception("the linear mode ended")
             failure = repr(error)
     if failure:
         print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)

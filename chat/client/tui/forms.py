@@ -9,10 +9,13 @@ from chat.client.tui.editor import Editor
 from chat.client.tui.look import Look
 from chat.client.tui.panes import Pane
 
-__all__ = ["Field", "Form", "Menu", "MenuItem"]
+__all__ = ["Field", "Form", "Menu", "MenuItem", "first_menu"]
 
 MENU_HEAD, FORM_HEAD = 4, 2
 """Rows above the first item, and above the first field; a field takes two."""
+
+AT_FIRST = ("menu-login", "menu-register", "menu-server", "menu-language", "menu-leave")
+"""What there is to choose before anything is known of a server."""
 
 COLUMNS = 56
 """Of the block in the middle of the screen."""
@@ -208,3 +211,8 @@ class Form(_Centred):
             self.move(1)
         else:
             self.submit([each.editor.text for each in self.fields])
+
+
+def first_menu(look: Look) -> Menu:
+    """The menu as it is at first, to be seen before anything can be chosen."""
+    return Menu(look, lambda: [MenuItem(key, lambda: None) for key in AT_FIRST])

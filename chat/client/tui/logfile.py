@@ -17,7 +17,7 @@ from twisted.logger import (
 
 from chat.client.paths import private_directory
 
-__all__ = ["LOG_NAME", "logging_to"]
+__all__ = ["LOG_NAME", "log_exception", "logging_to"]
 
 LOG_NAME = "screen.log"
 
@@ -49,3 +49,8 @@ def logging_to(path: Path) -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def log_exception(what: str) -> None:
+    """What is being handled now, in the log."""
+    logging.getLogger(__name__).exception(what)

@@ -1,6 +1,7 @@
 """How the screen was asked to be, on the command line."""
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ __all__ = [
     "full_emoji",
     "make_look",
     "needs_ascii",
+    "simple_terminal",
 ]
 
 
@@ -108,3 +110,9 @@ def full_emoji(wanted: str, environ: Mapping[str, str] = os.environ) -> bool:
     known = environ.get("TERM_PROGRAM", "") in _GOOD_WITH_EMOJI
     # A multiplexer in between counts columns by itself.
     return (known or "kitty" in environ.get("TERM", "")) and "TMUX" not in environ
+
+
+def simple_terminal() -> bool:
+    """Whether there is a terminal that prints what should move its cursor."""
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return terminal and os.environ.get("TERM", "") in ("", "dumb")

@@ -5,16 +5,12 @@ import select
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IWriteDescriptor
-from zope.interface import implementer
-
 __all__ = ["Output"]
 
 PATIENCE = 1.0
 """Seconds that the end of the program waits for a terminal to take what restores it."""
 
 
-@implementer(IWriteDescriptor)
 class Output:
     """Writes to a terminal as fast as it takes it.
 
@@ -44,6 +40,12 @@ class Output:
     def attach(self, reactor: Any) -> None:
         """What is not taken at once is written when ``reactor`` says that it will be, from now on;
         before, the program has time to wait."""
+        from twisted.internet.interfaces import (
+            IWriteDescriptor,
+        )  # the first screen needs none of it
+        from zope.interface import directlyProvides
+
+        directlyProvides(self, IWriteDescriptor)
         self._reactor = reactor
 
     # What urwid calls

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import urwid
-from twisted.logger import Logger
 
 from chat.client.text import clip, width
 from chat.client.tui.draw import Drawn, Row, canvas
@@ -17,7 +16,6 @@ class Pane(urwid.Widget):
 
     _sizing = frozenset([urwid.BOX])
     _selectable = True
-    log = Logger()
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -45,7 +43,7 @@ class Pane(urwid.Widget):
             rows = list(self._titled(columns, height, focus))
             cursor = self.place(columns, height - self._head()) if focus else None
         except Exception:
-            self.log.failure("a pane could not draw itself")
+            _log_failure("a pane could not draw itself")
             rows, cursor = [[("error", self.look.words("undrawn"))]], None
         if cursor is not None:
             cursor = (cursor[0], cursor[1] + self._head())
@@ -135,7 +133,7 @@ class ListPane(Pane):
         try:
             return self.item_row(item, columns)
         except Exception:
-            self.log.failure("a row could not be drawn")
+            _log_failure("a row could not be drawn")
             return [("error", "?")]
 
     def item_at(self, row: int) -> int:
@@ -151,3 +149,9 @@ def painted(row: Row, role: str, columns: int) -> Row:
 
 Choose = Callable[[object], None]
 """What is done with the item that somebody chose."""
+
+
+def _log_failure(what: str) -> None:
+    from twisted.logger import Logger  # the first screen is there before Twisted is
+
+    Logger(__name__).failure(what)

@@ -1,6 +1,5 @@
 """The way into the full-screen program, and every way out of it: the terminal is given back."""
 
-import logging
 import signal
 import sys
 from pathlib import Path
@@ -10,11 +9,10 @@ import urwid
 
 from chat.client.lean import lean_reactor, steady_seconds
 from chat.client.paths import Profile
-from chat.client.tui.app import App
-from chat.client.tui.logfile import LOG_NAME, logging_to
+from chat.client.tui.early import twisted_loop
+from chat.client.tui.forms import first_menu
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions, choose_colours, make_look
-from chat.client.tui.start import first_menu
 from chat.client.tui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -39,21 +37,13 @@ def run(options: ScreenOptions) -> int:
     except OSError as error:
         print(look.words("no-recording", path=options.record, error=error), file=sys.stderr)
         return 73
-    profile = Profile(options.profile)
-    logfile = profile.state / LOG_NAME
-    failure = ""
-    with logging_to(logfile):
-        try:
-            _show(options, look, profile, recorder)
-        except Exception as error:
-            logging.getLogger(__name__).exception("the screen ended")
-            failure = repr(error)
+    failure = _show(options, look, recorder)
     if recorder is not None:
         recorder.close()
         key = "recorded-masked" if options.mask else "recorded"
         print(look.words(key, path=options.record), file=sys.stderr)
     if failure:
-        print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)
+        print(failure, file=sys.stderr)
         return 70
     return 0
 
@@ -70,22 +60,40 @@ def _recorder(path: Path | None, mask: bool) -> "Recorder | None":
     return Recorder(path, steady_seconds, mask)  # the clock that the reactor has
 
 
-def _show(
-    options: ScreenOptions, look: Look, profile: Profile, recorder: "Recorder | None"
-) -> None:
+def _show(options: ScreenOptions, look: Look, recorder: "Recorder | None") -> str:
+    """Draw the first screen, then load what the rest needs: that takes longer than all before it.
+
+    :returns: a sentence when something went wrong, otherwise nothing.
+    """
     screen = Terminal(sys.stdin, sys.stdout)
     screen.set_terminal_properties(choose_colours(options.colours), hyperlinks=options.links)
     screen.register_palette(look.theme.palette())
     with screen.start():
         size = screen.get_cols_rows()
         screen.draw_screen(size, first_menu(look).render(size))
-        # Loading what networks need takes a third of the time that the whole start does.
-        reactor = lean_reactor()
-        screen.output.attach(reactor)
-        loop = urwid.TwistedEventLoop(reactor)
-        app = App(reactor, screen, loop, look, profile, options, recorder)
-        _leave_on_hangup(reactor)
-        app.run()
+        return _go_on(screen, options, look, recorder)
+
+
+def _go_on(
+    screen: Terminal, options: ScreenOptions, look: Look, recorder: "Recorder | None"
+) -> str:
+    from chat.client.tui.logfile import LOG_NAME, log_exception, logging_to
+
+    profile = Profile(options.profile)
+    logfile = profile.state / LOG_NAME
+    with logging_to(logfile):
+        try:
+            from chat.client.tui.app import App
+
+            reactor = lean_reactor()
+            screen.output.attach(reactor)
+            app = App(reactor, screen, twisted_loop(reactor), look, profile, options, recorder)
+            _leave_on_hangup(reactor)
+            app.run()
+        except Exception as error:
+            log_exception("the screen ended")
+            return look.words("crashed", error=repr(error), log=logfile)
+    return ""
 
 
 def _leave_on_hangup(reactor: Any) -> None:

@@ -17,7 +17,7 @@ from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
 from chat.client.tui.sentences import account_flaw, login_sentence, sentence
 
-__all__ = ["Entrance", "Start", "first_menu"]
+__all__ = ["Entrance", "Start"]
 
 PROBE_SECONDS = 10.0
 """How long a server started here may take before we say that it doesn't come."""
@@ -28,10 +28,6 @@ NOT_THAT_WAY = 506
 """A registration is refused for another reason than that somebody has the name."""
 
 REGISTER_FIELDS = 3
-
-
-AT_FIRST = ("menu-login", "menu-register", "menu-server", "menu-language", "menu-leave")
-"""What there is to choose before anything is known of a server."""
 
 
 class Entrance(Protocol):
@@ -389,11 +385,6 @@ def _editor(text: str) -> Editor:
     editor = Editor()
     editor.load(text)
     return editor
-
-
-def first_menu(look: Look) -> Menu:
-    """The menu as it is at first, to be seen before anything can be chosen."""
-    return Menu(look, lambda: [MenuItem(key, lambda: None) for key in AT_FIRST])
 
 
 def _pause(reactor: Any, seconds: float) -> Deferred[None]:
