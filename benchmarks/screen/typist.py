@@ -129,8 +129,10 @@ class Typist:
         end = time.monotonic() + seconds
         chance = random.Random(1)
         while time.monotonic() < end and not stop():
-            letter = LETTERS[len(found) % len(LETTERS)]
-            if letter == LETTERS[0]:
+            line, place = divmod(len(found), len(LETTERS))
+            # Another letter than the line before had there: a screen may write only what differs.
+            letter = LETTERS[(line + place) % len(LETTERS)]
+            if place == 0:
                 self.type("\x15")  # Ctrl-U: an empty line, so that each letter is new again
                 self.rest(PAUSE)
             wanted = letter.encode()
