@@ -156,6 +156,14 @@ class OriginalPeer(Peer):
         if select.select([self.socket], [], [], 0)[0]:
             self.heard.append(self.read())
 
+    def read_to_the_end(self) -> list[Frame]:
+        """Everything until the server closes the connection."""
+        start = len(self.heard)
+        with suppress(Closed):
+            while True:
+                self.heard.append(self.read())
+        return self.heard[start:]
+
     def register(self, user_id: int, name: str, password: str = PASSWORD) -> dict[str, Any]:
         """Register; the reply's data."""
         user = {"userid": user_id, "userpwd": password, "username": name}
