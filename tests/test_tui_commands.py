@@ -56,6 +56,23 @@ class ListsTests(TestCase):
         self.assertTrue(line.endswith("online"))
         self.assertTrue(any("◐ 陈晓明" in each and each.endswith("busy") for each in text))
 
+    def test_the_switcher_goes_to_rooms_and_people_that_are_not_listed(self) -> None:
+        screen = lively()
+        for typed, command in (
+            ("#dogs", "/join #dogs"),
+            ("@zoe", "/msg zoe"),
+            ("zoe", "/join #zoe"),
+        ):
+            screen.press("ctrl k")
+            text = "\n".join(screen.type(typed))
+            self.assertEqual("/join #" in text, typed[0] != "@")
+            self.assertEqual("/msg " in text, typed[0] != "#")
+            screen.press("enter")
+            self.assertEqual(screen.desk.composer.editor.text, command)
+            screen.press("ctrl c")
+        screen.press("ctrl k")
+        self.assertNotIn("/join #top", "\n".join(screen.type("/top")))
+
     def test_the_switcher_finds_conversations_people_and_commands(self) -> None:
         screen = lively()
         screen.press("ctrl k")

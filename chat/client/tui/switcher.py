@@ -1,6 +1,6 @@
 """Goes to a conversation, a person or a command by a part of its name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from chat.client.conversation import Conversation
 from chat.client.tui import commands
@@ -53,7 +53,19 @@ class Switcher:
         matching = [(name.casefold(), choice) for name, choice in found]
         matching = [(name, choice) for name, choice in matching if wanted in name]
         matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
-        return [choice for _, choice in matching]
+        return [*(choice for _, choice in matching), *self._further(typed)]
+
+    def _further(self, typed: str) -> Iterator[Choice]:
+        """Rooms that one is not in and people who are not here, by their whole name."""
+        words, name = self._desk.look.words, typed.strip().lstrip("#@")
+        if not name or typed.startswith("/"):
+            return
+        for sign, written, help_key in (
+            ("#", f"/join #{name}", "cmd-join"),
+            ("@", f"/msg {name}", "cmd-msg"),
+        ):
+            if typed[0] not in "#@" or typed[0] == sign:
+                yield Choice(self._target_row(written, words(help_key)), written)
 
     def _about(self, conversation: Conversation) -> str:
         words = self._desk.look.words
@@ -66,7 +78,13 @@ class Switcher:
     def _switch_to(self, value: object) -> None:
         self._stage.pop_up(None)
         if isinstance(value, commands.Command):
-            self._desk.composer.editor.replace(f"/{value.names[0]} ")
-            self._desk.focus_on(Pane.COMPOSER)
+            self._write(f"/{value.names[0]} ")
+        elif str(value).startswith("/"):
+            self._write(str(value))
         else:
             self._open(str(value))
+
+    def _write(self, command: str) -> None:
+        """Have a command in the composer: Enter runs it."""
+        self._desk.composer.editor.replace(command)
+        self._desk.focus_on(Pane.COMPOSER)
