@@ -123,6 +123,19 @@ def test_a_repetition_is_confirmed_no_sooner_than_what_it_repeats(
         stores[1].thaw()
 
 
+def test_what_was_written_behind_the_waiting_is_not_confirmed_by_it(
+    stores: tuple[Valkey, Valkey], parties: list[Party]
+) -> None:
+    alice = parties[0].current()
+    alice.post(LOBBY, "before")
+    stores[0].ask("SCRIPT", "FLUSH")  # so it is said again, in full
+    assert alice.ask("SmsMes", to=LOBBY, content="late", clientId="late-1")["code"] == 504
+    again = alice.get("SmsMes", to=LOBBY, content="late", clientId="late-1")
+    assert again["code"] == 200
+    assert again["duplicate"]
+    assert [each["content"] for each in alice.whole_history(LOBBY)].count("late") == 1
+
+
 def test_numbers_never_go_down_though_confirmations_take_their_time(
     parties: list[Party],
 ) -> None:

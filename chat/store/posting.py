@@ -200,7 +200,7 @@ class Posting:
         """
         self.redis.call(b"SET", self._keys.replicated(), 1).addErrback(lambda _: None)
         waited = self.redis.call(b"WAIT", 1, int(REPLICA_SECONDS * 1000))
-        both = gatherResults([call, waited], consumeErrors=True)
+        both = gatherResults([call, _behind(call, waited)], consumeErrors=True)
 
         def judge(results: Sequence[Any]) -> Any:
             answers, replicas = results
@@ -368,6 +368,21 @@ class Posting:
             elif age > FORGOTTEN_SECONDS:
                 del self._under_way[post.serial]
         return late
+
+
+def _behind(call: Deferred[Any], waited: Deferred[Any]) -> Deferred[Any]:
+    """How many replicas ``waited`` for; none where ``call`` was still without an answer.
+
+    The store had forgotten the script then, and it was said again, in full, behind the waiting.
+    """
+    answered: list[bool] = []
+
+    def note(answers: Any) -> Any:
+        answered.append(True)
+        return answers
+
+    call.addCallback(note)
+    return waited.addCallback(lambda replicas: replicas if answered else 0)
 
 
 def _is_stored(answer: Any) -> bool:
