@@ -1,6 +1,7 @@
 """Several processes behind one port: they talk, die, come back, drain, and leave nobody behind."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -19,9 +20,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.server import Request
+from twisted.web.test.requesthelper import DummyChannel
 
 from chat.server.crew import LONGEST_PAUSE, Crew
 from chat.server.options import Options
+from chat.server.overview import Overview
 from chat.server.service import ChatService
 from chat.server.settings import Settings
 from chat.server.starting import CannotStart
@@ -83,6 +87,30 @@ class WorkersTest(SynchronousTestCase):
         peer.register(userName=name, userPwd="secret-pw")
         peer.log_in(userName=name, userPwd="secret-pw", device="here")
         return peer
+
+    def page(self, path: Path, name: str) -> tuple[int, str]:
+        """A page on a Unix socket: its status and its body."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(f"GET /{name} HTTP/1.0\r\n\r\n".encode())
+            with client.makefile("rb") as answer:
+                head, _, body = answer.read().decode().partition("\r\n\r\n")
+        return int(head.split(" ", 2)[1]), body
+
+    def test_one_page_tells_how_they_are(self) -> None:
+        home = Path(tempfile.mkdtemp(dir="/tmp"))
+        self.addCleanup(shutil.rmtree, home)
+        server = self.server("--metrics", f"unix:{home}/m")
+        everything = home / "m.3"
+        until(lambda: self.page(everything, "readyz") == (200, "2 of 2 workers let clients in\n"))
+        for each in ("m", "m.2"):
+            self.assertIn("chatroom_accepted_total", self.page(home / each, "metrics")[1])
+        self.assertEqual(self.page(everything, "workers"), (200, '[{"targets": []}]'))
+        self.assertIn("chatroom_worker_restarts_total 0.0", self.page(everything, "metrics")[1])
+        os.kill(workers(server.process.pid)[0], signal.SIGKILL)
+        restarted = "chatroom_worker_restarts_total 1.0"
+        until(lambda: restarted in self.page(everything, "metrics")[1])
+        until(lambda: self.page(everything, "readyz")[1].startswith("2 of 2"))
 
     def test_clients_talk_whichever_worker_they_are_on_and_outlive_one(self) -> None:
         server = self.server()
@@ -359,10 +387,23 @@ class OptionsTest(SynchronousTestCase):
         share = share_of(given, 2, 4)
         self.assertEqual((share.user_rate, share.rate), (given.user_rate, given.rate))
 
+    def test_prometheus_is_told_where_each_worker_has_its_figures(self) -> None:
+        request = Request(DummyChannel(), False)
+        request.requestHeaders.setRawHeaders("host", ["chat.example.org:9467"])
+        theirs = ["tcp:9464", "tcp:9465:interface=10.0.0.7", "unix:/run/m"]
+        told = Overview(reactor, "tcp:9467", theirs, lambda: None)
+        self.assertEqual(
+            json.loads(told._workers(request)),
+            [{"targets": ["chat.example.org:9464", "10.0.0.7:9465"]}],
+        )
+        self.assertEqual(told._readyz(request), b"0 of 3 workers let clients in\n")
+        self.assertEqual(request.code, 503)
+
     def test_each_worker_shows_its_figures_on_a_port_of_its_own(self) -> None:
         for given, third in {
             "": "",
             "tcp:9100:interface=127.0.0.1": "tcp:9102:interface=127.0.0.1",
+            "tcp:0": "tcp:0",
             "unix:/run/chat/metrics": "unix:/run/chat/metrics.3",
         }.items():
             self.assertEqual(share_of(Settings(metrics=given), 1, 3).metrics, given)

@@ -43,6 +43,7 @@ class _Process(ProcessProtocol):
 
     :param number: counted from 1, for the log.
     :ivar ended: fires when it has ended, with its exit status or a signal's number below zero.
+    :ivar serves: it lets clients in.
     :ivar settled: fires with whether it lets clients in: True, or False when it ended before that.
     """
 
@@ -54,12 +55,14 @@ class _Process(ProcessProtocol):
         self._partial: dict[int, bytes] = {}
         self.words = ""
         self.alive = True
+        self.serves = False
         self.ended: Deferred[int] = Deferred()
         self.settled: Deferred[bool] = Deferred()
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         if childFD == REPORTS:
             if data == READY:
+                self.serves = True
                 self._settle(True)
             return
         *lines, rest = (self._partial.get(childFD, b"") + data).split(b"\n")
@@ -82,7 +85,7 @@ class _Process(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         status: Any = reason.value
-        self.alive = False
+        self.alive = self.serves = False
         self._settle(False)
         self.ended.callback(-status.signal if status.signal else status.exitCode)
 
@@ -113,6 +116,7 @@ class _Place:
         self._reactor = crew.reactor
         self._number = number
         self._leaving = False
+        self.restarts = 0
         self._resting: Deferred[None] = succeed(None)
         self._kept: Deferred[None] = succeed(None)
         self.process = _Process(number)
@@ -170,6 +174,7 @@ class _Place:
                 await self._resting
             pause = min(2 * pause, LONGEST_PAUSE)
             if not self._leaving:
+                self.restarts += 1
                 self.process = self._spawn()
 
 
@@ -192,6 +197,16 @@ class Crew:
         self.command = list(command or _command())
         self.orders = orders
         self._places = [_Place(self, *each) for each in enumerate(shares, 1)]
+
+    @property
+    def serving(self) -> int:
+        """How many workers let clients in."""
+        return sum(place.process.serves for place in self._places)
+
+    @property
+    def restarts(self) -> int:
+        """How many were brought back so far."""
+        return sum(place.restarts for place in self._places)
 
     async def start(self) -> None:
         """Start all, and wait until one of them lets clients in.

@@ -14,6 +14,7 @@ NAMES: Final[Mapping[str, str]] = {
     "NOT ENCRYPTED: on {address} everybody on the way can read passwords and messages; "
     "give --tls-cert FILE and --tls-key FILE, or --self-signed": "not-encrypted",
     "Metrics are at {address}/metrics": "metrics-at",
+    "How the workers are is at {address}/workers": "metrics-at",
     "{option} is {value} from now on": "option-changed",
     "{option} has changed; that needs a restart": "option-needs-restart",
     "Reloaded; options that changed: {count}": "reloaded",

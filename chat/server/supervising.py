@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
@@ -20,6 +20,9 @@ from chat.store.address import Address
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.tide import Tide
+
+if TYPE_CHECKING:
+    from chat.server.overview import Overview
 
 __all__ = ["SupervisingService", "worker_count"]
 
@@ -49,6 +52,32 @@ class SupervisingService(Lifecycle):
     ) -> None:
         listeners = Listeners(reactor, settings.listen, transport_for(settings))
         super().__init__(reactor, settings, listeners, read_again)
+        self._crew: Crew | None = None
+        self._overview = self._overlook(settings) if settings.metrics else None
+
+    def _overlook(self, settings: Settings) -> "Overview":
+        from chat.server.overview import Overview
+
+        count = worker_count(settings)
+        theirs = [share_of(settings, number, count).metrics for number in range(1, count + 1)]
+        own = _next_port(settings.metrics, count)
+        return Overview(self.reactor, own, theirs, lambda: self._crew)
+
+    def privilegedStartService(self) -> None:
+        """Take the ports, which may need rights that are given up next.
+
+        :raises CannotStart: a port can't be had.
+        """
+        if self._overview is not None:
+            self._overview.bind()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
+        if self._overview is not None:
+            self.parts.push_async_callback(self._overview.close)
+            self._overview.start()
+        super().startService()
 
     async def start(self, parts: AsyncExitStack) -> None:
         settings = self.reloading.settings
@@ -61,7 +90,7 @@ class SupervisingService(Lifecycle):
             owned = not settings.store
             return Orders(replace(own, store=url), checked=owned or number > 1, owned=owned)
 
-        crew = Crew(self.reactor, shares, orders)
+        crew = self._crew = Crew(self.reactor, shares, orders)
         parts.push_async_callback(crew.stop)
         await crew.start()
         self.reloading.add(lambda settings: crew.go_on())
@@ -120,7 +149,7 @@ def _next_port(endpoint: str, further: int) -> str:
     """An endpoint so many ports, or numbered paths, further: each worker has its own figures."""
     kind, colon, rest = endpoint.partition(":")
     place, *parts = rest.split(":")
-    if not further or not colon:
+    if not further or not colon or place == "0":  # 0: whichever the system picks
         return endpoint
     place = str(int(place) + further) if place.isdigit() else f"{place}.{further + 1}"
     return ":".join([kind, place, *parts])

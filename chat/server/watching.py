@@ -34,7 +34,7 @@ from chat.server.metrics import METRICS, Kind, Metric, View
 from chat.store.interface import StoreError
 from chat.store.timing import BOUNDS, Timing
 
-__all__ = ["Watched", "Watching"]
+__all__ = ["Page", "QuietSite", "Watched", "Watching"]
 
 LAG_SECONDS: Final = 0.25
 PATIENCE_SECONDS: Final = 10
@@ -81,7 +81,7 @@ class Watching:
 
         :raises CannotStart: it can't be had.
         """
-        self._port = listen(self._reactor, self._endpoint, _Site(self._pages()))
+        self._port = listen(self._reactor, self._endpoint, QuietSite(self._pages()))
 
     def start(self) -> None:
         """Begin to measure the reactor, and say where to look."""
@@ -100,9 +100,9 @@ class Watching:
 
     def _pages(self) -> Resource:
         root = Resource()
-        root.putChild(b"metrics", _Page(self._metrics))
-        root.putChild(b"healthz", _Page(lambda request: b"alive\n"))
-        root.putChild(b"readyz", _Page(self._readyz))
+        root.putChild(b"metrics", Page(self._metrics))
+        root.putChild(b"healthz", Page(lambda request: b"alive\n"))
+        root.putChild(b"readyz", Page(self._readyz))
         return root
 
     def _metrics(self, request: Request) -> bytes:
@@ -148,7 +148,7 @@ class Watching:
         self._look_again()
 
 
-class _Site(Site):
+class QuietSite(Site):
     """Says nothing in the log of who asked, which somebody does every few seconds."""
 
     noisy = False
@@ -160,7 +160,12 @@ class _Site(Site):
         """Leave it out."""
 
 
-class _Page(Resource):
+class Page(Resource):
+    """One page, made anew each time.
+
+    :param body: makes it; a text in UTF-8 unless it says otherwise.
+    """
+
     isLeaf = True
 
     def __init__(self, body: Callable[[Request], bytes]) -> None:
