@@ -19,7 +19,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat import messages as m
-from chat.client.cli import build_parser
+from chat.client.cli import _chosen_theme, build_parser
 from chat.client.cli_words import TABLE, Phrases
 from chat.client.context import Status
 from chat.client.paths import SLOTS, Profile
@@ -393,6 +393,17 @@ class ProfileTest(SynchronousTestCase):
         for name in ("", ".", "..", "a/b", ".hidden", "x" * 65, "a\0b"):
             with self.assertRaises(ValueError):
                 self.profile(name)
+
+    def test_what_is_chosen_on_the_screen_is_remembered_and_a_theme_only_while_it_is_there(
+        self,
+    ) -> None:
+        self.assertEqual(self.profile().chosen("language"), "")
+        self.profile().choose("language", "zh")
+        self.profile().choose("theme", "light")
+        self.assertEqual(self.profile().chosen("language"), "zh")
+        self.assertEqual(_chosen_theme(self.profile(), Path("/nowhere")), "light")
+        self.profile().choose("theme", "gone")
+        self.assertEqual(_chosen_theme(self.profile(), Path("/nowhere")), "")
 
     def test_what_is_remembered_is_found_however_the_server_is_written(self) -> None:
         self.profile().remember("chat.example", "alice")

@@ -49,6 +49,16 @@ class FirstStartTests(TestCase):
         self.fill(again, "小红", "long enough", "long enough")
         again.wait_for("这个名字已有人用")
 
+    def test_the_language_that_is_chosen_in_the_menu_is_that_of_the_next_start(self) -> None:
+        screen = self.start("en_US.UTF-8")
+        screen.wait_for("The server answers")
+        screen.type("4")
+        screen.wait_for("登录")
+        screen.press("ctrl q")
+        self.assertEqual(screen.wait_ended(), 0)
+        again = self.start("en_US.UTF-8")
+        again.wait_for("服务器已响应")
+
     def test_a_server_that_goes_away_meanwhile_takes_nothing_that_was_typed(self) -> None:
         screen = self.start("en_US.UTF-8")
         screen.wait_for("The server answers")

@@ -263,8 +263,8 @@ def _screen(
         fingerprint=options.fingerprint,
         user=options.user,
         profile=options.profile,
-        language=options.language or settings.language,
-        theme=options.theme or settings.theme,
+        language=options.language or settings.language or profile.chosen("language"),
+        theme=options.theme or settings.theme or _chosen_theme(profile, themes),
         colours=options.colours or settings.colours,
         emoji=options.emoji or settings.emoji,
         ascii=options.ascii or settings.ascii,
@@ -292,6 +292,17 @@ def _screen(
     from chat.client.tui.running import run
 
     return run(wanted)
+
+
+def _chosen_theme(profile: Profile, themes: Path) -> str:
+    """The theme that was chosen last on the screen, if it is still there and right."""
+    from chat.client.tui.theme_file import find_theme
+
+    name = profile.chosen("theme")
+    try:
+        return find_theme(name, themes).name if name else ""
+    except BadConfig:
+        return ""
 
 
 def _replay(options: argparse.Namespace, phrases: Phrases) -> int:

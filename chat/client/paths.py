@@ -103,6 +103,19 @@ class Profile:
         known = {"server": server_string(server), "user": user}
         write_private(self.state / "last.json", json.dumps(known).encode())
 
+    def chosen(self, what: str) -> str:
+        """What was chosen last on the screen, of ``language`` and ``theme``; empty for nothing."""
+        value = _read(self.state / "chosen.json").get(what)
+        return value if isinstance(value, str) else ""
+
+    def choose(self, what: str, value: str) -> None:
+        """Remember what was chosen on the screen.
+
+        :raises OSError: it could not be written.
+        """
+        known = {**_read(self.state / "chosen.json"), what: value}
+        write_private(self.state / "chosen.json", json.dumps(known).encode())
+
     def account(self, server: str, user: str) -> Path:
         """The directory of what belongs to one user on one server (outbox, tokens, drafts).
 

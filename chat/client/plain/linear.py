@@ -255,12 +255,9 @@ class Linear(Host):
         self.redraw()
 
     def restyle(self, look: Look) -> None:
-        self.look = look
+        super().restyle(look)
         if self._chat is not None and self._desk is not None:
-            self._chat.look = look
-            self._desk.restyle(look)
             self._show_chat(self._chat, self._desk)
-        self.redraw()
 
     def show_menu(self, widget: Menu | Form) -> None:
         self._popup = None

@@ -183,11 +183,7 @@ class App(Host):
         if look.theme != self.look.theme:
             self._screen.register_palette(look.theme.palette())
             self._screen.clear()
-        self.look = look
-        if self._desk is not None and self._chat is not None:
-            self._desk.restyle(look)
-            self._chat.look = look
-        self.redraw()
+        super().restyle(look)
 
     def show_menu(self, widget: Menu | Form) -> None:
         self.root.show(widget)

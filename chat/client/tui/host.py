@@ -59,10 +59,6 @@ class Host:
         """Something changed; show it soon."""
         raise NotImplementedError
 
-    def restyle(self, look: Look) -> None:
-        """Look and speak differently from now on."""
-        raise NotImplementedError
-
     def show_menu(self, widget: Menu | Form) -> None:
         """Have it asked."""
         raise NotImplementedError
@@ -90,6 +86,20 @@ class Host:
     def _begin_chat(self, entered: Entered) -> Chat:
         drafts = Drafts(entered.directory / "drafts.json")
         return Chat(self._reactor, entered.client, self.look, self, drafts, entered.cache)
+
+    def restyle(self, look: Look) -> None:
+        """Look and speak differently from now on, and at the next start."""
+        # Where it can't be kept, it holds for as long as the program runs.
+        with suppress(OSError):
+            if look.words.language != self.look.words.language:
+                self._profile.choose("language", look.words.language)
+            if look.theme.name != self.look.theme.name:
+                self._profile.choose("theme", look.theme.name)
+        self.look = look
+        if self._desk is not None and self._chat is not None:
+            self._desk.restyle(look)
+            self._chat.look = look
+        self.redraw()
 
     def _keep_drafts(self) -> None:
         """Put on the disk what was begun and not sent."""
