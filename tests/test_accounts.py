@@ -2,7 +2,6 @@
 
 from hashlib import sha256
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
@@ -10,7 +9,8 @@ from chat.names import MAX_USER_ID
 from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, RedisAccounts
 from chat.store.interface import NameTaken, TooMany, Unknown
 from chat.store.keys import Keys
-from chat.store.redis import Address, Redis
+from chat.store.redis import Redis
+from tests.connections import connected_to
 from tests.valkey import Valkey, start_for
 
 KEYS = Keys("t:")
@@ -30,10 +30,7 @@ class AccountsCase(TestCase):
 
     async def setUp(self) -> None:
         self.valkey = start_for(self)
-        self.redis = Redis(reactor, Address.parse(self.valkey.url))
-        self.redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.redis.stop()))
-        await self.redis.when_connected()
+        self.redis = await connected_to(self, self.valkey.url)
         self.accounts = RedisAccounts(self.redis, KEYS)
 
     def failing(self, coroutine: object, *kinds: type[Exception]) -> Deferred[Exception]:

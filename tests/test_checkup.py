@@ -1,11 +1,9 @@
 """Settings of a store that others run, judged on a real one."""
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from chat.store.checkup import Unfit, complaints
-from chat.store.redis import Address, Redis
+from tests.connections import connected_to
 from tests.valkey import start_for
 
 
@@ -17,10 +15,7 @@ class CheckupTest(TestCase):
         valkey = start_for(self, "--appendonly", "yes", *settings)
         valkey.ask("ACL", "SETUSER", "guest", "on", ">secret", "+@all", "-config")
         url = valkey.url.replace("://", f"://{user}:secret@") if user else valkey.url
-        redis = Redis(reactor, Address.parse(url))
-        redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        await redis.when_connected()
+        redis = await connected_to(self, url)
         return "\n".join(await complaints(redis, durability))
 
     async def test_a_sound_store_has_none(self) -> None:

@@ -15,14 +15,13 @@ from typing import Any
 from unittest import TestCase, skipUnless
 
 import yaml
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase as AsyncTestCase
 
 from chat.server.settings import options as all_options
 from chat.store.checkup import complaints
-from chat.store.redis import Address, Redis
+from chat.store.redis import Address
 from tests.certificates import Authority
+from tests.connections import connected_to
 from tests.patience import PATIENCE
 from tests.peers import PASSWORD, Closed, CurrentPeer
 from tests.process import ServerProcess, twistd
@@ -111,10 +110,7 @@ class StoreTest(AsyncTestCase):
             if name not in ("", "#", "port", "dir"):
                 settings += [f"--{name}", value.strip('"')]
         valkey = start_for(self, *settings)
-        redis = Redis(reactor, Address.parse(valkey.url))
-        redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        await redis.when_connected()
+        redis = await connected_to(self, valkey.url)
         self.assertEqual(await complaints(redis), [])
 
 

@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from chat.store import aof, repair
 from chat.store.embedded import CannotStart, EmbeddedStore, find_program
 from chat.store.redis import Redis
+from tests.connections import connected_to, usable
 from tests.patience import PATIENCE
 from tests.valkey import start_for
 
@@ -40,20 +41,6 @@ async def started(
     test.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
     await store.start()
     return store
-
-
-async def connected_to(test: TestCase, store: EmbeddedStore) -> Redis:
-    """A connection to it."""
-    redis = Redis(reactor, store.address)
-    redis.start()
-    test.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-    await usable(redis)
-    return redis
-
-
-def usable(redis: Redis) -> Deferred[None]:
-    """Fires when ``redis`` is connected."""
-    return Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
 
 
 async def process_of(redis: Redis) -> int:
@@ -83,7 +70,7 @@ def alive(process: int) -> bool:
 async def filled(test: TestCase, directory: Path, **options: Any) -> Path:
     """Run a store once and write a hundred keys and a transaction; returns its file."""
     store = await started(test, directory, **options)
-    redis = await connected_to(test, store)
+    redis = await connected_to(test, store.address)
     for number in range(100):
         await redis.call("SET", f"k{number}", "x" * 50)
     await redis.call("EVAL", "redis.call('SET', 'a', 1) return redis.call('SET', 'b', 2)", 0)
@@ -102,7 +89,7 @@ class LifeTest(TestCase):
         before = time.monotonic()
         store = await started(self, new_directory(self), durability="always")
         self.assertLess(time.monotonic() - before, max(1.0, 10 * bare))
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         for option, value in {
             "appendonly": b"yes",
             "appendfsync": b"always",
@@ -118,14 +105,14 @@ class LifeTest(TestCase):
         directory = new_directory(self)
         await filled(self, directory)
         store = await started(self, directory)
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         self.assertEqual(await redis.call("GET", "b"), b"2")
         self.assertFalse(store.numbers_may_be_lost)
 
     async def test_stop_waits_until_the_process_is_gone(self) -> None:
         directory = new_directory(self)
         store = await started(self, directory)
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         process = await process_of(redis)
         await redis.stop()
         await store.stop()
@@ -157,7 +144,7 @@ class LifeTest(TestCase):
     async def test_a_long_path_gets_its_socket_elsewhere(self) -> None:
         directory = new_directory(self, "long" * 30)
         store = await started(self, directory)
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         await redis.call("PING")
         self.assertLess(len(store.address.path), 100)
         await redis.stop()
@@ -184,7 +171,7 @@ class LifeTest(TestCase):
 
     async def test_ctrl_c_at_the_terminal_does_not_reach_it(self) -> None:
         store = await started(self, new_directory(self))
-        process = await process_of(await connected_to(self, store))
+        process = await process_of(await connected_to(self, store.address))
         self.assertNotEqual(os.getpgid(process), os.getpgid(0))
 
 
@@ -193,7 +180,7 @@ class DeathTest(TestCase):
 
     async def test_a_killed_store_comes_back_with_everything(self) -> None:
         store = await started(self, new_directory(self))
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         for number in range(3):
             await redis.call("SET", "k", number)
             first = await process_of(redis)
@@ -205,7 +192,7 @@ class DeathTest(TestCase):
 
     async def test_stop_ends_the_wait_before_another_attempt(self) -> None:
         store = await started(self, new_directory(self))
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         process = await process_of(redis)
         os.kill(process, signal.SIGKILL)
         await until(lambda: not alive(process))
@@ -219,7 +206,7 @@ class DeathTest(TestCase):
         server.wait()
         await until(lambda: not alive(process))
         store = await started(self, directory)
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         self.assertEqual(await redis.call("GET", "k"), b"kept")
         self.assertFalse(store.numbers_may_be_lost)
 
@@ -262,7 +249,7 @@ class DeathTest(TestCase):
         orphan = self.orphan_of(directory)
         store = await started(self, directory)
         self.assertEqual(orphan.wait(), 0)
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         self.assertEqual(await redis.call("GET", "b"), b"2")
 
     def orphan_of(self, directory: Path) -> "subprocess.Popen[bytes]":
@@ -349,7 +336,7 @@ class DamageTest(TestCase):
     async def mended(self, directory: Path, expected: bytes | None) -> EmbeddedStore:
         """The store starts, in doubt, with ``a`` as expected and the last key before it."""
         store = await started(self, directory)
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         self.assertEqual(await redis.call("GET", "k99"), b"x" * 50)
         self.assertEqual(await redis.call("GET", "a"), expected)
         self.assertTrue(store.numbers_may_be_lost)
@@ -389,7 +376,7 @@ class DamageTest(TestCase):
 
         self.assertEqual(repair.main([str(directory)]), 0)
         store = await started(self, directory)
-        redis = await connected_to(self, store)
+        redis = await connected_to(self, store.address)
         self.assertEqual(await redis.call("GET", "k41"), b"x" * 50)
         self.assertIsNone(await redis.call("GET", "k42"))
         self.assertTrue(store.numbers_may_be_lost)

@@ -14,7 +14,7 @@ from chat.server.common_passwords import check_not_common
 from chat.store.guesses import Allowances, RedisGuesses
 from chat.store.interface import TooMany
 from chat.store.keys import Keys
-from chat.store.redis import Address, Redis
+from tests.connections import connected_to
 from tests.peers import PASSWORD, CurrentPeer
 from tests.process import ServerProcess
 from tests.valkey import Valkey, start_for
@@ -31,10 +31,7 @@ class GuessesTest(TestCase):
 
     async def setUp(self) -> None:
         self.valkey = start_for(self)
-        redis = Redis(reactor, Address.parse(self.valkey.url))
-        redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        await redis.when_connected()
+        redis = await connected_to(self, self.valkey.url)
         self.guesses = RedisGuesses(redis, Keys("t:"))
 
     async def wait(

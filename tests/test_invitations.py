@@ -11,7 +11,7 @@ from chat.store.accounts import RedisAccounts
 from chat.store.interface import NameTaken, NotInvited, Unknown
 from chat.store.invitations import RedisInvitations
 from chat.store.keys import Keys
-from chat.store.redis import Address, Redis
+from tests.connections import connected_to
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer
 from tests.process import ServerProcess
 from tests.valkey import Valkey, start_for
@@ -22,18 +22,11 @@ KEYS = Keys("t:")
 class StoreCase(TestCase):
     valkey: Valkey
 
-    async def redis(self, valkey: Valkey) -> Redis:
-        redis = Redis(reactor, Address.parse(valkey.url))
-        redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        await redis.when_connected()
-        return redis
-
 
 class InvitationsTest(StoreCase):
     async def setUp(self) -> None:
         self.valkey = start_for(self)
-        redis = await self.redis(self.valkey)
+        redis = await connected_to(self, self.valkey.url)
         self.invitations = RedisInvitations(redis, KEYS)
         self.accounts = RedisAccounts(redis, KEYS)
 
@@ -135,7 +128,7 @@ class RegistrationTest(StoreCase):
         server = ServerProcess.start_for(
             self, "--registration", "invitation", "--store", valkey.url, "--language", "zh"
         )
-        code, _ = await RedisInvitations(await self.redis(valkey), Keys()).make()
+        code, _ = await RedisInvitations(await connected_to(self, valkey.url), Keys()).make()
         peer, user = self.peer(server), {"userName": "ann", "userPwd": PASSWORD}
         for wrong in ({}, {"invitation": "AAAA-BBBB"}):
             reply = peer.ask("RegisterMes", version=2, user=user, **wrong)

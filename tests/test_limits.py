@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 from chat.store.interface import TooMany
 from chat.store.keys import Keys
 from chat.store.limits import RedisLimits
-from chat.store.redis import Address, Redis
+from tests.connections import connected_to
 from tests.valkey import Valkey, start_for
 
 
@@ -20,10 +20,7 @@ class LimitsTest(TestCase):
 
     async def setUp(self) -> None:
         self.valkey = start_for(self)
-        redis = Redis(reactor, Address.parse(self.valkey.url))
-        redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        await redis.when_connected()
+        redis = await connected_to(self, self.valkey.url)
         self.limits = RedisLimits(redis, Keys("t:"))
 
     async def spend(self, times: int, who: str = "ann", most: int = 3, seconds: float = 60) -> int:
@@ -53,7 +50,7 @@ class LimitsTest(TestCase):
         self.assertTrue(50 < error.retry_after <= 60, error.retry_after)
 
     async def test_the_budget_is_whole_again_after_the_period(self) -> None:
-        self.assertEqual(await self.spend(4, seconds=0.05), 3)
+        self.assertEqual(await self.spend(4, seconds=0.5), 3)
         while self.valkey.ask("EXISTS", "t:limit:login:ann"):
             await deferLater(reactor, 0.005)
         self.assertEqual(await self.spend(4), 3)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from chat.messages import User
 from chat.store.keys import Keys
 from chat.store.presence import RedisPresence
-from chat.store.redis import Address, Redis
+from tests.connections import connected_to
 from tests.valkey import start_for
 
 KEYS = Keys("t:")
@@ -36,10 +36,7 @@ class ManyOnlineTest(TestCase):
         self.valkey = start_for(self)
         for start in range(1, MANY, 10_000):
             self.valkey.ask("EVAL", FILL, 2, KEYS.online(), KEYS.statuses(), start, start + 9_999)
-        self.redis = Redis(reactor, Address.parse(self.valkey.url))
-        self.redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.redis.stop()))
-        await self.redis.when_connected()
+        self.redis = await connected_to(self, self.valkey.url)
         self.presence = RedisPresence(reactor, self.redis, KEYS, "here")
         await self.presence.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(self.presence.stop()))

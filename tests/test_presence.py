@@ -15,6 +15,7 @@ from chat.store.keys import Keys
 from chat.store.presence import LEASE_SECONDS, RENEW_SECONDS, RedisPresence
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis
+from tests.connections import connected_to
 from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for
@@ -61,11 +62,7 @@ class PresenceCase(TestCase):
 
     async def connect(self, url: str = "") -> Redis:
         """A connection to the store."""
-        redis = Redis(reactor, Address.parse(url or self.valkey.url))
-        redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        await redis.when_connected()
-        return redis
+        return await connected_to(self, url or self.valkey.url)
 
     async def node(self, name: str, alone: bool = False, url: str = "") -> Node:
         """A server that has started and stops with the test."""

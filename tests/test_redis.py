@@ -1,7 +1,6 @@
 """The connections to the store, against a real one: they come back, and every call ends."""
 
 import time
-from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -12,6 +11,7 @@ from chat.store.interface import FateUnknown, StoreUnavailable
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis, RedisReplyError
 from chat.store.scripts import Script, load
+from tests.connections import connected_to, starting, usable
 from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for
@@ -39,26 +39,6 @@ class Changes:
         waiter: Deferred[None] = Deferred()
         self._waiting.append((connected, waiter))
         return waiter.addTimeout(PATIENCE, reactor)
-
-
-def starting(test: TestCase, url: str, **options: Any) -> Redis:
-    """A connection for a test, on its way."""
-    redis = Redis(reactor, Address.parse(url), **options)
-    redis.start()
-    test.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-    return redis
-
-
-def usable(redis: Redis) -> Deferred[None]:
-    """Fires when ``redis`` is connected."""
-    return Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
-
-
-async def connected_to(test: TestCase, url: str, **options: Any) -> Redis:
-    """A connection for a test, already made."""
-    redis = starting(test, url, **options)
-    await usable(redis)
-    return redis
 
 
 class Listener:

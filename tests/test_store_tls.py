@@ -13,8 +13,9 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from chat.store.pubsub import Subscriber
-from chat.store.redis import Address, Redis
+from chat.store.redis import Address
 from tests.certificates import Authority
+from tests.connections import starting, usable
 from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.valkey import start_for
@@ -47,12 +48,6 @@ class SecuredStoreTest(TestCase):
         self.addCleanup(directory.cleanup)
         return Authority(Path(directory.name), name)
 
-    def connecting(self, url: str) -> Redis:
-        redis = Redis(reactor, Address.parse(url))
-        redis.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(redis.stop()))
-        return redis
-
     async def why_not(self, url: str) -> str:
         """What the log says of a store that can't be connected to."""
         said: Deferred[str] = Deferred()
@@ -63,7 +58,7 @@ class SecuredStoreTest(TestCase):
 
         globalLogPublisher.addObserver(heard)
         self.addCleanup(globalLogPublisher.removeObserver, heard)
-        redis = self.connecting(url)
+        redis = starting(self, url)
         why = await said.addTimeout(PATIENCE, reactor)
         self.assertFalse(redis.connected)
         return why
@@ -72,8 +67,8 @@ class SecuredStoreTest(TestCase):
         authority = self.authority()
         port = await self.secured(authority.issue("127.0.0.1"))
         url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
-        redis = self.connecting(url)
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
+        redis = starting(self, url)
+        await usable(redis)
         heard: Deferred[bytes] = Deferred()
         subscriber = Subscriber(
             reactor,
@@ -102,8 +97,8 @@ class SecuredStoreTest(TestCase):
         port = await self.secured(authority.issue("store.example"))
         url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
         self.assertIn("IPAddressMismatch", await self.why_not(url))
-        redis = self.connecting(f"{url}&name=store.example")
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
+        redis = starting(self, f"{url}&name=store.example")
+        await usable(redis)
 
     async def test_a_certificate_that_has_expired_is_not_believed(self) -> None:
         authority = self.authority()
@@ -116,8 +111,8 @@ class SecuredStoreTest(TestCase):
         port = await self.secured(authority.issue("127.0.0.1"), clients=authority)
         url = f"rediss://127.0.0.1:{port}?ca={authority.path}"
         self.assertTrue(await self.why_not(url))
-        redis = self.connecting(f"{url}&cert={authority.issue('server')}")
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
+        redis = starting(self, f"{url}&cert={authority.issue('server')}")
+        await usable(redis)
 
     async def test_user_and_password_go_through_it(self) -> None:
         authority = self.authority()
@@ -126,8 +121,8 @@ class SecuredStoreTest(TestCase):
         self.valkey.ask("ACL", "SETUSER", "default", "off")
         where = f"127.0.0.1:{port}?ca={authority.path}"
         self.assertIn("does not let us in", await self.why_not(f"rediss://chat:wrong@{where}"))
-        redis = self.connecting(f"rediss://chat:secret@{where}")
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
+        redis = starting(self, f"rediss://chat:secret@{where}")
+        await usable(redis)
 
     async def test_behind_sentinels_they_and_the_store_are_spoken_to_in_secret(self) -> None:
         authority = self.authority()
@@ -149,10 +144,10 @@ class SecuredStoreTest(TestCase):
         listening: Any = await endpoint.listen(Factory.forProtocol(Sentinel))
         self.addCleanup(listening.stopListening)
         where = f"127.0.0.1:{listening.getHost().port}/chat"
-        redis = self.connecting(
-            f"rediss+sentinel://{where}?ca={authority.path}&sentinel-password=quiet"
+        redis = starting(
+            self, f"rediss+sentinel://{where}?ca={authority.path}&sentinel-password=quiet"
         )
-        await Deferred.fromCoroutine(redis.when_connected()).addTimeout(PATIENCE, reactor)
+        await usable(redis)
         self.assertEqual(
             said[0], pack([b"AUTH", b"quiet"]) + pack([b"SENTINEL", b"MASTER", b"chat"])
         )
