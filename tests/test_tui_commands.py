@@ -244,17 +244,17 @@ class CommandTests(TestCase):
         self.assertIn("the.log", text)
 
     def test_what_the_doctor_finds_has_its_limits_and_its_words(self) -> None:
-        well = Examined(60, 14, 256, False, False, 0.49, 29.9, "always", "a.log")
-        ill = Examined(60, 13, 256, True, True, 0.51, -31.0, "", "a.log")
-        self.assertEqual([key for good, key, _ in examine(well, {"TERM": "xterm"}) if not good], [])
-        wrong = {key for good, key, _ in examine(ill, {"TERM": "dumb"}) if not good}
-        wanted = ("size-bad", "term-bad", "ascii", "server-bad", "clock-bad")
+        well = Examined(60, 14, 256, False, False, 0.49, 29.9, "always", "a.log", "xterm", "utf8")
+        ill = Examined(60, 13, 256, True, True, 0.51, -31.0, "", "a.log", "dumb", "ASCII")
+        self.assertEqual([key for good, key, _ in examine(well) if not good], [])
+        wrong = {key for good, key, _ in examine(ill) if not good}
+        wanted = ("size-bad", "term-bad", "charset-bad", "ascii", "server-bad", "clock-bad")
         self.assertEqual(wrong, {f"doctor-{each}" for each in wanted})
         away = [key for good, key, _ in examine(replace(well, round_trip=None)) if not good]
         self.assertIn("doctor-no-server", away)
         for language in LANGUAGES:
             for found in (well, ill):
-                for _, key, values in examine(found, {}):
+                for _, key, values in examine(found):
                     self.assertNotIn("{", Words(language)(key, **values))
 
     def test_search_finds_and_goes_there(self) -> None:

@@ -353,7 +353,9 @@ class Screen:
         self.left = True
 
     def examined(self, round_trip: float | None) -> Examined:
-        return Examined(*self.size, 256, False, False, round_trip, 0.0, "everysec", "the.log")
+        return Examined(
+            *self.size, 256, False, False, round_trip, 0.0, "everysec", "the.log", "xterm", "UTF-8"
+        )
 
 
 def lively(language: str = "en", size: tuple[int, int] = (80, 24)) -> Screen:

@@ -19,13 +19,11 @@ from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Form, Menu
 from chat.client.tui.host import Host
-from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.options import ScreenOptions
 from chat.client.tui.popups import Choice, Popup
-from chat.client.tui.themes import ASCII
 
 __all__ = ["Linear"]
 
@@ -285,15 +283,4 @@ class Linear(Host):
         self.redraw()
 
     def examined(self, round_trip: float | None) -> Examined:
-        client = self._chat.client if self._chat is not None else None
-        return Examined(
-            columns=0,
-            rows=0,
-            colours=1,
-            full_emoji=self.look.emoji,
-            ascii_glyphs=self.look.glyphs is ASCII,
-            round_trip=round_trip,
-            clock_offset=client.clock_offset if client is not None else 0.0,
-            durability=client.durability if client is not None else "",
-            log=str(self._profile.state / LOG_NAME),
-        )
+        return self._examined(0, 0, 1, round_trip)

@@ -13,7 +13,6 @@ from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.forms import Form, Menu
 from chat.client.tui.host import Host
-from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
@@ -23,7 +22,6 @@ from chat.client.tui.outside import clipboard, edited, link_opener
 from chat.client.tui.popups import Popup
 from chat.client.tui.root import Root
 from chat.client.tui.terminal import Loop
-from chat.client.tui.themes import ASCII
 from chat.client.tui.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -200,19 +198,8 @@ class App(Host):
         self.redraw()
 
     def examined(self, round_trip: float | None) -> Examined:
-        client = self._chat.client if self._chat is not None else None
         columns, rows = self._screen.get_cols_rows()
-        return Examined(
-            columns=columns,
-            rows=rows,
-            colours=self._screen.colors,
-            full_emoji=self.look.emoji,
-            ascii_glyphs=self.look.glyphs is ASCII,
-            round_trip=round_trip,
-            clock_offset=client.clock_offset if client is not None else 0.0,
-            durability=client.durability if client is not None else "",
-            log=str(self._profile.state / LOG_NAME),
-        )
+        return self._examined(columns, rows, self._screen.colors, round_trip)
 
     def edit_outside(self, text: str) -> str:
         """Let ``$EDITOR`` have the terminal. The connection waits meanwhile."""

@@ -1,8 +1,6 @@
 """What /doctor finds out about terminal, locale and server, and what it makes of it."""
 
-import locale
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 __all__ = ["Examined", "examine"]
@@ -29,6 +27,8 @@ class Examined:
     clock_offset: float
     durability: str
     log: str
+    term: str
+    charset: str
 
 
 Finding = tuple[bool, str, dict[str, object]]
@@ -36,17 +36,15 @@ Finding = tuple[bool, str, dict[str, object]]
 sentence says what can be done."""
 
 
-def examine(found: Examined, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def examine(found: Examined) -> Iterator[Finding]:
     """What there is to say of terminal, locale and server."""
-    term = environ.get("TERM", "")
     if found.columns:
         size = {"columns": found.columns, "rows": found.rows}
         yield _finding("doctor-size", found.columns >= 60 and found.rows >= 14, **size)
-        well = term not in ("", "dumb")
-        yield _finding("doctor-term", well, term=term or "?", colours=found.colours)
-    charset = locale.getpreferredencoding(False)
-    well = charset.lower().replace("-", "") == "utf8"
-    yield _finding("doctor-charset", well, charset=charset)
+        well = found.term not in ("", "dumb")
+        yield _finding("doctor-term", well, term=found.term or "?", colours=found.colours)
+    well = found.charset.lower().replace("-", "") == "utf8"
+    yield _finding("doctor-charset", well, charset=found.charset)
     yield not found.ascii_glyphs, "doctor-glyphs" if not found.ascii_glyphs else "doctor-ascii", {}
     yield True, "doctor-emoji-full" if found.full_emoji else "doctor-emoji-text", {}
     yield from _server(found)

@@ -1,6 +1,8 @@
 """Whose chat it is, from the login to the end of it: the same for the screen and without one."""
 
 import gc
+import locale
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,16 @@ from chat.client.notify import Came, Quiet
 from chat.client.paths import Profile, Remembered
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
+from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Form, Menu
+from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
 from chat.client.tui.options import ScreenOptions
 from chat.client.tui.start import Start
+from chat.client.tui.themes import ASCII
 
 __all__ = ["Host"]
 
@@ -100,6 +105,25 @@ class Host:
             self._desk.restyle(look)
             self._chat.look = look
         self.redraw()
+
+    def _examined(
+        self, columns: int, rows: int, colours: int, round_trip: float | None
+    ) -> Examined:
+        """What is known of a terminal, of this machine, and of the server."""
+        client = self._chat.client if self._chat is not None else None
+        return Examined(
+            columns=columns,
+            rows=rows,
+            colours=colours,
+            full_emoji=self.look.emoji,
+            ascii_glyphs=self.look.glyphs is ASCII,
+            round_trip=round_trip,
+            clock_offset=client.clock_offset if client is not None else 0.0,
+            durability=client.durability if client is not None else "",
+            log=str(self._profile.state / LOG_NAME),
+            term=os.environ.get("TERM", ""),
+            charset=locale.getpreferredencoding(False),
+        )
 
     def _keep_drafts(self) -> None:
         """Put on the disk what was begun and not sent."""

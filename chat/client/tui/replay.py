@@ -318,7 +318,9 @@ class Replay:
         pass
 
     def examined(self, round_trip: float | None) -> Examined:
-        return Examined(*self.size, 256, self.look.emoji, False, round_trip, 0.0, "", "")
+        return Examined(
+            *self.size, 256, self.look.emoji, False, round_trip, 0.0, "", "", "xterm", "UTF-8"
+        )
 
 
 def _look(head: Head, clock: Clock) -> Look:
