@@ -5,6 +5,7 @@ import struct
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import ORIGINAL_REQUESTS
+from chat.server.session import LONG_WAITING
 from chat.store.interface import FateUnknown, StoreUnavailable
 from tests.hall import Guest, Hall
 from tests.peers import enveloped, framed
@@ -45,6 +46,24 @@ class OrderTest(SynchronousTestCase):
         hall.people.answer()
         hall.clock.advance(0)
         self.assertFalse(hall.posting.idle)
+
+    def test_behind_a_long_frame_none_waits_and_behind_a_shorter_one_some_do(self) -> None:
+        for size, state in ((LONG_WAITING - 1, "producing"), (LONG_WAITING, "paused")):
+            hall = Hall()
+            guest = hall.guest(1, LOBBY)
+            hall.people.slow = True
+            guest.send("OnlineMes", "first")
+            ping = enveloped("PingMes", {}, id="x")
+            padded = enveloped("PingMes", {"x": "y" * (size - len(ping) - 10)}, id="x")
+            self.assertEqual(len(padded), size)
+            guest.receive(framed(padded))
+            self.assertEqual(guest.transport.producerState, state)
+            guest.receive(framed(padded))
+            self.assertLessEqual(len(guest.session._waiting or ()), 2 if state != "paused" else 1)
+            hall.people.answer()
+            for _ in range(5):
+                hall.clock.advance(0)
+            self.assertEqual(ids(guest), ["first", "x", "x"])
 
     def test_who_sends_without_waiting_is_not_read_for_a_while_and_loses_nothing(self) -> None:
         hall = Hall(request_rate=(0, 0.0))

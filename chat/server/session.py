@@ -44,6 +44,10 @@ __all__ = ["Session"]
 MOST_WAITING: Final = 64
 """Frames that may wait for the request before them; more, and the client is not read."""
 
+LONG_WAITING: Final = 1_024
+"""Bytes of a frame behind which no other waits: 64 of the longest would be 4 MiB for each of very
+many who have not even logged in."""
+
 REFUSAL_SECONDS: Final = 10.0
 RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
 """What a conversation's rules may have against a message, and the sentences for it."""
@@ -162,7 +166,7 @@ class Session:
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(envelope)
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING or len(body) >= LONG_WAITING:
             self.connection.pause_reading()
 
     def frame_too_large(self, size: int) -> None:
@@ -265,7 +269,7 @@ class Session:
         waiting = self._waiting
         while waiting and not self._busy and not self.connection.closing:
             self._process(waiting.popleft())
-        if self.connection.paused and len(waiting or ()) < MOST_WAITING // 2:
+        if self.connection.paused and not waiting:
             self.connection.resume_reading()
 
     # Refusals --------------------------------------------------------------------------------
