@@ -118,7 +118,8 @@ class Desk(urwid.Widget):
         self.online = OnlinePane(look, chat.model)
         self.status = StatusLine(look, chat, self.composer)
         self.layout = arrange(1, 1, self.active)
-        self._panes = Drawn([], 0)
+        self._panes = self._hints_row = Drawn([], 0)
+        self._hints_of: tuple[object, ...] = ()
         self._rows = 0
         self._open = ""
 
@@ -167,7 +168,7 @@ class Desk(urwid.Widget):
             self.composer.render((columns, layout.composer), self._writing),
         ]
         if layout.hints:
-            parts.append(canvas([self._hints(columns)], columns, 1))
+            parts.append(self._hints(columns))
         return stacked(parts)
 
     @property
@@ -204,20 +205,22 @@ class Desk(urwid.Widget):
             self._panes = joined(parts)
         return self._panes
 
-    def _hints(self, columns: int) -> Row:
+    def _hints(self, columns: int) -> Drawn:
+        """The last row; made anew only where it is another one, for it is drawn at every key."""
         choices = self.composer.choices(columns - 1)
-        if choices:
-            return [("hint key", f" {choices}")]
-        runs: list[Run] = []
-        for _, key, text, _ in self._hint_list(columns):
-            runs += [("hint key", key), ("hint", text)]
-        return runs
+        shown = (columns, choices, self._hinted, self.look)
+        if shown != self._hints_of:
+            runs: list[Run] = [("hint key", f" {choices}")] if choices else []
+            for _, key, text, _ in () if choices else self._hint_list(columns):
+                runs += [("hint key", key), ("hint", text)]
+            self._hints_of, self._hints_row = shown, canvas([runs], columns, 1)
+        return self._hints_row
 
     def _hint_list(self, columns: int) -> Iterator[tuple[str, str, str, int]]:
         """What the last row has room for: a key, as it is written, its help, where that ends."""
-        used = 0
+        used, hinted = 0, self._hinted
         for each in KEYS:
-            if each.hint and each.context in self._hinted:
+            if each.hint and each.context in hinted:
                 key, text = f" {key_name(each.keys[0])}", f" {self.look.words(each.help)} "
                 used += width(key) + width(text)
                 if used > columns:

@@ -77,15 +77,14 @@ def _show(options: ScreenOptions, look: Look, recorder: "Recorder | None") -> st
 def _go_on(
     screen: Terminal, options: ScreenOptions, look: Look, recorder: "Recorder | None"
 ) -> str:
+    reactor = lean_reactor()  # first: whatever else needs Twisted then does without TLS, too
+    from chat.client.tui.app import App
     from chat.client.tui.logfile import LOG_NAME, log_exception, logging_to
 
     profile = Profile(options.profile)
     logfile = profile.state / LOG_NAME
     with logging_to(logfile):
         try:
-            from chat.client.tui.app import App
-
-            reactor = lean_reactor()
             screen.output.attach(reactor)
             app = App(reactor, screen, twisted_loop(reactor), look, profile, options, recorder)
             _leave_on_hangup(reactor)
