@@ -24,6 +24,9 @@ LOSS_PATIENCE: Final = 5.0
 BACK_PATIENCE: Final = 30.0
 """Seconds after which it is given up that somebody is told that the server is gone, or back."""
 
+FLOOD_PATIENCE: Final = 60.0
+"""Seconds after which a flood that a program does not take is broken off."""
+
 STARTS: Final = 5
 
 
@@ -58,11 +61,17 @@ class Server:
         self._process.stdin.flush()
 
     def said(self, typist: Typist) -> float:
-        """Have ``typist`` read until it is said; how many seconds that took to say."""
+        """Have ``typist`` read until it is said; how many seconds that took to say.
+
+        :raises Missing: it is not taken.
+        """
         output = self._process.stdout
         assert output is not None
+        end = time.monotonic() + FLOOD_PATIENCE
         while not select.select([output], [], [], 0)[0]:
             typist.rest(LOOK_SECONDS)
+            if time.monotonic() > end:
+                raise Missing("it does not take what is said")
         return float(output.readline().split()[1])
 
 
@@ -94,7 +103,8 @@ class Figures:
             for rate in (2000, 10000):
                 with suppress(Missing):
                     self._echo(typist, rate)
-            self._many(typist)
+            with suppress(Missing):
+                self._many(typist)
             self._outage(typist)
         return self.found
 
