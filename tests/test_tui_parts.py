@@ -2,6 +2,8 @@
 
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +103,18 @@ class RedrawTests(TestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
+_WRITER = """
+import sys
+from pathlib import Path
+from chat.client.tui.drafts import Drafts
+drafts, number = Drafts(Path(sys.argv[1])), 0
+while True:
+    number += 1
+    drafts.save({"#lobby": f"{number} " * 50_000})
+    print(number, flush=True)
+"""
+
+
 class DraftsTests(TestCase):
     def setUp(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="drafts", dir="/tmp"))
@@ -122,6 +136,18 @@ class DraftsTests(TestCase):
         for each in later:
             each()
         self.assertEqual(Drafts(self.path).load(), {"@2": "a whole thought"})
+
+    def test_whatever_kills_the_program_they_are_whole_and_the_newest(self) -> None:
+        command = [sys.executable, "-c", _WRITER, str(self.path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            for _ in range(8):
+                saved = int(writer.stdout.readline())
+            writer.kill()
+            rest = writer.stdout.read().split()
+        saved = int(rest[-1]) if rest else saved
+        (number,) = set(Drafts(self.path).load()["#lobby"].split())
+        self.assertIn(int(number), (saved, saved + 1))
 
     def test_a_broken_file_is_no_drafts(self) -> None:
         self.path.parent.mkdir()
