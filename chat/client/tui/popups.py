@@ -25,6 +25,7 @@ class Popup(ListPane):
 
     :param choices: given what was typed, what there is.
     :param choose: called with the value of the row that is chosen.
+    :param least: columns that it has at the least, if the screen has.
     :cvar texts: whether the rows are what people wrote.
     """
 
@@ -36,11 +37,13 @@ class Popup(ListPane):
         title: str,
         choices: Callable[[str], Sequence[Choice]],
         choose: Callable[[object], None],
+        least: int = 44,
     ) -> None:
         super().__init__(look)
         self._title = title
         self._choices = choices
         self.choose = choose
+        self._least = least
         self._known: tuple[str, Sequence[Choice]] | None = None
 
     def title(self) -> str:
@@ -64,7 +67,7 @@ class Popup(ListPane):
         """How large the popup is on a screen of this size."""
         choices = self._choices("")
         widest = max([width(plain(each.row)) for each in choices] + [width(self._title) + 2])
-        wanted = min(max(44, widest + 1), 90)
+        wanted = min(max(self._least, widest + 1), 90)
         return min(columns, wanted), min(rows, max(3, len(choices) + 2))
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:

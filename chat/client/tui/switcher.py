@@ -13,6 +13,9 @@ from chat.client.tui.popups import Choice, Popup
 
 __all__ = ["Switcher"]
 
+COLUMNS = 64
+"""For a command and what it does: those are listed only when something is typed."""
+
 
 class Switcher:
     """``do_switch`` asks where to go.
@@ -30,7 +33,8 @@ class Switcher:
 
     def do_switch(self) -> None:
         look = self._desk.look
-        self._stage.pop_up(Popup(look, look.words("switch-title"), self._targets, self._switch_to))
+        title = look.words("switch-title")
+        self._stage.pop_up(Popup(look, title, self._targets, self._switch_to, COLUMNS))
 
     def _targets(self, typed: str) -> list[Choice]:
         """Conversations by recency, people, commands: what begins as typed before what has it."""
