@@ -24,8 +24,6 @@ class Clumsy(Heard):
 
 
 class RestoringTest(TestCase):
-    timeout = 20
-
     async def test_after_an_error_nobody_has_thought_of_it_tries_again(self) -> None:
         self.patch(bus_module, "SURPRISED_SECONDS", 0.01)
         address, keys = Address.parse(start_for(self).url), Keys()

@@ -81,8 +81,6 @@ class Device:
 
 
 class WholeCase(TestCase):
-    timeout = 60
-
     def setUp(self) -> None:
         self.server = ServerProcess.start_for(self, *GENEROUS, "--listen", "unix:listen")
         self.address = f"unix:{self.server.home / 'listen'}"

@@ -22,6 +22,7 @@ from chat.client.trust import KnownServers, fingerprint_of
 from chat.server.certificates import Certificates, fingerprint, self_signed
 from tests.certificates import Authority
 from tests.fake_server import FakeConnection, FakeServer
+from tests.patience import PATIENCE
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register
 
@@ -231,7 +232,7 @@ class ProgramTest(SynchronousTestCase):
         done = subprocess.run(
             [sys.executable, "-m", "chat.client.cli", *words, "--server", self.address],
             env={**self.environ, "CHATROOM_PASSWORD": "secret-ann"},
-            capture_output=True, text=True, timeout=60, start_new_session=True,
+            capture_output=True, text=True, timeout=PATIENCE, start_new_session=True,
         )  # fmt: skip
         return done.returncode, done.stderr
 

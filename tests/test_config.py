@@ -12,6 +12,7 @@ from chat.client.config import BadConfig, Settings, read_settings, rule_parts, s
 from chat.client.notify import DEFAULT_RULES, Rule
 from chat.client.tui.theme_file import find_theme, theme_names
 from chat.client.tui.themes import ASCII, ROLES, THEMES, UNICODE
+from tests.patience import PATIENCE
 
 WHOLE = """
 server = "chat.example.org:8889"
@@ -186,7 +187,7 @@ class CheckTests(FileTestCase):
             env={**environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from chat.server.listening import Listeners
 from chat.server.logs import RETRIES, log_from
 from chat.server.starting import CannotStart
+from tests.patience import PATIENCE
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -217,7 +218,7 @@ class EndPlainlyTest(SynchronousTestCase):
         }.items():
             code = f"from chat.server.starting import *; end_plainly(); raise {raised}"
             done = subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+                [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
             )
             self.assertEqual(done.returncode, 1)
             self.assertRegex(done.stderr, said)

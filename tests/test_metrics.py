@@ -40,7 +40,7 @@ class MetricsCase(SynchronousTestCase):
         """Status, content type and body of a page."""
         request = urllib.request.Request(f"http://{self.address}{path}", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as reply:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
                 return reply.status, reply.headers["content-type"], reply.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -147,7 +147,11 @@ class NumbersTest(MetricsCase):
             "print({'prometheus_client', 'twisted.web.server'} & sys.modules.keys())"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
         )
         self.assertEqual(done.stdout, "set()\n")
 

@@ -63,7 +63,7 @@ class OfflineTests(TestCase):
         # With the server back, the message goes and the deletion comes.
         self.server.start()
         anna.press("f5")
-        anna.wait_for("✓", 30)
+        anna.wait_for("✓")
         anna.wait_for("This message was deleted")
         anna.wait_gone("xylophone")
         self.leave(anna)

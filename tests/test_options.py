@@ -16,6 +16,7 @@ from chat.server.kinds import Kind
 from chat.server.options import Options, default_text, describe
 from chat.server.settings import Settings, default_data_directory, options
 from chat.store.address import Address
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 
@@ -294,7 +295,7 @@ class TwistdTest(SynchronousTestCase):
                 cwd=away,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=PATIENCE,
                 check=False,
             )
 
@@ -322,4 +323,6 @@ class TwistdTest(SynchronousTestCase):
             "o.parseOptions(['--listen', 'tcp:1', '--store', 'redis://h']);"
             "sys.exit('twisted.internet.reactor' in sys.modules)"
         )
-        self.assertEqual(subprocess.run([sys.executable, "-c", code], timeout=60).returncode, 0)
+        self.assertEqual(
+            subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode, 0
+        )

@@ -101,7 +101,7 @@ def frames(draw: st.DrawFn) -> list[Frame]:
 
 
 class PaintTests(TestCase):
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(frames())
     def test_any_frames_after_one_another_are_shown_as_if_each_were_drawn_afresh(
         self, shown: list[Frame]

@@ -302,7 +302,7 @@ class PlainPtyTests(TestCase):
             env=client_environ(self.home / person, "en_US.UTF-8"),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 

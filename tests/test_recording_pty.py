@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from unittest import TestCase
 
+from tests.patience import PATIENCE
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register
 
@@ -52,7 +53,7 @@ class RecordedSessionTests(TestCase):
             capture_output=True,
             text=True,
             check=True,
-            timeout=30,
+            timeout=PATIENCE,
         )
         self.assertIn("Write to #cats", printed.stdout)
         played = self.start("replay", str(self.path), "--speed", "2")

@@ -40,8 +40,6 @@ class Talker:
 
 
 class RollingRestartTest(TestCase):
-    timeout = 90
-
     async def test_it_loses_nothing_doubles_nothing_and_refuses_nothing_for_good(self) -> None:
         store = start_for(self, "--appendonly", "yes")
         options = (*GENEROUS, "--store", store.url, "--listen", "unix:listen")

@@ -222,7 +222,7 @@ class ScreenTests(TestCase):
         kim.type("and still typ")
         server.start()
         kim.type("ing")
-        kim.wait_for("✓", 30)
+        kim.wait_for("✓")
         kim.wait_for("and still typing")
         self.assertEqual(kim.text().count("sent between"), 1)
 
@@ -263,7 +263,7 @@ class ScreenTests(TestCase):
             paul = self.screen("paul", 100, 30, server=f"127.0.0.1:{port}")
             paul.wait_for("Start a server here")
         paul.press("enter")
-        text = paul.wait_for("To end it: kill", 30)
+        text = paul.wait_for("To end it: kill")
         pid = int(text.partition("kill ")[2].partition(".")[0])
         self.addCleanup(_end, pid)
         register(paul, "paul", probe=False)

@@ -84,7 +84,6 @@ class Person:
 
 
 class Case(TestCase):
-    timeout = 60
     options = OPTIONS
 
     async def set_up(self) -> None:

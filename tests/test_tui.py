@@ -66,7 +66,7 @@ class AnyStateTests(TestCase):
             max_size=25,
         )
     )
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=75, deadline=None)
     def test_any_events_and_keys_and_sizes_leave_a_screen_that_draws(self, steps: list) -> None:  # type: ignore[type-arg]
         screen = lively()
         for step in steps:
