@@ -84,6 +84,14 @@ def test_a_repetition_is_answered_however_fast(usual: Party) -> None:
     assert new["retryAfter"] > 0
 
 
+def test_a_search_counts_as_ten_requests(usual: Party) -> None:
+    peer = usual.current()
+    sent = [peer.send("SearchMes", text="anything") for _ in range(20)]
+    codes = [peer.reply(each).data["code"] for each in sent]
+    assert codes[:3] == [200] * 3
+    assert 429 in codes
+
+
 def test_forty_requests_at_once_then_ten_a_second(usual: Party) -> None:
     peer = usual.current()  # its login was one of them
     judge_burst(peer, "OnlineMes", {}, 39, 10)

@@ -44,6 +44,22 @@ class TokenBucket:
             return self._interval
         return wait + ROUNDING
 
+    def take_some(self, count: int) -> float:
+        """Take several, or all that the bucket ever holds; else as ``take``."""
+        if count == 1:
+            return self.take()
+        now = self._seconds()
+        more = min(self._interval * (count - 1), self._tolerance - ROUNDING)
+        last = max(self._full_at, now) + more
+        wait = last - now - self._tolerance
+        if wait <= 0.0:
+            self._full_at = last + self._interval
+            return 0.0
+        if wait > more + self._interval:  # The clock was set back, as above.
+            self._full_at = now + self._tolerance + self._interval
+            return more + self._interval
+        return wait + ROUNDING
+
     def overdraw(self) -> float:
         """Take one in any case; return the seconds until none is owed, 0.0 if there was one."""
         now = self._seconds()

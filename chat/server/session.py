@@ -48,6 +48,9 @@ LONG_WAITING: Final = 1_024
 """Bytes of a frame behind which no other waits: 64 of the longest would be 4 MiB for each of very
 many who have not even logged in."""
 
+COSTS: Final[Mapping[type[Message], int]] = {messages.SearchMes: 10}
+"""What counts as several requests: a search takes some 25 ms of the processor, others about one."""
+
 REFUSAL_SECONDS: Final = 10.0
 RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
 """What a conversation's rules may have against a message, and the sentences for it."""
@@ -192,16 +195,16 @@ class Session:
             return
         elif isinstance(message, messages.PingMes):
             self.emit(messages.PongMes(self.context.now()), envelope.id)
-        elif kind not in UNMETERED and (wait := self._seconds_to_wait()):
+        elif kind not in UNMETERED and (wait := self._seconds_to_wait(COSTS.get(kind, 1))):
             self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
         else:
             self._serve(self._handled(message, envelope.id), message, envelope.id)
 
-    def _seconds_to_wait(self) -> float:
-        """Until one more request may be made, 0.0 when this one may."""
-        wait = self._request_bucket.take()
+    def _seconds_to_wait(self, cost: int) -> float:
+        """Until a request may be made that counts as ``cost``, 0.0 when this one may."""
+        wait = self._request_bucket.take_some(cost)
         if not wait and self.budget is not None:
-            wait = self.budget.requests.take()
+            wait = self.budget.requests.take_some(cost)
         return wait
 
     def _handled(
