@@ -30,6 +30,8 @@ class LinkCase(SynchronousTestCase):
         self.states: list[ConnectionState] = []
         self.pushed: list[Message] = []
         self.chance = 0.5
+        self.stopped = 0.0
+        """Seconds for which the machine was stopped, and its steady clock with it."""
         self.credentials: LoginMes | None = LoginMes(2, user_id=100, user_pwd="wonderland")
         self.link = Link(
             self.clock,
@@ -38,6 +40,7 @@ class LinkCase(SynchronousTestCase):
             self.pushed.append,
             self.states.append,
             lambda: self.chance,
+            lambda: self.clock.seconds() + self.stopped,
         )
         self.addCleanup(self.finish)
 
@@ -317,6 +320,16 @@ class SleepTest(LinkCase):
         self.advance(2)
         self.assertEqual(self.net.attempts, 2)
         self.assertIsInstance(self.link.state, LoggedIn)
+
+    def test_a_machine_that_was_stopped_with_its_clock_is_told_by_the_time_of_day(self) -> None:
+        for stopped, attempts in ((9.0, 1), (3600.0, 2)):
+            self.start()
+            self.stopped += stopped
+            self.advance(12)
+            self.assertEqual(self.net.attempts, attempts)
+        self.stopped -= 3600.0
+        self.advance(12)
+        self.assertEqual(self.net.attempts, 2, "a clock that was set back is no sleep")
 
     def test_after_a_nap_the_connection_is_tried_and_kept(self) -> None:
         self.start()

@@ -51,7 +51,9 @@ def hostile_event(text: str, number: int) -> events.Event:
         events.MessageStateChanged(
             events.Outgoing(text, "#lobby", text, NOON), events.Failed(413, text)
         ),
-    )[number % 11]
+        events.Invited("#" + text, number, text),
+        events.Blocked(number % 5 + 1, text, bool(number % 2)),
+    )[number % 13]
 
 
 class AnyStateTests(TestCase):

@@ -80,6 +80,8 @@ class Link:
     :param push: called with each message that is no reply.
     :param changed: called with each new state.
     :param random: a number from 0 to 1.
+    :param now: the time of day, which may go on where ``clock`` does not: while a virtual machine
+        is stopped. Without it ``clock`` tells it.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -92,6 +94,7 @@ class Link:
         push: Callable[[Message], None],
         changed: Callable[[ConnectionState], None],
         random: Callable[[], float] = _random.random,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.state: ConnectionState = Stopped()
         self.wire: Wire | None = None
@@ -102,6 +105,7 @@ class Link:
         self._push = push
         self._changed = changed
         self._random = random
+        self._now = now or clock.seconds
         self._failures = 0
         self._away_since = 0.0
         self._since = 0.0
@@ -268,12 +272,13 @@ class Link:
 
     def _watch_clock(self) -> None:
         if self._tick is None:
-            self._tick = self._clock.callLater(TICK, self._ticked, self._clock.seconds() + TICK)
+            now = (self._clock.seconds(), self._now())
+            self._tick = self._clock.callLater(TICK, self._ticked, *now)
 
-    def _ticked(self, expected: float) -> None:
+    def _ticked(self, steady: float, wall: float) -> None:
         self._tick = None
         self._watch_clock()
-        ahead = self._clock.seconds() - expected
+        ahead = max(self._clock.seconds() - steady, self._now() - wall) - TICK
         if ahead >= NAP:
             self._do(self._machine.woke, ahead)
 

@@ -115,7 +115,9 @@ class Session:
         self.busy = False
         self.hub = Hub(clock)
         self.catalogue = Catalogue(self.hub.emit)
-        self.link = Link(clock, endpoint, self._greet, self._pushed, self._state_changed, random)
+        self.link = Link(
+            clock, endpoint, self._greet, self._pushed, self._state_changed, random, now
+        )
         self.follower = Follower(
             self.history,
             self.hub.sleep,
