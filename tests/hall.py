@@ -38,13 +38,14 @@ class Log:
 
     :ivar slow: reads wait for ``answer``.
     :ivar failure: what the next read raises instead.
+    :ivar asked: how often somebody asked for one conversation.
     """
 
     def __init__(self) -> None:
         self.entries: dict[str, list[LoggedEntry]] = defaultdict(list)
         self.slow = False
         self.failure: Exception | None = None
-        self.reads = 0
+        self.reads = self.asked = 0
         self._waiting: list[Deferred[None]] = []
 
     def append(self, cid: str, author: Author, content: str, client_id: str = "") -> LoggedEntry:
@@ -85,7 +86,12 @@ class Log:
 
     async def one(self, user_id: int, cid: str) -> Conversation:
         """One conversation."""
+        self.asked += 1
         return Conversation(cid_name(cid, user_id), EPOCH, 1, len(self.entries[cid]), 1)
+
+    async def seek(self, cid: str, moment: int) -> int:
+        """The newest entry from before a moment; their times are their numbers."""
+        return min(len(self.entries[cid]), max(0, moment - 1))
 
     async def moved_since(self, user_id: int, moment: int) -> list[str]:
         """Every private conversation of a user in which something was said."""

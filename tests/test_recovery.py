@@ -3,6 +3,7 @@
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.server.attendance import enter_room
 from chat.server.delivery.registry import Thread
 from tests.hall import Hall
 
@@ -57,3 +58,22 @@ class ComparisonTests(SynchronousTestCase):
         for user_id, guest in enumerate(guests, 1):
             missed = [*(f"missed in {cid}" for cid in rooms), f"missed in p:{user_id}:99"]
             self.assertEqual(sorted(guest.contents()), sorted(["before", *missed]))
+
+    def test_a_snapshot_that_was_read_before_all_is_compared_is_read_again(self) -> None:
+        """A store that lost numbers may have to wait for a replica before it can say so."""
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.say("r:room", "in the log of the new store")
+        hall.fanout.lost(0)
+        entering = Deferred.fromCoroutine(enter_room(guest.session, "r:room"))
+        self.assertNoResult(entering)
+        hall.say("r:room", "said before all is compared", heard=False)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertEqual(self.successResultOf(entering).seq, 2)
+
+    def test_without_a_loss_it_is_read_once(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.log.asked = 0
+        self.successResultOf(Deferred.fromCoroutine(enter_room(guest.session, "r:room")))
+        self.assertEqual(hall.log.asked, 1)

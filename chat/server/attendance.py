@@ -107,12 +107,12 @@ async def _come_in(
         if await context.moderation.suspended([user.user_id]):
             raise NotAllowed("suspended")
         await context.fanout.write_times()
-        described, more = await context.conversations.page(user.user_id, "", FIRST_PAGE)
-        await _hear_only_ones_own(session, described)
+        described, more = await context.fanout.recovery.steady(
+            lambda: _first_page(session), lambda: feed.threads().values()
+        )
         entered = True
         await context.presence.enter(user, session.key, session.device, 0)
         online, telling = await context.online.online_ids(_listed(session), user.user_id)
-        await context.fanout.recovery.over(feed.threads().values())
         if session.closed:
             raise _Gone
     except BaseException:
@@ -135,6 +135,14 @@ async def _listen(session: "Session") -> None:
         context.registry.add_to_room(session, cid)
     for cid in session.left_meanwhile():
         leave_room(session, cid)
+
+
+async def _first_page(session: "Session") -> tuple[dict[str, Conversation], bool]:
+    """Where the user's conversations stand, the newest of them; whether there are more."""
+    page = session.context.conversations.page
+    described, more = await page(session.user_id, "", FIRST_PAGE)
+    await _hear_only_ones_own(session, described)
+    return described, more
 
 
 async def _hear_only_ones_own(session: "Session", described: dict[str, Conversation]) -> None:
@@ -238,10 +246,16 @@ async def enter_room(session: "Session", cid: str) -> Conversation:
     if is_new:
         await context.bus.hold_rooms([cid])
         context.registry.add_to_room(session, cid)
-    try:
+
+    async def read() -> Conversation:
         conversation = await context.conversations.one(session.user_id, cid)
         _check_still_in(session, cid)
-        await context.fanout.recovery.over([context.registry.rooms[cid]])
+        return conversation
+
+    try:
+        conversation = await context.fanout.recovery.steady(
+            read, lambda: [context.registry.rooms[cid]]
+        )
         _check_still_in(session, cid)
     except StoreError:
         leave_room(session, cid)

@@ -59,7 +59,12 @@ async def tell(session: "Session", event: Event) -> None:
 
 
 async def _mark(session: "Session", event: Event) -> None:
-    conversation = await session.context.conversations.one(session.user_id, event.cid)
+    recovery = session.context.fanout.recovery
+
+    async def read() -> messages.Conversation:
+        return await session.context.conversations.one(session.user_id, event.cid)
+
+    conversation = await (recovery.steady(read, lambda: ()) if recovery.under_way else read())
     _push_conversation(session, conversation)
 
 

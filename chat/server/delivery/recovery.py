@@ -1,7 +1,7 @@
 """What the bus did not bring: holes are read from the log, and after a loss all is compared."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence, Set
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence, Set
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.logger import Logger
@@ -21,6 +21,7 @@ __all__ = ["Host", "Recovery"]
 Host = HostedRoom | HostedUser
 Hosted = tuple[Thread, Host, str]
 Deliver = Callable[[Thread, Host, Publication], None]
+_Found = TypeVar("_Found")
 
 CONTACT_SECONDS: Final = 30.0
 """How long a server takes it for known that a private conversation is on both users' lists with
@@ -56,6 +57,7 @@ class Recovery:
         self._deliver = deliver
         self._lost_at = 0
         self._losses = 0
+        self._compared = 0
         self._failed: dict[Thread, Hosted] = {}
         self._waiting: list[Deferred[None]] = []
         self._announced = 0.0
@@ -79,6 +81,23 @@ class Recovery:
             waiter: Deferred[None] = Deferred()
             self._waiting.append(waiter)
             await waiter
+
+    async def steady(
+        self, read: Callable[[], Awaitable[_Found]], threads: Callable[[], Iterable[Thread]]
+    ) -> _Found:
+        """Read where conversations stand, and wait as ``over`` does for those that matter then.
+
+        A store that has lost numbers may not have been able to say so yet, with a new epoch: what
+        was read before all was compared is read again.
+
+        :raises StoreError: what ``read`` raises, or the bus was lost.
+        """
+        while True:
+            compared = self._compared
+            found = await read()
+            await self.over(threads())
+            if compared == self._compared:
+                return found
 
     def _look_again(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -161,6 +180,7 @@ class Recovery:
             context.online.resynchronise()
         if losses == self._losses:
             self._lost_at = 0
+            self._compared += 1
             self._look_again()
 
     async def _let_go(self) -> None:

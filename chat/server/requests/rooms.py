@@ -37,10 +37,10 @@ async def conversations(
     held = feed is not None and feed.hold()
     snapshot: dict[str, int] = {}
     try:
-        page, more = await context.conversations.page(
-            session.user_id, after, clamp(message.limit, PAGE)
+        page, more = await context.fanout.recovery.steady(
+            lambda: context.conversations.page(session.user_id, after, clamp(message.limit, PAGE)),
+            lambda: (),
         )
-        await context.bus.fence()
         snapshot = {cid: conversation.seq for cid, conversation in page.items()}
         kept, cut = fit(list(page.values()), context.settings.frame_limit)
         return messages.ConversationsResMes(conversations=kept, more=more or cut)
