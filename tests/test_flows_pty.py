@@ -183,7 +183,7 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing_and_shows_nobody_anyt
     chance = random.Random(seed)
     room, shown = party.room(), list[str]()
     screen = home.enter(room)
-    for life in range(3):
+    for life in range(2):
         for number in range(4):
             command(screen, f"said-{life}-{number}.")
         screen.type(f"draft-{life}")

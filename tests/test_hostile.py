@@ -225,6 +225,14 @@ class ImitatorTests(TestCase):
                 self.assertIn("!аnna#9", text)
                 self.assertEqual(text.replace("!аnna#9", "").count("аnna"), 0, text)
 
+    def test_a_room_whose_letters_are_mixed_is_marked(self) -> None:
+        screen = Screen(Enemy("lоbby", User(6, "mallory", 0)), (120, 40))
+        for view in ((), ("/rooms",), ("ctrl k",), ("/go lоbby",)):
+            text = go(screen, view)
+            self.assertIn("!#lоbby", text)
+            self.assertEqual(text.replace("!#lоbby", "").count("#lоbby"), 0, text)
+            screen.press("esc", "ctrl u")
+
     def test_and_so_it_is_in_notes_and_in_the_plain_mode(self) -> None:
         screen = enemy_screen("so", TWIN, (80, 24))
         screen.root.focused = False

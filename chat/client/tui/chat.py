@@ -127,6 +127,7 @@ class Chat:
                 self.say(sentence, bad=True)
             case events.Invited(room, user_id, name):
                 who = self.name_of(user_id, name)
+                room = Telling(self.model, self.look).room(room)
                 self.tell(self.look.words("invited", who=who, conversation=room))
             case events.ConnectionChanged(events.Stopped() as stopped):
                 self.on_stopped(stopped)

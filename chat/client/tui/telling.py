@@ -3,6 +3,7 @@
 from chat.client.conversation import Conversation
 from chat.client.durations import write_duration
 from chat.client.model import Model
+from chat.client.text import mixes_scripts
 from chat.client.tui.look import Look
 from chat.messages import Entry
 from chat.names import private_with
@@ -28,7 +29,12 @@ class Telling:
         """What a conversation is called: a room by its name, a private one as its partner is."""
         title = self._model.title(conversation)
         who = private_with(conversation.name)
-        return self.name(who, title) if isinstance(who, int) else self._look.line(title)
+        return self.name(who, title) if isinstance(who, int) else self.room(title)
+
+    def room(self, name: str) -> str:
+        """The name of a room, safe to show, and marked where its letters look like others."""
+        shown = self._look.line(name)
+        return f"{self._look.glyphs.warn}{shown}" if mixes_scripts(name) else shown
 
     def instead(self, entry: Entry) -> str | None:
         """What stands there instead of the text of a message; None where that is shown.

@@ -22,6 +22,7 @@ from chat.client.tui.moderating import ModeratingVerbs
 from chat.client.tui.moving import MovingVerbs
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.search import SearchPopup
+from chat.client.tui.telling import Telling
 from chat.client.tui.theme_file import find_theme, theme_names
 from chat.client.words import LANGUAGES, Words
 from chat.messages import Entry
@@ -186,7 +187,8 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         choices = []
         for each in rooms:
             about = f"{self._words('members', n=each.members)}  {look.line(each.topic)}"
-            row = [(None, f" {look.line(each.conversation)}  "), ("dim", about)]
+            name = Telling(self._chat.model, look).room(each.conversation)
+            row = [(None, f" {name}  "), ("dim", about)]
             choices.append(Choice(row, each.conversation))
 
         def chosen(value: object) -> None:
