@@ -92,6 +92,7 @@ class CacheFileTests(TestCase):
 
     def test_another_user_finds_nothing_of_the_one_before(self) -> None:
         file = self.filled(entry(1, content="secret"))
+        file.block([7])
         file.log_in(BEN)
         self.assertIsNone(file.known())
         self.assertEqual((self.seqs(file), self.found(file, "secret")), ([], []))

@@ -67,6 +67,21 @@ class HistoryTests(SynchronousTestCase):
         self.assertIn("again in", text)
         self.assertEqual(self.asked(client), [])
 
+    def test_who_is_blocked_stays_so_without_a_server(self) -> None:
+        log = [entry(1, CHEN, "hello"), entry(2, BEN, "something awful")]
+        self.remember(*log)
+        client = FollowedClient()
+        client.logs = {"#lobby": log}
+        client.conversations = {"#lobby": room("#lobby", 2, 2)}
+        screen = self.screen(client)
+        screen.text()
+        client.tell(events.Blocked(BEN.user_id, BEN.user_name, True))
+        assert screen.chat._cache is not None
+        self.successResultOf(Deferred.fromCoroutine(screen.chat._cache.close()))
+        text = "\n".join(self.screen(FollowedClient(), online=False).text())
+        self.assertIn("hello", text)
+        self.assertNotIn("something awful", text)
+
     def test_without_a_server_what_is_unread_is_counted_and_mentions_too(self) -> None:
         self.remember(
             entry(1), entry(2), entry(3, content="@anna look"), entry(4, ME), entry(1, to="@2"),

@@ -102,6 +102,10 @@ class Cache:
         """The file is this user's."""
         self._later(CacheFile.log_in, user)
 
+    def blocked(self, user_ids: Iterable[int]) -> None:
+        """Whom the user has blocked, by now."""
+        self._later(CacheFile.block, sorted(user_ids))
+
     async def close(self) -> None:
         """Write what waits, and let go of the file."""
         self._deaf()

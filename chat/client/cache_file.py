@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ UNREAD = 200
 _NUMBER_BITS = 40
 """An entry's id is its conversation's number above its own: no index, and ranges are runs."""
 
+_T = TypeVar("_T")
 _TABLES = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE conversation (
@@ -55,12 +56,14 @@ _UNSPACED = re.compile(
 
 @dataclass(frozen=True)
 class Known:
-    """What the file held at the start. ``unread``: entries above the read marks, oldest first."""
+    """What the file held at the start. ``unread``: entries above the read marks, oldest first;
+    ``blocked``: the ids of whom the user has blocked."""
 
     user: User
     conversations: Sequence[Conversation]
     positions: Mapping[str, Position]
     unread: Sequence[Entry]
+    blocked: Sequence[int] = ()
 
 
 @dataclass
@@ -132,10 +135,14 @@ class CacheFile:
         """Remember whose file this is; what another one left is forgotten."""
         known = self._fact("user", User)
         if known is not None and known.user_id != user.user_id:
-            for table in ("entry", "found", "conversation"):
+            for table in ("entry", "found", "conversation", "fact"):
                 self._base.execute(f"DELETE FROM {table}")
             self._numbers.clear()
         self._set_fact("user", msgspec.json.encode(User(user.user_id, user.user_name)))
+
+    def block(self, user_ids: Sequence[int]) -> None:
+        """Remember whom the user has blocked."""
+        self._set_fact("blocked", msgspec.json.encode(user_ids))
 
     def write(self, batch: Batch) -> None:
         """All of ``batch``, or nothing of it."""
@@ -272,7 +279,8 @@ class CacheFile:
                 conversation = msgspec.json.decode(state, type=Conversation)
                 conversations.append(conversation)
                 unread += self.page(str(name), 0, UNREAD, above=conversation.read)
-        return Known(user, conversations, positions, unread) if conversations else None
+        blocked = self._fact("blocked", list[int]) or ()
+        return Known(user, conversations, positions, unread, blocked) if conversations else None
 
     def page(self, name: str, before: int, limit: int, above: int = 0) -> tuple[Entry, ...]:
         """The newest entries below ``before`` (0: of all) and above ``above``, oldest first."""
@@ -324,7 +332,7 @@ class CacheFile:
         base = number << _NUMBER_BITS
         return base + seq, base + (1 << _NUMBER_BITS) - 1
 
-    def _fact(self, name: str, kind: type[User]) -> User | None:
+    def _fact(self, name: str, kind: type[_T]) -> _T | None:
         row = self._base.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=kind)
 

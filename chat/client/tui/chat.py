@@ -83,6 +83,7 @@ class Chat:
         self._view = view
         self.quiet = Quiet()
         self._drafts = drafts
+        self._cache = cache
         self.history = History(client, self.model, cache, view.redraw)
         self._remembered: set[str] = set()
         self._note_until = 0.0
@@ -95,6 +96,7 @@ class Chat:
         self.model.link = self.client.state
         listed = self.client.conversations.values()
         remembered = known.conversations if known is not None else ()
+        self.model.blocked = frozenset(known.blocked if known is not None else ())
         self._remembered = {each.conversation for each in remembered}
         self._listed(user, listed or remembered)
         for entry in known.unread if known is not None else ():
@@ -123,6 +125,8 @@ class Chat:
                 self._refresh_online()
             case events.GapSkipped(conversation, _, last, True):
                 self.history.cut(conversation, last, self._view.at_end())
+            case events.Blocked():
+                self._keep_blocked()
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
             case events.Invited(room, user_id, name):
@@ -233,8 +237,14 @@ class Chat:
         """Whom one has blocked: what they say in rooms is not shown."""
         users = await self.client.blocks()
         self.model.blocked = frozenset(each.user_id for each in users)
+        self._keep_blocked()
         self._view.redraw()
         return users
+
+    def _keep_blocked(self) -> None:
+        """Whom one has blocked is to be known without a server, too."""
+        if self._cache is not None:
+            self._cache.blocked(self.model.blocked)
 
     def _refresh_online(self) -> None:
         if not self._asking_online:
