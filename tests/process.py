@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 from unittest import TestCase
@@ -139,6 +140,15 @@ class ServerProcess:
     def ended_in_order(self) -> bool:
         """Wait for its end by SIGTERM; whether it got through all of its stopping."""
         return self.ended() == -signal.SIGTERM and "Server Shut Down." in self.log
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it do nothing meanwhile: what is sent to it is all there when it goes on."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as ``kill -9`` does."""

@@ -141,7 +141,7 @@ class ServerTest(SynchronousTestCase):
     def test_too_many_new_connections_of_an_address_are_closed_until_some_time_has_passed(
         self,
     ) -> None:
-        server = self.server("--proxy-from", "127.0.0.1", "--connection-rate", "5,2")
+        server = self.server("--proxy-from", "127.0.0.1", "--connection-rate", "5,0.5")
         served = sum(self.is_served(server, V1) for _ in range(12))
         self.assertGreaterEqual(served, 5)
         self.assertLess(served, 12)
