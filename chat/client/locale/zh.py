@@ -417,6 +417,7 @@ WORDS: Final = {
     "catchup-paused": "已暂停，还有 {n} 条。  Enter 继续，Esc 结束",
     "catchup-ended": "已停止补读，还剩 {n} 条。",
     "catchup-done": "全部读完了。",
+    "plain-field": "{label}：",
     "plain-number": "编号：",
     "plain-which": "请输入 1 到 {n} 之间的数字。",
     "plain-form": "{heading}。输入空行返回。",

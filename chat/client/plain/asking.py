@@ -87,7 +87,8 @@ class FormAsking(Asking):
     def _ask(self) -> None:
         field = self._form.fields[self._place]
         known = f" [{field.editor.text}]" if field.editor.text and not field.hidden else ""
-        self.prompt, self.hidden = f"{field.label}{known}: ", field.hidden
+        self.prompt = self._look.words("plain-field", label=f"{field.label}{known}")
+        self.hidden = field.hidden
 
     def changed(self) -> None:
         if self._form.message != self._message:

@@ -87,7 +87,7 @@ class News:
         words = self._look.words
         title = Telling(self._model, self._look).title(conversation)
         if conversation.closed:
-            title += f" {words('room-closed')}"
+            title += words("room-closed")
         self._say(words("plain-in", conversation=title))
         if conversation.topic:
             self._say(words("plain-topic", topic=self._look.line(conversation.topic)))

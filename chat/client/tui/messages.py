@@ -161,7 +161,7 @@ class MessagesPane(Pane):
             return self.look.words("messages")
         title = Telling(self._model, self.look).title(conversation)
         if conversation.closed:
-            title += f" {self.look.words('room-closed')}"
+            title += self.look.words("room-closed")
         topic = self.look.line(conversation.topic)
         return f"{title}  {topic}" if topic else title
 
