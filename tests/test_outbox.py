@@ -15,7 +15,7 @@ from chat import messages as m
 from chat.client.events import Failed, Queued, Sending, Stored
 from chat.client.outbox import FORGOTTEN_AFTER, Outbox, OutboxBusy
 from tests import fake_server
-from tests.test_api import ApiCase
+from tests.api_case import ApiCase
 
 
 class OutboxCase(SynchronousTestCase):

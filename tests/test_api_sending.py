@@ -1,0 +1,284 @@
+"""The client library sends: each message once, whatever fails, and its state is known."""
+
+from typing import Any
+
+from chat import messages as m
+from chat.client.api import Closed
+from chat.client.events import (
+    Failed,
+    MessageArrived,
+    MessageStateChanged,
+    Queued,
+    Sending,
+    Stored,
+    Withdrawn,
+)
+from tests import fake_server
+from tests.api_case import ApiCase
+from tests.fake_server import FakeConnection
+
+
+class SendTest(ApiCase):
+    def states(self) -> list[Any]:
+        return [event.state for event in self.of(MessageStateChanged)]
+
+    def test_a_message_goes_from_queued_to_stored(self) -> None:
+        self.log_in()
+        sent = self.client.send("#lobby", "hello")
+        stored = self.done(sent.stored())
+        self.assertEqual((stored.conversation, stored.seq), ("#lobby", 1))
+        self.assertEqual(self.states(), [Queued(), Sending(), stored])
+        self.assertEqual(self.client.outgoing, [])
+
+    def test_ones_own_message_is_handed_out_at_its_place(self) -> None:
+        self.log_in()
+        self.say("#lobby", "one")
+        self.done(self.client.send("#lobby", "two").stored())
+        self.say("#lobby", "three")
+        self.assertEqual(self.heard(), ["one", "two", "three"])
+        self.assertEqual([event.mine for event in self.of(MessageArrived)], [False, True, False])
+
+    def test_offline_it_waits_and_is_sent_in_order_after_the_login(self) -> None:
+        for text in ("one", "two", "three"):
+            self.client.send("#lobby", text)
+        self.assertEqual({type(state) for state in self.states()}, {Queued})
+        self.log_in()
+        self.advance(1)
+        self.assertEqual(self.heard(), ["one", "two", "three"])
+
+    def test_an_answer_that_is_lost_makes_it_send_again_under_the_same_id(self) -> None:
+        self.log_in()
+
+        def store_and_say_nothing(connection: FakeConnection, request: m.SmsMes) -> None:
+            fake_server.send(connection, request)
+
+        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        sent = self.client.send("#lobby", "once")
+        self.net.flush()
+        self.net.cut()
+        del self.server.handlers[m.SmsMes]
+        self.advance(2)
+        self.assertIsInstance(sent.state, Stored)
+        first, second = self.server.of(m.SmsMes)
+        self.assertEqual(first.client_id, second.client_id)
+        self.assertEqual(self.heard(), ["once"])
+
+    def test_a_busy_server_is_asked_again_after_as_long_as_it_says(self) -> None:
+        self.log_in()
+        for code in (503, 429):
+            self.server.handlers[m.SmsMes] = lambda c, r, code=code: m.SmsResMes(
+                code, "later", client_id=r.client_id, retry_after=5
+            )
+            sent = self.client.send("#lobby", f"at last {code}")
+            self.net.flush()
+            tries = len(self.server.of(m.SmsMes))
+            self.advance(4)
+            self.assertEqual(len(self.server.of(m.SmsMes)), tries)
+            del self.server.handlers[m.SmsMes]
+            self.advance(2)
+            self.assertIsInstance(sent.state, Stored)
+
+    def test_an_unknown_fate_is_found_out_with_the_same_id(self) -> None:
+        self.log_in()
+
+        def unknown(connection: FakeConnection, request: m.SmsMes) -> m.SmsResMes:
+            del self.server.handlers[m.SmsMes]
+            fake_server.send(connection, request)
+            return m.SmsResMes(504, "fate unknown", client_id=request.client_id)
+
+        self.server.handlers[m.SmsMes] = unknown
+        sent = self.client.send("#lobby", "once")
+        self.net.flush()
+        self.assertEqual(sent.state, Sending())
+        self.advance(2)
+        self.assertIsInstance(sent.state, Stored)
+        self.assertEqual(self.heard(), ["once"])
+
+    def test_an_unknown_fate_that_turns_out_well_by_itself_is_believed(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(504, client_id=r.client_id)
+        sent = self.client.send("#lobby", "once")
+        self.net.flush()
+        request = self.server.of(m.SmsMes)[0]
+        reply = fake_server.send(self.server.last, request)
+        self.server.last.reply(reply, "1")
+        self.net.flush()
+        self.assertIsInstance(sent.state, Stored)
+        self.assertEqual(self.heard(), ["once"])
+        self.advance(3)
+        self.assertEqual(len(self.server.of(m.SmsMes)), 1)
+
+    def test_a_late_answer_and_the_answer_to_the_repetition_are_one_message(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(504, client_id=r.client_id)
+        sent = self.client.send("#lobby", "once")
+        self.net.flush()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        self.advance(2)
+        first, second = self.server.of(m.SmsMes)
+        for request, request_id in ((first, "late"), (second, self.server.last.request_id)):
+            self.server.last.reply(fake_server.send(self.server.last, request), request_id)
+            self.net.flush()
+            self.assertIsInstance(sent.state, Stored)
+        self.assertEqual(self.heard(), ["once"])
+
+    def test_a_message_that_comes_out_of_the_history_is_stored(self) -> None:
+        self.log_in()
+
+        def store_and_say_nothing(connection: FakeConnection, request: m.SmsMes) -> None:
+            fake_server.send(connection, request)
+
+        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        sent = self.client.send("#lobby", "mine")
+        self.net.flush()
+        self.say("#lobby", "next")
+        self.assertEqual(self.heard(), ["mine", "next"])
+        self.assertIsInstance(sent.state, Stored)
+        self.assertEqual(self.client.outgoing, [])
+
+    def test_waiting_for_a_message_ends_with_the_client(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        sent = self.client.send("#lobby", "hello")
+        waiting = self.start(sent.stored())
+        self.done(self.client.close())
+        self.failureResultOf(waiting, Closed)
+        self.assertEqual(self.client.outgoing, [sent])
+
+    def test_refused_for_good_it_stays_and_can_be_retried_or_dropped(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(403, "you are muted")
+        sent = self.client.send("#lobby", "hm")
+        self.assertEqual(self.refused(sent.stored()).code, 403)
+        self.assertEqual(sent.state, Failed(403, "you are muted"))
+        self.assertEqual(self.client.outgoing, [sent])
+        del self.server.handlers[m.SmsMes]
+        self.assertTrue(self.client.retry(sent.outgoing.client_id))
+        self.net.flush()
+        self.assertIsInstance(sent.state, Stored)
+        self.assertFalse(self.client.retry(sent.outgoing.client_id))
+
+    def test_a_refused_message_does_not_stop_the_next(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: (
+            m.SmsResMes(413, "too large") if r.content == "big" else fake_server.send(c, r)
+        )
+        self.client.send("#lobby", "big")
+        self.client.send("#lobby", "small")
+        self.net.flush()
+        self.assertEqual(self.heard(), ["small"])
+
+    def test_it_can_be_taken_back_while_it_was_not_sent(self) -> None:
+        sent = self.client.send("#lobby", "oops")
+        self.assertTrue(self.client.withdraw(sent.outgoing.client_id))
+        self.assertEqual(sent.state, Withdrawn())
+        self.assertEqual(self.refused(sent.stored()).code, 0)
+        self.log_in()
+        self.assertEqual(self.server.of(m.SmsMes), [])
+
+    def test_it_cannot_be_taken_back_once_it_was_sent(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        sent = self.client.send("#lobby", "oops")
+        self.assertFalse(self.client.withdraw(sent.outgoing.client_id))
+
+    def test_text_that_is_no_utf8_is_refused_here(self) -> None:
+        with self.assertRaises(ValueError):
+            self.client.send("#lobby", "\ud800")
+        self.assertEqual(self.client.outgoing, [])
+
+    def test_a_slow_conversation_does_not_hold_up_another(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: (
+            None if r.to == "#slow" else fake_server.send(c, r)
+        )
+        self.client.send("#slow", "waits")
+        self.client.send("#lobby", "passes")
+        self.net.flush()
+        self.assertEqual(self.heard(), ["passes"])
+
+    def test_a_pipeline_does_not_wait_for_each_answer(self) -> None:
+        self.client = self.new_client(pipeline=8)
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        for number in range(10):
+            self.client.send("#lobby", str(number))
+        self.net.flush()
+        self.assertEqual(len(self.server.of(m.SmsMes)), 8)
+
+    def test_a_server_at_its_limit_is_not_flooded_with_what_it_refuses(self) -> None:
+        self.log_in()
+        accepted: list[float] = []
+        refusals: list[float] = []
+
+        def five_a_second(connection: FakeConnection, request: m.SmsMes) -> m.Message:
+            now = self.clock.seconds()
+            if len([at for at in accepted if at > now - 1]) >= 5:
+                refusals.append(now)
+                return m.SmsResMes(429, client_id=request.client_id, retry_after=0.2)
+            accepted.append(now)
+            return fake_server.send(connection, request)
+
+        self.server.handlers[m.SmsMes] = five_a_second
+        for number in range(60):
+            self.client.send(f"#room{number % 20}", str(number))
+        for _ in range(320):
+            self.clock.advance(0.05)
+            self.net.flush()
+        self.assertEqual(len(accepted), 60)
+        self.assertLess(len(refusals), 45)
+
+
+class MarksTest(ApiCase):
+    def acks(self) -> list[tuple[str, int | None, int | None]]:
+        return [(a.conversation, a.delivered, a.read) for a in self.server.of(m.AckMes)]
+
+    def test_what_was_handed_out_is_acknowledged_once_a_second_at_most(self) -> None:
+        self.log_in()
+        for number in range(30):
+            self.say("#lobby", str(number))
+            self.clock.advance(0.1)
+            self.net.flush()
+        self.advance(2)
+        self.assertTrue(3 <= len(self.acks()) <= 5, self.acks())
+        self.assertEqual(self.acks()[-1], ("#lobby", 30, None))
+
+    def test_conversations_do_not_wait_for_one_another(self) -> None:
+        self.log_in()
+        self.say("#lobby", "one")
+        self.clock.advance(0.01)
+        self.say("#lobby", "two")
+        self.say("@101", "hello")
+        self.clock.advance(0.01)
+        self.net.flush()
+        self.assertEqual([each[0] for each in self.acks()], ["#lobby", "@101"])
+
+    def test_reading_moves_the_mark_and_the_conversation(self) -> None:
+        self.log_in()
+        self.say("#lobby", "one", "two")
+        self.client.mark_read("#lobby", 1)
+        self.client.mark_read("#lobby")
+        self.client.mark_read("#lobby", 1)
+        self.advance(2)
+        self.assertEqual(self.acks()[-1][2], 2)
+        self.assertEqual(self.client.conversations["#lobby"].read, 2)
+
+    def test_what_is_due_is_sent_before_closing(self) -> None:
+        self.log_in()
+        self.say("#lobby", "one")
+        self.done(self.client.close())
+        self.assertEqual(self.acks(), [("#lobby", 1, None)])
+
+    def test_a_mark_that_the_server_did_not_get_is_sent_after_the_next_login(self) -> None:
+        self.log_in()
+        self.say("#lobby", "one")
+        self.net.cut()
+        self.advance(2)
+        self.assertEqual(self.acks(), [("#lobby", 1, None)])
+
+    def test_a_reader_who_wants_no_marks_moved_moves_none(self) -> None:
+        self.client = self.new_client(acknowledge=False)
+        self.log_in()
+        self.say("#lobby", "one")
+        self.advance(2)
+        self.assertEqual(self.acks(), [])
