@@ -204,6 +204,18 @@ class ReadmeTest(SynchronousTestCase):
         self.assertGreater(len(named), 8)
         self.assertLessEqual(named - {"config", "help"}, set(options()))
 
+    def test_every_test_and_program_that_a_page_names_exists(self) -> None:
+        pages = [*(ROOT / "docs").glob("*.rst"), *ROOT.glob("*.rst")]
+        text = "".join(page.read_text(encoding="utf-8") for page in pages)
+        files = {f"tests/{name}.py" for name in re.findall(r"``(test_\w+)``", text)}
+        modules = re.findall(r"python -m ((?:benchmarks|tests|chat|fuzz|docs)[\w.]*)", text)
+        names = [name.rstrip(".").replace(".", "/") for name in modules]
+        files |= {
+            f"{name}/__main__.py" if (ROOT / name).is_dir() else f"{name}.py" for name in names
+        }
+        self.assertGreater(len(files), 20)
+        self.assertEqual([name for name in sorted(files) if not (ROOT / name).exists()], [])
+
     def test_every_file_in_the_readme_exists(self) -> None:
         for name in re.findall(r"``((?:docs|examples)/[^`]+|[A-Z]+(?:\.rst)?)``", self.README):
             self.assertTrue((ROOT / name).exists(), name)
