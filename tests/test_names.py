@@ -33,6 +33,16 @@ class UserNamesTest(SynchronousTestCase):
         for name in ("alice", "Alice", "黛玉", "a", "R2D2", "o'neil", "j.-p.", "Zoë", "мир", "🦊"):
             self.assertEqual(names.user_name(name), name)
 
+    def test_what_is_too_long_to_be_put_into_order_is_no_name_whatever_the_limit(self) -> None:
+        most = names.LONGEST
+        self.assertEqual(len(names.user_name("x" * most, 0)), most)
+        self.assertEqual(len(names.room_name("#" + "x" * (most - 1), 0)), most)
+        for heap in ("x" * (most + 1), "a" + "\u0f71\u0f72\u0f74" * 7_000):
+            self.assertEqual(self.refused(heap, 0), "name-too-long")
+            self.assertRaises(BadName, names.room_name, "#" + heap, 0)
+            self.assertIs(names.canonical_user_name(heap), heap)
+        self.assertEqual(names.canonical_user_name("X" * most), "x" * most)
+
     def test_a_name_that_draws_nothing_or_breaks_the_line_is_refused(self) -> None:
         for kind, characters in INVISIBLE.items():
             for character in characters:
@@ -54,7 +64,7 @@ class UserNamesTest(SynchronousTestCase):
         names.user_name("字" * 32)
         self.assertEqual(self.refused("字" * 33), "name-too-long")
         names.user_name("字" * 33, limit=33)
-        names.user_name("字" * 5000, limit=0)
+        names.user_name("字" * names.LONGEST, limit=0)
 
     def test_names_are_compared_by_what_a_person_reads(self) -> None:
         for one, other in [
@@ -122,7 +132,7 @@ class RoomNamesTest(SynchronousTestCase):
         self.assertEqual(self.refused("#" + "字" * 33), "name-too-long")
         self.assertEqual(self.refused("#" + "\ufdfb"), "name-character")  # it unfolds to two words
         self.assertEqual(self.refused("#" + "ﬃ" * 20), "name-too-long")
-        names.room_name("#" + "字" * 5000, limit=0)
+        names.room_name("#" + "字" * (names.LONGEST - 1), limit=0)
 
     @given((ANY_TEXT | LIKELY_NAMES).map("#".__add__))
     def test_what_is_accepted_is_canonical(self, text: str) -> None:

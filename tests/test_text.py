@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client.text import (
+    MARKS_IN_A_ROW,
+    SHORT,
+    bounded_marks,
     clean,
     clean_line,
     clip,
@@ -38,6 +41,17 @@ def forbidden(text: str) -> set[str]:
 
 
 class CleaningTests(TestCase):
+    def test_a_heap_of_marks_is_cut_before_it_is_put_into_order(self) -> None:
+        for marks in ("\u0316\u0301", "\u0f73", "\u0344"):
+            heap = f"o{marks * 8_000}h"
+            cut = bounded_marks(heap)
+            self.assertEqual((len(cut), cut[-1]), (MARKS_IN_A_ROW + 2, "h"))
+            self.assertEqual(clean(heap), clean(cut))
+        for text in ("好" * 600, "a\u0301" * 300, "क\u094d\u0937\u093f" * 200):
+            self.assertEqual(bounded_marks(text), text)
+        short = "o" + "\u0301" * (SHORT - 1)
+        self.assertEqual(bounded_marks(short), short)
+
     @given(NASTY)
     @settings(max_examples=300, deadline=None)
     def test_nothing_but_newlines_and_printable_text_is_left(self, text: str) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from chat.client.conversation import is_erased
 from chat.client.events import Position
 from chat.client.paths import private_directory
+from chat.client.text import bounded_marks
 from chat.messages import Conversation, Entry, User
 
 __all__ = ["KEPT_NUMBERS", "Batch", "CacheFile", "Known", "erase"]
@@ -347,7 +348,7 @@ def indexed(text: str) -> str:
     """``text`` as the index is to have it, cut into words by its spaces and punctuation."""
     if text.isascii():
         return text
-    return _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", text))
+    return _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", bounded_marks(text)))
 
 
 def matching(text: str) -> str:

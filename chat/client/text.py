@@ -9,6 +9,7 @@ import wcwidth
 __all__ = [
     "JOINER",
     "ascii_only",
+    "bounded_marks",
     "clean",
     "clean_line",
     "clip",
@@ -20,6 +21,9 @@ __all__ = [
     "pad",
     "width",
 ]
+
+SHORT, MARKS_IN_A_ROW = 512, 30
+"""Characters of a text whose marks are not counted; and how many in a row are kept in others."""
 
 MARKS_PER_BASE = 4
 """More combining marks than any living language stacks on one letter; above it is vandalism."""
@@ -62,8 +66,24 @@ def clean(text: str, emoji: bool = False) -> str:
     """
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return "".join(_kept(text, emoji))
+    text = bounded_marks(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(_kept(unicodedata.normalize("NFC", text), emoji))
+
+
+def bounded_marks(text: str) -> str:
+    """``text`` without marks after the thirtieth in a row (so UAX #15, section 13, bounds them).
+
+    A normal form puts them into order, which takes the square of their number: one message of
+    nothing but accents could stop the screen for half a second.
+    """
+    if len(text) <= SHORT:
+        return text
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in _MARK_CATEGORIES else 0
+        if marks <= MARKS_IN_A_ROW:
+            kept.append(character)
+    return "".join(kept)
 
 
 def clean_line(text: str, emoji: bool = False) -> str:

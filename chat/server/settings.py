@@ -123,7 +123,7 @@ class Settings:
 
     frame_limit: int = _option(number(4096), 65_536, "largest frame, in bytes")
     content_limit: int = _live(LIMIT, 16_384, "longest message, in bytes of UTF-8")
-    name_limit: int = _live(LIMIT, 32, "longest user or room name, in characters")
+    name_limit: int = _live(LIMIT, 32, "longest user or room name, in characters; never above 512")
     password_shortest: int = _live(LIMIT, 6, "shortest new password, in characters")
     password_longest: int = _live(LIMIT, 128, "longest new password, in characters")
     refuse_common_passwords: bool = _live(

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from chat.store.moderation import ACTIONS
 from tests.attacks.field import Field, unique
 from tests.peers import PASSWORD
 
@@ -82,21 +83,23 @@ def pretenders(field: Field) -> str:
     said = owner.post(room, "mine")
     requests: list[tuple[str, dict[str, Any]]] = [
         ("RedactMes", {"conversation": room, "seq": said["seq"]}),
-        *(
-            ("ModerateMes", {"conversation": room, "userId": owner.user_id, "action": action,
-                             "role": "owner"})
-            for action in ("kick", "ban", "mute", "role", "unban")
-        ),
+        ("TopicMes", {"conversation": room, "topic": "mine"}),
         ("SanctionsMes", {"conversation": room}),
-        ("RevokeMes", {"device": "somebody's"}),
-    ]  # fmt: skip
+        ("ModerateMes", {"conversation": "#lobby", "action": "announce", "reason": "me"}),
+    ]
     codes: Counter[int] = Counter()
     for pretender in (member, stranger):
-        for kind, data in requests:
+        acts = [
+            ("ModerateMes", {"conversation": room, "action": action, "userId": whom.user_id})
+            for action in sorted(ACTIONS)
+            for whom in (owner, pretender)
+        ]
+        for kind, data in [*requests, *acts]:
             codes[pretender.ask(kind, **data)["code"]] += 1
-    assert codes[200] == 0, codes
-    assert owner.conversation(room)["seq"] >= said["seq"]
-    return f"nothing: {codes[403]} times 403, else 400 or 404"
+    assert set(codes) == {403}, codes
+    kept = owner.conversation(room)
+    assert (kept["role"], kept["topic"], kept["seq"]) == ("owner", "ours", said["seq"])
+    return f"nothing: {codes[403]} times 403"
 
 
 ATTACKS = (forgeries, replays, imitations, pretenders)
