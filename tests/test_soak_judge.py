@@ -313,6 +313,8 @@ class JudgeTest(SynchronousTestCase):
         trace = [*begins(), opened(3), *said(1, "a"), Heard(1.0, 3, ROOM, "a")]
         trace += [rollback(True, 2.0, 1.5), rollback(False, 3.0, 1.5)]
         self.assertEqual(self.promises(trace, Heard(4.0, 3, ROOM, "a"), log((E1, "a"))), set())
+        trace[-1:] = [Heard(20.0, 3, ROOM, "a"), rollback(False, 30.0, 1.5)]
+        self.assertEqual(self.promises(trace, log((E1, "a"))), set(), "while it lasts")
 
     def test_who_is_told_again_where_it_stands_is_still_pushed_what_lies_between(self) -> None:
         trace = [*begins(), *sent(1, "a"), *sent(2, "b"), Told(1.5, BOB, ROOM, E1, 1, 2)]

@@ -36,6 +36,8 @@ async def finish(world: World) -> list[str]:
     if not await world.until(lambda: _silent(world), EMPTY_SECONDS):
         problems.append(f"{world.name}: {_waiting(world)}")
     for _ in range(2):  # a joining of unknown fate may come to light a little later
+        for wanderer in world.wanderers:
+            await _compare(wanderer.device)  # A loss may have undone that it left.
         if not await world.until(lambda: all(w.resting for w in world.wanderers), READ_SECONDS):
             problems.append(f"{world.name}: somebody can't leave a room")
         await deferLater(world.reactor, LATE_SECONDS)
@@ -145,8 +147,7 @@ async def _hear_goodbye(world: World) -> list[str]:
 async def _synchronise(world: World) -> None:
     """Let every device compare its list with the server's, and fetch what it lacks."""
     for device in world.devices:
-        if device.link is not None:
-            await Deferred.fromCoroutine(_compare(device))
+        await Deferred.fromCoroutine(_compare(device))
     ends = {}
     for conv in _conversations(world):
         page = await _page(world, conv, limit=1)
@@ -163,7 +164,8 @@ async def _synchronise(world: World) -> None:
 
 
 async def _compare(device: Device) -> None:
-    assert device.link is not None
+    if device.link is None:
+        return
     try:
         page = await device.link.ask("ConversationsMes", limit=100)
     except (Refused, ConnectionLost):

@@ -18,6 +18,7 @@ The promises are those of ``docs/protocol.rst``, section 4, seen from outside on
 ``original``  an original client is sent a message once, and in the order of the numbers
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
@@ -236,7 +237,7 @@ class Judge:
 
     def _fault(self, event: trace.Fault) -> None:
         if event.lossy_since >= 0 and event.begins:
-            self._losses[event.world].append((event.lossy_since, event.at))
+            self._losses[event.world].append((event.lossy_since, math.inf))  # until it ends
         elif event.lossy_since >= 0:
             since, _ = self._losses[event.world][-1]
             self._losses[event.world][-1] = (since, event.at)
