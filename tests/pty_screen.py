@@ -19,7 +19,7 @@ import pyte
 
 from tests.patience import PATIENCE
 
-__all__ = ["KEYS", "PtyScreen", "client_command", "client_environ", "register"]
+__all__ = ["CONTROL", "KEYS", "PtyScreen", "client_command", "client_environ", "register"]
 
 
 KEYS: Mapping[str, str] = {
@@ -31,7 +31,7 @@ KEYS: Mapping[str, str] = {
 }  # fmt: skip
 """What a terminal sends for a key, by urwid's name for it."""
 
-_CONTROL = re.compile(
+CONTROL = re.compile(
     # What urwid itself writes: CSI sequences, character sets, OSC titles, and the plain ones.
     r"\x1b\[[0-9;:?<>=!$ ]*[A-Za-z@`{|}~]|\x1b[()][0-9A-Z]|\x1b\][0-9]+;[^\x07\x1b]*(?:\x07|\x1b\\)"
     r"|\x1b[=>78cDEHM]|[\r\n\x08\x0e\x0f\x07]"
@@ -104,7 +104,7 @@ class PtyScreen:
     def stray(self) -> str:
         """Everything unprintable that was written and is no sequence of urwid's own."""
         written = self.raw.decode("utf-8", "surrogateescape")
-        rest = _CONTROL.sub("", written)
+        rest = CONTROL.sub("", written)
         return "".join(each for each in rest if not each.isprintable())
 
     def wait_for(self, wanted: str, patience: float = PATIENCE) -> str:

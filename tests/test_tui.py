@@ -14,10 +14,12 @@ from chat.client.tui.draw import canvas
 from chat.client.tui.editor import EDITS
 from chat.client.tui.keys import CONTEXTS, KEYS, action
 from chat.client.tui.layout import Pane, arrange
+from chat.client.tui.paint import Painter
 from chat.client.tui.people import OnlinePane
 from chat.client.tui.themes import ASCII, ROLES, THEMES
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
+from tests.pty_screen import CONTROL
 from tests.test_text import NASTY
 from tests.tui_builders import (
     BEN,
@@ -56,6 +58,25 @@ def hostile_event(text: str, number: int) -> events.Event:
     )[number % 13]
 
 
+def flood_into(screen: Screen, text: str, count: int) -> None:
+    """``count`` messages of two people in the open conversation, as fast as a program writes."""
+    conversation = screen.chat.model.current
+    assert conversation is not None
+    start, last = conversation.newest + 1, conversation.entries[-1:]
+    time = last[0].time if last else NOON
+    for each in range(count):
+        user = User(2 + each % 2, text, 0)
+        said = entry(start + each, user, text, conversation.name, time=time + each)
+        screen.client.tell(events.MessageArrived(said, False, True))
+
+
+def painted(screen: Screen, painter: Painter) -> str:
+    """What is written to the terminal for the screen as it is now, but for what every screen's
+    program writes: where the cursor goes, in which colours, what is scrolled."""
+    canvas = screen.root.render(screen.size, focus=True)
+    return CONTROL.sub("", painter.paint(canvas.lines, screen.size[0], canvas.cursor))
+
+
 class AnyStateTests(TestCase):
     @given(
         st.lists(
@@ -63,6 +84,7 @@ class AnyStateTests(TestCase):
                 st.sampled_from(ALL_KEYS),
                 st.characters(),
                 st.tuples(NASTY, st.integers(0, 40)),
+                st.tuples(st.just("flood"), NASTY, st.integers(1, 60)),
                 SIZES,
             ),
             max_size=25,
@@ -70,10 +92,12 @@ class AnyStateTests(TestCase):
     )
     @settings(max_examples=75, deadline=None)
     def test_any_events_and_keys_and_sizes_leave_a_screen_that_draws(self, steps: list) -> None:  # type: ignore[type-arg]
-        screen = lively()
+        screen, painter = lively(), Painter(lambda attribute: "\x1b[0;39;49m")
         for step in steps:
             if isinstance(step, str):
                 screen.press(step)
+            elif step[0] == "flood":
+                flood_into(screen, *step[1:])
             elif isinstance(step[0], int):
                 screen.size = step
             else:
@@ -81,6 +105,8 @@ class AnyStateTests(TestCase):
             for line in screen.text():
                 bad = [each for each in line if unicodedata.category(each)[0] == "C"]
                 self.assertEqual(bad, [])
+            written = painted(screen, painter)
+            self.assertTrue(written.isprintable(), written)
 
     def test_every_small_size_draws(self) -> None:
         screen = lively()
