@@ -120,6 +120,13 @@ class PaintTests(TestCase):
         self.assertEqual(terminal.screen.display[2].rstrip(), "字2 plain")
         self.assertEqual(terminal.screen.buffer[2][0].fg, "5faf5f")
 
+    def test_what_nobody_has_cleaned_is_no_order_to_a_terminal(self) -> None:
+        evil = "\x1b]0;owned\x07\x9b31m\u202e"
+        written = Painter(lambda attribute: "\x1b[0;39;49m").paint(
+            [[(None, evil.ljust(COLUMNS))]], COLUMNS, None
+        )
+        self.assertIn("?]0;owned??31m?", written)
+
     def test_a_typed_letter_costs_one_byte_and_an_unchanged_frame_none(self) -> None:
         rows = [filled([(None, f"row {each}")]) for each in range(ROWS)]
         terminal = fresh((rows, (5, ROWS - 1)))

@@ -115,7 +115,11 @@ class Crowd(ABC):
                 self.seq += 1
                 frames.append(self.push(self.seq))
             said = max(said, due)
-            self._client.sendall(b"".join(frames))
+            try:
+                self._client.sendall(b"".join(frames))
+            except ConnectionError:
+                self._forget()
+                break
             for key, _ in self._selector.select(MOMENT):
                 if key.fileobj is self._client:
                     key.data()

@@ -24,7 +24,7 @@ LOSS_PATIENCE: Final = 5.0
 BACK_PATIENCE: Final = 30.0
 """Seconds after which it is given up that somebody is told that the server is gone, or back."""
 
-FLOOD_PATIENCE: Final = 60.0
+FLOOD_PATIENCE: Final = 120.0
 """Seconds after which a flood that a program does not take is broken off."""
 
 STARTS: Final = 5

@@ -202,11 +202,12 @@ class CacheFile:
         kept = {
             key: (_emptied(entry) if key in gone else entry) for key, (entry, _) in rows.items()
         }
+        # Made one by one: in a flood, a second's worth of them all at once would be megabytes.
         self._base.executemany(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
-            [(key, e.time, rows[key][1], msgspec.json.encode(e)) for key, e in kept.items()],
+            ((key, e.time, rows[key][1], msgspec.json.encode(e)) for key, e in kept.items()),
         )
-        texts = [(key, indexed(e.content)) for key, e in kept.items() if _searched(e)]
+        texts = ((key, indexed(e.content)) for key, e in kept.items() if _searched(e))
         self._base.executemany("INSERT OR REPLACE INTO found (rowid, text) VALUES (?, ?)", texts)
         silent = [(key,) for key, e in kept.items() if e.deleted]
         self._base.executemany("DELETE FROM found WHERE rowid = ?", silent)

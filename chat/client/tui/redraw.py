@@ -9,7 +9,7 @@ __all__ = ["FRAME", "LONGEST", "PACE", "Redraw"]
 FRAME = 1 / 30
 """Seconds at least between two drawings that nobody waits for."""
 
-LONGEST = 0.25
+LONGEST = 0.3
 """Seconds after which the next one comes, however much the last one wrote."""
 
 PACE = 5_000
