@@ -206,6 +206,30 @@ class HistoryTests(TestCase):
             more = page.more
         self.assertEqual(seen, list(range(1, 26)))
 
+    async def test_a_page_of_so_many_bytes_meets_the_next_one_in_both_directions(self) -> None:
+        store = await self._talked(70)
+        for seq in (1, 30, 31, 32, 70):
+            await store.rooms.redact(BOB, LOBBY_CID, seq)
+        history, everything = store.conversations.history, list(range(1, 76))
+        for most in (1, 200, 1_000, 1_000_000):
+            back: list[int] = []
+            before, more = 0, True
+            while more:
+                page = await history(5, LOBBY_CID, before=before, limit=60, most_bytes=most)
+                back = [entry.seq for entry in page.entries] + back
+                before, more = page.entries[0].seq, page.more
+            self.assertEqual(back, everything)
+            forth: list[int] = [0]
+            more = True
+            while more:
+                page = await history(5, LOBBY_CID, after=forth[-1], limit=60, most_bytes=most)
+                forth += [entry.seq for entry in page.entries]
+                more = page.more
+            self.assertEqual(forth[1:], everything)
+        for most, sizes in ((1, {1}), (1_000_000, {60})):
+            page = await history(5, LOBBY_CID, after=2, limit=60, most_bytes=most)
+            self.assertEqual({len(page.entries)}, sizes)
+
     async def test_both_bounds_are_exclusive_and_the_oldest_come_first(self) -> None:
         store = await self._talked(10)
         page = await store.conversations.history(5, LOBBY_CID, after=3, before=9, limit=3)

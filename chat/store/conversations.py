@@ -192,10 +192,12 @@ class Conversations:
         before: int = 0,
         limit: int = 50,
         epoch: str = "",
+        most_bytes: int = 0,
     ) -> Page:
         """A page between two exclusive bounds: the oldest above ``after``, else the newest.
 
         :param before: 0 for no upper bound.
+        :param most_bytes: of what the log keeps, after which the page ends; 0 for any number.
         :param epoch: the one the bounds are from, or empty; another one gets no entries.
         :raises Unknown: there is no such conversation.
         :raises NotAllowed: the user is no member.
@@ -205,7 +207,7 @@ class Conversations:
         low = (after or 0) + 1
         args: list[bytes | int] = [
             user_id, is_open(cid), low, before - 1 if before else 0, limit,
-            1 if after is None else 0, epoch.encode(), *self._retention,
+            1 if after is None else 0, epoch.encode(), *self._retention, most_bytes,
         ]  # fmt: skip
         if before == 1:
             args[4] = 0
@@ -221,7 +223,7 @@ class Conversations:
         """
         name = self._keys
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
-        args: list[bytes | int] = [0, 1, after + 1, 0, limit, 0, b"", *self._retention]
+        args: list[bytes | int] = [0, 1, after + 1, 0, limit, 0, b"", *self._retention, 0]
         answer = await self._redis.script(load("history"), keys, args)
         if isinstance(answer, int):
             raise Unknown(cid)

@@ -179,6 +179,8 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
         before=message.before,
         limit=clamp(message.limit, HISTORY_LIMIT),
         epoch=message.epoch,
+        # Surely more than fits: what the log keeps of an entry is not twice its JSON.
+        most_bytes=2 * session.context.settings.frame_limit,
     )
     kept, cut = fit(
         _raw(session, page.entries),

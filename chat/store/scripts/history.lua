@@ -5,6 +5,7 @@
 -- ARGV   1 user id  2 1 when everybody is a member  3 lowest number wanted  4 highest number wanted,
 --        0 for the newest  5 limit  6 1 when the newest of them are wanted, 0 the oldest
 --        7 epoch the caller speaks of, or ''  8 messages kept (0: all)  9 ms kept (0: for ever)
+--        10 bytes after which the page ends (0: none)
 -- Result -403, -404, or
 --        {epoch, epochFirst, first, seq, {n, what the log keeps of it, n, ...}}; '' for a number
 --        that is gone. When the epoch is another one there are no entries, and
@@ -32,24 +33,31 @@ if ARGV[6] == '1' then
 elseif low + limit - 1 < high then
   high = low + limit - 1
 end
-local page, n = answer[5], 0
 if low > high then return answer end
-local expected = low
-local function add(seq, kept)
-  page[n + 1], page[n + 2] = seq, kept
-  n = n + 2
-end
-for _, entry in ipairs(redis.call('XRANGE', KEYS[3], low .. '-0', high .. '-0')) do
-  local seq = tonumber(string.match(entry[1], '^%d+'))
-  while expected < seq do
-    add(expected, '')
-    expected = expected + 1
+-- In pieces, so that of very long entries no more are read than have room in a page.
+local newest, room = ARGV[6] == '1', tonumber(ARGV[10])
+if room == 0 then room = math.huge end
+local piece = room < math.huge and 25 or high - low + 1
+local found, from, to = {}, low, high
+while room > 0 and from <= to do
+  local a, b = from, math.min(to, from + piece - 1)
+  if newest then a, b = math.max(from, to - piece + 1), to end
+  local entries = redis.call('XRANGE', KEYS[3], a .. '-0', b .. '-0')
+  for i = 1, #entries do
+    local entry = entries[newest and #entries - i + 1 or i]
+    local seq = tonumber(string.match(entry[1], '^%d+'))
+    found[seq] = entry[2][2]
+    room = room - #entry[2][2]
+    if room <= 0 then
+      if newest then low = seq else high = seq end
+      break
+    end
   end
-  add(seq, entry[2][2])
-  expected = seq + 1
+  if newest then to = a - 1 else from = b + 1 end
 end
-while expected <= high do
-  add(expected, '')
-  expected = expected + 1
+local page, n = answer[5], 0
+for seq = low, high do
+  page[n + 1], page[n + 2] = seq, found[seq] or ''
+  n = n + 2
 end
 return answer
