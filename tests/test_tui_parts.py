@@ -16,7 +16,7 @@ from chat.client.paths import Profile
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Field, Form, first_menu
 from chat.client.tui.keys import key_name
-from chat.client.tui.options import choose_theme, full_emoji, needs_ascii
+from chat.client.tui.options import bright_by_bold, choose_theme, full_emoji, needs_ascii
 from chat.client.tui.redraw import FRAME, LONGEST, PACE, Redraw
 from chat.client.tui.start import Start
 from chat.client.tui.themes import THEMES
@@ -182,6 +182,12 @@ class EnvironmentTests(TestCase):
         ):
             self.assertEqual(choose_theme(wanted, environ), theme)
             self.assertIn(theme, THEMES)
+
+    def test_what_is_dim_is_not_black_on_black_where_a_multiplexer_stands_between(self) -> None:
+        for term in ("screen", "tmux", "screen.xterm"):
+            self.assertIs(bright_by_bold({"TERM": term}), False)
+        for term in ("linux", "xterm", ""):
+            self.assertIsNone(bright_by_bold({"TERM": term}))
 
     def test_signs_are_ascii_where_the_locale_has_no_unicode(self) -> None:
         self.assertTrue(needs_ascii({"LANG": "de_DE.ISO-8859-1"}))

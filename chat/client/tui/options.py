@@ -16,6 +16,7 @@ from chat.client.words import Words, choose_language
 
 __all__ = [
     "ScreenOptions",
+    "bright_by_bold",
     "choose_colours",
     "choose_theme",
     "full_emoji",
@@ -91,6 +92,13 @@ _COLOURS: Mapping[str, Colours] = {"none": 1, "16": 16, "256": 256, "true": 1677
 def choose_colours(wanted: str) -> Colours | None:
     """How many colours are used; None: as many as urwid thinks that the terminal has."""
     return _COLOURS.get(wanted)
+
+
+def bright_by_bold(environ: Mapping[str, str] = os.environ) -> bool | None:
+    """Whether the bright ones of sixteen colours are asked for as bold dark ones; None: as urwid
+    thinks. tmux and screen know the bright ones themselves, and hand bold black, our dimmest colour,
+    on to terminals of which most draw it in black on black."""
+    return False if environ.get("TERM", "").startswith(("screen", "tmux")) else None
 
 
 def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:

@@ -12,7 +12,7 @@ from chat.client.paths import Profile
 from chat.client.tui.early import twisted_loop
 from chat.client.tui.forms import first_menu
 from chat.client.tui.look import Look
-from chat.client.tui.options import ScreenOptions, choose_colours, make_look
+from chat.client.tui.options import ScreenOptions, bright_by_bold, choose_colours, make_look
 from chat.client.tui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def _show(options: ScreenOptions, look: Look, recorder: "Recorder | None") -> st
     :returns: a sentence when something went wrong, otherwise nothing.
     """
     screen = Terminal(sys.stdin, sys.stdout)
-    screen.set_terminal_properties(choose_colours(options.colours), hyperlinks=options.links)
+    screen.set_terminal_properties(
+        choose_colours(options.colours), bright_by_bold(), hyperlinks=options.links
+    )
     screen.register_palette(look.theme.palette())
     with screen.start():
         size = screen.get_cols_rows()
