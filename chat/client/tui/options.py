@@ -96,8 +96,8 @@ def choose_colours(wanted: str) -> Colours | None:
 
 def bright_by_bold(environ: Mapping[str, str] = os.environ) -> bool | None:
     """Whether the bright ones of sixteen colours are asked for as bold dark ones; None: as urwid
-    thinks. tmux and screen know the bright ones themselves, and hand bold black, our dimmest colour,
-    on to terminals of which most draw it in black on black."""
+    thinks. tmux and screen know the bright ones themselves, and hand bold black, our dimmest
+    colour, on to terminals of which most draw it in black on black."""
     return False if environ.get("TERM", "").startswith(("screen", "tmux")) else None
 
 
