@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server import gate
 from chat.server.budgets import USERS, Budgets
+from chat.server.session import LONG
 from tests.hall import CountingTransport, Guest, Hall
 from tests.party import Party
 from tests.peers import enveloped, framed
@@ -33,6 +34,18 @@ class LightFramesTest(SynchronousTestCase):
         guest = Hall(light_rate=(0, 0.0)).stranger()
         guest.receive(framed(enveloped("PingMes", {})) * 2_000)
         self.assertEqual(self.pongs(guest), 2_000)
+
+    def test_a_long_frame_counts_for_each_kibibyte_whatever_it_says(self) -> None:
+        for size, served in ((LONG - 1, 12), (4 * LONG, 9)):
+            hall = Hall(light_rate=(40, 10.0))
+            guest = hall.stranger()
+            short = len(enveloped("PingMes", {"x": ""}))
+            ping = enveloped("PingMes", {"x": "y" * (size - short)})
+            self.assertEqual(len(ping), size)
+            guest.receive(framed(ping) * 12)
+            self.assertEqual(self.pongs(guest), served, size)
+            hall.clock.pump([0.1] * 20)
+            self.assertEqual(self.pongs(guest), 12, "nothing is lost")
 
     def test_who_is_gone_is_not_read_again(self) -> None:
         hall = Hall(light_rate=(5, 10.0))

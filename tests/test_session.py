@@ -5,7 +5,7 @@ import struct
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import ORIGINAL_REQUESTS
-from chat.server.session import LONG_WAITING
+from chat.server.session import LONG
 from chat.store.interface import FateUnknown, StoreUnavailable
 from tests.hall import Guest, Hall
 from tests.peers import enveloped, framed
@@ -48,7 +48,7 @@ class OrderTest(SynchronousTestCase):
         self.assertFalse(hall.posting.idle)
 
     def test_behind_a_long_frame_none_waits_and_behind_a_shorter_one_some_do(self) -> None:
-        for size, state in ((LONG_WAITING - 1, "producing"), (LONG_WAITING, "paused")):
+        for size, state in ((LONG - 1, "producing"), (LONG, "paused")):
             hall = Hall()
             guest = hall.guest(1, LOBBY)
             hall.people.slow = True

@@ -60,14 +60,15 @@ class TokenBucket:
             return more + self._interval
         return wait + ROUNDING
 
-    def overdraw(self) -> float:
-        """Take one in any case; return the seconds until none is owed, 0.0 if there was one."""
+    def overdraw(self, count: int = 1) -> float:
+        """Take so many in any case; return the seconds until none is owed, 0.0 if none was."""
         now = self._seconds()
         full_at = self._full_at
         if full_at < now:
             full_at = now
-        self._full_at = full_at + self._interval
-        return max(0.0, min(full_at - now - self._tolerance, self._interval))
+        taken = self._interval * count
+        self._full_at = full_at + taken
+        return max(0.0, min(self._full_at - now - self._tolerance - self._interval, taken))
 
 
 class Window:

@@ -44,9 +44,10 @@ __all__ = ["Session"]
 MOST_WAITING: Final = 64
 """Frames that may wait for the request before them; more, and the client is not read."""
 
-LONG_WAITING: Final = 1_024
-"""Bytes of a frame behind which no other waits: 64 of the longest would be 4 MiB for each of very
-many who have not even logged in."""
+LONG: Final = 1_024
+"""Bytes of a long frame. Behind one no other waits: 64 of the longest would be 4 MiB for each of
+very many who have not even logged in. And it counts as a ping for each so many bytes, since to read
+the longest, full of members that nobody asked for, takes four milliseconds."""
 
 COSTS: Final[Mapping[type[Message], int]] = {messages.SearchMes: 10}
 """What counts as several requests: a search takes some 25 ms of the processor, others about one."""
@@ -158,6 +159,8 @@ class Session:
         """A frame came."""
         if self.closed:
             return
+        if len(body) >= LONG and (wait := self._light_bucket.overdraw(len(body) // LONG)):
+            self.connection.hold(wait)
         try:
             envelope = decode_envelope(body)
         except BadMessage as error:
@@ -169,7 +172,7 @@ class Session:
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(envelope)
-        if len(self._waiting) >= MOST_WAITING or len(body) >= LONG_WAITING:
+        if len(self._waiting) >= MOST_WAITING or len(body) >= LONG:
             self.connection.pause_reading()
 
     def frame_too_large(self, size: int) -> None:
