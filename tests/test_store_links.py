@@ -31,19 +31,24 @@ class Person:
 
     def __init__(self) -> None:
         self.pushed: list[tuple[int, str]] = []
+        self.rooms: set[str] = set()
         self.link: Link
         self._waiting: tuple[int, Deferred[None]] | None = None
 
     @classmethod
-    async def enter(cls, server: Server, name: str) -> "Person":
+    async def enter(cls, server: Server, name: str, device: str = "") -> "Person":
+        """Log somebody in, whom ``device`` makes somebody known."""
         person = cls()
         person.link = link = await connect(reactor, server.port, person._received)
         user = {"userName": name, "userPwd": "secret"}
-        await link.ask("RegisterMes", version=2, user=user)
-        await link.ask("LoginMes", version=2, device=name, **user)
+        if not device:
+            await link.ask("RegisterMes", version=2, user=user)
+        await link.ask("LoginMes", version=2, device=device or name, **user)
         return person
 
     def _received(self, link: Link, kind: str, data: dict[str, Any]) -> None:
+        if kind == "ConversationMes":
+            self.rooms.add(data["conversation"])
         if kind == "SmsMes":
             self.pushed.append((data["seq"], data["content"]))
         if self._waiting is not None and len(self.pushed) >= self._waiting[0]:
@@ -95,7 +100,7 @@ class Case(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self.proxy.stop()))
         await self.proxy.start()
         first = await self._server(home, "first", self.proxy.path)
-        second = await self._server(home, "second", path)
+        self.second = second = await self._server(home, "second", path)
         self.alice = await Person.enter(first, "alice")
         self.bob = await Person.enter(second, "bob")
         self.addCleanup(self.alice.link.abort)
@@ -169,6 +174,22 @@ class BusTests(Case):
         self.proxy.set("bus", "")
         self.assertEqual(await self.alice.hears(1), [(1, "elsewhere")])
         self.assertEqual(await self.alice.insist("here"), 2)
+
+    async def test_cut_a_room_that_was_joined_elsewhere_meanwhile_is_heard_from_then_on(
+        self,
+    ) -> None:
+        await self.set_up()
+        self.proxy.set("bus", "cut")
+        phone = await Person.enter(self.second, "alice", device="phone")
+        self.addCleanup(phone.link.abort)
+        await self.refused_at_once(lambda: self.alice.say("here"))
+        await phone.link.ask("JoinMes", conversation="#new")
+        self.proxy.set("bus", "")
+        give_up = reactor.seconds() + PATIENCE
+        while "#new" not in self.alice.rooms and reactor.seconds() < give_up:
+            await deferLater(reactor, 0.02)
+        await phone.link.ask("SmsMes", to="#new", content="hello", clientId="hello")
+        self.assertEqual(await self.alice.hears(1), [(2, "hello")])
 
     async def test_swallowed_that_is_noticed_and_the_last_message_arrives(self) -> None:
         await self.set_up()

@@ -175,7 +175,7 @@ class Recovery:
         await self._compare([(room, room, room.cid) for room in context.registry.rooms.values()], 0)
         awaited = context.posting.awaited()
         users = list(context.registry.users.values())
-        await _abreast(self._comparing, [self._compare_private(user, awaited) for user in users])
+        await _abreast(self._comparing, [self._compare_user(user, awaited) for user in users])
         if losses:
             context.online.resynchronise()
         if losses == self._losses:
@@ -196,11 +196,19 @@ class Recovery:
             for user_id in gone:
                 self._context.fanout.event(user_id, Event("left", room.cid))
 
-    async def _compare_private(self, user: HostedUser, awaited: Set[str]) -> None:
+    async def _compare_user(self, user: HostedUser, awaited: Set[str]) -> None:
+        await self._hear_new_rooms(user)
         since = self._lost_at - LOST_MARGIN_MS
         moved = await self._context.conversations.moved_since(user.user_id, since)
         cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
         await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
+
+    async def _hear_new_rooms(self, user: HostedUser) -> None:
+        """The user may have joined rooms elsewhere meanwhile; or a store that lost its last second
+        does not know that they were left."""
+        for cid in await self._context.conversations.rooms_of(user.user_id):
+            if any(cid not in session.rooms for session in user.sessions):
+                self._context.fanout.event(user.user_id, Event("joined", cid))
 
     async def _compare(self, hosted: Sequence[Hosted], user_id: int) -> None:
         for start in range(0, len(hosted), POSITIONS_PAGE):
