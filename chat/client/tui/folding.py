@@ -64,6 +64,9 @@ class Folding:
         self._runs: list[Run] = []
         self._of: Conversation | None = None
         self._valid: tuple[object, ...] = ()
+        # By index, for one drawing: each entry is asked for several times.
+        self._judged: dict[int, Folded | None] = {}
+        self._held = (0, 0)
 
     def at(self, conversation: Conversation, index: int, seen: int) -> Folded | None:
         """What entry ``index`` is folded with.
@@ -74,6 +77,11 @@ class Folding:
         if not self.active:
             return None
         self._forget_what_changed(conversation, seen)
+        if index not in self._judged:
+            self._judged[index] = self._judge(conversation, index, seen)
+        return self._judged[index]
+
+    def _judge(self, conversation: Conversation, index: int, seen: int) -> Folded | None:
         entries = conversation.entries
         run = self._run(entries, index, (conversation.divider, seen))
         here = entries[index].seq
@@ -91,6 +99,10 @@ class Folding:
         if not same or len(self._runs) > RUNS_KEPT:
             self._of, self._valid = conversation, valid
             self._runs.clear()
+        held = (len(conversation.entries), conversation.newest)
+        if not same or held != self._held:
+            self._held = held
+            self._judged.clear()
 
     def _run(self, entries: list[Entry], index: int, ends: tuple[int | None, int]) -> Run:
         """The run that entry ``index`` is in, as long as it is by now."""
