@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from chat.names import MAX_USER_ID
 from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, RedisAccounts
-from chat.store.interface import NameTaken, TooMany, Unknown
+from chat.store.interface import NameTaken, Unknown
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from tests.connections import connected_to
@@ -163,14 +163,20 @@ class TokenTest(AccountsCase):
         [second] = await self.accounts.devices(1)
         self.assertEqual(second.since, first.since)
 
-    async def test_a_device_too_many_is_refused_and_nothing_changed(self) -> None:
-        await self.add("a", "b", most=2)
-        await self.failing(self.accounts.add_device(1, "c", digest("c"), 2), TooMany)
-        self.assertFalse(await self.lives("c"))
-        self.assertEqual(await self.devices(), ["a", "b"])
-        await self.accounts.add_device(1, "a", digest("a2"), 2)
+    async def test_of_too_many_devices_those_that_rested_the_longest_are_forgotten(self) -> None:
+        for device in ("a", "b", "c"):
+            await self.add(device, most=3)
+            now = self.store_time()
+            while self.store_time() == now:
+                pass  # devices of one millisecond have rested equally long
+        await self.accounts.seen(1, "a")
         await self.add("c", most=3)
         self.assertEqual(await self.devices(), ["a", "b", "c"])
+        await self.add("d", most=3)
+        self.assertEqual(await self.devices(), ["a", "c", "d"])
+        self.assertEqual([await self.lives(each) for each in "abcd"], [True, False, True, True])
+        await self.add("e", most=1)
+        self.assertEqual(await self.devices(), ["e"])
 
     async def test_a_device_whose_token_has_ended_makes_room(self) -> None:
         await self.add("a", "b")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chat.messages import Session
 from chat.names import canonical_user_name, fallback_user_name
-from chat.store.interface import Account, NameTaken, NotInvited, TooMany, Unknown
+from chat.store.interface import Account, NameTaken, NotInvited, Unknown
 from chat.store.invitations import digest_of
 from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
@@ -122,13 +122,11 @@ class RedisAccounts:
     async def add_device(self, user_id: int, device: str, digest: bytes, most: int) -> None:
         """Remember a device and its token (its SHA-256), which replaces the device's older one.
 
-        :param most: devices a user may have, 0 for no limit.
-        :raises TooMany: that many other devices are known and have living tokens.
+        :param most: devices that are remembered, those in use last; 0 for all.
         """
         keys = [self._keys.devices(user_id), self._keys.token(digest)]
         arguments: list[Word] = [user_id, device, digest.hex(), most, self._life, self._tokens]
-        if not await self._redis.script(load("device_add"), keys, arguments):
-            raise TooMany(f"there are {most} devices already")
+        await self._redis.script(load("device_add"), keys, arguments)
 
     async def resume(self, digest: bytes) -> tuple[Account, str]:
         """Who a token belongs to, and its device; its life starts anew.

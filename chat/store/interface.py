@@ -118,8 +118,7 @@ class Accounts(Protocol):
     async def add_device(self, user_id: int, device: str, digest: bytes, most: int) -> None:
         """Remember a device and its token (its SHA-256), which replaces the device's older one.
 
-        :param most: devices a user may have, 0 for no limit.
-        :raises TooMany: that many devices are known and have lived tokens.
+        :param most: devices that are remembered, those in use last; 0 for all.
         """
 
     async def resume(self, digest: bytes) -> tuple[Account, str]:

@@ -24,6 +24,10 @@ __all__ = ["change_password", "log_in", "log_out", "register", "revoke", "sessio
 DEVICE_LIMIT: Final = 64
 """Characters of a device's name (protocol §5)."""
 
+REMEMBERED: Final = 100
+"""Devices of a user whose tokens live, ten times as many as may be online. A program that names
+none is a new one at each login, and to remember them all would make each login dearer."""
+
 TOKEN_BYTES: Final = 32
 HOUR: Final = 3600.0
 
@@ -88,7 +92,7 @@ async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
     replaces = await _replaces(session, account.user_id, device)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
-    await accounts.add_device(account.user_id, device, digest, 0)
+    await accounts.add_device(account.user_id, device, digest, REMEMBERED)
     await accounts.seen(account.user_id, device)
     return Identity(account, device, token, replaces)
 
@@ -199,7 +203,7 @@ async def change_password(
     await context.accounts.set_password(account.user_id, password, "")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
-    await context.accounts.add_device(account.user_id, session.device, digest, 0)
+    await context.accounts.add_device(account.user_id, session.device, digest, REMEMBERED)
     await context.bus.tell(
         account.user_id, Event("ended", session=session.key, reason="password-changed")
     )
