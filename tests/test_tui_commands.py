@@ -191,6 +191,20 @@ class CommandTests(TestCase):
             screen.client.tell(events.Blocked(BEN.user_id, BEN.user_name, block))
             self.assertEqual("something awful" not in "\n".join(screen.text()), block)
 
+    def test_who_leaves_is_not_told_that_he_was_taken_out(self) -> None:
+        screen = lively()
+        screen.chat.open("#cats")
+        screen.type("/leave Cats")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("You left #cats.", text)
+        self.assertNotIn("no longer in", text)
+        self.assertEqual(screen.chat.model.open, "#lobby")
+
+    def test_who_is_taken_out_of_a_room_that_is_not_open_is_told_too(self) -> None:
+        screen = lively()
+        screen.client.tell(events.ConversationChanged(Conversation("#cats", gone=True)))
+        self.assertIn("You are no longer in #cats.", "\n".join(screen.text()))
+
     def test_who_is_taken_out_of_a_room_reads_by_whom_and_why(self) -> None:
         screen = lively()
         screen.chat.model.state(room("#cats", 3))
@@ -201,8 +215,13 @@ class CommandTests(TestCase):
         )  # fmt: skip
         screen.client.say(kicked)
         self.assertIn("banned me for 1h (too loud)", "\n".join(screen.text()))
+        screen.type("half a thought")
         screen.client.tell(events.ConversationChanged(Conversation("#cats", gone=True)))
+        screen.clock.advance(60)
         self.assertIn("banned you from #cats for 1h (too loud)", "\n".join(screen.text()))
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        screen.press("up")
+        self.assertEqual(screen.desk.composer.editor.text, "half a thought", "it was not lost")
 
     def test_what_is_typed_while_a_command_is_on_its_way_goes_where_it_leads(self) -> None:
         screen = lively()

@@ -173,6 +173,7 @@ class ScriptedClient:
 
     async def leave(self, name: str) -> None:
         self.asked.append(("leave", name))
+        self.tell(events.ConversationChanged(Conversation(name, gone=True)))
 
     async def rooms(self) -> list[Room]:
         return [Room("#lobby", "", 3), Room("#cats", "all about cats", 2)]

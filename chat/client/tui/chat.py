@@ -89,6 +89,7 @@ class Chat:
         self._note_until = 0.0
         self._watching: list[int] = []
         self._asking_online = False
+        self._leaving = ""
         self._deaf = client.listen(self.event)
 
     def start(self, user: User, known: "Known | None" = None) -> None:
@@ -114,7 +115,7 @@ class Chat:
 
     def event(self, event: events.Event) -> None:
         """Take in what the library reports."""
-        before = self.model.current
+        lost = self._lost(event)
         fresh = self.model.apply(event)
         match event:
             case events.ConversationsListed():
@@ -141,9 +142,18 @@ class Chat:
                 self._came(event)
             case _:
                 pass
-        if before is not None and before.name not in self.model.conversations:
-            self.say(self._farewell(before), bad=True)
+        if lost is not None:
+            self.tell(self._farewell(lost))
         self._view.redraw()
+
+    def _lost(self, event: events.Event) -> Conversation | None:
+        """The conversation that one is no longer in by ``event``, and did not leave here."""
+        match event:
+            case events.ConversationChanged(state) if state.gone:
+                name = state.conversation
+                return None if name == self._leaving else self.model.conversations.get(name)
+            case _:
+                return None
 
     def _farewell(self, conversation: Conversation) -> str:
         """Why one is no longer in a conversation, where its last entry for one says so."""
@@ -281,6 +291,19 @@ class Chat:
             ):
                 self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
             self._view.redraw()
+
+    async def leave(self, name: str) -> None:
+        """Leave a room, and show another conversation if it was open.
+
+        :raises ClientError: as ``ChatClient.leave`` has it.
+        """
+        self._leaving = name
+        try:
+            await self.client.leave(name)
+        finally:
+            self._leaving = ""
+        if self.model.open == name:
+            self.open(self.model.home)
 
     def retry(self) -> bool:
         """Send again what failed in the open conversation. Return whether there was something."""

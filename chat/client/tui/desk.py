@@ -182,6 +182,9 @@ class Desk(urwid.Widget):
             former = model.conversations.get(self._open)
             if former is not None:
                 former.draft = self.composer.editor.text
+            else:
+                # One is not in there any more. It isn't meant for where one is now, but not lost.
+                self.composer.editor.take()
             self._open = model.open
             self.composer.editor.load(model.current.draft if model.current else "")
             self.composer.completion = None

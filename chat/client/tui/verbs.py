@@ -149,15 +149,15 @@ class Verbs(ModeratingVerbs, MovingVerbs):
                 former.draft = ""
 
     async def leave(self, arguments: str) -> None:
-        name = arguments.strip() or self._chat.model.open
+        name = arguments.strip().casefold() or self._chat.model.open
+        if not name.startswith(("#", "@")):
+            name = f"#{name}"
         conversation = self._chat.model.conversations.get(name)
         if conversation is not None and conversation.private:
             self._chat.say(self._words("leave-private"), bad=True)
             return
-        await self._chat.client.leave(name)
+        await self._chat.leave(name)
         self._chat.say(self._words("left", conversation=name))
-        if self._chat.model.open == name:
-            self._chat.open(self._chat.model.home)
 
     async def topic(self, arguments: str) -> None:
         conversation = self._chat.model.current
