@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import needs, reconnect, side_by_side
+from benchmarks.screen import report as screen_report
 from chat.server.events import NAMES
 from chat.server.options import default_text
 from chat.server.settings import options
@@ -95,6 +96,13 @@ def scaling() -> str:
     return text
 
 
+def performance() -> str:
+    """The page about speed with what was measured of the screen."""
+    text = (ROOT / "docs" / "performance.rst").read_text(encoding="utf-8")
+    table = screen_report.report(json.loads(screen_report.FIGURES.read_text()))
+    return replaced(text, "screen", "::\n\n" + textwrap.indent(table, "    "))
+
+
 def toml_example() -> str:
     """Every option with its default, commented out."""
     lines = [
@@ -131,6 +139,7 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "chatroom.toml": toml_example(),
         ROOT / "docs" / "operating.rst": operating(),
         ROOT / "docs" / "scaling.rst": scaling(),
+        ROOT / "docs" / "performance.rst": performance(),
         ROOT / "docs" / "client.rst": client(),
         ROOT / "docs" / "config.toml": manual.settings_example(),
         ROOT / "docs" / "chatroom.1": man_pages.client(),
