@@ -42,7 +42,8 @@ class Composer(Pane):
         self._known: tuple[object, tuple[list[str], int, int]] | None = None
 
     def _show(self, part: str) -> str:
-        return self.look.line(part)
+        # Asked for each character at each key: most of them are plain.
+        return part if part.isascii() and part.isprintable() else self.look.line(part)
 
     def wanted_rows(self, columns: int) -> int:
         """How many rows the text takes in ``columns`` columns."""

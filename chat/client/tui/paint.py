@@ -110,15 +110,16 @@ class Painter:
             start = self._brush.clear()
             self._columns = columns
             self._shown = [_Line(None, [(PLAIN, " " * columns)])] * len(rows)
-        lines = [self._line(row, shown) for row, shown in zip(rows, self._shown, strict=True)]
+        lines = [
+            shown if row is shown.row else self._line(row, shown)
+            for row, shown in zip(rows, self._shown, strict=True)
+        ]
         painted, after = self._cheaper(lines)
         self._brush, self._shown = after, lines
         hidden = after.show(False) if len(painted) >= HIDDEN_FROM else ""
         return start + hidden + painted + after.point(cursor) + after.show(cursor is not None)
 
     def _line(self, row: Sequence[tuple[Hashable, str]], shown: _Line) -> _Line:
-        if row is shown.row:
-            return shown
         runs = [(self._pen(attribute), _safe(text)) for attribute, text in row if text]
         if shown.runs != runs:
             return _Line(row, runs)
