@@ -3,9 +3,11 @@
 from twisted.internet.defer import DeferredList
 from twisted.trial.unittest import TestCase
 
+from chat.messages import User
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author
 from chat.store.interface import Unknown
+from chat.store.moderation import Moderation
 from tests.store_builders import Sender, Store
 
 BOB = Author(5, "bob")
@@ -124,3 +126,20 @@ class RulesTests(TestCase):
         self.assertEqual(by_blocked.reasons, [("blocked", 0)])
         self.assertEqual((await post(store, cid, BOB)).reasons, [("blocking", 0)])
         self.assertEqual(len((await store.conversations.history(9, cid)).entries), 1)
+
+
+class InvitationsTests(TestCase):
+    async def test_a_user_has_a_list_of_200_and_the_newest_is_on_it(self) -> None:
+        store = await Store.start(self)
+        moderation = Moderation(store.redis, store.keys, store.conversations)
+        await store.rooms.join(BOB, "#tea", "", 0, True)
+        key = store.keys.invited(EVE.user_id)
+        for known, listed in ((199, 200), (200, 200)):
+            flat = [word for each in range(known) for word in (f"r:{each:03}", "1:x")]
+            await store.redis.call("DEL", key)
+            await store.redis.call("HSET", key, *flat)
+            for _ in range(2):
+                await moderation.act(BOB, ROOM, "invite", User(EVE.user_id, EVE.name))
+                found = [each.conversation for each in await moderation.invitations(EVE.user_id)]
+                self.assertEqual(len(found), listed)
+                self.assertIn("#tea", found)

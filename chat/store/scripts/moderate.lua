@@ -10,6 +10,7 @@
 --        12 what the target's sessions are told when they are taken out, or invited
 -- Result 200, 403 not allowed, 404 no such room, 410 the target is no member, or there is nothing to
 --        take back, or is a member already
+local LISTED = 200 -- invitations of one user, as many as rooms that one may be in
 local action, actor, target, cid = ARGV[1], ARGV[2], ARGV[3], ARGV[7]
 local at = now()
 local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0', at)
@@ -83,6 +84,10 @@ local ACTIONS = {
   unmute = { 1, true, function() return has('m') end, function() drop('m') end },
   invite = { 1, false, function() return not theirs end, function()
     set('i')
+    -- A list that somebody else fills must end somewhere. Who is left out can join all the same.
+    if redis.call('HEXISTS', KEYS[11], cid) == 0 and redis.call('HLEN', KEYS[11]) >= LISTED then
+      redis.call('HDEL', KEYS[11], redis.call('HKEYS', KEYS[11])[1])
+    end
     redis.call('HSET', KEYS[11], cid, actor .. ':' .. ARGV[8])
     redis.call('PUBLISH', ARGV[11], ARGV[12])
   end },
