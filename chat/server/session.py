@@ -49,8 +49,9 @@ LONG: Final = 1_024
 very many who have not even logged in. And it counts as a ping for each so many bytes, since to read
 the longest, full of members that nobody asked for, takes four milliseconds."""
 
-COSTS: Final[Mapping[type[Message], int]] = {messages.SearchMes: 10}
-"""What counts as several requests: a search takes some 25 ms of the processor, others about one."""
+COSTS: Final[Mapping[type[Message], int]] = {messages.SearchMes: 10, messages.ConversationsMes: 5}
+"""What counts as several requests: a search takes some 25 ms of the processor, a hundred
+conversations ten, other requests one or two."""
 
 REFUSAL_SECONDS: Final = 10.0
 RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
