@@ -17,7 +17,9 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from chat.codec import frame
+from chat.server.connection import KEEP_ALIVE
 from chat.server.transport import FrameServer, QueuedFrameServer, write_whole_frames
+from tests.hall import Hall
 from tests.patience import PATIENCE
 
 
@@ -277,3 +279,26 @@ class WholeFramesTest(TransportCase):
 
     def test_other_transports_say_that_they_cannot(self) -> None:
         self.assertFalse(write_whole_frames(object(), lambda count: None))
+
+
+class SocketTest(TestCase):
+    """What the kernel is told of each connection."""
+
+    async def test_the_kernel_sends_at_once_and_notices_a_machine_that_is_gone(self) -> None:
+        hall = Hall()
+        port = reactor.listenTCP(0, hall.factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        client = socket.create_connection(("127.0.0.1", port.getHost().port))
+        while not hall.factory.connections:
+            await deferLater(reactor, 0)
+        (connection,) = hall.factory.connections
+        transport: Any = connection.transport
+        option = transport.socket.getsockopt
+        self.assertTrue(option(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        self.assertTrue(option(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        for name, value in KEEP_ALIVE.items():
+            if hasattr(socket, name):
+                self.assertEqual(option(socket.IPPROTO_TCP, getattr(socket, name)), value, name)
+        client.close()
+        while hall.factory.connections:
+            await deferLater(reactor, 0)
