@@ -12,7 +12,7 @@ __all__ = ["GENEROUS", "check_log", "serving"]
 GENEROUS = (
     "--offline-grace", "0.2", "--rate", "0", "--request-rate", "0", "--refusals", "0",
     "--registrations-per-address", "0", "--logins-per-address", "0", "--logins-per-account", "0",
-    "--logins-in-all", "0",
+    "--logins-in-all", "0", "--login-seconds", "120",
 )  # fmt: skip
 """For tests that are about something else than waiting, or doing too much."""
 

