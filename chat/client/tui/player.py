@@ -8,6 +8,7 @@ import urwid
 
 from chat.client.lean import lean_reactor
 from chat.client.tui.draw import Drawn, canvas, stacked
+from chat.client.tui.early import twisted_loop
 from chat.client.tui.replay import Replay, read_tape
 from chat.client.tui.terminal import Loop, Terminal
 from chat.client.words import Words
@@ -136,7 +137,7 @@ def play(path: Path, words: Words, speed: float) -> None:
         player,
         replay.look.theme.palette(),
         screen=screen,
-        event_loop=urwid.TwistedEventLoop(reactor),
+        event_loop=twisted_loop(reactor),
         handle_mouse=False,
     )
     loop.attach(reactor, player._invalidate, lambda: None)
