@@ -16,7 +16,7 @@ from chat.server.requests import searching
 from chat.server.requests.refusals import Refused
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry
-from chat.store.interface import Unknown
+from chat.store.interface import NotAllowed, Unknown
 from chat.store.keys import cid_name, private_cid, room_cid
 from chat.store.posting import Post
 
@@ -238,7 +238,11 @@ def acknowledge_at_once(session: "Session", message: messages.AckMes) -> bool:
 async def acknowledge(session: "Session", message: messages.AckMes) -> None:
     """Move one's marks."""
     cid = await find_cid(session, message.conversation)
-    _move_marks(session, cid, await hearing.known_thread(session, cid), message)
+    try:
+        thread = await hearing.known_thread(session, cid)
+    except NotAllowed:
+        return  # Left a moment ago, most likely: that one left is an entry like others, and acked.
+    _move_marks(session, cid, thread, message)
 
 
 def _move_marks(session: "Session", cid: str, thread: Thread, message: messages.AckMes) -> None:
