@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.metrics import METRICS, Kind
+from chat.server.overview import Overview
 from chat.server.phrases import PHRASES
 from chat.server.watching import Watching
 
@@ -36,7 +37,8 @@ def series() -> set[str]:
             {metric.name + end for end in ("_bucket", "_sum", "_count")} if histogram else set()
         )
         found.add(metric.name)
-    return found
+    crew = Overview(Clock(), "tcp:0", [], lambda: None)
+    return found | {sample.name for family in crew.collect() for sample in family.samples}
 
 
 class MetricsTest(SynchronousTestCase):
