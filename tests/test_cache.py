@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client import cache as cache_module
 from chat.client import events
-from chat.client.cache import WRITE_EVERY, Cache, Known
+from chat.client.cache import BATCH, WRITE_EVERY, Cache, Known
 from chat.client.cache_file import CacheFile
 from chat.client.events import Position
 from chat.messages import Conversation, Entry
@@ -211,6 +211,22 @@ class CacheTests(SynchronousTestCase):
         self.result(self.cache.close())
         self.result(self.cache.erase())
         self.assertEqual(list(self.home.iterdir()), [])
+
+    def test_many_entries_are_written_at_once_and_wait_only_for_the_batch_before_them(self) -> None:
+        self.held, self.calls = [], []
+        self.client.hand_out(*(entry(seq) for seq in range(1, BATCH)))
+        self.assertEqual(self.calls, [])
+        self.client.hand_out(entry(BATCH))
+        self.assertEqual(self.calls, ["write"])
+        self.client.hand_out(*(entry(seq) for seq in range(BATCH + 1, 3 * BATCH)))
+        self.clock.pump([WRITE_EVERY] * 3)
+        self.assertEqual(self.calls, ["write"])
+        for _ in range(2):
+            self.held.pop().callback(None)
+            self.clock.advance(WRITE_EVERY)
+        self.assertEqual(self.calls, ["write", "write"])
+        self.held = None
+        self.assertEqual(self.seqs()[-1], 3 * BATCH - 1)
 
     def test_a_search_finds_what_has_just_come(self) -> None:
         self.client.hand_out(entry(1, content="早上好"), entry(2, BEN))

@@ -29,6 +29,9 @@ __all__ = ["Cache", "Known", "in_thread"]
 WRITE_EVERY = 1.0
 """Seconds that an entry may wait: what a crash forgets is fetched again at the next start."""
 
+BATCH = 2_000
+"""Entries from which on they don't wait: in a flood a second's worth would be megabytes."""
+
 MOST_WAITING = 50_000
 """Entries waiting for a disk that does not come back; above it nothing more is kept."""
 
@@ -137,6 +140,8 @@ class Cache:
                     self._taken_back[entry.conversation] += 1
                 elif len(self._entries) > MOST_WAITING:
                     self._give_up("the disk is too slow")
+                elif len(self._entries) >= BATCH and not self._turns.locked:
+                    self._write()
             case EpochChanged(name, _, first):
                 self._forget_from(name, first)
             case GapSkipped(name, _, _, True):
@@ -171,7 +176,15 @@ class Cache:
 
     def _soon(self) -> None:
         if self._due is None and self._file is not None:
-            self._due = self._clock.callLater(WRITE_EVERY, self._write)
+            self._due = self._clock.callLater(WRITE_EVERY, self._turn)
+
+    def _turn(self) -> None:
+        """Write, unless the last batch is still on its way: what waits behind it is counted."""
+        self._due = None
+        if self._turns.locked:
+            self._soon()
+        else:
+            self._write()
 
     def _write(self) -> None:
         """Hand everything that waits to the file, in one batch."""
