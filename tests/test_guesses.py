@@ -194,8 +194,14 @@ class QueueTest(SynchronousTestCase):
         owner = Visitor.inside(server.port, "192.0.2.1", "owner")
         owner.get("LogoutMes")
         codes, again = self.in_a_crowd(server, 2, "192.0.2.2", **OWNER)
-        self.assertEqual(codes, [500, 500, 503])
-        self.assertEqual(again.log_in(**OWNER)["code"], 200)
+        refused = codes.index(503)  # most often the last; a kernel may hand them over otherwise
+        self.assertEqual(codes.count(503), 1)
+        if refused == 2:
+            self.assertEqual(again.log_in(**OWNER)["code"], 200)
+        else:
+            again = self.connected(server, "198.51.100.1")
+            guess = {"userId": 1_000 + refused, "userPwd": "guessed"}
+            self.assertEqual(again.log_in(**guess)["code"], 500, "429 if it had counted")
 
 
 class AddressesTest(SynchronousTestCase):
