@@ -83,13 +83,16 @@ IN_A_ROOM: dict[str, dict[str, Any]] = {
 
 def test_reading_the_last_of_a_room_that_was_left_is_no_offence(party: Party) -> None:
     owner, guest = party.current(), party.current()
-    room = party.room_of(owner, guest)
-    guest.get("LeaveMes", conversation=room)
-    last = owner.expect("SmsMes", conversation=room, kind="leave")
-    guest.send("AckMes", conversation=room, epoch=last["epoch"], delivered=last["seq"])
-    guest.ping()
-    assert [frame for frame in guest.heard if frame.type == "ErrorMes"] == []
-    assert guest.ask("HistoryMes", conversation=room)["code"] == 403
+    for private, code in ((False, 403), (True, 404)):
+        room = party.room_of(owner, guest)
+        if private:
+            owner.get("ModerateMes", conversation=room, action="private")
+        guest.get("LeaveMes", conversation=room)
+        last = owner.expect("SmsMes", conversation=room, kind="leave")
+        guest.send("AckMes", conversation=room, epoch=last["epoch"], delivered=last["seq"])
+        guest.ping()
+        assert [frame for frame in guest.heard if frame.type == "ErrorMes"] == []
+        assert guest.ask("HistoryMes", conversation=room)["code"] == code
 
 
 def test_what_does_not_exist_is_404_and_nothing_makes_it(party: Party) -> None:

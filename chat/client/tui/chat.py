@@ -128,8 +128,6 @@ class Chat:
                 self.history.cut(conversation, last, self._view.at_end())
             case events.Blocked():
                 self._keep_blocked()
-            case events.ErrorArrived(_, _, "AckMes"):
-                pass  # A mark for a room that one has just left; nobody asked for it.
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
             case events.Invited(room, user_id, name):

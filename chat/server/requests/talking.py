@@ -240,7 +240,9 @@ async def acknowledge(session: "Session", message: messages.AckMes) -> None:
     cid = await find_cid(session, message.conversation)
     try:
         thread = await hearing.known_thread(session, cid)
-    except NotAllowed:
+    except (NotAllowed, Unknown):
+        if cid.startswith("p:"):
+            raise
         return  # Left a moment ago, most likely: that one left is an entry like others, and acked.
     _move_marks(session, cid, thread, message)
 
