@@ -266,6 +266,18 @@ class LoginListTest(SynchronousTestCase):
         (said,) = told(guest)
         self.assertEqual([each["userId"] for each in said["users"]], [7])
 
+    def test_each_generation_is_told_what_it_missed_in_its_own_words(self) -> None:
+        hall = Hall()
+        current, original = hall.arriving(1), hall.arriving(2, original=True)
+        _, telling = self.listed(hall)
+        come(hall, 3, 1)
+        hall.clock.advance(TELL_SECONDS)
+        for guest in (current, original):
+            hall.context.online.add(guest.session, telling)
+        self.assertEqual([each.type for each in current.frames], ["PresenceMes"])
+        said = [(each.type, each.data["userId"]) for each in original.frames]
+        self.assertEqual(said, [("NotifyUserStatusMes", 1), ("NotifyUserStatusMes", 3)])
+
     def test_who_took_too_long_pages_the_list(self) -> None:
         for late, reset in ((REMEMBERED, False), (REMEMBERED + 1, True)):
             hall = Hall()

@@ -80,9 +80,12 @@ class PresenceView:
             changed.update(told)
         if changed and self.scope == "all":
             kept, cut = fit(list(changed.values()), self.context.settings.frame_limit)
-            session.emit(messages.PresenceMes(kept, "all", cut))
+            if session.voice.is_current:
+                session.emit(messages.PresenceMes(kept, "all", cut))
+                return
             for user in kept:
-                session.emit(messages.NotifyUserStatusMes(user.user_id, user.user_status))
+                if user.user_id != session.user_id:
+                    session.emit(messages.NotifyUserStatusMes(user.user_id, user.user_status))
 
     def remove(self, session: "Session") -> None:
         """A session is gone."""
