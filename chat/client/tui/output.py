@@ -40,9 +40,8 @@ class Output:
     def attach(self, reactor: Any) -> None:
         """What is not taken at once is written when ``reactor`` says that it will be, from now on;
         before, the program has time to wait."""
-        from twisted.internet.interfaces import (
-            IWriteDescriptor,
-        )  # the first screen needs none of it
+        # Here, because the first screen needs none of it.
+        from twisted.internet.interfaces import IWriteDescriptor
         from zope.interface import directlyProvides
 
         directlyProvides(self, IWriteDescriptor)

@@ -91,13 +91,15 @@ class Feed:
             self._own(news, header, conversation, claims) if header.sender == user_id else None
             for header in news.headers
         ]
-        if None not in own:
-            session.queue_frame(b"".join(own), None)  # type: ignore[arg-type]
-        elif any(own):
-            pairs = zip(own, news.split(), strict=True)
-            session.queue_frame(b"".join([words or frame for words, frame in pairs]), None)
+        mine = [words for words in own if words is not None]
+        if not mine:
+            frames = news.frames
+        elif len(mine) == len(own):  # The frames for others need not be made.
+            frames = b"".join(mine)
         else:
-            session.queue_frame(news.frames, None)
+            pairs = zip(own, news.split(), strict=True)
+            frames = b"".join([frame if words is None else words for words, frame in pairs])
+        session.queue_frame(frames, None)
 
     def _own(
         self, news: Publication, header: Header, conversation: str, claims: Mapping[int, Post]
