@@ -36,6 +36,9 @@ from tests.test_tui import ALL_KEYS, hostile_event
 from tests.test_tui_history import FollowedClient, long_log
 from tests.tui_builders import BEN, CHEN, ME, NOON, Screen, ScriptedClient, entry, room
 
+SENDABLE = NASTY.map(lambda text: text.encode(errors="ignore").decode())
+"""What can come from a server: half of a surrogate pair gets through no decoder of JSON."""
+
 
 class RecordingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
@@ -135,7 +138,7 @@ class ReplayTests(RecordingTestCase):
             st.one_of(
                 st.sampled_from([key for key in ALL_KEYS if key != "ctrl q"]),
                 st.characters(exclude_categories=["Cs"]),
-                st.tuples(NASTY, st.integers(0, 40)),
+                st.tuples(SENDABLE, st.integers(0, 40)),
                 st.tuples(st.integers(1, 130), st.integers(1, 40)),
             ),
             max_size=12,
