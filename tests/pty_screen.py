@@ -122,11 +122,11 @@ class PtyScreen:
     def wait_until(
         self, holds: Callable[[str], bool], what: str, patience: float = PATIENCE
     ) -> str:
-        """Read until ``holds`` is true of the screen's text."""
+        """Read until ``holds`` is true of the screen's text, or of whatever else it looks at."""
         end = time.monotonic() + patience
         while not holds(self.text()):
             left = end - time.monotonic()
-            if left <= 0 or not self._read(left):
+            if left <= 0 or not self._read(min(left, 0.1)):
                 raise AssertionError(f"waited for {what}; the screen is:\n{self.text()}")
         return self.text()
 

@@ -98,6 +98,8 @@ def test_a_search_opens_what_it_found_among_what_stands_around_it(home: Home, pa
 def test_what_was_missed_goes_by_and_keys_hold_it(home: Home, party: Party) -> None:
     room, dan = party.room(), party.current()
     cora = home.enter(room)
+    command(cora, "/go lobby")
+    cora.wait_for("Write to #lobby")
     cora.press("ctrl q")
     assert cora.wait_ended() == 0
     dan.get("JoinMes", conversation=room)

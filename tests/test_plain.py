@@ -268,6 +268,12 @@ class PlainPtyTests(TestCase):
         anna.type("/quit\r")
         self.assertEqual(anna.wait_ended(), 0)
         self.assert_linear(anna)
+        anna = self.terminal("anna")
+        anna.wait_for("You are in ben.")
+        anna.type("/quit\r")
+        self.assertEqual(anna.wait_ended(), 0)
+        # Whoever writes a script doesn't know where somebody was last.
+        self.assertIn("You are in #lobby.", self.pipe("anna", "").stdout)
 
     def test_in_chinese_with_a_server_that_goes_away_and_a_line_that_is_begun(self) -> None:
         chen = self.entered("chen", "zh_CN.UTF-8")

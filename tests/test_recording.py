@@ -18,6 +18,7 @@ from chat.client.api import ChatClient
 from chat.client.cache import Cache
 from chat.client.errors import ClientError, FateUnknown, NotConnected, Refused, Untrusted
 from chat.client.text import clean, width
+from chat.client.tui.drafts import OPEN, Drafts
 from chat.client.tui.player import print_screens
 from chat.client.tui.recording import Recorder
 from chat.client.tui.replay import Replay, read_tape
@@ -55,7 +56,9 @@ class RecordingTestCase(SynchronousTestCase):
             "#cats": room("#cats", 1, 1, "all about cats"),
             "@2": room("@2", 0, 0),
         }
-        screen = Screen(client, size, recorder=Recorder(self.path, self.clock.seconds, veil))
+        recorder = Recorder(self.path, self.clock.seconds, veil)
+        drafts = Drafts(self.home / "drafts")
+        screen = Screen(client, size, recorder=recorder, drafts=drafts)
         screen.text()
         return screen
 
@@ -244,6 +247,13 @@ class VeilTests(RecordingTestCase):
         typed = "".join(each.of for each in read_tape(self.path).lines if each.what == "key")
         for each in ("secret", "message", "pasted"):
             self.assertNotIn(each, typed)
+
+    def test_it_begins_where_one_was_with_a_draft_that_nobody_can_read(self) -> None:
+        Drafts(self.home / "drafts").save({OPEN: "#cats", "#cats": "half a thought"})
+        self.screen(veil=True)
+        last = "\n".join(self.last())
+        self.assertIn("#cats  xxx xxxxx xxxx", last)
+        self.assertIn("xxxx x xxxxxxx", last)
 
     def test_commands_and_names_can_be_read_in_a_masked_recording(self) -> None:
         screen = self.screen(veil=True)

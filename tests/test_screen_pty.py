@@ -136,14 +136,31 @@ class ScreenTests(TestCase):
             os.kill(screen.process.pid, number)
             self.assert_clean_end(screen)
 
-    def test_closing_the_window_ends_the_program_and_keeps_the_draft(self) -> None:
+    def test_closing_the_window_ends_the_program_and_keeps_the_draft_where_one_was(self) -> None:
         gus = self.entered("gus")
+        gus.type("/join #cats\r")
+        gus.wait_for("Write to #cats")
         gus.type("half a thou")
         gus.wait_for("half a thou")
         gus.hang_up()
         gus.process.wait(PATIENCE)
         again = self.screen("gus")
         again.wait_for("half a thou")
+        again.press("ctrl c")
+        again.wait_for("Write to #cats")
+
+    def test_whatever_kills_it_one_begins_where_one_was(self) -> None:
+        gail = self.entered("gail")
+        gail.type("/join #dogs\r")
+        gail.wait_for("Write to #dogs")
+        state = self.home / "gail" / ".local" / "state" / "chatroom"
+        gail.wait_until(
+            lambda _: any("#dogs" in each.read_text() for each in state.rglob("drafts.json")),
+            "the disk to know it",
+        )
+        gail.process.kill()
+        again = self.screen("gail")
+        again.wait_for("Write to #dogs")
 
     # Using it
 

@@ -12,6 +12,7 @@ from unittest import TestCase
 
 from twisted.internet.task import Clock
 
+from chat.client.model import Model
 from chat.client.paths import Profile
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Field, Form, first_menu
@@ -20,7 +21,7 @@ from chat.client.tui.options import bright_by_bold, choose_theme, full_emoji, ne
 from chat.client.tui.redraw import FRAME, LONGEST, PACE, Redraw
 from chat.client.tui.start import Start
 from chat.client.tui.themes import THEMES
-from tests.tui_builders import look
+from tests.tui_builders import ME, look, room
 
 
 class RedrawTests(TestCase):
@@ -126,6 +127,51 @@ class DraftsTests(TestCase):
         self.assertEqual(Drafts(self.path).load(), {"#lobby": "hello 你好\n", "@2": "x"})
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         self.assertEqual([each.name for each in self.path.parent.iterdir()], ["drafts.json"])
+
+    def model(self, *names: str) -> Model:
+        model = Model()
+        model.logged_in(ME, [room(each) for each in names])
+        return model
+
+    def keep(self, open_room: str, **texts: str) -> None:
+        """Save as somebody in ``open_room`` does who has begun ``texts``, by rooms."""
+        model = self.model(*(f"#{name}" for name in ("lobby", open_room, *texts)))
+        model.show(f"#{open_room}")
+        for name, text in texts.items():
+            model.conversation(f"#{name}").draft = text
+        Drafts(self.path).keep(model, lambda work: work())
+
+    def test_one_begins_where_one_was_with_what_was_begun(self) -> None:
+        self.keep("cats", dogs="half")
+        model, drafts = self.model("#lobby", "#cats", "#dogs"), Drafts(self.path)
+        drafts.resume(model)
+        self.assertEqual((model.open, model.conversation("#dogs").draft), ("#cats", "half"))
+        self.assertEqual(drafts.open, "#cats")
+
+    def test_in_the_lobby_where_one_is_in_there_no_more(self) -> None:
+        self.keep("cats", cats="half")
+        model = self.model("#lobby", "#dogs")
+        Drafts(self.path).resume(model)
+        self.assertEqual((model.open, list(model.conversations)), ("#lobby", ["#lobby", "#dogs"]))
+
+    def test_what_was_begun_where_one_is_not_waits_until_one_is(self) -> None:
+        self.keep("lobby", cats="half")
+        model, drafts = self.model("#lobby"), Drafts(self.path)
+        drafts.resume(model)
+        drafts.keep(model, lambda work: work())
+        Drafts(self.path).resume(model)
+        drafts.resume_in(model.show("#cats"))
+        self.assertEqual(model.conversation("#cats").draft, "half")
+        drafts.keep(self.model("#lobby"), lambda work: work())
+        self.assertNotIn("#cats", Drafts(self.path).load())
+
+    def test_who_is_not_to_stay_begins_in_the_lobby_and_is_not_followed(self) -> None:
+        self.keep("cats")
+        model, drafts = self.model("#lobby", "#cats"), Drafts(self.path, stay=False)
+        drafts.resume(model)
+        self.assertEqual(model.open, "#lobby")
+        drafts.keep(model, lambda work: work())
+        self.assertEqual(Drafts(self.path).load(), {"open": "#cats"})
 
     def test_a_disk_that_comes_late_to_it_writes_the_newest(self) -> None:
         drafts, later = Drafts(self.path), list[Callable[[], None]]()

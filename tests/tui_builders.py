@@ -244,6 +244,7 @@ class Screen:
         cache: Cache | None = None,
         known: Known | None = None,
         recorder: Recorder | None = None,
+        drafts: Drafts | None = None,
     ) -> None:
         self.size = size
         self.clock = Clock()
@@ -256,7 +257,7 @@ class Screen:
         failures()
         self.root = Root(self.leave, self.clock.seconds)
         self.look = look(language, glyphs)
-        drafts = Drafts(None)
+        drafts = drafts or Drafts(None)
         self.recorder = recorder
         talking: Any = self.client
         if recorder is not None:
@@ -264,7 +265,7 @@ class Screen:
             entered: Any = SimpleNamespace(
                 client=self.client, user=self.client.user, known=known, cache=cache
             )
-            talking, cache = recorder.record(entered, self.look, {}, self.root)
+            talking, cache = recorder.record(entered, self.look, drafts.load(), self.root)
         chat = Chat(self.clock, talking, self.look, self, drafts, cache)
         self.chat = chat
         self.desk = Desk(self.look, chat)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["App"]
 
 DRAFTS_EVERY = 3.0
-"""Seconds after typing after which drafts go to disk."""
+"""Seconds after typing, or going elsewhere, after which drafts go to disk."""
 
 
 class App(Host):
@@ -134,7 +134,8 @@ class App(Host):
             return
         self._chat.drawn()
         self._show_title(self._chat.model.unread()[0])
-        if self._desk.composer.editor.text != self._draft() and self._draft_due is None:
+        begun = self._chat.moved or self._desk.composer.editor.text != self._draft()
+        if begun and self._draft_due is None:
             in_thread = self._reactor.callInThread
             self._draft_due = self._reactor.callLater(DRAFTS_EVERY, self._keep_drafts, in_thread)
         if isinstance(self._chat.model.link, events.Waiting) and self._tick_due is None:

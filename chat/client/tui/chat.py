@@ -185,9 +185,7 @@ class Chat:
         opened = self.model.open
         self.model.logged_in(user, conversations)
         if not opened:
-            for name, text in self._drafts.load().items():
-                if name in self.model.conversations:
-                    self.model.conversation(name).draft = text
+            self._drafts.resume(self.model)
         if self.model.connected:
             self._refresh_online()
             self.spawn(self.ask_blocks())
@@ -277,7 +275,7 @@ class Chat:
 
     def open(self, name: str) -> None:
         """Show a conversation."""
-        self.model.show(name)
+        self._drafts.resume_in(self.model.show(name))
         self._view.redraw()
 
     def send(self, text: str) -> None:
@@ -333,10 +331,14 @@ class Chat:
         if self.model.current is not None:
             self.model.current.draft = text
 
+    @property
+    def moved(self) -> bool:
+        """Whether another conversation is open than the drafts on disk say."""
+        return self.model.open != self._drafts.open
+
     def save_drafts(self, run: Run = lambda work: work()) -> None:
         """Put the drafts on disk; ``run``: as ``Drafts.save`` has it."""
-        drafts = {each.name: each.draft for each in self.model.conversations.values()}
-        self._drafts.save({name: text for name, text in drafts.items() if text}, run)
+        self._drafts.keep(self.model, run)
 
     # Saying things
 

@@ -1,17 +1,22 @@
-"""What was begun and not sent, in a file that only its owner can read."""
+"""Where one was, and what was begun and not sent, in a file that only its owner can read."""
 
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from twisted.logger import Logger
 
+from chat.client.conversation import Conversation
+from chat.client.model import Model
 from chat.client.paths import private_directory
 
-__all__ = ["Drafts", "Run"]
+__all__ = ["OPEN", "Drafts", "Run"]
+
+OPEN: Final = "open"
+"""Beside the texts: the conversation that was open. No conversation is called so."""
 
 Run = Callable[[Callable[[], None]], Any]
 """Calls a function, now or where a slow disk holds nobody up."""
@@ -21,15 +26,45 @@ class Drafts:
     """Texts by conversation.
 
     :param path: the file; None keeps nothing.
+    :param stay: whether one begins where one was last, and not in the lobby.
     """
 
     log = Logger()
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, stay: bool = True) -> None:
         self._path = path
+        self._stay = stay
+        self._begun: dict[str, str] = {}
         self._saved: Mapping[str, str] = {}
         self._wanted: Mapping[str, str] = {}
         self._lock = Lock()
+
+    @property
+    def open(self) -> str:
+        """The conversation that was open when this was saved last."""
+        return self._wanted.get(OPEN, "")
+
+    def resume(self, model: Model) -> None:
+        """Go on where one was, with what was begun: if one is still in there."""
+        self._begun = dict(self.load())
+        for each in model.conversations.values():
+            self.resume_in(each)
+        here = self._begun.get(OPEN)
+        if self._stay and here in model.conversations:
+            model.show(here)
+
+    def resume_in(self, conversation: Conversation) -> None:
+        """Give a conversation what was begun in it. It may be one that was not known before."""
+        conversation.draft = conversation.draft or self._begun.pop(conversation.name, "")
+
+    def keep(self, model: Model, run: Run) -> None:
+        """Save where one is, and what is begun by now.
+
+        :param run: as ``save`` has it.
+        """
+        texts = {each.name: each.draft for each in model.conversations.values() if each.draft}
+        here = {OPEN: model.open} if self._stay and model.open else {}
+        self.save({**self._begun, **texts, **here}, run)
 
     def load(self) -> dict[str, str]:
         """What was saved last; nothing when the file is missing or broken."""

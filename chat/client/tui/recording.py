@@ -15,6 +15,7 @@ from chat.client import events
 from chat.client.api import ChatClient
 from chat.client.cache import Cache
 from chat.client.errors import ClientError
+from chat.client.tui.drafts import OPEN
 from chat.client.tui.look import Look
 from chat.client.tui.root import Root
 from chat.client.tui.tape import (
@@ -141,7 +142,10 @@ class Recorder:
             int(zone.total_seconds()),
             entered.user,
             veiled_texts(known) if self.veil else known,
-            {name: veiled(text) if self.veil else text for name, text in drafts.items()},
+            {
+                name: veiled(text) if self.veil and name != OPEN else text
+                for name, text in drafts.items()
+            },
         )
 
 
