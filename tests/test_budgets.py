@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.party import Party
+from tests.party import Party, User
 from tests.patience import PATIENCE
 from tests.peers import CurrentPeer, Frame, enveloped, framed
 from tests.process import ServerProcess
@@ -35,11 +35,10 @@ def usual(usual_server: ServerProcess) -> Iterator[Party]:
 
 
 def judge_burst(
-    peer: CurrentPeer, kind: str, data: dict[str, Any], burst: int, per_second: int
+    peer: CurrentPeer, kind: str, data: dict[str, Any], burst: int, per_second: int, began: float
 ) -> None:
-    """Of twice as many requests in one piece a burst is served, and what comes to be allowed
-    meanwhile on a machine that is busy; the others are refused."""
-    began = time.monotonic()
+    """Of twice as many requests in one piece a burst is served, and what comes to be allowed since
+    ``began`` on a machine that is busy; the others are refused."""
     sent = peer.send_together(*[(kind, data)] * (2 * burst))
     codes = [peer.reply(each).data["code"] for each in sent]
     most = burst + per_second * (time.monotonic() - began)
@@ -61,7 +60,7 @@ def wait_as_told(peer: CurrentPeer, kind: str, **data: Any) -> float:
 def test_twenty_messages_at_once_then_five_a_second(usual: Party) -> None:
     peer = usual.current()
     message = {"to": "#lobby", "content": "too fast"}
-    judge_burst(peer, "SmsMes", message, 20, 5)
+    judge_burst(peer, "SmsMes", message, 20, 5, began=time.monotonic())
     began = time.monotonic()
     for _ in range(3):
         assert 0 < wait_as_told(peer, "SmsMes", **message) <= 0.2
@@ -73,15 +72,17 @@ def test_a_repetition_is_answered_however_fast(usual: Party) -> None:
     first = peer.post("#lobby", "said once", clientId="fast-1")
     too_fast = {"to": "#lobby", "content": "too fast"}
     once_more = {"to": "#lobby", "content": "said once", "clientId": "fast-1"}
-    *_, again, new = [
+    *before, again, new, newer = [
         peer.reply(each).data
         for each in peer.send_together(
-            *[("SmsMes", too_fast)] * 40, ("SmsMes", once_more), ("SmsMes", too_fast)
+            *[("SmsMes", too_fast)] * 40, ("SmsMes", once_more), *[("SmsMes", too_fast)] * 2
         )
     ]
     assert (again["code"], again["seq"], again["duplicate"]) == (200, first["seq"], True)
-    assert new["code"] == 429
-    assert new["retryAfter"] > 0
+    # Now and then one more is allowed, and perhaps just then; two are not.
+    for pair in (before[-2:], [new, newer]):
+        assert max(each["code"] for each in pair) == 429
+        assert max(each["retryAfter"] for each in pair) > 0
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,9 @@ def test_what_takes_long_counts_as_several_requests(
 
 
 def test_forty_requests_at_once_then_ten_a_second(usual: Party) -> None:
+    began = time.monotonic()
     peer = usual.current()  # its login was one of them
-    judge_burst(peer, "OnlineMes", {}, 39, 10)
+    judge_burst(peer, "OnlineMes", {}, 39, 10, began)
     assert 0 < wait_as_told(peer, "OnlineMes") <= 0.1
     peer.post("#lobby", "messages have a budget of their own")
 
@@ -162,11 +164,10 @@ def test_connections_from_one_address_and_registrations_and_failed_logins() -> N
         assert party.connect_original().register(party.user_id(), "")["code"] == 506
         peer = party.connect()
         for user in users[:3]:
-            wrong = {"userId": user.user_id, "userPwd": "sesame-wrong", "device": "d"}
-            assert [peer.log_in(**wrong)["code"] for _ in range(2)] == [403, 403]
-            refused = peer.log_in(**{**wrong, "userPwd": user.password})
-            assert refused["code"] == 429, "one has to wait for the third"
-            assert 0 < refused["retryAfter"] <= 1
+            passwords = ("sesame-wrong", "sesame-wrong", user.password)
+            replies = log_in_with(peer, user, *passwords)
+            assert [each["code"] for each in replies] == [403, 403, 429], "one waits for the third"
+            assert 0 < replies[-1]["retryAfter"] <= 1
         right = {"userId": users[3].user_id, "userPwd": users[3].password, "device": "d"}
         assert peer.log_in(**right)["code"] == 429, "six failures came from this address"
         assert party.connect_original().log_in(users[3].user_id, users[3].password)["code"] == 505
@@ -179,6 +180,13 @@ def test_connections_from_one_address_and_registrations_and_failed_logins() -> N
         more[0].ping()
         more[1].close()
         wait_for_room(party)
+
+
+def log_in_with(peer: CurrentPeer, user: User, *passwords: str) -> list[dict[str, Any]]:
+    """Try one right behind the other, whatever else this machine does meanwhile; the replies."""
+    login = {"version": 2, "userId": user.user_id, "device": "d"}
+    asked = peer.send_together(*[("LoginMes", {**login, "userPwd": each}) for each in passwords])
+    return [peer.reply(each).data for each in asked]
 
 
 def wait_for_room(party: Party) -> None:
@@ -208,11 +216,10 @@ def test_budgets_hold_across_all_servers_of_a_store() -> None:
                 here.user()
                 there.user()
             assert there.connect().register(userPwd="sesame-sixth")["code"] == 506
-            wrong = {"userId": user.user_id, "userPwd": "sesame-wrong", "device": "d"}
-            assert here.connect().log_in(**wrong)["code"] == 403
-            assert there.connect().log_in(**wrong)["code"] == 403
-            for party in (here, there):
-                assert party.connect().log_in(**wrong)["code"] == 429
+            tries = ((here, 1, [403]), (there, 2, [403, 429]), (here, 1, [429]))
+            for party, times, codes in tries:
+                replies = log_in_with(party.connect(), user, *["sesame-wrong"] * times)
+                assert [each["code"] for each in replies] == codes
 
 
 def test_a_successful_login_costs_no_budget(usual: Party) -> None:

@@ -53,6 +53,14 @@ def town(ports: tuple[int, int, Valkey]) -> Iterator[Town]:
         yield Town(here, there, ports[2])
 
 
+def back(party: Party) -> None:
+    """Wait until a server that lost the store lets people in again."""
+    user, peer = party.user(), party.connect()
+    login = {"userId": user.user_id, "userPwd": user.password, "device": "back"}
+    while (reply := peer.log_in(**login))["code"] != 200:
+        assert reply["code"] == 503, reply
+
+
 def moderate(peer: CurrentPeer, room: str, action: str, **data: Any) -> int:
     """Ask for an action; the code."""
     return int(peer.ask("ModerateMes", conversation=room, action=action, **data)["code"])
@@ -114,6 +122,7 @@ def test_who_was_suspended_while_the_bus_was_away_is_out_when_it_is_back(town: T
     assert town.store.ask("CLIENT", "KILL", "TYPE", "pubsub")
     bye = user.expect("ByeMes")
     assert (bye["code"], bye["error"]) == (403, "This account is suspended.")
+    back(town.here)
 
 
 ACTIONS = {
