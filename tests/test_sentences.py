@@ -1,5 +1,6 @@
 """What went wrong, as it is said to a person: in the reader's language, wherever it came from."""
 
+import io
 from unittest import TestCase
 
 from twisted.internet.error import (
@@ -9,9 +10,15 @@ from twisted.internet.error import (
     TCPTimedOutError,
 )
 
+from chat.client.cli_words import Phrases
 from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
+from chat.client.model import Model
+from chat.client.printing import Printer
 from chat.client.tui.sentences import account_flaw, login_sentence, reason, sentence
+from chat.client.tui.telling import Telling
 from chat.client.words import LANGUAGES, Words
+from chat.store.moderation import ACTIONS
+from tests.tui_builders import CHEN, entry, look
 
 EN, ZH = Words("en"), Words("zh")
 
@@ -32,6 +39,29 @@ class ReasonTests(TestCase):
 
     def test_what_nobody_knows_stays_as_it_was_said(self) -> None:
         self.assertEqual(reason("going down for maintenance", ZH), "going down for maintenance")
+
+
+class EntryTests(TestCase):
+    def test_every_kind_of_entry_says_something_on_the_screen_and_on_the_command_line(self) -> None:
+        roles = {"owner", "moderator", "member"}
+        kinds = ACTIONS - roles - {"uninvite"} | {"role", "topic", "join", "leave", "erase"}
+        for language in LANGUAGES:
+            telling, output = Telling(Model(), look(language)), io.StringIO()
+            printer = Printer(output, False, Phrases(language))
+            for kind in sorted(kinds):
+                happened = entry(1, kind=kind, target=CHEN.user_id, target_name=CHEN.user_name)
+                self.assertTrue(telling.instead(happened), kind)
+                printer.entry(happened, "#lobby")
+            self.assertEqual(output.getvalue().count("\n"), len(kinds))
+
+    def test_whose_account_was_deleted_is_not_said(self) -> None:
+        gone = entry(9, kind="erase", target=CHEN.user_id)
+        for language, wanted in (("en", "An account was deleted"), ("zh", "一个账号被删除")):
+            model = Model()
+            model.people_are([CHEN])
+            said = Telling(model, look(language)).instead(gone)
+            self.assertIn(wanted, str(said))
+            self.assertNotIn(CHEN.user_name, str(said))
 
 
 class SentenceTests(TestCase):

@@ -297,5 +297,9 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "left": ("{name} left", "{name} 离开"),
     "kicked": ("{name} removed {target}", "{name} 移除了 {target}"),
     "moderated": ("{name}: {action} {target}", "{name}：{action} {target}"),
+    "erased": (
+        "An account was deleted, with everything that it wrote here",
+        "一个账号被删除，它在这里写的内容也随之删除",
+    ),
     "announced": ("Announcement: {text}", "公告：{text}"),
 }

@@ -15,6 +15,9 @@ from chat.messages import Entry, Sanction, User
 __all__ = ["Printer", "safe_json"]
 
 _STATUS = {0: "online", 1: "offline", 2: "busy"}
+_MODERATED = frozenset(
+    {"ban", "unban", "mute", "unmute", "invite", "role", "slow", "private", "public"}
+)
 _NOT_ASCII = re.compile(r"[^ -~]")
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -100,8 +103,10 @@ class Printer:
                 return self._phrases("kicked", name=name, target=clean_line(entry.target_name))
             case "announce":
                 return self._phrases("announced", text=clean_line(entry.content))
-            case "ban" | "unban" | "mute" | "unmute" | "role" | "slow" | "private" | "public":
-                action = entry.kind if entry.kind != "role" else clean_line(entry.content)
+            case "erase":
+                return self._phrases("erased")
+            case kind if kind in _MODERATED:
+                action = kind if kind != "role" else clean_line(entry.content)
                 target = clean_line(entry.target_name)
                 said = self._phrases("moderated", name=name, action=action, target=target)
                 return said.rstrip()

@@ -129,6 +129,7 @@ WORDS: Final = {
     "entry-slow-off": "{who} ended slow mode",
     "entry-private": "{who} made the room private",
     "entry-public": "{who} made the room public",
+    "entry-erase": "An account was deleted, with everything that it wrote here",
     "for-a-time": " for {time}",
     "role-owner": "owner of the room",
     "role-moderator": "moderator",

@@ -119,6 +119,7 @@ WORDS: Final = {
     "entry-slow-off": "{who} 关闭了慢速模式",
     "entry-private": "{who} 将房间设为私密",
     "entry-public": "{who} 将房间设为公开",
+    "entry-erase": "一个账号被删除，它在这里写的内容也随之删除",
     "for-a-time": "（{time}）",
     "role-owner": "房主",
     "role-moderator": "管理员",
