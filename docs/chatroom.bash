@@ -3,7 +3,7 @@
 
 _chatroom_words() {
     case $1 in
-        chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask register send tail who history replay moderate block admin' ;;
+        chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask --version register send tail who history replay moderate block admin' ;;
         'chatroom register') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --id --invitation' ;;
         'chatroom send') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --lines --client-id' ;;
         'chatroom tail') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --missed --join --count' ;;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ ROOT = Path(__file__).parent.parent
 class Program:
     """``chatroom`` as a process of its own, without a terminal, in a home of its own."""
 
-    def __init__(self, home: Path, words: tuple[str, ...], env: dict[str, str]) -> None:
+    def __init__(
+        self, home: Path, words: tuple[str, ...], env: dict[str, str], out: int = subprocess.PIPE
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chat.client.cli", *words],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=subprocess.PIPE,
             env={
                 "PATH": os.environ["PATH"],
@@ -93,8 +96,8 @@ class CliCase(TestCase):
             connection.transport.loseConnection()
         await DeferredList(ends)
 
-    def begin(self, *words: str, **env: str) -> Program:
-        program = Program(self.home, words, {**self.password, **env})
+    def begin(self, *words: str, out: int = subprocess.PIPE, **env: str) -> Program:
+        program = Program(self.home, words, {**self.password, **env}, out)
         self.addCleanup(program.remove)
         return program
 
@@ -351,6 +354,12 @@ class TailTest(CliCase):
 
 
 class WordsTest(SynchronousTestCase):
+    def test_the_version_is_that_of_the_installation(self) -> None:
+        told = subprocess.run(
+            [sys.executable, "-m", "chat.command", "--version"], capture_output=True
+        )
+        self.assertEqual(told.stdout.decode(), f"chatroom {version('chatroom')}\n")
+
     def test_both_languages_say_everything_with_the_same_values(self) -> None:
         for key, both in TABLE.items():
             names = [sorted(part.split("}")[0] for part in s.split("{")[1:]) for s in both]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chat.client.arguments import Version, file, fingerprint, number, seconds, speed
 from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig, Settings, read_settings
 from chat.client.paths import Profile
@@ -96,6 +97,7 @@ def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
     )
     _add_common(parser, phrases)
     _add_screen(parser, phrases)
+    parser.add_argument("--version", action=Version, help=phrases("opt-version"))
     common = argparse.ArgumentParser(
         add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False
     )
@@ -129,9 +131,9 @@ def _add_common(parser: argparse.ArgumentParser, phrases: Phrases, suppress: boo
     option("--user", "", metavar="NAME")
     option("--profile", "default", metavar="NAME")
     option("--language", "", choices=LANGUAGES)
-    option("--timeout", 30.0, type=_seconds, metavar="SECONDS")
-    option("--ca", None, type=_file, metavar="FILE")
-    option("--fingerprint", "", type=_fingerprint, metavar="SHA256")
+    option("--timeout", 30.0, type=seconds, metavar="SECONDS")
+    option("--ca", None, type=file, metavar="FILE")
+    option("--fingerprint", "", type=fingerprint, metavar="SHA256")
     option("--password-file", None, type=Path, metavar="FILE")
     option("--password-command", "", metavar="COMMAND")
     option("--json", False, action="store_true")
@@ -154,7 +156,7 @@ def _add_screen(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
 
 def _add_register(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("name", nargs="?", default="", help=phrases("opt-name"))
-    parser.add_argument("--id", type=_number, default=0, help=phrases("opt-id"))
+    parser.add_argument("--id", type=number, default=0, help=phrases("opt-id"))
     parser.add_argument("--invitation", default="", metavar="CODE", help=phrases("opt-invitation"))
 
 
@@ -170,22 +172,22 @@ def _add_tail(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
         "conversations", metavar="CONVERSATION", nargs="*", help=phrases("opt-conversations")
     )
     parser.add_argument(
-        "-n", dest="last", type=_number, default=0, metavar="N", help=phrases("opt-lines-before")
+        "-n", dest="last", type=number, default=0, metavar="N", help=phrases("opt-lines-before")
     )
     parser.add_argument("--missed", action="store_true", help=phrases("opt-missed"))
     parser.add_argument("--join", action="store_true", help=phrases("opt-join"))
-    parser.add_argument("--count", type=_number, default=0, metavar="N", help=phrases("opt-count"))
+    parser.add_argument("--count", type=number, default=0, metavar="N", help=phrases("opt-count"))
 
 
 def _add_history(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("conversation", metavar="CONVERSATION", help=phrases("opt-to"))
     parser.add_argument(
-        "-n", dest="number", type=_number, default=50, metavar="N", help=phrases("opt-history-n")
+        "-n", dest="number", type=number, default=50, metavar="N", help=phrases("opt-history-n")
     )
     parser.add_argument(
-        "--before", type=_number, default=0, metavar="SEQ", help=phrases("opt-before")
+        "--before", type=number, default=0, metavar="SEQ", help=phrases("opt-before")
     )
-    parser.add_argument("--after", type=_number, metavar="SEQ", help=phrases("opt-after"))
+    parser.add_argument("--after", type=number, metavar="SEQ", help=phrases("opt-after"))
 
 
 def _add_moderate(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
@@ -205,43 +207,9 @@ def _add_block(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
 
 def _add_replay(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help=phrases("opt-replay-file"))
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help=phrases("opt-speed"))
+    parser.add_argument("--speed", type=speed, default=1.0, metavar="N", help=phrases("opt-speed"))
     parser.add_argument("--print", action="store_true", help=phrases("opt-print"))
     parser.add_argument("--print-all", action="store_true", help=phrases("opt-print-all"))
-
-
-def _speed(text: str) -> float:
-    value = float(text)
-    if not 0.01 <= value <= 1000:
-        raise ValueError
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e9:
-        raise ValueError
-    return value
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise ValueError
-    return path
-
-
-def _fingerprint(text: str) -> str:
-    from chat.client.trust import fingerprint_of
-
-    return fingerprint_of(text) if text else ""
-
-
-def _number(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError
-    return value
 
 
 # Running ---------------------------------------------------------------------------------------
@@ -375,8 +343,8 @@ def _until_done(context: "Context") -> int:
         patience = False
         reactor.callFromThread(running[0].cancel)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, interrupted)
     reactor.callWhenRunning(begin)
     reactor.run(installSignalHandlers=False)
     result = results[0]

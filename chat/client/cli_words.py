@@ -90,6 +90,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "read the password from what this command prints",
         "从该命令的输出读取密码",
     ),
+    "opt-version": ("say which version this is", "显示版本"),
     "opt-json": ("print JSON, one object a line", "每行打印一个 JSON 对象"),
     "opt-theme": (
         "dark, light, contrast, mono, or a file of your own in ~/.config/chatroom/themes",

@@ -1,0 +1,62 @@
+"""What may stand behind the options of ``chatroom``: read and judged; and how it tells its version."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Version", "file", "fingerprint", "number", "seconds", "speed"]
+
+# What is wrong raises ValueError; argparse makes a sentence of it that has the function's name.
+
+
+class Version(argparse.Action):
+    """Prints which version is installed, and ends. It is looked up only then: that takes longer
+    than all that other commands do before their first word."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print("chatroom", version("chatroom"))
+        parser.exit()
+
+
+def speed(text: str) -> float:
+    """How much faster than it was."""
+    value = float(text)
+    if not 0.01 <= value <= 1000:
+        raise ValueError
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time to wait; ``nan`` and what no clock reaches are none."""
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise ValueError
+    return value
+
+
+def file(text: str) -> Path:
+    """A file that is there."""
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError
+    return path
+
+
+def fingerprint(text: str) -> str:
+    """A SHA-256 in hexadecimal digits, however it is written; empty for none."""
+    from chat.client.trust import fingerprint_of
+
+    return fingerprint_of(text) if text else ""
+
+
+def number(text: str) -> int:
+    """A whole number, 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
