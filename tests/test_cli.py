@@ -1,5 +1,6 @@
 """The chatroom command, as scripts and people use it: a process, its output, its exit status."""
 
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import unicodedata
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ from chat import messages as m
 from chat.client.cli import _chosen_theme, build_parser
 from chat.client.cli_words import TABLE, Phrases
 from chat.client.context import Status
-from chat.client.paths import SLOTS, Profile
+from chat.client.paths import SLOTS, Profile, write_private
 from chat.client.printing import safe_json
 from tests import fake_server
 from tests.fake_server import FakeConnection, FakeServer
@@ -351,6 +353,50 @@ class TailTest(CliCase):
         self.server.last.bye(409, "logged in elsewhere")
         status, _, errors = await tail.end()
         self.assertEqual((status, "logged in elsewhere" in errors), (1, True))
+
+
+class NoRoomTest(CliCase):
+    """Disks that are full, and directories that one may not write in."""
+
+    async def test_a_directory_that_cannot_be_made_is_one_sentence_for_each_command(self) -> None:
+        nowhere = self.home / "file" / "state"
+        nowhere.parent.touch()
+        for words in (("who",), ("send", "#lobby", "hello"), ("register", "zoe"), ("--plain",)):
+            program = self.begin(*words, *self.alice(), XDG_STATE_HOME=str(nowhere))
+            status, _, errors = await program.end()
+            self.assertEqual(status, 74, words)
+            self.assertEqual(errors, f"chatroom: {nowhere} cannot be written: Not a directory\n")
+        self.assertEqual(self.said(), [])
+
+    async def test_a_full_disk_under_the_token_names_the_file(self) -> None:
+        with patch.object(os, "fsync", side_effect=OSError(errno.ENOSPC, "No space left")):
+            error = self.assertRaises(OSError, write_private, self.home / "token", b"secret")
+        said = Phrases("en").unwritable(error)
+        self.assertEqual(said, f"{self.home / 'token'} cannot be written: No space left")
+        self.assertEqual(list(self.home.iterdir()), [])
+
+    async def test_output_that_nobody_has_room_for_is_one_sentence(self) -> None:
+        self.server.say("#lobby", "one")
+        history = self.begin(
+            "history", "#lobby", *self.alice(), out=os.open("/dev/full", os.O_RDWR)
+        )
+        status, _, errors = await history.end()
+        full = "chatroom: The output cannot be written: No space left on device\n"
+        self.assertEqual((status, errors), (74, full))
+
+    async def test_a_full_disk_has_no_room_for_the_log_and_is_no_failure(self) -> None:
+        code = (
+            "import logging, os, sys; from pathlib import Path\n"
+            "from chat.client.tui.logfile import log_exception, logging_to\n"
+            "with logging_to(Path(sys.argv[1])):\n"
+            "    full = os.open('/dev/full', os.O_WRONLY)\n"
+            "    os.dup2(full, 2)\n"
+            "    os.dup2(full, logging.getLogger().handlers[0].stream.fileno())\n"
+            "    log_exception('lost')\n"
+        )
+        words = [sys.executable, "-c", code, str(self.home / "screen.log")]
+        done = await deferToThread(subprocess.run, words, cwd=ROOT, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class WordsTest(SynchronousTestCase):

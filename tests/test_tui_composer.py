@@ -1,6 +1,8 @@
 """Writing: keys, completion, cutting, undo, history, pastes."""
 
+from errno import ENOSPC
 from unittest import TestCase
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +33,18 @@ class ComposerTests(TestCase):
             screen.press("enter")
             self.assertEqual(screen.desk.composer.editor.text, text)
         self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
+
+    def test_a_full_disk_is_said_and_what_was_typed_stays(self) -> None:
+        screen = lively()
+        with patch.object(screen.client, "send", side_effect=OSError(ENOSPC, "No space left")):
+            for typed, left in (("hello", "hello"), ("/msg ben a secret", "a secret")):
+                screen.press("ctrl c")
+                screen.type(typed)
+                shown = "\n".join(screen.press("enter"))
+                self.assertIn("Not sent: it cannot be kept on this machine (No space left)", shown)
+                self.assertEqual(screen.desk.composer.editor.text, left)
+        screen.press("enter")
+        self.assertIn(("send", ("@6", "a secret")), screen.client.asked)
 
     def test_two_slashes_say_one(self) -> None:
         screen = lively()

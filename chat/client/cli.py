@@ -53,9 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.user = options.user or settings.user
     if options.command == "replay":
         return _replay(options, phrases)
-    if options.command is None:
-        return _screen(options, settings, phrases, profile)
-    return _run(options, phrases, profile)
+    try:
+        if options.command is None:
+            return _screen(options, settings, phrases, profile)
+        return _run(options, phrases, profile)
+    except OSError as error:
+        return _unwritable(phrases, error)
 
 
 # Options ---------------------------------------------------------------------------------------
@@ -85,6 +88,22 @@ def _settings(early: argparse.Namespace) -> Settings:
 def _complain(phrases: Phrases, error: BadConfig) -> int:
     print(f"chatroom: {phrases.config(error)}", file=sys.stderr)
     return WRONG_CONFIG
+
+
+def _unwritable(phrases: Phrases, error: OSError) -> int:
+    """A disk is full, or a directory is not ours: that is said in one sentence."""
+    from chat.client.context import Status
+
+    print(f"chatroom: {phrases.unwritable(error)}", file=sys.stderr)
+    if error.filename is None:
+        _print_no_more()
+    return Status.UNWRITABLE
+
+
+def _print_no_more() -> None:
+    """What is left of the output has nowhere to go. The interpreter would complain when it flushes
+    at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
@@ -303,8 +322,7 @@ def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int
     try:
         return _until_done(context)
     except BrokenPipeError:
-        # Nobody reads any more. The interpreter would complain when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return Status.BROKEN_PIPE
     except KeyboardInterrupt:
         return Status.INTERRUPTED

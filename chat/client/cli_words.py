@@ -22,6 +22,11 @@ class Phrases:
         """The sentence ``key`` with ``values`` put in."""
         return TABLE[key][self._column].format(**values)
 
+    def unwritable(self, error: OSError) -> str:
+        """A sentence about a file, or without a name about the output."""
+        place = error.filename or self("the-output")
+        return self("unwritable", place=place, reason=error.strerror or error)
+
     def config(self, error: BadConfig) -> str:
         """What is wrong with the settings."""
         values = dict(error.values)
@@ -58,11 +63,11 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "statuses": (
         "Exit status: 0 done; 1 refused by the server; 2 wrong usage, or no password to be had; "
         "3 no connection, nothing was sent; 4 sent, but not confirmed in time: it may be repeated "
-        "with the same --client-id; 5 too many programs use this account here; 130 interrupted; "
-        "141 nobody reads the output.",
+        "with the same --client-id; 5 too many programs use this account here; 74 a file or the "
+        "output cannot be written; 130 interrupted; 141 nobody reads the output.",
         "退出状态：0 成功；1 被服务器拒绝；2 用法错误或没有密码；3 无法连接，什么也没有发送；"
         "4 已发送但未及时得到确认，可用相同的 --client-id 重发；5 本机使用该帐号的程序过多；"
-        "130 被中断；141 输出无人读取。",
+        "74 文件或输出无法写入；130 被中断；141 输出无人读取。",
     ),
     # Options
     "opt-server": (
@@ -281,6 +286,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "{name} is no #room, @name or @id.",
         "{name} 不是 #房间、@用户名 或 @编号。",
     ),
+    "unwritable": ("{place} cannot be written: {reason}", "无法写入 {place}：{reason}"),
+    "the-output": ("The output", "输出"),
     "bad-tape": ("The recording cannot be played: {reason}", "无法重放：{reason}"),
     "nothing-to-say": ("There is nothing to say.", "没有要发送的内容。"),
     "not-text": ("That is no UTF-8 text.", "内容不是 UTF-8 文本。"),

@@ -32,6 +32,7 @@ class Status(IntEnum):
     NO_CONNECTION = 3
     FATE_UNKNOWN = 4
     BUSY = 5
+    UNWRITABLE = 74  # EX_IOERR of sysexits.h
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 

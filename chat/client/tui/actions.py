@@ -191,7 +191,8 @@ class Actions:
                 self.chat.say(words("one-moment"))
                 return
             case Kind.MESSAGE:
-                self.chat.send(parsed.text)
+                if not self.chat.send(parsed.text):
+                    return
                 self.desk.messages.newest()
             case Kind.UNKNOWN:
                 self.chat.say(words("unknown-command", name=parsed.text), bad=True)

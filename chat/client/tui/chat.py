@@ -278,17 +278,26 @@ class Chat:
         self._drafts.resume_in(self.model.show(name))
         self._view.redraw()
 
-    def send(self, text: str) -> None:
-        """Say ``text`` in the open conversation."""
+    def send(self, text: str) -> bool:
+        """Say ``text`` in the open conversation.
+
+        :returns: whether that is on its way. Without room on the disk it is not: it would be lost
+            with this program.
+        """
         conversation = self.model.current
         if conversation is not None:
-            sent = self.client.send(conversation.name, text)
+            try:
+                sent = self.client.send(conversation.name, text)
+            except OSError as error:
+                self.say(self.look.words("not-kept", error=error.strerror or error), bad=True)
+                return False
             known = [each.message.client_id for each in conversation.pending]
             if sent.outgoing.client_id not in known and isinstance(
                 sent.state, events.Queued | events.Sending
             ):
                 self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
             self._view.redraw()
+        return True
 
     async def leave(self, name: str) -> None:
         """Leave a room, and show another conversation if it was open.

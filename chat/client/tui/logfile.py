@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from twisted.logger import (
@@ -27,28 +27,33 @@ LOG_BYTES = 1_000_000
 
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Send everything that is logged, or written to standard error, to a file meanwhile."""
+    """Send everything that is logged, or written to standard error, to a file meanwhile.
+
+    :raises OSError: the file cannot be made.
+    """
     private_directory(path.parent)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     if path.exists() and path.stat().st_size > LOG_BYTES:
         flags |= os.O_TRUNC
-    with open(os.open(path, flags, 0o600), "a", encoding="utf-8", buffering=1) as file:
-        logging.basicConfig(stream=file, level=logging.WARNING, force=True)
-        warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
-        globalLogBeginner.beginLoggingTo(
-            [FilteringLogObserver(textFileLogObserver(file), [warnings])],
-            redirectStandardIO=False,
-            discardBuffer=True,
-        )
-        sys.stderr.flush()
-        kept = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+    file = os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8", buffering=1)
+    logging.basicConfig(stream=file, level=logging.WARNING, force=True)
+    warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
+    globalLogBeginner.beginLoggingTo(
+        [FilteringLogObserver(textFileLogObserver(file), [warnings])],
+        redirectStandardIO=False,
+        discardBuffer=True,
+    )
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        for end in (sys.stderr.flush, file.close):
+            with suppress(OSError):  # A full disk has no room for the last lines.
+                end()
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def log_exception(what: str) -> None:

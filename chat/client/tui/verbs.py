@@ -178,8 +178,9 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         if user.user_status >= 0:
             self._chat.model.people_changed([user])
         self._go(conversation.name)
-        if text.strip():
-            self._chat.send(text.strip())
+        text = text.strip()
+        if text and not self._chat.send(text):
+            self._chat.keep_draft(text)
 
     async def rooms(self, arguments: str) -> None:
         rooms = await self._chat.client.rooms()
