@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client import events
+from chat.client.conversation import KEPT
 from chat.client.tui.folding import FLOOD_FROM, MANY_MS, ONE_MS, SHOWN, Folding
 from chat.client.tui.messages import SOUGHT
 from chat.messages import Entry, User
@@ -133,6 +134,19 @@ class FoldingTests(TestCase):
             screen.client.say(entry(seq, BEN, time=NOON + 20 * seq))
             screen.text()
         self.assertLess(looked.count("message 120"), 30)
+
+    def test_letting_go_of_the_oldest_has_nothing_judged_again(self) -> None:
+        screen = screen_of(talk((BEN, 100, 1)))
+        model, lobby, looked = screen.chat.model, screen.chat.model.conversation("#lobby"), []
+        asked = model.mentions_me
+        model.mentions_me = lambda text: bool(looked.append(text)) or asked(text)  # type: ignore[method-assign,func-returns-value]
+        for seq in range(101, KEPT * 2):
+            screen.client.say(entry(seq, BEN, time=NOON + seq))
+            if seq % 500 == 0:
+                screen.text()
+        self.assertGreater(lobby.entries[0].seq, 100)
+        self.assertIn(f"{len(lobby.entries) - 2 * SHOWN} more", told(screen))
+        self.assertLess(len(looked), 1.2 * KEPT * 2)
 
     def test_a_flood_without_end_is_fetched_as_far_as_one_scrolls(self) -> None:
         screen = screen_of(talk((CHEN, 1, 0), (BEN, 3 * SOUGHT, 20)))

@@ -160,7 +160,6 @@ class Conversation:
         """Let go of the oldest entries above ``keep``."""
         if len(self.entries) > keep + keep // 4:
             del self.entries[:-keep]
-            self.rewritten += 1
 
     def drop_from(self, seq: int) -> None:
         """A new epoch begins at ``seq``: forget what is held from there on."""

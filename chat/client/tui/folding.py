@@ -66,7 +66,7 @@ class Folding:
         self._valid: tuple[object, ...] = ()
         # By index, for one drawing: each entry is asked for several times.
         self._judged: dict[int, Folded | None] = {}
-        self._held = (0, 0)
+        self._held = (0, 0, 0)
 
     def at(self, conversation: Conversation, index: int, seen: int) -> Folded | None:
         """What entry ``index`` is folded with.
@@ -99,10 +99,20 @@ class Folding:
         if not same or len(self._runs) > RUNS_KEPT:
             self._of, self._valid = conversation, valid
             self._runs.clear()
-        held = (len(conversation.entries), conversation.newest)
+        oldest = conversation.entries[0].seq
+        held = (oldest, len(conversation.entries), conversation.newest)
         if not same or held != self._held:
             self._held = held
             self._judged.clear()
+            self._begin_at(oldest)
+
+    def _begin_at(self, oldest: int) -> None:
+        """No run goes back to before ``oldest``: in a flood the oldest messages are let go of ten
+        times a second, and to judge all others again would stop the screen each time."""
+        while self._runs and self._runs[0].last < oldest:
+            del self._runs[0]
+        if self._runs:
+            self._runs[0].first = max(self._runs[0].first, oldest)
 
     def _run(self, entries: list[Entry], index: int, ends: tuple[int | None, int]) -> Run:
         """The run that entry ``index`` is in, as long as it is by now."""
@@ -122,31 +132,31 @@ class Folding:
         self, entries: list[Entry], at: int, run: Run, step: int, ends: tuple[int | None, int]
     ) -> None:
         """Lengthen ``run`` from its end at index ``at``, if it is there, by what follows now."""
-        if at < 0 or entries[at].seq not in (run.first, run.last):
+        if at < 0 or entries[at].seq not in (run.first, run.last) or not self._plain(entries[at]):
             return
         while 0 <= at + step < len(entries):
-            before, after = sorted((at, at + step))
-            if not self._follows(entries[before], entries[after], ends):
+            end, entry = entries[at], entries[at + step]
+            before, after = (end, entry) if step > 0 else (entry, end)
+            if not (self._follows(before, after, ends) and self._plain(entry)):
                 return
             at += step
-            entry = entries[at]
             run.first, run.last = min(run.first, entry.seq), max(run.last, entry.seq)
             run.people[entry.user_id] = entry.user_name
 
     def _follows(self, before: Entry, after: Entry, ends: tuple[int | None, int]) -> bool:
-        """Whether both are in one run. What speaks to the reader never is in one, nor is anything
-        that has a row of another kind, or one above it that must be seen."""
+        """Whether both are in one run, if they are plain. None goes on below a row that must be
+        seen."""
         same = before.user_id == after.user_id
         return (
             after.seq == before.seq + 1
             and before.seq not in ends
             and 0 <= after.time - before.time <= (ONE_MS if same else MANY_MS)
-            and self._plain(before)
-            and self._plain(after)
             and self._same_day(before.time, after.time)
         )
 
     def _plain(self, entry: Entry) -> bool:
+        """Whether it may be in a run. What speaks to the reader never is, nor is anything that has
+        a row of another kind."""
         model = self._model
         return not (
             entry.kind
