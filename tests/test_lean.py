@@ -84,7 +84,7 @@ import chat.client.cli, chat.client.tui.running
 loaded = {each.partition(".")[0] for each in sys.modules}
 print(*sorted(loaded & {"asyncio", "msgspec", "sqlite3", "ssl", "tornado", "twisted", "zope"}))
 from twisted.internet import reactor
-print(type(twisted_loop(reactor)).__name__)
+print(type(twisted_loop(reactor)).__name__, reactor.getDelayedCalls())
 """
 
 
@@ -93,4 +93,4 @@ class FirstScreenTests(TestCase):
         done = subprocess.run(
             [sys.executable, "-c", FIRST], capture_output=True, text=True, check=True
         )
-        self.assertEqual(done.stdout.splitlines(), ["", "TwistedEventLoop"])
+        self.assertEqual(done.stdout.splitlines(), ["", "TwistedLoop []"])

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from chat.client.text import clip, width
+from chat.client.text import clean_line, clip, width
 from chat.client.tui.draw import Row
 from chat.client.tui.editor import Editor
 from chat.client.tui.look import Look
@@ -43,7 +44,7 @@ class Composer(Pane):
 
     def _show(self, part: str) -> str:
         # Asked for each character at each key: most of them are plain.
-        return part if part.isascii() and part.isprintable() else self.look.line(part)
+        return part if part.isascii() and part.isprintable() else _drawn(part, self.look.emoji)
 
     def wanted_rows(self, columns: int) -> int:
         """How many rows the text takes in ``columns`` columns."""
@@ -147,6 +148,12 @@ class Composer(Pane):
         if width(line) > columns:
             line = "  ".join(shown[max(0, found.place - 1) :])
         return clip(line, columns, self.look.glyphs.ellipsis)
+
+
+@lru_cache(maxsize=1024)
+def _drawn(part: str, emoji: bool) -> str:
+    """One character as it is drawn; a text in Chinese asks for each of its own at each key."""
+    return clean_line(part, emoji)
 
 
 @dataclass

@@ -43,9 +43,11 @@ class StatusLine(PaneWidget):
         self._chat = chat
         self._composer = composer
         self.count_online = False
+        self._shown_counter = ""
 
     def rows_of(self, columns: int, height: int, focus: bool) -> list[Row]:
         model, words = self._chat.model, self.look.words
+        self._shown_counter = self._counter()
         bad = not model.connected
         role = "status bad" if bad else "status"
         left, note = f" {self._connection()}", self._chat.note
@@ -74,7 +76,7 @@ class StatusLine(PaneWidget):
         key = "status-mentions" if mentions else "status-unread"
         here = words("status-online", n=len(model.online())) if self.count_online else ""
         news = words(key, n=unread, mentions=mentions) if unread else ""
-        found = [f"{each}  " if each else "" for each in (self._counter(), here, news)]
+        found = [f"{each}  " if each else "" for each in (self._shown_counter, here, news)]
         for less_needed in (1, 2, 0):
             if width("".join(found)) > columns:
                 found[less_needed] = ""
@@ -94,6 +96,11 @@ class StatusLine(PaneWidget):
                 key = f"link-stopped-{code}"
                 why = self.look.line(reason(why, words))
                 return words(key if key in words else "link-stopped", reason=why)
+
+    def counted(self) -> None:
+        """What is being written changed: draw anew where it is so long that its size is shown."""
+        if self._counter() != self._shown_counter:
+            self.changed()
 
     def _counter(self) -> str:
         used = len(self._composer.editor.text.encode())
@@ -144,7 +151,7 @@ class Desk(urwid.Widget):
     def echo(self) -> None:
         """Only what is being written changed."""
         self.composer.changed()
-        self.status.changed()
+        self.status.counted()
         self._invalidate()
 
     # Drawing
@@ -153,6 +160,8 @@ class Desk(urwid.Widget):
         columns, rows = size
         self._rows = rows
         self.follow()
+        if not self.composer.editor.text:
+            self.composer.hint = self._hint()
         wanted = self.composer.wanted_rows(columns)
         hidden = _SIDES if self.messages.picking else self.hidden
         self.layout = layout = arrange(columns, rows, self.active, wanted, hidden)
@@ -188,8 +197,12 @@ class Desk(urwid.Widget):
             self._open = model.open
             self.composer.editor.load(model.current.draft if model.current else "")
             self.composer.completion = None
-        title = self.chat.title_of(model.current) if model.current else ""
-        self.composer.hint = self.look.words("composer-hint", conversation=title)
+
+    def _hint(self) -> str:
+        """What stands in an empty composer."""
+        current = self.chat.model.current
+        title = self.chat.title_of(current) if current else ""
+        return self.look.words("composer-hint", conversation=title)
 
     def _side_by_side(self, layout: Layout) -> Drawn:
         shown: list[tuple[PaneWidget, Pane, int]] = [

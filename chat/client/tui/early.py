@@ -1,4 +1,4 @@
-"""urwid without the event loops it brings: so the first screen is there in half the time."""
+"""urwid without what it brings and nobody needs: so the first screen is there in half the time."""
 
 import importlib
 import sys
@@ -10,15 +10,21 @@ __all__ = ["lean_urwid", "twisted_loop"]
 _LOOPS = ("Asyncio", "Twisted", "Tornado", "GLib", "Trio", "ZMQ")
 """Loops for which urwid loads whole libraries. Of these one is needed here, and only later."""
 
+_TERMINALS = ("TermCanvas", "TermCharset", "TermModes", "Terminal")
+"""A terminal within the terminal."""
+
 
 def lean_urwid() -> None:
-    """Load urwid, if that was not done yet, with nothing in the place of those loops."""
+    """Load urwid, if that was not done yet, with nothing in the place of those."""
     if "urwid" in sys.modules:
         return
-    names = {f"urwid.event_loop.{loop.lower()}_loop": f"{loop}EventLoop" for loop in _LOOPS}
-    for name, loop in names.items():
+    names: dict[str, tuple[str, ...]] = {"urwid.vterm": _TERMINALS}
+    for loop in _LOOPS:
+        names[f"urwid.event_loop.{loop.lower()}_loop"] = (f"{loop}EventLoop",)
+    for name, unneeded in names.items():
         sys.modules[name] = empty = ModuleType(name)
-        setattr(empty, loop, None)
+        for each in unneeded:
+            setattr(empty, each, None)
     try:
         importlib.import_module("urwid")
     finally:
@@ -27,5 +33,12 @@ def lean_urwid() -> None:
 
 
 def twisted_loop(reactor: Any) -> Any:
-    """urwid's view of ``reactor``."""
-    return importlib.import_module("urwid.event_loop.twisted_loop").TwistedEventLoop(reactor)
+    """urwid's view of ``reactor``, without the timer by which it finds an idle moment for drawing:
+    that would wake the program once more for each key."""
+    ordinary: Any = importlib.import_module("urwid.event_loop.twisted_loop").TwistedEventLoop
+
+    class TwistedLoop(ordinary):  # type: ignore[misc]  # loaded late
+        def _enable_twisted_idle(self) -> None:
+            pass
+
+    return TwistedLoop(reactor)

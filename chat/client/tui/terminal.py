@@ -3,6 +3,7 @@
 import os
 import termios
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import urwid
@@ -17,6 +18,9 @@ __all__ = ["Loop", "Terminal"]
 
 SYNCHRONISED_FROM = 200
 """Bytes of a frame from which on a terminal that can is told to show it all at once."""
+
+READ_SIZE = 4096
+"""Bytes of what was typed or pasted that are taken at a time."""
 
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 """DECAWM. Without it, a character that a terminal draws too wide spoils no row but its own."""
@@ -51,6 +55,26 @@ class Terminal(Screen):
         super()._stop()
         self.output.finish()
 
+    def hook_event_loop(self, event_loop: Any, callback: Callable[[Any, Any], Any]) -> None:
+        """Have ``callback`` called with keys. A letter, most of what is typed, comes to it without
+        urwid's parser, which makes two pollers for each key."""
+        super().hook_event_loop(event_loop, callback)
+        descriptor = self._input_fileno()
+        if descriptor is not None:  # in the place of urwid's own
+            event_loop.watch_file(
+                descriptor, partial(self._typed, descriptor, event_loop, callback)
+            )
+
+    def _typed(self, descriptor: int, event_loop: Any, callback: Callable[[Any, Any], Any]) -> None:
+        data = os.read(descriptor, READ_SIZE)
+        if not data:
+            raise RuntimeError("the terminal is gone")
+        text = "" if self._partial_codes or self._resized else _plain(data)
+        if text:
+            callback(list(text), list(data))
+        else:
+            self.parse_input(event_loop, callback, [*self._partial_codes, *data])
+
     def clear(self) -> None:
         super().clear()
         self._painter.forget()
@@ -70,6 +94,15 @@ class Terminal(Screen):
         self.write(frame)
         self.flush()
         self.screen_buf, self._screen_buf_canvas = [[]], canvas
+
+
+def _plain(data: bytes) -> str:
+    """``data``, when it is a text and nothing else; half a character is none."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return ""
+    return text if text.isprintable() else ""
 
 
 class Loop(urwid.MainLoop):
