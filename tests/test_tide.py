@@ -31,8 +31,9 @@ class TideTests(TestCase):
         note: Path | None = None,
         forgets: bool | None = False,
         boot: str = "",
+        deadline: float = 5.0,
     ) -> Tide:
-        redis = Redis(reactor, Address.parse(valkey.url), deadline=0.3)
+        redis = Redis(reactor, Address.parse(valkey.url), deadline=deadline)
         tide = Tide(Clock(), redis, Keys(), note)
         tide.forgets, tide.boot = forgets, boot
         redis.start()
@@ -109,7 +110,7 @@ class TideTests(TestCase):
 
     async def test_who_saw_the_process_end_knows_that_its_machine_went_on(self) -> None:
         valkey = start_for(self, "--appendonly", "yes")
-        tide = await self._server(valkey, forgets=True)
+        tide = await self._server(valkey, forgets=True, deadline=0.5)
         await self._again(valkey, tide)
         before = self._generation(valkey)
         await self._again(valkey, tide)

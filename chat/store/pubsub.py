@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from chat.store.address import Address
 from chat.store.connection import Answer, Word
 from chat.store.interface import FateUnknown, StoreUnavailable
-from chat.store.redis import Commands, Redis
+from chat.store.redis import SECOND_LOOK, Commands, Redis
 
 __all__ = ["Subscriber"]
 
@@ -36,11 +36,11 @@ class _Subscription(Commands):
 
     def __init__(self, owner: "Subscriber", *arguments: Any, **options: Any) -> None:
         super().__init__(owner, *arguments, **options)
-        self._pinged = False
+        self._pinged = self._missing = False
         self._ping_timer: IDelayedCall | None = None
 
     def connectionMade(self) -> Deferred[None]:
-        self._ping_later()
+        self._ping_later(self._owner.ping_every)
         # What a busy store has said by now, in one read and so as one turn.
         transport: Any = self.transport
         transport.bufferSize = READ_SIZE
@@ -90,19 +90,24 @@ class _Subscription(Commands):
             self._ping_timer = None
         super().connectionLost(reason)
 
-    def _ping_later(self) -> None:
-        self._ping_timer = self._owner.reactor.callLater(self._owner.ping_every, self._ping)
+    def _ping_later(self, seconds: float) -> None:
+        self._ping_timer = self._owner.reactor.callLater(seconds, self._ping)
 
     def _ping(self) -> None:
         self._ping_timer = None
+        if self._pinged and not self._missing:
+            # This process may have stood still, or the machine: what is there by now is read first.
+            self._missing = True
+            self._ping_later(SECOND_LOOK)
+            return
         if self._pinged:
             self.give_up("the store says nothing any more")
             return
-        self._pinged = True
+        self._pinged, self._missing = True, False
         # What comes may have waited in the kernel for long: only an answer says how new it is.
         asked_at = self._owner.reactor.seconds()
         self.ask((b"PING",)).addBoth(self._answered_ping, asked_at)
-        self._ping_later()
+        self._ping_later(self._owner.ping_every)
 
     def _answered_ping(self, _: object, asked_at: float) -> None:
         """Everything that was published before ``asked_at`` is here, if the store is."""
