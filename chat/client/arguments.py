@@ -1,4 +1,4 @@
-"""What may stand behind the options of ``chatroom``: read and judged; and how it tells its version."""
+"""What stands behind the options of ``chatroom``: read and judged; and how it says its version."""
 
 import argparse
 from pathlib import Path
