@@ -210,6 +210,16 @@ class CommandLineTests(TestCase):
             self.assertEqual([harmful(line) for line in lines], [[]] * len(lines))
             self.assertFalse([each for each in lines if each.startswith("12:00 anna")])
 
+    def test_a_time_that_no_calendar_has_is_dashes(self) -> None:
+        output = io.StringIO()
+        printer = Printer(output, False, Phrases("en"))
+        for time in (10**15, 10**30, -(10**30)):
+            printer.entry(entry(1, BEN, "x", time=time), "#lobby")
+            printer.sanction(Sanction("ban", 6, "x", time))
+        lines = output.getvalue().splitlines()
+        self.assertEqual(lines[-2:], ["-" * 19 + " #lobby ben: x", "ban 6 x -> " + "-" * 19])
+        self.assertEqual(len(lines), 6)
+
 
 class ImitatorTests(TestCase):
     def test_a_name_like_ones_own_is_marked_wherever_it_stands(self) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 import unicodedata
+from contextlib import suppress
 from typing import Any, TextIO
 
 import msgspec
@@ -33,6 +34,14 @@ def _escaped(found: re.Match[str]) -> str:
     if unicodedata.category(character) not in _HARMFUL:
         return character
     return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
+
+
+def _moment(milliseconds: int) -> str:
+    """Local time, or dashes for none, and for what no calendar has: a server may say anything."""
+    with suppress(OverflowError, OSError, ValueError):
+        if milliseconds:
+            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))
+    return "-" * len("2026-01-01 00:00:00")
 
 
 class Printer:
@@ -65,8 +74,7 @@ class Printer:
 
     def sanction(self, held: Sanction) -> None:
         """Somebody who is banned, muted or invited."""
-        until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(held.until / 1000))
-        ends = f" -> {until}" if held.until else ""
+        ends = f" -> {_moment(held.until)}" if held.until else ""
         said = f"{held.action} {held.user_id} {held.user_name}{ends}"
         self.value(msgspec.to_builtins(held), said)
 
@@ -80,9 +88,7 @@ class Printer:
             return
         said = self._said(entry)
         if said:
-            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time / 1000))
-            shown = when if entry.time else "-" * len(when)
-            self._line(f"{shown} {clean_line(place)} {said}")
+            self._line(f"{_moment(entry.time)} {clean_line(place)} {said}")
 
     def _said(self, entry: Entry) -> str:
         name = clean_line(entry.user_name)
