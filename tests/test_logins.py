@@ -51,6 +51,8 @@ def test_registration_refuses_as_it_does_for_everybody(party: Party) -> None:
     assert peer.register(userId=2**53, userPwd="sesame-long")["code"] == 506
     assert peer.register(userName="#lobby", userPwd="sesame-long")["code"] == 506
     assert peer.register(userName=party.name(), userPwd="short")["code"] == 506
+    assert peer.register(userName=party.name(), userPwd="sesame-long", sex="x" * 65)["code"] == 506
+    assert peer.register(userName=party.name(), userPwd="sesame-long", sex="x" * 64)["code"] == 200
 
 
 def test_a_token_stands_for_the_password_on_its_device(party: Party) -> None:

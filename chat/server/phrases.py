@@ -50,10 +50,8 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "clientId：1 到 64 个可见 ASCII 字符，不能有空格。",
     ),
     "user-id": ("userId: a whole number from 1 to 2^53 - 1.", "userId：1 到 2^53 - 1 的整数。"),
-    "device-name": (
-        "device: 1 to 64 characters, and none that are invisible.",
-        "device：1 到 64 个字符，不能有不可见字符。",
-    ),
+    "sex": ("sex: at most 64 characters.", "sex：最多 64 个字符。"),
+    "device-name": ("device: at most 64 characters.", "device：最多 64 个字符。"),
     # Accounts and sessions.
     "login-first": ("Log in first.", "请先登录。"),
     "already-logged-in": ("This connection is logged in already.", "此连接已经登录。"),

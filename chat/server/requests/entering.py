@@ -24,6 +24,9 @@ __all__ = ["change_password", "log_in", "log_out", "register", "revoke", "sessio
 DEVICE_LIMIT: Final = 64
 """Characters of a device's name (protocol §5)."""
 
+SEX_LIMIT: Final = 64
+"""Characters of an account's ``sex``: kept, and read at each look at that user."""
+
 REMEMBERED: Final = 100
 """Devices of a user whose tokens live, ten times as many as may be online. A program that names
 none is a new one at each login, and to remember them all would make each login dearer."""
@@ -45,6 +48,8 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     least = 0 if message.version >= 2 else 1
     if not least <= user.user_id <= names.MAX_USER_ID:
         raise Refused(506, "user-id")
+    if len(user.sex) > SEX_LIMIT:
+        raise Refused(506, "sex")
     if settings.registration == "closed":
         raise Refused(506, "registration-closed")
     try:
