@@ -36,13 +36,13 @@ class Acks:
         read: int | None = None,
     ) -> None:
         """Everything up to ``delivered`` has come here, everything up to ``read`` was seen."""
-        mark = self._due.get(conversation)
+        mark = due = self._due.get(conversation)
         if mark is None or mark.epoch != epoch:
             mark = AckMes(conversation, epoch)
         self._due[conversation] = msgspec.structs.replace(
             mark, delivered=_later(mark.delivered, delivered), read=_later(mark.read, read)
         )
-        if self._running:
+        if self._running and due is None:
             self._plan(self._ready_at(conversation))
 
     def forget(self, conversation: str) -> None:

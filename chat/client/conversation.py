@@ -96,7 +96,9 @@ class Conversation:
         return bool(self.entries) and self.entries[0].seq <= self.first
 
     def index(self, seq: int) -> int:
-        """Where ``seq`` stands among the entries, or would."""
+        """Where ``seq`` stands among the entries, or would; most often behind them all."""
+        if not self.entries or seq > self.entries[-1].seq:
+            return len(self.entries)
         return bisect.bisect_left(self.entries, seq, key=_seq)
 
     def holds(self, seq: int) -> bool:

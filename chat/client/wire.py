@@ -24,7 +24,7 @@ PING_AFTER = 50.0
 """Seconds of silence in either direction. The server wants a sign of life every 60 s."""
 
 PONG_WITHIN = 20.0
-SLICE = 0.0015
+SLICE = 0.001
 """Seconds of work on what has come in one turn of the reactor. In a flood, one read can bring
 hundreds of messages; whoever presses a key meanwhile should not have to wait for all of them."""
 
