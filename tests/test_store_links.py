@@ -13,10 +13,9 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from chat.soak.link import Link, Refused, connect
-from chat.soak.processes import Server, Store
+from chat.soak.processes import Server, Store, free_ports
 from chat.soak.proxy import Proxy
 from tests.patience import PATIENCE
-from tests.sentinels import free_ports
 from tests.valkey import Valkey
 
 DEADLINE = 2.0

@@ -1,12 +1,15 @@
 """The processes that a soak breaks: servers and stores, which always end with the soak."""
 
+import errno
 import os
+import random
 import re
 import resource
 import shutil
 import signal
 import socket
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,13 +23,17 @@ from twisted.python.failure import Failure
 from chat.store import launch
 from chat.store.embedded import find_program
 
-__all__ = ["Child", "Server", "Store", "ask", "limit_files"]
+__all__ = ["Child", "Server", "Store", "ask", "free_ports", "limit_files", "resident"]
 
 LOOK_SECONDS: Final = 0.02
 ASK_SECONDS: Final = 3.0
 START_SECONDS: Final = 30.0
 TWISTD: Final = "from twisted.scripts.twistd import run; run()"
 LISTENING: Final = re.compile(rb"Listening on 127\.0\.0\.1:(\d+)")
+NOT_GIVEN_OUT: Final = range(20_000, 32_768)
+"""Ports that no system gives to a connection by itself (Linux those from 32,768 on, others from
+49,152 on): what is free stays free until it is listened on."""
+
 CRASHES: Final = re.compile(r"^.*(?:Traceback|Unhandled Error|Unhandled error).*$", re.MULTILINE)
 
 SERVER_OPTIONS: Final = {
@@ -274,3 +281,16 @@ def resident(pid: int) -> int:
     except OSError:
         return 0
     return pages * resource.getpagesize()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nobody uses, to be listened on a little later."""
+    with ExitStack() as stack:
+        taken: list[int] = []
+        for port in random.SystemRandom().sample(NOT_GIVEN_OUT, len(NOT_GIVEN_OUT)):
+            with suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                taken.append(port)
+            if len(taken) == count:
+                return taken
+    raise OSError(errno.EADDRNOTAVAIL, "no ports are free")

@@ -4,7 +4,7 @@ import random
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -12,7 +12,7 @@ import hiredis
 from twisted.internet.task import deferLater
 
 from chat.soak.faults import Fault
-from chat.soak.processes import ASK_SECONDS, Child, Server, spawn
+from chat.soak.processes import ASK_SECONDS, Child, Server, free_ports, spawn
 from chat.soak.processes import ask as ask_store
 from chat.soak.world import World
 from chat.store.embedded import find_program
@@ -91,7 +91,7 @@ class StoreGroup:
         self._reactor = reactor
         self._home = home
         self._options = options
-        ports = _free_ports(5)
+        ports = free_ports(5)
         self._members = [_Member(reactor, home, each, ports[each]) for each in range(2)]
         self._sentinel_ports = ports[2:]
         self._sentinels: list[Child] = []
@@ -196,12 +196,6 @@ class StoreGroup:
             if self._reactor.seconds() > give_up:
                 raise RuntimeError(f"the stores do not come to rest: see {self._home}")
             await deferLater(self._reactor, LOOK_SECONDS)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in taken]
 
 
 class WatchedWorld(World):
