@@ -236,6 +236,30 @@ class CommandTests(TestCase):
         self.assertIn(("send", ("@2", "and one more thing")), screen.client.asked)
         self.assertEqual(screen.chat.model.conversation("#lobby").draft, "")
 
+    def test_what_was_begun_where_a_command_leads_is_not_lost(self) -> None:
+        for leading in ("/go cats", "/next", "/join cats"):
+            screen = lively()
+            screen.press("meta 2")
+            screen.type("half")
+            screen.press("meta 1")
+            screen.chat.model.conversation("@2").mark_read(1)
+            screen.type(leading)
+            screen.press("enter")
+            self.assertEqual(screen.chat.model.open, "#cats", leading)
+            self.assertEqual(screen.desk.composer.editor.text, "half", leading)
+            self.assertEqual(screen.chat.model.conversation("#lobby").draft, "", leading)
+
+    def test_what_was_begun_there_stands_above_what_is_typed_on_the_way(self) -> None:
+        screen = lively()
+        screen.chat.model.conversation("@2").draft = "half"
+        screen.client.slow = Deferred()
+        screen.type("/msg ben")
+        screen.press("enter")
+        screen.type("and more")
+        screen.client.slow.callback(None)
+        screen.text()
+        self.assertEqual(screen.desk.composer.editor.text, "half\nand more")
+
     def test_a_command_without_what_it_needs_says_how_it_is_written(self) -> None:
         screen = lively()
         screen.type("/msg")

@@ -44,7 +44,7 @@ class ComposerTests(TestCase):
                 self.assertIn("Not sent: it cannot be kept on this machine (No space left)", shown)
                 self.assertEqual(screen.desk.composer.editor.text, left)
         screen.press("enter")
-        self.assertIn(("send", ("@6", "a secret")), screen.client.asked)
+        self.assertIn(("send", ("@2", "a secret")), screen.client.asked)
 
     def test_two_slashes_say_one(self) -> None:
         screen = lively()

@@ -138,7 +138,8 @@ class Linear(Host):
             case Kind.BEHIND_SPACE:
                 chat.say(words("command-behind-space", name=parsed.text))
             case Kind.COMMAND if parsed.command is not None:
-                verbs.run(parsed.command, parsed.text)
+                if verbs.complete(parsed.command, parsed.text):
+                    verbs.run(parsed.command, parsed.text)
             case _:
                 verbs.go_on()
 

@@ -182,33 +182,34 @@ class Actions:
     # Writing
 
     def do_send(self) -> None:
-        editor = self.desk.composer.editor
-        parsed = commands.parse(editor.text)
+        parsed = commands.parse(self.desk.composer.editor.text)
         words = self.desk.look.words
         match parsed.kind:
             case Kind.MESSAGE if self._verbs.going:
                 # "/msg ben", Enter, a secret, Enter: never into the conversation before.
                 self.chat.say(words("one-moment"))
-                return
             case Kind.MESSAGE:
-                if not self.chat.send(parsed.text):
-                    return
-                self.desk.messages.newest()
+                if self.chat.send(parsed.text):
+                    self._clear()
+                    self.desk.messages.newest()
             case Kind.UNKNOWN:
                 self.chat.say(words("unknown-command", name=parsed.text), bad=True)
-                return
             case Kind.BEHIND_SPACE:
                 self.chat.say(words("command-behind-space", name=parsed.text), bad=True)
-                return
             case Kind.COMMAND if parsed.command is not None:
-                if not self._verbs.run(parsed.command, parsed.text):
-                    return
+                if self._verbs.complete(parsed.command, parsed.text):
+                    # First, for it may open another conversation, where something is begun.
+                    self._clear()
+                    self._verbs.run(parsed.command, parsed.text)
             case _:
                 return
-        editor.take()
-        self.chat.keep_draft("")
-        self.desk.composer.completion = None
         self.desk.changed()
+
+    def _clear(self) -> None:
+        """What was written is taken, and nothing is begun here any more."""
+        self.desk.composer.editor.take()
+        self.desk.composer.completion = None
+        self.chat.keep_draft("")
 
     def do_complete(self) -> None:
         if not self.desk.composer.complete() and not self.desk.composer.editor.text:

@@ -78,18 +78,20 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         self.going = 0
         """Commands on their way that will open another conversation."""
 
-    def run(self, command: Command, arguments: str) -> bool:
-        """Carry a command out. Return whether it had what it needs."""
-        words = arguments.split()
-        if len(words) < command.least:
+    def complete(self, command: Command, arguments: str) -> bool:
+        """Whether a command has what it needs; if not, what that is is said."""
+        if len(arguments.split()) < command.least:
             self._usage(command.names[0])
             return False
+        return True
+
+    def run(self, command: Command, arguments: str) -> None:
+        """Carry a command out that is complete."""
         verb: Callable[[str], Coroutine[Deferred[Any], Any, None] | None]
         verb = getattr(self, command.verb)
         work = verb(arguments)
         if work is not None:
             self._chat.spawn(work)
-        return True
 
     def _usage(self, name: str) -> None:
         command = find(name)
@@ -144,9 +146,14 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         self._chat.open(name)
         self._desk.follow()
         if typed and former is not self._chat.model.current:
-            self._desk.composer.editor.replace(typed)
+            self._begin(typed)
             if former is not None:
                 former.draft = ""
+
+    def _begin(self, text: str) -> None:
+        """Have ``text`` in the composer, below what was begun there."""
+        editor = self._desk.composer.editor
+        editor.replace(f"{editor.text}\n{text}" if editor.text else text)
 
     async def leave(self, arguments: str) -> None:
         name = arguments.strip().casefold() or self._chat.model.open
@@ -180,7 +187,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         self._go(conversation.name)
         text = text.strip()
         if text and not self._chat.send(text):
-            self._chat.keep_draft(text)
+            self._begin(text)
 
     async def rooms(self, arguments: str) -> None:
         rooms = await self._chat.client.rooms()
