@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from chat.client.text import width
 from tests.party import Party, User
 from tests.patience import PATIENCE
 from tests.peers import CurrentPeer
@@ -179,6 +180,8 @@ def test_rooms_bans_and_moderation_of_any_room(admin: Admin, party: Party) -> No
     held = one(admin.get("bans"), action="ban", conversation=room)
     assert (held["userId"], held["by"]) == (owner.user_id, 0)
     assert "no room" in admin.refused("moderate", "#no-such-room", "slow")
+    assert "no room" in admin.refused("members", "#no-such-room")
+    assert "no room" in admin.refused("bans", "#no-such-room")
     assert "USER" in admin.refused("moderate", room, "kick")
     assert room in admin.do("rooms")
 
@@ -201,6 +204,37 @@ def test_everybody_hears_an_announcement(admin: Admin, party: Party) -> None:
     heard = original.hear("SmsMes", userId=0)
     assert heard["content"] == "[系统] We restart at noon."
     assert peer.ask("ModerateMes", conversation="#lobby", action="announce")["code"] == 403
+    assert "nothing to say" in admin.refused("announce", " ")
+
+
+def test_times_are_bounded_as_those_of_moderators_are(admin: Admin, party: Party) -> None:
+    user, room = party.user(), party.room_of(party.current())
+    for words in (("suspend", user.name), ("moderate", room, "ban", user.name), ("invite",)):
+        assert "too long: at most" in admin.refused(*words, "--for", "3651d")
+        admin.do(*words, "--for", "3650d")
+    assert "at most 1d" in admin.refused("moderate", room, "slow", "--for", "25h")
+    admin.do("moderate", room, "slow", "--for", "24h")
+
+
+def test_what_only_looks_like_a_number_is_nobodys_id(admin: Admin) -> None:
+    for who in ("²", "９" * 3, "9" * 5000):
+        assert "no user" in admin.refused("sessions", who)
+
+
+def test_tables_line_up_whatever_is_written_and_one_cell_pushes_nobody_away(
+    admin: Admin, party: Party
+) -> None:
+    owner = party.current(party.user("红楼梦宝玉"))
+    room = party.room_of(owner)
+    owner.get("ModerateMes", conversation=room, action="slow", seconds=1, reason="x" * 900)
+    said = owner.post(room, "here")
+    owner.get("ReportMes", conversation=room, seq=said["seq"], reason="y" * 900)
+    head, *lines = admin.do("reports").splitlines()
+    place = head.index("entry")
+    mine = next(line for line in lines if "红楼梦宝玉" in line)
+    assert width(mine[: mine.index('{"seq"')]) == place
+    assert place < 160
+    assert "…" in mine
 
 
 def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:

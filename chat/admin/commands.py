@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from chat.admin import data, importing
 from chat.admin.desk import OPERATOR, Desk, Stop
-from chat.client.durations import read_duration
+from chat.client.durations import read_duration, write_duration
 from chat.messages import User
 from chat.names import BadName, check_password
 from chat.store.conversations import LOBBY_CID
 from chat.store.interface import NotAllowed, NothingToDo, Unknown
 from chat.store.invitations import INVITATION_LIFE, Invitation
 from chat.store.keys import cid_name
-from chat.store.moderation import ON_ROOMS
+from chat.store.moderation import LONGEST_SECONDS, ON_ROOMS, SLOWEST_SECONDS
 
 __all__ = ["COMMANDS"]
 
@@ -135,7 +135,7 @@ async def members(desk: Desk) -> None:
     """List the members of a room."""
     rows = [
         {"userId": each.user_id, "userName": each.user_name, "role": each.role}
-        for each in await desk.administration.members(desk.room(desk.options.room))
+        for each in await desk.administration.members(await desk.existing_room(desk.options.room))
     ]
     desk.table(rows, ("userId", "userName", "role"))
 
@@ -143,7 +143,7 @@ async def members(desk: Desk) -> None:
 async def bans(desk: Desk) -> None:
     """List who is banned, muted or invited, in one room or in all."""
     if desk.options.room:
-        cids = [desk.room(desk.options.room)]
+        cids = [await desk.existing_room(desk.options.room)]
     else:
         found = await desk.administration.conversations()
         cids = [cid for cid in found if cid.startswith("r:")]
@@ -164,11 +164,10 @@ async def moderate(desk: Desk) -> None:
     options, cid = desk.options, desk.room(desk.options.room)
     if (options.action in ON_ROOMS) == bool(options.user):
         raise Stop(desk.words("whom"))
+    seconds = _seconds(desk, SLOWEST_SECONDS if options.action == "slow" else LONGEST_SECONDS)
     target: User | None = await desk.user(options.user) if options.user else None
     try:
-        await desk.moderation.act(
-            OPERATOR, cid, options.action, target, _seconds(desk), options.reason
-        )
+        await desk.moderation.act(OPERATOR, cid, options.action, target, seconds, options.reason)
     except Unknown:
         raise Stop(desk.words("no-such-room", room=options.room)) from None
     except NotAllowed:
@@ -180,6 +179,8 @@ async def moderate(desk: Desk) -> None:
 
 async def announce(desk: Desk) -> None:
     """Say something to everybody, in the lobby."""
+    if not desk.options.text.strip():
+        raise Stop(desk.words("nothing-said"))
     await desk.conversations.positions(0, [LOBBY_CID])  # which makes it, where nobody was yet
     await desk.moderation.act(OPERATOR, LOBBY_CID, "announce", reason=desk.options.text)
     desk.done("announced")
@@ -259,12 +260,17 @@ async def reports(desk: Desk) -> None:
 # -----------------------------------------------------------------------------------------------
 
 
-def _seconds(desk: Desk) -> int:
-    """What ``--for`` says, 0 without it."""
+def _seconds(desk: Desk, most: int = LONGEST_SECONDS) -> int:
+    """What ``--for`` says, 0 without it.
+
+    :raises Stop: that is no time, or one above what moderators may say: clients rely on it.
+    """
     written = desk.options.time
     seconds = read_duration(written) if written else 0
     if seconds is None:
         raise Stop(desk.words("no-duration", text=written))
+    if seconds > most:
+        raise Stop(desk.words("long-duration", text=written, most=write_duration(most)))
     return seconds
 
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import TimeoutError as TooLate
 
 from chat.admin.words import Words
 from chat.client.printing import safe_json
-from chat.client.text import clean_line
+from chat.client.text import clean_line, fit, width
 from chat.messages import User
 from chat.names import BadName, room_name
 from chat.server.passwords import Passwords
@@ -20,7 +20,7 @@ from chat.server.settings import Settings
 from chat.store.accounts import RedisAccounts
 from chat.store.address import Address
 from chat.store.administration import Administration
-from chat.store.conversations import Conversations
+from chat.store.conversations import LOBBY_CID, Conversations
 from chat.store.datadir import DataDirectory
 from chat.store.entries import Author
 from chat.store.interface import Unknown
@@ -39,6 +39,13 @@ OPERATOR: Final = Author(0, "#server")
 CONNECT_SECONDS: Final = 3.0
 CALL_SECONDS: Final = 60.0
 """An administrator's call may be about very much; nobody else waits for its answer."""
+
+
+WIDEST: Final = 40
+"""Columns of the terminal that one column of a table takes, but for the last one."""
+
+MOST_DIGITS: Final = 20
+"""Of a user's id: more than any has, and as many as Python reads without a word."""
 
 
 class Stop(Exception):
@@ -76,7 +83,8 @@ class Desk:
         """
         try:
             written = who.removeprefix("@")
-            account = await self.accounts.find(int(written) if written.isdigit() else written)
+            is_id = written.isascii() and written.isdigit()
+            account = await self.accounts.find(int(written[:MOST_DIGITS]) if is_id else written)
         except Unknown:
             raise Stop(self.words("no-such-user", who=who)) from None
         return User(account.user_id, account.name)
@@ -91,6 +99,16 @@ class Desk:
         except BadName:
             raise Stop(self.words("no-such-room", room=name)) from None
 
+    async def existing_room(self, name: str) -> str:
+        """The same of a room that is there.
+
+        :raises Stop: there is none of that name.
+        """
+        cid = self.room(name)
+        if cid != LOBBY_CID and not await self.administration.exists(cid):
+            raise Stop(self.words("no-such-room", room=name))
+        return cid
+
     # Printing
 
     def show(self, value: dict[str, Any], text: str) -> None:
@@ -98,17 +116,18 @@ class Desk:
         print(safe_json(value) if self.options.json else clean_line(text), file=self.out)
 
     def table(self, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-        """Several things of one kind; people see some of their columns."""
+        """Several things of one kind; people see some of their columns, cut where one of them
+        would push all the others away."""
         if self.options.json:
             for row in rows:
                 print(safe_json(row), file=self.out)
             return
         cells = [[_cell(row[column]) for column in columns] for row in rows]
         lines = [list(columns), *cells] if rows else []
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            print("  ".join(padded).rstrip(), file=self.out)
+        widths = [min(WIDEST, max(map(width, column))) for column in zip(*lines, strict=True)]
+        for *line, last in lines:
+            fitted = [fit(cell, taken) for cell, taken in zip(line, widths, strict=False)]
+            print("  ".join([*fitted, last]).rstrip(), file=self.out)
 
     def done(self, key: str, **values: object) -> None:
         """What was done; programs know it by the exit status."""

@@ -118,6 +118,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "{text} is no time; write 90s, 10m, 2h or 1d.",
         "{text} 不是时长；请写 90s、10m、2h 或 1d。",
     ),
+    "long-duration": ("{text} is too long: at most {most}.", "{text} 太长：最多 {most}。"),
+    "nothing-said": ("There is nothing to say.", "没有要发布的内容。"),
     "no-password": ("The password can't be used: {reason}", "密码不可用：{reason}"),
     "no-file": ("{path} can't be written: {reason}", "无法写入 {path}：{reason}"),
     "whom": (

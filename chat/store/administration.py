@@ -66,6 +66,10 @@ class Administration:
             found += [key[len(before) : len(key) - len(after)] for key in keys]
         return sorted(set(found))
 
+    async def exists(self, cid: str) -> bool:
+        """Whether anything was ever said, or done, in a conversation."""
+        return bool(await self._redis.call("EXISTS", self._keys.meta(cid)))
+
     async def rooms(self) -> list[dict[str, Any]]:
         """All rooms, private ones as well, by name."""
         cids = [cid for cid in await self.conversations() if cid.startswith("r:")]
