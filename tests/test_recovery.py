@@ -1,10 +1,14 @@
 """What the bus did not bring is read from the log: once, in order, in the right epoch."""
 
+import math
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.attendance import enter_room
+from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.delivery.registry import Thread
+from chat.store.interface import StoreUnavailable
 from tests.hall import Hall
 
 
@@ -70,6 +74,30 @@ class ComparisonTests(SynchronousTestCase):
         hall.say("r:room", "said before all is compared", heard=False)
         self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
         self.assertEqual(self.successResultOf(entering).seq, 2)
+
+    def test_a_request_is_answered_though_the_comparison_does_not_end(self) -> None:
+        """Without a replica that must confirm, it waits for one."""
+        hall = Hall()
+        recovery = hall.context.fanout.recovery
+        hall.guest(1, "r:room")
+        hall.fanout.lost(0)
+
+        async def read() -> str:
+            return "a page"
+
+        def asked(within: float) -> Deferred[str]:
+            return Deferred.fromCoroutine(recovery.steady(read, lambda: (), within))
+
+        event, request = asked(math.inf), asked(ANSWER_SECONDS)
+        hall.clock.advance(ANSWER_SECONDS - 0.1)
+        self.assertNoResult(request)
+        hall.clock.advance(0.1)
+        self.failureResultOf(request, StoreUnavailable)
+        hall.clock.advance(60)
+        self.assertNoResult(event)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertEqual(self.successResultOf(event), "a page")
+        self.assertEqual(self.successResultOf(asked(ANSWER_SECONDS)), "a page")
 
     def test_without_a_loss_it_is_read_once(self) -> None:
         hall = Hall()

@@ -14,6 +14,7 @@ from chat.codec import escaped_size
 from chat.messages import Conversation, User
 from chat.server import tracing
 from chat.server.delivery.feed import Feed
+from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.paging import fit
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
@@ -108,7 +109,7 @@ async def _come_in(
             raise NotAllowed("suspended")
         await context.fanout.write_times()
         described, more = await context.fanout.recovery.steady(
-            lambda: _first_page(session), lambda: feed.threads().values()
+            lambda: _first_page(session), lambda: feed.threads().values(), ANSWER_SECONDS
         )
         entered = True
         await context.presence.enter(user, session.key, session.device, 0)

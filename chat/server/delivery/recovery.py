@@ -1,22 +1,23 @@
 """What the bus did not bring: holes are read from the log, and after a loss all is compared."""
 
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, TimeoutError
 from twisted.logger import Logger
 
 from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event
 from chat.store.conversations import Position, is_open
 from chat.store.entries import Publication, epoch_count, from_log
-from chat.store.interface import StoreError
+from chat.store.interface import StoreError, StoreUnavailable
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
     from chat.server.context import Context
 
-__all__ = ["Host", "Recovery"]
+__all__ = ["ANSWER_SECONDS", "Host", "Recovery"]
 
 Host = HostedRoom | HostedUser
 Hosted = tuple[Thread, Host, str]
@@ -39,6 +40,11 @@ POSITIONS_PAGE: Final = 200
 COMPARED_AT_ONCE: Final = 32
 """Users whose private conversations are compared at a time: one after the other, each waits for
 its turn in a busy store, and ten thousand would take longer than a loss may last."""
+
+ANSWER_SECONDS: Final = 15.0
+"""How long a request waits for all to be compared: longer than that takes when the store is well,
+and half of what a client waits for. Where it takes longer, as without a replica that must confirm,
+503 is a better answer than none."""
 
 READ_AT_ONCE: Final = 64
 """Conversations that are read from the log at a time, far below the calls that may be under way."""
@@ -69,33 +75,45 @@ class Recovery:
         """Whether the bus was lost and not everything has been compared since."""
         return bool(self._lost_at)
 
-    async def over(self, threads: Iterable[Thread]) -> None:
+    async def over(self, threads: Iterable[Thread], until: float = math.inf) -> None:
         """Wait until everything that was published before this call has been delivered.
 
         :param threads: the conversations that matter.
-        :raises StoreUnavailable: the bus was lost.
+        :param until: no longer than then, in the clock's seconds.
+        :raises StoreUnavailable: the bus was lost, or that took too long.
         """
         await self._context.bus.fence()
         # What is still read from the log would else follow a snapshot that has it already.
         while self.under_way or any(thread.filling for thread in threads):
             waiter: Deferred[None] = Deferred()
+            if until < math.inf:
+                clock = self._context.clock
+                waiter.addTimeout(max(0.0, until - clock.seconds()), clock)
             self._waiting.append(waiter)
-            await waiter
+            try:
+                await waiter
+            except TimeoutError:
+                raise StoreUnavailable("what was missed is still being compared") from None
 
     async def steady(
-        self, read: Callable[[], Awaitable[_Found]], threads: Callable[[], Iterable[Thread]]
+        self,
+        read: Callable[[], Awaitable[_Found]],
+        threads: Callable[[], Iterable[Thread]],
+        within: float = math.inf,
     ) -> _Found:
         """Read where conversations stand, and wait as ``over`` does for those that matter then.
 
         A store that has lost numbers may not have been able to say so yet, with a new epoch: what
         was read before all was compared is read again.
 
-        :raises StoreError: what ``read`` raises, or the bus was lost.
+        :param within: seconds after which it is given up.
+        :raises StoreError: what ``read`` raises, the bus was lost, or it took too long.
         """
+        until = self._context.clock.seconds() + within
         while True:
             compared = self._compared
             found = await read()
-            await self.over(threads())
+            await self.over(threads(), until)
             if compared == self._compared:
                 return found
 

@@ -6,6 +6,7 @@ import msgspec
 
 from chat import messages, names
 from chat.server import attendance, hearing
+from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused
 from chat.server.requests.talking import check_lobby, find_cid
@@ -40,6 +41,7 @@ async def conversations(
         page, more = await context.fanout.recovery.steady(
             lambda: context.conversations.page(session.user_id, after, clamp(message.limit, PAGE)),
             lambda: (),
+            ANSWER_SECONDS,
         )
         snapshot = {cid: conversation.seq for cid, conversation in page.items()}
         kept, cut = fit(list(page.values()), context.settings.frame_limit)
