@@ -1,12 +1,13 @@
 """Builders for whole-system tests: users, rooms and peers of their own for each test."""
 
 import itertools
+import time
 from dataclasses import dataclass
 from typing import Any, Self
 
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer, Peer
 
-__all__ = ["Party", "User", "meet", "says"]
+__all__ = ["Party", "User", "meet", "outlast", "says"]
 
 _unique = itertools.count(1)
 
@@ -122,3 +123,9 @@ class Party:
     def _kept(self, peer: Any) -> Any:
         self._peers.append(peer)
         return peer
+
+
+def outlast(moment: int) -> None:
+    """Wait until what is said next has a later time than ``moment``, in ms."""
+    while time.time() * 1000 < moment + 1:
+        time.sleep(0.0001)

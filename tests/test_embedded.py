@@ -86,9 +86,12 @@ class LifeTest(TestCase):
         before = time.monotonic()
         start_for(self)
         bare = time.monotonic() - before  # some 0.02 s, and more on a machine that is busy
-        before = time.monotonic()
-        store = await started(self, new_directory(self), durability="always")
-        self.assertLess(time.monotonic() - before, max(1.0, 10 * bare))
+        took = []
+        for _ in range(3):  # whoever else uses this machine only ever makes it slower
+            before = time.monotonic()
+            store = await started(self, new_directory(self), durability="always")
+            took.append(time.monotonic() - before)
+        self.assertLess(min(took), max(1.0, 10 * bare))
         redis = await connected_to(self, store.address)
         for option, value in {
             "appendonly": b"yes",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.party import Party
+from tests.party import Party, outlast
 
 
 def test_history_pages_to_the_first_message_and_back(party: Party) -> None:
@@ -162,7 +162,7 @@ def test_search_pages_backwards_in_time(party: Party) -> None:
     room = party.room_of(peer)
     word = party.name("needle")
     for number in range(7):
-        peer.post(room, f"{word} {number}")
+        outlast(peer.post(room, f"{word} {number}")["time"])
     found: list[str] = []
     page: dict[str, Any] = {"before": 0, "more": True}
     while page["more"]:

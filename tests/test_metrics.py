@@ -76,7 +76,7 @@ class NumbersTest(MetricsCase):
         self.assertEqual(families["chatroom_build_info"].samples[0].labels.keys() >= {"version"}, 1)
 
     def test_what_people_do_is_counted(self) -> None:
-        server = self.server("--rate", "2,1")
+        server = self.server("--rate", "2,0.001")
         alice, bob = self.enter(server, "alice"), self.enter(server, "bob")
         self.enter(server, "eve", "xyzzy-wrong")
         carol = OriginalPeer(server.port)

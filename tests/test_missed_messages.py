@@ -1,6 +1,6 @@
 """What an original client missed follows its next login: once, oldest first, the newest of much."""
 
-from tests.party import Party, meet
+from tests.party import Party, meet, outlast
 
 PRIVATE = "[私聊] "
 
@@ -45,7 +45,7 @@ def test_of_much_that_was_missed_the_newest_50_of_each_sort_follow(party: Party)
         friend.send("SmsMes", to=f"@{user.user_id}", content=f"from the other {number}")
     sender.ping()
     friend.ping()
-    sender.post("#lobby", "the last of many")
+    outlast(sender.post("#lobby", "the last of many")["time"])
     friend.post(f"@{user.user_id}", "the last in private")
     peer = party.original(user)
     meet(peer, by=sender)

@@ -111,6 +111,7 @@ class DirectWritesTest(TransportCase):
     async def test_what_is_written_is_there_before_the_reactor_turns(self) -> None:
         server, client = await self.connected()
         server.transport.write(b"at once")
+        client.settimeout(PATIENCE)  # of the kernel; the reactor stands still meanwhile
         self.assertEqual(client.recv(100), b"at once")
 
     async def test_every_byte_comes_once_and_in_order_however_full_the_socket_is(self) -> None:
