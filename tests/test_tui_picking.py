@@ -20,6 +20,31 @@ def talk(*contents: str, size: tuple[int, int] = (80, 24)) -> Screen:
     return screen
 
 
+class CommandTests(TestCase):
+    """What keys do with messages can be written as well."""
+
+    def test_what_is_taken_back_stands_where_the_command_stood(self) -> None:
+        screen = lively()
+        for typed in ("too soon", "/undo"):
+            screen.type(typed)
+            screen.press("enter")
+        self.assertEqual(screen.desk.composer.editor.text, "too soon")
+
+    def test_a_message_is_looked_at_closely_the_last_one_or_theirs(self) -> None:
+        for typed, wanted in (("/inspect", "Message 7"), ("/inspect ben", "Message 6")):
+            screen = lively()
+            screen.type(typed)
+            self.assertIn(wanted, "\n".join(screen.press("enter")))
+        screen.press("esc")
+        screen.type("/inspect dora")
+        self.assertIn("No message of dora is loaded here.", "\n".join(screen.press("enter")))
+
+    def test_links_are_listed(self) -> None:
+        screen = talk("https://example.org/a", "https://example.org/b")
+        screen.type("/links")
+        self.assertIn("Links", "\n".join(screen.press("enter")))
+
+
 class PickingTests(TestCase):
     def test_each_message_is_one_line_with_nothing_around_it(self) -> None:
         screen = talk("one", "two words " * 12, "first\nsecond")

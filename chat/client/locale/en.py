@@ -389,6 +389,7 @@ WORDS: Final = {
     "cmd-search": "search this conversation",
     "cmd-search-all": "search all conversations",
     "cmd-delete": "delete your last message, or theirs",
+    "cmd-inspect": "everything about the last message, or theirs",
     "cmd-retry": "send failed messages again",
     "cmd-busy": "be busy",
     "cmd-back": "be online again",

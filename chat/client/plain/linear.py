@@ -253,6 +253,14 @@ class Linear(Host):
             self._popup = PopupAsking(self.look, popup, self._page.say, leave)
         self.redraw()
 
+    def copy(self, text: str) -> bool:
+        """A terminal that prints everything has no clipboard for us."""
+        return False
+
+    def open_link(self, target: str) -> bool:
+        """Links are said; whoever reads them opens them."""
+        return False
+
     def restyle(self, look: Look) -> None:
         super().restyle(look)
         if self._chat is not None and self._desk is not None:

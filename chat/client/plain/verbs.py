@@ -1,14 +1,35 @@
 """The commands without a screen: most are the screen's, some say in lines what a pane shows."""
 
+from collections.abc import Sequence
+
 from chat.client.conversation import Conversation
+from chat.client.links import Link
+from chat.client.plain.asking import SHOWN
 from chat.client.plain.telling import News
 from chat.client.tui import helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import COMMANDS
 from chat.client.tui.desk import Desk
+from chat.client.tui.picked import PickedActions
 from chat.client.tui.verbs import Around, Verbs
+from chat.messages import Entry
 
 __all__ = ["PlainVerbs"]
+
+
+class PlainPicked(PickedActions):
+    """What is known of a message is said in lines, and so is what was taken back."""
+
+    def _show_facts(self, entry: Entry, facts: Sequence[tuple[str, str]]) -> None:
+        for what, value in facts:
+            self._chat.tell(f"{what}: {value}")
+
+    def _show_links(self, found: Sequence[tuple[Entry, Link]]) -> None:
+        for entry, link in reversed(found[:SHOWN]):
+            self._chat.tell(f"{self._name(entry)}: {link.target}")
+
+    def _bring_back(self, text: str) -> None:
+        self._chat.tell(text)
 
 
 class PlainVerbs(Verbs):
@@ -16,6 +37,7 @@ class PlainVerbs(Verbs):
 
     def __init__(self, chat: Chat, desk: Desk, around: Around, news: News) -> None:
         super().__init__(chat, desk, around)
+        self.picked = PlainPicked(chat, desk, around)
         self._news = news
 
     def help(self, arguments: str) -> None:

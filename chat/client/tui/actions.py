@@ -11,7 +11,6 @@ from chat.client.tui.commands import Kind
 from chat.client.tui.desk import Desk
 from chat.client.tui.keys import PREFIXES, action
 from chat.client.tui.layout import Pane
-from chat.client.tui.picked import PickedActions
 from chat.client.tui.picked import Stage as PickedStage
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.switcher import Switcher
@@ -52,7 +51,7 @@ class Actions:
         switcher = Switcher(chat, desk, stage, self.open)
         self._table = {
             name.removeprefix("do_"): getattr(part, name)
-            for part in (self, PickedActions(chat, desk, stage), switcher)
+            for part in (self, verbs.picked, switcher)
             for name in dir(part)
             if name.startswith("do_")
         }

@@ -106,16 +106,21 @@ class PickedActions:
             self._desk.changed()
 
     def do_inspect(self) -> None:
-        entry, conversation = self._one(), self._chat.model.current
+        self.inspect(self._one())
+
+    def inspect(self, entry: Entry | None) -> None:
+        """Show all that is known of a message of the open conversation, None: there is none."""
+        conversation, look = self._chat.model.current, self._desk.look
         if entry is None or conversation is None:
             self._say("nothing-to-pick")
             return
-        look = self._desk.look
-        rows = [
-            Choice([("dim", f" {look.words(key)}  "), (None, value)])
-            for key, value in inspected(self._chat.model, conversation, entry, look)
-        ]
-        self._list(look.words("inspect-title", n=entry.seq), rows, lambda value: None)
+        found = inspected(self._chat.model, conversation, entry, look)
+        self._show_facts(entry, [(look.words(key), value) for key, value in found])
+
+    def _show_facts(self, entry: Entry, facts: Sequence[tuple[str, str]]) -> None:
+        rows = [Choice([("dim", f" {what}  "), (None, value)]) for what, value in facts]
+        title = self._desk.look.words("inspect-title", n=entry.seq)
+        self._list(title, rows, lambda value: None)
 
     def do_delete_picked(self) -> None:
         entry, conversation = self._one(), self._chat.model.current
@@ -134,8 +139,10 @@ class PickedActions:
     def _one(self) -> Entry | None:
         """The picked message, or the newest one."""
         picked = self._desk.messages.picked
-        if picked:
-            return picked[-1]
+        return picked[-1] if picked else self.newest()
+
+    def newest(self) -> Entry | None:
+        """The newest message of the open conversation, None where there is none."""
         return self._last(lambda each: True)
 
     def _last(self, wanted: Callable[[Entry], bool]) -> Entry | None:
@@ -152,9 +159,13 @@ class PickedActions:
         newest = conversation.entries[: -LINKED - 1 : -1] if conversation else []
         entries = self._desk.messages.picked or newest
         found = [(each, link) for each in entries for link in self._links(each)]
-        if not found:
+        if found:
+            self._show_links(found)
+        else:
             self._say("no-links")
-        elif len(found) == 1:
+
+    def _show_links(self, found: Sequence[tuple[Entry, Link]]) -> None:
+        if len(found) == 1:
             self._ask(found[0][1])
         else:
             rows = [self._row(entry, link) for entry, link in found]
@@ -214,8 +225,8 @@ class PickedActions:
         left, the last one does, if it is to be deleted for everybody."""
         text = self._chat.take_back()
         if text is not None:
-            self._bring_back(text)
             self._say("taken-back")
+            self._bring_back(text)
             return
         name, me = self._chat.model.open, self._chat.model.me.user_id
         sent = self._last(lambda each: each.user_id == me)

@@ -20,6 +20,7 @@ from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
 from chat.client.tui.moderating import ModeratingVerbs
 from chat.client.tui.moving import MovingVerbs
+from chat.client.tui.picked import PickedActions, Stage
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.search import SearchPopup
 from chat.client.tui.telling import Telling
@@ -37,16 +38,13 @@ MINUTES_DIGITS = 5
 """A do not disturb of more than a month is one for good."""
 
 
-class Around(Protocol):
+class Around(Stage, Protocol):
     """What commands need of what stands around the main screen.
 
     :ivar themes: the directory of theme files.
     """
 
     themes: Path
-
-    def pop_up(self, popup: Popup | None) -> None:
-        """Show a popup over everything, or take it away."""
 
     def redraw(self) -> None:
         """Something changed; draw soon."""
@@ -68,12 +66,16 @@ class Around(Protocol):
 
 
 class Verbs(ModeratingVerbs, MovingVerbs):
-    """Commands. ``run`` is the way in."""
+    """Commands. ``run`` is the way in.
+
+    :ivar picked: what commands do with messages, as keys do.
+    """
 
     def __init__(self, chat: Chat, desk: Desk, around: Around) -> None:
         self._chat = chat
         self._desk = desk
         self._around = around
+        self.picked = PickedActions(chat, desk, around)
         self.catch_up = CatchUp(chat.clock, chat, self._catching_up)
         self.going = 0
         """Commands on their way that will open another conversation."""
@@ -265,6 +267,20 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self._chat.say(self._words("nothing-to-delete"), bad=True)
             return
         await self._chat.client.redact(self._chat.model.open, found.seq)
+
+    def undo(self, arguments: str) -> None:
+        self.picked.do_take_back()
+
+    def inspect(self, arguments: str) -> None:
+        name = arguments.strip()
+        found = self._last_of(self._chat.model.current, name) if name else None
+        if name and found is None:
+            self._chat.say(self._words("nothing-by", who=self._desk.look.line(name)), bad=True)
+        else:
+            self.picked.inspect(found or self.picked.newest())
+
+    def links(self, arguments: str) -> None:
+        self.picked.do_links()
 
     def retry(self, arguments: str) -> None:
         if not self._chat.retry():
