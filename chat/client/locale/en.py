@@ -291,7 +291,7 @@ WORDS: Final = {
         "The server answers in {n} ms, which is slow: what you send shows ◌ for as long."
         " Durability: {durability}."
     ),
-    "doctor-no-server": "The server does not answer; the status line says why, and F5 tries again.",
+    "doctor-no-server": "The server does not answer; /reconnect tries again.",
     "doctor-clock": "The server's clock differs from this machine's by {n} s.",
     "doctor-clock-bad": (
         "The server's clock differs from this machine's by {n} s: one of them is wrong,"
@@ -464,5 +464,12 @@ WORDS: Final = {
     "plain-elsewhere": "Something new in {where}. /go {where} goes there, /next to what is new.",
     "plain-lost": "The connection is lost ({reason}). What you write now is sent when it is back.",
     "plain-paused": "Paused, {n} to come. An empty line goes on, Ctrl-C ends it.",
+    "plain-welcome": (
+        "Welcome, {name}! Everybody here reads what you write: type something and press "
+        "Enter.\n"
+        "/msg NAME talks to one alone, /rooms shows the rooms, /go NAME goes to one of yours; "
+        "/help has the rest.\n"
+        "Nothing is lost when you leave (/quit): all of it is here when you come back."
+    ),
     "plain-again": "The connection is back.",
 }

@@ -268,7 +268,7 @@ WORDS: Final = {
     "doctor-emoji-text": "组合表情拆开显示（--emoji full 保持原样）。",
     "doctor-server": "服务器 {n} 毫秒内响应；持久性：{durability}。",
     "doctor-server-bad": "服务器 {n} 毫秒才响应，较慢：消息会显示 ◌ 这么久。持久性：{durability}。",
-    "doctor-no-server": "服务器没有响应；原因见状态栏，F5 立即重试。",
+    "doctor-no-server": "服务器没有响应；/reconnect 可再试。",
     "doctor-clock": "服务器时钟与本机相差 {n} 秒。",
     "doctor-clock-bad": "服务器时钟与本机相差 {n} 秒：其中一个不准，消息时间也因此不准。",
     "doctor-log": "本程序的日志在 {log}。",
@@ -438,5 +438,10 @@ WORDS: Final = {
     "plain-elsewhere": "{where} 有新消息。/go {where} 前往，/next 去有新消息的地方。",
     "plain-lost": "连接已断开（{reason}）。现在写的内容会在恢复后发送。",
     "plain-paused": "已暂停，还有 {n} 条。空行继续，Ctrl-C 结束。",
+    "plain-welcome": (
+        "欢迎，{name}！您写的内容这里的人都能看到：输入文字后按回车。\n"
+        "/msg 名字 可私聊，/rooms 列出房间，/go 名字 前往您的会话；其余见 /help。\n"
+        "离开（/quit）不会丢失任何内容，回来时都在。"
+    ),
     "plain-again": "连接已恢复。",
 }

@@ -69,6 +69,8 @@ class Linear(Host):
     :param interactive: somebody sits at a terminal, and sees what is typed.
     """
 
+    _welcome = "plain-welcome"
+
     def __init__(
         self,
         reactor: Any,

@@ -37,6 +37,7 @@ class Host:
     """Begins and ends chats. What is shown of them is up to who inherits this."""
 
     log = Logger()
+    _welcome = "welcome"
 
     def __init__(self, reactor: Any, look: Look, profile: Profile, options: ScreenOptions) -> None:
         self.look = look
@@ -147,7 +148,7 @@ class Host:
         """Say to somebody who is here for the first time what there is."""
         if self._chat is not None:
             name = self._chat.model.me.user_name
-            self._chat.tell(self.look.words("welcome", name=name))
+            self._chat.tell(self.look.words(self._welcome, name=name))
 
     def _stopped(self, stopped: events.Stopped) -> None:
         """The library gave up: say so; the words that are still there can be read."""
