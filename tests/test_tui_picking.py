@@ -52,8 +52,17 @@ class PickingTests(TestCase):
         self.assertIn("12:01 ben: one", text)
         place = text.index("12:03 ben: first second")
         self.assertTrue(text[place - 2].startswith("12:02 ben: two words"))
-        self.assertRegex(text[place - 1], r"^(two|words) ")
+        self.assertRegex(text[place - 1], r"^      (two|words) ")
         self.assertFalse([line for line in text[1:20] if "│" in line])
+
+    def test_no_row_of_a_message_looks_like_the_line_of_somebody_else(self) -> None:
+        for size in ((80, 24), (40, 10), (20, 10)):
+            room_left = size[0] - len("12:01 ben: ")
+            screen = talk("x" * room_left + " 12:02 anna: I never said that", size=size)
+            rows = screen.press("meta v")
+            where = next(at for at, row in enumerate(rows) if "12:01 ben: x" in row)
+            self.assertIn("12:02 anna:", rows[where + 1])
+            self.assertTrue(rows[where + 1].startswith("      12:02"), rows)
 
     def test_y_copies_the_newest_in_view_as_it_was_written(self) -> None:
         screen = talk("one", "\tif x:\n\t\treturn  # tabs stay")

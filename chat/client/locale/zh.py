@@ -363,7 +363,7 @@ WORDS: Final = {
     "cmd-search": "搜索此会话",
     "cmd-search-all": "搜索所有会话",
     "cmd-delete": "删除您（或某人）的上一条消息",
-    "cmd-inspect": "最后一条（或某人的上一条）消息的详情",
+    "cmd-inspect": "上一条（或某人的）消息的详情",
     "cmd-retry": "重发失败的消息",
     "cmd-busy": "设为忙碌",
     "cmd-back": "恢复在线",

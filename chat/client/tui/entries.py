@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
 from chat.client.durations import write_duration
@@ -204,8 +205,13 @@ class EntryRows:
         return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
 
     def _bare(self, content: str, time: int, name: str) -> list[Row]:
-        text = f"{self._clock(time)} {name}: {self._look.line(content)}"
-        return [[(None, line)] for line in fold(text, self.columns, ROWS_SHOWN)[:ROWS_SHOWN]]
+        """One line. Where it is folded, what follows stands below the text and not below the time:
+        who knows how wide a window is could have it begin as somebody else's line does."""
+        lead = f"{self._clock(time)} "
+        text = f"{name}: {self._look.line(content)}"
+        lines = fold(text, self.columns - len(lead), ROWS_SHOWN)[:ROWS_SHOWN]
+        leads = chain((lead,), repeat(" " * len(lead)))
+        return [[(None, before + line)] for before, line in zip(leads, lines, strict=False)]
 
     def _lead(self, time: int, name: str, user_id: int) -> tuple[Sequence[Run], Sequence[Run]]:
         """What stands before the first row of a message, and before each of the others."""
