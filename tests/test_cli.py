@@ -264,6 +264,12 @@ class ReadTest(CliCase):
         _, out, _ = await self.as_alice("history", "#lobby", "--before", "3")
         self.assertEqual(len(out.splitlines()), 2)
 
+    async def test_an_answer_that_makes_no_sense_is_one_sentence(self) -> None:
+        self.server.handlers[m.HistoryMes] = lambda connection, request: m.PongMes(1)
+        status, _, errors = await self.as_alice("history", "#lobby")
+        self.assertEqual((status, errors.count("\n")), (3, 1), errors)
+        self.assertIn("makes no sense", errors)
+
     async def test_a_person_is_found_by_name(self) -> None:
         self.server.say("@101", "psst")
         _, out, _ = await self.as_alice("history", "@bob")

@@ -273,6 +273,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "已发送但未及时确认；可用 --client-id {client_id} 安全重发",
     ),
     "answer-unknown": ("The answer did not come: {reason}", "没有等到应答：{reason}"),
+    "answer-unreadable": (
+        "The server's answer makes no sense: {reason}",
+        "无法理解服务器的应答：{reason}",
+    ),
     "too-late": ("The answer did not come in time.", "没有及时等到应答。"),
     "nothing-sent": (
         "The connection is gone, and nothing was sent.",

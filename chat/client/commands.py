@@ -6,6 +6,7 @@ from typing import Final
 from twisted.internet.defer import TimeoutError as TooLate
 
 from chat.client.api import (
+    BadServer,
     ChatClient,
     Closed,
     FateUnknown,
@@ -51,8 +52,9 @@ async def perform(context: Context) -> Status:
     except Refused as error:
         sentence = phrases("refused", reason=str(error), code=error.code)
         status = Status.REFUSED
-    except FateUnknown as error:
-        sentence = phrases("answer-unknown", reason=error)
+    except (FateUnknown, BadServer) as error:
+        came = isinstance(error, BadServer)
+        sentence = phrases("answer-unreadable" if came else "answer-unknown", reason=error)
         # Who only reads has left nothing behind that could be there or not.
         writes = context.options.command in ("register", "send", "moderate", "block")
         status = Status.FATE_UNKNOWN if writes else Status.NO_CONNECTION
