@@ -147,6 +147,9 @@ class Doorbell:
     async def fence(self) -> None:
         """All that was published before is heard: here, publications are heard at once."""
 
+    def release_user(self, user_id: int) -> None:
+        """One session less hears a user."""
+
     def release_room(self, cid: str) -> None:
         """One session less hears a room."""
 
@@ -303,8 +306,7 @@ class Hall:
         self.context = Context(
             clock=self.clock, settings=chosen, phrases=Phrases(chosen), passwords=nothing,
             accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
-            conversations=log, rooms=belonging,
-            moderation=belonging,
+            arrivals=nothing, conversations=log, rooms=belonging, moderation=belonging,
             posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
             online=online,
         )  # fmt: skip

@@ -141,7 +141,7 @@ class TokenTest(AccountsCase):
 
     async def test_a_token_says_whose_it_is_and_where(self) -> None:
         await self.add("laptop")
-        account, device = await self.accounts.resume(digest("laptop"))
+        account, device, _ = await self.accounts.resume(digest("laptop"))
         self.assertEqual((account.user_id, account.name, device), (1, "ann", "laptop"))
         self.assertEqual(account.password, "p")
 
@@ -251,5 +251,5 @@ class TokenTest(AccountsCase):
     async def test_names_of_devices_are_just_text(self) -> None:
         await self.add("007", "a:b", "机器 %d")
         self.assertEqual(await self.devices(), ["007", "a:b", "机器 %d"])
-        _, device = await self.accounts.resume(digest("机器 %d"))
+        _, device, _ = await self.accounts.resume(digest("机器 %d"))
         self.assertEqual(device, "机器 %d")

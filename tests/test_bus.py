@@ -1,4 +1,4 @@
-"""The bus after a loss: it tries to catch up until it has."""
+"""The bus: what is heard of it, and after a loss it tries to catch up until it has."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from twisted.trial.unittest import TestCase
 
 from chat.store import bus as bus_module
 from chat.store.bus import Bus
+from chat.store.interface import StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Address, Redis
-from tests.store_builders import Heard
+from tests.store_builders import Heard, Store
 from tests.valkey import start_for
 
 
@@ -37,5 +38,36 @@ class RestoringTest(TestCase):
         await heard.until(lambda: heard.returns == 2)
         (error,) = self.flushLoggedErrors(RuntimeError)
         self.assertIn("nobody has thought of this", error.getErrorMessage())
-        await bus.hold_user(1)
+        bus.hold_user(1)
+        await bus.fence()
         self.assertTrue(bus.ready)
+
+
+class HoldingTest(TestCase):
+    async def test_what_the_store_does_not_let_us_hear_is_not_heard(self) -> None:
+        store = await Store.start(self)
+        store.valkey.ask("ACL", "SETUSER", "default", "resetchannels")
+        store.bus.hold_user(1)
+        self.assertFalse(store.bus.hold_room("r:tea"))
+        with self.assertRaises(StoreUnavailable):
+            await store.bus.hold_rooms(["r:tea"])
+        await store.bus.fence()
+        self.assertFalse(store.bus.hears(1, []))
+        store.valkey.ask("ACL", "SETUSER", "default", "allchannels")
+        store.bus.hold_user(1)
+        self.assertFalse(store.bus.hears(1, []))
+        await store.bus.fence()
+        self.assertTrue(store.bus.hears(1, []))
+        self.assertFalse(store.bus.hears(1, ["r:tea"]))
+        self.assertFalse(store.bus.hold_room("r:tea"))
+        await store.bus.fence()
+        self.assertTrue(store.bus.hears(1, ["r:tea"]))
+        self.assertTrue(store.bus.hold_room("r:tea"))
+
+    async def test_without_the_store_nothing_is_heard(self) -> None:
+        store = await Store.start(self)
+        await store.bus.stop()
+        store.bus.hold_user(1)
+        self.assertFalse(store.bus.hears(1, []))
+        with self.assertRaises(StoreUnavailable):
+            await store.bus.hold_rooms(["r:tea"])

@@ -80,8 +80,10 @@ class PostingTests(TestCase):
 
     async def test_a_private_message_reaches_both_under_the_partners_name(self) -> None:
         store = await Store.start(self)
-        await store.bus.hold_user(5)
-        await store.bus.hold_user(9)
+        store.bus.hold_user(5)
+        await store.bus.fence()
+        store.bus.hold_user(9)
+        await store.bus.fence()
         store.say("p:5:9", "psst")
         await store.heard.until(lambda: len(store.heard.publications) == 2)
         names = {
@@ -92,7 +94,8 @@ class PostingTests(TestCase):
 
     async def test_a_note_to_oneself_is_published_once(self) -> None:
         store = await Store.start(self)
-        await store.bus.hold_user(5)
+        store.bus.hold_user(5)
+        await store.bus.fence()
         store.say("p:5:5", "milk")
         await store.heard.until(lambda: len(store.heard.publications) == 1)
         await store.bus.fence()
@@ -342,7 +345,8 @@ class RoomTests(TestCase):
 class MarkTests(TestCase):
     async def test_marks_never_go_back_and_tell_the_partner(self) -> None:
         store = await Store.start(self)
-        await store.bus.hold_user(9)
+        store.bus.hold_user(9)
+        await store.bus.fence()
         await store.conversations.contact(5, 9)
         await store.conversations.mark({(5, "p:5:9"): Mark("e", 1, 3, 2)})
         await store.conversations.mark({(5, "p:5:9"): Mark("e", 1, 2, 1)})
@@ -352,7 +356,8 @@ class MarkTests(TestCase):
 
     async def test_what_is_read_is_delivered(self) -> None:
         store = await Store.start(self)
-        await store.bus.hold_user(5)
+        store.bus.hold_user(5)
+        await store.bus.fence()
         await store.conversations.mark({(5, LOBBY_CID): Mark("e", 1, 0, 4)})
         await store.bus.fence()
         self.assertEqual([event.delivered for _, event in store.heard.events], [4])

@@ -118,7 +118,8 @@ class RulesTests(TestCase):
     async def test_neither_writes_to_the_other_after_a_block(self) -> None:
         store = await Store.start(self)
         cid = await store.conversations.contact(5, 9)
-        await store.bus.hold_user(5)
+        store.bus.hold_user(5)
+        await store.bus.fence()
         store.say(cid, "hi", author=EVE)
         await store.heard.until(lambda: len(store.heard.headers(cid, 5)) == 1)
         await rules(store, cid, rules="x:5:")

@@ -179,6 +179,28 @@ class SessionsTest(PresenceCase):
         presence.missed()
         self.assertEqual(told, ["reset"])
 
+    async def test_a_session_takes_the_place_of_one_that_left_without_a_word(self) -> None:
+        node, news = await self.node("one"), await self.listen()
+        await node.presence.enter(ANN, "a", "d", ONLINE)
+        await node.presence.enter(ANN, "b", "d", ONLINE, instead="a")
+        self.assertEqual(await node.presence.sessions(1), {node.presence.name_of("b"): "d"})
+        await node.presence.leave(ANN, "a")
+        await self.expect_news(news, (1, ONLINE, "ann"))
+        await node.presence.stop()
+        self.assertEqual(self.left_over(), [])
+
+    async def test_one_whose_place_could_not_be_taken_is_told_of_later(self) -> None:
+        node = await self.node("one")
+        await node.presence.enter(ANN, "a", "d", ONLINE)
+
+        async def fails(*_: object) -> list[int]:
+            raise StoreError("away")
+
+        with self.assertRaises(StoreError):
+            await node.presence.enter(ANN, "b", "d", ONLINE, instead="a", tell=fails)
+        await node.pass_time(RENEW_SECONDS)
+        self.assertEqual(await node.presence.sessions(1), {})
+
     async def test_an_enter_is_one_script(self) -> None:
         presence = (await self.node("one")).presence
         await presence.enter(ANN, "a", "d", ONLINE)

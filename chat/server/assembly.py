@@ -22,6 +22,7 @@ from chat.server.settings import Settings
 from chat.server.starting import CannotStart
 from chat.store.accounts import RedisAccounts
 from chat.store.address import Address
+from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.checkup import Unfit, complaints, forgets, memory
 from chat.store.conversations import Conversations
@@ -280,6 +281,7 @@ def put_together(
         limits=RedisLimits(redis, keys),
         guesses=RedisGuesses(redis, keys),
         invitations=RedisInvitations(redis, keys),
+        arrivals=Arrivals(bus.pipe, keys, conversations, presence),
         conversations=conversations,
         rooms=Rooms(reactor, redis, keys, conversations),
         moderation=Moderation(redis, keys, conversations),

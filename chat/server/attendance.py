@@ -1,8 +1,8 @@
 """Being here: what happens between a proven identity and the first push, and at the end."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.json import encode
 from twisted.internet.defer import Deferred
@@ -15,15 +15,16 @@ from chat.messages import Conversation, User
 from chat.server import tracing
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.recovery import ANSWER_SECONDS
+from chat.server.departures import Departure
 from chat.server.paging import fit
+from chat.store.arriving import Arrival
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
-from chat.store.interface import Account, NotAllowed, StoreError
+from chat.store.interface import Account, NotAllowed, StoreError, StoreUnavailable
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
-    from chat.server.context import Context
     from chat.server.session import Session
 
 __all__ = ["Identity", "enter", "enter_room", "leave", "leave_room", "replay"]
@@ -63,14 +64,16 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
     user = _be(session, identity)
-    described, more, online, telling = await _come_in(session, identity, user)
+    arrival, online, telling = await _come_in(session, identity, user)
     # A room that was joined or left meanwhile is told of behind the reply.
     described = {
-        cid: each for cid, each in described.items() if cid in session.rooms or cid[0] == "p"
+        cid: each
+        for cid, each in arrival.described.items()
+        if cid in session.rooms or cid[0] == "p"
     }
     session.user = user
     tracing.logged_in(session)
-    reply = _welcome(session, described, more, identity.token, online)
+    reply = _welcome(session, described, arrival.more, identity.token, online)
     session.emit(reply, request_id)
     if not session.voice.is_current:
         await replay(session, described)
@@ -90,69 +93,67 @@ def _be(session: "Session", identity: Identity) -> User:
 
 async def _come_in(
     session: "Session", identity: Identity, user: User
-) -> tuple[dict[str, Conversation], bool, Sequence[int], int]:
+) -> tuple[Arrival, Sequence[int], int]:
     """Let the session hear all that is its user's, and be seen.
 
-    :returns: the first page of the user's conversations, by their ids, and whether there are more;
-        the ids of who is online, and the number of the last telling before they were read.
+    :returns: what the user is in; the ids of who is online, and the number of the last telling
+        before they were read.
     """
     context, feed = session.context, session.feed
     assert feed is not None
-    entered = False
+    # From here on: what is joined, or left, meanwhile is told there.
+    context.registry.add(session)
+    context.bus.hold_user(user.user_id)
+    _listen(session, context.conversations.in_all_lists)
     try:
         if identity.replaces:
             event = Event("replaced", device=identity.device, session=session.key)
             await context.bus.tell(user.user_id, event)
-        await _listen(session)
-        # Not before: a suspension that comes later is heard.
-        if await context.moderation.suspended([user.user_id]):
-            raise NotAllowed("suspended")
         await context.fanout.write_times()
-        described, more = await context.fanout.recovery.steady(
-            lambda: _first_page(session), lambda: feed.threads().values(), ANSWER_SECONDS
+        arrival = await context.fanout.recovery.steady(
+            lambda: _arrive(session, user),
+            lambda: feed.threads().values(),
+            ANSWER_SECONDS,
+            heard=True,
         )
-        entered = True
-        await context.presence.enter(user, session.key, session.device, 0)
         online, telling = await context.online.online_ids(_listed(session), user.user_id)
         if session.closed:
             raise _Gone
     except BaseException:
-        _forget(session)
-        if entered:
-            _run(context.presence.leave(user, session.key))
+        _depart(session, user)  # whether anybody has seen it or not
         raise
-    return described, more, online, telling
+    return arrival, online, telling
 
 
-async def _listen(session: "Session") -> None:
-    """Register with the bus, for the user first: what is joined meanwhile is told there."""
+async def _arrive(session: "Session", user: User) -> Arrival:
+    """Where all stands that is the user's, and that the session hears by then.
+
+    What is subscribed to before is confirmed when the answer is here, for it comes by the same way.
+    A room that nobody else here was in is subscribed to behind it, and so all is read again.
+    """
     context = session.context
-    context.registry.add(session)
-    await context.bus.hold_user(session.user_id)
-    session.held_user = True
-    rooms = await context.conversations.rooms_of(session.user_id)
-    await context.bus.hold_rooms(rooms)
-    for cid in rooms:
+    with context.departures.taken(user.user_id, session.device) as instead:
+        while True:
+            arrival = await context.arrivals.enter(
+                user, session.key, session.device, instead, FIRST_PAGE
+            )
+            if not context.bus.hears(user.user_id, session.rooms):
+                raise StoreUnavailable("a subscription was not confirmed")
+            for cid in session.rooms.difference(arrival.rooms):
+                leave_room(session, cid)
+            if _listen(session, arrival.rooms):
+                return arrival
+
+
+def _listen(session: "Session", rooms: Iterable[str]) -> bool:
+    """Register with the bus for rooms; whether this server heard all of them before."""
+    context, left = session.context, session.left_meanwhile()
+    new = [cid for cid in rooms if cid not in session.rooms and cid not in left]
+    heard = True
+    for cid in new:
         context.registry.add_to_room(session, cid)
-    for cid in session.left_meanwhile():
-        leave_room(session, cid)
-
-
-async def _first_page(session: "Session") -> tuple[dict[str, Conversation], bool]:
-    """Where the user's conversations stand, the newest of them; whether there are more."""
-    page = session.context.conversations.page
-    described, more = await page(session.user_id, "", FIRST_PAGE)
-    await _hear_only_ones_own(session, described)
-    return described, more
-
-
-async def _hear_only_ones_own(session: "Session", described: dict[str, Conversation]) -> None:
-    """A line on the user's list is no membership: joining, or leaving, may be half done."""
-    unknown = [cid for cid in session.rooms if cid not in described and cid != LOBBY_CID]
-    positions = await session.context.conversations.positions(session.user_id, unknown)
-    for cid, position in zip(unknown, positions, strict=True):
-        if position is None or not position.role:
-            leave_room(session, cid)
+        heard = context.bus.hold_room(cid) and heard
+    return heard
 
 
 def _listed(session: "Session") -> int:
@@ -294,37 +295,24 @@ def leave(session: "Session", grace: float | None = None) -> None:
     user = session.user
     if user is None:
         return
-    context, key = session.context, session.key
-    _forget(session)
-    grace = context.settings.offline_grace if grace is None else grace
-    context.clock.callLater(grace, _go_offline, context, user, key)
-    _run(context.marks.flush(user.user_id))
+    _depart(session, user, grace)
+    marks = session.context.marks
+    if marks.waits(user.user_id):
+        Deferred.fromCoroutine(marks.flush(user.user_id)).addErrback(_unless_away)
 
 
-def _go_offline(context: "Context", user: User, key: str) -> None:
-    if not context.stopping:
-        _run(context.presence.leave(user, key))
-
-
-def _forget(session: "Session") -> None:
-    """Take a session out of the registry and give back its channels."""
+def _depart(session: "Session", user: User, grace: float | None = None) -> None:
+    """Take a session out of the registry; what else there is of it ends after some grace."""
     context = session.context
-    rooms = tuple(session.rooms)
+    grace = context.settings.offline_grace if grace is None else grace
+    departure = Departure(user, session.device, session.key, tuple(session.rooms))
+    context.departures.add(departure, grace)
     context.online.remove(session)
     context.registry.remove(session)
-    for cid in rooms:
-        context.bus.release_room(cid)
-    if session.held_user:
-        session.held_user = False
-        context.bus.release_user(session.user_id)
     session.user = None
     session.feed = None
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    Deferred.fromCoroutine(work).addErrback(_unless_away)
-
-
 def _unless_away(failure: Failure) -> None:
     if not failure.check(StoreError):
-        _log.failure("saying goodbye failed", failure)
+        _log.failure("marks could not be written", failure)

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from chat.server.budgets import Budgets
 from chat.server.delivery.marks import Marks
+from chat.server.departures import Departures
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
 from chat.server.tally import Tally
+from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.conversations import Conversations
 from chat.store.guesses import RedisGuesses
@@ -43,6 +45,7 @@ class Context:
     limits: Limits
     guesses: RedisGuesses
     invitations: RedisInvitations
+    arrivals: Arrivals
     conversations: Conversations
     rooms: Rooms
     moderation: Moderation
@@ -53,6 +56,7 @@ class Context:
     online: "PresenceView"
     marks: "Marks" = field(init=False)
     budgets: Budgets = field(init=False)
+    departures: Departures = field(init=False)
     contacts: dict[str, None] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     stopping: bool = False
@@ -61,6 +65,7 @@ class Context:
         """Make what needs the rest."""
         self.marks = Marks(self)
         self.budgets = Budgets(self)
+        self.departures = Departures(self)
 
     def now(self) -> int:
         """Milliseconds since 1970 UTC."""

@@ -94,7 +94,6 @@ class Session:
         "context",
         "device",
         "feed",
-        "held_user",
         "key",
         "rooms",
         "user",
@@ -115,7 +114,6 @@ class Session:
         self.rooms: set[str] = set()
         self.feed: Feed | None = None
         self.watched: frozenset[int] = frozenset()
-        self.held_user = False
         self.closed = False
         self._postponed: list[Event] = []
         self._released: tuple[dict[str, int], frozenset[str]] | None = None

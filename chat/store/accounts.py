@@ -8,6 +8,7 @@ from chat.names import canonical_user_name, fallback_user_name
 from chat.store.interface import Account, NameTaken, NotInvited, Unknown
 from chat.store.invitations import digest_of
 from chat.store.keys import Keys
+from chat.store.presence import devices_of
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
@@ -128,10 +129,11 @@ class RedisAccounts:
         arguments: list[Word] = [user_id, device, digest.hex(), most, self._life, self._tokens]
         await self._redis.script(load("device_add"), keys, arguments)
 
-    async def resume(self, digest: bytes) -> tuple[Account, str]:
-        """Who a token belongs to, and its device; its life starts anew.
+    async def resume(self, digest: bytes) -> tuple[Account, str, Mapping[str, str]]:
+        """Who a token belongs to, its device, and the user's sessions; its life starts anew.
 
-        The account's ``last_seen`` is the one before this.
+        The account's ``last_seen`` is the one before this, the sessions are those of
+        ``Presence.sessions``.
 
         :raises Unknown: no such token, or it has ended.
         """
@@ -140,8 +142,8 @@ class RedisAccounts:
         found = await self._redis.script(load("token_resume"), keys, arguments)
         if found is None:
             raise Unknown("no such token")
-        device, *fields = found
-        return _account(fields), device.decode()
+        sessions, device, *fields = found
+        return _account(fields), device.decode(), devices_of(sessions)
 
     async def devices(self, user_id: int) -> Sequence[Session]:
         """The user's devices, oldest first; ``online`` is left False for the caller to fill."""

@@ -11,6 +11,7 @@ import msgspec
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from chat.store.entries import ENTRIES, News, Publication
 from chat.store.interface import StoreError, StoreUnavailable
@@ -80,20 +81,33 @@ class Listener:
 
 
 class _Channel:
-    """One channel and how many want it; ``waiters`` for the store, None once it confirmed."""
+    """One channel, how many want it, and whether the store was asked for it, and confirmed."""
 
-    __slots__ = ("holders", "user_id", "waiters")
+    __slots__ = ("asked", "confirmed", "holders", "user_id", "waiters")
 
     def __init__(self, user_id: int) -> None:
         self.user_id = user_id
         self.holders = 0
-        self.waiters: list[Deferred[Any]] | None = []
+        self.asked = self.confirmed = False
+        self.waiters: list[Deferred[Any]] = []
+
+    def answer(self) -> Deferred[None]:
+        """Fires when the store has confirmed, or will not: ``confirmed`` says which."""
+        waiter: Deferred[None] = Deferred()
+        self.waiters.append(waiter)
+        if not self.asked:
+            self._tell()
+        return waiter
 
     def answered(self, result: Any) -> None:
-        """The store confirmed the subscription, or it failed: None or a Failure."""
-        waiters, self.waiters = self.waiters or [], None
+        """The store confirmed the subscription, or it failed: a Failure."""
+        self.asked = self.confirmed = not isinstance(result, Failure)
+        self._tell()
+
+    def _tell(self) -> None:
+        waiters, self.waiters = self.waiters, []
         for waiter in waiters:
-            waiter.callback(result)
+            waiter.callback(None)
 
 
 class Bus:
@@ -146,54 +160,52 @@ class Bus:
 
     # Channels --------------------------------------------------------------------------------
 
-    async def hold_user(self, user_id: int) -> None:
-        """Hear what concerns a user; returns when the store has confirmed.
+    def hold_user(self, user_id: int) -> None:
+        """Hear what concerns a user, from the store's next answer on this connection on: if it
+        ``hears`` then."""
+        self._ask_for(self._keys.user_channel(user_id), user_id)
 
-        :raises StoreUnavailable: the store is away.
-        """
-        await self._hold(self._keys.user_channel(user_id), user_id)
+    def hold_room(self, cid: str) -> bool:
+        """Hear a room in the same way; whether it was heard here before."""
+        return self._ask_for(self._keys.room_channel(cid), 0).confirmed
+
+    def hears(self, user_id: int, cids: Iterable[str]) -> bool:
+        """Whether the store has confirmed that it tells what concerns a user, and rooms."""
+        held = [self._keys.user_channel(user_id), *map(self._keys.room_channel, cids)]
+        known = map(self._channels.get, held)
+        return all(channel is not None and channel.confirmed for channel in known)
 
     async def hold_rooms(self, cids: Iterable[str]) -> None:
         """Hear rooms; returns when the store has confirmed.
 
         :raises StoreUnavailable: the store is away; none of them is held then.
         """
-        channels = [self._keys.room_channel(cid) for cid in cids]
-        waiting = DeferredList(
-            [Deferred.fromCoroutine(self._hold(channel, 0)) for channel in channels],
-            consumeErrors=True,
-        )
-        results: list[tuple[bool, Any]] = await waiting
-        failures = [result for ok, result in results if not ok]
-        if failures:
-            for channel, (ok, _) in zip(channels, results, strict=True):
-                if ok:
-                    self._release(channel)
-            raise StoreUnavailable("a subscription was not confirmed") from failures[0].value
+        channels = [self._ask_for(self._keys.room_channel(cid), 0) for cid in cids]
+        awaited = [channel.answer() for channel in channels if not channel.confirmed]
+        if awaited:
+            await DeferredList(awaited, consumeErrors=True)
+        if not all(channel.confirmed for channel in channels):
+            for cid in cids:
+                self.release_room(cid)
+            raise StoreUnavailable("a subscription was not confirmed")
 
     def release_user(self, user_id: int) -> None:
         """Give back one ``hold_user``."""
         self._release(self._keys.user_channel(user_id))
 
     def release_room(self, cid: str) -> None:
-        """Give back one room of ``hold_rooms``."""
+        """Give back one ``hold_room``, or one room of ``hold_rooms``."""
         self._release(self._keys.room_channel(cid))
 
-    async def _hold(self, channel: bytes, user_id: int) -> None:
+    def _ask_for(self, channel: bytes, user_id: int) -> _Channel:
         known = self._channels.get(channel)
         if known is None:
             known = self._channels[channel] = _Channel(user_id)
-            self.pipe.subscribe(channel).addBoth(known.answered)
         known.holders += 1
-        if known.waiters is None:
-            return
-        waiter: Deferred[Any] = Deferred()
-        known.waiters.append(waiter)
-        try:
-            await waiter
-        except StoreError:
-            self._release(channel)
-            raise
+        if not known.asked:
+            known.asked = True
+            self.pipe.subscribe(channel).addBoth(known.answered)
+        return known
 
     def _release(self, channel: bytes) -> None:
         known = self._channels.get(channel)
@@ -208,7 +220,11 @@ class Bus:
     def fence(self) -> Deferred[None]:
         """Fires when everything that was published before this call has been handed over, and
         whoever hears it keeps none of it back."""
-        return self.pipe.fence().addCallback(lambda _: self.listener.settled())
+        return self.pipe.fence().addCallback(lambda _: self.settled())
+
+    def settled(self) -> Deferred[None]:
+        """The same for what was published before an answer that came on this connection."""
+        return self.listener.settled()
 
     # Out -------------------------------------------------------------------------------------
 

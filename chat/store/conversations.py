@@ -16,7 +16,16 @@ from chat.store.keys import Keys, cid_name, private_cid, room_cid
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["LOBBY_CID", "Conversations", "Mark", "Position", "mark_numbers"]
+__all__ = [
+    "LOBBY_CID",
+    "Conversations",
+    "Mark",
+    "Position",
+    "describe",
+    "is_member",
+    "mark_numbers",
+    "position_of",
+]
 
 LOBBY_CID: Final = room_cid(LOBBY)
 _log = Logger()
@@ -63,6 +72,7 @@ class Conversations:
     :param names: finds the names of users by id.
     :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
     :param lobby: whether everybody is in the lobby, or it is in nobody's list.
+    :ivar in_all_lists: the ids of conversations that everybody is in.
     """
 
     def __init__(
@@ -77,7 +87,7 @@ class Conversations:
         self._keys = keys
         self._names = names
         self._retention = retention
-        self._in_all_lists = [LOBBY_CID] if lobby else []
+        self.in_all_lists = [LOBBY_CID] if lobby else []
 
     async def generation(self, raise_it: bool = False, seen: int = 0) -> str:
         """The store's generation, made when there is none yet; raised when numbers may be lost.
@@ -105,7 +115,7 @@ class Conversations:
     async def rooms_of(self, user_id: int) -> list[str]:
         """The ids of the rooms on a user's list, the lobby first."""
         listed = await self._redis.call("ZRANGEBYSCORE", self._keys.conversations(user_id), 0, 0)
-        return [*self._in_all_lists, *(raw.decode() for raw in listed if raw.startswith(b"r:"))]
+        return [*self.in_all_lists, *(raw.decode() for raw in listed if raw.startswith(b"r:"))]
 
     async def moved_since(self, user_id: int, moment: int) -> list[str]:
         """The private conversations of a user in which something was said since (ms), at least.
@@ -144,7 +154,7 @@ class Conversations:
     ) -> tuple[list[tuple[str, bytes]], bool]:
         keys = [self._keys.conversations(user_id), self._keys.marks(user_id)]
         start = "" if after == LOBBY_CID else after
-        first = "" if after == LOBBY_CID else " ".join(self._in_all_lists)
+        first = "" if after == LOBBY_CID else " ".join(self.in_all_lists)
         arguments: list[Word] = [start.encode(), limit, first.encode()]
         more, *rest = await self._redis.script(load("conversations"), keys, arguments)
         pairs = [(rest[i].decode(), rest[i + 1]) for i in range(0, len(rest), 2)]
@@ -158,10 +168,10 @@ class Conversations:
         names = await self._names(wanted) if wanted else {}
         described = {}
         for cid, position in zip(cids, positions, strict=True):
-            if position is None or not _is_member(cid, position):
+            if position is None or not is_member(cid, position):
                 continue
             name = names.get(partners[cid], "")
-            described[cid] = _describe(cid, user_id, position, marks[cid], name)
+            described[cid] = describe(cid, user_id, position, marks[cid], name)
         return described
 
     async def positions(
@@ -179,7 +189,7 @@ class Conversations:
             keys += [self._keys.meta(cid), self._keys.log(cid), self._keys.members(cid)]
             args.append(1 if cid == LOBBY_CID else 0)
         answers = await self._redis.script(load("positions"), keys, args)
-        return [_position(answer, user_id) if answer else None for answer in answers]
+        return [position_of(answer, user_id) if answer else None for answer in answers]
 
     # History ---------------------------------------------------------------------------------
 
@@ -283,7 +293,8 @@ def is_open(cid: str) -> int:
     return 1 if cid == LOBBY_CID or cid.startswith("p:") else 0
 
 
-def _is_member(cid: str, position: Position) -> bool:
+def is_member(cid: str, position: Position) -> bool:
+    """Whether the user whom ``position`` was read for is in the conversation."""
     return bool(position.role) or is_open(cid) == 1
 
 
@@ -294,7 +305,8 @@ def _partner(cid: str, user_id: int) -> int:
     return int(cid_name(cid, user_id)[1:])
 
 
-def _position(answer: Sequence[Any], user_id: int) -> Position:
+def position_of(answer: Sequence[Any], user_id: int) -> Position:
+    """A position as ``scripts/standing.lua`` tells it."""
     seq, first, epoch, epoch_first, topic, member, number, kept, rules = answer
     last = logged(number, kept).for_user(user_id) if kept else b""
     slow, private = _rules(rules)
@@ -312,9 +324,10 @@ def _rules(rules: bytes) -> tuple[int, bool]:
     return int(slow) // 1000, private == b"1"
 
 
-def _describe(
+def describe(
     cid: str, user_id: int, position: Position, mark: bytes, partner_name: str
 ) -> Conversation:
+    """A conversation as a member sees it, ``mark`` being theirs in the store's words."""
     delivered, read = mark_numbers(mark, position.epoch, position.epoch_first)
     return Conversation(
         conversation=cid_name(cid, user_id),

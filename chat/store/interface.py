@@ -121,8 +121,8 @@ class Accounts(Protocol):
         :param most: devices that are remembered, those in use last; 0 for all.
         """
 
-    async def resume(self, digest: bytes) -> tuple[Account, str]:
-        """Who a token belongs to, and its device; its life starts anew.
+    async def resume(self, digest: bytes) -> tuple[Account, str, Mapping[str, str]]:
+        """Who a token belongs to, its device, and the user's sessions; its life starts anew.
 
         :raises Unknown: no such token, or it has ended.
         """
@@ -156,11 +156,8 @@ class Presence(Protocol):
     async def stop(self) -> None:
         """Give back the lease with all its sessions, while the store still answers."""
 
-    async def enter(self, user: User, session: str, device: str, status: int) -> None:
-        """A session of ``user`` is here; publishes the change where it makes one.
-
-        :param session: opaque, unique on this server.
-        """
+    def name_of(self, session: str) -> str:
+        """What a session of this server is called on all of them."""
 
     async def set_status(self, user: User, session: str, status: int) -> None:
         """A session became online (0) or busy (2); the user's best status is what others see."""
@@ -176,6 +173,9 @@ class Presence(Protocol):
 
     async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:
         """The status of each of ``user_ids`` (1 for who is offline)."""
+
+    async def sessions(self, user_id: int) -> Mapping[str, str]:
+        """The devices of the user's sessions, on any server, by what ``name_of`` calls them."""
 
     async def online_devices(self, user_id: int) -> frozenset[str]:
         """The devices on which the user has a session, on any server."""

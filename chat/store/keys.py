@@ -107,6 +107,10 @@ class Keys:
         """What the key of every account starts with; the id and ``}`` follow."""
         return self.user(0).rpartition(b"0")[0]
 
+    def conversation_start(self) -> bytes:
+        """What every key of a conversation starts with; the id, ``}:`` and the rest follow."""
+        return self.meta("").rpartition(b"}")[0]
+
     def around_user(self) -> tuple[bytes, bytes]:
         """What stands before and after the id in the key of a user's sessions."""
         before, _, after = self.sessions(0).rpartition(b"0")

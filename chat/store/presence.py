@@ -1,6 +1,6 @@
 """Who is online: sessions that live as long as the lease of the server they are on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["OFFLINE", "RedisPresence"]
+__all__ = ["OFFLINE", "RedisPresence", "Tell", "devices_of"]
 
 OFFLINE: Final = 1
 LEASE_SECONDS: Final = 10.0
@@ -27,6 +27,11 @@ RENEW_SECONDS: Final = LEASE_SECONDS * RENEWALS
 CLEANED_AT_ONCE: Final = 200
 ENTERED_AT_ONCE: Final = 200
 """Sessions in one go, so that the store serves others in between."""
+
+
+Tell = Callable[[Sequence[bytes], Sequence[Word]], Awaitable[Sequence[Any]]]
+"""A script that begins with the keys and arguments of ``presence_enter``, and does more; the first
+that it answers is whether the session is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +120,41 @@ class RedisPresence:
 
     # Sessions of this server -------------------------------------------------------------------
 
-    async def enter(self, user: User, session: str, device: str, status: int) -> None:
+    def name_of(self, session: str) -> str:
+        """What a session of this server is called on all of them."""
+        return f"{self.node}/{session}"
+
+    async def enter(
+        self,
+        user: User,
+        session: str,
+        device: str,
+        status: int,
+        *,
+        instead: str = "",
+        tell: Tell | None = None,
+    ) -> Sequence[Any]:
         """A session of ``user`` is here; publishes the change where it makes one.
 
         :param session: opaque, unique on this server.
+        :param instead: a session of the same user that has left, and need not be told of.
+        :param tell: what tells the store, together with something else.
+        :returns: what ``tell`` was answered besides.
         """
         here = self._sessions[session] = _Here(user, device, status)
+        self._sessions.pop(instead, None)
         try:
-            if not await self._enter(session, here, "enter"):
+            tell = tell or self._tell
+            held, *more = await tell(*self._words(session, here, "enter", instead))
+            if not held:
                 await self.tend()
         except BaseException:
-            self._is_gone(session, user)  # whether it got there or not
+            # Whether it got there or not. Not at once: the two may take different ways.
+            self._is_gone(session, user)
+            if instead:
+                self._is_gone(instead, user)
             raise
+        return more
 
     async def set_status(self, user: User, session: str, status: int) -> None:
         """A session became online (0) or busy (2); the user's best status is what others see."""
@@ -157,6 +185,15 @@ class RedisPresence:
         self._to_leave[session] = user.user_id
 
     async def _enter(self, session: str, here: _Here, how: str) -> int:
+        (held,) = await self._tell(*self._words(session, here, how))
+        return int(held)
+
+    async def _tell(self, names: Sequence[bytes], arguments: Sequence[Word]) -> Sequence[Any]:
+        return [await self._redis.script(load("presence_enter"), names, arguments)]
+
+    def _words(
+        self, session: str, here: _Here, how: str, instead: str = ""
+    ) -> tuple[Sequence[bytes], Sequence[Word]]:
         user, keys, node = here.user, self._keys, self.node
         names = [
             keys.online(), keys.statuses(), keys.nodes(), keys.node_sessions(node),
@@ -164,9 +201,9 @@ class RedisPresence:
         ]  # fmt: skip
         arguments: list[Word] = [
             user.user_id, user.user_name, node, session, here.status,
-            here.device, keys.presence_channel(), how,
+            here.device, keys.presence_channel(), how, instead,
         ]  # fmt: skip
-        return int(await self._redis.script(load("presence_enter"), names, arguments))
+        return names, arguments
 
     async def _leave(self, session: str, user_id: int) -> None:
         keys, node = self._keys, self.node
@@ -281,8 +318,11 @@ class RedisPresence:
 
     async def online_devices(self, user_id: int) -> frozenset[str]:
         """The devices on which the user has a session, on any server."""
-        values = await self._redis.call("HVALS", self._keys.sessions(user_id))
-        return frozenset(value[1:].decode() for value in values)
+        return frozenset((await self.sessions(user_id)).values())
+
+    async def sessions(self, user_id: int) -> Mapping[str, str]:
+        """The devices of the user's sessions, on any server, by what ``name_of`` calls them."""
+        return devices_of(await self._redis.call("HGETALL", self._keys.sessions(user_id)))
 
     # News --------------------------------------------------------------------------------------
 
@@ -300,3 +340,9 @@ class RedisPresence:
         """The presence channel was lost for a while; the bus says so."""
         for _, reset in self._watchers:
             reset()
+
+
+def devices_of(sessions: Sequence[bytes]) -> dict[str, str]:
+    """The devices by session, from a user's sessions as the store has them, status and device."""
+    pairs = zip(sessions[::2], sessions[1::2], strict=True)
+    return {name.decode(): value[1:].decode() for name, value in pairs}

@@ -54,6 +54,10 @@ class Marks:
             mark.session = _spared(mark.session, session)
         self._look_later()
 
+    def waits(self, user_id: int) -> bool:
+        """Whether a user has marks that are not written yet."""
+        return user_id in self._pending
+
     def stop(self) -> None:
         """Write nothing more by itself."""
         if self._timer is not None:

@@ -75,14 +75,18 @@ class Recovery:
         """Whether the bus was lost and not everything has been compared since."""
         return bool(self._lost_at)
 
-    async def over(self, threads: Iterable[Thread], until: float = math.inf) -> None:
+    async def over(
+        self, threads: Iterable[Thread], until: float = math.inf, *, heard: bool = False
+    ) -> None:
         """Wait until everything that was published before this call has been delivered.
 
         :param threads: the conversations that matter.
         :param until: no longer than then, in the clock's seconds.
+        :param heard: it has come already, as an answer on the same connection did behind it.
         :raises StoreUnavailable: the bus was lost, or that took too long.
         """
-        await self._context.bus.fence()
+        bus = self._context.bus
+        await (bus.settled() if heard else bus.fence())
         # What is still read from the log would else follow a snapshot that has it already.
         while self.under_way or any(thread.filling for thread in threads):
             waiter: Deferred[None] = Deferred()
@@ -100,6 +104,8 @@ class Recovery:
         read: Callable[[], Awaitable[_Found]],
         threads: Callable[[], Iterable[Thread]],
         within: float = math.inf,
+        *,
+        heard: bool = False,
     ) -> _Found:
         """Read where conversations stand, and wait as ``over`` does for those that matter then.
 
@@ -107,13 +113,14 @@ class Recovery:
         was read before all was compared is read again.
 
         :param within: seconds after which it is given up.
+        :param heard: ``read`` ends with an answer on the connection of the publications.
         :raises StoreError: what ``read`` raises, the bus was lost, or it took too long.
         """
         until = self._context.clock.seconds() + within
         while True:
             compared = self._compared
             found = await read()
-            await self.over(threads(), until)
+            await self.over(threads(), until, heard=heard)
             if compared == self._compared:
                 return found
 

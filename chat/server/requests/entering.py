@@ -1,6 +1,7 @@
 """Coming and going: registration, login, devices, passwords."""
 
 import secrets
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -94,7 +95,8 @@ async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
     if not session.voice.is_current:
         return Identity(account)
     device = message.device or "device-" + secrets.token_hex(4)
-    replaces = await _replaces(session, account.user_id, device)
+    online = await session.context.presence.sessions(account.user_id)
+    replaces = _replaces(session, account.user_id, device, online)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
     await accounts.add_device(account.user_id, device, digest, REMEMBERED)
@@ -106,22 +108,24 @@ async def _resume(session: "Session", token: str) -> Identity:
     """Whose token it is. Nobody is counted for a wrong one: 256 bits are not found by trying."""
     context = session.context
     try:
-        account, device = await context.accounts.resume(sha256(token.encode()).digest())
+        account, device, online = await context.accounts.resume(sha256(token.encode()).digest())
     except Unknown:
         raise Refused(403, "token-ended") from None
-    return Identity(account, device, token, await _replaces(session, account.user_id, device))
+    return Identity(account, device, token, _replaces(session, account.user_id, device, online))
 
 
-async def _replaces(session: "Session", user_id: int, device: str) -> bool:
-    """Whether the device has a session that ends with this login.
+def _replaces(session: "Session", user_id: int, device: str, online: Mapping[str, str]) -> bool:
+    """Whether the device has a session that has to be told that it ends with this login.
 
-    :raises Refused: it has not, and there are as many devices online as may be.
+    :param online: the devices of the user's sessions.
+    :raises Refused: the device has none, and there are as many online as may be.
     """
-    most = session.context.settings.devices
-    online = await session.context.presence.online_devices(user_id)
-    if most and device not in online and len(online) >= most:
+    context, devices = session.context, set(online.values())
+    most = context.settings.devices
+    if most and device not in devices and len(devices) >= most:
         raise Refused(429, "too-many-devices")
-    return device in online
+    departed = context.presence.name_of(context.departures.find(user_id, device))
+    return any(its == device for name, its in online.items() if name != departed)
 
 
 async def _check_password(session: "Session", message: messages.LoginMes) -> Account:

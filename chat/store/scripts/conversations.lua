@@ -1,24 +1,17 @@
+-- needs: conversation rules standing
 -- Which conversations a user is in, rooms and private ones, the newest first, with the marks.
 --
 -- KEYS   1 the user's conversations  2 the user's marks
 -- ARGV   1 page after this conversation id, or ''  2 limit  3 conversation ids that come first and
 --        are in nobody's list, separated by spaces
 -- Result {more (1 or 0), id, mark or '', id, mark, ...}; a mark is epoch:delivered:read
-local ids, rank, limit = {}, 0, tonumber(ARGV[2])
-if ARGV[1] == '' then
-  for id in string.gmatch(ARGV[3], '%S+') do ids[#ids + 1] = id end
-else
+local rank, first = 0, ARGV[3]
+if ARGV[1] ~= '' then
   local found = redis.call('ZREVRANK', KEYS[1], ARGV[1])
   if not found then return { 0 } end
-  rank = found + 1
+  rank, first = found + 1, ''
 end
-local listed = redis.call('ZREVRANGE', KEYS[1], rank, rank + limit - #ids)
-for _, id in ipairs(listed) do ids[#ids + 1] = id end
-local more = 0
-if #ids > limit then
-  more = 1
-  ids[#ids] = nil
-end
+local ids, more = listed(KEYS[1], rank, tonumber(ARGV[2]), first)
 local result = { more }
 for _, id in ipairs(ids) do
   result[#result + 1] = id

@@ -39,3 +39,17 @@ local function held(nodes, node)
   local lease = redis.call('ZSCORE', nodes, node)
   return lease and tonumber(lease) > 0
 end
+
+-- A session is here, in place of another one of the same user where there was one: 1 done, 0 the
+-- node's lease has ended. What it is given is said in `presence_enter`.
+local function enter(keys, args)
+  if not held(keys[3], args[3]) then return 0 end
+  if args[9] ~= '' then
+    redis.call('HDEL', keys[5], args[3] .. '/' .. args[9])
+    redis.call('SREM', keys[4], args[1] .. '/' .. args[9])
+  end
+  redis.call('HSET', keys[5], args[3] .. '/' .. args[4], args[5] .. args[6])
+  redis.call('SADD', keys[4], args[1] .. '/' .. args[4])
+  tell(args[7], { settle(keys[1], keys[2], keys[5], args[1], args[2]) })
+  return 1
+end

@@ -3,12 +3,8 @@
 --
 -- KEYS   1 online  2 statuses  3 nodes  4 sessions of the node  5 sessions of the user
 -- ARGV   1 user id  2 user name  3 node  4 session  5 status  6 device  7 presence channel
---        8 `enter`, or `status`: only if it is here
+--        8 `enter`, or `status`: only if it is here  9 a session whose place it takes, or ''
 -- Result 1 done, 0 the node's lease has ended, or the session is not here
-if not held(KEYS[3], ARGV[3]) then return 0 end
 local field = ARGV[3] .. '/' .. ARGV[4]
 if ARGV[8] == 'status' and redis.call('HEXISTS', KEYS[5], field) == 0 then return 0 end
-redis.call('HSET', KEYS[5], field, ARGV[5] .. ARGV[6])
-redis.call('SADD', KEYS[4], ARGV[1] .. '/' .. ARGV[4])
-tell(ARGV[7], { settle(KEYS[1], KEYS[2], KEYS[5], ARGV[1], ARGV[2]) })
-return 1
+return enter(KEYS, ARGV)

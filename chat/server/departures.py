@@ -1,0 +1,95 @@
+"""Who has just gone: others hear of it after some grace, and who is back by then never went."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from chat.messages import User
+
+if TYPE_CHECKING:
+    from chat.server.context import Context
+
+__all__ = ["Departure", "Departures"]
+
+
+class Departure:
+    """A session whose client is gone, and that the store still has.
+
+    :param rooms: whose channels are held for it, as that of its user is.
+    """
+
+    __slots__ = ("device", "key", "rooms", "timer", "user")
+    timer: IDelayedCall
+
+    def __init__(self, user: User, device: str, key: str, rooms: Iterable[str]) -> None:
+        self.user = user
+        self.device = device
+        self.key = key
+        self.rooms = rooms
+
+
+class Departures:
+    """The sessions of this server that have departed, by user and device.
+
+    When everybody comes back after a moment without network, nobody is told that they went, and
+    the store hears of each once: that a new session is in the place of the old one. Their channels
+    stay subscribed to.
+    """
+
+    _log = Logger()
+
+    def __init__(self, context: "Context") -> None:
+        self._context = context
+        self._gone: dict[tuple[int, str], Departure] = {}
+
+    def add(self, departure: Departure, grace: float) -> None:
+        """A session's client is gone.
+
+        :param grace: seconds until others hear of it.
+        """
+        place = departure.user.user_id, departure.device
+        before = self._gone.get(place)
+        if before is not None:  # It was replaced, and so has not left its place to anybody.
+            before.timer.cancel()
+            self._end(place, before)
+        self._gone[place] = departure
+        departure.timer = self._context.clock.callLater(grace, self._end, place, departure)
+
+    def find(self, user_id: int, device: str) -> str:
+        """The key of a session whose place one on the same device could take, or empty."""
+        departure = self._gone.get((user_id, device))
+        return departure.key if departure is not None else ""
+
+    @contextmanager
+    def taken(self, user_id: int, device: str) -> Iterator[str]:
+        """The same, for a session that takes its place meanwhile, and holds the channels in the
+        end: nobody hears that the other one has gone."""
+        departure = self._gone.pop((user_id, device), None)
+        if departure is None:
+            yield ""
+            return
+        departure.timer.cancel()
+        try:
+            yield departure.key
+        finally:
+            self._let_go(departure)
+
+    def _end(self, place: tuple[int, str], departure: Departure) -> None:
+        del self._gone[place]
+        if self._context.stopping:
+            return  # The store is told of all at once.
+        self._let_go(departure)
+        leaving = self._context.presence.leave(departure.user, departure.key)
+        Deferred.fromCoroutine(leaving).addErrback(
+            lambda failure: self._log.failure("saying goodbye failed", failure)
+        )
+
+    def _let_go(self, departure: Departure) -> None:
+        bus = self._context.bus
+        bus.release_user(departure.user.user_id)
+        for cid in departure.rooms:
+            bus.release_room(cid)

@@ -1,0 +1,99 @@
+"""A user comes in, in one step: is seen, and told where all that is theirs stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chat.messages import Conversation, User
+from chat.store.conversations import Conversations, describe, is_member, position_of
+from chat.store.interface import NotAllowed
+from chat.store.keys import Keys
+from chat.store.presence import RedisPresence
+from chat.store.redis import Redis, Word
+from chat.store.scripts import load
+
+__all__ = ["Arrival", "Arrivals"]
+
+SUSPENDED: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a user who comes in is in.
+
+    :ivar described: the first page of conversations by their ids, as the user sees them.
+    :ivar more: there are more than these.
+    :ivar rooms: the ids of all rooms that the user is in.
+    """
+
+    described: Mapping[str, Conversation]
+    more: bool
+    rooms: Sequence[str]
+
+
+class Arrivals:
+    """Lets users in.
+
+    It asks on the connection on which publications come. So when the answer is here, everything
+    that was published before it has been heard, and nothing that comes after it is in it: the
+    snapshot needs no fence, and a subscription asked for just before no confirmation of its own.
+
+    :param pipe: that connection.
+    :param presence: who is here; it is told of each.
+    """
+
+    def __init__(
+        self, pipe: Redis, keys: Keys, conversations: Conversations, presence: RedisPresence
+    ) -> None:
+        self._pipe = pipe
+        self._keys = keys
+        self._always = " ".join(conversations.in_all_lists)
+        self._presence = presence
+
+    async def enter(
+        self, user: User, session: str, device: str, instead: str, limit: int
+    ) -> Arrival:
+        """A session of ``user`` is here from now on.
+
+        :param instead: a session of the same user that has left and need not be told of, or empty.
+        :param limit: conversations that are described at most.
+        :raises NotAllowed: the account is suspended; nothing has happened.
+        :raises StoreError: the store is away; the session is as good as gone.
+        """
+
+        async def tell(names: Sequence[bytes], arguments: Sequence[Word]) -> Sequence[Any]:
+            answer: Sequence[Any] = await self._pipe.script(
+                load("arrive"),
+                [*names, *self._names(user.user_id)],
+                [*arguments, limit, *self._places],
+            )
+            if answer[0] == SUSPENDED:
+                raise NotAllowed("suspended")
+            return answer
+
+        answer = await self._presence.enter(user, session, device, 0, instead=instead, tell=tell)
+        return _arrival(answer, user.user_id)
+
+    def _names(self, user_id: int) -> Sequence[bytes]:
+        keys = self._keys
+        return (
+            keys.generation(), keys.user(user_id), keys.conversations(user_id),
+            keys.marks(user_id),
+        )  # fmt: skip
+
+    @property
+    def _places(self) -> Sequence[Word]:
+        return self._always, self._keys.conversation_start(), self._keys.account_start()
+
+
+def _arrival(answer: Sequence[Any], user_id: int) -> Arrival:
+    """What ``scripts/arrive.lua`` told, behind whether the session is there."""
+    rooms, more, *standing = answer
+    described = {}
+    for raw, mark, name, where in standing:
+        cid = raw.decode()
+        position = position_of(where, user_id) if where else None
+        if position is not None and is_member(cid, position):
+            described[cid] = describe(cid, user_id, position, mark, name.decode())
+    heard = [cid for cid in described if cid.startswith("r:")]
+    return Arrival(described, bool(more), heard + [raw.decode() for raw in rooms])

@@ -1,0 +1,42 @@
+-- needs: conversation rules standing presence
+-- A user comes in: is seen, and told where all that is theirs stands.
+--
+-- KEYS   1 to 5 as `presence_enter` has them  6 generation  7 account  8 the user's conversations
+--        9 the user's marks
+-- ARGV   1 to 9 as `presence_enter` has them  10 how many conversations are described at most
+--        11 conversation ids that come first and are in nobody's list, separated by spaces
+--        12 what every conversation's key starts with  13 what every account's key starts with
+-- Result {-1} the account is suspended; else
+--        {1 or 0 as `presence_enter`, {ids of the rooms on the list that were not described, and of
+--         which the user is a member}, more conversations (1 or 0),
+--         {id, mark or '', the name of a private conversation's other user or '', what `stands`
+--          tells}, ...}
+if left_of(redis.call('HGET', KEYS[7], 'suspended'), now()) then return { -1 } end
+local user, gen = ARGV[1], redis.call('GET', KEYS[6]) or '0'
+local done = enter(KEYS, ARGV)
+local ids, more = listed(KEYS[8], 0, tonumber(ARGV[10]), ARGV[11])
+local _, always = string.gsub(ARGV[11], '%S+', '')
+local rooms, known = {}, {}
+local result = { done, rooms, more }
+for i, id in ipairs(ids) do
+  local key, name = ARGV[12] .. id .. '}:', ''
+  local one, other = string.match(id, '^p:(%d+):(%d+)$')
+  if one then
+    local partner = one == user and other or one
+    name = redis.call('HGET', ARGV[13] .. partner .. '}', 'name') or ''
+  end
+  known[id] = true
+  result[3 + i] = {
+    id, redis.call('HGET', KEYS[9], id) or '', name,
+    stands(key .. 'meta', key .. 'log', key .. 'members', gen, user, true, i <= always),
+  }
+end
+if more == 1 then
+  -- Rooms have no time: their score is 0.
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], 0, 0)) do
+    if not known[id] and redis.call('HEXISTS', ARGV[12] .. id .. '}:members', user) == 1 then
+      rooms[#rooms + 1] = id
+    end
+  end
+end
+return result
