@@ -66,8 +66,7 @@ class RedrawTests(TestCase):
     def test_a_key_is_drawn_at_once_and_what_came_before_it_waits_for_its_time(self) -> None:
         self.redraw.now()
         self.redraw.soon()
-        with self.redraw.key():
-            pass
+        self.redraw.after(lambda: None)
         self.assertEqual((self.drawn, self.whole), ([0.0, 0.0], [True, False]))
         self.clock.advance(1)
         self.assertEqual(self.whole, [True, False, True])
@@ -76,9 +75,12 @@ class RedrawTests(TestCase):
 
     def test_what_a_key_changes_elsewhere_is_drawn_with_it(self) -> None:
         self.redraw.now()
-        with self.redraw.key():
+
+        def handle() -> int:
             self.redraw.soon()
-            self.assertEqual(len(self.drawn), 1)
+            return len(self.drawn)
+
+        self.assertEqual(self.redraw.after(handle), 1)
         self.assertEqual((self.drawn, self.whole), ([0.0, 0.0], [True, True]))
         self.clock.advance(1)
         self.assertEqual(len(self.drawn), 2)
@@ -88,8 +90,7 @@ class RedrawTests(TestCase):
     ) -> None:
         self.free = False
         self.flood()
-        with self.redraw.key():
-            pass
+        self.redraw.after(lambda: None)
         self.assertEqual(self.drawn, [])
         self.free = True
         self.redraw.drained()

@@ -4,6 +4,7 @@ import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from itertools import chain
 
 from chat.client.text import JOINER, graphemes, width
@@ -61,7 +62,7 @@ class _Line:
         parts: list[str] = []
         for pen, text in self.runs:
             if not text.isascii():
-                text = "".join(each + _HALF if width(each) == 2 else each for each in text)
+                text = "".join(map(_cells, text))
             parts.append(text)
             blank = pen.blank
             if blank is pen or " " not in text:
@@ -74,6 +75,12 @@ class _Line:
         while at and self.text[at - 1] == " " and self.pens[at - 1] is PLAIN:
             at -= 1
         self.blank_from = at
+
+
+@lru_cache(maxsize=4096)
+def _cells(character: str) -> str:
+    """What stands for a character in a line's text; a text in Chinese asks for many at each key."""
+    return character + _HALF if width(character) == 2 else character
 
 
 class Painter:

@@ -1,6 +1,6 @@
 """How a terminal's pen is moved and coloured in few bytes: where it stands is remembered."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 __all__ = ["PLAIN", "Brush", "Pen", "pen_of"]
@@ -100,7 +100,7 @@ class Brush:
 
     def copy(self) -> "Brush":
         """Another that stands where this one does."""
-        return replace(self)
+        return Brush(self.column, self.row, self.pen, self.shown)
 
     def clear(self) -> str:
         """Empty the whole terminal, whatever state it is in."""

@@ -1,10 +1,11 @@
 """When to draw: at once for a key, otherwise as often as one can see and a thin line can carry."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 __all__ = ["FRAME", "LONGEST", "PACE", "Redraw"]
+
+_Handled = TypeVar("_Handled")
 
 FRAME = 1 / 30
 """Seconds at least between two drawings that nobody waits for."""
@@ -49,13 +50,12 @@ class Redraw:
         self.cancel()
         self._paint()
 
-    @contextmanager
-    def key(self) -> Iterator[None]:
-        """Draw what the keys handled in here have changed, at their end. What else has changed
-        waits for its time: in a flood, who types needn't wait for it."""
+    def after(self, handle: Callable[[], _Handled]) -> _Handled:
+        """Have keys handled, and draw what they have changed. What else has changed waits for its
+        time: in a flood, who types needn't wait for it."""
         waited, self._stale, self._in_key = self._stale, False, True
         try:
-            yield
+            return handle()
         finally:
             self._in_key = False
             if self._stale:

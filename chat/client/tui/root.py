@@ -159,11 +159,13 @@ class Root(urwid.Widget):
             return True
         if self.popup is not None:
             return self._press_popup(self.popup, key)
+        if self.actions is not None:
+            return self.actions.press(key)
         if isinstance(self.shown, Menu):
             return self._press_menu(self.shown, key)
         if isinstance(self.shown, Form):
             return self._press_form(self.shown, key)
-        return self.actions.press(key) if self.actions is not None else False
+        return False
 
     def _pasted(self, text: str) -> None:
         if self.popup is not None:

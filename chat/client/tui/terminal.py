@@ -136,8 +136,7 @@ class Loop(urwid.MainLoop):
         keys = list(keys)
         if "window resize" in keys:
             self.screen_size = None
-        with self.redraw.key():
-            return super().process_input(keys)
+        return self.redraw.after(partial(super().process_input, keys))
 
     def entering_idle(self) -> None:
         """Nothing: every change asks ``redraw`` by itself."""
