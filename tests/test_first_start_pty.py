@@ -35,10 +35,10 @@ class FirstStartTests(TestCase):
         screen.wait_for("密码太短：至少 6 个字符")
         self.assertIn("小红", screen.text())
         self.assertNotIn("邀请码", screen.text())
-        screen.press("up", "backspace")
-        self.fill(screen, "long enough")
-        screen.press("backspace")
-        self.fill(screen, "long enough")
+        # What is hidden is typed anew, from where it was wrong on.
+        self.fill(screen, "long enough", "something else")
+        screen.wait_for("两次输入的密码不一致")
+        self.fill(screen, "long enough", "long enough")
         screen.wait_for("欢迎，小红")
         self.fill(screen, "大家好")
         screen.wait_for("✓")
@@ -48,6 +48,8 @@ class FirstStartTests(TestCase):
         again.wait_for("密码至少六个字符")
         self.fill(again, "小红", "long enough", "long enough")
         again.wait_for("这个名字已有人用")
+        self.fill(again, "的妈妈", "", "")
+        again.wait_for("欢迎，小红的妈妈")
 
     def test_the_language_that_is_chosen_in_the_menu_is_that_of_the_next_start(self) -> None:
         screen = self.start("en_US.UTF-8")

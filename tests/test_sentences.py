@@ -14,7 +14,7 @@ from chat.client.cli_words import Phrases
 from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
 from chat.client.model import Model
 from chat.client.printing import Printer
-from chat.client.tui.sentences import account_flaw, login_sentence, reason, sentence
+from chat.client.tui.sentences import account_flaw, login_flaw, reason, sentence
 from chat.client.tui.telling import Telling
 from chat.client.words import LANGUAGES, Words
 from chat.store.moderation import ACTIONS
@@ -74,24 +74,29 @@ class SentenceTests(TestCase):
         self.assertEqual(sentence(Refused(403, "您没有权限"), EN), "您没有权限")
 
     def test_a_login_that_was_refused(self) -> None:
-        self.assertEqual(login_sentence(Refused(403, "no"), EN), "The password is wrong.")
-        self.assertIn("Nobody has that name", login_sentence(Refused(500, "no"), EN))
-        self.assertEqual(login_sentence(Refused(429, "later"), EN), "later")
+        self.assertEqual(login_flaw(Refused(403, "no"), EN), ("The password is wrong.", 1))
+        said, place = login_flaw(Refused(500, "no"), EN)
+        self.assertIn("Nobody has that name", said)
+        self.assertEqual(place, 0)
+        self.assertEqual(login_flaw(Refused(429, "later"), EN), ("later", None))
 
     def test_an_account_that_was_refused_says_what_can_be_mended(self) -> None:
-        for code, name, password, wanted in (
-            (505, "anna", "secret", "Somebody has that name"),
-            (506, "anna", "short", "at least 6"),
-            (506, "anna", "x" * 129, "at most 128"),
-            (506, "an na", "secret", "#, @, a space"),
-            (506, "123", "secret", "no digit"),
-            (506, "x" * 33, "secret", "at most 32"),
-            (506, "аnna", "secret", "alphabets"),
+        for code, name, password, wanted, at in (
+            (505, "anna", "secret", "Somebody has that name", 0),
+            (506, "anna", "short", "at least 6", 1),
+            (506, "anna", "x" * 129, "at most 128", 1),
+            (506, "an na", "secret", "#, @, a space", 0),
+            (506, "123", "secret", "no digit", 0),
+            (506, "x" * 33, "secret", "at most 32", 0),
+            (506, "аnna", "short", "alphabets", 0),
         ):
             refused = Refused(code, "the server's words")
-            self.assertIn(wanted, account_flaw(refused, name, password, EN))
-            self.assertFalse(account_flaw(refused, name, password, ZH).isascii())
-        self.assertEqual(account_flaw(Refused(506, "closed"), "anna", "secret", EN), "")
+            said, place = account_flaw(refused, name, password, EN)
+            self.assertIn(wanted, said)
+            self.assertEqual(place, at)
+            self.assertFalse(account_flaw(refused, name, password, ZH)[0].isascii())
+        closed = Refused(506, "closed")
+        self.assertEqual(account_flaw(closed, "anna", "secret", EN), ("closed", None))
 
     def test_every_flaw_of_a_name_has_its_words(self) -> None:
         for language in LANGUAGES:

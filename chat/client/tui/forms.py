@@ -194,6 +194,14 @@ class Form(_Centred):
             self.selected = place
             self.changed()
 
+    def again(self, place: int) -> None:
+        """Have the field at ``place`` mended. What is hidden nobody can mend: it is emptied, and so
+        is what was to repeat it."""
+        self.selected = place
+        for each in self.fields[place:] if self.fields[place].hidden else ():
+            each.editor.load("")
+        self.changed()
+
     def insert(self, text: str) -> None:
         """Type or paste into the selected field; a newline ends it."""
         self.fields[self.selected].editor.insert(text.split("\n")[0])

@@ -1,13 +1,13 @@
 """What went wrong, in the reader's words: the library and the network say it in English only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
 from chat.client.words import Words
 from chat.names import BadName, check_password, user_name
 
-__all__ = ["account_flaw", "login_sentence", "reason", "sentence"]
+__all__ = ["account_flaw", "login_flaw", "reason", "sentence"]
 
 _REASONS: Final[Sequence[tuple[str, str]]] = (
     ("refused by other side", "reason-refused"),
@@ -27,7 +27,7 @@ _REASONS: Final[Sequence[tuple[str, str]]] = (
 )
 """Parts of what Twisted and the link say, and the key of what a person is told instead."""
 
-_AT_LOGIN: Final = {403: "wrong-password", 500: "no-such-user"}
+_AT_LOGIN: Final = {403: ("wrong-password", 1), 500: ("no-such-user", 0)}
 
 
 def reason(text: str, words: Words) -> str:
@@ -50,23 +50,34 @@ def sentence(error: Exception, words: Words) -> str:
             return str(error)
 
 
-def login_sentence(error: Refused, words: Words) -> str:
-    """What is said of a login that was refused."""
-    key = _AT_LOGIN.get(error.code)
-    return words(key) if key else str(error)
+def login_flaw(error: Refused, words: Words) -> tuple[str, int | None]:
+    """What is said of a login that was refused.
+
+    :returns: beside it, which of the two it is about: 0 for the name, 1 for the password.
+    """
+    key, place = _AT_LOGIN.get(error.code, ("", None))
+    return words(key) if key else str(error), place
 
 
-def account_flaw(error: Refused, name: str, password: str, words: Words) -> str:
-    """What the reader can mend of an account that was refused; empty when that isn't known.
+def account_flaw(error: Refused, name: str, password: str, words: Words) -> tuple[str, int | None]:
+    """What the reader can mend of an account that was refused; the server's words otherwise.
 
     Judged after the server has: its limits may be others.
+
+    :returns: as ``login_flaw``.
     """
     if error.code == 505:
-        return words("name-taken")
+        return words("name-taken"), 0
+    flaws = _flaw(user_name, name), _flaw(check_password, password)
+    for place, key in enumerate(flaws):
+        if key in words:
+            return words(key), place
+    return str(error), None
+
+
+def _flaw(judge: Callable[[str], object], text: str) -> str:
     try:
-        user_name(name)
-        check_password(password)
+        judge(text)
     except BadName as flaw:
-        key = str(flaw)
-        return words(key) if key in words else ""
+        return str(flaw)
     return ""

@@ -15,7 +15,7 @@ from chat.client.tui.forms import Field, Form, Menu, MenuItem
 from chat.client.tui.local_server import is_local, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
-from chat.client.tui.sentences import account_flaw, login_sentence, sentence
+from chat.client.tui.sentences import account_flaw, login_flaw, sentence
 
 __all__ = ["Entrance", "Start"]
 
@@ -225,7 +225,7 @@ class Start:
 
         def submit(values: Sequence[str]) -> None:
             if values[1] != values[2]:
-                self._say("passwords-differ", bad=True)
+                self._say("passwords-differ", bad=True, again=1)
             elif values[0] and values[1]:
                 self._form = None
                 change(values[0], values[1])
@@ -244,20 +244,26 @@ class Start:
         if name and password:
             self._run(self._enter(name, password))
         else:
-            self._say("both-needed", bad=True)
+            self._say("both-needed", bad=True, again=1 if name else 0)
 
     def _register(self, values: Sequence[str]) -> None:
         name, password, again, *invitation = values[0].strip(), *values[1:]
         if not (name and password):
-            self._say("both-needed", bad=True)
+            self._say("both-needed", bad=True, again=1 if name else 0)
         elif password != again:
-            self._say("passwords-differ", bad=True)
+            self._say("passwords-differ", bad=True, again=1)
         else:
             self._run(self._make(name, password, "".join(invitation)))
 
-    def _say(self, key: str, bad: bool = False, **values: object) -> None:
+    def _say(self, key: str, bad: bool = False, again: int | None = None, **values: object) -> None:
+        """Say something below; ``again``: the field that is to be mended."""
         self._form_or_menu.say(self._around.look.words(key, **values), bad)
+        self._mend(again)
         self._around.redraw()
+
+    def _mend(self, place: int | None) -> None:
+        if self._form is not None and place is not None:
+            self._form.again(place)
 
     # Logging in
 
@@ -267,12 +273,11 @@ class Start:
         try:
             await client.register(name, password, invitation=invitation)
         except Refused as error:
-            flaw = account_flaw(error, name, password, self._around.look.words)
-            if flaw:
-                raise Refused(error.code, flaw, error.retry_after) from None
-            if error.code == NOT_THAT_WAY:
+            flaw, place = account_flaw(error, name, password, self._around.look.words)
+            if place is None and error.code == NOT_THAT_WAY:
                 self._ask_for_invitation()
-            raise
+            self._mend(place)
+            raise Refused(error.code, flaw, error.retry_after) from None
         finally:
             await client.close()
         await self._enter(name, password, fresh=True)
@@ -336,8 +341,9 @@ class Start:
         try:
             return await login.by_password(name, password)
         except Refused as error:
-            said = login_sentence(error, self._around.look.words)
-            raise Refused(error.code, said, error.retry_after) from None
+            flaw, place = login_flaw(error, self._around.look.words)
+            self._mend(place)
+            raise Refused(error.code, flaw, error.retry_after) from None
 
     def _login(self) -> Login:
         return Login(self._reactor, self._profile, self.server, self._ca, self._cached)
