@@ -1,12 +1,12 @@
 """How pytest runs the tests: every TestCase before all plain functions, one server for most."""
 
 import unittest
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.party import Party
-from tests.process import ServerProcess
+from tests.process import LAST_WORDS, ServerProcess
 from tests.server import GENEROUS, serving
 
 
@@ -22,6 +22,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_test_case(item: pytest.Item) -> bool:
     parent = item.getparent(pytest.Class)
     return parent is not None and issubclass(parent.obj, unittest.TestCase)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Below a failure stands what the servers logged that were there."""
+    report = yield
+    if report.failed:
+        logs = {f"log of the server on port {each.port}": each.log for each in ServerProcess.begun}
+        report.sections += [(name, log[-LAST_WORDS:]) for name, log in logs.items()]
+    if report.when == "teardown":
+        ServerProcess.begun[:] = [each for each in ServerProcess.begun if each.home.exists()]
+    return report
 
 
 @pytest.fixture(scope="session")

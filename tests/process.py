@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import ClassVar, TextIO
 from unittest import TestCase
 
 from tests.patience import PATIENCE
@@ -20,6 +20,9 @@ from tests.patience import PATIENCE
 __all__ = ["CHEAP", "ServerProcess", "twistd"]
 
 TWISTD = "from twisted.scripts.twistd import run; run()"
+LAST_WORDS = 10_000
+"""Characters of a log that are kept for whoever wants to know what happened."""
+
 CHEAP = ("--argon2", "1,8,1")
 """Passwords that cost nothing, where they are not what is tested."""
 
@@ -47,7 +50,10 @@ class ServerProcess:
 
     :param options: what comes after ``chatroom``.
     :param open_files: its soft and hard limit of open files, this process's own when None.
+    :cvar begun: all that were started, until somebody takes them out: a failure shows their logs.
     """
+
+    begun: ClassVar[list["ServerProcess"]] = []
 
     def __init__(self, *options: str, open_files: tuple[int, int] | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="cs", dir="/tmp"))
@@ -55,6 +61,7 @@ class ServerProcess:
         self._options = options
         self._open_files = open_files
         self._process: subprocess.Popen[str] | None = None
+        self._last_words = ""
 
     @classmethod
     def start_for(
@@ -74,7 +81,9 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """All it has logged, over all its lives."""
+        """All it has logged, over all its lives; the end of that once it was removed."""
+        if self._last_words:
+            return self._last_words
         return (self.home / "log").read_text(encoding="utf-8")
 
     def start(self) -> None:
@@ -110,6 +119,8 @@ class ServerProcess:
                 text=True,
                 preexec_fn=self._limit if self._open_files else None,
             )
+        if self not in self.begun:
+            self.begun.append(self)
 
     def _limit(self) -> None:
         assert self._open_files is not None
@@ -162,4 +173,5 @@ class ServerProcess:
                 self.stop()
             assert self._process.stderr is not None
             self._process.stderr.close()
+            self._last_words = self.log[-LAST_WORDS:]
         shutil.rmtree(self.home, ignore_errors=True)

@@ -12,7 +12,8 @@ class CheckupTest(TestCase):
 
     async def complaints(self, *settings: str, user: str = "", durability: str = "everysec") -> str:
         """All complaints about a sound store with some settings changed."""
-        valkey = start_for(self, "--appendonly", "yes", *settings)
+        sound = ("--appendonly", "yes", "--appendfsync", "everysec")
+        valkey = start_for(self, *sound, *settings)
         valkey.ask("ACL", "SETUSER", "guest", "on", ">secret", "+@all", "-config")
         url = valkey.url.replace("://", f"://{user}:secret@") if user else valkey.url
         redis = await connected_to(self, url)

@@ -99,8 +99,8 @@ def heard(peer: Peer, count: int) -> list[tuple[int, str]]:
 
 class Case(SynchronousTestCase):
     def store(self, *arguments: str) -> Valkey:
-        """A store that is on its disk at once."""
-        return valkey_for(self, "--appendonly", "yes", "--appendfsync", "everysec", *arguments)
+        """A store that keeps what it has accepted."""
+        return valkey_for(self, "--appendonly", "yes", *arguments)
 
     def server(self, store: Valkey | None = None, *options: str) -> ServerProcess:
         where = ("--store", store.url) if store is not None else ()
