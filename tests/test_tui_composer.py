@@ -32,6 +32,8 @@ class ComposerTests(TestCase):
             screen.type(text)
             screen.press("enter")
             self.assertEqual(screen.desk.composer.editor.text, text)
+            ((role, _), _) = screen.desk.status.rows_of(80, 1, False)[0]
+            self.assertEqual(role, "status bad", text)
         self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
 
     def test_a_full_disk_is_said_and_what_was_typed_stays(self) -> None:

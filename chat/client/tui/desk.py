@@ -66,7 +66,10 @@ class StatusLine(PaneWidget):
         left = clip(left, max(0, columns - min(width(counts + name), columns // 2)))
         right = clip(counts + name, columns - width(left))
         gap = " " * (columns - width(left) - width(right))
-        noted = "status note" if note and not bad else role
+        if note and not bad:
+            noted = "status bad" if self._chat.note_bad else "status note"
+        else:
+            noted = role
         return [[(noted, left), (role, gap + right)]]
 
     def _counts(self, columns: int) -> str:
