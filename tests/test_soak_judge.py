@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.soak.judge import Judge
+from chat.soak.report import too_few
 from chat.soak.trace import (
     Acked,
     Answered,
@@ -322,3 +323,11 @@ class JudgeTest(SynchronousTestCase):
         full = log((E1, "a"), (E1, "b"))
         self.assertEqual(self.promises(trace, full), set())
         self.assertIn("hole", self.promises(trace[:-4], heard(2, "b", at=2.0), full))
+
+
+class CalmTest(SynchronousTestCase):
+    def test_of_a_thousand_messages_made_in_calm_one_may_be_lost_on_the_way_in(self) -> None:
+        for made, accepted in ((0, 0), (10, 9), (1000, 999), (10_000, 9_990)):
+            self.assertEqual(too_few(made, accepted), [], (made, accepted))
+        for made, accepted in ((10, 8), (1000, 998), (10_000, 9_989)):
+            self.assertEqual(len(too_few(made, accepted)), 1, (made, accepted))

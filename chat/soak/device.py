@@ -24,7 +24,6 @@ GIVE_UP: Final = 0.05
 """How many of the messages that were not accepted at once are given up, to see them not appear."""
 
 RETRY_SECONDS: Final = (0.1, 1.0)
-ACK_SECONDS: Final = 1.5
 PING_SECONDS: Final = 4.0
 SILENCE_SECONDS: Final = 10.0
 TROUBLE = (ConnectError, ConnectionDone, ConnectionLost, CancelledError, Refused)

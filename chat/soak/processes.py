@@ -128,7 +128,6 @@ class Server:
         self.name = name
         self.options = {**SERVER_OPTIONS, **options}
         self.child: Child | None = None
-        self.starts = 0
 
     @property
     def port(self) -> int:
@@ -143,7 +142,6 @@ class Server:
 
     def begin(self) -> Child:
         """Start it, and do not wait."""
-        self.starts += 1
         child = self.child = Child(self.log)
         options = [f"--{name}={value}" for name, value in self.options.items()]
         words = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "chatroom"]

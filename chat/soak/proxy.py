@@ -1,6 +1,6 @@
 """A proxy between a server and its store that can cut, swallow and clog, each sort by itself."""
 
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint, connectProtocol
 from twisted.internet.interfaces import IAddress, ITCPTransport
@@ -11,10 +11,6 @@ __all__ = ["Proxy", "Sort"]
 
 Sort = Literal["commands", "bus", "posts"]
 Trouble = Literal["", "cut", "hole", "clog"]
-
-
-HANDSHAKE: Final = 8
-"""Chunks of bytes with which a connection begins, before anybody's words are in them."""
 
 
 def _sort(said: bytes) -> Sort | None:
@@ -48,7 +44,6 @@ class _Front(Protocol):
         self.early = b""
         self.sort: Sort = "commands"
         self.stuck: Trouble = ""
-        self.chunks = 0
 
     @property
     def trouble(self) -> Trouble:

@@ -16,7 +16,7 @@ from chat.soak.schedule import Schedule
 from chat.soak.settings import Settings
 from chat.soak.world import World
 
-__all__ = ["Result", "story", "summary"]
+__all__ = ["Result", "story", "summary", "too_few"]
 
 CALM_SHARE: Final = 0.999
 """How many messages made outside the fault windows have to be accepted, after retries."""
@@ -76,6 +76,7 @@ class Result(msgspec.Struct, rename="camel"):
         tallies = [device.tally for world in worlds for device in world.devices]
         calm_made = sum(world.figures.calm_made for world in worlds)
         calm_accepted = sum(world.figures.calm_accepted for world in worlds)
+        problems = [*problems, *too_few(calm_made, calm_accepted)]
         codes: dict[str, int] = {}
         for tally in tallies:
             for code, times in tally.codes.items():
@@ -102,6 +103,14 @@ class Result(msgspec.Struct, rename="camel"):
             machine={"system": platform.platform(), "cores": str(os.cpu_count())},
             versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
         )
+
+
+def too_few(made: int, accepted: int) -> list[str]:
+    """What is wrong when too few messages that were made in calm were accepted. A short run may
+    end before the last one is."""
+    if made - accepted <= max(1, made * (1 - CALM_SHARE)):
+        return []
+    return [f"of {made} messages made while nothing was broken only {accepted} were accepted"]
 
 
 def _faults(schedules: Sequence[Schedule]) -> dict[str, FaultResult]:
