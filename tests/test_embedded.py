@@ -84,8 +84,10 @@ class LifeTest(TestCase):
 
     async def test_it_answers_within_a_second_and_is_set_up_as_it_must_be(self) -> None:
         before = time.monotonic()
-        start_for(self)
-        bare = time.monotonic() - before  # some 0.02 s, and more on a machine that is busy
+        start_for(self, "--appendonly", "yes", "--appendfsync", "always")
+        bare = (
+            time.monotonic() - before
+        )  # some 0.02 s, and more where the machine is busy or the disk slow
         took = []
         for _ in range(3):  # whoever else uses this machine only ever makes it slower
             before = time.monotonic()

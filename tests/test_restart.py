@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,12 +33,12 @@ def mortal(*options: str) -> Iterator[ServerProcess]:
 
 
 def writers(server: ServerProcess) -> set[int]:
-    """The processes that have the store's append-only file open."""
+    """The processes that write to the store's append-only file (a server only opens it to sync)."""
     kept = str(server.home / "data" / "appendonlydir")
     found = set()
     for each in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):
-            if os.readlink(each).startswith(kept):
+            if os.readlink(each).startswith(kept) and each.lstat().st_mode & stat.S_IWUSR:
                 found.add(int(each.parts[2]))
     return found
 
