@@ -233,14 +233,14 @@ class LoginListTest(SynchronousTestCase):
         presence = hall.people
         presence.ids = [5, 7]
         self.assertEqual(self.listed(hall), ([5, 7], 0))
-        presence.ids = [5, 7, 6, 9]
+        presence.ids = [5, 6, 7, 9]
         come(hall, 1, 6)
         self.assertEqual(self.listed(hall), ([5, 6, 7], 0))
         come(hall, 1, 5, OFFLINE)
         self.assertEqual(self.listed(hall), ([6, 7], 0))
         self.assertEqual(presence.asked, 1)
         hall.clock.advance(TELL_SECONDS)
-        self.assertEqual(self.listed(hall), ([5, 7, 6, 9], 1))
+        self.assertEqual(self.listed(hall), ([5, 6, 7, 9], 1))
 
     def test_whoever_comes_counts_before_that_is_heard(self) -> None:
         for online, scope in ((99, "all"), (100, "watched")):

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -17,8 +17,13 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from chat.codec import frame
-from chat.server.connection import KEEP_ALIVE
-from chat.server.transport import FrameServer, QueuedFrameServer, write_whole_frames
+from chat.server.listening import Listeners
+from chat.server.transport import (
+    KEEP_ALIVE,
+    FrameServer,
+    QueuedFrameServer,
+    write_whole_frames,
+)
 from tests.hall import Hall
 from tests.patience import PATIENCE
 
@@ -286,14 +291,22 @@ class SocketTest(TestCase):
     """What the kernel is told of each connection."""
 
     async def test_the_kernel_sends_at_once_and_notices_a_machine_that_is_gone(self) -> None:
+        for transport in (FrameServer, None):
+            await self.look_at_an_accepted_socket(transport)
+
+    async def look_at_an_accepted_socket(self, own: type[FrameServer] | None) -> None:
         hall = Hall()
-        port = reactor.listenTCP(0, hall.factory, interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        client = socket.create_connection(("127.0.0.1", port.getHost().port))
+        listeners = Listeners(reactor, ["tcp:0:interface=127.0.0.1"], own)
+        listeners.bind()
+        self.addCleanup(lambda: Deferred.fromCoroutine(listeners.close()))
+        listeners.open(hall.factory)
+        (address,) = listeners.addresses
+        client = socket.create_connection(("127.0.0.1", address.port))
         while not hall.factory.connections:
             await deferLater(reactor, 0)
         (connection,) = hall.factory.connections
         transport: Any = connection.transport
+        self.assertIs(type(transport), own or tcp.Server)
         option = transport.socket.getsockopt
         self.assertTrue(option(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         self.assertTrue(option(socket.SOL_SOCKET, socket.SO_KEEPALIVE))

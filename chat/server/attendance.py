@@ -1,6 +1,6 @@
 """Being here: what happens between a proven identity and the first push, and at the end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +12,10 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.codec import escaped_size
 from chat.messages import Conversation, User
+from chat.names import MAX_USER_ID
 from chat.server import tracing
 from chat.server.delivery.feed import Feed
+from chat.server.delivery.presence import is_in
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.departures import Departure
 from chat.server.paging import fit
@@ -38,6 +40,7 @@ ORIGINAL_USERS: Final = 5_000
 """More ids than a frame of 8,096 bytes holds."""
 
 FIRST_PAGE: Final = 100
+LONGEST_ID: Final = len(f"{MAX_USER_ID},")
 
 
 class _Gone(Exception):
@@ -93,7 +96,7 @@ def _be(session: "Session", identity: Identity) -> User:
 
 async def _come_in(
     session: "Session", identity: Identity, user: User
-) -> tuple[Arrival, Sequence[int], int]:
+) -> tuple[Arrival, tuple[int, ...], int]:
     """Let the session hear all that is its user's, and be seen.
 
     :returns: what the user is in; the ids of who is online, and the number of the last telling
@@ -132,7 +135,9 @@ async def _arrive(session: "Session", user: User) -> Arrival:
     A room that nobody else here was in is subscribed to behind it, and so all is read again.
     """
     context = session.context
-    with context.departures.taken(user.user_id, session.device) as instead:
+    departed = context.departures.take(user.user_id, session.device)
+    instead = "" if departed is None else departed.key
+    try:
         while True:
             arrival = await context.arrivals.enter(
                 user, session.key, session.device, instead, FIRST_PAGE
@@ -143,6 +148,9 @@ async def _arrive(session: "Session", user: User) -> Arrival:
                 leave_room(session, cid)
             if _listen(session, arrival.rooms):
                 return arrival
+    finally:
+        if departed is not None:
+            context.departures.let_go(departed)
 
 
 def _listen(session: "Session", rooms: Iterable[str]) -> bool:
@@ -165,22 +173,23 @@ def _welcome(
     described: dict[str, Conversation],
     more: bool,
     token: str,
-    online: Sequence[int],
+    online: tuple[int, ...],
 ) -> messages.LoginResMes:
     """The reply to LoginMes."""
     context = session.context
     _take_positions(session, described)
-    if session.user_id not in online or not session.voice.is_current:
+    if not session.voice.is_current or not is_in(session.user_id, online):
         # An original client's list may be cut, and oneself is never what is cut.
-        online = [session.user_id, *(each for each in online if each != session.user_id)]
+        others = tuple(each for each in online if each != session.user_id)
+        online = (session.user_id, *others)[: _listed(session)]
     if session.feed is not None and not session.voice.is_current:
         session.feed.count_frames(session.connection.write_whole_frames())
-    users = tuple(online[: _listed(session)])
-    kept, cut = fit(
-        list(described.values()), context.settings.frame_limit, used=escaped_size(encode(users))
-    )
+    shown, limit = list(described.values()), context.settings.frame_limit
+    kept, cut = fit(shown, limit, used=LONGEST_ID * len(online))
+    if cut:  # Perhaps only by that measure, which is quickly taken.
+        kept, cut = fit(shown, limit, used=escaped_size(encode(online)))
     return messages.LoginResMes(
-        200, "", users, session.user, token, context.now(), context.settings.durability,
+        200, "", online, session.user, token, context.now(), context.settings.durability,
         (), context.online.scope, kept, more or cut,
     )  # fmt: skip
 

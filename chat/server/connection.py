@@ -1,6 +1,5 @@
 """One socket: frames in, bytes out, and how much may wait for a client that does not read."""
 
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp
@@ -11,16 +10,13 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
-from chat.server.transport import FrameServer, write_whole_frames
+from chat.server.transport import FrameServer, tune, write_whole_frames
 
 if TYPE_CHECKING:
     from chat.server.factory import ChatFactory
     from chat.server.session import Session
 
 __all__ = ["Connection"]
-
-KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""Seconds of silence before the first probe, seconds between probes, and how many."""
 
 CLOSING_SECONDS: Final = 2.0
 """How long a closed connection may take to read its last words."""
@@ -71,9 +67,8 @@ class Connection(Int32StringReceiver):
         if isinstance(transport, FrameServer):
             self.wire = transport
         carrier = _carrier(transport)
-        if ITCPTransport.providedBy(carrier):
-            carrier.setTcpNoDelay(True)
-            _keep_alive(carrier)
+        if not isinstance(carrier, FrameServer) and ITCPTransport.providedBy(carrier):
+            tune(transport.getHandle())
         limit = self.factory.context.settings.send_buffer
         if limit:
             # The protocol is its transport's producer: it is told when too much is buffered.
@@ -195,15 +190,6 @@ def _carrier(transport: Any) -> Any:
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     return transport
-
-
-def _keep_alive(transport: Any) -> None:
-    """Let the kernel notice within two minutes that a silent peer's machine is gone."""
-    transport.setTcpKeepAlive(True)
-    handle = getattr(transport, "socket", None)
-    for name, value in KEEP_ALIVE.items():
-        if handle is not None and hasattr(socket, name):
-            handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class _Backpressure:

@@ -1,7 +1,6 @@
 """Who has just gone: others hear of it after some grace, and who is back by then never went."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -64,31 +63,26 @@ class Departures:
         departure = self._gone.get((user_id, device))
         return departure.key if departure is not None else ""
 
-    @contextmanager
-    def taken(self, user_id: int, device: str) -> Iterator[str]:
-        """The same, for a session that takes its place meanwhile, and holds the channels in the
-        end: nobody hears that the other one has gone."""
+    def take(self, user_id: int, device: str) -> Departure | None:
+        """The same, for a session that takes its place, so that nobody hears that it has gone. When
+        that one holds the channels itself, ``let_go``."""
         departure = self._gone.pop((user_id, device), None)
-        if departure is None:
-            yield ""
-            return
-        departure.timer.cancel()
-        try:
-            yield departure.key
-        finally:
-            self._let_go(departure)
+        if departure is not None:
+            departure.timer.cancel()
+        return departure
 
     def _end(self, place: tuple[int, str], departure: Departure) -> None:
         del self._gone[place]
         if self._context.stopping:
             return  # The store is told of all at once.
-        self._let_go(departure)
+        self.let_go(departure)
         leaving = self._context.presence.leave(departure.user, departure.key)
         Deferred.fromCoroutine(leaving).addErrback(
             lambda failure: self._log.failure("saying goodbye failed", failure)
         )
 
-    def _let_go(self, departure: Departure) -> None:
+    def let_go(self, departure: Departure) -> None:
+        """Give back the channels that were held for it."""
         bus = self._context.bus
         bus.release_user(departure.user.user_id)
         for cid in departure.rooms:

@@ -1,7 +1,7 @@
 """Who may come in: how many, how fast, from where, and how long without saying who they are."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from chat.server.addresses import Networks, counted_as
@@ -85,7 +85,9 @@ class Gate:
         being served. A client logs in at once, whoever only holds a place does not.
         """
         most = self._current().strangers
-        return self._oldest(lambda: bool(most) and len(self._strangers) > most)
+        if not most or len(self._strangers) <= most:
+            return []
+        return self._oldest(most)
 
     def hold(self, more: int) -> "list[Connection]":
         """Strangers' unfinished frames take ``more`` bytes; who has to go if that is too much."""
@@ -100,16 +102,16 @@ class Gate:
                     break
         return gone
 
-    def _oldest(self, too_many: Callable[[], bool]) -> "list[Connection]":
-        """As many strangers, the oldest first, as are too many."""
+    def _oldest(self, most: int) -> "list[Connection]":
+        """As many strangers, the oldest first, as are more than ``most``."""
         gone: list[Connection] = []
-        for connection in list(self._strangers) if too_many() else ():
+        for connection in list(self._strangers):
             if connection.session.user is not None or connection.closing:
                 del self._strangers[connection]
             elif not connection.session.busy:
                 del self._strangers[connection]
                 gone.append(connection)
-            if not too_many():
+            if len(self._strangers) <= most:
                 break
         return gone
 

@@ -29,6 +29,7 @@ from chat.server.addresses import Networks
 from chat.server.kinds import PLAIN
 from chat.server.proxied import ProxiedFactory
 from chat.server.starting import CannotStart
+from chat.server.transport import tune
 
 __all__ = ["Listeners", "listen", "written"]
 
@@ -81,6 +82,7 @@ class Listeners:
                 _accept_few(bound)
             if self._transport is not None and type(bound) is tcp.Port:
                 bound.transport = self._transport
+                tune(bound.socket)
 
     def open(
         self,

@@ -1,5 +1,6 @@
 """Changes of presence on their way to screens: gathered, and told a few times a second."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from chat.server.context import Context
     from chat.server.session import Session
 
-__all__ = ["PresenceView"]
+__all__ = ["PresenceView", "is_in"]
 
 TELL_SECONDS: Final = 0.25
 """PresenceMes at most four times a second to each connection (protocol §5, design)."""
@@ -170,7 +171,7 @@ class PresenceView:
         kept, cut = fit(users, self.context.settings.frame_limit)
         return OnlineResMes(users=kept, total=total, more=more or cut)
 
-    async def online_ids(self, limit: int, user_id: int) -> tuple[Sequence[int], int]:
+    async def online_ids(self, limit: int, user_id: int) -> tuple[tuple[int, ...], int]:
         """The ids of at most ``limit`` users online, lowest first, for a login; and the number of
         the last telling before they were read, for ``add``.
 
@@ -184,7 +185,7 @@ class PresenceView:
         self._schedule()
         ids = await self._ids.page(0, limit)
         whole = len(ids) < limit
-        if self._changed or (whole and user_id not in ids):
+        if self._changed or (whole and not is_in(user_id, ids)):
             present = dict.fromkeys(ids)
             for user in self._changed.values():
                 if user.user_status == OFFLINE:
@@ -194,13 +195,13 @@ class PresenceView:
             present[user_id] = None
             if whole:
                 self.set_total(len(present))
-            ids = sorted(present)[:limit]
+            ids = tuple(sorted(present)[:limit])
         return ids, telling
 
-    async def _read_ids(self, _: int, limit: int) -> Sequence[int]:
+    async def _read_ids(self, _: int, limit: int) -> tuple[int, ...]:
         ids, total = await self.context.presence.online_ids(limit)
         self.set_total(total)
-        return ids
+        return tuple(ids)
 
     # Telling ---------------------------------------------------------------------------------
 
@@ -268,3 +269,9 @@ class PresenceView:
                     if user_id != session.user_id:
                         session.queue_frame(frame, None)
                 session.flush()
+
+
+def is_in(user_id: int, ids: Sequence[int]) -> bool:
+    """Whether an id is among others, lowest first: with a thousand, ``in`` takes 10 us."""
+    place = bisect_left(ids, user_id)
+    return place < len(ids) and ids[place] == user_id

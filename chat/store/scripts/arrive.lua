@@ -11,7 +11,8 @@
 --         which the user is a member}, more conversations (1 or 0),
 --         {id, mark or '', the name of a private conversation's other user or '', what `stands`
 --          tells}, ...}
-if left_of(redis.call('HGET', KEYS[7], 'suspended'), now()) then return { -1 } end
+local suspended = redis.call('HGET', KEYS[7], 'suspended')
+if suspended and left_of(suspended, now()) then return { -1 } end
 local user, gen = ARGV[1], redis.call('GET', KEYS[6]) or '0'
 local done = enter(KEYS, ARGV)
 local ids, more = listed(KEYS[8], 0, tonumber(ARGV[10]), ARGV[11])

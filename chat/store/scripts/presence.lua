@@ -2,15 +2,14 @@
 
 -- Recompute a user's best status from the sessions; the change as JSON, or nil where there is none.
 -- 0 online, 1 offline, 2 busy. A session's value is its status, one digit, and its device.
-local function settle(online, statuses, sessions, id, name)
-  local best = '1'
-  for _, value in ipairs(redis.call('HVALS', sessions)) do
-    local status = string.sub(value, 1, 1)
-    if status == '0' then
-      best = status
-      break
+-- `best`: '0' where one of them is known to be online.
+local function settle(online, statuses, sessions, id, name, best)
+  if best ~= '0' then
+    best = '1'
+    for _, value in ipairs(redis.call('HVALS', sessions)) do
+      best = string.sub(value, 1, 1)
+      if best == '0' then break end
     end
-    best = status
   end
   local old = redis.call('HGET', statuses, id)
   if best == '1' then
@@ -50,6 +49,7 @@ local function enter(keys, args)
   end
   redis.call('HSET', keys[5], args[3] .. '/' .. args[4], args[5] .. args[6])
   redis.call('SADD', keys[4], args[1] .. '/' .. args[4])
-  tell(args[7], { settle(keys[1], keys[2], keys[5], args[1], args[2]) })
+  -- Nothing is better than a session that is online.
+  tell(args[7], { settle(keys[1], keys[2], keys[5], args[1], args[2], args[5]) })
   return 1
 end
