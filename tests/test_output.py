@@ -37,8 +37,12 @@ class OutputTests(TestCase):
     def note(self) -> None:
         self.drained += 1
 
-    def read(self) -> bytes:
-        return os.read(self.person, 65_536)
+    def read(self, size: int = 1) -> bytes:
+        """What the terminal was given: ``size`` bytes at least, which may come in pieces."""
+        got = b""
+        while len(got) < size:
+            got += os.read(self.person, 65_536)
+        return got
 
     def hang_up(self) -> None:
         os.close(self.person)
@@ -46,7 +50,7 @@ class OutputTests(TestCase):
     def test_what_fits_is_written_at_once(self) -> None:
         self.output.write("hello 你好")
         self.output.flush()
-        self.assertEqual(self.read().decode(), "hello 你好")
+        self.assertEqual(self.read(12).decode(), "hello 你好")
         self.assertEqual((self.output.busy, self.reactor.known, self.drained), (False, [], 0))
         self.hang_up()
 
@@ -83,7 +87,7 @@ class OutputTests(TestCase):
     def test_the_end_waits_for_what_is_taken_and_no_longer(self) -> None:
         self.output.write("x" * 1_000)
         self.output.finish()
-        self.assertEqual(len(self.read()), 1_000)
+        self.assertEqual(len(self.read(1_000)), 1_000)
         self.output.write("x" * 300_000)
         self.output.finish()
         self.assertEqual((self.output.busy, self.reactor.known), (False, []))
