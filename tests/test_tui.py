@@ -185,6 +185,30 @@ class ConnectionTests(TestCase):
         self.assertIn("good morning", text)
 
 
+class StatusTests(TestCase):
+    """The line above the composer, where there is little room."""
+
+    def test_what_is_unread_is_counted_on_the_smallest_screen(self) -> None:
+        screen = lively(size=(20, 6))
+        self.assertIn(" online  (13)  anna", screen.text())
+
+    def test_what_is_said_needs_its_room_more_than_ones_name(self) -> None:
+        screen = lively(size=(40, 10))
+        screen.chat.say("what is said here is as wide as a row")
+        self.assertEqual(screen.text()[-2], " what is said here is as wide as a row")
+        screen.chat.say("short")
+        self.assertRegex(screen.text()[-2], "^ online . short +anna$")
+
+    def test_a_connection_that_is_lost_takes_the_place_of_what_went_well(self) -> None:
+        for bad, wanted in ((False, "connection lost"), (True, "wrong")):
+            screen = lively()
+            screen.chat.say("wrong" if bad else "well", bad)
+            screen.client.tell(events.ConnectionChanged(events.Waiting(5, 5, "no route")))
+            text = "\n".join(screen.text())
+            self.assertIn(wanted, text)
+            self.assertNotIn(" well", text)
+
+
 class TablesTests(TestCase):
     def test_every_key_leads_to_something_that_exists(self) -> None:
         screen = lively()

@@ -236,6 +236,12 @@ class CommandTests(TestCase):
         self.assertIn(("send", ("@2", "and one more thing")), screen.client.asked)
         self.assertEqual(screen.chat.model.conversation("#lobby").draft, "")
 
+    def test_where_there_are_no_rooms_it_is_said_how_one_is_made(self) -> None:
+        screen = lively()
+        screen.client.public = []
+        screen.type("/rooms")
+        self.assertIn("/join NAME makes one", "\n".join(screen.press("enter")))
+
     def test_what_was_begun_where_a_command_leads_is_not_lost(self) -> None:
         for leading in ("/go cats", "/next", "/join cats"):
             screen = lively()

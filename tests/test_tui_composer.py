@@ -80,6 +80,13 @@ class ComposerTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "")
         self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
 
+    def test_a_paste_of_whole_lines_ends_with_the_last_of_them(self) -> None:
+        screen = lively()
+        screen.paste("a\nb\n")
+        self.assertEqual(screen.desk.composer.editor.text, "a\nb")
+        screen.press("ctrl c")
+        self.assertIn("Paste 6 lines?", "\n".join(screen.paste("x\n" * 6)))
+
     def test_a_long_paste_asks_first(self) -> None:
         screen = lively()
         text = "\n".join(f"line {each}" for each in range(200))

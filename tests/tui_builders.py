@@ -105,6 +105,7 @@ class ScriptedClient:
         self.conversations: dict[str, Conversation] = {}
         self.people = [ME, BEN, CHEN]
         self.blocked: list[User] = []
+        self.public = [Room("#lobby", "", 3), Room("#cats", "all about cats", 2)]
         self.device = "desk"
         self.asked: list[tuple[str, object]] = []
         self.outgoing: list[Sent] = []
@@ -176,7 +177,7 @@ class ScriptedClient:
         self.tell(events.ConversationChanged(Conversation(name, gone=True)))
 
     async def rooms(self) -> list[Room]:
-        return [Room("#lobby", "", 3), Room("#cats", "all about cats", 2)]
+        return self.public
 
     async def redact(self, conversation: str, seq: int) -> None:
         self.asked.append(("redact", (conversation, seq)))

@@ -172,6 +172,7 @@ WORDS: Final = {
     "nothing-unread": "Nothing is unread.",
     "nothing-failed": "No message waits to be sent again.",
     "nothing-found": "Nothing found.",
+    "no-rooms": "There are no rooms to show; /join NAME makes one.",
     "nothing-to-delete": "No such message is loaded here.",
     "removed": "You are no longer in {conversation}.",
     "room-closed": " (private)",

@@ -160,6 +160,7 @@ WORDS: Final = {
     "nothing-unread": "没有未读消息。",
     "nothing-failed": "没有待重发的消息。",
     "nothing-found": "没有找到。",
+    "no-rooms": "没有可显示的房间；/join 名字 可新建一个。",
     "nothing-to-delete": "这里没有这样的消息。",
     "removed": "您已不在 {conversation} 中。",
     "room-closed": "（私密）",

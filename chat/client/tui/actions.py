@@ -115,7 +115,11 @@ class Actions:
         return self._table[name]() is not False
 
     def paste(self, text: str) -> None:
-        """Take a paste as one edit, and ask first when it is a long one."""
+        """Take a paste as one edit, and ask first when it is a long one.
+
+        What is copied by whole lines ends with one more, which nobody means to send.
+        """
+        text = text.rstrip("\n") or text
         lines = text.count("\n") + 1
         if lines <= PASTE_LINES:
             self._insert(text)

@@ -137,6 +137,8 @@ class Chat:
             case events.ConnectionChanged(events.Stopped() as stopped):
                 self.on_stopped(stopped)
             case events.ConnectionChanged(events.Waiting()):
+                if not self.note_bad:
+                    self.note = ""  # What went well is no longer what matters.
                 self.model_lost()
             case _ if fresh and isinstance(event, events.MessageArrived):
                 self._came(event)

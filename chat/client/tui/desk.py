@@ -61,6 +61,8 @@ class StatusLine(PaneWidget):
             left = f"{left} {glyphs.bar} {note}"
             if width(left + name) >= columns:
                 left = f" {glyphs.failed} {note}" if bad else f" {note}"
+        if (bad or note) and width(left + name) > columns:
+            name = ""
         wanted = width(left) if bad or note else min(width(left), columns // 2)
         counts = "" if note else self._counts(columns - wanted - width(name) - 1)
         left = clip(left, max(0, columns - min(width(counts + name), columns // 2)))
@@ -80,9 +82,10 @@ class StatusLine(PaneWidget):
         here = words("status-online", n=len(model.online())) if self.count_online else ""
         news = words(key, n=unread, mentions=mentions) if unread else ""
         found = [f"{each}  " if each else "" for each in (self._shown_counter, here, news)]
-        for less_needed in (1, 2, 0):
+        bare = f"({unread})  " if unread else ""
+        for less_needed, instead in ((1, ""), (2, bare), (2, ""), (0, "")):
             if width("".join(found)) > columns:
-                found[less_needed] = ""
+                found[less_needed] = instead
         return "".join(found)
 
     def _connection(self) -> str:

@@ -18,6 +18,9 @@ NARROW_COLUMNS = 14
 
 NARROW = 60
 
+TINY = 30
+"""Columns of a screen below which keys have no column of their own."""
+
 
 def command_usage(command: Command, words: Words) -> str:
     """``/join #room [topic]``."""
@@ -52,7 +55,7 @@ def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
 def choices(look: Look, focus: str, columns: int) -> Sequence[Choice]:
     """The help as rows of a popup on a screen of so many columns, the focused pane's keys first."""
     found = []
-    room = KEY_COLUMNS if columns >= NARROW else NARROW_COLUMNS
+    room = KEY_COLUMNS if columns >= NARROW else NARROW_COLUMNS if columns >= TINY else 0
     for left, right in lines(look.words, focus):
         if not right:
             found.append(Choice([("prompt", f" {left}")]))

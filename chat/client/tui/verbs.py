@@ -1,6 +1,6 @@
 """What the commands do, one method for each verb of the table of commands."""
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -206,7 +206,12 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             if isinstance(value, str):
                 self._chat.spawn(self.join(value))
 
-        self._show(self._words("rooms-title"), choices, chosen)
+        if choices:
+            title = self._words("rooms-title")
+            popup = Popup(look, title, lambda typed: narrowed(choices, typed), chosen)
+            self._around.pop_up(popup)
+        else:
+            self._chat.say(self._words("no-rooms"))
 
     async def who(self, arguments: str) -> None:
         conversation = self._chat.model.current
@@ -368,12 +373,3 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
     def quit(self, arguments: str) -> None:
         self._around.leave()
-
-    def _show(
-        self, title: str, choices: Sequence[Choice], chosen: Callable[[object], None]
-    ) -> None:
-        if choices:
-            look = self._desk.look
-            self._around.pop_up(Popup(look, title, lambda typed: narrowed(choices, typed), chosen))
-        else:
-            self._chat.say(self._words("nothing-found"))
