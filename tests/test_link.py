@@ -382,6 +382,14 @@ class AddressTest(SynchronousTestCase):
         self.assertIsInstance(endpoint_for(reactor, "[::1]:9"), HostnameEndpoint)
         self.assertIsInstance(endpoint_for(reactor, "unix:/tmp/x"), UNIXClientEndpoint)
 
+    def test_a_port_that_there_is_not_is_no_other_one(self) -> None:
+        reactor = MemoryReactorClock()
+        for port in ("0", "65536", "74425", "9" * 5000):
+            for written in (f"chat.example:{port}", f"tls:[::1]:{port}"):
+                self.assertRaises(ValueError, endpoint_for, reactor, written)
+        for port in ("1", "65535"):
+            endpoint_for(reactor, f"chat.example:{port}")
+
     @given(st.text(max_size=30))
     def test_anything_else_is_one_clear_error(self, text: str) -> None:
         try:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_SERVER", "endpoint_for", "server_string"]
 
 DEFAULT_PORT = 8889
+MOST = 65_535
+DIGITS = 6  # enough to see that a number is above that
 DEFAULT_SERVER = f"tcp:127.0.0.1:{DEFAULT_PORT}"
 
 
@@ -36,7 +38,9 @@ def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStr
     text = server_string(server)
     plain = re.fullmatch(r"(tcp|tls):((?:[^:\\=]|\\:)+):(\d+)", text)
     if plain is not None:
-        host, port = plain[2].replace(r"\:", ":"), int(plain[3])
+        host, port = plain[2].replace(r"\:", ":"), int(plain[3][:DIGITS])
+        if not 1 <= port <= MOST:  # The resolver would take the rest of a division for it.
+            raise ValueError(f"{server!r} is no server address: ports are 1 to {MOST}")
         if plain[1] == "tls":
             from chat.client.tls import TlsEndpoint
 

@@ -270,6 +270,9 @@ def _screen(
     except BadConfig as error:
         return _complain(phrases, error)
     if options.check_config:
+        if wrong := _wrong_server(options.server):
+            print(f"chatroom: {wrong}", file=sys.stderr)
+            return WRONG_CONFIG
         print(phrases("config-good", path=options.config or profile.config_file))
         return 0
     if options.plain or simple_terminal():
@@ -279,6 +282,18 @@ def _screen(
     from chat.client.tui.running import run
 
     return run(wanted)
+
+
+def _wrong_server(server: str) -> str:
+    """What is wrong with a server's address, nothing when it is one."""
+    from chat.client.address import endpoint_for
+    from chat.client.lean import lean_reactor
+
+    try:
+        endpoint_for(lean_reactor(), server)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _chosen_theme(profile: Profile, themes: Path) -> str:
