@@ -17,9 +17,10 @@ MANY = 100_000
 DEAD = "dead#1"
 ON_THE_DEAD = 6_000
 
-LONGEST_MS = 5.0
-"""Of the store's processor time, on the average of calls alike: by the clock on the wall a call
-takes as long as others keep the core."""
+LONGEST = 1_500
+"""What a call may cost on the average of calls alike, in users that come: some 7 ms, or as long as
+a slower machine takes for as many. It is the store's processor time, for by the clock on the wall
+a call takes as long as others keep the core."""
 
 FILL = """
 for id = tonumber(ARGV[1]), tonumber(ARGV[2]) do
@@ -36,6 +37,7 @@ class ManyOnlineTest(TestCase):
         self.valkey = start_for(self)
         for start in range(1, MANY, 10_000):
             self.valkey.ask("EVAL", FILL, 2, KEYS.online(), KEYS.statuses(), start, start + 9_999)
+        self.longest = LONGEST * self.spent() / MANY
         self.redis = await connected_to(self, self.valkey.url)
         self.presence = RedisPresence(reactor, self.redis, KEYS, "here")
         await self.presence.start()
@@ -101,14 +103,14 @@ class ManyOnlineTest(TestCase):
 
     async def test_the_whole_list_is_paged_and_no_page_holds_up_the_store(self) -> None:
         self.assertEqual(await self.all_pages(), MANY)
-        self.assertLess(await self.each(self.all_pages, "evalsha"), LONGEST_MS)
+        self.assertLess(await self.each(self.all_pages, "evalsha"), self.longest)
 
     async def test_coming_going_and_looking_hold_up_nobody(self) -> None:
-        self.assertLess(await self.each(self.come_and_go, "evalsha"), LONGEST_MS)
-        self.assertLess(await self.each(self.list_ids, "zrange"), LONGEST_MS)
-        self.assertLess(await self.each(self.look_at_some, "hmget"), LONGEST_MS)
+        self.assertLess(await self.each(self.come_and_go, "evalsha"), self.longest)
+        self.assertLess(await self.each(self.list_ids, "zrange"), self.longest)
+        self.assertLess(await self.each(self.look_at_some, "hmget"), self.longest)
 
     async def test_cleaning_up_after_a_server_holds_up_nobody(self) -> None:
         await self.let_a_server_die()
-        self.assertLess(await self.each(self.bury, "evalsha"), LONGEST_MS)
+        self.assertLess(await self.each(self.bury, "evalsha"), self.longest)
         self.assertEqual((await self.presence.online(MANY, 10))[0], [])
