@@ -144,6 +144,18 @@ def test_a_topic_is_an_entry_and_part_of_the_room(party: Party) -> None:
     assert party.current().get("JoinMes", conversation=room)["topic"] == "tea and cake"
 
 
+def test_topics_and_reasons_are_one_short_line(party: Party) -> None:
+    owner = party.current()
+    room = party.room_of(owner)
+    act = {"conversation": room, "action": "slow"}
+    for text in ("é" * 501, "a\nb", "\x1b[2J", "\x7f", "\x9b2J", "a\u2028b", "a\u2029b"):
+        assert owner.ask("TopicMes", conversation=room, topic=text)["code"] == 400
+        assert owner.ask("JoinMes", conversation=room, topic=text)["code"] == 400
+        assert owner.ask("ModerateMes", **act, reason=text)["code"] == 400
+    owner.get("TopicMes", conversation=room, topic="é" * 500)
+    owner.get("ModerateMes", **act, seconds=1, reason="é" * 500)
+
+
 def test_members_are_listed_by_id_with_status_and_role(party: Party) -> None:
     owner, away_user, guest = party.current(), party.user(), party.current()
     room = party.room_of(owner, guest)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from chat import messages
 from chat.messages import User
 from chat.server.paging import fit
-from chat.server.requests.refusals import Refused
+from chat.server.requests.refusals import Refused, check_line
 from chat.server.requests.talking import find_cid
 from chat.store.interface import TooMany, Unknown
 from chat.store.moderation import ACTIONS, LONGEST_SECONDS, ON_ROOMS, SLOWEST_SECONDS
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from chat.server.session import Session
 
 __all__ = ["block", "blocks", "invitations", "moderate", "report", "sanctions"]
-
-REASON_LIMIT: Final = 1_000
-"""Bytes of a reason, which everybody in the room is shown."""
 
 TIMED: Final = frozenset({"ban", "mute", "slow"})
 REPORTS: Final = 10
@@ -29,7 +26,7 @@ async def moderate(session: "Session", message: messages.ModerateMes) -> message
     if message.action not in ACTIONS:
         raise _malformed("action: one of " + ", ".join(sorted(ACTIONS)))
     _check_seconds(message)
-    _check_reason(message.reason)
+    check_line("reason", message.reason)
     cid = await _room_cid(session, message.conversation)
     target = None
     if message.action not in ON_ROOMS:
@@ -47,11 +44,6 @@ def _check_seconds(message: messages.ModerateMes) -> None:
         most = SLOWEST_SECONDS if message.action == "slow" else LONGEST_SECONDS
     if not 0 <= message.seconds <= most:
         raise _malformed(f"seconds: from 0 to {most} for {message.action}")
-
-
-def _check_reason(reason: str) -> None:
-    if len(reason.encode()) > REASON_LIMIT or any(ord(character) < 32 for character in reason):
-        raise _malformed(f"reason: at most {REASON_LIMIT} bytes, no control characters")
 
 
 def _malformed(detail: str) -> Refused:
@@ -113,7 +105,7 @@ async def invitations(
 async def report(session: "Session", message: messages.ReportMes) -> messages.ReportResMes:
     """Show a message that one can read to the administrators, as it is now."""
     context = session.context
-    _check_reason(message.reason)
+    check_line("reason", message.reason)
     cid = await find_cid(session, message.conversation)
     page = await context.conversations.history(
         session.user_id, cid, after=message.seq - 1, before=message.seq + 1, limit=1

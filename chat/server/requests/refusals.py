@@ -1,5 +1,6 @@
 """From what went wrong to the code and the sentence that a client gets."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +23,13 @@ from chat.store.interface import (
     Unknown,
 )
 
-__all__ = ["Refused", "refusal", "reply_type"]
+__all__ = ["Refused", "check_line", "refusal", "reply_type"]
+
+LINE_LIMIT: Final = 1_000
+"""Bytes of a topic, or of a reason, which everybody in a room is shown."""
+
+_NO_PART_OF_A_LINE: Final = frozenset({"Cc", "Zl", "Zp"})
+"""Categories of control characters, C1 as well, and of what separates lines and paragraphs."""
 
 _log = Logger()
 
@@ -46,6 +53,18 @@ class Refused(Exception):
     key: str
     retry_after: float = 0.0
     values: dict[str, object] = field(default_factory=dict)
+
+
+def check_line(member: str, text: str) -> None:
+    """Let what everybody is shown be one line, and a short one.
+
+    :param member: what the client calls it.
+    :raises Refused: it is longer, or has a control character.
+    """
+    ends = any(unicodedata.category(character) in _NO_PART_OF_A_LINE for character in text)
+    if ends or len(text.encode()) > LINE_LIMIT:
+        detail = f"{member}: at most {LINE_LIMIT} bytes, no control characters"
+        raise Refused(400, "malformed", values={"detail": detail})
 
 
 def reply_type(request: type[Message]) -> type[Message] | None:

@@ -8,7 +8,7 @@ from chat import messages, names
 from chat.server import attendance, hearing
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.paging import clamp, fit
-from chat.server.requests.refusals import Refused
+from chat.server.requests.refusals import Refused, check_line
 from chat.server.requests.talking import check_lobby, find_cid
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
@@ -22,8 +22,6 @@ __all__ = ["conversations", "join", "leave", "list_rooms", "members", "redact", 
 
 PAGE: Final = 100
 MEMBERS_PAGE: Final = 500
-TOPIC_LIMIT: Final = 1_000
-"""Bytes of a topic, which is part of every list of conversations."""
 
 
 async def conversations(
@@ -67,7 +65,7 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     context = session.context
     room = _room(session, message.conversation)
     cid = room_cid(room)
-    _check_topic(message.topic)
+    check_line("topic", message.topic)
     if cid != LOBBY_CID:
         try:
             most = context.settings.rooms
@@ -126,16 +124,10 @@ def _existing(session: "Session", conversation: str) -> str:
 async def set_topic(session: "Session", message: messages.TopicMes) -> messages.TopicResMes:
     """Set a room's topic; everybody sees it as an entry."""
     cid = room_cid(_existing(session, message.conversation))
-    _check_topic(message.topic)
+    check_line("topic", message.topic)
     await session.context.rooms.set_topic(session.author, cid, message.topic)
     await session.context.bus.fence()
     return messages.TopicResMes()
-
-
-def _check_topic(topic: str) -> None:
-    if len(topic.encode()) > TOPIC_LIMIT or any(ord(character) < 32 for character in topic):
-        detail = f"topic: at most {TOPIC_LIMIT} bytes, no control characters"
-        raise Refused(400, "malformed", values={"detail": detail})
 
 
 async def redact(session: "Session", message: messages.RedactMes) -> messages.RedactResMes:
