@@ -205,12 +205,14 @@ class HistoryMes(Request, frozen=True, omit_defaults=True):
 
 
 class SearchMes(Request, frozen=True, omit_defaults=True):
-    """Entries that contain ``text``, newest first; ``before`` in ms, 0 for now."""
+    """Entries that contain ``text``, newest first; ``before`` in ms, 0 for now. ``skip``: so many
+    of the last ms before it have been looked at; None for a client that does not say."""
 
     text: str
     conversation: str = ""
     before: int = 0
     limit: int = 50
+    skip: int | None = None
 
 
 class AckMes(Request, frozen=True, omit_defaults=True):
@@ -452,11 +454,13 @@ class HistoryResMes(Reply, frozen=True, kw_only=True):
 
 
 class SearchResMes(Reply, frozen=True, kw_only=True):
-    """``before`` is where the search stopped: the ``before`` of the next request when ``more``."""
+    """``before`` and ``skip`` are where the search stopped: those of the next request when
+    ``more``."""
 
     messages: tuple[Entry, ...] = ()
     more: bool = False
     before: int = 0
+    skip: int = 0
 
 
 class OnlineResMes(Reply, frozen=True, kw_only=True):

@@ -133,7 +133,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "SmsMes": {"to": TEXT, "content": TEXT, "clientId": TEXT},
     "HistoryMes": {"conversation": TEXT, "epoch": TEXT, "before": WHOLE, "after": WHOLE,
                    "limit": WHOLE},
-    "SearchMes": {"text": TEXT, "conversation": TEXT, "before": WHOLE, "limit": WHOLE},
+    "SearchMes": {"text": TEXT, "conversation": TEXT, "before": WHOLE, "limit": WHOLE, "skip": WHOLE},
     "AckMes": {"conversation": TEXT, "epoch": TEXT, "delivered": WHOLE, "read": WHOLE},
     "OnlineMes": {"after": WHOLE, "limit": WHOLE},
     "WatchMes": {"users": LIST},

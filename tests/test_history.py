@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from tests.party import Party, outlast
+from tests.peers import enveloped, framed
 
 
 def test_history_pages_to_the_first_message_and_back(party: Party) -> None:
@@ -170,6 +173,31 @@ def test_search_pages_backwards_in_time(party: Party) -> None:
         found += [each["content"] for each in page["messages"]]
         assert len(found) <= 20
     assert list(dict.fromkeys(found)) == [f"{word} {number}" for number in range(6, -1, -1)]
+
+
+@pytest.mark.parametrize("size", [10, 9_000])
+def test_search_finds_each_of_many_that_were_stored_in_one_step(party: Party, size: int) -> None:
+    peer, other = party.current(), party.current()
+    room = party.room_of(other, peer)
+    word = party.name("needle")
+    contents = [f"{word} {number:02} ".ljust(size, ".") for number in range(24)]
+    posts = [{"to": room, "content": each, "clientId": each.split()[1]} for each in contents]
+    other.send_bytes(b"".join(framed(enveloped("SmsMes", each)) for each in posts))
+    for each in contents:
+        peer.hears(each, conversation=room)
+    found: list[str] = []
+    rest: dict[str, Any] = {"before": 0, "skip": 0}
+    while rest:
+        page = peer.get("SearchMes", text=word, conversation=room, limit=5, **rest)
+        found += [each["content"] for each in page["messages"]]
+        rest = {name: page[name] for name in rest} if page["more"] else {}
+        assert len(found) <= len(contents)
+    assert found == contents[::-1]
+    page = {"before": 0, "more": True}
+    for _ in range(30):
+        if page["more"]:
+            page = peer.get("SearchMes", text=word, conversation=room, before=page["before"])
+    assert not page["more"], "nor does it never end for who does not say what to skip"
 
 
 def test_no_frame_is_above_the_limit_however_much_is_asked_for(party: Party) -> None:

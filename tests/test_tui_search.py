@@ -9,7 +9,7 @@ from chat.client.api import SearchPage
 from chat.client.errors import NotConnected
 from chat.client.tui.search import PAGE, Found
 from chat.messages import Entry
-from tests.tui_builders import CHEN, Screen, ScriptedClient, entry, room
+from tests.tui_builders import CHEN, NOON, Screen, ScriptedClient, entry, room
 
 
 class FoundTests(SynchronousTestCase):
@@ -22,10 +22,10 @@ class FoundTests(SynchronousTestCase):
     def test_what_is_here_comes_first_and_what_the_server_adds_once(self) -> None:
         shown: list[list[int]] = []
 
-        async def here(before: int) -> Sequence[Entry]:
+        async def here(before: int, skip: int) -> Sequence[Entry]:
             return (entry(3), entry(1))
 
-        async def server(before: int) -> SearchPage:
+        async def server(before: int, skip: int) -> SearchPage:
             return SearchPage((entry(3), entry(2)), False, 0)
 
         found = Found(server, here)
@@ -35,27 +35,30 @@ class FoundTests(SynchronousTestCase):
         self.assertFalse(found.more)
 
     def test_each_source_goes_on_where_it_stopped(self) -> None:
-        asked: list[int] = []
-        log = [entry(seq) for seq in range(3 * PAGE, 0, -1)]
+        asked: list[tuple[int, int]] = []
+        # Ten at a time were stored in one step.
+        log = [entry(seq, time=NOON + seq // 10) for seq in range(3 * PAGE + 4, 4, -1)]
 
-        async def here(before: int) -> Sequence[Entry]:
-            asked.append(before)
-            return [each for each in log if not before or each.time < before][:PAGE]
+        async def here(before: int, skip: int) -> Sequence[Entry]:
+            asked.append((before, skip))
+            found = [each for each in log if not before or each.time < before]
+            return found[skip:][:PAGE]
 
         found = Found(None, here)
         for _ in range(3):
             self.assertTrue(found.more)
             self.look(found)
-        self.assertEqual(asked, [0, log[PAGE - 1].time, log[2 * PAGE - 1].time])
+        ends = log[PAGE - 1].time, log[2 * PAGE - 1].time
+        self.assertEqual(asked, [(0, 0), (ends[0] + 1, 5), (ends[1] + 1, 5)])
         self.assertEqual(self.seqs(found), [each.seq for each in log])
         self.look(found)
         self.assertFalse(found.more)
 
     def test_a_server_that_goes_away_takes_no_results_along(self) -> None:
-        async def here(before: int) -> Sequence[Entry]:
+        async def here(before: int, skip: int) -> Sequence[Entry]:
             return (entry(1),)
 
-        async def server(before: int) -> SearchPage:
+        async def server(before: int, skip: int) -> SearchPage:
             raise NotConnected("gone")
 
         found = Found(server, here)

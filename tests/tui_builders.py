@@ -147,7 +147,7 @@ class ScriptedClient:
         return HistoryPage(tuple(page), EPOCH, 1, first, more)
 
     async def search(
-        self, text: str, conversation: str = "", *, before: int = 0, limit: int = 50
+        self, text: str, conversation: str = "", *, before: int = 0, skip: int = 0, limit: int = 50
     ) -> SearchPage:
         self.asked.append(("search", (text, conversation, before)))
         names = [conversation] if conversation else list(self.logs)

@@ -77,11 +77,12 @@ class HistoryPage:
 
 @dataclass(frozen=True)
 class SearchPage:
-    """What was found, newest first. ``before``: give it to the next search when ``more``."""
+    """What was found, newest first. ``before``, ``skip``: for the next search when ``more``."""
 
     entries: tuple[Entry, ...]
     more: bool
     before: int
+    skip: int = 0
 
 
 class ChatClient(Requests):
@@ -336,12 +337,16 @@ class ChatClient(Requests):
         return HistoryPage(entries, reply.epoch, reply.epoch_first, reply.first, reply.more)
 
     async def search(
-        self, text: str, conversation: str = "", *, before: int = 0, limit: int = 50
+        self, text: str, conversation: str = "", *, before: int = 0, skip: int = 0, limit: int = 50
     ) -> SearchPage:
-        """Entries that contain ``text``; ``before`` in ms since 1970 UTC, 0: now."""
-        request = SearchMes(text, conversation, before, limit)
+        """Entries that contain ``text``.
+
+        :param before: ms since 1970 UTC, 0: now; :param skip: so many of the last of those ms are
+            known. Both are a page's, for the one behind it.
+        """
+        request = SearchMes(text, conversation, before, limit, skip)
         reply = await self._session.ask(request, SearchResMes, READING)
-        return SearchPage(reply.messages, reply.more, reply.before)
+        return SearchPage(reply.messages, reply.more, reply.before, reply.skip)
 
     def mark_read(self, conversation: str, seq: int | None = None) -> None:
         """The user has read up to ``seq`` (None: up to what was handed out). Sent at most once a

@@ -221,12 +221,12 @@ class Cache:
                 return found
 
     async def search(
-        self, text: str, conversation: str, before: int, limit: int
+        self, text: str, conversation: str, before: int, limit: int, skip: int = 0
     ) -> Sequence[Entry]:
         """As ``CacheFile.search``."""
         self._write()
         found: Sequence[Entry] = await self._ask(
-            (), CacheFile.search, text, conversation, before, limit
+            (), CacheFile.search, text, conversation, before, limit, skip
         )
         return found
 

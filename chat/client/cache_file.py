@@ -295,19 +295,23 @@ class CacheFile:
         ).fetchall()
         return tuple(_entry(body) for (body,) in reversed(rows))
 
-    def search(self, text: str, name: str, before: int, limit: int) -> tuple[Entry, ...]:
+    def search(
+        self, text: str, name: str, before: int, limit: int, skip: int = 0
+    ) -> tuple[Entry, ...]:
         """Messages with words that begin as those of ``text`` do, the newest first.
 
         :param name: a conversation, or empty for all.
         :param before: ms since 1970 UTC, exclusive; 0: now.
+        :param skip: without the first so many, which are known.
         """
         wanted = matching(text)
         where = "found MATCH ?" if wanted else "found.text LIKE ? ESCAPE '\\'"
         first, last = self._range(name, 1) if name else (0, 1 << 62)
         rows = self._base.execute(
             f"SELECT body FROM found JOIN entry ON entry.id = found.rowid WHERE {where} "
-            "AND found.rowid BETWEEN ? AND ? AND time < ? ORDER BY time DESC LIMIT ?",
-            (wanted or _liked(text), first, last, before or 1 << 62, limit),
+            "AND found.rowid BETWEEN ? AND ? AND time < ? "
+            "ORDER BY time DESC, entry.id DESC LIMIT ? OFFSET ?",
+            (wanted or _liked(text), first, last, before or 1 << 62, limit, skip),
         )
         return tuple(_entry(body) for (body,) in rows.fetchall())
 

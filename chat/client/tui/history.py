@@ -90,12 +90,12 @@ class History:
         """Begin a search in one conversation, or with an empty name in all."""
         client, cache = self._client, self._cache
 
-        async def ask_server(before: int) -> "SearchPage":
-            return await client.search(text, conversation, before=before, limit=SEARCHED)
+        async def ask_server(before: int, skip: int) -> "SearchPage":
+            return await client.search(text, conversation, before=before, skip=skip, limit=SEARCHED)
 
-        async def ask_cache(before: int) -> Sequence[Entry]:
+        async def ask_cache(before: int, skip: int) -> Sequence[Entry]:
             assert cache is not None
-            return await cache.search(text, conversation, before, SEARCHED)
+            return await cache.search(text, conversation, before, SEARCHED, skip)
 
         return Found(
             ask_server if self._model.connected else None,

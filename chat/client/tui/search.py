@@ -22,9 +22,9 @@ SNIPPET_COLUMNS = 60
 MORE: Final = "more"
 """The value of the row that asks for older results."""
 
-AskServer = Callable[[int], Awaitable["SearchPage"]]
-AskCache = Callable[[int], Awaitable[Sequence[Entry]]]
-"""Results older than a moment in ms, 0 for the newest."""
+AskServer = Callable[[int, int], Awaitable["SearchPage"]]
+AskCache = Callable[[int, int], Awaitable[Sequence[Entry]]]
+"""Results older than a moment in ms, 0 for the newest, without the first so many."""
 
 
 class Found:
@@ -39,7 +39,7 @@ class Found:
         self.searching = False
         self._server = server
         self._cache = cache
-        self._before_server = self._before_cache = 0
+        self._rest = self._cached = (0, 0)
 
     @property
     def more(self) -> bool:
@@ -65,21 +65,25 @@ class Found:
     async def _look_here(self) -> None:
         if self._cache is None:
             return
-        page = await self._cache(self._before_cache)
+        before, skip = self._cached
+        page = await self._cache(before, skip)
         self._add(page)
         if len(page) < PAGE:
             self._cache = None
         else:
-            self._before_cache = page[-1].time
+            # Many may be of the same ms.
+            last = page[-1].time
+            same = sum(each.time == last for each in page)
+            self._cached = last + 1, same + (skip if last + 1 == before else 0)
 
     async def _ask_server(self) -> None:
         if self._server is None:
             return
         asking, self._server = self._server, None
-        page = await asking(self._before_server)
+        page = await asking(*self._rest)
         self._add(page.entries)
         if page.more:
-            self._server, self._before_server = asking, page.before
+            self._server, self._rest = asking, (page.before, page.skip)
 
     def _add(self, entries: Sequence[Entry]) -> None:
         known = {(each.conversation, each.seq) for each in self.entries}

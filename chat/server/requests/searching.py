@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from chat.messages import SmsPush
 from chat.store.conversations import Conversations
 from chat.store.keys import cid_name
 
-__all__ = ["Found", "search"]
+__all__ = ["MOST_SCANNED", "Found", "Place", "search"]
 
 MOST_SCANNED: Final = 5_000
 """Entries that one request looks at: some 25 ms of the server's time, in pieces of one."""
@@ -20,18 +20,27 @@ MOST_SCANNED: Final = 5_000
 PAGE: Final = 200
 
 
+class Place(NamedTuple):
+    """Where a search goes on: below ``before``, without the first ``skip`` of the ms just below it.
+
+    Many messages may have one time: a batch of them is stored in one step.
+    """
+
+    before: int
+    skip: int
+
+
 @dataclass
 class Found:
     """What a search came to.
 
-    :ivar entries: JSON, with its conversation, newest first; ``times`` are theirs.
-    :ivar before: where the search stopped, to go on from there while there is ``more``.
+    :ivar entries: JSON, with its conversation, newest first; ``places`` are theirs.
+    :ivar rest: where the search stopped, to go on from there; None when all was looked at.
     """
 
     entries: list[bytes] = field(default_factory=list)
-    times: list[int] = field(default_factory=list)
-    more: bool = False
-    before: int = 0
+    places: list[Place] = field(default_factory=list)
+    rest: Place | None = None
 
 
 class _Source:
@@ -75,46 +84,53 @@ async def search(
     user_id: int,
     cids: Sequence[str],
     text: str,
-    before: int,
+    start: Place,
     limit: int,
 ) -> Found:
     """Find messages that contain ``text``, whatever its case.
 
-    :param before: ms since 1970, exclusive; 0 for now.
+    :param start: ``before`` in ms since 1970, 0 for now.
     :raises Unknown: one conversation does not exist.
     :raises NotAllowed: the user is no member of one.
     """
     wanted = text.casefold()
-    sources = [_Source(conversations, user_id, cid) for cid in cids]
-    if before:
-        for source in sources:
-            await source.start_before(before)
+    sources = {cid: _Source(conversations, user_id, cid) for cid in cids}
+    heads: list[tuple[int, str]] = []
+    for cid, source in sources.items():
+        if start.before:
+            await source.start_before(start.before)
+        await _push(heads, source, cid)
     found = Found()
-    heads: list[tuple[int, int]] = []
-    for number in range(len(sources)):
-        await _push(heads, sources, number)
-    for _ in range(MOST_SCANNED):
+    moment, looked = start.before - 1, 0
+    for _ in range(MOST_SCANNED + start.skip):
         if not heads:
             return found
+        moment, looked = _at(heads, moment, looked)
         if len(found.entries) == limit:
             break
-        time, number = -heads[0][0], heappop(heads)[1]
-        head = await sources[number].newest()
-        json = sources[number].take()
-        if head is not None and not head.kind and wanted in head.content.casefold():
+        source = sources[cid := heappop(heads)[1]]
+        head, json = await source.newest(), source.take()
+        new = looked >= start.skip or moment + 1 != start.before
+        if new and head is not None and not head.kind and wanted in head.content.casefold():
             found.entries.append(json)
-            found.times.append(time)
-        await _push(heads, sources, number)
-    found.more = bool(heads)
+            found.places.append(Place(moment + 1, looked))
+        looked += 1
+        await _push(heads, source, cid)
     if heads:
-        # The next page begins with what is next here, unless that would be this page again.
-        next_time = -heads[0][0]
-        found.before = next_time + 1 if next_time + 1 != before else next_time
+        moment, looked = _at(heads, moment, looked)
+        found.rest = Place(moment + 1, looked)
     return found
 
 
-async def _push(heads: list[tuple[int, int]], sources: list[_Source], number: int) -> None:
+def _at(heads: list[tuple[int, str]], moment: int, looked: int) -> tuple[int, int]:
+    """When the next entry was written, and how many of that ms have been looked at: ``looked``
+    when it is still ``moment``."""
+    time = -heads[0][0]
+    return time, looked if time == moment else 0
+
+
+async def _push(heads: list[tuple[int, str]], source: _Source, cid: str) -> None:
     """Put a source's next entry on the heap, the newest entry of all on top."""
-    head = await sources[number].newest()
+    head = await source.newest()
     if head is not None:
-        heappush(heads, (-head.time, number))
+        heappush(heads, (-head.time, cid))

@@ -14,6 +14,7 @@ from chat.server.delivery.registry import Thread
 from chat.server.paging import RESERVE, clamp, fit
 from chat.server.requests import searching
 from chat.server.requests.refusals import Refused
+from chat.server.requests.searching import MOST_SCANNED, Place
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry
 from chat.store.interface import NotAllowed, Unknown
@@ -213,13 +214,19 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
             session.user_id, "", SEARCHED_CONVERSATIONS
         )
     limit = clamp(message.limit, HISTORY_LIMIT)
+    start = Place(message.before, max(0, min(message.skip or 0, MOST_SCANNED)))
     found = await searching.search(
-        session.context.conversations, session.user_id, cids, text, message.before, limit
+        session.context.conversations, session.user_id, cids, text, start, limit
     )
     found_raw: list[Any] = [msgspec.Raw(entry) for entry in found.entries]
     kept, cut = fit(found_raw, session.context.settings.frame_limit)
-    before = found.times[len(kept)] + 1 if cut else found.before
-    return messages.SearchResMes(messages=kept, more=found.more or cut, before=before)
+    rest = found.places[len(kept)] if cut else found.rest
+    if rest is None:
+        return messages.SearchResMes(messages=kept)
+    if rest.skip > MOST_SCANNED or (message.skip is None and rest.before == message.before):
+        # Who does not say what to skip would have this page again and again.
+        rest = Place(rest.before - 1, 0)
+    return messages.SearchResMes(messages=kept, more=True, before=rest.before, skip=rest.skip)
 
 
 # Marks -----------------------------------------------------------------------------------------
