@@ -51,6 +51,23 @@ class FirstStartTests(TestCase):
         self.fill(again, "的妈妈", "", "")
         again.wait_for("欢迎，小红的妈妈")
 
+    def test_a_password_is_asked_for_until_it_is_changed(self) -> None:
+        screen = self.start("zh_CN.UTF-8")
+        screen.wait_for("服务器已响应")
+        screen.type("2")
+        screen.wait_for("密码至少六个字符")
+        self.fill(screen, "小红", "long enough", "long enough")
+        screen.wait_for("欢迎，小红")
+        self.fill(screen, "/password")
+        screen.wait_for("旧密码")
+        self.fill(screen, "not mine", "even longer", "even longer")
+        screen.wait_for("密码错误")
+        self.fill(screen, "long enough", "短", "短")
+        screen.wait_for("密码太短：至少 6 个字符")
+        self.fill(screen, "even longer", "even longer")
+        screen.wait_for("密码已修改")
+        screen.wait_for("发消息到 #lobby")
+
     def test_the_language_that_is_chosen_in_the_menu_is_that_of_the_next_start(self) -> None:
         screen = self.start("en_US.UTF-8")
         screen.wait_for("The server answers")

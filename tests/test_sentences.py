@@ -14,7 +14,7 @@ from chat.client.cli_words import Phrases
 from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
 from chat.client.model import Model
 from chat.client.printing import Printer
-from chat.client.tui.sentences import account_flaw, login_flaw, reason, sentence
+from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, reason, sentence
 from chat.client.tui.telling import Telling
 from chat.client.words import LANGUAGES, Words
 from chat.store.moderation import ACTIONS
@@ -79,6 +79,14 @@ class SentenceTests(TestCase):
         self.assertIn("Nobody has that name", said)
         self.assertEqual(place, 0)
         self.assertEqual(login_flaw(Refused(429, "later"), EN), ("later", None))
+
+    def test_a_password_that_was_not_changed(self) -> None:
+        for code, new, wanted in (
+            (403, "longer", ("The password is wrong.", 0)),
+            (506, "short", (EN("password-short"), 1)),
+            (506, "longer", ("too common", None)),
+        ):
+            self.assertEqual(password_flaw(Refused(code, "too common"), new, EN), wanted)
 
     def test_an_account_that_was_refused_says_what_can_be_mended(self) -> None:
         for code, name, password, wanted, at in (

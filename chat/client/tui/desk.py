@@ -61,7 +61,7 @@ class StatusLine(PaneWidget):
             left = f"{left} {glyphs.bar} {note}"
             if width(left + name) >= columns:
                 left = f" {glyphs.failed} {note}" if bad else f" {note}"
-        if (bad or note) and width(left + name) > columns:
+        if (bad or note) and width(left + name) >= columns:
             name = ""
         wanted = width(left) if bad or note else min(width(left), columns // 2)
         counts = "" if note else self._counts(columns - wanted - width(name) - 1)

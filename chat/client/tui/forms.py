@@ -8,14 +8,18 @@ from chat.client.tui.draw import Row
 from chat.client.tui.editor import Editor
 from chat.client.tui.look import Look
 from chat.client.tui.panes import Pane
+from chat.client.words import Words
 
-__all__ = ["Field", "Form", "Menu", "MenuItem", "first_menu"]
+__all__ = ["Field", "Form", "Menu", "MenuItem", "asked", "first_menu"]
 
 MENU_HEAD, FORM_HEAD = 4, 2
 """Rows above the first item, and above the first field; a field takes two."""
 
 AT_FIRST = ("menu-login", "menu-register", "menu-server", "menu-language", "menu-leave")
 """What there is to choose before anything is known of a server."""
+
+HIDDEN = frozenset({"field-password", "field-old-password", "field-new-password", "field-repeat"})
+"""Questions for a password."""
 
 COLUMNS = 56
 """Of the block in the middle of the screen."""
@@ -36,6 +40,11 @@ class Field:
     label: str
     editor: Editor = field(default_factory=Editor)
     hidden: bool = False
+
+
+def asked(words: Words, *keys: str) -> list[Field]:
+    """Questions by the keys of their words; what is typed into some of them nobody is to see."""
+    return [Field(words(key), Editor(raw=key in HIDDEN), key in HIDDEN) for key in keys]
 
 
 class _Centred(Pane):

@@ -196,17 +196,12 @@ class Host:
         if self._chat is not None and self._desk is not None:
             self._show_chat(self._chat, self._desk)
 
-    def _change(self, old: str, new: str) -> None:
+    async def _change(self, old: str, new: str) -> None:
         chat, entered = self._chat, self._entered
-        if chat is None or entered is None:
-            return
-
-        async def go() -> None:
+        if chat is not None and entered is not None:
             entered.slot.keep(await chat.client.change_password(old, new))
+            self._back_to_chat()
             chat.say(self.look.words("password-changed"))
-
-        self._back_to_chat()
-        chat.spawn(go())
 
     def leave(self) -> None:
         """Say goodbye to the server, for a moment at most, and end."""

@@ -7,7 +7,7 @@ from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
 from chat.client.words import Words
 from chat.names import BadName, check_password, user_name
 
-__all__ = ["account_flaw", "login_flaw", "reason", "sentence"]
+__all__ = ["account_flaw", "login_flaw", "password_flaw", "reason", "sentence"]
 
 _REASONS: Final[Sequence[tuple[str, str]]] = (
     ("refused by other side", "reason-refused"),
@@ -68,7 +68,20 @@ def account_flaw(error: Refused, name: str, password: str, words: Words) -> tupl
     """
     if error.code == 505:
         return words("name-taken"), 0
-    flaws = _flaw(user_name, name), _flaw(check_password, password)
+    return _first_flaw(error, words, _flaw(user_name, name), _flaw(check_password, password))
+
+
+def password_flaw(error: Refused, new: str, words: Words) -> tuple[str, int | None]:
+    """What the reader can mend of a password that was not changed.
+
+    :returns: beside it, which it is about: 0 for the old one, 1 for the new one.
+    """
+    if error.code == 403:
+        return words("wrong-password"), 0
+    return _first_flaw(error, words, "", _flaw(check_password, new))
+
+
+def _first_flaw(error: Refused, words: Words, *flaws: str) -> tuple[str, int | None]:
     for place, key in enumerate(flaws):
         if key in words:
             return words(key), place

@@ -1,6 +1,6 @@
 """Before the chat: the menu, the forms, a server of one's own, the remembered login."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,12 +10,11 @@ from twisted.logger import Logger
 from chat.client.address import server_string
 from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
 from chat.client.paths import Profile
-from chat.client.tui.editor import Editor
-from chat.client.tui.forms import Field, Form, Menu, MenuItem
+from chat.client.tui.forms import Form, Menu, MenuItem, asked
 from chat.client.tui.local_server import is_local, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
-from chat.client.tui.sentences import account_flaw, login_flaw, sentence
+from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, sentence
 
 __all__ = ["Entrance", "Start"]
 
@@ -185,27 +184,22 @@ class Start:
     def log_in_form(self) -> None:
         """Ask for name and password."""
         words = self._around.look.words
-        fields = [
-            Field(words("field-name"), _editor(self.user)),
-            Field(words("field-password"), Editor(raw=True), hidden=True),
-        ]
+        fields = asked(words, "field-name", "field-password")
+        fields[0].editor.load(self.user)
         self._show(Form(self._around.look, words("menu-login"), fields, self._log_in, self._back))
 
     def register_form(self) -> None:
         """Ask for a new name and a password twice."""
         words = self._around.look.words
-        fields = [
-            Field(words("field-new-name")),
-            Field(words("field-new-password"), Editor(raw=True), hidden=True),
-            Field(words("field-repeat"), Editor(raw=True), hidden=True),
-        ]
+        fields = asked(words, "field-new-name", "field-new-password", "field-repeat")
         form = Form(self._around.look, words("menu-register"), fields, self._register, self._back)
         form.say(words("register-hint"))
         self._show(form)
 
     def _server_form(self) -> None:
         words = self._around.look.words
-        fields = [Field(words("field-server"), _editor(self.server))]
+        fields = asked(words, "field-server")
+        fields[0].editor.load(self.server)
 
         def submit(values: Sequence[str]) -> None:
             self.server = values[0].strip() or self.server
@@ -215,20 +209,27 @@ class Start:
 
         self._show(Form(self._around.look, words("menu-server"), fields, submit, self._back))
 
-    def password_form(self, change: Callable[[str, str], None], cancel: Callable[[], None]) -> None:
-        """Ask for the old password and twice for a new one."""
+    def password_form(
+        self, change: Callable[[str, str], Awaitable[None]], cancel: Callable[[], None]
+    ) -> None:
+        """Ask for the old password and twice for a new one, until it is changed."""
         words = self._around.look.words
-        fields = [
-            Field(words(key), Editor(raw=True), hidden=True)
-            for key in ("field-old-password", "field-new-password", "field-repeat")
-        ]
+        fields = asked(words, "field-old-password", "field-new-password", "field-repeat")
 
         def submit(values: Sequence[str]) -> None:
             if values[1] != values[2]:
                 self._say("passwords-differ", bad=True, again=1)
             elif values[0] and values[1]:
-                self._form = None
-                change(values[0], values[1])
+                self._run(attempt(values[0], values[1]))
+
+        async def attempt(old: str, new: str) -> None:
+            try:
+                await change(old, new)
+            except Refused as error:
+                flaw, place = password_flaw(error, new, words)
+                self._mend(place)
+                raise Refused(error.code, flaw) from None
+            self._form = None
 
         self._show(Form(self._around.look, words("cmd-password"), fields, submit, cancel))
 
@@ -286,8 +287,7 @@ class Start:
         """The refusal may be for want of a code: let there be a place for one."""
         form = self._form
         if form is not None and len(form.fields) == REGISTER_FIELDS:
-            code = Field(self._around.look.words("field-invitation"))
-            form.fields = [*form.fields, code]
+            form.fields = [*form.fields, *asked(self._around.look.words, "field-invitation")]
 
     def _distrust(self, error: Untrusted) -> None:
         """Show what the server showed. To believe it has to be chosen, it is not what Enter does.
@@ -385,12 +385,6 @@ class Start:
             self.log.failure("the login went wrong", failure)
             self._say("internal-error", bad=True)
         self._around.redraw()
-
-
-def _editor(text: str) -> Editor:
-    editor = Editor()
-    editor.load(text)
-    return editor
 
 
 def _pause(reactor: Any, seconds: float) -> Deferred[None]:
