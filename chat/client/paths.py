@@ -124,6 +124,11 @@ class Profile:
         key = f"{server_string(server)}\n{canonical_user_name(user)}"
         return self.state / hashlib.sha256(key.encode()).hexdigest()[:20]
 
+    def logged_in(self, server: str, user: str) -> bool:
+        """Whether some device of this installation is logged in to an account."""
+        files = self.account(server, user).glob("device-*.json")
+        return any(_read(file).get("token") for file in files)
+
     def device(self, server: str, user: str) -> DeviceSlot | None:
         """Take a device of this installation that no other running program uses, those with a
         token first; None when all are in use.

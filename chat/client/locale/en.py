@@ -47,6 +47,7 @@ WORDS: Final = {
     "logging-in": "Logging in …",
     "log-in-again": "Please log in again.",
     "logged-out": "You are logged out.",
+    "another-window": "{name} is in use in another window; log in for this one, too.",
     "no-device": "Too many programs of this account run on this machine.",
     "no-terminal": (
         "The screen needs a terminal. Without one there are: chatroom --plain, and chatroom "

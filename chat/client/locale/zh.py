@@ -46,6 +46,7 @@ WORDS: Final = {
     "logging-in": "正在登录……",
     "log-in-again": "请重新登录。",
     "logged-out": "您已退出登录。",
+    "another-window": "{name} 正在另一个窗口中使用；再登录一次，这里也可使用。",
     "no-device": "本机上此账号运行的程序太多。",
     "no-terminal": "界面需要终端。没有时可用 chatroom --plain、send、tail、who 和 history。",
     "crashed": "程序出错：{error}。详情见 {log}。",

@@ -314,6 +314,8 @@ class Start:
             await self._enter(self.user, at_once=offline or not is_local(self.server))
         else:
             self.log_in_form()
+            if self._profile.logged_in(self.server, self.user):
+                self._say("another-window", name=self.user)
 
     def _go_offline(self) -> None:
         self._run(self._resume(offline=True))
