@@ -57,6 +57,9 @@ class _Centred(Pane):
         self._cursor: tuple[int, int] | None = None
         self._first = 0
         """The row of the screen in which the block begins."""
+        self._needed = 0
+        """The row of the block that has to be seen where there is no room for all of it: what is
+        above it goes before what is said at the end."""
 
     def say(self, message: str, bad: bool = False) -> None:
         """Show a sentence below; ``bad``: something went wrong."""
@@ -72,7 +75,7 @@ class _Centred(Pane):
         for line in fold(self.message, inner) if self.message else []:
             rows.append([("error" if self.bad else "system", line)])
         left, top = (columns - inner) // 2, max(0, (height - len(rows)) // 2)
-        skip = max(0, min(len(rows) - height, cursor[1] - 1 if cursor else 0))
+        skip = max(0, min(len(rows) - height, self._needed))
         rows = rows[skip:]
         self._cursor = (cursor[0] + left, cursor[1] + top - skip) if cursor else None
         self._first = top - skip
@@ -112,7 +115,8 @@ class Menu(_Centred):
             role = "selected" if place == self.selected else None
             rows.append([indent, (role, text + " " * (room - width(text)))])
         rows.append([])
-        return rows, (0, MENU_HEAD + self.selected) if columns < 1 else None
+        self._needed = MENU_HEAD + self.selected
+        return rows, None
 
     def move(self, step: int) -> None:
         self.selected = (self.selected + step) % len(self.items())
@@ -170,6 +174,7 @@ class Form(_Centred):
             shown, column = self._shown(each, room)
             if place == self.selected:
                 cursor = (label_room + column, len(rows))
+                self._needed = len(rows) - 1
             rows.append([
                 ("label", label + " " * (label_room - width(label))),
                 ("field", shown + " " * max(0, room - width(shown))),
