@@ -48,7 +48,10 @@ def administration() -> str:
         _section("DESCRIPTION", _roff(f"{parser.description} {_ADMINISTRATION}")),
         _section("OPTIONS", _pairs(manual.options(parser))),
         _section("COMMANDS", _commands(iter(programs.items()))),
-        _section("EXIT STATUS", "0 done, 1 not done, 2 wrong usage."),
+        _section(
+            "EXIT STATUS",
+            "0 done, 1 not done, 2 wrong usage, 130 interrupted, 141 nobody reads the output.",
+        ),
         _section("SEE ALSO", _see("chatroom", "twistd-chatroom")),
     ]
     return "\n".join(sections) + "\n"

@@ -265,6 +265,20 @@ def test_it_is_part_of_the_chatroom_command(server: ServerProcess) -> None:
     assert "storeVersion" in done.stdout
 
 
+def test_output_that_nobody_reads_or_has_room_for_is_no_traceback(server: ServerProcess) -> None:
+    words = [sys.executable, "-m", "chat.command", "admin", "statistics", "--data"]
+    reading, closed = os.pipe()
+    os.close(reading)
+    full = "chatroom admin: The output can't be written: No space left on device\n"
+    for out, expected in ((closed, (141, "")), (os.open("/dev/full", os.O_WRONLY), (1, full))):
+        done = subprocess.run(
+            [*words, server.home / "data"], stdout=out, stderr=subprocess.PIPE, timeout=PATIENCE,
+            env=ENVIRON, text=True, check=False,
+        )  # fmt: skip
+        os.close(out)
+        assert (done.returncode, done.stderr) == expected
+
+
 def test_what_cannot_be_reached_is_one_sentence(tmp_path: Path) -> None:
     assert "No server has a store" in Admin("--data", str(tmp_path)).refused("users")
     nowhere = Admin("--store", f"redis+unix://{tmp_path}/nothing")

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -11,12 +11,17 @@ from chat.admin.commands import COMMANDS
 from chat.admin.data import restore
 from chat.admin.desk import Desk, Stop, address_of, opened
 from chat.admin.words import Words
+from chat.client.printing import print_no_more
 from chat.server.options import Options
 from chat.server.settings import Settings
 from chat.store.interface import StoreError
 from chat.store.keys import Keys
 
 __all__ = ["run"]
+
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+"""The exit status when nobody reads the output any more, as of ``chatroom``."""
 
 
 def run(options: Namespace, words: Words) -> int:
@@ -27,13 +32,23 @@ def run(options: Namespace, words: Words) -> int:
             print(restore(options, settings.data, words))
         else:
             _run_in_reactor(options, settings, words)
+        sys.stdout.flush()
+        return 0
     except Stop as stop:
-        print(f"chatroom admin: {stop}", file=sys.stderr)
-        return 1
+        sentence = str(stop)
     except StoreError as error:
-        print(f"chatroom admin: {words('store-error', reason=error)}", file=sys.stderr)
-        return 1
-    return 0
+        sentence = words("store-error", reason=error)
+    except BrokenPipeError:
+        print_no_more()
+        return BROKEN_PIPE
+    except OSError as error:
+        place = error.filename or words("the-output")
+        sentence = words("no-file", path=place, reason=error.strerror or error)
+        print_no_more()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    print(f"chatroom admin: {sentence}", file=sys.stderr)
+    return 1
 
 
 def _settings(options: Namespace) -> Settings:

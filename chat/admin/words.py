@@ -121,6 +121,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "long-duration": ("{text} is too long: at most {most}.", "{text} 太长：最多 {most}。"),
     "nothing-said": ("There is nothing to say.", "没有要发布的内容。"),
     "no-password": ("The password can't be used: {reason}", "密码不可用：{reason}"),
+    "the-output": ("The output", "输出"),
     "no-file": ("{path} can't be written: {reason}", "无法写入 {path}：{reason}"),
     "whom": (
         "An action on somebody needs USER, one on the room takes none.",

@@ -93,17 +93,12 @@ def _complain(phrases: Phrases, error: BadConfig) -> int:
 def _unwritable(phrases: Phrases, error: OSError) -> int:
     """A disk is full, or a directory is not ours: that is said in one sentence."""
     from chat.client.context import Status
+    from chat.client.printing import print_no_more
 
     print(f"chatroom: {phrases.unwritable(error)}", file=sys.stderr)
     if error.filename is None:
-        _print_no_more()
+        print_no_more()
     return Status.UNWRITABLE
-
-
-def _print_no_more() -> None:
-    """What is left of the output has nowhere to go. The interpreter would complain when it flushes
-    at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
@@ -327,7 +322,7 @@ def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int
 
     reactor = lean_reactor()
     from chat.client.context import Context, Status
-    from chat.client.printing import Printer
+    from chat.client.printing import Printer, print_no_more
 
     for stream in (sys.stdout, sys.stderr):
         # A terminal that lacks a letter shows an escape instead of ending the program.
@@ -337,7 +332,7 @@ def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int
     try:
         return _until_done(context)
     except BrokenPipeError:
-        _print_no_more()
+        print_no_more()
         return Status.BROKEN_PIPE
     except KeyboardInterrupt:
         return Status.INTERRUPTED

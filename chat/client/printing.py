@@ -1,7 +1,9 @@
 """What the command line prints: lines for people, JSON for programs, nothing for the terminal."""
 
 import json
+import os
 import re
+import sys
 import time
 import unicodedata
 from contextlib import suppress
@@ -13,7 +15,7 @@ from chat.client.cli_words import Phrases
 from chat.client.text import clean_line
 from chat.messages import Entry, Sanction, User
 
-__all__ = ["Printer", "safe_json"]
+__all__ = ["Printer", "print_no_more", "safe_json"]
 
 _STATUS = {0: "online", 1: "offline", 2: "busy"}
 _MODERATED = frozenset(
@@ -34,6 +36,12 @@ def _escaped(found: re.Match[str]) -> str:
     if unicodedata.category(character) not in _HARMFUL:
         return character
     return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
+
+
+def print_no_more() -> None:
+    """What is left of the output has nowhere to go. The interpreter would complain when it flushes
+    at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _moment(milliseconds: int) -> str:
