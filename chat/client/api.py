@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from chat.client.address import DEFAULT_SERVER, endpoint_for
+from chat.client.asker import READING, granted
 from chat.client.errors import (
     BadServer,
     ClientError,
@@ -23,7 +24,7 @@ from chat.client.events import Connected, ConnectionState, Event, LoggedIn, Posi
 from chat.client.outbox import Outbox
 from chat.client.requests import Requests
 from chat.client.sender import SentMessage
-from chat.client.session import READING, VERSION, Options, Session, granted
+from chat.client.session import VERSION, Options, Session
 from chat.client.stream import Stream
 from chat.client.trust import AUTHORITIES, Trust
 from chat.messages import (
@@ -227,7 +228,7 @@ class ChatClient(Requests):
 
     async def log_out(self, everywhere: bool = False) -> None:
         """End this session and its token (``everywhere``: all of the user's), and close."""
-        await self._session.ask(LogoutMes(everywhere), LogoutResMes)
+        await self._session.asker.ask(LogoutMes(everywhere), LogoutResMes)
         self._session.credentials = None
         await self.close()
 
@@ -345,7 +346,7 @@ class ChatClient(Requests):
             known. Both are a page's, for the one behind it.
         """
         request = SearchMes(text, conversation, before, limit, skip)
-        reply = await self._session.ask(request, SearchResMes, READING)
+        reply = await self._session.asker.ask(request, SearchResMes, READING)
         return SearchPage(reply.messages, reply.more, reply.before, reply.skip)
 
     def mark_read(self, conversation: str, seq: int | None = None) -> None:
@@ -358,4 +359,4 @@ class ChatClient(Requests):
 
         :raises Refused: 403 not yours, 404 no such entry.
         """
-        await self._session.ask(RedactMes(conversation, seq), RedactResMes)
+        await self._session.asker.ask(RedactMes(conversation, seq), RedactResMes)

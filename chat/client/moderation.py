@@ -1,6 +1,7 @@
 """What can be asked of a server to keep the peace in rooms and in private; part of ChatClient."""
 
-from chat.client.session import READING, Session
+from chat.client.asker import READING
+from chat.client.session import Session
 from chat.messages import (
     BlockMes,
     BlockResMes,
@@ -40,7 +41,7 @@ class Moderating:
         """Do what ``action`` says (``ModerateMes`` of the protocol has the list)."""
         user_id, name = (who, "") if isinstance(who, int) else (0, who)
         request = ModerateMes(room, action, user_id, name, seconds, reason)
-        await self._session.ask(request, ModerateResMes)
+        await self._session.asker.ask(request, ModerateResMes)
 
     async def kick(self, room: str, who: int | str, reason: str = "") -> None:
         """Take a member out of a room."""
@@ -84,12 +85,12 @@ class Moderating:
 
     async def sanctions(self, room: str) -> list[Sanction]:
         """Who is banned, muted or invited in a room that one moderates."""
-        reply = await self._session.ask(SanctionsMes(room), SanctionsResMes, READING)
+        reply = await self._session.asker.ask(SanctionsMes(room), SanctionsResMes, READING)
         return list(reply.sanctions)
 
     async def invitations(self) -> list[Invitation]:
         """The rooms that one is invited to."""
-        reply = await self._session.ask(InvitationsMes(), InvitationsResMes, READING)
+        reply = await self._session.asker.ask(InvitationsMes(), InvitationsResMes, READING)
         return list(reply.invitations)
 
     # In private --------------------------------------------------------------------------------
@@ -97,15 +98,15 @@ class Moderating:
     async def block(self, who: int | str, block: bool = True) -> None:
         """Exchange no private messages with somebody; ``block`` False: do so again."""
         user_id, name = (who, "") if isinstance(who, int) else (0, who)
-        await self._session.ask(BlockMes(user_id, name, block), BlockResMes)
+        await self._session.asker.ask(BlockMes(user_id, name, block), BlockResMes)
 
     async def blocks(self) -> list[User]:
         """Whom one has blocked."""
-        return list((await self._session.ask(BlocksMes(), BlocksResMes, READING)).users)
+        return list((await self._session.asker.ask(BlocksMes(), BlocksResMes, READING)).users)
 
     async def report(self, conversation: str, seq: int, reason: str = "") -> None:
         """Show a message to the administrators.
 
         :raises Refused: 404 there is no such message, 429 too many reports in an hour.
         """
-        await self._session.ask(ReportMes(conversation, seq, reason), ReportResMes)
+        await self._session.asker.ask(ReportMes(conversation, seq, reason), ReportResMes)

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from chat.client.asker import READING
 from chat.client.errors import BadServer
 from chat.client.moderation import Moderating
-from chat.client.session import READING, Session
+from chat.client.session import Session
 from chat.messages import (
     Conversation,
     JoinMes,
@@ -77,7 +78,7 @@ class Requests(Moderating):
 
         :raises Refused: 403 one is banned from it; 404 it is private, and one is not invited.
         """
-        reply = await self._session.ask(JoinMes(room, topic, private), JoinResMes)
+        reply = await self._session.asker.ask(JoinMes(room, topic, private), JoinResMes)
         joined = Conversation(
             reply.conversation or room,
             reply.epoch,
@@ -100,19 +101,19 @@ class Requests(Moderating):
 
         :raises Refused: 403 the lobby cannot be left.
         """
-        await self._session.ask(LeaveMes(room), LeaveResMes)
+        await self._session.asker.ask(LeaveMes(room), LeaveResMes)
         self._session.gone(room_name(room, 0))
 
     async def set_topic(self, room: str, topic: str) -> None:
         """Set a room's topic."""
-        await self._session.ask(TopicMes(room, topic), TopicResMes)
+        await self._session.asker.ask(TopicMes(room, topic), TopicResMes)
 
     async def rooms(self) -> list[Room]:
         """All public rooms, by name."""
 
         async def page(last: Room | None) -> tuple[Sequence[Room], bool]:
             request = RoomsMes(last.conversation if last else "")
-            reply = await self._session.ask(request, RoomsResMes, READING)
+            reply = await self._session.asker.ask(request, RoomsResMes, READING)
             return reply.rooms, reply.more
 
         return await every_page(page)
@@ -122,7 +123,7 @@ class Requests(Moderating):
 
         async def page(last: User | None) -> tuple[Sequence[User], bool]:
             request = MembersMes(room, last.user_id if last else 0)
-            reply = await self._session.ask(request, MembersResMes, READING)
+            reply = await self._session.asker.ask(request, MembersResMes, READING)
             return reply.users, reply.more
 
         return await every_page(page)
@@ -151,7 +152,7 @@ class Requests(Moderating):
         :returns: how they are now.
         """
         self._session.watched = tuple(users)
-        reply = await self._session.ask(WatchMes(tuple(users)), WatchResMes)
+        reply = await self._session.asker.ask(WatchMes(tuple(users)), WatchResMes)
         return list(reply.users)
 
     async def lookup(self, who: int | str) -> User:
@@ -160,7 +161,7 @@ class Requests(Moderating):
         :raises Refused: 404 nobody.
         """
         request = LookupMes(user_id=who) if isinstance(who, int) else LookupMes(user_name=who)
-        reply = await self._session.ask(request, LookupResMes, READING)
+        reply = await self._session.asker.ask(request, LookupResMes, READING)
         if reply.user is None:
             raise BadServer("a LookupResMes without a user")
         return reply.user
@@ -168,13 +169,13 @@ class Requests(Moderating):
     async def set_status(self, busy: bool) -> None:
         """Be busy or online; said by itself after each login."""
         self._session.busy = busy
-        await self._session.ask(StatusMes(2 if busy else 0), StatusResMes)
+        await self._session.asker.ask(StatusMes(2 if busy else 0), StatusResMes)
 
     async def _online_pages(self, enough: int) -> list[User]:
 
         async def page(last: User | None) -> tuple[Sequence[User], bool]:
             request = OnlineMes(last.user_id if last else 0)
-            reply = await self._session.ask(request, OnlineResMes, READING)
+            reply = await self._session.asker.ask(request, OnlineResMes, READING)
             return reply.users, reply.more
 
         return await every_page(page, enough)
@@ -183,12 +184,12 @@ class Requests(Moderating):
 
     async def sessions(self) -> list[DeviceSession]:
         """One's own devices."""
-        reply = await self._session.ask(SessionsMes(), SessionsResMes, READING)
+        reply = await self._session.asker.ask(SessionsMes(), SessionsResMes, READING)
         return list(reply.sessions)
 
     async def revoke(self, device: str) -> None:
         """End a device's session and token."""
-        await self._session.ask(RevokeMes(device), RevokeResMes)
+        await self._session.asker.ask(RevokeMes(device), RevokeResMes)
 
     async def change_password(self, old: str, new: str) -> str:
         """Change the password; all other sessions end.
@@ -196,7 +197,7 @@ class Requests(Moderating):
         :returns: this device's new token.
         :raises Refused: 403 ``old`` is wrong.
         """
-        reply = await self._session.ask(PasswordMes(old, new), PasswordResMes)
+        reply = await self._session.asker.ask(PasswordMes(old, new), PasswordResMes)
         if reply.token:
             self._session.remember_token(reply.token)
         return reply.token

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
 from chat.client.acks import Acks
+from chat.client.asker import READING, Asker
 from chat.client.catalogue import Catalogue
 from chat.client.errors import ClientError, Closed, NotConnected, Refused
 from chat.client.events import (
@@ -52,8 +53,6 @@ from chat.messages import (
     Message,
     PresenceMes,
     ReceiptMes,
-    Request,
-    SmsMes,
     SmsPush,
     SmsResMes,
     StatusMes,
@@ -63,22 +62,13 @@ from chat.messages import (
     WatchResMes,
 )
 
-__all__ = ["READING", "VERSION", "Options", "Session"]
+__all__ = ["VERSION", "Options", "Session"]
 
 VERSION = 2
 """The generation of the protocol that is spoken here."""
 
-PATIENCE = 30.0
-"""Seconds for which a request that the server refuses for the moment is made again."""
-
-FOR_THE_MOMENT = frozenset({429, 503})
-READING = frozenset({429, 503, 504})
-"""Codes after which a request is made again; reading may also be repeated when in doubt."""
-
 CLOSE_WITHIN = 3.0
 """Seconds for what was written to leave before a connection is cut."""
-
-_Answer = TypeVar("_Answer", bound=Message)
 
 
 @dataclass(frozen=True)
@@ -118,6 +108,7 @@ class Session:
         self.link = Link(
             clock, endpoint, self._greet, self._pushed, self._state_changed, random, now
         )
+        self.asker = Asker(clock, self.link, self.hub.sleep)
         self.follower = Follower(
             self.history,
             self.hub.sleep,
@@ -127,9 +118,9 @@ class Session:
             options.fill_limit,
         )
         self.sender = Sender(
-            clock, now, outbox, self._ask_once, self.hub.emit, self._accepted, options.pipeline
+            clock, now, outbox, self.asker.post, self.hub.emit, self._accepted, options.pipeline
         )
-        self.acks = Acks(clock, self._tell)
+        self.acks = Acks(clock, self.asker.tell)
         self._clock = clock
         self._now = now
         self._options = options
@@ -191,50 +182,6 @@ class Session:
         if isinstance(state, LoggedIn) and state is self.link.state:
             self._resume()
 
-    # Requests ------------------------------------------------------------------------------------
-
-    def wire(self) -> Wire:
-        """The connection on which somebody is logged in.
-
-        :raises NotConnected: there is none.
-        """
-        state, wire = self.link.state, self.link.wire
-        if isinstance(state, LoggedIn) and wire is not None:
-            return wire
-        if isinstance(state, Stopped):
-            raise Closed(state.reason or "the client is closed", state.code)
-        raise NotConnected("there is no connection at the moment")
-
-    async def ask(
-        self,
-        request: Request,
-        answer: type[_Answer],
-        again: frozenset[int] = FOR_THE_MOMENT,
-    ) -> _Answer:
-        """Make a request, and once more while the server refuses it for the moment.
-
-        :raises Refused: the reply's code is not 200.
-        :raises NotConnected, FateUnknown: as ``Wire.ask`` has them.
-        """
-        patience = self._clock.seconds() + PATIENCE
-        pause = 0.25
-        while True:
-            try:
-                return granted(await self.wire().ask(request, answer))
-            except Refused as error:
-                wait = max(error.retry_after, pause)
-                if error.code not in again or self._clock.seconds() + wait > patience:
-                    raise
-            pause *= 2
-            await self.hub.sleep(wait)
-
-    async def _ask_once(self, request: SmsMes) -> SmsResMes:
-        return await self.wire().ask(request, SmsResMes)
-
-    def _tell(self, message: Request) -> None:
-        if self.link.wire is not None:
-            self.link.wire.tell(message)
-
     # Logging in ----------------------------------------------------------------------------------
 
     async def _greet(self, wire: Wire) -> bool:
@@ -269,9 +216,11 @@ class Session:
         self.sender.start()
         self._in_background(self._list_the_rest(), "the conversations are not all known")
         if self.watched:
-            self._in_background(self.ask(WatchMes(self.watched), WatchResMes), "WatchMes failed")
+            self._in_background(
+                self.asker.ask(WatchMes(self.watched), WatchResMes), "WatchMes failed"
+            )
         if self.busy:
-            self._in_background(self.ask(StatusMes(2), StatusResMes), "StatusMes failed")
+            self._in_background(self.asker.ask(StatusMes(2), StatusResMes), "StatusMes failed")
 
     def _in_background(self, work: Awaitable[object], trouble: str) -> None:
         async def run() -> None:
@@ -287,7 +236,7 @@ class Session:
         more = self.login.more
         last = self.login.conversations[-1].conversation if self.login.conversations else ""
         while more:
-            page = await self.ask(ConversationsMes(after=last), ConversationsResMes, READING)
+            page = await self.asker.ask(ConversationsMes(after=last), ConversationsResMes, READING)
             for each in page.conversations:
                 self.learn(each)
                 last = each.conversation
@@ -328,10 +277,10 @@ class Session:
         """A page of a conversation. One that is not there any more is forgotten: the store was
         rolled back to before its beginning, and whoever writes next begins it anew.
 
-        :raises ClientError: as ``ask``.
+        :raises ClientError: as ``Asker.ask``.
         """
         try:
-            return await self.ask(request, HistoryResMes, READING)
+            return await self.asker.ask(request, HistoryResMes, READING)
         except Refused as error:
             if error.code == 404:
                 self.gone(request.conversation)
@@ -418,17 +367,6 @@ class Session:
             seq = position.seq if seq is None else seq
             if self.catalogue.read(name, seq):
                 self.acks.move(name, position.epoch, read=seq)
-
-
-def granted(reply: _Answer) -> _Answer:
-    """The reply when its code is 200.
-
-    :raises Refused: it is another.
-    """
-    code = getattr(reply, "code", 200)
-    if code != 200:
-        raise Refused(code, getattr(reply, "error", ""), getattr(reply, "retry_after", 0.0))
-    return reply
 
 
 def _receipt(message: ReceiptMes) -> ReceiptMoved:
