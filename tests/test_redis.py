@@ -4,6 +4,8 @@ import time
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.store import pubsub
@@ -40,6 +42,26 @@ class Changes:
         waiter: Deferred[None] = Deferred()
         self._waiting.append((connected, waiter))
         return waiter.addTimeout(PATIENCE, reactor)
+
+
+class Web(Factory):
+    """A server of another kind, which says so to whoever says anything."""
+
+    def __init__(self) -> None:
+        self.often: Deferred[None] = Deferred()
+        self._greeted = 0
+
+    def buildProtocol(self, addr: object) -> Protocol:
+        self._greeted += 1
+        if self._greeted == 12:
+            self.often.callback(None)
+        return WebSite()
+
+
+class WebSite(Protocol):
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 class Listener:
@@ -262,6 +284,20 @@ class LossesTest(TestCase):
         await lost
         await back
         self.assertEqual(await redis.call("PING"), b"PONG")
+
+    async def test_what_is_no_store_is_said_once_and_is_no_failure(self) -> None:
+        web = Web()
+        port = reactor.listenTCP(0, web, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        at = f"127.0.0.1:{port.getHost().port}"
+        with capturedLogs() as logs:
+            starting(self, f"redis://{at}")
+            Listener(self, f"redis://{at}")
+            starting(self, f"redis+sentinel://{at}/main")
+            await web.often.addTimeout(PATIENCE, reactor)
+        whys = [str(each["why"]) for each in logs if "why" in each]
+        self.assertEqual(len([why for why in whys if "is no Redis" in why]), 2, whys)
+        self.assertEqual(len([why for why in whys if "is no Sentinel" in why]), 1, whys)
 
     async def test_a_listener_that_fails_keeps_nobody_from_hearing(self) -> None:
         redis = starting(self, start_for(self).url)

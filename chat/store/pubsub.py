@@ -61,7 +61,7 @@ class _Subscription(Commands):
             packed = packed[sent:]
         transport.write(packed)
 
-    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+    def take(self, data: bytes) -> None:
         owner, take = self._owner, self._reader.gets
         self._pinged = False
         self._overdue = (

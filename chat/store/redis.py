@@ -78,6 +78,13 @@ class Commands(txredisapi.RedisProtocol):
         return greet(self, self._owner.address)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        try:
+            self.take(data)
+        except txredisapi.InvalidData as error:
+            self.give_up(f"what answers there is no Redis ({error})")
+
+    def take(self, data: bytes) -> None:
+        """Hand over the answers that are whole by now."""
         take = self._reader.gets
         self._reader.feed(data)
         while (reply := take()) is not False:

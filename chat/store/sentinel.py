@@ -42,6 +42,12 @@ class _Question(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._reader.feed(data)
+        try:
+            self._take()
+        except hiredis.ProtocolError as error:
+            self._end(StoreUnavailable(f"what answers there is no Sentinel ({error})"))
+
+    def _take(self) -> None:
         while self._left and (reply := self._reader.gets()) is not False:
             self._left -= 1
             if isinstance(reply, hiredis.ReplyError):
