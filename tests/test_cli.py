@@ -510,3 +510,20 @@ class ProfileTest(SynchronousTestCase):
     def test_relative_directories_are_ignored_as_the_standard_says(self) -> None:
         profile = Profile("default", {"XDG_STATE_HOME": "here"})
         self.assertEqual(profile.state, Path.home() / ".local/state/chatroom/default")
+
+
+class InterruptedTest(SynchronousTestCase):
+    def test_ctrl_c_while_it_is_loaded_is_no_traceback(self) -> None:
+        code = (
+            "import sys; from chat import command\n"
+            "class Late:\n"
+            "    def find_spec(self, *_):\n"
+            "        raise KeyboardInterrupt\n"
+            "sys.meta_path.insert(0, Late())\n"
+            "sys.exit(command.main())\n"
+        )
+        for words in ([], ["admin", "users"]):
+            done = subprocess.run(
+                [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True
+            )
+            self.assertEqual((done.returncode, done.stderr), (130, b""))

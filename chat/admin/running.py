@@ -19,7 +19,6 @@ from chat.store.keys import Keys
 
 __all__ = ["run"]
 
-INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 """The exit status when nobody reads the output any more, as of ``chatroom``."""
 
@@ -45,8 +44,6 @@ def run(options: Namespace, words: Words) -> int:
         place = error.filename or words("the-output")
         sentence = words("no-file", path=place, reason=error.strerror or error)
         print_no_more()
-    except KeyboardInterrupt:
-        return INTERRUPTED
     print(f"chatroom admin: {sentence}", file=sys.stderr)
     return 1
 
