@@ -29,7 +29,7 @@ from chat.server.delivery.feed import Feed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
 from chat.server.limits import TokenBucket, Window
 from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
-from chat.server.requests.refusals import Refused, refusal, reply_type
+from chat.server.requests.refusals import Refused, post_refusal, refusal, reply_to
 from chat.store.bus import Event
 from chat.store.entries import Author, Header, Publication, entry_of
 from chat.store.keys import cid_name
@@ -54,16 +54,6 @@ COSTS: Final[Mapping[type[Message], int]] = {messages.SearchMes: 10, messages.Co
 conversations ten, other requests one or two."""
 
 REFUSAL_SECONDS: Final = 10.0
-RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
-"""What a conversation's rules may have against a message, and the sentences for it."""
-
-_REFUSED_POSTS: Final = {
-    403: "not-allowed",
-    404: "no-such-conversation",
-    429: "too-fast",
-    503: "store-away",
-    504: "fate-unknown",
-}
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
 
 
@@ -290,17 +280,7 @@ class Session:
         tracing.refused(self, messages.type_name(type(message)), why.code, why.key)
         seconds = max(1, round(why.retry_after))
         sentence = self.context.phrases(why.key, **{"seconds": seconds, **why.values})
-        reply = reply_type(type(message))
-        if reply is None:
-            about = messages.type_name(type(message))
-            self.emit(messages.ErrorMes(why.code, sentence, about, why.retry_after), request_id)
-        else:
-            members: dict[str, Any] = {"code": why.code, "error": sentence}
-            if "retry_after" in reply.__struct_fields__:
-                members["retry_after"] = why.retry_after
-            if isinstance(message, messages.SmsMes):
-                members["client_id"] = message.client_id[:64]
-            self.emit(reply(**members), request_id)
+        self.emit(reply_to(message, why, sentence), request_id)
         self._count_refusal()
 
     def _count_refusal(self) -> None:
@@ -376,11 +356,10 @@ class Session:
 
     def post_refused(self, post: Post, code: int, retry_after: float, reason: str = "") -> None:
         """It was not accepted."""
-        key = reason if reason in RULES else _REFUSED_POSTS[code]
         if code == 429:
             retry_after = 1 / (self.context.settings.rate[1] or 1)
         message = messages.SmsMes("", client_id=post.client_id)
-        self.refuse(message, post.request_id, Refused(code, key, retry_after))
+        self.refuse(message, post.request_id, post_refusal(code, retry_after, reason))
 
     def post_overdue(self, post: Post) -> None:
         """It was accepted, and its publication never came."""

@@ -2,7 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,13 +23,24 @@ from chat.store.interface import (
     Unknown,
 )
 
-__all__ = ["Refused", "check_line", "refusal", "reply_type"]
+__all__ = ["Refused", "check_line", "post_refusal", "refusal", "reply_to"]
 
 LINE_LIMIT: Final = 1_000
 """Bytes of a topic, or of a reason, which everybody in a room is shown."""
 
 _NO_PART_OF_A_LINE: Final = frozenset({"Cc", "Zl", "Zp"})
 """Categories of control characters, C1 as well, and of what separates lines and paragraphs."""
+
+RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
+"""What a conversation's rules may have against a message, and the sentences for it."""
+
+_POSTS: Final = {
+    403: "not-allowed",
+    404: "no-such-conversation",
+    429: "too-fast",
+    503: "store-away",
+    504: "fate-unknown",
+}
 
 _log = Logger()
 
@@ -67,9 +78,26 @@ def check_line(member: str, text: str) -> None:
         raise Refused(400, "malformed", values={"detail": detail})
 
 
-def reply_type(request: type[Message]) -> type[Message] | None:
-    """The reply to a request, None for one without."""
-    return _REPLIES.get(request)
+def reply_to(request: Message, why: Refused, sentence: str) -> Message:
+    """What a client gets in place of what it asked for: the reply to it, as far as it has one."""
+    reply = _REPLIES.get(type(request))
+    if reply is None:
+        about = messages.type_name(type(request))
+        return messages.ErrorMes(why.code, sentence, about, why.retry_after)
+    members: dict[str, Any] = {"code": why.code, "error": sentence}
+    if "retry_after" in reply.__struct_fields__:
+        members["retry_after"] = why.retry_after
+    if isinstance(request, messages.SmsMes):
+        members["client_id"] = request.client_id[:64]
+    return reply(**members)
+
+
+def post_refusal(code: int, retry_after: float, reason: str) -> Refused:
+    """Why a message was not accepted.
+
+    :param reason: what the conversation's rules have against it, or why else; empty for nothing.
+    """
+    return Refused(code, reason if reason in RULES else _POSTS[code], retry_after)
 
 
 def refusal(failure: Failure, connection: str) -> Refused:
