@@ -369,7 +369,7 @@ class PingMes(Request, frozen=True, omit_defaults=True):
 
 
 class Reply(Message, frozen=True, kw_only=True):
-    """What most replies have: ``code`` as in protocol §6, ``error`` a sentence or empty.
+    """What most replies have: ``code`` as in the protocol (Codes), ``error`` a sentence or empty.
 
     ``retry_after`` in seconds, with the codes 429 and 503.
     """

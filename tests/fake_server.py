@@ -242,7 +242,7 @@ def send(connection: FakeConnection, request: messages.SmsMes) -> Message:
 
 
 def history(connection: FakeConnection, request: messages.HistoryMes) -> Message:
-    """A page as protocol §5 has it."""
+    """A page as the protocol has it (Reading, marks, receipts)."""
     place = connection.server.places.get(request.conversation)
     if place is None:
         return messages.HistoryResMes(code=404, error="no such conversation")

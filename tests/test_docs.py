@@ -81,6 +81,14 @@ class ProtocolTest(SynchronousTestCase):
             order = tuple(msgspec.json.decode(each.data))
             self.assertEqual(order, ORIGINAL_ANSWERS[each.type].__struct_encode_fields__)
 
+    def test_every_section_that_the_code_refers_to_is_there(self) -> None:
+        sections = set(re.findall(r"^(.+)\n-+$", PROTOCOL, re.MULTILINE))
+        for path in (ROOT / "chat").rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            for section in re.findall(r"\(protocol, ([^)]+)\)", text):
+                self.assertIn(section, sections, path)
+            self.assertNotIn("§", text, path)
+
     def test_the_length_of_the_example_frame_is_right(self) -> None:
         (length, body) = HEX_EXAMPLE.findall(PROTOCOL)[0]
         self.assertEqual(bytes.fromhex(length), frame(body.encode())[:LENGTH_SIZE])

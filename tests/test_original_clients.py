@@ -1,4 +1,4 @@
-"""The Go clients that the protocol comes from work unchanged: byte for byte what §3 says."""
+"""The Go clients that the protocol comes from work unchanged: byte for byte what its page says."""
 
 import json
 import re

@@ -34,7 +34,7 @@ __all__ = ["Identity", "enter", "enter_room", "leave", "leave_room", "replay"]
 _log = Logger()
 
 LISTED_USERS: Final = 1_000
-"""User ids in a current client's LoginResMes (protocol §5)."""
+"""User ids in a current client's LoginResMes (protocol, Presence)."""
 
 ORIGINAL_USERS: Final = 5_000
 """More ids than a frame of 8,096 bytes holds."""

@@ -10,7 +10,7 @@ from chat.codec import escaped_size
 __all__ = ["RESERVE", "clamp", "fit"]
 
 RESERVE: Final = 2_048
-"""Bytes of a frame that are left for everything but the list (protocol §7)."""
+"""Bytes of a frame that are left for everything but the list (protocol, Sending)."""
 
 NO_LIMIT: Final = 2**31
 

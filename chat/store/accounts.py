@@ -15,7 +15,7 @@ from chat.store.scripts import load
 __all__ = ["TOKEN_LIFE", "RedisAccounts"]
 
 TOKEN_LIFE: Final = 90 * 86_400.0
-"""Seconds from its last use that a token lives (protocol §5)."""
+"""Seconds from its last use that a token lives (protocol, Accounts, devices, tokens)."""
 
 PICKED_ABOVE: Final = 10_000
 """Ids that the store picks are larger; people who pick their own pick small ones."""

@@ -31,7 +31,7 @@ LOBBY_CID: Final = room_cid(LOBBY)
 _log = Logger()
 
 LAST_CONTENT_LIMIT: Final = 200
-"""Bytes of UTF-8 that are kept of the content of *conv*'s ``last`` (protocol §5)."""
+"""Bytes of UTF-8 that are kept of the content of *conv*'s ``last`` (protocol, Values)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Author:
     def does(
         self, kind: str, content: str = "", target: int = 0, target_name: str = "", seconds: int = 0
     ) -> bytes:
-        """The middle of an entry of another kind (protocol §4)."""
+        """The middle of an entry of another kind (protocol, Values)."""
         middle = b'"kind":%b,%b%b' % (_encode(kind), self._start, _encode(content))
         if target:
             middle += b',"target":%d' % target

@@ -24,7 +24,7 @@ KNOWN: Final = 32
 """Addresses that are remembered for an account, the newest."""
 
 KNOWN_SECONDS: Final = 90 * 86_400.0
-"""As long as a token lives (protocol §5)."""
+"""As long as a token lives (protocol, Accounts, devices, tokens)."""
 
 
 @dataclass(frozen=True)

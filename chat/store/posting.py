@@ -59,7 +59,7 @@ class Poster(Protocol):
         """It was accepted before, with these."""
 
     def post_refused(self, post: "Post", code: int, retry_after: float, reason: str = "") -> None:
-        """It was not accepted (protocol §6); after 504 its publication may still come.
+        """It was not accepted (protocol, Codes); after 504 its publication may still come.
 
         :param retry_after: seconds, 0 when waiting does not help.
         :param reason: which rule of the conversation is against it: ``muted``, ``banned``,

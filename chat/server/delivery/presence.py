@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PresenceView", "is_in"]
 
 TELL_SECONDS: Final = 0.25
-"""PresenceMes at most four times a second to each connection (protocol §5, design)."""
+"""PresenceMes at most four times a second to each connection (protocol, Presence)."""
 
 TELL_ORIGINALS_SECONDS: Final = 1.0
 MOST_AT_ONCE: Final = 500

@@ -59,7 +59,7 @@ class _Current:
 
 
 class _Original:
-    """The Go clients: four types, no ids, no rooms but the lobby (protocol §3)."""
+    """The Go clients: four types, no ids, no rooms but the lobby (protocol, Original clients)."""
 
     requests = ORIGINAL_REQUESTS
     is_current = False

@@ -49,4 +49,4 @@ OPEN_TO_ALL: Final = frozenset({messages.RegisterMes, messages.LoginMes, message
 """What needs no login."""
 
 UNMETERED: Final = frozenset({messages.AckMes, messages.PingMes})
-"""What counts as a frame only (protocol §7)."""
+"""What counts as a frame only (protocol, Limits)."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["change_password", "log_in", "log_out", "register", "revoke", "sessions"]
 
 DEVICE_LIMIT: Final = 64
-"""Characters of a device's name (protocol §5)."""
+"""Characters of a device's name (protocol, Accounts, devices, tokens)."""
 
 SEX_LIMIT: Final = 64
 """Characters of an account's ``sex``: kept, and read at each look at that user."""

@@ -55,7 +55,7 @@ _REPLIES: Final = {
 class Refused(Exception):
     """A request can't be served, for a reason that the client is told.
 
-    :ivar code: as in protocol §6.
+    :ivar code: as in the protocol, Codes.
     :ivar key: the sentence, in ``phrases.py``.
     :ivar retry_after: seconds, with 429 and 503.
     """
