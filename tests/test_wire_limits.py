@@ -1,4 +1,4 @@
-"""Every limit of the protocol's section 7: what is just within, what is just beyond, and 0."""
+"""Every limit of the protocol: what is just within, what is just beyond, and 0."""
 
 import json
 import select

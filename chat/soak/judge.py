@@ -1,6 +1,6 @@
 """The judge: reads a trace and names every promise that was broken. Pure; knows no network.
 
-The promises are those of ``docs/protocol.rst``, section 4, seen from outside only:
+The promises are those of ``docs/protocol.rst``, seen from outside only:
 
 ``order``     on one connection a conversation's numbers never go down and none comes twice
 ``hole``      on a connection that is read, none is left out; a log has no hole

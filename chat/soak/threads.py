@@ -169,7 +169,7 @@ class Threads:
             self._show(conv, thread, epoch, seq, key)
 
     def _new_epoch(self, conv: str, thread: Thread, epoch: str, first: int) -> None:
-        """Keep what is below ``first``, drop the rest (protocol, section 4)."""
+        """Keep what is below ``first``, drop the rest, as the protocol says of numbers."""
         record = self._device.host.record
         thread.epoch = epoch
         if thread.seq >= first:
