@@ -7,7 +7,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
@@ -273,6 +273,7 @@ class VeilTests(RecordingTestCase):
         self.assertEqual(typed, "/password Xx00x0xx")
 
     @given(NASTY)
+    @example("\u115fa letter that draws nothing")
     def test_what_is_masked_is_as_wide_as_it_was_and_shares_no_word(self, text: str) -> None:
         was, now = (clean(each).split("\n") for each in (text, veiled(text)))
         self.assertEqual([*map(width, now)], [*map(width, was)])

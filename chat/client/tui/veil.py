@@ -3,6 +3,7 @@
 import unicodedata
 from typing import Any, Final
 
+from chat.client.text import clean, width
 from chat.client.tui.commands import find
 
 __all__ = ["secret", "veiled", "veiled_texts"]
@@ -22,6 +23,8 @@ def veiled(text: str) -> str:
 
 
 def _veiled(character: str) -> str:
+    if not width(clean(character)):
+        return character
     if unicodedata.east_asian_width(character) in "WF":
         return WIDE if character.isalnum() else character
     if character.isdecimal():
