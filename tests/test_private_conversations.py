@@ -154,6 +154,34 @@ def test_the_partner_gets_receipts_and_nobody_else(party: Party) -> None:
     assert not [each for each in third.heard if each.type == "ReceiptMes"]
 
 
+def test_who_was_away_is_told_with_the_newest_page_how_far_the_partner_is(party: Party) -> None:
+    reader, user = party.current(), party.user()
+    sender = party.current(user)
+    said = sender.post(reader.at, "did you get this?")
+    sender.close()
+    reader.hears("did you get this?")
+    reader.send("AckMes", conversation=f"@{user.user_id}", epoch=said["epoch"], read=1)
+    reader.close()
+    again = party.current(user)
+    again.get("HistoryMes", conversation=reader.at, after=0)
+    again.get("HistoryMes", conversation=reader.at, before=2)
+    assert not [each for each in again.heard if each.type == "ReceiptMes"]
+    (entry,) = again.get("HistoryMes", conversation=reader.at)["messages"]
+    assert entry["content"] == "did you get this?"
+    (receipt,) = [each.data for each in again.heard if each.type == "ReceiptMes"]
+    assert receipt == {"conversation": reader.at, "userId": reader.user_id,
+                       "epoch": said["epoch"], "delivered": 1, "read": 1}  # fmt: skip
+
+
+def test_neither_rooms_nor_ones_notes_have_receipts_in_their_pages(party: Party) -> None:
+    peer, other = party.current(), party.current()
+    room = party.room_of(peer, other)
+    for conversation in (room, peer.at, "#lobby"):
+        peer.post(conversation, "anybody here?")
+        peer.get("HistoryMes", conversation=conversation)
+    assert not [each for each in peer.heard if each.type == "ReceiptMes"]
+
+
 def test_an_acknowledgement_of_an_unknown_epoch_moves_nothing_in_this_one(party: Party) -> None:
     user = party.user()
     one, sender = party.current(user), party.current()

@@ -109,6 +109,18 @@ class HistoryTests(SynchronousTestCase):
         self.assertIn("This message was deleted", text)
         self.assertEqual(self.asked(client), [("#lobby", 0)])
 
+    def test_after_each_login_it_is_asked_how_far_the_partner_is(self) -> None:
+        client = FollowedClient()
+        client.logs = {"@2": [entry(1, ME, "read this", to="@2")]}
+        client.conversations = {"#lobby": room("#lobby", 0, 0), "@2": room("@2", 1, 1)}
+        screen = self.screen(client)
+        for place in ("meta 2", "meta 1", "meta 2"):
+            screen.press(place)
+        self.assertEqual(self.asked(client).count(("@2", 0)), 1, "its newest page has told it")
+        client.tell(events.ConversationsListed())
+        screen.text()
+        self.assertEqual(self.asked(client).count(("@2", 0)), 2)
+
     def test_older_pages_that_are_here_are_not_asked_for_again(self) -> None:
         self.remember(*long_log())
         client = FollowedClient()

@@ -270,6 +270,11 @@ class Conversations:
             args += [channel, _event("receipt", cid, mark.epoch, user_id)]
         await self._redis.script(load("mark"), keys, args)
 
+    async def marks_of(self, user_id: int, cid: str, page: Page) -> tuple[int, int]:
+        """How far a user is, delivered and read, as of the epoch of ``page``."""
+        mark = await self._redis.call("HGET", self._keys.marks(user_id), cid)
+        return mark_numbers(mark or b"", page.epoch, page.epoch_first)
+
     # Belonging -------------------------------------------------------------------------------
 
     async def contact(self, one: int, other: int) -> str:

@@ -120,6 +120,7 @@ class Chat:
         match event:
             case events.ConversationsListed():
                 if self.client.user is not None:
+                    self.history.logged_in()
                     self._forget_gone()
                     self._listed(self.client.user, self.client.conversations.values())
             case events.PresenceChanged(_, _, True):
@@ -215,13 +216,16 @@ class Chat:
 
     def drawn(self) -> None:
         """After each drawing: fetch what it lacked, and say what was read."""
-        if self.model.current is not None and self._view.at_end():
-            self.model.current.trim()
+        current = self.model.current
+        if current is not None and self._view.at_end():
+            current.trim()
         wish = self._view.wish()
         if wish is not None and self.history.wanted(wish):
             self.spawn(self.history.fetch(wish))
         if not self.model.connected:
             return
+        if current is not None and self.history.lacks_receipt(current):
+            self.spawn(self.history.ask_receipt(current))
         if self._mark_read():
             self._view.redraw()
         if self.model.watched:

@@ -1,6 +1,7 @@
 """What was said before: from the cache at once, from the server where that has it not."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chat.client.conversation import Conversation
@@ -45,6 +46,7 @@ class History:
         self._cache = cache
         self._redraw = redraw
         self._exhausted: dict[str, int] = {}
+        self._receipted: set[str] = set()
 
     def wanted(self, wish: Wish) -> bool:
         """Whether something can be done about what a drawing lacked."""
@@ -73,6 +75,24 @@ class History:
         finally:
             conversation.loading = False
             self._redraw()
+
+    def logged_in(self) -> None:
+        """What partners have read meanwhile nobody has told us."""
+        self._receipted.clear()
+
+    def lacks_receipt(self, conversation: Conversation) -> bool:
+        """Whether it is to be asked how far the partner is: the newest page tells it, too."""
+        known = not conversation.private or conversation.name in self._receipted
+        return not known and conversation.fetched
+
+    async def ask_receipt(self, conversation: Conversation) -> None:
+        """Have it said how far the partner is by now.
+
+        :raises ClientError: the server did not answer.
+        """
+        self._receipted.add(conversation.name)
+        with suppress(Refused):  # Nothing was said there yet.
+            await self._client.history(conversation.name, limit=1)
 
     async def have(self, name: str, seq: int) -> None:
         """Have entry ``seq`` and what stands around it."""
@@ -141,6 +161,8 @@ class History:
                 raise
             return
         self._came(name, page.entries, page.first)
+        if not before:
+            self._receipted.add(name)
         if before and not page.entries:
             conversation.sealed.add(before)
 

@@ -16,7 +16,7 @@ from chat.server.requests import searching
 from chat.server.requests.refusals import Refused
 from chat.server.requests.searching import MOST_SCANNED, Place
 from chat.store.conversations import LOBBY_CID
-from chat.store.entries import LoggedEntry
+from chat.store.entries import LoggedEntry, Page
 from chat.store.interface import NotAllowed, Unknown
 from chat.store.keys import cid_name, private_cid, room_cid
 from chat.store.posting import Post
@@ -183,6 +183,8 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
         # Surely more than fits: what the log keeps of an entry is not twice its JSON.
         most_bytes=2 * session.context.settings.frame_limit,
     )
+    if cid.startswith("p:") and message.after is None and not message.before:
+        await _tell_receipt(session, cid, page)
     kept, cut = fit(
         _raw(session, page.entries),
         session.context.settings.frame_limit,
@@ -196,6 +198,17 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
         messages=kept,
         more=page.more or cut,
     )
+
+
+async def _tell_receipt(session: "Session", cid: str, page: Page) -> None:
+    """Who looks at the newest messages shows how far the partner is with them, and may have been
+    away when that was told."""
+    name = cid_name(cid, session.user_id)
+    partner = int(name[1:])
+    if partner != session.user_id and page.entries:
+        marks = await session.context.conversations.marks_of(partner, cid, page)
+        if any(marks):
+            session.emit(messages.ReceiptMes(name, partner, page.epoch, *marks))
 
 
 def _raw(session: "Session", entries: Sequence[LoggedEntry]) -> list[Any]:
