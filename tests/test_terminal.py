@@ -66,6 +66,11 @@ class TerminalTests(TestCase):
         self.type(b"!")
         self.assertEqual(self.keys, ["你", "!"])
 
+    def test_what_a_reader_sees_as_one_character_is_one_key(self) -> None:
+        family, accented = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "e\u0301"
+        self.type(f"a{family}{accented}👍🏽".encode())
+        self.assertEqual(self.keys, ["a", family, accented, "👍🏽"])
+
     def test_keys_with_names_have_them_whole_or_in_parts(self) -> None:
         self.type(b"\x1b[A\x01x\r")
         for each in (b"\x1b", b"[", b"B", b"y"):

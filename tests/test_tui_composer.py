@@ -103,6 +103,14 @@ class ComposerTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "ab")
         self.assertFalse(screen.left)
 
+    def test_joined_emoji_come_from_a_key_as_they_are_and_a_joiner_alone_is_nothing(self) -> None:
+        screen = lively()
+        family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+        screen.press("a", family, "\u200d", "b")
+        self.assertEqual(screen.desk.composer.editor.text, f"a{family}b")
+        screen.press("backspace", "backspace")
+        self.assertEqual(screen.desk.composer.editor.text, "a")
+
     def test_tab_completes_commands_and_names_and_goes_round(self) -> None:
         screen = lively()
         screen.type("/jo")

@@ -16,6 +16,7 @@ __all__ = [
     "fit",
     "fold",
     "graphemes",
+    "is_character",
     "looks_like",
     "mixes_scripts",
     "pad",
@@ -53,6 +54,12 @@ def width(text: str) -> int:
 def graphemes(text: str) -> Iterator[str]:
     """The parts of ``text`` that a reader sees as one character."""
     return iter(text) if text.isascii() else wcwidth.iter_graphemes(text)
+
+
+def is_character(text: str) -> bool:
+    """Whether ``text`` is one character, as a reader sees it: joined emoji are one."""
+    printable = text != JOINER and text.replace(JOINER, " ").isprintable()
+    return printable and len(list(graphemes(text))) == 1
 
 
 # Cleaning --------------------------------------------------------------------------------------

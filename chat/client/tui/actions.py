@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from chat.client.conversation import Conversation
-from chat.client.text import graphemes
+from chat.client.text import is_character
 from chat.client.tui import commands, helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import Kind
@@ -79,9 +79,7 @@ class Actions:
             return True
         if found is not None:
             return self.do(found)
-        if key.startswith(("ctrl ", "meta ", "shift ")) or len(list(graphemes(key))) > 1:
-            return False
-        if not key.isprintable() or context == "select":
+        if context == "select" or not is_character(key):
             return False
         pane = desk.list_pane()
         if pane is not None:

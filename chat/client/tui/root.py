@@ -6,7 +6,7 @@ from typing import Protocol
 import urwid
 from twisted.logger import Logger
 
-from chat.client.text import graphemes
+from chat.client.text import is_character
 from chat.client.tui.actions import Actions
 from chat.client.tui.composer import Paste
 from chat.client.tui.desk import Desk
@@ -193,7 +193,7 @@ class Root(urwid.Widget):
                 popup.unfilter()
             case "quit":
                 self._leave()
-            case _ if not _printable(key):
+            case _ if not is_character(key):
                 return False
             case _:
                 popup.type(key)
@@ -241,7 +241,7 @@ class Root(urwid.Widget):
                 edit = action("composer", key) or ""
                 if edit.startswith("edit "):
                     form.edit(edit.removeprefix("edit "))
-                elif _printable(key):
+                elif is_character(key):
                     form.insert(key)
                 else:
                     return False
@@ -285,7 +285,3 @@ class Root(urwid.Widget):
                 popup.select(place)
                 self._choose(popup)
         self._invalidate()
-
-
-def _printable(key: str) -> bool:
-    return key.isprintable() and len(list(graphemes(key))) == 1

@@ -9,6 +9,7 @@ from typing import Any
 import urwid
 from urwid.display.raw import Screen
 
+from chat.client.text import JOINER, graphemes
 from chat.client.tui.draw import Drawn
 from chat.client.tui.output import Output
 from chat.client.tui.paint import Painter
@@ -71,7 +72,7 @@ class Terminal(Screen):
             raise RuntimeError("the terminal is gone")
         text = "" if self._partial_codes or self._resized else _plain(data)
         if text:
-            callback(list(text), list(data))
+            callback(list(graphemes(text)), list(data))
         else:
             self.parse_input(event_loop, callback, [*self._partial_codes, *data])
 
@@ -102,7 +103,7 @@ def _plain(data: bytes) -> str:
         text = data.decode()
     except UnicodeDecodeError:
         return ""
-    return text if text.isprintable() else ""
+    return text if text.replace(JOINER, " ").isprintable() else ""
 
 
 class Loop(urwid.MainLoop):
