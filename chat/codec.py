@@ -21,6 +21,7 @@ from chat.messages import Message, type_name
 
 __all__ = [
     "FRAME_LIMIT",
+    "ID_LIMIT",
     "LENGTH_SIZE",
     "ORIGINAL_FRAME_LIMIT",
     "BadMessage",

@@ -228,6 +228,17 @@ class TalkTest(WholeCase):
         later = await self.device("bob", "desk", missed=True)
         await later.hears("#lobby", "where are you?")
 
+    async def test_a_message_that_ends_the_connection_is_given_up_and_holds_nobody_up(
+        self,
+    ) -> None:
+        alice = await self.device("alice", "desk", register=True)
+        sent = [alice.client.send("#lobby", text) for text in ("a", "x" * 70_000, "b")]
+        stored = [await sent[0].stored(), await sent[2].stored()]
+        self.assertEqual([each.conversation for each in stored], ["#lobby", "#lobby"])
+        refused = await self.assertFailure(Deferred.fromCoroutine(sent[1].stored()), Refused)
+        self.assertEqual(refused.code, 413)
+        self.assertLessEqual(len(alice.of(ConnectionChanged)), 12)
+
     async def test_the_example_bot_answers_and_says_nothing_in_the_lobby(self) -> None:
         alice = await self.device("alice", "desk", register=True)
         await alice.client.register("echo", _PASSWORD)

@@ -20,6 +20,7 @@ from chat.client.events import (
     Withdrawn,
 )
 from chat.client.outbox import FORGOTTEN_AFTER, Kept, Outbox
+from chat.codec import FRAME_LIMIT, ID_LIMIT, LENGTH_SIZE, encode
 from chat.messages import Entry, SmsMes, SmsResMes
 from chat.names import check_client_id
 
@@ -39,6 +40,12 @@ LONGEST_GAP = 5.0
 SPEED_UP = 0.9
 SLOW_DOWN = 1.3
 """Seconds, and factors: after a 429 messages keep a distance that finds the server's rate."""
+
+
+def _ends_connections(request: SmsMes) -> bool:
+    """Whether a server, unless its options say otherwise, hangs up on a frame as long as this. It
+    is tried once; with no answer to that, it would end one connection after the other."""
+    return len(encode(request, "1" * ID_LIMIT)) - LENGTH_SIZE > FRAME_LIMIT
 
 
 class SentMessage:
@@ -259,6 +266,9 @@ class Sender:
     async def _bring(self, message: SentMessage) -> None:
         outgoing = message.outgoing
         request = SmsMes(outgoing.text, outgoing.to, outgoing.client_id)
+        if message.doubtful and _ends_connections(request):
+            self._refused(message, Refused(413, "longer than the server takes at once"))
+            return
         try:
             reply = await self._ask(request)
         except NotConnected:
