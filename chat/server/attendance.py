@@ -1,9 +1,9 @@
 """Being here: what happens between a proven identity and the first push, and at the end."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from msgspec.json import encode
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -47,8 +47,7 @@ class _Gone(Exception):
     """The client closed the connection while it was being let in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Whose login it is, and on which device; original clients have neither device nor token.
 
     :ivar replaces: the device has a session already, here or on another server.

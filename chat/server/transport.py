@@ -162,6 +162,10 @@ class FrameServer(tcp.Server):
             self._wait = FIRST_WAIT
         return sent
 
+    def readConnectionLost(self, reason: Failure) -> None:
+        """The other side has closed; no protocol of ours goes on writing then, as Twisted asks."""
+        self.connectionLost(reason)
+
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone, and with it what waited to be sent."""
         self.direct = None

@@ -1,8 +1,9 @@
 """A user comes in, in one step: is seen, and told where all that is theirs stands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from chat.messages import Conversation, User
 from chat.store.conversations import Conversations, describe, is_member, position_of
@@ -17,8 +18,7 @@ __all__ = ["Arrival", "Arrivals"]
 SUSPENDED: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """What a user who comes in is in.
 
     :ivar described: the first page of conversations by their ids, as the user sees them.
@@ -47,8 +47,11 @@ class Arrivals:
     ) -> None:
         self._pipe = pipe
         self._keys = keys
-        self._always = " ".join(conversations.in_all_lists)
         self._presence = presence
+        self._generation = keys.generation()
+        self._places: Sequence[Word] = (
+            " ".join(conversations.in_all_lists), keys.conversation_start(), keys.account_start()
+        )  # fmt: skip
 
     async def enter(
         self, user: User, session: str, device: str, instead: str, limit: int
@@ -77,13 +80,9 @@ class Arrivals:
     def _names(self, user_id: int) -> Sequence[bytes]:
         keys = self._keys
         return (
-            keys.generation(), keys.user(user_id), keys.conversations(user_id),
+            self._generation, keys.user(user_id), keys.conversations(user_id),
             keys.marks(user_id),
         )  # fmt: skip
-
-    @property
-    def _places(self) -> Sequence[Word]:
-        return self._always, self._keys.conversation_start(), self._keys.account_start()
 
 
 def _arrival(answer: Sequence[Any], user_id: int) -> Arrival:

@@ -34,8 +34,7 @@ LAST_CONTENT_LIMIT: Final = 200
 """Bytes of UTF-8 that are kept of the content of *conv*'s ``last`` (protocol, Values)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """Where a conversation stands; ``role`` is that of the user who asked.
 
     :ivar slow: seconds between two messages of one member, 0 for any number.

@@ -1,8 +1,9 @@
 """What the server sees of the store: values, errors, and one small protocol for each concern."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from chat.messages import Session, User
 
@@ -73,8 +74,7 @@ class TooMany(StoreError):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(Struct, frozen=True):
     """One user as the store knows them. ``password`` is a PHC string; times in ms since 1970."""
 
     user_id: int

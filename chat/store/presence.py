@@ -1,7 +1,6 @@
 """Who is online: sessions that live as long as the lease of the server they are on."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -34,8 +33,7 @@ Tell = Callable[[Sequence[bytes], Sequence[Word]], Awaitable[Sequence[Any]]]
 that it answers is whether the session is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Here:
+class _Here(msgspec.Struct, frozen=True):
     """A session on this server."""
 
     user: User
@@ -73,6 +71,8 @@ class RedisPresence:
         self._keys = keys
         self._name = node
         self._alone = alone
+        self._everybody = keys.online(), keys.statuses(), keys.nodes()
+        self._channel = keys.presence_channel()
         self._lease = lease
         self._incarnation = 1
         self._sessions: dict[str, _Here] = {}
@@ -196,12 +196,11 @@ class RedisPresence:
     ) -> tuple[Sequence[bytes], Sequence[Word]]:
         user, keys, node = here.user, self._keys, self.node
         names = [
-            keys.online(), keys.statuses(), keys.nodes(), keys.node_sessions(node),
-            keys.sessions(user.user_id),
+            *self._everybody, keys.node_sessions(node), keys.sessions(user.user_id)
         ]  # fmt: skip
         arguments: list[Word] = [
             user.user_id, user.user_name, node, session, here.status,
-            here.device, keys.presence_channel(), how, instead,
+            here.device, self._channel, how, instead,
         ]  # fmt: skip
         return names, arguments
 

@@ -55,6 +55,8 @@ class SharedPages(Generic[T]):
         if page is None:
             page = self._pages[key] = _Page()
             Deferred.fromCoroutine(self._read(after, limit)).addBoth(page.came)
+        if page.waiters is None and not isinstance(page.result, Failure):
+            return page.result
         return await page.given()
 
     def forget(self) -> None:
