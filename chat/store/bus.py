@@ -89,24 +89,21 @@ class _Channel:
         self.user_id = user_id
         self.holders = 0
         self.asked = self.confirmed = False
-        self.waiters: list[Deferred[Any]] = []
+        self.waiters: list[Deferred[None]] | None = None  # an empty one takes 56 bytes
 
     def answer(self) -> Deferred[None]:
         """Fires when the store has confirmed, or will not: ``confirmed`` says which."""
-        waiter: Deferred[None] = Deferred()
-        self.waiters.append(waiter)
         if not self.asked:
-            self._tell()
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self.waiters = [*(self.waiters or ()), waiter]
         return waiter
 
     def answered(self, result: Any) -> None:
         """The store confirmed the subscription, or it failed: a Failure."""
         self.asked = self.confirmed = not isinstance(result, Failure)
-        self._tell()
-
-    def _tell(self) -> None:
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
+        waiters, self.waiters = self.waiters, None
+        for waiter in waiters or ():
             waiter.callback(None)
 
 
