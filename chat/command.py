@@ -1,5 +1,6 @@
 """The ``chatroom`` command: ``chatroom admin`` for whoever runs a server, else the client's."""
 
+import os
 import sys
 from typing import Final
 
@@ -10,6 +11,7 @@ INTERRUPTED: Final = 130
 
 def main() -> int:
     """Run what was asked for; its exit status. The half that is not needed is not loaded."""
+    _open_what_was_closed()
     try:
         if sys.argv[1:2] == ["admin"]:
             from chat.admin import cli as administration
@@ -20,6 +22,15 @@ def main() -> int:
         return cli.main()
     except KeyboardInterrupt:  # while it was being loaded, most likely
         return INTERRUPTED
+
+
+def _open_what_was_closed() -> None:
+    """Whoever started this may have closed a standard stream: then nothing is read there, and what
+    is written goes nowhere, not to the first connection, which would have got its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            free = os.open(os.devnull, os.O_RDWR)  # the lowest, so most likely ``number`` itself
+            setattr(sys, name, os.fdopen(free, "w" if number else "r"))
 
 
 if __name__ == "__main__":

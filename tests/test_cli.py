@@ -512,6 +512,25 @@ class ProfileTest(SynchronousTestCase):
         self.assertEqual(profile.state, Path.home() / ".local/state/chatroom/default")
 
 
+class ClosedStreamsTest(CliCase):
+    async def test_closed_standard_streams_are_empty_ones(self) -> None:
+        self.server.say("#lobby", "one")
+        program = [sys.executable, "-m", "chat.command", "history", "#lobby", *self.alice()]
+        env = {**os.environ, "HOME": str(self.home), **self.password}
+        for closed, said in (
+            ("<&-", True),
+            (">&-", False),
+            ("2>&-", True),
+            ("<&- >&- 2>&-", False),
+        ):
+            done = await deferToThread(
+                subprocess.run, ["sh", "-c", f'"$@" {closed}', "sh", *program],
+                capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT, env=env,
+            )  # fmt: skip
+            self.assertEqual((done.returncode, done.stderr), (0, ""), closed)
+            self.assertEqual(done.stdout.endswith("one\n"), said, closed)
+
+
 class InterruptedTest(SynchronousTestCase):
     def test_ctrl_c_while_it_is_loaded_is_no_traceback(self) -> None:
         code = (
