@@ -1,6 +1,6 @@
 """What happened, as frozen values: what ``ChatClient.listen`` hands to a screen or a bot."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chat.client.errors import Untrusted
 from chat.messages import Conversation, Entry, User
@@ -37,8 +37,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(Struct, frozen=True):
     """How far one has a conversation: every entry up to ``seq``, in ``epoch``."""
 
     epoch: str
@@ -48,23 +47,19 @@ class Position:
 # The connection --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Connecting:
+class Connecting(Struct, frozen=True):
     """A connection is being opened, or somebody is being logged in on it."""
 
 
-@dataclass(frozen=True)
-class Connected:
+class Connected(Struct, frozen=True):
     """A connection is open and nobody is logged in; the server ends it after some seconds."""
 
 
-@dataclass(frozen=True)
-class LoggedIn:
+class LoggedIn(Struct, frozen=True):
     """Requests are served, messages come."""
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """No connection; the next try is in ``seconds``, that is when ``reactor.seconds()`` is
     ``until``. ``reason`` is a sentence; where the server gave it, it is text from the network."""
 
@@ -73,8 +68,7 @@ class Waiting:
     reason: str
 
 
-@dataclass(frozen=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """No connection and no try to come. ``code`` 409: the same device logged in elsewhere; 403 or
     500: log in anew; 495: the certificate can't be trusted, and ``error`` has it; 0: closed by this
     side, or never begun."""
@@ -90,18 +84,15 @@ ConnectionState = Connecting | Connected | LoggedIn | Waiting | Stopped
 # One's own messages ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Queued:
+class Queued(Struct, frozen=True):
     """In the outbox, not written to a connection: it can still be withdrawn."""
 
 
-@dataclass(frozen=True)
-class Sending:
+class Sending(Struct, frozen=True):
     """Written to a connection at least once, and not answered for certain."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """Accepted. ``conversation`` is the canonical name, ``time`` in ms since 1970 UTC."""
 
     conversation: str
@@ -110,8 +101,7 @@ class Stored:
     time: int
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Refused for good; it stays in the outbox until it is retried or withdrawn. ``code`` as in
     the protocol; ``sentence`` is text from the network. 504: fate unknown for too long."""
 
@@ -119,16 +109,14 @@ class Failed:
     sentence: str
 
 
-@dataclass(frozen=True)
-class Withdrawn:
+class Withdrawn(Struct, frozen=True):
     """Taken back before it was sent, or dropped after it failed."""
 
 
 MessageState = Queued | Sending | Stored | Failed | Withdrawn
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """One's own message on its way.
 
     ``to`` as it was given to ``send``; ``client_id`` names the message for ever; ``written`` is
@@ -144,20 +132,17 @@ class Outgoing:
 # Events ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class ConnectionChanged:
+class ConnectionChanged(Struct, frozen=True):
     """The connection has a new state."""
 
     state: ConnectionState
 
 
-@dataclass(frozen=True)
-class ConversationsListed:
+class ConversationsListed(Struct, frozen=True):
     """After each login: ``ChatClient.conversations`` is complete and up to date."""
 
 
-@dataclass(frozen=True)
-class ConversationChanged:
+class ConversationChanged(Struct, frozen=True):
     """Joined, left (``gone``), topic, or marks moved: what is now in ``ChatClient.conversations``.
 
     Arriving messages move ``seq`` and ``last`` there without this event.
@@ -166,8 +151,7 @@ class ConversationChanged:
     conversation: Conversation
 
 
-@dataclass(frozen=True)
-class MessageArrived:
+class MessageArrived(Struct, frozen=True):
     """The next entry of ``entry.conversation``, handed out once and in the order of its number.
 
     Entries of every kind come this way (``entry.kind``): a redact says whose text to take away
@@ -181,16 +165,14 @@ class MessageArrived:
     live: bool
 
 
-@dataclass(frozen=True)
-class MessageStateChanged:
+class MessageStateChanged(Struct, frozen=True):
     """One's own message has a new state. Stored comes before its MessageArrived."""
 
     message: Outgoing
     state: MessageState
 
 
-@dataclass(frozen=True)
-class GapFilled:
+class GapFilled(Struct, frozen=True):
     """Entries from ``first`` to ``last`` had been missed and have now been handed out."""
 
     conversation: str
@@ -198,8 +180,7 @@ class GapFilled:
     last: int
 
 
-@dataclass(frozen=True)
-class GapSkipped:
+class GapSkipped(Struct, frozen=True):
     """Entries from ``first`` to ``last`` are not handed out: retention took them
     (``kept`` false), or they are more than ``fill_limit`` and ``history()`` has them (``kept``)."""
 
@@ -209,8 +190,7 @@ class GapSkipped:
     kept: bool
 
 
-@dataclass(frozen=True)
-class EpochChanged:
+class EpochChanged(Struct, frozen=True):
     """Numbers that were given out may be lost: drop everything held of ``conversation`` from
     ``epoch_first`` on. What stands there now follows as MessageArrived."""
 
@@ -219,8 +199,7 @@ class EpochChanged:
     epoch_first: int
 
 
-@dataclass(frozen=True)
-class ReceiptMoved:
+class ReceiptMoved(Struct, frozen=True):
     """The partner of a private conversation has everything up to ``delivered``, and has read up
     to ``read`` (numbers of ``epoch``)."""
 
@@ -231,8 +210,7 @@ class ReceiptMoved:
     read: int
 
 
-@dataclass(frozen=True)
-class PresenceChanged:
+class PresenceChanged(Struct, frozen=True):
     """These users changed. ``scope`` is ``all`` or ``watched``; ``reset``: what is known of
     presence is out of date, ask ``online()`` (or ``watch()``) again."""
 
@@ -241,8 +219,7 @@ class PresenceChanged:
     reset: bool
 
 
-@dataclass(frozen=True)
-class ErrorArrived:
+class ErrorArrived(Struct, frozen=True):
     """The server refused a frame that was no request, or sends a warning. ``about`` is a type."""
 
     code: int
@@ -250,8 +227,7 @@ class ErrorArrived:
     about: str
 
 
-@dataclass(frozen=True)
-class Invited:
+class Invited(Struct, frozen=True):
     """One may join a room now: somebody, who is named, invited one."""
 
     conversation: str
@@ -259,8 +235,7 @@ class Invited:
     user_name: str
 
 
-@dataclass(frozen=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """One blocked somebody, or (``block`` False) took that back, on whichever of one's devices."""
 
     user_id: int

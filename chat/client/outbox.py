@@ -7,10 +7,12 @@ import json
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import asdict
 
 from chat.client.events import Failed, Outgoing
 from chat.client.paths import private_directory
