@@ -145,6 +145,12 @@ class SendTest(CliCase):
             status, _, errors = await self.as_alice("send", "#lobby", "-", given=data)
             self.assertEqual((status, len(errors.splitlines())), (2, 1))
 
+    async def test_a_conversation_written_like_none_is_wrong_usage(self) -> None:
+        for to in ("bob", "", "#", "@", "#a b"):
+            status, _, errors = await self.as_alice("send", to, "hello")
+            said = f"chatroom: {to} is no #room, @name or @id.\n"
+            self.assertEqual((status, errors), (2, said), to)
+
     async def test_refused_is_status_1_with_the_servers_words(self) -> None:
         self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(403, "you are\x1b[31m muted")
         status, _, errors = await self.as_alice("send", "#lobby", "hello")

@@ -111,6 +111,8 @@ async def register(context: Context) -> Status:
 async def send(context: Context) -> Status:
     """Say something, or each line of standard input."""
     options = context.options
+    if private_with(options.to) is None:
+        _room(context, options.to)
     if options.lines:
         async with logged_in(context) as client:
             return await _send_lines(context, client)
@@ -222,10 +224,18 @@ async def _canonical(context: Context, client: ChatClient, conversation: str) ->
     who = private_with(conversation)
     if isinstance(who, str):
         return f"@{(await client.lookup(who)).user_id}"
+    return conversation if who is not None else _room(context, conversation)
+
+
+def _room(context: Context, written: str) -> str:
+    """A room as the server calls it.
+
+    :raises Stop: it is written like no room.
+    """
     try:
-        return conversation if who is not None else room_name(conversation, 0)
+        return room_name(written, 0)
     except BadName:
-        sentence = context.phrases("bad-conversation", name=conversation)
+        sentence = context.phrases("bad-conversation", name=written)
         raise Stop(Status.USAGE, sentence) from None
 
 
