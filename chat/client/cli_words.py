@@ -237,8 +237,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "password-again": ("Again: ", "再输一次："),
     "passwords-differ": ("The two passwords differ.", "两次输入的密码不同。"),
     "no-password": (
-        "No password: use --password-file, --password-command or CHATROOM_PASSWORD.",
-        "没有密码：请用 --password-file、--password-command 或 CHATROOM_PASSWORD。",
+        "No password: use --password-file, --password-command or CHATROOM_PASSWORD. (No login is "
+        "remembered, or another program uses it just now.)",
+        "没有密码：请用 --password-file、--password-command 或 CHATROOM_PASSWORD。"
+        "（没有记住的登录，或另一个程序正在使用它。）",
     ),
     "password-source": ("The password could not be read: {reason}", "无法读取密码：{reason}"),
     "registered": ("Registered {name}, id {user_id}.", "已注册 {name}，编号 {user_id}。"),
