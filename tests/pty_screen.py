@@ -1,14 +1,8 @@
 """A program in a pseudo-terminal, its screen read by pyte: what a person would see of it."""
 
-import contextlib
-import fcntl
 import os
-import pty
 import re
 import select
-import signal
-import struct
-import subprocess
 import sys
 import termios
 import time
@@ -18,6 +12,7 @@ from pathlib import Path
 import pyte
 
 from tests.patience import PATIENCE
+from tests.pty_program import PtyProgram
 
 __all__ = ["CONTROL", "KEYS", "PtyScreen", "client_command", "client_environ", "register"]
 
@@ -38,11 +33,11 @@ CONTROL = re.compile(
 )
 
 
-class PtyScreen:
-    """Starts ``command`` in a terminal of ``columns`` by ``rows``. Use it in a ``with``.
+class PtyScreen(PtyProgram):
+    """As a ``PtyProgram``.
 
-    :param environ: the whole environment; TERM is xterm-256color unless it says otherwise.
     :ivar screen: pyte's screen, with colours.
+    :ivar raw: everything that was written.
     """
 
     def __init__(
@@ -55,36 +50,7 @@ class PtyScreen:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
-        self._terminal, program_side = pty.openpty()
-        self._program_side = program_side
-        self._open = [self._terminal, program_side]
-        self._set_size(columns, rows)
-        self.modes_before = termios.tcgetattr(program_side)
-        self.process = subprocess.Popen(
-            command,
-            stdin=program_side,
-            stdout=program_side,
-            stderr=program_side,
-            env={"TERM": "xterm-256color", **environ},
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.set_blocking(self._terminal, False)
-
-    def __enter__(self) -> "PtyScreen":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        """Close the terminal, as somebody does who closes its window."""
-        for descriptor in self._open:
-            os.close(descriptor)
-        self._open = []
+        super().__init__(command, environ, columns, rows)
 
     # Looking
 
@@ -139,15 +105,13 @@ class PtyScreen:
 
     def _read(self, seconds: float) -> bool:
         """Take in what the program writes. Return whether it may write more."""
-        ready, _, _ = select.select([self._terminal], [], [], seconds)
-        if ready:
-            try:
-                data = os.read(self._terminal, 65536)
-            except OSError:
-                return False
-            self.raw += data
-            self._stream.feed(data)
-        return not (not ready and self.process.poll() is not None)
+        try:
+            data = self.read(seconds)
+        except OSError:
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return bool(data) or self.process.poll() is None
 
     def wait_ended(self, patience: float = PATIENCE) -> int:
         """Read until the program has ended. Return its exit status."""
@@ -174,36 +138,18 @@ class PtyScreen:
 
     # Doing
 
-    def type(self, text: str) -> None:
-        """Press the keys of ``text``."""
-        self._write(text)
-
     def press(self, *keys: str) -> None:
         """Press keys by urwid's names (see ``KEYS``)."""
         for key in keys:
-            self._write(KEYS[key])
+            self.type(KEYS[key])
 
     def paste(self, text: str) -> None:
         """What a terminal sends for a bracketed paste."""
-        self._write("\x1b[200~" + text.replace("\n", "\r") + "\x1b[201~")
-
-    def _write(self, text: str) -> None:
-        data = text.encode()
-        while data:
-            _, ready, _ = select.select([], [self._terminal], [], PATIENCE)
-            assert ready, "the program does not read its keys"
-            data = data[os.write(self._terminal, data) :]
+        self.type("\x1b[200~" + text.replace("\n", "\r") + "\x1b[201~")
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size, as a window manager does."""
-        self._set_size(columns, rows)
         self.screen.resize(rows, columns)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGWINCH)
-
-    def _set_size(self, columns: int, rows: int) -> None:
-        packed = struct.pack("HHHH", rows, columns, 0, 0)
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, packed)
+        super().resize(columns, rows)
 
 
 # The client's screen ------------------------------------------------------------------------------

@@ -1,15 +1,8 @@
 """Somebody at a terminal: starts a program there, types, and takes the time of what is written."""
 
-import fcntl
-import os
-import pty
 import random
 import re
-import select
 import statistics
-import struct
-import subprocess
-import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.machine import Missing
+from tests.pty_program import PtyProgram
 
 __all__ = ["COLUMNS", "ROWS", "Typist", "percentile"]
 
@@ -34,7 +28,7 @@ _SEQUENCE: Final = re.compile(
 )
 
 
-class Typist:
+class Typist(PtyProgram):
     """A program in a terminal of 120 by 40. Use it in a ``with``.
 
     :ivar written: how many bytes it wrote so far.
@@ -42,40 +36,21 @@ class Typist:
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
-        self._terminal, side = pty.openpty()
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.written = 0
         self._seen = bytearray()
         self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            command,
-            stdin=side,
-            stdout=side,
-            stderr=side,
-            env={"TERM": "xterm-256color", **environ},
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.close(side)
-        os.set_blocking(self._terminal, False)
-
-    def __enter__(self) -> "Typist":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._terminal)
+        super().__init__(command, environ, COLUMNS, ROWS)
+        self.leave_it_to_the_program()
 
     # Reading
 
     def read(self, seconds: float) -> bytes:
-        """What comes next, at most ``seconds`` from now; empty when nothing does."""
-        ready, _, _ = select.select([self._terminal], [], [], max(0.0, seconds))
-        if not ready:
-            return b""
+        """As ``PtyProgram.read``.
+
+        :raises Missing: the program ended.
+        """
         try:
-            data = os.read(self._terminal, 1 << 20)
+            data = super().read(seconds)
         except OSError as error:
             raise Missing(f"the program ended: {self.text()[-500:]}") from error
         self.written += len(data)
@@ -115,13 +90,6 @@ class Typist:
                 self.read(PATIENCE)
 
     # Typing
-
-    def type(self, keys: str) -> None:
-        """Press keys."""
-        data = keys.encode()
-        while data:
-            select.select([], [self._terminal], [], PATIENCE)
-            data = data[os.write(self._terminal, data) :]
 
     def echoes(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> list[float]:
         """Type for a while. Return the milliseconds from each key to its echo."""
