@@ -127,6 +127,12 @@ class NotifierTests(TestCase):
         (note,) = self.written
         self.assertIn("9;ben #ops: @anna the deploy is done", note)
 
+    def test_a_name_gives_no_terminal_an_order(self) -> None:
+        for who in ("4;3;50", "6;x", "1", "٣;x"):
+            notifier = self.notifier("desktop")
+            notifier.came(Came("private", "@6", who, "hello"))
+            self.assertIn(f"9; {who}: hello", self.written.pop())
+
     def test_a_command_gets_its_places_filled_and_no_shell_reads_them(self) -> None:
         command = ["say", "-v", "{who} in {where}", "{text}", "{other}"]
         came = Came("message", "#ops", "{text}", "--help; rm -rf /\x1b[2J")

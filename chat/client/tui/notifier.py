@@ -106,8 +106,11 @@ def osc(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def _note(came: Came) -> str:
+    """A line for OSC 9. What begins with a digit would be something else to some terminals, to
+    ConEmu a program to run, and what somebody is called is up to them: so a space is before it."""
     where = "" if came.kind == "private" else f" {came.conversation}"
-    return clip(clean_line(f"{came.who}{where}: {came.text}"), NOTE_COLUMNS)
+    note = clean_line(f"{came.who}{where}: {came.text}")
+    return clip(f" {note}" if note[:1].isdigit() else note, NOTE_COLUMNS)
 
 
 def _filled(command: Sequence[str], came: Came) -> list[str]:
