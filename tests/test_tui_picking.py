@@ -2,6 +2,7 @@
 
 import base64
 from unittest import TestCase
+from unittest.mock import patch
 
 from chat.client import events
 from chat.client.tui.layout import Pane
@@ -239,3 +240,12 @@ class ChordTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "begun edited")
         screen.type(" on")
         self.assertEqual(screen.desk.composer.editor.text, "begun edited on")
+
+    def test_an_editor_that_is_not_there_is_said(self) -> None:
+        screen = talk("one")
+        screen.type("begun")
+        missing = FileNotFoundError(2, "No such file or directory", "vi")
+        with patch.object(screen, "edit_outside", side_effect=missing):
+            shown = "\n".join(screen.press("ctrl x", "ctrl e"))
+        self.assertIn("could not be used: [Errno 2] No such file", shown)
+        self.assertEqual(screen.desk.composer.editor.text, "begun")

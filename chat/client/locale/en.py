@@ -167,6 +167,7 @@ WORDS: Final = {
         "/{name} stands behind a space; nothing was sent. Remove the space to run it."
     ),
     "usage": "Write it like this: {usage}",
+    "no-editor": "The editor ($VISUAL or $EDITOR) could not be used: {error}",
     "not-kept": "Not sent: it cannot be kept on this machine ({error}).",
     "one-moment": "One moment, the other conversation is being opened; then press Enter again.",
     "again-to-leave": "Ctrl-C once more leaves; /quit does, too.",

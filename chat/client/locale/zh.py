@@ -155,6 +155,7 @@ WORDS: Final = {
     "unknown-command": "没有命令 /{name}，未发送。要发送以 / 开头的文字请用 //。",
     "command-behind-space": "/{name} 前面有空格，未发送。去掉空格即可执行。",
     "usage": "用法：{usage}",
+    "no-editor": "无法使用编辑器（$VISUAL 或 $EDITOR）：{error}",
     "not-kept": "未发送：无法保存在本机（{error}）。",
     "one-moment": "请稍候，正在打开另一个会话；之后请再按 Enter。",
     "again-to-leave": "再按一次 Ctrl-C 退出，也可以用 /quit。",

@@ -235,7 +235,10 @@ class Actions:
 
     def do_editor(self) -> None:
         composer = self.desk.composer
-        composer.editor.replace(self._stage.edit_outside(composer.editor.text))
+        try:
+            composer.editor.replace(self._stage.edit_outside(composer.editor.text))
+        except (OSError, ValueError) as error:  # no such program, or a name that is none
+            self.chat.say(self.desk.look.words("no-editor", error=error), bad=True)
         self.desk.changed()
 
     # Going about
