@@ -1,5 +1,6 @@
 """Where a store is and how one logs in there: a URL as a frozen value."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -66,10 +67,7 @@ class Address:
 
         :raises ValueError: with one sentence for the person who wrote the URL.
         """
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            raise ValueError("The store's URL has a host or port that cannot be read.") from None
+        parts = _split(url)
         if parts.scheme not in SCHEMES:
             raise ValueError(f"The store's URL must start with {_listed(SCHEMES)}.")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -117,12 +115,20 @@ def with_password(url: str, password: str) -> str:
 
     :raises ValueError: it has one, or can't be read.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     login, _, host = parts.netloc.rpartition("@")
     user, colon, _ = login.partition(":")
     if colon:
         raise ValueError("The store's URL has a password of its own.")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL that may have several hosts: ``urlsplit`` of newer Pythons refuses one in
+    brackets behind another (gh-105704), so hosts are read one by one, later."""
+    scheme, mark, rest = url.partition("://")
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(f"{scheme}{mark}{rest[len(hosts) :]}")._replace(netloc=hosts)
 
 
 def _listed(schemes: tuple[str, ...]) -> str:
