@@ -16,7 +16,7 @@ from chat.client import api
 from twisted.internet.protocol import Factory, Protocol
 
 endpoint_for(reactor, "localhost:1")
-assert not {"OpenSSL", "ssl", "http.cookiejar"} & set(sys.modules)
+assert not {"OpenSSL", "ssl", "http.cookiejar", "asyncio"} & set(sys.modules)
 
 class Once(Protocol):
     def connectionMade(self):
@@ -59,7 +59,26 @@ assert back[0]
 """
 
 
+NEWER = """
+import sys
+import chat.client.lean as lean
+with lean._lean():
+    from asyncio import Future, iscoroutine
+    assert "asyncio.events" not in sys.modules
+    from asyncio import Task
+    assert Task.__module__ == "_asyncio", Task
+from asyncio import Task, run
+async def one():
+    return 1
+assert run(one()) == 1
+"""
+
+
 class LeanTests(TestCase):
+    def test_a_twisted_that_takes_more_of_asyncio_gets_it(self) -> None:
+        done = subprocess.run([sys.executable, "-c", NEWER], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_a_clock_that_is_put_back_by_an_hour_stops_no_timer(self) -> None:
         command = [sys.executable, "-c", CLOCK]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
