@@ -199,6 +199,25 @@ class StatusTests(TestCase):
         screen.chat.say("short")
         self.assertRegex(screen.text()[-2], "^ online . short +anna$")
 
+    def test_what_went_wrong_can_be_read_where_the_line_is_too_short_for_it(self) -> None:
+        for size in ((40, 10), (80, 24)):
+            screen = lively(size=size)
+            long = " ".join(["it has gone wrong"] * 4)
+            screen.chat.say(long)
+            self.assertNotIn("· it has", "\n".join(screen.text()), "nothing has gone wrong")
+            screen.chat.say("short", bad=True)
+            self.assertNotIn("· short", "\n".join(screen.text()))
+            screen.chat.say(long, bad=True)
+            told = " ".join("\n".join(screen.text()).split())
+            self.assertIn(long, told)
+
+    def test_the_next_thing_that_is_done_ends_what_was_said_of_the_last(self) -> None:
+        screen = lively()
+        for typed in ("/go nowhere", "hello"):
+            screen.type(typed)
+            text = "\n".join(screen.press("enter"))
+            self.assertEqual("no conversation called nowhere" in text, typed != "hello")
+
     def test_a_connection_that_is_lost_takes_the_place_of_what_went_well(self) -> None:
         for bad, wanted in ((False, "connection lost"), (True, "wrong")):
             screen = lively()

@@ -312,6 +312,9 @@ class Screen:
     def at_end(self) -> bool:
         return self.desk.messages.at_end
 
+    def columns(self) -> int:
+        return self.desk.columns
+
     def wish(self) -> Wish | None:
         return self.desk.wish()
 

@@ -207,7 +207,9 @@ class Actions:
         self.desk.changed()
 
     def _clear(self) -> None:
-        """What was written is taken, and nothing is begun here any more."""
+        """What was written is taken, and nothing is begun here any more. What was said of the last
+        thing is no longer what matters."""
+        self.chat.note = ""
         self.desk.composer.editor.take()
         self.desk.composer.completion = None
         self.chat.keep_draft("")

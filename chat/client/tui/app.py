@@ -112,6 +112,9 @@ class App(Host):
     def at_end(self) -> bool:
         return self._desk is not None and self._desk.messages.at_end
 
+    def columns(self) -> int:
+        return self._desk.columns if self._desk is not None else 0
+
     def wish(self) -> Wish | None:
         shown = self._desk is not None and self.root.shown is self._desk
         return self._desk.wish() if shown and self._desk is not None else None

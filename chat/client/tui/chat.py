@@ -1,7 +1,7 @@
 """One logged-in user's chat: events of the library into the model, what the view needs fetched."""
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -12,12 +12,13 @@ from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
 from chat.client.model import Model
 from chat.client.notify import Came, Quiet
+from chat.client.text import width
 from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.history import History
 from chat.client.tui.look import Look
-from chat.client.tui.messages import Wish
 from chat.client.tui.sentences import sentence
 from chat.client.tui.telling import Telling
+from chat.client.tui.view import View
 from chat.messages import Conversation as ConversationState
 from chat.messages import Entry, User
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from chat.client.api import ChatClient
     from chat.client.cache import Cache, Known
 
-__all__ = ["Chat", "View"]
+__all__ = ["Chat"]
 
 WATCHED = 200
 """Ids that WatchMes takes."""
@@ -35,28 +36,6 @@ MOST_PEOPLE = 5_000
 
 NOTE_SECONDS = 8.0
 """How long a sentence stands in the status line."""
-
-
-class View(Protocol):
-    """What a chat needs to know of the screen."""
-
-    def redraw(self) -> None:
-        """Something changed; draw soon."""
-
-    def in_view(self) -> bool:
-        """Whether the newest messages of the open conversation are really before somebody."""
-
-    def at_end(self) -> bool:
-        """Whether the open conversation's end is shown, so that its beginning can be let go."""
-
-    def wish(self) -> Wish | None:
-        """What history the last drawing lacked."""
-
-    def watching(self) -> list[int]:
-        """Whose presence is in view."""
-
-    def attention(self, came: Came) -> None:
-        """A message came that is not in view."""
 
 
 class Chat:
@@ -358,7 +337,10 @@ class Chat:
     # Saying things
 
     def say(self, text: str, bad: bool = False) -> None:
-        """A sentence in the status line, for a while."""
+        """A sentence in the status line, for a while. What went wrong is told among the messages as
+        well, where the line has no room for all of it."""
+        if bad and width(text) + 2 > self._view.columns():
+            self.tell(text)
         self.note, self.note_bad = self.look.line(text), bad
         self._note_until = self._reactor.seconds() + NOTE_SECONDS
         self._reactor.callLater(NOTE_SECONDS, self._unsay)

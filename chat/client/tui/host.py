@@ -70,10 +70,13 @@ class Host:
         raise NotImplementedError
 
     def in_view(self) -> bool:
-        """As ``View`` has it; so are the next four."""
+        """As ``View`` has it; so are the next five."""
         raise NotImplementedError
 
     def at_end(self) -> bool:
+        raise NotImplementedError
+
+    def columns(self) -> int:
         raise NotImplementedError
 
     def wish(self) -> Wish | None:

@@ -279,6 +279,9 @@ class Replay:
     def at_end(self) -> bool:
         return self.desk.messages.at_end
 
+    def columns(self) -> int:
+        return self.desk.columns
+
     def wish(self) -> Wish | None:
         return self.desk.wish()
 
