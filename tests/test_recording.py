@@ -5,7 +5,9 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -95,6 +97,12 @@ class ReplayTests(RecordingTestCase):
         screen.size = (120, 30)
         screen.press("esc", "meta v", "up", "i")
         self.assert_same(screen)
+
+    def test_the_readers_time_is_kept_wherever_the_machine_stands(self) -> None:
+        with patch.dict(os.environ, TZ="America/St_Johns"):
+            self.addCleanup(time.tzset)
+            time.tzset()
+            self.assert_same(self.screen())
 
     def test_the_time_is_that_of_the_recording(self) -> None:
         screen = self.screen()

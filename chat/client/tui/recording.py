@@ -130,7 +130,7 @@ class Recorder:
         self.write("text", "", veiled(text) if self.veil else text)
 
     def _head(self, entered: "Entered", look: Look, drafts: Mapping[str, str]) -> Head:
-        zone = look.moment().astimezone().utcoffset() or timedelta()
+        zone = look.moment().astimezone(look.zone).utcoffset() or timedelta()
         known = msgspec.to_builtins(entered.known)
         return Head(
             FORMAT,
