@@ -65,6 +65,16 @@ def test_a_token_stands_for_the_password_on_its_device(party: Party) -> None:
     assert reply["token"] == token, "a token is stable"
 
 
+def test_a_token_says_who_and_which_device_whatever_else_is_said(party: Party) -> None:
+    user, other = party.user(), party.user()
+    token = party.current(user, "laptop").welcome["token"]
+    peer = party.connect()
+    reply = peer.log_in(token=token, device="phone", userId=other.user_id, userName=other.name)
+    assert reply["user"]["userId"] == user.user_id
+    devices = {each["device"] for each in peer.ask("SessionsMes")["sessions"] if each["online"]}
+    assert devices == {"laptop"}
+
+
 def test_everything_but_register_login_and_ping_needs_a_login(party: Party) -> None:
     peer = party.connect()
     peer.ping()
