@@ -256,6 +256,18 @@ def test_in_the_lobby_an_original_client_is_told_that_it_may_not_write(town: Tow
     assert moderate(moderator, "#lobby", "mute", userId=user.user_id) == 403
 
 
+def test_who_comes_in_is_told_their_rank_in_the_lobby_as_in_any_room(town: Town) -> None:
+    admin, user = town.here.current(), town.here.user()
+    town.appoint(admin)
+    assert moderate(admin, "#lobby", "moderator", userId=user.user_id) == 200
+    room = town.room(town.here.current(user), owner=admin)
+    partner = town.here.current()
+    partner.post(f"@{user.user_id}", "hello")
+    peer = town.there.current(user)
+    roles = {each["conversation"]: each["role"] for each in peer.welcome["conversations"]}
+    assert roles == {"#lobby": "moderator", room: "member", partner.at: ""}
+
+
 def test_slow_mode_spares_moderators_and_counts_across_servers(town: Town) -> None:
     owner, user = town.here.current(), town.there.user()
     one, two = town.there.current(user), town.here.current(user)

@@ -27,9 +27,10 @@ for i, id in ipairs(ids) do
     name = redis.call('HGET', ARGV[13] .. partner .. '}', 'name') or ''
   end
   known[id] = true
+  local members = not one and key .. 'members'
   result[3 + i] = {
     id, redis.call('HGET', KEYS[9], id) or '', name,
-    stands(key .. 'meta', key .. 'log', key .. 'members', gen, user, true, i <= always),
+    stands(key .. 'meta', key .. 'log', members, gen, user, true, i <= always),
   }
 end
 if more == 1 then

@@ -19,7 +19,8 @@ end
 -- Where a conversation stands, and what it is to a user:
 --   {seq, first, epoch, epochFirst, topic, member (role:joined:name) or '', the number of the newest
 --    entry, what the log keeps of it or '', rules or ''}, false when there is no such conversation
--- `newest`: the newest entry is wanted. `make`: it is made if it is missing.
+-- `members`: false of a private conversation, which has no list of them. `newest`: the newest entry is
+-- wanted. `make`: it is made if it is missing.
 local function stands(meta, log, members, gen, user, newest, make)
   local c = open(meta, log, gen)
   if not c then
@@ -28,7 +29,7 @@ local function stands(meta, log, members, gen, user, newest, make)
     c = open(meta, log, gen)
   end
   local last = newest and redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-  local member = redis.call('HGET', members, user)
+  local member = members and redis.call('HGET', members, user)
   return {
     c.seq, readable_from(c, member), c.epoch, c.epoch_first,
     redis.call('HGET', meta, 'topic') or '', member or '',
