@@ -183,6 +183,7 @@ def test_rooms_bans_and_moderation_of_any_room(admin: Admin, party: Party) -> No
     assert "no room" in admin.refused("members", "#no-such-room")
     assert "no room" in admin.refused("bans", "#no-such-room")
     assert "USER" in admin.refused("moderate", room, "kick")
+    assert one(admin.get("audit"), action="ban", conversation=room)["reason"] == "enough"
     assert room in admin.do("rooms")
 
 
@@ -247,6 +248,7 @@ def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:
     one_peer.get("ReportMes", conversation=other.at, seq=said["seq"], reason="awful")
     report = one(admin.get("reports"), sender=str(other.user_id))
     assert "something awful" in report["entry"]
+    assert report["conversation"] == other.at
     admin.do("reports", "--close", report["id"])
     assert "no report" in admin.refused("reports", "--close", report["id"])
     (made,) = admin.get("invite", "--uses", "2", "--for", "1d", "--note", "for friends")

@@ -239,7 +239,7 @@ async def statistics(desk: Desk) -> None:
 async def audit(desk: Desk) -> None:
     """List what moderators and administrators did."""
     found = await desk.administration.audit(desk.options.number)
-    rows = [_timed(each, desk.options.json) for each in found]
+    rows = [_timed(_placed(each), desk.options.json) for each in found]
     columns = ("time", "by", "name", "action", "conversation", "target", "seconds", "reason")
     desk.table(rows, columns)
 
@@ -253,7 +253,8 @@ async def reports(desk: Desk) -> None:
             raise Stop(desk.words("no-such-report", id=desk.options.close)) from None
         desk.done("done")
         return
-    rows = [_timed(each, desk.options.json) for each in await desk.administration.reports()]
+    found = await desk.administration.reports()
+    rows = [_timed(_placed(each), desk.options.json) for each in found]
     desk.table(rows, ("id", "time", "name", "conversation", "seq", "sender", "reason", "entry"))
 
 
@@ -272,6 +273,12 @@ def _seconds(desk: Desk, most: int = LONGEST_SECONDS) -> int:
     if seconds > most:
         raise Stop(desk.words("long-duration", text=written, most=write_duration(most)))
     return seconds
+
+
+def _placed(row: dict[str, Any]) -> dict[str, Any]:
+    """The conversation as it is called everywhere, by whoever did something there."""
+    cid = row["conversation"]
+    return {**row, "conversation": cid_name(cid, int(row["by"])) if cid else ""}
 
 
 def _timed(row: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
