@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate, TLSVersion
 from twisted.internet.task import Clock
@@ -154,8 +155,13 @@ class ServerTest(TlsCase):
         (certificate, key), other = self.split(), self.certificate()
         nothing = self.directory() / "nothing.pem"
         encrypted = nothing.with_name("encrypted.pem")
-        command = f"openssl ec -in {key} -aes128 -passout pass:x -out {encrypted}"
-        subprocess.run(command.split(), check=True, capture_output=True)
+        encrypted.write_bytes(
+            serialization.load_pem_private_key(key.read_bytes(), None).private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.BestAvailableEncryption(b"x"),
+            )
+        )
         for given, said in {
             (certificate, other): f"{other} is not the key of {certificate}",
             (key, key): f"{key} has no certificate in PEM form",
