@@ -252,6 +252,19 @@ class CacheTests(SynchronousTestCase):
         assert known is not None
         self.assertEqual(known.positions["#lobby"], Position("e1", 1))
 
+    def test_a_number_that_has_no_room_ends_the_cache_and_leaves_no_hole_in_it(self) -> None:
+        self.client.hand_out(entry(1))
+        self.clock.advance(WRITE_EVERY)
+        self.client.hand_out(entry(2, time=2**63))
+        self.clock.advance(WRITE_EVERY)
+        self.client.hand_out(entry(3))
+        self.clock.advance(WRITE_EVERY)
+        self.result(self.cache.close())
+        self.cache, known = self.opened()
+        assert known is not None
+        self.assertEqual(known.positions["#lobby"], Position("e1", 1))
+        self.assertEqual(self.seqs(), [1])
+
     def test_a_place_that_cannot_be_written_is_no_cache(self) -> None:
         (self.home / "taken").write_text("a file")
         self.cache = Cache(self.clock, self.home / "taken" / "history.db", self.run_now)

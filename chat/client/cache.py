@@ -249,7 +249,8 @@ class Cache:
 
     def _attempt(self, default: _T, work: Callable[..., _T], *args: object) -> "Deferred[_T]":
         def failed(failure: Any) -> _T:
-            failure.trap(sqlite3.Error, OSError)
+            # OverflowError: a number of the server's that SQLite has no room for.
+            failure.trap(sqlite3.Error, OSError, OverflowError)
             self._give_up(str(failure.value))
             return default
 
