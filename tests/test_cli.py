@@ -456,6 +456,11 @@ class ProfileTest(SynchronousTestCase):
             self.addCleanup(slot.close)
         return slot
 
+    def test_two_windows_of_an_account_keep_their_drafts_apart(self) -> None:
+        first, second = self.take().beside("drafts"), self.take().beside("drafts")
+        self.assertEqual((first.name, second.name), ("drafts.json", "drafts-2.json"))
+        self.assertEqual(first.parent, second.parent)
+
     def test_names_that_would_leave_the_directory_are_refused(self) -> None:
         for name in ("", ".", "..", "a/b", ".hidden", "x" * 65, "a\0b"):
             with self.assertRaises(ValueError):

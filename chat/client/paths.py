@@ -41,6 +41,12 @@ class DeviceSlot:
         self.device = str(known.get("device") or _new_device(path))
         self.token = str(known.get("token") or "")
 
+    def beside(self, name: str) -> Path:
+        """A file of this device's own: two windows of an account write over nothing of each other.
+        The first device has ``name`` itself."""
+        number = self._path.stem.rpartition("-")[2]
+        return self._path.with_name(f"{name}.json" if number == "1" else f"{name}-{number}.json")
+
     def keep(self, token: str) -> None:
         """Remember the token, in a file of mode 0600; "" forgets it, and keeps the device's name.
 

@@ -280,7 +280,7 @@ class Linear(Host):
 
     def _begin_chat(self, entered: Entered) -> Chat:
         # What goes into a pipe is written before anybody can know where somebody was last.
-        drafts = Drafts(entered.directory / "drafts.json", stay=self._interactive)
+        drafts = Drafts(entered.slot.beside("drafts"), stay=self._interactive)
         self.was_in = True
         return LinearChat(
             self._page, self._reactor, entered.client, self.look, self, drafts, entered.cache

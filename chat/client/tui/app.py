@@ -193,7 +193,7 @@ class App(Host):
     def _begin_chat(self, entered: Entered) -> Chat:
         if self._recorder is None:
             return super()._begin_chat(entered)
-        drafts = Drafts(entered.directory / "drafts.json")
+        drafts = Drafts(entered.slot.beside("drafts"))
         client, cache = self._recorder.record(entered, self.look, drafts.load(), self.root)
         return Chat(self._reactor, client, self.look, self, drafts, cache)
 

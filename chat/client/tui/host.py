@@ -93,7 +93,7 @@ class Host:
         raise NotImplementedError
 
     def _begin_chat(self, entered: Entered) -> Chat:
-        drafts = Drafts(entered.directory / "drafts.json")
+        drafts = Drafts(entered.slot.beside("drafts"))
         return Chat(self._reactor, entered.client, self.look, self, drafts, entered.cache)
 
     def restyle(self, look: Look) -> None:

@@ -35,14 +35,12 @@ class Entered:
     """Somebody is logged in; or is known from the cache, and still to be logged in.
 
     :ivar name: as it was written to log in.
-    :ivar directory: for what belongs to the account.
     """
 
     client: "ChatClient"
     name: str
     user: User
     slot: DeviceSlot
-    directory: Path
     cache: "Cache"
     known: "Known | None"
 
@@ -144,10 +142,9 @@ class Login:
         try:
             cache, known = await self._cache(name, fresh=bool(password))
             undo.insert(0, cache.close)
-            directory = self._profile.account(self._server, name)
             client = self.client(
                 device=slot.device,
-                outbox=_outbox(directory),
+                outbox=_outbox(self._profile.account(self._server, name)),
                 positions=known.positions if known else None,
                 fill_limit=MISSED,
             )
@@ -160,7 +157,7 @@ class Login:
             for step in undo:
                 await maybeDeferred(step)
             raise
-        return Entered(client, name, user, slot, directory, cache, known)
+        return Entered(client, name, user, slot, cache, known)
 
     async def _cache(self, name: str, fresh: bool) -> "tuple[Cache, Known | None]":
         # Imported only now: SQLite takes its time, and the first screen does not need it.
