@@ -25,8 +25,9 @@ from chat import messages as m
 from chat.client.cli import _chosen_theme, build_parser
 from chat.client.cli_words import TABLE, Phrases
 from chat.client.context import Status
-from chat.client.paths import SLOTS, Profile, write_private
+from chat.client.paths import SLOTS, Profile
 from chat.client.printing import safe_json
+from chat.client.private import write_private
 from tests import fake_server
 from tests.fake_server import FakeConnection, FakeServer
 from tests.patience import PATIENCE

@@ -14,7 +14,7 @@ import msgspec
 
 from chat.client.conversation import is_erased
 from chat.client.events import Position
-from chat.client.paths import private_directory
+from chat.client.private import private_directory
 from chat.client.text import bounded_marks
 from chat.messages import Conversation, Entry, User
 

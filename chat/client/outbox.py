@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec.structs import asdict
 
 from chat.client.events import Failed, Outgoing
-from chat.client.paths import private_directory
+from chat.client.private import private_directory
 
 __all__ = ["FORGOTTEN_AFTER", "Kept", "Outbox", "OutboxBusy"]
 

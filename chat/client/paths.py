@@ -1,6 +1,5 @@
 """Where the client keeps its things: XDG directories, profiles, tokens for the owner's eyes."""
 
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from chat.client.address import server_string
+from chat.client.private import private_directory, write_private
 from chat.client.trust import KnownServers, Trust
 from chat.names import canonical_user_name
 
-__all__ = ["DeviceSlot", "Profile", "Remembered", "private_directory", "write_private"]
+__all__ = ["DeviceSlot", "Profile", "Remembered"]
 
 SLOTS = 8
 """Programs of one account on this machine at a time; the server allows ten devices in all."""
@@ -149,35 +149,6 @@ class Profile:
             if slot is not None:
                 return slot
         return None
-
-
-def private_directory(path: Path) -> None:
-    """Make a directory, and those above it that are missing, for the owner alone."""
-    for each in [*reversed(path.parents), path]:
-        with contextlib.suppress(FileExistsError):
-            if not each.exists():
-                each.mkdir(mode=0o700)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Replace a file as a whole: whoever looks, and after whatever crash, finds the old one or
-    the new one. Only the owner can read it.
-
-    :raises OSError: the old one is still there.
-    """
-    private_directory(path.parent)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        error.filename = str(path)  # A full disk does not say which file it has no room for.
-        raise
 
 
 def _base(environ: Mapping[str, str], kind: str, default: str) -> Path:

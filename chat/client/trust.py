@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chat.client.private import write_private
+
 __all__ = ["AUTHORITIES", "KnownServers", "Trust", "fingerprint_of"]
 
 _FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
@@ -58,8 +60,6 @@ class KnownServers:
 
         :raises OSError: it could not be written.
         """
-        from chat.client.paths import write_private
-
         known = {**self._read(), server: fingerprint}
         write_private(self.path, json.dumps(known, indent=1, sort_keys=True).encode())
 

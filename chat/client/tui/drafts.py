@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from chat.client.conversation import Conversation
 from chat.client.model import Model
-from chat.client.paths import private_directory
+from chat.client.private import private_directory
 
 __all__ = ["OPEN", "Drafts", "Run"]
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chat.client.paths import private_directory
+from chat.client.private import private_directory
 
 __all__ = ["is_local", "start_server"]
 
