@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.api import SearchPage
 from chat.client.errors import NotConnected
-from chat.client.tui.search import PAGE, Found
+from chat.client.tui.found import PAGE, Found
 from chat.messages import Entry
 from tests.tui_builders import CHEN, NOON, Screen, ScriptedClient, entry, room
 

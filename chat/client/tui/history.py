@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from chat.client.conversation import Conversation
 from chat.client.errors import Refused
 from chat.client.model import Model
+from chat.client.tui.found import PAGE as SEARCHED
+from chat.client.tui.found import Found
 from chat.client.tui.messages import Wish
-from chat.client.tui.search import PAGE as SEARCHED
-from chat.client.tui.search import Found
 from chat.messages import Entry
 
 if TYPE_CHECKING:

@@ -1,94 +1,23 @@
-"""What a search found: from this machine at once, from the server as it answers, page by page."""
+"""The popup with what a search found, to choose from and to go on."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from chat.client.errors import ClientError
 from chat.client.text import clip
+from chat.client.tui.found import Found
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.messages import Entry
 
 if TYPE_CHECKING:
-    from chat.client.api import SearchPage
     from chat.client.tui.chat import Chat
 
-__all__ = ["MORE", "Found", "SearchPopup"]
-
-PAGE = 50
-"""Results asked for at a time, two screens of them."""
+__all__ = ["MORE", "SearchPopup"]
 
 SNIPPET_COLUMNS = 60
 
 MORE: Final = "more"
 """The value of the row that asks for older results."""
-
-AskServer = Callable[[int, int], Awaitable["SearchPage"]]
-AskCache = Callable[[int, int], Awaitable[Sequence[Entry]]]
-"""Results older than a moment in ms, 0 for the newest, without the first so many."""
-
-
-class Found:
-    """The results so far, the newest first, each once.
-
-    :param server: None while there is no connection.
-    :param cache: None where nothing is kept on this machine.
-    """
-
-    def __init__(self, server: AskServer | None, cache: AskCache | None) -> None:
-        self.entries: list[Entry] = []
-        self.searching = False
-        self._server = server
-        self._cache = cache
-        self._rest = self._cached = (0, 0)
-
-    @property
-    def more(self) -> bool:
-        """Whether there may be older ones."""
-        return self._server is not None or self._cache is not None
-
-    async def look(self, changed: Callable[[], None]) -> None:
-        """Have a page more of each source.
-
-        :raises ClientError: the server gave none; what is here can be asked further.
-        """
-        if self.searching:
-            return
-        self.searching = True
-        try:
-            await self._look_here()
-            changed()
-            await self._ask_server()
-        finally:
-            self.searching = False
-            changed()
-
-    async def _look_here(self) -> None:
-        if self._cache is None:
-            return
-        before, skip = self._cached
-        page = await self._cache(before, skip)
-        self._add(page)
-        if len(page) < PAGE:
-            self._cache = None
-        else:
-            # Many may be of the same ms.
-            last = page[-1].time
-            same = sum(each.time == last for each in page)
-            self._cached = last + 1, same + (skip if last + 1 == before else 0)
-
-    async def _ask_server(self) -> None:
-        if self._server is None:
-            return
-        asking, self._server = self._server, None
-        page = await asking(*self._rest)
-        self._add(page.entries)
-        if page.more:
-            self._server, self._rest = asking, (page.before, page.skip)
-
-    def _add(self, entries: Sequence[Entry]) -> None:
-        known = {(each.conversation, each.seq) for each in self.entries}
-        self.entries += [e for e in entries if (e.conversation, e.seq) not in known]
-        self.entries.sort(key=lambda each: -each.time)
 
 
 class SearchPopup(Popup):
