@@ -147,16 +147,18 @@ class Request(Message, frozen=True, omit_defaults=True):
 class RegisterMes(Request, frozen=True, omit_defaults=True):
     """Make an account. A current client's ``user.user_id`` 0 lets the server pick one.
 
-    ``invitation`` is a code, on a server that asks for one.
+    ``invitation`` is a code, on a server that asks for one; ``language`` as in ``LoginMes``.
     """
 
     user: Account
     version: int = 0
     invitation: str = ""
+    language: str = ""
 
 
 class LoginMes(Request, frozen=True, omit_defaults=True):
-    """Log in by id or by name, with a password or a token."""
+    """Log in by id or by name, with a password or a token. ``language``: that of the sentences
+    in errors from here on, ``en`` or ``zh``; for any other they are in the server's."""
 
     version: int = 0
     user_id: int = 0
@@ -164,6 +166,7 @@ class LoginMes(Request, frozen=True, omit_defaults=True):
     user_pwd: str = ""
     token: str = ""
     device: str = ""
+    language: str = ""
 
 
 class SmsMes(Request, frozen=True, omit_defaults=True):

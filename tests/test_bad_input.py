@@ -126,9 +126,9 @@ def test_bytes_that_are_no_utf8_are_no_text(party: Party) -> None:
 
 TEXT, WHOLE, LIST, OBJECT, TRUTH = "text", 1, [1], {"userId": 1}, True
 MEMBERS: dict[str, dict[str, Any]] = {
-    "RegisterMes": {"user": OBJECT, "version": WHOLE},
+    "RegisterMes": {"user": OBJECT, "version": WHOLE, "language": TEXT},
     "LoginMes": {"version": WHOLE, "userId": WHOLE, "userName": TEXT, "userPwd": TEXT,
-                 "token": TEXT, "device": TEXT},
+                 "token": TEXT, "device": TEXT, "language": TEXT},
     "ConversationsMes": {"after": TEXT, "limit": WHOLE},
     "SmsMes": {"to": TEXT, "content": TEXT, "clientId": TEXT},
     "HistoryMes": {"conversation": TEXT, "epoch": TEXT, "before": WHOLE, "after": WHOLE,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chat.server.phrases import phrase
 from tests.party import Party
 from tests.peers import Closed
 from tests.server import GENEROUS, serving
@@ -41,6 +42,29 @@ def test_a_failed_login_says_why_and_the_connection_lives_on(party: Party) -> No
     assert (
         peer.ask("LoginMes", version=2, userId=user.user_id, userPwd=user.password)["code"] == 505
     )
+
+
+def test_a_client_is_told_what_is_wrong_in_the_language_it_asks_for(party: Party) -> None:
+    user, peer = party.user(), party.connect()
+
+    def refused(language: str) -> str:
+        user_pwd = "sesame-wrong"
+        reply = peer.log_in(userId=user.user_id, userPwd=user_pwd, language=language)
+        assert reply["code"] == 403
+        return str(reply["error"])
+
+    chinese, english = phrase("wrong-password", "zh"), phrase("wrong-password", "en")
+    assert [refused(each) for each in ("zh", "en", "zh-TW")] == [chinese, english, chinese]
+    assert refused("") == refused("tlh") == english, "the server's"
+    short = {"userName": party.name(), "userPwd": "short"}
+    reply = peer.ask("RegisterMes", version=2, user=short, language="zh")
+    assert not reply["error"].isascii()
+    peer.log_in(userId=user.user_id, userPwd=user.password, device="d", language="zh")
+    reply = peer.ask("HistoryMes", conversation="#nowhere-at-all")
+    assert reply["error"] == phrase("no-such-conversation", "zh")
+    assert party.current(user, "d")
+    bye = peer.expect("ByeMes")
+    assert bye["error"] == phrase("replaced", "zh")
 
 
 def test_registration_refuses_as_it_does_for_everybody(party: Party) -> None:

@@ -21,7 +21,7 @@ def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-PLACE_OF_KEY = {"Refused": 1, "bye": 1, "_turn_away": 1, "phrases": 0}
+PLACE_OF_KEY = {"Refused": 1, "bye": 1, "_turn_away": 1, "phrase": 0, "phrases": 0}
 """Which argument of a call is a sentence's key."""
 
 
@@ -72,6 +72,13 @@ class PhrasesTest(SynchronousTestCase):
             say = Phrases(Settings(language=language))
             for key in PHRASES:
                 self.assertNotIn("{", say(key, **GIVEN))
+
+    def test_who_asks_for_a_language_of_the_table_gets_it_and_others_the_servers(self) -> None:
+        say = Phrases(Settings(language="zh"))
+        english, chinese = PHRASES["suspended"]
+        self.assertEqual(say("suspended", "en"), english)
+        for language in ("", "zh", "fr", "\0"):
+            self.assertEqual(say("suspended", language), chinese)
 
     def test_every_rule_about_names_has_its_sentence(self) -> None:
         source = Path(chat.names.__file__).read_text(encoding="utf-8")

@@ -100,6 +100,7 @@ class ChatClient(Requests):
     :param acknowledge: move the user's ``delivered`` mark for what was handed out.
     :param pipeline: messages per conversation that may be unanswered at a time. 1 keeps the
         order of what is sent even when the server refuses for the moment.
+    :param language: ``en`` or ``zh``, of the server's sentences in errors; by default its own.
     :param trust: whom to believe over TLS (``tls:host:port``): authorities, or a fingerprint.
     :param endpoint: used instead of ``server``.
     :param random: a number from 0 to 1, for the jitter of back-off.
@@ -118,6 +119,7 @@ class ChatClient(Requests):
         fill_limit: int | None = None,
         acknowledge: bool = True,
         pipeline: int = 1,
+        language: str = "",
         trust: Trust = AUTHORITIES,
         endpoint: IStreamClientEndpoint | None = None,
         random: Callable[[], float] | None = None,
@@ -127,11 +129,12 @@ class ChatClient(Requests):
             reactor,
             endpoint or endpoint_for(reactor, server, trust),
             outbox or Outbox(),
-            Options(device, positions or {}, missed, fill_limit, acknowledge, pipeline),
+            Options(device, positions or {}, missed, fill_limit, acknowledge, pipeline, language),
             random or _random.random,
             now or reactor.seconds,
         )
         self._device = device
+        self._language = language
 
     # The connection ----------------------------------------------------------------------------
 
@@ -193,7 +196,8 @@ class ChatClient(Requests):
         if wire is None:
             raise NotConnected("there is no connection")
         account = Account(user_id, password, name)
-        reply = granted(await wire.ask(RegisterMes(account, VERSION, invitation), RegisterResMes))
+        request = RegisterMes(account, VERSION, invitation, self._language)
+        reply = granted(await wire.ask(request, RegisterResMes))
         return reply.user_id
 
     async def log_in(
@@ -216,7 +220,7 @@ class ChatClient(Requests):
             raise ClientError("somebody is logged in already")
         user_id, name = (who, "") if isinstance(who, int) else (0, who)
         self._session.credentials = LoginMes(
-            VERSION, user_id, name, "" if token else password, token, self._device
+            VERSION, user_id, name, "" if token else password, token, self._device, self._language
         )
         await self._session.reach(LoggedIn, timeout=timeout)
         assert self.user is not None

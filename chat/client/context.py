@@ -103,7 +103,13 @@ class Context:
         try:
             trust = self.profile.trust(self.server, self.options.ca, self.options.fingerprint)
             return ChatClient(
-                self.reactor, self.server, device=device, trust=trust, now=time.time, **options
+                self.reactor,
+                self.server,
+                device=device,
+                trust=trust,
+                now=time.time,
+                language=self.phrases.language,
+                **options,
             )
         except ValueError as error:
             raise Stop(Status.USAGE, str(error)) from None

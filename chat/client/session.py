@@ -81,6 +81,7 @@ class Options:
     fill_limit: int | None
     acknowledge: bool
     pipeline: int
+    language: str
 
 
 class Session:
@@ -207,7 +208,11 @@ class Session:
         """From now on log in with a token; the password is not kept."""
         if self.login.user is not None:
             self.credentials = LoginMes(
-                VERSION, user_id=self.login.user.user_id, token=token, device=self._options.device
+                VERSION,
+                user_id=self.login.user.user_id,
+                token=token,
+                device=self._options.device,
+                language=self._options.language,
             )
 
     def _resume(self) -> None:

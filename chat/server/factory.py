@@ -135,7 +135,8 @@ class ChatFactory(Factory):
     def _end_late_logins(self) -> None:
         """Close connections that had their time to log in."""
         for connection in self._gate.overdue(self.clock.seconds()):
-            connection.session.emit(messages.ErrorMes(401, self.context.phrases("login-late")))
+            session = connection.session
+            session.emit(messages.ErrorMes(401, session.phrase("login-late")))
             connection.close()
 
     def _sweep(self) -> None:

@@ -201,7 +201,8 @@ def phrase(key: str, language: str, /, **values: object) -> str:
 
 
 class Phrases:
-    """The table in a server's language; placeholders named like options fill themselves.
+    """The table, in a server's language for whoever has not asked for another; placeholders named
+    like options fill themselves.
 
     :param settings: the language and the limits that sentences speak of.
     """
@@ -210,9 +211,11 @@ class Phrases:
         self._language = settings.language
         self._limits = vars(settings)
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, language: str = "", /, **values: object) -> str:
         """The sentence ``key``; ``seconds`` and ``detail`` are the caller's to give.
 
+        :param language: one of ``LANGUAGES``; what is none is the server's.
         :raises KeyError: no such sentence, or a value that it needs is missing.
         """
-        return phrase(key, self._language, **{**self._limits, **values})
+        spoken = language if language in LANGUAGES else self._language
+        return phrase(key, spoken, **{**self._limits, **values})

@@ -70,6 +70,7 @@ class Session:
 
     __slots__ = (
         "_busy",
+        "_language",
         "_light_bucket",
         "_postponed",
         "_refusals",
@@ -108,6 +109,7 @@ class Session:
         self._postponed: list[Event] = []
         self._released: tuple[dict[str, int], frozenset[str]] | None = None
         self._busy = False
+        self._language = ""
         self._waiting: deque[Envelope] | None = None
         settings, seconds = context.settings, context.clock.seconds
         self.budget: Budget | None = None
@@ -137,10 +139,16 @@ class Session:
         """Whether it takes a room's frames exactly as they were published."""
         return self.feed is not None and self.feed.plain
 
-    def speaks(self, version: int) -> None:
-        """A RegisterMes or LoginMes said which generation the client is of."""
+    def speaks(self, version: int, language: str) -> None:
+        """A RegisterMes or LoginMes said which generation the client is of, and in which language
+        it wants its sentences."""
         if self.user is None:
             self.voice = CURRENT if version >= 2 else ORIGINAL
+            self._language = language[:2]  # whichever of its kinds: zh-TW reads zh best
+
+    def phrase(self, key: str, **values: object) -> str:
+        """The sentence ``key`` of ``chat.server.phrases`` for this client."""
+        return self.context.phrases(key, self._language, **values)
 
     # In --------------------------------------------------------------------------------------
 
@@ -167,7 +175,7 @@ class Session:
     def frame_too_large(self, size: int) -> None:
         """A length of 0 or above the limit: nothing after it can be understood."""
         tracing.too_large(self, size)
-        self.emit(messages.ErrorMes(413, self.context.phrases("too-large")))
+        self.emit(messages.ErrorMes(413, self.phrase("too-large")))
         self.connection.close()
 
     def _process(self, envelope: Envelope) -> None:
@@ -270,7 +278,7 @@ class Session:
     # Refusals --------------------------------------------------------------------------------
 
     def _malformed(self, error: BadMessage) -> None:
-        sentence = self.context.phrases("malformed", detail=str(error))
+        sentence = self.phrase("malformed", detail=str(error))
         tracing.refused(self, "", 400, "malformed")
         self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
         self._count_refusal()
@@ -279,7 +287,7 @@ class Session:
         """Tell the client that a request is not served."""
         tracing.refused(self, messages.type_name(type(message)), why.code, why.key)
         seconds = max(1, round(why.retry_after))
-        sentence = self.context.phrases(why.key, **{"seconds": seconds, **why.values})
+        sentence = self.phrase(why.key, **{"seconds": seconds, **why.values})
         self.emit(reply_to(message, why, sentence), request_id)
         self._count_refusal()
 
@@ -320,7 +328,7 @@ class Session:
         """Say why, and close."""
         self.context.tally.goodbyes[key] += 1
         if self.voice.is_current and not self.connection.closing:
-            sentence = self.context.phrases(key)
+            sentence = self.phrase(key)
             self.connection.send(encode(messages.ByeMes(code, sentence, retry_after)))
         self.connection.close()
 

@@ -49,6 +49,7 @@ class Login:
     """Everything between a name and a chat, for one server and one profile.
 
     :param cached: keep what was said on this machine.
+    :param language: of the server's sentences, as far as it has them in that.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Login:
         server: str,
         ca: Path | None = None,
         cached: bool = True,
+        language: str = "",
     ) -> None:
         self._reactor = reactor
         self._profile = profile
         self._server = server
         self._ca = ca
         self._cached = cached
+        self._language = language
 
     def client(self, **more: Any) -> "ChatClient":
         """A client for the server.
@@ -74,7 +77,14 @@ class Login:
         from chat.client.api import ChatClient
 
         trust = self._profile.trust(self._server, self._ca)
-        return ChatClient(self._reactor, self._server, trust=trust, now=time.time, **more)
+        return ChatClient(
+            self._reactor,
+            self._server,
+            trust=trust,
+            now=time.time,
+            language=self._language,
+            **more,
+        )
 
     def has_token(self, name: str) -> bool:
         """Whether a device of this account is logged in on this machine."""

@@ -348,7 +348,8 @@ class Start:
             raise Refused(error.code, flaw, error.retry_after) from None
 
     def _login(self) -> Login:
-        return Login(self._reactor, self._profile, self.server, self._ca, self._cached)
+        language = self._around.look.words.language
+        return Login(self._reactor, self._profile, self.server, self._ca, self._cached, language)
 
     def _run(self, work: Any) -> None:
         self.busy = True

@@ -38,7 +38,7 @@ HOUR: Final = 3600.0
 
 async def register(session: "Session", message: messages.RegisterMes) -> messages.RegisterResMes:
     """Make an account."""
-    session.speaks(message.version)
+    session.speaks(message.version, message.language)
     context, user = session.context, message.user
     settings = context.settings
     try:
@@ -77,7 +77,7 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
     """Let a client in; the reply is sent on the way, before anything that it must precede."""
     if session.user is not None:
         raise Refused(505, "already-logged-in")
-    session.speaks(message.version)
+    session.speaks(message.version, message.language)
     if len(message.device) > DEVICE_LIMIT:
         raise Refused(505, "device-name")
     identity = await _identify(session, message)
