@@ -61,7 +61,7 @@ class ServerProcess:
         self._options = options
         self._open_files = open_files
         self._process: subprocess.Popen[str] | None = None
-        self._last_words = ""
+        self._last_words: str | None = None
 
     @classmethod
     def start_for(
@@ -82,7 +82,7 @@ class ServerProcess:
     @property
     def log(self) -> str:
         """All it has logged, over all its lives; the end of that once it was removed."""
-        if self._last_words:
+        if self._last_words is not None:
             return self._last_words
         return (self.home / "log").read_text(encoding="utf-8")
 
