@@ -340,6 +340,8 @@ def test_who_joins_a_private_room_while_asleep_wakes_to_nothing_from_before(town
             owner.reply(each)
     joined = town.here.current(user).get("JoinMes", conversation=private)
     sleeper.expect("PresenceMes", reset=True)
+    # What is said before it is told of the room is part of what it is told.
+    sleeper.expect("ConversationMes", conversation=private)
     owner.post(private, "welcome")
     sleeper.hears("welcome")
     assert min(sleeper.numbers(private)) > joined["seq"], "it was told what is not for it"
