@@ -6,6 +6,8 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -21,6 +23,32 @@ from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.process import ServerProcess, twistd
 from tests.valkey import start_for as valkey_for
+
+SIGNALS = """
+import os, signal
+from twisted.internet import reactor
+from twisted.logger import globalLogPublisher
+from chat.server.starting import calm_signals
+
+logged = []
+globalLogPublisher.addObserver(lambda event: logged.append(str(event.get("log_format"))))
+
+def told():
+    return [each for each in logged if "SIGTERM" in each]
+
+def begin():
+    twisteds = signal.getsignal(signal.SIGTERM)
+    calm_signals(reactor)()
+    assert signal.getsignal(signal.SIGTERM) == twisteds, "undone"
+    calm_signals(reactor)
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):  # Python calls handlers between two of its steps.
+        assert not told()
+
+reactor.callWhenRunning(begin)
+reactor.run()
+assert len(told()) == 1
+"""
 
 LOBBY = "#lobby"
 PASSWORD = "xyzzy-password"
@@ -165,6 +193,12 @@ class StopWhileStartingTest(TestCase):
 
 
 class StopTest(ServerCase):
+    def test_a_signal_waits_its_turn_lest_it_wait_for_what_it_interrupts(
+        self,
+    ) -> None:
+        done = subprocess.run([sys.executable, "-c", SIGNALS], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_stopping_says_goodbye_and_ends_the_store(self) -> None:
         server = self.server()
         store = store_of(server)

@@ -13,7 +13,7 @@ from chat.server.listening import Listeners
 from chat.server.logs import log_from
 from chat.server.reloading import Reloading
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart, exit_with_status_1, on_hangup
+from chat.server.starting import CannotStart, calm_signals, exit_with_status_1, on_hangup
 from chat.store.embedded import CannotStart as StoreCannotStart
 
 __all__ = ["Lifecycle"]
@@ -86,6 +86,7 @@ class Lifecycle(Service):
 
     def _begin(self) -> None:
         if not self.stopping:
+            self.parts.callback(calm_signals(self.reactor))
             self._started = Deferred.fromCoroutine(self._start())
             self._started.addErrback(self._cannot_start)
 

@@ -1,4 +1,4 @@
-"""What a start needs of the operating system: open files, SIGHUP, a plain end when it fails."""
+"""What a start needs of the operating system: open files, signals, a plain end when it fails."""
 
 import atexit
 import contextlib
@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 __all__ = [
     "SPARE_FILES",
     "CannotStart",
+    "calm_signals",
     "end_plainly",
     "exit_with_status_1",
     "on_hangup",
@@ -36,6 +37,31 @@ def raise_open_files() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def calm_signals(reactor: Any) -> Callable[[], None]:
+    """Have what ``reactor`` does at SIGINT and SIGTERM done between two events; return what undoes
+    that. For a reactor that runs.
+
+    Twisted logs in the handler itself, and a signal comes in the middle of anything. In the middle
+    of taking the lock of the log, the handler would wait for that lock for ever.
+    """
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler: Any = signal.getsignal(number)
+        if getattr(handler, "__self__", None) is reactor:
+            before[number] = handler
+            signal.signal(number, _later(reactor, handler))
+
+    def undo() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return undo
+
+
+def _later(reactor: Any, handler: Callable[[int, None], None]) -> Callable[[int, Any], None]:
+    return lambda number, _: reactor.callFromThread(handler, number, None)
 
 
 def on_hangup(reactor: Any, reload: Callable[[], None]) -> Callable[[], None]:
