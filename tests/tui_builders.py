@@ -306,6 +306,8 @@ class Screen:
     def redraw(self) -> None:
         self.root.changed()
 
+    redraw_now = redraw
+
     def in_view(self) -> bool:
         return self.root.focused and self.root.popup is None and self.desk.messages.at_end
 

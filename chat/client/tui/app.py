@@ -98,6 +98,9 @@ class App(Host):
     def redraw(self) -> None:
         self.loop.redraw.soon()
 
+    def redraw_now(self) -> None:
+        self.loop.redraw.now()
+
     def in_view(self) -> bool:
         desk = self._desk
         return (

@@ -126,7 +126,10 @@ class Chat:
                 pass
         if lost is not None:
             self.tell(self._farewell(lost))
-        self._view.redraw()
+        if isinstance(event, events.ConnectionChanged):
+            self._view.redraw_now()
+        else:
+            self._view.redraw()
 
     def _lost(self, event: events.Event) -> Conversation | None:
         """The conversation that one is no longer in by ``event``, and did not leave here."""

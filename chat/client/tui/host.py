@@ -65,6 +65,10 @@ class Host:
         """Something changed; show it soon."""
         raise NotImplementedError
 
+    def redraw_now(self) -> None:
+        """Something changed that is to be seen at once."""
+        self.redraw()
+
     def show_menu(self, widget: Menu | Form) -> None:
         """Have it asked."""
         raise NotImplementedError

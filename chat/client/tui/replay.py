@@ -271,6 +271,8 @@ class Replay:
     def redraw(self) -> None:
         self._stale = True
 
+    redraw_now = redraw
+
     def in_view(self) -> bool:
         root, desk = self.root, self.desk
         shown = root.shown is desk and root.popup is None and desk.messages_shown

@@ -14,6 +14,9 @@ class View(Protocol):
     def redraw(self) -> None:
         """Something changed; draw soon."""
 
+    def redraw_now(self) -> None:
+        """Something changed that is to be seen at once, whatever was drawn just now."""
+
     def in_view(self) -> bool:
         """Whether the newest messages of the open conversation are really before somebody."""
 
