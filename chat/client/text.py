@@ -17,6 +17,7 @@ __all__ = [
     "fold",
     "graphemes",
     "is_character",
+    "is_printable",
     "looks_like",
     "mixes_scripts",
     "pad",
@@ -56,10 +57,14 @@ def graphemes(text: str) -> Iterator[str]:
     return iter(text) if text.isascii() else wcwidth.iter_graphemes(text)
 
 
+def is_printable(text: str) -> bool:
+    """Whether there is nothing in ``text`` but what is drawn, and what joins it."""
+    return text.isprintable() or text.replace(JOINER, "").isprintable()
+
+
 def is_character(text: str) -> bool:
     """Whether ``text`` is one character, as a reader sees it: joined emoji are one."""
-    printable = text != JOINER and text.replace(JOINER, " ").isprintable()
-    return printable and len(list(graphemes(text))) == 1
+    return text != JOINER and is_printable(text) and len(list(graphemes(text))) == 1
 
 
 # Cleaning --------------------------------------------------------------------------------------

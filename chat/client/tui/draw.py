@@ -5,7 +5,7 @@ from typing import Literal
 
 import urwid
 
-from chat.client.text import JOINER, ascii_only, clip, graphemes, width
+from chat.client.text import ascii_only, clip, graphemes, is_printable, width
 
 __all__ = ["Drawn", "Row", "Run", "canvas", "exact", "joined", "overlaid", "plain", "stacked"]
 
@@ -30,7 +30,7 @@ def exact(row: Row, columns: int) -> Row:
         return ()
     text = plain(row)
     used = width(text)
-    if not text.replace(JOINER, "").isprintable():
+    if not is_printable(text):
         # Whoever made this row forgot to clean it: nothing but printable text passes here.
         row = [(attribute, ascii_only(each)) for attribute, each in row]
         used = sum(len(each) for _, each in row)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from chat.client.text import JOINER, graphemes, width
+from chat.client.text import JOINER, graphemes, is_printable, width
 from chat.client.tui.pen import PLAIN, Brush, Pen, pen_of
 
 __all__ = ["Painter"]
@@ -184,7 +184,7 @@ def _moved(shown: Sequence[_Line], lines: Sequence[_Line]) -> tuple[int, int, in
 
 def _safe(text: str) -> str:
     """``text``. Whoever made a row has cleaned it; should somebody forget, no harm is done here."""
-    if text.isprintable() or text.replace(JOINER, "").isprintable():
+    if is_printable(text):
         return text
     return "".join(each if each.isprintable() or each == JOINER else "?" for each in text)
 

@@ -9,7 +9,7 @@ from typing import Any
 import urwid
 from urwid.display.raw import Screen
 
-from chat.client.text import JOINER, graphemes
+from chat.client.text import graphemes, is_printable
 from chat.client.tui.draw import Drawn
 from chat.client.tui.output import Output
 from chat.client.tui.paint import Painter
@@ -103,7 +103,7 @@ def _plain(data: bytes) -> str:
         text = data.decode()
     except UnicodeDecodeError:
         return ""
-    return text if text.replace(JOINER, " ").isprintable() else ""
+    return text if is_printable(text) else ""
 
 
 class Loop(urwid.MainLoop):
