@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 __all__ = ["Authority"]
@@ -28,9 +28,13 @@ class Authority:
         self.path = directory / f"{name}.pem"
         self.path.write_bytes(self._signed(builder))
 
-    def issue(self, name: str, *, expired: bool = False) -> Path:
-        """A file with a certificate for a host, or an IP address, and its key behind it."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(self, name: str, *, expired: bool = False, weak: bool = False) -> Path:
+        """A file with a certificate for a host, or an IP address, and its key behind it.
+
+        :param weak: with a key that is shorter than OpenSSL takes since 3.2.
+        """
+        strong = ec.generate_private_key(ec.SECP256R1())
+        key = rsa.generate_private_key(65_537, 1024) if weak else strong
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         try:
             host: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
@@ -49,7 +53,10 @@ class Authority:
         return path
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, expired: bool = False
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+        expired: bool = False,
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         days = -1 if expired else 1

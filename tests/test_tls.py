@@ -23,6 +23,7 @@ from chat.server.certificates import Certificates, fingerprint, self_signed
 from chat.server.options import Options
 from chat.server.settings import Settings
 from chat.server.starting import CannotStart
+from tests.certificates import Authority
 from tests.peers import PASSWORD, CurrentPeer
 from tests.process import ServerProcess, twistd
 
@@ -153,6 +154,7 @@ class ServerTest(TlsCase):
 
     def test_what_cannot_be_used_is_one_sentence_and_status_1(self) -> None:
         (certificate, key), other = self.split(), self.certificate()
+        weak = Authority(self.directory()).issue("localhost", weak=True)
         nothing = self.directory() / "nothing.pem"
         encrypted = nothing.with_name("encrypted.pem")
         encrypted.write_bytes(
@@ -168,6 +170,7 @@ class ServerTest(TlsCase):
             (certificate, certificate): f"{certificate} has no private key in PEM form",
             (nothing, key): f"cannot read {nothing}: No such file or directory",
             (certificate, encrypted): f"the key in {encrypted} is encrypted",
+            (weak, weak): f"OpenSSL refuses {weak} (ee key too small)",
         }.items():
             with self.assertRaises(CannotStart) as caught:
                 Certificates(Clock(), *given).start()
@@ -267,6 +270,19 @@ class WatchingTest(TlsCase):
         self.clock.pump([2] * 10)
         self.assertEqual(self.served(), before)
         self.assertEqual(len(said), 1)
+
+    def test_a_renewal_that_openssl_refuses_changes_nothing_and_the_next_is_served(self) -> None:
+        before, other = self.served(), self.split()
+        both = Authority(self.directory()).issue("localhost", weak=True)
+        for path in self.files:
+            path.write_bytes(both.read_bytes())
+        self.clock.pump([2] * 2)
+        self.assertEqual(self.served(), before)
+        for file in range(2):
+            self.replace(file, other)
+        self.clock.pump([2] * 2)
+        self.assertEqual(fingerprint(x509.load_der_x509_certificate(self.served())),
+                         digest(self.files[0]))  # fmt: skip
 
 
 class VersionTest(TlsCase):

@@ -97,13 +97,11 @@ class Certificates:
         chain, key = _certificates(self._files[0]), _key(self._files[1])
         if chain[0].public_key() != key.public_key():
             raise ValueError(f"{self._files[1]} is not the key of {self._files[0]}")
-        options = CertificateOptions(
-            privateKey=crypto.PKey.from_cryptography_key(key),
-            certificate=crypto.X509.from_cryptography(chain[0]),
-            extraCertChain=[crypto.X509.from_cryptography(each) for each in chain[1:]],
-            raiseMinimumTo=TLSVersion.TLSv1_2,
-        )
-        self._context = options.getContext()
+        try:
+            self._context = _context(chain, key)
+        except SSL.Error as error:
+            why = error.args[0][-1][-1]  # (library, function, reason), such as a key too small
+            raise ValueError(f"OpenSSL refuses {self._files[0]} ({why})") from None
         self._tell(chain[0])
 
     def _tell(self, certificate: x509.Certificate) -> None:
@@ -114,6 +112,17 @@ class Certificates:
                 "The certificate is valid until {when:%Y-%m-%d %H:%M} UTC",
                 when=certificate.not_valid_after_utc,
             )
+
+
+def _context(chain: Sequence[x509.Certificate], key: Any) -> SSL.Context:
+    """:raises SSL.Error: OpenSSL takes them for too weak, or can't use keys of this kind."""
+    options = CertificateOptions(
+        privateKey=crypto.PKey.from_cryptography_key(key),
+        certificate=crypto.X509.from_cryptography(chain[0]),
+        extraCertChain=[crypto.X509.from_cryptography(each) for each in chain[1:]],
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+    )
+    return options.getContext()
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
