@@ -1,5 +1,6 @@
 """The embedded store: one command brings a durable store, and takes it away again."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -65,6 +66,22 @@ def alive(process: int) -> bool:
         return " Z " not in Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return False
+
+
+class Scarce:
+    """A reactor whose system has no process to give at first, so many times."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+    def spawnProcess(self, *arguments: Any, **options: Any) -> Any:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return reactor.spawnProcess(*arguments, **options)  # type: ignore[attr-defined]
 
 
 async def filled(test: TestCase, directory: Path, **options: Any) -> Path:
@@ -194,6 +211,19 @@ class DeathTest(TestCase):
             await usable(redis)
             self.assertEqual(await redis.call("GET", "k"), b"%d" % number)
         self.assertFalse(store.numbers_may_be_lost)
+
+    async def test_one_for_which_there_is_no_process_at_first_comes_back_all_the_same(self) -> None:
+        scarce = Scarce()
+        store = EmbeddedStore(scarce, new_directory(self))
+        self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
+        await store.start()
+        redis = await connected_to(self, store.address)
+        scarce.refusals = 2
+        os.kill(await process_of(redis), signal.SIGKILL)
+        await until(lambda: not redis.connected)
+        await usable(redis)
+        self.assertEqual(scarce.refusals, 0)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
     async def test_stop_ends_the_wait_before_another_attempt(self) -> None:
         store = await started(self, new_directory(self))

@@ -1,6 +1,7 @@
 """Several processes behind one port: they talk, die, come back, drain, and leave nobody behind."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -69,6 +70,11 @@ def until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < give_up
         time.sleep(0.01)
+
+
+def no_process(*arguments: Any, **options: Any) -> None:
+    """What ``spawnProcess`` does where as many processes run as may."""
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 class WorkersTest(SynchronousTestCase):
@@ -332,6 +338,28 @@ class BackOffTest(TestCase):
         crew = self.crew(Clock(), "os.write(2, b'chatroom: because\\n')")
         error = await self.assertFailure(Deferred.fromCoroutine(crew.start()), CannotStart)
         self.assertEqual(str(error), "a worker does not start: because")
+
+    async def test_one_for_which_there_is_no_process_at_first_is_started_later(self) -> None:
+        clock = Clock()
+        crew = self.crew(clock, "os.write(3, b'ready\\n')", "os.read(0, 1)", "os.read(0, 1 << 20)")
+        await crew.start()
+        scarce = self.patch(crew.reactor, "spawnProcess", no_process)
+        crew._places[0].process.signal("KILL")
+        await crew._places[0].process.ended
+        clock.advance(0.05)
+        self.assertEqual(crew.serving, 0)
+        scarce.restore()
+        clock.advance(0.1)
+        await crew._places[0].process.settled
+        self.assertEqual(crew.serving, 1)
+
+    async def test_no_process_at_all_is_why_the_server_does_not_start(self) -> None:
+        crew = self.crew(Clock())
+        self.patch(crew.reactor, "spawnProcess", no_process)
+        error = await self.assertFailure(Deferred.fromCoroutine(crew.start()), CannotStart)
+        self.assertEqual(
+            str(error), f"a worker does not start: there is no process: {os.strerror(errno.EAGAIN)}"
+        )
 
     async def test_one_that_does_not_end_is_killed(self) -> None:
         clock = Clock()

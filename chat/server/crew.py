@@ -85,9 +85,17 @@ class _Process(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         status: Any = reason.value
+        self._over(-status.signal if status.signal else status.exitCode)
+
+    def stillborn(self, error: OSError) -> None:
+        """The system did not make it."""
+        self._said(f"there is no process: {error.strerror}")
+        self._over(os.EX_OSERR)
+
+    def _over(self, code: int) -> None:
         self.alive = self.serves = False
         self._settle(False)
-        self.ended.callback(-status.signal if status.signal else status.exitCode)
+        self.ended.callback(code)
 
     def _settle(self, well: bool) -> None:
         if not self.settled.called:
@@ -143,7 +151,10 @@ class _Place:
         sockets = {each: own.fileno() for each, own in enumerate(self._sockets, FIRST_SOCKET)}
         descriptors = {0: "w", 1: "r", 2: "r", REPORTS: "r", **sockets}
         command = self._crew.command
-        self._reactor.spawnProcess(process, command[0], command, None, childFDs=descriptors)
+        try:
+            self._reactor.spawnProcess(process, command[0], command, None, childFDs=descriptors)
+        except OSError as error:  # no process or no open file is left: there may be one later
+            process.stillborn(error)
         process.tell(self._orders())
         return process
 

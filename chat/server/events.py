@@ -37,6 +37,7 @@ NAMES: Final[Mapping[str, str]] = {
     "The store's file can't be brought to the disk: {why}": "store-not-flushed",
     "The store ended with {code} and is started again": "store-ended",
     "{error}": "store-not-started",
+    "The store can't be brought back yet": "store-not-started",
     "Ending a store that has lost its server": "store-orphaned",
     "The store's file broke off: {count} bytes were cut from its end and are in {kept}":
         "store-cut",

@@ -207,6 +207,9 @@ class EmbeddedStore:
                 await self._bring_up()
             except CannotStart as error:
                 self.log.critical("{error}", error=error)
+            except Exception:  # No process, no file, no disk is left: there may be later.
+                self.log.failure("The store can't be brought back yet")
+                self._child.signal("TERM")
 
     async def _rest(self, seconds: float) -> None:
         self._resting = deferLater(self._reactor, seconds)
