@@ -32,9 +32,10 @@ class FlusherTests(SynchronousTestCase):
         self.directory = Path(tempfile.mkdtemp())
         self.files = [self._file("one")]
         self.synced: list[str] = []
+        self.away: list[OSError | None] = []
         self.patch(flushing.os, "fsync", self._fsync)
         self.clock = _Reactor()
-        self.flusher = Flusher(self.clock, lambda: self.files)
+        self.flusher = Flusher(self.clock, self._listed)
         self.flusher.start()
         self.addCleanup(self.flusher.stop)
 
@@ -42,6 +43,11 @@ class FlusherTests(SynchronousTestCase):
         path = self.directory / name
         path.write_bytes(b"x")
         return path
+
+    def _listed(self) -> list[Path]:
+        if self.away and (error := self.away.pop()):
+            raise error
+        return self.files
 
     def _fsync(self, descriptor: int) -> None:
         self.synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
@@ -65,6 +71,13 @@ class FlusherTests(SynchronousTestCase):
         self._file("one")
         self.clock.advance(1.0)
         self.assertEqual(self.synced, ["one"])
+
+    def test_a_list_of_files_that_is_away_at_whatever_moment_is_no_error(self) -> None:
+        for looks in range(3):
+            self.files.append(self._file(f"new{looks}"))
+            self.away = [FileNotFoundError(), *[None] * looks]
+            self.clock.pump([1.0] * 5)
+            self.assertEqual(self.synced[-1], f"new{looks}")
 
     def test_after_stopping_nothing_is_synced(self) -> None:
         self.flusher.stop()

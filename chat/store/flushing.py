@@ -48,13 +48,17 @@ class Flusher:
 
     async def flush(self) -> None:
         """Bring what has been written since the last time to the disk, in a thread."""
-        grown = self._grown()
-        if grown is None:
+        try:
+            files = self._files()
+            grown = files[-1], files[-1].stat().st_size
+        except (OSError, IndexError):  # it is being replaced: next time
+            return
+        if grown == self._flushed:
             return
         pool = self._reactor.getThreadPool()
         # A rewrite of the file began another one: what was before it may not be synced either.
         known = self._flushed is not None and self._flushed[0] == grown[0]
-        paths = [grown[0]] if known else list(self._files())
+        paths = files[-1:] if known else files
         synced: Deferred[None] = deferToThreadPool(self._reactor, pool, _sync, paths)
         try:
             await synced
@@ -62,14 +66,6 @@ class Flusher:
             self.log.error("The store's file can't be brought to the disk: {why}", why=error)
         else:
             self._flushed = grown
-
-    def _grown(self) -> tuple[Path, int] | None:
-        try:
-            newest = self._files()[-1]
-            now = newest, newest.stat().st_size
-        except (OSError, IndexError):  # it is being replaced: next time
-            return None
-        return None if now == self._flushed else now
 
 
 def _sync(paths: Sequence[Path]) -> None:
