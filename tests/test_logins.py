@@ -1,5 +1,6 @@
 """Accounts, logins, tokens, and the devices of one user."""
 
+import contextlib
 import select
 import time
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from chat.server.phrases import phrase
 from tests.party import Party
-from tests.peers import Closed
+from tests.peers import Closed, CurrentPeer
 from tests.server import GENEROUS, serving
 
 
@@ -254,3 +255,20 @@ def test_passwords_queue_up_to_a_limit_and_tokens_pass_them_by() -> None:
         assert (
             again.log_in(userId=user.user_id, userPwd=user.password, device="again")["code"] == 200
         )
+
+
+def test_a_registration_that_was_not_looked_at_does_not_count_as_one_of_the_address() -> None:
+    slow = ("--argon2", "6,65536,1", "--hashing-threads", "1", "--hashing-queue", "1")
+    with serving(*GENEROUS, *slow, "--registrations-per-address", "4") as server:
+        peers = [CurrentPeer(server.port) for _ in range(4)]
+        with contextlib.ExitStack() as stack:
+            for peer in peers:
+                stack.callback(peer.close)
+                peer.ping()
+            with server.frozen():
+                user = {"userName": "", "userPwd": "the-same-for-all"}
+                asked = [peer.send("RegisterMes", version=2, user=user) for peer in peers]
+            codes = [peer.reply(each).data["code"] for peer, each in zip(peers, asked, strict=True)]
+            assert sorted(codes) == [200, 200, 503, 503]
+            again = [peer.register(**user)["code"] for peer in peers]
+            assert again == [200, 200, 506, 506]

@@ -40,7 +40,31 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     """Make an account."""
     session.speaks(message.version, message.language)
     context, user = session.context, message.user
-    settings = context.settings
+    name = _check_account(session, message)
+    try:
+        most = context.settings.registrations_per_address
+        await context.limits.spend("register", session.origin, most, HOUR)
+    except TooMany as error:
+        raise Refused(506, "too-many-registrations", error.retry_after) from None
+    invitation = await _invitation(session, message)
+    try:
+        password = await context.passwords.hash(user.user_pwd, session)
+        user_id = await context.accounts.register(
+            user.user_id, name, password, user.sex, invitation
+        )
+    except (NameTaken, Busy):
+        await context.limits.refund("register", session.origin)
+        raise
+    await context.conversations.start_marks(user_id)
+    return messages.RegisterResMes(200, "", user_id)
+
+
+def _check_account(session: "Session", message: messages.RegisterMes) -> str:
+    """The name of an account, empty for one of the server's choice.
+
+    :raises Refused: 506, nobody may have such an account here.
+    """
+    settings, user = session.context.settings, message.user
     try:
         name = names.user_name(user.user_name, settings.name_limit) if user.user_name else ""
         _check_new_password(session, user.user_pwd, name)
@@ -53,24 +77,19 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
         raise Refused(506, "sex")
     if settings.registration == "closed":
         raise Refused(506, "registration-closed")
-    try:
-        most = settings.registrations_per_address
-        await context.limits.spend("register", session.origin, most, HOUR)
-    except TooMany as error:
-        raise Refused(506, "too-many-registrations", error.retry_after) from None
-    invitation = message.invitation if settings.registration == "invitation" else ""
-    if settings.registration == "invitation" and not await context.invitations.holds(invitation):
+    return name
+
+
+async def _invitation(session: "Session", message: messages.RegisterMes) -> str:
+    """The code that a registration uses up, empty where it needs none.
+
+    :raises Refused: 506, it needs one, and nobody may register with this one.
+    """
+    if session.context.settings.registration != "invitation":
+        return ""
+    if not await session.context.invitations.holds(message.invitation):
         raise Refused(506, "not-invited")
-    password = await context.passwords.hash(user.user_pwd, session)
-    try:
-        user_id = await context.accounts.register(
-            user.user_id, name, password, user.sex, invitation
-        )
-    except NameTaken:
-        await context.limits.refund("register", session.origin)
-        raise
-    await context.conversations.start_marks(user_id)
-    return messages.RegisterResMes(200, "", user_id)
+    return message.invitation
 
 
 async def log_in(session: "Session", message: messages.LoginMes, request_id: str | None) -> None:
