@@ -12,7 +12,7 @@ from chat.messages import User
 from chat.names import MAX_USER_ID
 from chat.store.interface import StoreError
 from chat.store.keys import Keys
-from chat.store.presence import LEASE_SECONDS, RENEW_SECONDS, RedisPresence
+from chat.store.presence import LEASE_SECONDS, RENEWALS, RedisPresence
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis
 from tests.connections import connected_to
@@ -21,6 +21,7 @@ from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for
 
 KEYS = Keys("t:")
+RENEW_SECONDS = LEASE_SECONDS * RENEWALS
 ANN, BOB = User(1, "ann", 0), User(2, "bob", 0)
 ONLINE, OFFLINE, BUSY = 0, 1, 2
 
@@ -75,8 +76,7 @@ class PresenceCase(TestCase):
         """Write down in ``news`` what is published."""
         reader = Node(await self.connect(), "reader").presence
         reader.watch(
-            lambda user: self.news.append((user.user_id, user.user_status, user.user_name)),
-            lambda: None,
+            lambda user: self.news.append((user.user_id, user.user_status, user.user_name))
         )
         connected: Deferred[None] = Deferred()
         subscriber = Subscriber(
@@ -172,12 +172,6 @@ class SessionsTest(PresenceCase):
         self.assertEqual(await presence.online_devices(MAX_USER_ID), {"d:e"})
         await presence.leave(user, "a/b")
         await self.expect_news(news, (MAX_USER_ID, OFFLINE, user.user_name))
-
-    async def test_who_watches_is_told_when_changes_may_be_missed(self) -> None:
-        presence, told = (await self.node("one")).presence, []
-        presence.watch(lambda user: None, lambda: told.append("reset"))
-        presence.missed()
-        self.assertEqual(told, ["reset"])
 
     async def test_a_session_takes_the_place_of_one_that_left_without_a_word(self) -> None:
         node, news = await self.node("one"), await self.listen()

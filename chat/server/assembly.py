@@ -295,5 +295,5 @@ def put_together(
     fanout.serve(context)
     bus.listener = Gate(fanout, posting) if replicated else fanout
     bus.handle(keys.presence_channel(), presence.published)
-    presence.watch(online.changed, online.resynchronise)
+    presence.watch(online.changed)
     return context

@@ -30,7 +30,7 @@ __all__ = ["Context"]
 
 @dataclass
 class Context:
-    """Put together once, in ``service.py``.
+    """Put together once, in ``assembly.py``.
 
     :ivar clock: the reactor, as IReactorTime.
     :ivar contacts: private conversations that have been put on both users' lists not long ago.

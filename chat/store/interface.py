@@ -180,8 +180,8 @@ class Presence(Protocol):
     async def online_devices(self, user_id: int) -> frozenset[str]:
         """The devices on which the user has a session, on any server."""
 
-    def watch(self, changed: Callable[[User], None], reset: Callable[[], None]) -> None:
-        """Call ``changed`` for every change of anybody, ``reset`` when some may be missed."""
+    def watch(self, changed: Callable[[User], None]) -> None:
+        """Call ``changed`` for every change of anybody that is published."""
 
 
 class Limits(Protocol):

@@ -21,8 +21,6 @@ LEASE_SECONDS: Final = 10.0
 RENEWALS: Final = 0.3
 """Of a lease, between two renewals: two may fail before it runs out."""
 
-RENEW_SECONDS: Final = LEASE_SECONDS * RENEWALS
-
 CLEANED_AT_ONCE: Final = 200
 ENTERED_AT_ONCE: Final = 200
 """Sessions in one go, so that the store serves others in between."""
@@ -78,7 +76,7 @@ class RedisPresence:
         self._sessions: dict[str, _Here] = {}
         self._to_enter: set[str] = set()
         self._to_leave: dict[str, int] = {}
-        self._watchers: list[tuple[Callable[[User], None], Callable[[], None]]] = []
+        self._watchers: list[Callable[[User], None]] = []
         self._steady_since = 0.0
         self._renewed_at = reactor.seconds()
         self._tending = DeferredLock()
@@ -325,20 +323,15 @@ class RedisPresence:
 
     # News --------------------------------------------------------------------------------------
 
-    def watch(self, changed: Callable[[User], None], reset: Callable[[], None]) -> None:
-        """Call ``changed`` for every change of anybody, ``reset`` when some may be missed."""
-        self._watchers.append((changed, reset))
+    def watch(self, changed: Callable[[User], None]) -> None:
+        """Call ``changed`` for every change of anybody that is published."""
+        self._watchers.append(changed)
 
     def published(self, payload: bytes) -> None:
         """Something came by the presence channel; the bus hands it over."""
         for user_id, status, name in msgspec.json.decode(payload, type=list[tuple[int, int, str]]):
-            for changed, _ in self._watchers:
+            for changed in self._watchers:
                 changed(User(user_id, name, status))
-
-    def missed(self) -> None:
-        """The presence channel was lost for a while; the bus says so."""
-        for _, reset in self._watchers:
-            reset()
 
 
 def devices_of(sessions: Sequence[bytes]) -> dict[str, str]:
