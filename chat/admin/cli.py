@@ -22,10 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words_in = sys.argv[1:] if argv is None else list(argv)
     words = Words(choose_language(_language_in(words_in)))
     options = build_parser(words).parse_args(words_in)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper
     from chat.admin.running import run
+    from chat.client.printing import escape_what_is_missing
 
+    escape_what_is_missing()
     return run(options, words)
 
 

@@ -322,11 +322,9 @@ def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int
 
     reactor = lean_reactor()
     from chat.client.context import Context, Status
-    from chat.client.printing import Printer, print_no_more
+    from chat.client.printing import Printer, escape_what_is_missing, print_no_more
 
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a letter shows an escape instead of ending the program.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper
+    escape_what_is_missing()
     printer = Printer(sys.stdout, options.json, phrases)
     context = Context(reactor, options, phrases, printer, sys.stderr, sys.stdin.buffer, profile)
     try:

@@ -15,7 +15,7 @@ from chat.client.cli_words import Phrases
 from chat.client.text import clean_line
 from chat.messages import Entry, Sanction, User
 
-__all__ = ["Printer", "print_no_more", "safe_json"]
+__all__ = ["Printer", "escape_what_is_missing", "print_no_more", "safe_json"]
 
 _STATUS = {0: "online", 1: "offline", 2: "busy"}
 _MODERATED = frozenset(
@@ -36,6 +36,13 @@ def _escaped(found: re.Match[str]) -> str:
     if unicodedata.category(character) not in _HARMFUL:
         return character
     return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
+
+
+def escape_what_is_missing() -> None:
+    """Where a terminal lacks a letter it shows an escape from now on, instead of ending the program
+    with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper
 
 
 def print_no_more() -> None:
