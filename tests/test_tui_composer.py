@@ -123,6 +123,29 @@ class ComposerTests(TestCase):
         screen.press("tab")
         self.assertEqual(screen.desk.composer.editor.text, "@ben: ")
 
+    def test_tab_completes_a_bare_name_anywhere_and_what_a_command_takes(self) -> None:
+        screen = lively()
+        for typed, completed in (
+            ("be", "@ben: "),
+            ("ask BE", "ask @ben "),
+            ("/msg be", "/msg ben "),
+            ("/kick @be", "/kick @ben "),
+            ("/msg ben tell 陈", "/msg ben tell @陈晓明 "),
+            ("/whois ", "/whois 陈晓明 "),
+            ("/go be", "/go ben "),
+            ("/go lob", "/go #lobby "),
+            ("/leave ca", "/leave #cats "),
+            ("/theme li", "/theme light "),
+            ("/help ki", "/help kick "),
+            ("nobody", "nobody"),
+            ("two  ", "two  "),
+            ("/busy be", "/busy be"),
+        ):
+            screen.press("ctrl c")
+            screen.type(typed)
+            screen.press("tab")
+            self.assertEqual(screen.desk.composer.editor.text, completed)
+
     def test_tab_completes_emoji_by_name_in_both_languages(self) -> None:
         screen = lively()
         for typed, wanted in (
@@ -207,6 +230,22 @@ class EditorTests(TestCase):
         self.assertEqual(editor.text, "")
         editor.do("redo")
         self.assertEqual(editor.text, "hello")
+
+    def test_a_mark_typed_after_its_letter_is_kept(self) -> None:
+        for keys, text in (
+            ("กิ่", "กิ่"),
+            ("कि", "कि"),
+            ("e\u0301", "é"),
+            ("\u0301e", "e"),
+            ("e" + "\u0323" * 9, "\u1eb9" + "\u0323" * 4),
+        ):
+            editor = Editor()
+            for key in keys:
+                editor.insert(key)
+            self.assertEqual(editor.text, text)
+            self.assertEqual(editor.cursor, len(text))
+            editor.do("undo")
+            self.assertEqual(editor.text, "")
 
     def test_the_cursor_steps_over_whole_characters(self) -> None:
         editor = Editor()

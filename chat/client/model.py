@@ -129,12 +129,14 @@ class Model:
         return min(waiting, key=lambda c: (not c.mentions, not c.private), default=None)
 
     def speakers(self) -> Iterator[str]:
-        """Names for completion: who spoke last in the open conversation, then who is online."""
+        """Names for completion: who spoke last in the open conversation, then who is online, and
+        with whom one talks in private."""
         seen = {self.me.user_name, ""}
         latest = self.current.entries[: -SPEAKERS - 1 : -1] if self.current else []
         for name in (
             *(each.user_name for each in latest),
             *(each.user_name for each in self.online()),
+            *(each.partner for each in self.privates()),
         ):
             if name not in seen:
                 seen.add(name)

@@ -8,6 +8,7 @@ import wcwidth
 
 __all__ = [
     "JOINER",
+    "MARK_CATEGORIES",
     "ascii_only",
     "bounded_marks",
     "clean",
@@ -38,7 +39,8 @@ _MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 # Drawing nothing, or taken by some terminals for a space of their own width.
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 _DROPPED_CATEGORIES = frozenset({"Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
-_MARK_CATEGORIES = frozenset({"Mn", "Me", "Mc"})
+MARK_CATEGORIES = frozenset({"Mn", "Me", "Mc"})
+"""Of what is drawn onto, or around, the letter before it."""
 # Characters that must not begin a row of Chinese or Japanese text (JIS X 4051, the common part).
 _NO_START = frozenset("，。、；：？！）》」』】〉〕…—～·,.;:?!)]}’”％")
 # Characters that must not end a row.
@@ -92,7 +94,7 @@ def bounded_marks(text: str) -> str:
         return text
     kept, marks = [], 0
     for character in text:
-        marks = marks + 1 if unicodedata.category(character) in _MARK_CATEGORIES else 0
+        marks = marks + 1 if unicodedata.category(character) in MARK_CATEGORIES else 0
         if marks <= MARKS_IN_A_ROW:
             kept.append(character)
     return "".join(kept)
@@ -112,7 +114,7 @@ def _kept(text: str, emoji: bool) -> Iterator[str]:
             kept = JOINER if emoji and _joins(text, position) and before != JOINER else ""
         else:
             kept = _judge(character, emoji, before)
-        if kept and unicodedata.category(kept[0]) in _MARK_CATEGORIES:
+        if kept and unicodedata.category(kept[0]) in MARK_CATEGORIES:
             marks += 1
             if marks > MARKS_PER_BASE:
                 continue
@@ -134,7 +136,7 @@ def _judge(character: str, emoji: bool, before: str) -> str:
         return ""
     if category == "Zs":
         return " "
-    if category in _MARK_CATEGORIES and (before.isspace() or before == JOINER):
+    if category in MARK_CATEGORIES and (before.isspace() or before == JOINER):
         return ""
     code = ord(character)
     if 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF:

@@ -333,7 +333,7 @@ WORDS: Final = {
     "key-back": "back to the composer",
     "key-send": "send",
     "key-newline": "new line",
-    "key-complete": "complete a command, @name or :emoji:",
+    "key-complete": "complete a command, a name or :emoji:",
     "key-cancel": "clear; twice: leave",
     "key-end": "leave, when empty",
     "key-history": "older texts",

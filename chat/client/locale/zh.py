@@ -307,7 +307,7 @@ WORDS: Final = {
     "key-back": "回到输入框",
     "key-send": "发送",
     "key-newline": "换行",
-    "key-complete": "补全命令、@名字或 :表情:",
+    "key-complete": "补全命令、名字或 :表情:",
     "key-cancel": "清空；两次：退出",
     "key-end": "为空时退出",
     "key-history": "以前的输入",

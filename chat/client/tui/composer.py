@@ -25,8 +25,8 @@ class Completion:
     shown: str = ""
 
 
-Candidates = Callable[[str, bool], Iterable[str]]
-"""What completes a word; whether it is the first of the text."""
+Candidates = Callable[[str, str], Iterable[str]]
+"""What completes a word: what stands before it, and the word."""
 
 
 class Composer(Pane):
@@ -132,8 +132,7 @@ class Composer(Pane):
         mark = max(before.rfind(":"), before.rfind("@"))
         if mark > start and not before[mark - 1].isascii():
             start = mark
-        word = before[start:]
-        return Completion(start, list(self._candidates(word, start == 0)) if word else [])
+        return Completion(start, list(self._candidates(before[:start], before[start:])))
 
     def choices(self, columns: int) -> str:
         """The candidates in one line, the one that stands there now in brackets."""

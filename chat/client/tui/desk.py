@@ -1,18 +1,16 @@
 """The main screen: three panes, the status line, the composer, hints; and who has the focus."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice
 
 import urwid
 
 from chat.client import events
-from chat.client.emoji import emoji_for
 from chat.client.model import BUSY
 from chat.client.text import clip, width
 from chat.client.tui.chat import Chat
-from chat.client.tui.commands import completions
+from chat.client.tui.completing import candidates
 from chat.client.tui.composer import Composer
 from chat.client.tui.draw import Drawn, Row, Run, canvas, joined, stacked
 from chat.client.tui.keys import KEYS, key_name
@@ -29,8 +27,6 @@ __all__ = ["Desk", "StatusLine"]
 
 CONTENT_LIMIT = 16_384
 """Bytes of a message that the server takes as a rule; the counter shows from nine tenths on."""
-
-NAMES_COMPLETED = 50
 
 _SIDES = frozenset({Pane.CONVERSATIONS, Pane.ONLINE})
 
@@ -331,25 +327,8 @@ class Desk(urwid.Widget):
         """What history the last drawing lacked."""
         return self.messages.wish if self.messages_shown else None
 
-    def _candidates(self, word: str, first: bool) -> Iterator[str]:
-        if first and word.startswith("/"):
-            yield from completions(word)
-        elif word.startswith("#"):
-            yield from (
-                f"{each.name} " for each in self.chat.model.rooms() if each.name.startswith(word)
-            )
-        elif word.startswith(":"):
-            yield from islice(emoji_for(word[1:].rstrip(":")), NAMES_COMPLETED)
-        elif word.startswith("@"):
-            typed = word[1:].casefold()
-            end = ": " if first else " "
-            found = 0
-            for name in self.chat.model.speakers():
-                if name.casefold().startswith(typed):
-                    yield f"@{self.look.line(name)}{end}"
-                    found += 1
-                    if found == NAMES_COMPLETED:
-                        return
+    def _candidates(self, before: str, word: str) -> Iterable[str]:
+        return candidates(self.chat.model, self.look, before, word)
 
 
 @lru_cache(maxsize=8)

@@ -1,11 +1,12 @@
 """The text being written: a cursor, words, a kill ring, undo and history, without a screen."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import wcwidth
 
-from chat.client.text import clean, graphemes, width
+from chat.client.text import MARK_CATEGORIES, clean, graphemes, width
 
 __all__ = ["EDITS", "Editor"]
 
@@ -37,14 +38,20 @@ class Editor:
     # Changing
 
     def insert(self, text: str) -> None:
-        """Put cleaned ``text`` at the cursor."""
-        text = self._cleaned(text)
-        if not text:
+        """Put cleaned ``text`` at the cursor.
+
+        A mark goes with the letter before it: Thai, Hindi and others are typed one after the other.
+        """
+        marks = text and unicodedata.category(text[0]) in MARK_CATEGORIES
+        start = self._before(self.cursor) if marks else self.cursor
+        letter = self.text[start : self.cursor]
+        text = self._cleaned(letter + text)
+        if text == letter:
             return
-        typing = len(text) == 1 and not text.isspace()
+        typing = len(text) <= len(letter) + 1 and not text[-1].isspace()
         self._change(
-            self.text[: self.cursor] + text + self.text[self.cursor :],
-            self.cursor + len(text),
+            self.text[:start] + text + self.text[self.cursor :],
+            start + len(text),
             joined=typing and self._typing,
         )
         self._typing = typing
