@@ -165,6 +165,23 @@ class MessagesTests(TestCase):
         screen.client.tell(events.ReceiptMoved("@2", 2, EPOCH, 2, 1))
         self.assertIn("✓✓", "\n".join(screen.text()))
 
+    def test_only_the_mark_of_a_message_changes_when_the_server_has_it(self) -> None:
+        client = ScriptedClient({"#lobby": [entry(1, ME, "said before", time=NOON)]})
+        client.conversations = {"#lobby": room("#lobby", seq=1, read=1)}
+        for size in ((80, 24), (40, 10)):
+            screen = Screen(client, size)
+            screen.text()
+            seq = len(client.logs["#lobby"])
+            for text in ("one", "two"):
+                screen.type(text)
+                screen.press("enter")
+            waiting = screen.text()
+            self.assertEqual(sum("anna" in row for row in waiting[:-3]), 1)
+            for number, sent in enumerate(client.outgoing[-2:], seq + 1):
+                out = sent.outgoing
+                client.say(entry(number, ME, out.text, client_id=out.client_id, time=NOON))
+            self.assertEqual([row.replace("◌", "✓") for row in waiting], screen.text())
+
     def test_a_refused_message_says_why_and_is_sent_again_by_a_key(self) -> None:
         screen = lively()
         screen.type("hello")

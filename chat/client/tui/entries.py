@@ -23,6 +23,9 @@ NAME_COLUMNS = 14
 COLUMNS_FROM = 56
 """Width from which on names have a column of their own."""
 
+CLOCK_FROM = 24
+"""Width from which on each message has its time: so one sees where it begins, also in a group."""
+
 GROUPED_MS = 5 * 60 * 1000
 """Messages of one person that follow each other faster have the name once."""
 
@@ -147,12 +150,23 @@ class EntryRows:
         name = "" if grouped else self._telling.name(entry.user_id, entry.user_name)
         return self._message(entry.content, entry.time, name, entry.user_id, fate)
 
-    def pending(self, pending: Pending) -> list[Row]:
-        """A message of one's own that has no number yet."""
-        me = self._model.me
-        name = self._look.line(me.user_name)
+    def pending(self, conversation: Conversation) -> list[list[Row]]:
+        """The messages of one's own that have no number yet, each drawn as it will be when it has
+        one: only the mark behind it changes then."""
+        me, blocks = self._model.me, []
+        before = conversation.entries[-1] if conversation.entries else None
+        for seq, each in enumerate(conversation.pending, conversation.newest + 1):
+            time = max(each.message.written, before.time if before else 0)
+            entry = Entry(seq, user_id=me.user_id, user_name=me.user_name, time=time)
+            grouped = before is not None and not self.bare and self._grouped(before, entry)
+            blocks.append(self._pending(each, "" if grouped else self._look.line(me.user_name)))
+            before = None if each.fate is Fate.FAILED else entry
+        return blocks
+
+    def _pending(self, pending: Pending, name: str) -> list[Row]:
         message = pending.message
-        rows = self._message(message.text, message.written, name, me.user_id, pending.fate)
+        me = self._model.me.user_id
+        rows = self._message(message.text, message.written, name, me, pending.fate)
         if pending.fate is Fate.FAILED:
             error = self._look.line(pending.error)
             rows = [*rows, *self._system(0, self._look.words("failed", error=error), "error")]
@@ -217,7 +231,7 @@ class EntryRows:
         """What stands before the first row of a message, and before each of the others."""
         me = user_id == self._model.me.user_id
         colour = "own" if me else self._look.colour(user_id)
-        clock = self._clock(time) if name else " " * 5
+        clock = self._clock(time)
         if self.columns >= COLUMNS_FROM:
             room = min(NAME_COLUMNS, self.columns // 5)
             shown = clip(name, room, self._look.glyphs.ellipsis)
@@ -225,10 +239,11 @@ class EntryRows:
             bar = f" {self._look.glyphs.bar} "
             first: Sequence[Run] = (("dim", clock), (colour, f" {space}{shown}"), ("rule", bar))
             return first, (("rule", " " * (6 + room) + bar),)
+        timed = self.columns >= CLOCK_FROM
         if not name:
-            return ((None, "  "),), ((None, "  "),)
+            return (("dim", f"{clock} " if timed else "  "),), ((None, "  "),)
         shown = clip(name, max(4, self.columns // 3), self._look.glyphs.ellipsis)
-        if self.columns >= 24:
+        if timed:
             return (("dim", clock), (colour, f" {shown}"), ("dim", ": ")), ((None, "  "),)
         return ((colour, shown), ("dim", ": ")), ((None, "  "),)
 

@@ -273,7 +273,7 @@ class MessagesPane(Pane):
 
     def _tail(self, conversation: Conversation) -> list[list[Row]]:
         """What stands below the newest entry, the lowest first."""
-        blocks = [self._rows.pending(each) for each in conversation.pending]
+        blocks = self._rows.pending(conversation)
         loose = [] if conversation.entries else [self._notices(conversation, 0, None)]
         return [*reversed(blocks), *loose]
 
