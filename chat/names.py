@@ -12,6 +12,7 @@ __all__ = [
     "check_client_id",
     "check_password",
     "fallback_user_name",
+    "id_or_name",
     "is_room",
     "private_with",
     "room_name",
@@ -157,6 +158,16 @@ def private_with(conversation: str) -> int | str | None:
         return None
     number = int(who)
     return number if 1 <= number <= MAX_USER_ID else None
+
+
+def id_or_name(written: str) -> int | str:
+    """Whom a person means who writes ``100``, ``ann``, ``@100`` or ``@ann``: digits are an id, for
+    no name is. More of them than an id has are one that nobody has.
+    """
+    who = written.removeprefix("@")
+    if not (who.isascii() and who.isdigit()):
+        return who
+    return int(who[: len(str(MAX_USER_ID)) + 1])
 
 
 def check_password(password: str, shortest: int = 6, longest: int = 128) -> None:

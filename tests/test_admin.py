@@ -163,6 +163,21 @@ def test_a_password_is_reset_and_every_session_ends(admin: Admin, party: Party) 
     assert party.connect().log_in(token=peer.welcome["token"], device="x")["code"] == 403
 
 
+def test_a_password_comes_from_a_file_that_can_be_used(
+    admin: Admin, party: Party, tmp_path: Path
+) -> None:
+    user, file = party.user(), tmp_path / "password"
+    for written, why in (
+        (b"\xff\xfe\n", "can't decode"), (b"", "empty"), (b"x" * 129, "at most 128 characters"),
+    ):  # fmt: skip
+        file.write_bytes(written)
+        assert why in admin.refused("password", user.name, "--password-file", str(file))
+    assert log_in(party, user)["code"] == 200
+    file.write_bytes(b"x" * 128 + b"\r\nnot this\n")
+    assert admin.do("password", user.name, "--password-file", str(file)) == ""
+    assert log_in(party, user, "x" * 128)["code"] == 200
+
+
 def test_rooms_bans_and_moderation_of_any_room(admin: Admin, party: Party) -> None:
     owner, guest = party.current(), party.current()
     room = party.room()
@@ -296,7 +311,7 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     user, other = party.user(), party.current()
     peer = party.current(user)
     room = party.room_of(peer)
-    for to, text in ((room, "in the room"), (other.at, "in private"), ("#lobby", "for all")):
+    for to, text in ((room, "in the room"), (other.at, "in private"), ("#lobby", "für alle 全体")):
         peer.post(to, text)
     other.post(peer.at, "an answer")
     peer.get("BlockMes", userId=other.user_id)
@@ -310,8 +325,13 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     assert lines[1]["rooms"] == [room]
     assert list(lines[1]["addresses"]) == ["127.0.0.1"]
     said = [each["entry"]["content"] for each in lines if "entry" in each]
-    assert {"in the room", "in private", "for all"} <= set(said)
+    assert {"in the room", "in private", "für alle 全体"} <= set(said)
     assert "an answer" not in path.read_text()
+    simple = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    words = ["export", user.name, str(tmp_path / "there"), *admin.where]
+    program = [sys.executable, "-m", "chat.admin.cli"]
+    subprocess.run([*program, *words], env={**ENVIRON, **simple}, check=True)
+    assert "für alle 全体" in (tmp_path / "there").read_text("utf-8")
     assert "can't be written" in admin.refused("export", user.name, str(path))
 
 

@@ -159,6 +159,15 @@ class ConversationsTest(SynchronousTestCase):
         for text in ("", "@", "7", "alice", "#lobby", "@0", f"@{2**53}", "@" + "9" * 5000):
             self.assertIsNone(names.private_with(text), text[:20])
 
+    def test_digits_are_an_id_and_too_many_of_them_nobodys(self) -> None:
+        for written, who in (
+            ("7", 7), ("@7", 7), ("ann", "ann"), ("@ann", "ann"), ("7a", "7a"), ("７", "７"),
+            (str(names.MAX_USER_ID), names.MAX_USER_ID),
+        ):  # fmt: skip
+            self.assertEqual(names.id_or_name(written), who)
+        for digits in (17, 5000):
+            self.assertGreater(names.id_or_name("9" * digits), names.MAX_USER_ID)
+
     @given(st.text())
     def test_no_text_raises_anything(self, text: str) -> None:
         who = names.private_with(text)

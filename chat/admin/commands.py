@@ -3,13 +3,16 @@
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
 from chat.admin import data, importing
 from chat.admin.desk import OPERATOR, Desk, Stop
 from chat.client.durations import read_duration, write_duration
+from chat.client.secret import first_line
 from chat.messages import User
 from chat.names import BadName, check_password
+from chat.server.phrases import Phrases
 from chat.store.conversations import LOBBY_CID
 from chat.store.interface import NotAllowed, NothingToDo, Unknown
 from chat.store.invitations import INVITATION_LIFE, Invitation
@@ -101,13 +104,8 @@ async def dismiss(desk: Desk) -> None:
 async def password(desk: Desk) -> None:
     """Give somebody another password, and end all their sessions."""
     user = await desk.user(desk.options.user)
-    chosen = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
-    if desk.options.password_file is not None:
-        try:
-            chosen = desk.options.password_file.read_text().split("\n", 1)[0]
-            check_password(chosen, 1, desk.settings.password_longest)
-        except (OSError, BadName) as error:
-            raise Stop(desk.words("no-password", reason=error)) from None
+    file = desk.options.password_file
+    chosen = _made_password() if file is None else _password_from(desk, file)
     passwords = desk.passwords()
     passwords.start()
     try:
@@ -115,11 +113,33 @@ async def password(desk: Desk) -> None:
     finally:
         await passwords.stop()
     await desk.administration.reset_password(user.user_id, phc)
-    if desk.options.password_file is None:
+    if file is None:
         desk.show(
             {"userId": user.user_id, "userName": user.user_name, "userPwd": chosen},
             desk.words("password", user=user.user_name, password=chosen),
         )
+
+
+def _made_password() -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+
+
+def _password_from(desk: Desk, file: Path) -> str:
+    """The first line of a file.
+
+    :raises Stop: it is no password, or can't be read.
+    """
+    reason: object
+    try:
+        written = first_line(file.read_bytes())
+        check_password(written, 1, desk.settings.password_longest)
+    except BadName as error:
+        reason = Phrases(desk.settings)(str(error), desk.words.language)
+    except (OSError, ValueError) as error:
+        reason = error
+    else:
+        return written
+    raise Stop(desk.words("no-password", reason=reason))
 
 
 # Rooms -----------------------------------------------------------------------------------------
@@ -192,10 +212,7 @@ async def announce(desk: Desk) -> None:
 async def invite(desk: Desk) -> None:
     """Make a code with which so many people may register."""
     seconds = _seconds(desk) or INVITATION_LIFE
-    try:
-        code, made = await desk.invitations.make(desk.options.uses, seconds, desk.options.note)
-    except ValueError as error:
-        raise Stop(str(error)) from None
+    code, made = await desk.invitations.make(desk.options.uses, seconds, desk.options.note)
     desk.show({"code": code, **_invitation(made)}, code)
 
 

@@ -11,6 +11,7 @@ from chat.admin.desk import OPERATOR, Desk, Stop
 from chat.client.printing import safe_json
 from chat.messages import User
 from chat.store import backup as saving
+from chat.store.conversations import LOBBY_CID
 from chat.store.interface import StoreError
 from chat.store.keys import cid_name
 
@@ -30,7 +31,8 @@ async def export(desk: Desk) -> None:
     if path is not None:
         try:
             # For the eyes of its owner alone, and never over something that is there.
-            out = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")  # noqa: SIM115 — closed below, unless it is standard output
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            out = open(descriptor, "w", encoding="utf-8")  # noqa: SIM115 — closed below, unless it is standard output
         except OSError as error:
             raise Stop(desk.words("no-file", path=path, reason=error.strerror)) from None
     try:
@@ -57,7 +59,7 @@ async def delete(desk: Desk) -> None:
     await desk.administration.suspend(user.user_id, 0, "deleted")
     author = await desk.administration.author(user.user_id)
     for cid in await desk.administration.rooms_of(user.user_id):
-        if cid == "r:lobby":
+        if cid == LOBBY_CID:
             member = User(user.user_id, user.user_name)
             await desk.moderation.act(OPERATOR, cid, "member", member)
         else:

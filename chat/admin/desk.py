@@ -14,7 +14,7 @@ from chat.admin.words import Words
 from chat.client.printing import safe_json
 from chat.client.text import clean_line, fit, width
 from chat.messages import User
-from chat.names import BadName, room_name
+from chat.names import BadName, id_or_name, room_name
 from chat.server.passwords import Passwords
 from chat.server.settings import Settings
 from chat.store.accounts import RedisAccounts
@@ -43,9 +43,6 @@ CALL_SECONDS: Final = 60.0
 
 WIDEST: Final = 40
 """Columns of the terminal that one column of a table takes, but for the last one."""
-
-MOST_DIGITS: Final = 20
-"""Of a user's id: more than any has, and as many as Python reads without a word."""
 
 
 class Stop(Exception):
@@ -82,9 +79,7 @@ class Desk:
         :raises Stop: nobody.
         """
         try:
-            written = who.removeprefix("@")
-            is_id = written.isascii() and written.isdigit()
-            account = await self.accounts.find(int(written[:MOST_DIGITS]) if is_id else written)
+            account = await self.accounts.find(id_or_name(who))
         except Unknown:
             raise Stop(self.words("no-such-user", who=who)) from None
         return User(account.user_id, account.name)

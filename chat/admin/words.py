@@ -13,11 +13,11 @@ class Words:
     """
 
     def __init__(self, language: str) -> None:
-        self._column = ("en", "zh").index(language)
+        self.language = language
 
     def __call__(self, key: str, **values: object) -> str:
         """The sentence ``key`` with ``values`` put in."""
-        return TABLE[key][self._column].format(**values)
+        return TABLE[key][("en", "zh").index(self.language)].format(**values)
 
 
 TABLE: Final[Mapping[str, tuple[str, str]]] = {

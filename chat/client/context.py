@@ -17,6 +17,7 @@ from chat.client.paths import DeviceSlot, Profile
 from chat.client.printing import Printer
 from chat.client.secret import PasswordSource
 from chat.client.text import clean_line
+from chat.names import id_or_name
 
 __all__ = ["Context", "Status", "Stop", "logged_in", "remember_account", "within"]
 
@@ -151,7 +152,7 @@ async def logged_in(context: Context, **options: Any) -> AsyncIterator[ChatClien
 async def _log_in(context: Context, client: ChatClient, slot: DeviceSlot) -> None:
     if not (slot.token and await _log_in_by_token(context, client, slot)):
         password = context.secret.read(context.user)
-        await client.log_in(_who(context.user), password, timeout=context.left())
+        await client.log_in(id_or_name(context.user), password, timeout=context.left())
     if client.token != slot.token:
         slot.keep(client.token)
     if context.profile.remembered() is None:
@@ -160,18 +161,13 @@ async def _log_in(context: Context, client: ChatClient, slot: DeviceSlot) -> Non
 
 async def _log_in_by_token(context: Context, client: ChatClient, slot: DeviceSlot) -> bool:
     try:
-        await client.log_in(_who(context.user), token=slot.token, timeout=context.left())
+        await client.log_in(id_or_name(context.user), token=slot.token, timeout=context.left())
     except Refused as error:
         if error.code != 403:
             raise
         slot.keep("")
         return False
     return True
-
-
-def _who(user: str) -> int | str:
-    """An id when it is written in digits: no name is."""
-    return int(user) if user.isascii() and user.isdigit() else user
 
 
 async def remember_account(context: Context, slot: DeviceSlot, password: str) -> None:

@@ -4,6 +4,7 @@ from typing import Final
 
 from chat.client.context import Context, Status, Stop, logged_in, within
 from chat.client.durations import read_duration
+from chat.names import id_or_name
 
 __all__ = ["block", "moderate"]
 
@@ -21,7 +22,7 @@ async def moderate(context: Context) -> Status:
             for each in await within(context, client.sanctions(options.room)):
                 context.printer.sanction(each)
             return Status.DONE
-        who = _somebody(options.who)
+        who = id_or_name(options.who)
         acting = client.moderate(options.room, options.action, who, seconds, options.reason)
         await within(context, acting)
     return Status.DONE
@@ -36,11 +37,5 @@ async def block(context: Context) -> Status:
                 value = {"userId": user.user_id, "userName": user.user_name}
                 context.printer.value(value, f"{user.user_id} {user.user_name}")
             return Status.DONE
-        await within(context, client.block(_somebody(options.who), not options.undo))
+        await within(context, client.block(id_or_name(options.who), not options.undo))
     return Status.DONE
-
-
-def _somebody(name: str) -> int | str:
-    """An id when it is written in digits: no name is."""
-    name = name.removeprefix("@")
-    return int(name) if name.isascii() and name.isdigit() else name

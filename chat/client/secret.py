@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chat.client.cli_words import Phrases
 
-__all__ = ["NoPassword", "PasswordSource", "interruptible"]
+__all__ = ["NoPassword", "PasswordSource", "first_line", "interruptible"]
 
 VARIABLE = "CHATROOM_PASSWORD"
 
@@ -51,10 +51,10 @@ class PasswordSource:
     def _given(self, environ: Mapping[str, str] | None) -> str:
         try:
             if self.file is not None:
-                return _first_line(self.file.read_bytes())
+                return first_line(self.file.read_bytes())
             if self.command:
                 done = subprocess.run(self.command, shell=True, stdout=subprocess.PIPE, check=True)
-                return _first_line(done.stdout)
+                return first_line(done.stdout)
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise NoPassword(self.phrases("password-source", reason=error)) from None
         return (os.environ if environ is None else environ).get(VARIABLE, "")
@@ -82,7 +82,7 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _first_line(data: bytes) -> str:
+def first_line(data: bytes) -> str:
     """The first line, as password files and password managers have it.
 
     :raises ValueError: it is empty, or no UTF-8.
