@@ -286,6 +286,23 @@ def test_slow_mode_spares_moderators_and_counts_across_servers(town: Town) -> No
         assert says(two, room) == 200
 
 
+def test_who_leaves_a_room_in_slow_mode_and_comes_again_waits_all_the_same(town: Town) -> None:
+    owner, one, two = town.here.current(), town.there.current(), town.there.current()
+    room = town.room(one, owner=owner)
+    two.get("JoinMes", conversation=room)
+    assert moderate(owner, room, "slow", seconds=60) == 200
+    assert says(one, room) == says(two, room) == 200
+    one.get("LeaveMes", conversation=room)
+    assert moderate(owner, room, "kick", userId=two.user_id) == 200
+    for each in (one, two):
+        each.get("JoinMes", conversation=room)
+        assert 50 < each.ask("SmsMes", to=room, content="again")["retryAfter"] <= 60
+    assert moderate(owner, room, "slow", seconds=0) == 200
+    one.get("LeaveMes", conversation=room)
+    one.get("JoinMes", conversation=room)
+    assert says(one, room) == 200
+
+
 def test_a_private_room_does_not_exist_for_strangers(town: Town) -> None:
     owner, stranger = town.here.current(), town.there.current()
     room = town.here.room()

@@ -39,7 +39,10 @@ end
 local function remove(c, members, uid, listed, name)
   local member = redis.call('HGET', members, uid)
   redis.call('HDEL', members, uid)
-  redis.call('HDEL', c.meta, 's' .. uid)
+  -- Who goes and comes again waits as long as who stays.
+  local slow = c.rules and tonumber(string.match(c.rules, '^%d+')) or 0
+  local wrote = tonumber(redis.call('HGET', c.meta, 's' .. uid) or 0)
+  if wrote + slow <= now() then redis.call('HDEL', c.meta, 's' .. uid) end
   if redis.call('HLEN', members) == 0 then
     redis.call('ZREM', listed, name)
   elseif role_of(member) == 'owner' then
