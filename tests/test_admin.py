@@ -342,9 +342,12 @@ def test_who_is_deleted_leaves_numbers_and_nothing_else(admin: Admin, party: Par
     peer.post(room, "my words")
     other.post(room, "an answer")
     peer.post(other.at, "my secret")
+    other.post(witness.at, "no secret")
     assert "Nothing brings them back" in admin.refused("delete", user.name)
     assert user.name in admin.do("delete", user.name, "--yes", user.name)
     assert peer.expect("ByeMes")["code"] == 403
+    assert other.ask("SmsMes", to=f"@{user.user_id}", content="are you there?")["code"] == 404
+    other.post(witness.at, "are you there?")
     history = witness.whole_history(room)
     assert [each["seq"] for each in history] == list(range(1, len(history) + 1))
     assert user.name not in json.dumps(history)

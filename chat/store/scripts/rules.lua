@@ -3,7 +3,8 @@
 --
 --   rules   of a room `<slow mode, ms>:<1 when private>:<floor>`: those who come see nothing of a
 --           public room up to its floor, where it was private
---           of a private conversation `x:<user id>:<user id>:`, those who blocked the other
+--           of a private conversation `x:<user id>:<user id>:`, those who blocked the other; 0 when
+--           one of the two was deleted
 --   m<id>   of a user who may not write  `<until, ms, 0 without end>:<since>:<by>:<name>`
 --   b<id>   the same of one who may not be in the room, nor write to the lobby
 --   i<id>   the same of one who may join although the room is private
@@ -38,6 +39,7 @@ end
 -- Why a user may not write to a conversation with rules: code, reason, and for how many ms.
 local function forbidden(c, uid, member, at)
   if string.sub(c.rules, 1, 1) == 'x' then
+    if string.find(c.rules, ':0:', 1, true) then return -404, '', 0 end
     return -403, string.find(c.rules, ':' .. uid .. ':', 1, true) and 'blocking' or 'blocked', 0
   end
   local found = redis.call('HMGET', c.meta, 'm' .. uid, 'b' .. uid, 's' .. uid)
