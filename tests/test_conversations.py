@@ -2,8 +2,10 @@
 
 import json
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from chat.server.requests import searching
 from chat.store.conversations import LOBBY_CID, Mark
 from chat.store.entries import Author, epoch_count
 from chat.store.interface import NotAllowed, TooMany, Unknown
@@ -275,6 +277,20 @@ class HistoryTests(TestCase):
         times = [header.time for header in store.heard.headers(LOBBY_CID)]
         self.assertEqual(await store.conversations.seek(LOBBY_CID, times[0]), 0)
         self.assertEqual(await store.conversations.seek(LOBBY_CID, times[-1] + 1), 9)
+
+    async def test_a_line_of_a_list_that_is_no_conversation_spoils_no_search(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        store.say(LOBBY_CID, "a needle")
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        await store.rooms.join(EVE, "#tea", "", 0)
+        cids = [LOBBY_CID, await store.conversations.contact(5, 9), "r:tea"]
+        start = searching.Place(0, 0)
+        found = await searching.search(store.conversations, 5, cids, True, "needle", start, 10)
+        self.assertEqual(len(found.entries), 1)
+        for cid, error in zip(cids[1:], (Unknown, NotAllowed), strict=True):
+            search = searching.search(store.conversations, 5, [cid], False, "needle", start, 10)
+            await self.assertFailure(Deferred.fromCoroutine(search), error)
 
 
 class RoomTests(TestCase):

@@ -160,6 +160,18 @@ def test_search_finds_newest_first_in_one_conversation_or_in_all(party: Party) -
     assert [each["content"] for each in found] == [f"first {word}"]
 
 
+def test_nobody_can_spoil_what_somebody_else_searches(party: Party) -> None:
+    peer, stranger = party.current(), party.current()
+    word = party.name("needle")
+    peer.post(peer.at, word)
+    for content, client_id in (("hello", "no good id"), ('"' * 16_000, "too-large")):
+        refused = stranger.ask("SmsMes", to=peer.at, content=content, clientId=client_id)
+        assert refused["code"] in (400, 413)
+        assert stranger.at not in [each["conversation"] for each in peer.conversations()]
+    (found,) = peer.get("SearchMes", text=word)["messages"]
+    assert (found["content"], found["conversation"]) == (word, peer.at)
+
+
 def test_search_pages_backwards_in_time(party: Party) -> None:
     peer = party.current()
     room = party.room_of(peer)

@@ -316,6 +316,10 @@ def test_a_private_room_does_not_exist_for_strangers(town: Town) -> None:
         "ModerateMes": {"action": "kick", "userId": owner.user_id}, "ReportMes": {"seq": 2},
     }.items():  # fmt: skip
         assert stranger.ask(kind, conversation=room, **data)["code"] == 404, kind
+    for before in (1, 2**53):
+        for each in (room, town.here.room()):
+            search = stranger.ask("SearchMes", conversation=each, text="us", before=before)
+            assert search["code"] == 404, (each, before)
     assert room not in [each["conversation"] for each in stranger.conversations()]
     listed = stranger.get("RoomsMes", after=room[:-1], limit=100)["rooms"]
     assert room not in [each["conversation"] for each in listed]
@@ -446,6 +450,7 @@ def test_who_is_blocked_before_the_first_word_cannot_write_it(town: Town) -> Non
     one.get("BlockMes", userId=stranger.user_id)
     assert says(stranger, one.at) == 403
     assert one.ask("BlockMes", userId=original.user_id)["code"] == 200
+    assert stranger.at not in [each["conversation"] for each in one.conversations()]
     last_words(stranger, "nobody heard that")
     one.hears("nobody heard that")
     assert not [each for each in one.pushed if each.data.get("userId") == 0]

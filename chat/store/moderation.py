@@ -128,6 +128,10 @@ class Moderation:
         args: list[bytes | int] = [user_id, other.user_id, int(yes), name.user_channel(user_id)]
         await self._redis.script(load("block"), keys, [*args, told])
 
+    async def is_blocked(self, cid: str) -> bool:
+        """Whether one of the two in a private conversation has blocked the other."""
+        return bool(await self._redis.call("HEXISTS", self._keys.meta(cid), "rules"))
+
     async def blocked(self, user_id: int) -> list[int]:
         """Whom a user has blocked, by id."""
         return sorted(map(int, await self._redis.call("HKEYS", self._keys.blocks(user_id))))

@@ -10,6 +10,7 @@ import msgspec
 
 from chat.messages import SmsPush
 from chat.store.conversations import Conversations
+from chat.store.interface import NotAllowed, Unknown
 from chat.store.keys import cid_name
 
 __all__ = ["MOST_SCANNED", "Found", "Place", "search"]
@@ -44,10 +45,15 @@ class Found:
 
 
 class _Source:
-    """One conversation, read backwards a page at a time."""
+    """One conversation, read backwards a page at a time.
 
-    def __init__(self, conversations: Conversations, user_id: int, cid: str) -> None:
+    :param listed: it stands on the user's list, where there may be one that does not exist yet, or
+        that the user is in no more: nothing is found there.
+    """
+
+    def __init__(self, conversations: Conversations, user_id: int, cid: str, listed: bool) -> None:
         self._conversations = conversations
+        self._listed = listed
         self._user_id = user_id
         self._cid = cid
         self.conversation = cid_name(cid, user_id)
@@ -56,15 +62,20 @@ class _Source:
 
     async def start_before(self, moment: int) -> None:
         """Begin with the newest entry that is older than ``moment``."""
-        seq = await self._conversations.seek(self._cid, moment)
-        self._next = seq + 1 if seq else None
+        # Below 1 there is nothing, but who may not read is told so there too.
+        self._next = await self._conversations.seek(self._cid, moment) + 1
 
     async def newest(self) -> SmsPush | None:
         """The next entry to look at, None at the beginning of the conversation."""
         while not self._read and self._next is not None:
-            page = await self._conversations.history(
-                self._user_id, self._cid, before=self._next, limit=PAGE
-            )
+            try:
+                page = await self._conversations.history(
+                    self._user_id, self._cid, before=self._next, limit=PAGE
+                )
+            except (NotAllowed, Unknown):
+                if not self._listed:
+                    raise
+                return None
             self._next = page.entries[0].seq if page.more else None
             for entry in reversed(page.entries):
                 if entry.json:
@@ -83,18 +94,20 @@ async def search(
     conversations: Conversations,
     user_id: int,
     cids: Sequence[str],
+    listed: bool,
     text: str,
     start: Place,
     limit: int,
 ) -> Found:
     """Find messages that contain ``text``, whatever its case.
 
+    :param listed: ``cids`` are the user's list; else those that the client named.
     :param start: ``before`` in ms since 1970, 0 for now.
-    :raises Unknown: one conversation does not exist.
-    :raises NotAllowed: the user is no member of one.
+    :raises Unknown: one that was named does not exist.
+    :raises NotAllowed: the user is no member of one that was named.
     """
     wanted = text.casefold()
-    sources = {cid: _Source(conversations, user_id, cid) for cid in cids}
+    sources = {cid: _Source(conversations, user_id, cid, listed) for cid in cids}
     heads: list[tuple[int, str]] = []
     for cid, source in sources.items():
         if start.before:

@@ -65,7 +65,9 @@ def post_at_once(session: "Session", message: Sms, request_id: str | None, over_
         if known is None:
             return False
         cid, client_id = known, message.client_id
-    _post(session, cid, message.content, client_id, request_id, over_rate)
+    session.context.posting.post(
+        _written(session, cid, message.content, client_id, request_id, over_rate)
+    )
     return True
 
 
@@ -74,19 +76,25 @@ async def post(session: "Session", message: Sms, request_id: str | None, over_ra
     assert isinstance(message, messages.SmsMes)
     _check_content(session, message.content)
     cid = await find_cid(session, message.to)
+    sent = _written(session, cid, message.content, message.client_id, request_id, over_rate)
     if cid.startswith("p:") and cid not in session.context.contacts:
-        await _make_contact(session, cid)
-    _post(session, cid, message.content, message.client_id, request_id, over_rate)
+        await _make_contact(session, cid, over_rate)
+    session.context.posting.post(sent)
 
 
-def _post(
+def _written(
     session: "Session",
     cid: str,
     content: str,
     client_id: str,
     request_id: str | None,
     over_rate: bool,
-) -> None:
+) -> Post:
+    """What is to be posted.
+
+    :raises Refused: it breaks a rule.
+    :raises BadName: likewise.
+    """
     _check_content(session, content)
     if client_id:
         names.check_client_id(client_id)
@@ -99,7 +107,7 @@ def _post(
     # At worst each byte is escaped: what is short need not be counted.
     if limit and len(sent.middle) * 2 > most and escaped_size(sent.middle) > most:
         raise Refused(413, "content-too-large")
-    session.context.posting.post(sent)
+    return sent
 
 
 def _check_content(session: "Session", content: str) -> None:
@@ -155,9 +163,15 @@ def check_lobby(session: "Session", cid: str) -> None:
         raise Refused(403, "lobby-closed")
 
 
-async def _make_contact(session: "Session", cid: str) -> None:
+async def _make_contact(session: "Session", cid: str, over_rate: bool) -> None:
+    """See to it that a private conversation is on both lists, where something can be said in it.
+
+    :raises Unknown: the partner does not exist.
+    """
     partner = int(cid_name(cid, session.user_id)[1:])
     await session.context.accounts.find(partner)
+    if over_rate or await session.context.moderation.is_blocked(cid):
+        return  # Nobody gets onto somebody's list with what is refused.
     await session.context.conversations.contact(session.user_id, partner)
     contacts = session.context.contacts
     if len(contacts) >= MOST_CONTACTS:
@@ -220,7 +234,8 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
     text = message.text.strip()
     if not text or len(text) > SEARCH_TEXT_LIMIT:
         raise Refused(400, "malformed", values={"detail": "text: 1 to 200 characters"})
-    if message.conversation:
+    listed = not message.conversation
+    if not listed:
         cids = [await find_cid(session, message.conversation)]
     else:
         cids, _ = await session.context.conversations.ids(
@@ -229,7 +244,7 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
     limit = clamp(message.limit, HISTORY_LIMIT)
     start = Place(message.before, max(0, min(message.skip or 0, MOST_SCANNED)))
     found = await searching.search(
-        session.context.conversations, session.user_id, cids, text, start, limit
+        session.context.conversations, session.user_id, cids, listed, text, start, limit
     )
     found_raw: list[Any] = [msgspec.Raw(entry) for entry in found.entries]
     kept, cut = fit(found_raw, session.context.settings.frame_limit)
