@@ -68,6 +68,24 @@ class FirstStartTests(TestCase):
         screen.wait_for("密码已修改")
         screen.wait_for("发消息到 #lobby")
 
+    def test_a_light_terminal_is_asked_and_has_dark_letters(self) -> None:
+        screen = self.start("en_US.UTF-8")
+        screen.wait_for("The server answers")
+        self.assertIn(b"\x1b]11;?\x1b\\", screen.raw)
+        row, column = next(
+            (row, text.index("127.0.0.1")) for row, text in enumerate(screen.lines())
+            if "127.0.0.1" in text
+        )  # fmt: skip
+
+        def bright(text: str) -> bool:
+            return int(screen.screen.buffer[row][column].fg[:2], 16) > 0x80
+
+        self.assertTrue(bright(""))
+        screen.type("\x1b]11;rgb:ffff/ffff/ffff\x1b\\")
+        screen.wait_until(lambda text: not bright(text), "dark letters")
+        screen.press("ctrl q")
+        self.assertEqual(screen.wait_ended(), 0)
+
     def test_the_language_that_is_chosen_in_the_menu_is_that_of_the_next_start(self) -> None:
         screen = self.start("en_US.UTF-8")
         screen.wait_for("The server answers")

@@ -92,6 +92,27 @@ class TerminalTests(TestCase):
         self.type(b"two\x1b[201~")
         self.assertEqual(self.keys, ["begin paste", *"onetwo", "end paste"])
 
+    def test_what_the_terminal_says_of_its_background_is_no_key(self) -> None:
+        told: list[bool] = []
+        self.terminal.on_light = told.append
+        answers = ((b"rgb:ffff/f000/ffff\x07", True), (b"rgba:20/20/20/ff\x1b\\", False))
+        for answer, light in answers:
+            answer = b"\x1b]11;" + answer
+            for cut in (3, 4, 7, len(answer) - 1, len(answer)):
+                self.terminal.ask_background()
+                self.type(b"a" + answer[:cut])
+                self.type(answer[cut:] + b"b")
+                self.type(b"c")
+                self.assertEqual((self.keys, told), (list("abc"), [light]))
+                self.keys.clear()
+                told.clear()
+
+    def test_keys_are_keys_while_an_answer_is_waited_for(self) -> None:
+        self.terminal.ask_background()
+        for each in (b"x", b"\x1b]", b"1", "你".encode(), b"\x1b[A"):
+            self.type(each)
+        self.assertEqual(self.keys, ["x", "meta ]", "1", "你", "up"])
+
     def test_what_is_no_text_does_no_harm(self) -> None:
         self.type(b"\xff\xfe")
         self.type(b"z")

@@ -17,7 +17,13 @@ from chat.client.paths import Profile
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.forms import Field, Form, first_menu
 from chat.client.tui.keys import key_name
-from chat.client.tui.options import bright_by_bold, choose_theme, full_emoji, needs_ascii
+from chat.client.tui.options import (
+    asks_background,
+    bright_by_bold,
+    choose_theme,
+    full_emoji,
+    needs_ascii,
+)
 from chat.client.tui.redraw import FRAME, LONGEST, PACE, Redraw
 from chat.client.tui.start import Start
 from chat.client.tui.themes import THEMES
@@ -229,6 +235,17 @@ class EnvironmentTests(TestCase):
         ):
             self.assertEqual(choose_theme(wanted, environ), theme)
             self.assertIn(theme, THEMES)
+
+    def test_a_terminal_is_asked_how_bright_it_is_where_nobody_chose_colours(self) -> None:
+        for wanted, environ, asked in (
+            ("", {"TERM": "xterm-256color"}, True),
+            ("", {"TERM": "tmux-256color", "COLORFGBG": "0;15"}, True),
+            ("dark", {"TERM": "xterm"}, False),
+            ("", {"TERM": "xterm", "NO_COLOR": "1"}, False),
+            ("", {"TERM": "linux"}, False),
+            ("", {"TERM": "vt100"}, False),
+        ):
+            self.assertIs(asks_background(wanted, environ), asked)
 
     def test_what_is_dim_is_not_black_on_black_where_a_multiplexer_stands_between(self) -> None:
         for term in ("screen", "tmux", "screen.xterm"):

@@ -22,6 +22,7 @@ from chat.client.tui.outside import clipboard, edited, link_opener
 from chat.client.tui.popups import Popup
 from chat.client.tui.root import Root
 from chat.client.tui.terminal import Loop
+from chat.client.tui.themes import THEMES
 from chat.client.tui.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class App(Host):
             handle_mouse=options.mouse,
         )
         self.loop.attach(reactor, self._drawing, self._drawn)
+        screen.on_light = self._lit
 
     def run(self) -> None:
         """Show the menu, or the chat; return when the user leaves.
@@ -184,11 +186,15 @@ class App(Host):
     def clear(self) -> None:
         self._screen.clear()
 
-    def restyle(self, look: Look) -> None:
+    def wear(self, look: Look) -> None:
         if look.theme != self.look.theme:
             self._screen.register_palette(look.theme.palette())
             self._screen.clear()
-        super().restyle(look)
+        super().wear(look)
+
+    def _lit(self, light: bool) -> None:
+        """The terminal says how bright it is: the colours that nobody chose are those for that."""
+        self.wear(self.look.with_theme(THEMES["light" if light else "dark"]))
 
     def show_menu(self, widget: Menu | Form) -> None:
         self.root.show(widget)

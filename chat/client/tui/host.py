@@ -108,6 +108,10 @@ class Host:
                 self._profile.choose("language", look.words.language)
             if look.theme.name != self.look.theme.name:
                 self._profile.choose("theme", look.theme.name)
+        self.wear(look)
+
+    def wear(self, look: Look) -> None:
+        """Look and speak differently for as long as the program runs."""
         self.look = look
         if self._desk is not None and self._chat is not None:
             self._desk.restyle(look)

@@ -16,6 +16,7 @@ from chat.client.words import Words, choose_language
 
 __all__ = [
     "ScreenOptions",
+    "asks_background",
     "bright_by_bold",
     "choose_colours",
     "choose_theme",
@@ -82,6 +83,15 @@ def choose_theme(wanted: str, environ: Mapping[str, str] = os.environ) -> str:
     # COLORFGBG (rxvt, Konsole): the last part is the background; 7 and 15 are light ones.
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     return "light" if background in ("7", "15") else "dark"
+
+
+def asks_background(wanted: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether nobody has chosen a theme, so that the terminal may be asked whether it is light.
+
+    The Linux console, which is dark, would print what it does not know, and so do older ones.
+    """
+    known = not environ.get("TERM", "").startswith(("linux", "vt", "cons", "sun", "ansi"))
+    return known and not wanted and choose_theme(wanted, environ) != "mono"
 
 
 Colours = Literal[1, 16, 256, 16777216]

@@ -12,7 +12,13 @@ from chat.client.paths import Profile
 from chat.client.tui.early import twisted_loop
 from chat.client.tui.forms import first_menu
 from chat.client.tui.look import Look
-from chat.client.tui.options import ScreenOptions, bright_by_bold, choose_colours, make_look
+from chat.client.tui.options import (
+    ScreenOptions,
+    asks_background,
+    bright_by_bold,
+    choose_colours,
+    make_look,
+)
 from chat.client.tui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -73,6 +79,8 @@ def _show(options: ScreenOptions, look: Look, recorder: "Recorder | None") -> st
     with screen.start():
         size = screen.get_cols_rows()
         screen.draw_screen(size, first_menu(look).render(size))
+        if asks_background(options.theme):
+            screen.ask_background()
         return _go_on(screen, options, look, recorder)
 
 

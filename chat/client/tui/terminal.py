@@ -10,6 +10,7 @@ import urwid
 from urwid.display.raw import Screen
 
 from chat.client.text import graphemes, is_printable
+from chat.client.tui.background import ASK, Background
 from chat.client.tui.draw import Drawn
 from chat.client.tui.output import Output
 from chat.client.tui.paint import Painter
@@ -33,12 +34,15 @@ class Terminal(Screen):
     Ctrl-Z still suspends. What is changed here is part of what ``stop`` puts back.
 
     :ivar frame_bytes: how much the last frame wrote.
+    :ivar on_light: called with whether it is a light one, where that was asked and answered.
     """
 
     def __init__(self, input: Any, output: Any) -> None:
         self.output = Output(output.fileno())
         super().__init__(input, self.output, bracketed_paste_mode=True, focus_reporting=True)
         self.frame_bytes = 0
+        self.on_light: Callable[[bool], None] = lambda light: None
+        self._background: Background | None = None
         self._painter = Painter(self._attr_to_escape)
 
     def _start(self, *arguments: Any, **more: Any) -> None:
@@ -56,6 +60,12 @@ class Terminal(Screen):
         super()._stop()
         self.output.finish()
 
+    def ask_background(self) -> None:
+        """Have it said whether the terminal is a light one."""
+        self._background = Background(lambda light: self.on_light(light))
+        self.write(ASK)
+        self.flush()
+
     def hook_event_loop(self, event_loop: Any, callback: Callable[[Any, Any], Any]) -> None:
         """Have ``callback`` called with keys. A letter, most of what is typed, comes to it without
         urwid's parser, which makes two pollers for each key."""
@@ -70,6 +80,10 @@ class Terminal(Screen):
         data = os.read(descriptor, READ_SIZE)
         if not data:
             raise RuntimeError("the terminal is gone")
+        if self._background is not None:
+            data = self._background.take(data)
+            if not data:
+                return
         text = "" if self._partial_codes or self._resized else _plain(data)
         if text:
             callback(list(graphemes(text)), list(data))
