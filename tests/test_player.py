@@ -84,6 +84,17 @@ class PlayerTests(RecordingTestCase):
         player.keypress((100, 30), "q")
         self.assertTrue(self.left)
 
+    def test_a_line_that_is_none_ends_it_and_says_so(self) -> None:
+        self.player()
+        with self.path.open("ab") as file:
+            file.write(b'[1003.5,"event","Nonsense",{}]\n')
+        player = Player(Replay(read_tape(self.path)), Words("en"), self.time, 1.0)
+        player.leave = self.leave
+        player.go_on()
+        self.pass_time(4 + 2 * LONGEST_PAUSE)
+        self.assertTrue(self.left)
+        self.assertIn("Nonsense", str(player.trouble))
+
     def test_a_screen_of_another_size_is_cut_or_filled_up(self) -> None:
         player = self.player()
         for size in ((20, 5), (80, 25), (200, 60), (1, 2)):

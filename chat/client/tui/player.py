@@ -10,6 +10,7 @@ from chat.client.lean import lean_reactor
 from chat.client.tui.draw import Drawn, canvas, stacked
 from chat.client.tui.early import twisted_loop
 from chat.client.tui.replay import Replay, read_tape
+from chat.client.tui.tape import BadTape
 from chat.client.tui.terminal import Loop, Terminal
 from chat.client.words import Words
 
@@ -22,7 +23,10 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 32.0)
 
 
 class Player(urwid.Widget):
-    """The screen of a recording in the middle of another, and a line that says where it is."""
+    """The screen of a recording in the middle of another, and a line that says where it is.
+
+    :ivar trouble: why the recording can't go on, None as long as it can.
+    """
 
     _sizing = frozenset([urwid.BOX])
     _selectable = True
@@ -35,6 +39,7 @@ class Player(urwid.Widget):
         self._words = words
         self._clock = clock
         self._due: Any = None
+        self.trouble: BadTape | None = None
         self.draw = lambda: None
         self.leave = lambda: None
 
@@ -52,7 +57,12 @@ class Player(urwid.Widget):
 
     def _next(self) -> None:
         self._due = None
-        self.replay.step()
+        try:
+            self.replay.step()
+        except BadTape as error:
+            self.trouble = error
+            self.leave()
+            return
         self._invalidate()
         self.draw()
         self.go_on()
@@ -146,3 +156,5 @@ def play(path: Path, words: Words, speed: float) -> None:
     reactor.callWhenRunning(loop.redraw.now)
     reactor.callWhenRunning(player.go_on)
     loop.run()
+    if player.trouble is not None:
+        raise player.trouble
