@@ -1,5 +1,7 @@
 """What is worth a sound: the rules, do not disturb, and what reaches the terminal or a program."""
 
+import errno
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -178,6 +180,23 @@ class CommandTests(AsyncTestCase):
                 await deferLater(reactor, 0.02, lambda: None)
             self.assertEqual(path.read_text(), "onethree")
             await _idle(run)
+
+    def test_one_for_which_there_is_no_process_keeps_no_later_one_from_running(self) -> None:
+        class Scarce:
+            """A reactor whose system has no process to give, once."""
+
+            spawned = 0
+
+            def spawnProcess(self, *arguments: Any, **options: Any) -> None:
+                self.spawned += 1
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+        scarce = Scarce()
+        run = run_command(scarce)
+        for _ in range(2):
+            run([sys.executable, "-c", ""])
+        self.assertEqual(scarce.spawned, 2)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
     def test_a_program_that_is_not_there_is_logged(self) -> None:
         run_command(reactor)(["/no/such/program"])

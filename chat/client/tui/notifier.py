@@ -134,6 +134,7 @@ def run_command(reactor: Any) -> Callable[[Sequence[str]], None]:
         running.clear()
 
     def run(command: Sequence[str]) -> None:
+        from twisted.internet.defer import maybeDeferred
         from twisted.internet.utils import getProcessValue
 
         executable = shutil.which(command[0])
@@ -141,7 +142,9 @@ def run_command(reactor: Any) -> Callable[[Sequence[str]], None]:
             log.error("there is no program {name} to notify with", name=command[0])
         elif not running:
             running.append(command)
-            ended = getProcessValue(executable, command[1:], dict(os.environ), reactor=reactor)
+            ended = maybeDeferred(  # There may be no process left for it.
+                getProcessValue, executable, command[1:], dict(os.environ), reactor=reactor
+            )
             ended.addErrback(lambda failure: log.failure("the command to notify failed", failure))
             ended.addCallback(done)
 
