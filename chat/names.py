@@ -161,13 +161,11 @@ def private_with(conversation: str) -> int | str | None:
 
 
 def id_or_name(written: str) -> int | str:
-    """Whom a person means who writes ``100``, ``ann``, ``@100`` or ``@ann``: digits are an id, for
-    no name is. More of them than an id has are one that nobody has.
+    """Whom a person means who writes ``100``, ``ann``, ``@100`` or ``@ann``: digits of whatever
+    script are an id, for no name is. More of them than an id has are one that nobody has.
     """
     who = written.removeprefix("@")
-    if not (who.isascii() and who.isdigit()):
-        return who
-    return int(who[: len(str(MAX_USER_ID)) + 1])
+    return int(who[: len(str(MAX_USER_ID)) + 1]) if who.isdecimal() else who
 
 
 def check_password(password: str, shortest: int = 6, longest: int = 128) -> None:

@@ -161,7 +161,7 @@ class ConversationsTest(SynchronousTestCase):
 
     def test_digits_are_an_id_and_too_many_of_them_nobodys(self) -> None:
         for written, who in (
-            ("7", 7), ("@7", 7), ("ann", "ann"), ("@ann", "ann"), ("7a", "7a"), ("７", "７"),
+            ("7", 7), ("@7", 7), ("ann", "ann"), ("@ann", "ann"), ("7a", "7a"), ("７", 7),
             (str(names.MAX_USER_ID), names.MAX_USER_ID),
         ):  # fmt: skip
             self.assertEqual(names.id_or_name(written), who)

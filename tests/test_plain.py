@@ -13,15 +13,32 @@ from twisted.internet.task import Clock
 from chat.client.events import Waiting
 from chat.client.model import Model
 from chat.client.notify import Came
+from chat.client.plain.asking import MenuAsking
 from chat.client.plain.page import PATIENCE, Page
 from chat.client.plain.telling import LAST, MOST, PAGE, News
 from chat.client.plain.typed import MOST as LONGEST_LINE
 from chat.client.plain.typed import Happened, Key, TypedLine
 from chat.client.text import width
+from chat.client.tui.forms import Menu, MenuItem
 from chat.messages import Conversation, Entry
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register
 from tests.tui_builders import BEN, CHEN, ME, entry, look, room
+
+
+class MenuTests(TestCase):
+    def test_a_number_chooses_and_what_is_none_of_them_is_said_to_be_none(self) -> None:
+        chosen: list[str] = []
+        keys = ("menu-login", "menu-leave")
+        items = [MenuItem(key, lambda key=key: chosen.append(key)) for key in keys]
+        said: list[str] = []
+        asking = MenuAsking(look(), Menu(look(), lambda: items), said.append, silent=False)
+        for typed in ("0", "3", "x", "-1", "9" * 5_000):
+            asking.answer(typed)
+        self.assertEqual((chosen, len(said)), ([], 5))
+        for typed in ("2", " 1 ", "２"):
+            asking.answer(typed)
+        self.assertEqual(chosen, ["menu-leave", "menu-login", "menu-leave"])
 
 
 class TypedTests(TestCase):

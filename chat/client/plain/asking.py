@@ -65,10 +65,11 @@ class MenuAsking(Asking):
         self._said = (self._menu.message, labels)
 
     def answer(self, line: str) -> None:
-        number = line.strip()
-        if number.isdecimal() and 1 <= int(number) <= len(self._menu.items()):
-            self._menu.choose(int(number) - 1)
-        elif number:
+        typed = line.strip()
+        place = _place(typed, len(self._menu.items()))
+        if place is not None:
+            self._menu.choose(place)
+        elif typed:
             self._say(self._look.words("plain-which", n=len(self._menu.items())))
 
 
@@ -146,10 +147,11 @@ class PopupAsking(Asking):
     def answer(self, line: str) -> None:
         items = self._popup.items()
         typed = line.strip()
+        place = _place(typed, len(items))
         if not typed:
             self._leave()
-        elif typed.isdecimal() and 1 <= int(typed) <= len(items):
-            self._popup.choose(items[int(typed) - 1].value)
+        elif place is not None:
+            self._popup.choose(items[place].value)
         else:
             self._popup.filter = typed
             self._popup.renew()
@@ -157,3 +159,9 @@ class PopupAsking(Asking):
 
     def give_up(self) -> None:
         self._leave()
+
+
+def _place(typed: str, count: int) -> int | None:
+    """The place, counted from 0, of the choice that was typed as a number from 1 to ``count``."""
+    number = int(typed) if typed.isdecimal() and len(typed) <= len(str(count)) else 0
+    return number - 1 if 1 <= number <= count else None

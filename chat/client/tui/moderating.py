@@ -6,7 +6,7 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.words import Words
 from chat.messages import Entry
-from chat.names import is_room
+from chat.names import id_or_name, is_room
 
 __all__ = ["ModeratingVerbs"]
 
@@ -78,8 +78,7 @@ class ModeratingVerbs:
 
     @staticmethod
     def _somebody(name: str) -> int | str:
-        name = name.removeprefix("@").rstrip(":,")
-        return int(name) if name.isdecimal() and name.isascii() else name
+        return id_or_name(name.rstrip(":,"))
 
     # To the open room
 

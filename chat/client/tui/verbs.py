@@ -179,9 +179,8 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
     async def msg(self, arguments: str) -> None:
         name, _, text = arguments.partition(" ")
-        name = name.removeprefix("@").rstrip(":")
         with self._on_the_way():
-            user = await self._chat.client.lookup(int(name) if name.isdecimal() else name)
+            user = await self._chat.client.lookup(self._somebody(name))
         conversation = self._chat.model.conversation(f"@{user.user_id}")
         conversation.partner = user.user_name
         if user.user_status >= 0:
@@ -223,8 +222,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         self._chat.tell(self._words("who", n=len(users), names=names))
 
     async def whois(self, arguments: str) -> None:
-        name = arguments.split()[0].removeprefix("@")
-        user = await self._chat.client.lookup(int(name) if name.isdecimal() else name)
+        user = await self._chat.client.lookup(self._somebody(arguments.split()[0]))
         states = {OFFLINE: "state-offline", BUSY: "state-busy"}
         state = self._words(states.get(user.user_status, "state-online"))
         name = self._chat.name_of(user.user_id, user.user_name)
