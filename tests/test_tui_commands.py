@@ -6,7 +6,7 @@ from unittest import TestCase
 from twisted.internet.defer import Deferred
 
 from chat.client import events
-from chat.client.tui.commands import Kind, parse
+from chat.client.tui.commands import Kind, completions, parse, refused
 from chat.client.tui.doctor import Examined, examine
 from chat.client.words import LANGUAGES, Words
 from chat.messages import Conversation
@@ -283,6 +283,23 @@ class CommandTests(TestCase):
         ):
             self.assertIs(parse(text).kind, kind, text)
         self.assertEqual(parse("//x").text, "/x")
+
+    def test_a_command_that_is_none_is_answered_with_the_one_that_was_meant(self) -> None:
+        for typed, answer in (
+            ("/jion #x", "Is /join meant?"),
+            ("/SEAR x", "Is /search meant?"),
+            ("/zebra", "//zebra would say it."),
+            ("/", "// would say it."),
+            (" /quit", "/quit stands behind a space"),
+        ):
+            self.assertIn(answer, refused(parse(typed), Words("en")), typed)
+
+    def test_a_command_is_completed_by_its_first_name_before_others(
+        self,
+    ) -> None:
+        self.assertEqual(list(completions("/d"))[-1], "/dm ")
+        self.assertEqual(list(completions("/q")), ["/quit ", "/query ", "/quiet "])
+        self.assertEqual(list(completions("//")), [])
 
     def test_the_doctor_tells_what_is_well_and_what_is_not(self) -> None:
         screen = lively(size=(59, 30))

@@ -163,6 +163,7 @@ WORDS: Final = {
     "status-quiet": " (do not disturb)",
     # Sentences
     "unknown-command": "There is no command /{name}; nothing was sent. //{name} would say it.",
+    "unknown-command-meant": "There is no command /{name}; nothing was sent. Is /{meant} meant?",
     "command-behind-space": (
         "/{name} stands behind a space; nothing was sent. Remove the space to run it."
     ),

@@ -153,6 +153,7 @@ WORDS: Final = {
     "status-quiet": "（免打扰）",
     # Sentences
     "unknown-command": "没有命令 /{name}，未发送。要发送以 / 开头的文字请用 //。",
+    "unknown-command-meant": "没有命令 /{name}，未发送。是不是想用 /{meant}？",
     "command-behind-space": "/{name} 前面有空格，未发送。去掉空格即可执行。",
     "usage": "用法：{usage}",
     "no-editor": "无法使用编辑器（$VISUAL 或 $EDITOR）：{error}",

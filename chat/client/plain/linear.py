@@ -13,7 +13,7 @@ from chat.client.plain.page import Page
 from chat.client.plain.telling import News
 from chat.client.plain.verbs import PlainVerbs
 from chat.client.tui.chat import Chat
-from chat.client.tui.commands import Kind, parse
+from chat.client.tui.commands import Kind, parse, refused
 from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
@@ -135,10 +135,8 @@ class Linear(Host):
                 chat.say(words("plain-busy"))
             case Kind.MESSAGE:
                 chat.send(parsed.text)
-            case Kind.UNKNOWN:
-                chat.say(words("unknown-command", name=parsed.text))
-            case Kind.BEHIND_SPACE:
-                chat.say(words("command-behind-space", name=parsed.text))
+            case Kind.UNKNOWN | Kind.BEHIND_SPACE:
+                chat.say(refused(parsed, words))
             case Kind.COMMAND if parsed.command is not None:
                 if verbs.complete(parsed.command, parsed.text):
                     verbs.run(parsed.command, parsed.text)

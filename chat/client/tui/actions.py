@@ -193,10 +193,8 @@ class Actions:
                 if self.chat.send(parsed.text):
                     self._clear()
                     self.desk.messages.newest()
-            case Kind.UNKNOWN:
-                self.chat.say(words("unknown-command", name=parsed.text), bad=True)
-            case Kind.BEHIND_SPACE:
-                self.chat.say(words("command-behind-space", name=parsed.text), bad=True)
+            case Kind.UNKNOWN | Kind.BEHIND_SPACE:
+                self.chat.say(commands.refused(parsed, words), bad=True)
             case Kind.COMMAND if parsed.command is not None:
                 if self._verbs.complete(parsed.command, parsed.text):
                     # First, for it may open another conversation, where something is begun.

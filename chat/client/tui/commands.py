@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from typing import Final
 
-__all__ = ["COMMANDS", "Command", "Kind", "Parsed", "find", "parse"]
+from chat.client.words import Words
+
+__all__ = ["COMMANDS", "Command", "Kind", "Parsed", "completions", "find", "parse", "refused"]
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,14 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("join", "j"), "join", "cmd-join", "arg-join", 1),
     Command(("leave", "part"), "leave", "cmd-leave", "arg-room"),
     Command(("topic",), "topic", "cmd-topic", "arg-topic"),
-    Command(("msg", "m"), "msg", "cmd-msg", "arg-msg", 1),
+    Command(("msg", "m", "query", "dm"), "msg", "cmd-msg", "arg-msg", 1),
     Command(("go", "switch"), "go", "cmd-go", "arg-go", 1),
     Command(("next",), "next_unread", "cmd-next"),
     Command(("list", "ls"), "conversations", "cmd-list"),
     Command(("more",), "more", "cmd-more"),
     Command(("catchup",), "catchup", "cmd-catchup"),
     Command(("rooms",), "rooms", "cmd-rooms"),
-    Command(("who",), "who", "cmd-who"),
+    Command(("who", "names"), "who", "cmd-who"),
     Command(("whois",), "whois", "cmd-whois", "arg-who", 1),
     Command(("search",), "search", "cmd-search", "arg-search", 1),
     Command(("searchall", "sa"), "search_all", "cmd-search-all", "arg-search", 1),
@@ -60,8 +63,8 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("uninvite",), "uninvite", "cmd-uninvite", "arg-who", 1),
     Command(("invitations",), "invitations", "cmd-invitations"),
     Command(("sanctions", "bans"), "sanctions", "cmd-sanctions"),
-    Command(("block", "blocks"), "block", "cmd-block", "arg-block"),
-    Command(("unblock",), "unblock", "cmd-unblock", "arg-who", 1),
+    Command(("block", "blocks", "ignore"), "block", "cmd-block", "arg-block"),
+    Command(("unblock", "unignore"), "unblock", "cmd-unblock", "arg-who", 1),
     Command(("report",), "report", "cmd-report", "arg-report", 1),
     Command(("theme",), "theme", "cmd-theme", "arg-theme"),
     Command(("language", "lang"), "language", "cmd-language", "arg-language", 1),
@@ -117,11 +120,31 @@ def parse(text: str) -> Parsed:
 
 
 def completions(word: str) -> Iterator[str]:
-    """Commands that begin as ``word`` does (``/jo``), each with a space after it."""
+    """Commands that begin as ``word`` does (``/jo``), each with a space after it; behind them those
+    that are also called so."""
     if word.startswith("/") and not word.startswith("//"):
         typed = word[1:].casefold()
+        others = []
         for command in COMMANDS:
-            for name in command.names[:1] if not typed else command.names:
-                if name.startswith(typed):
-                    yield f"/{name} "
-                    break
+            first, *rest = command.names
+            if first.startswith(typed):
+                yield f"/{first} "
+            elif found := [each for each in rest if each.startswith(typed)]:
+                others.append(f"/{found[0]} ")
+        yield from others
+
+
+def refused(parsed: Parsed, words: Words) -> str:
+    """Why ``parsed``, which looks like a command and is none that could be run, was not sent."""
+    name = parsed.text
+    if parsed.kind is Kind.BEHIND_SPACE:
+        return words("command-behind-space", name=name)
+    meant = _meant(name)
+    return words("unknown-command-meant" if meant else "unknown-command", name=name, meant=meant)
+
+
+def _meant(name: str) -> str:
+    """The command that begins as ``name`` does, or is most like it; nothing where none is."""
+    begun = next(completions(f"/{name}"), "") if name else ""
+    known = [each for command in COMMANDS for each in command.names]
+    return begun.strip("/ ") or next(iter(get_close_matches(name.casefold(), known, 1, 0.7)), "")
