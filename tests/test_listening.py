@@ -1,5 +1,6 @@
 """Ports are bound first and opened last; the log hides what is below its level."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -157,6 +158,27 @@ class ListenersTest(TestCase):
         self.assertEqual(listeners.addresses, [])
         await self.next_turn()
         self.assertFalse(Path(path).exists())
+
+    def test_a_unix_socket_on_which_somebody_listens_is_in_use(self) -> None:
+        path = self.socket_path()
+        endpoint = f"unix:{path}"
+        self.opened(endpoint)
+        with self.assertRaises(CannotStart) as caught:
+            self.listeners(endpoint).bind()
+        expected = f"cannot listen: Address already in use ({endpoint})"
+        self.assertEqual(str(caught.exception), expected)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+
+    def test_what_a_killed_server_left_of_its_unix_socket_is_in_nobodys_way(self) -> None:
+        path = self.socket_path()
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(path)
+        # The number of a process that is alive: as in a container, where all begin with 1.
+        Path(path + ".lock").symlink_to(str(os.getpid()))
+        self.assertEqual(self.opened(f"unix:{path}")[1], [path])
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
 
     def test_a_host_that_is_not_here_is_one_sentence(self) -> None:
         for endpoint in ("tcp:0:interface=192.0.2.1", "tcp:70000", "unix:/does/not/exist/s"):

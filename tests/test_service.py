@@ -119,6 +119,7 @@ class StartTest(ServerCase):
         while os.listdir(home) != ["log"] and time.monotonic() < give_up:
             os.sched_yield()
         self.assertEqual(os.listdir(home), ["log"])
+        self.assertIn(sentence.removeprefix("chatroom: "), (home / "log").read_text())
 
     def test_in_the_foreground_no_file_keeps_the_same_command_from_working_again(self) -> None:
         home = self.directory()

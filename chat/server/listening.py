@@ -1,9 +1,12 @@
 """Where the server listens: bound first, so that a port in use stops a start before it begins."""
 
+import errno
 import ipaddress
+import os
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet import tcp
@@ -236,7 +239,10 @@ def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListening
 
     :raises CannotStart: the address can't be had.
     """
-    bound = _result(serverFromString(reactor, endpoint.removeprefix(PLAIN)).listen(factory))
+    place = serverFromString(reactor, endpoint.removeprefix(PLAIN))
+    bound = _result(place.listen(factory))
+    if isinstance(bound, Failure) and _left_behind(bound):
+        bound = _result(place.listen(factory))
     if isinstance(bound, Failure):
         raise CannotStart(f"cannot listen: {_reason(bound)} ({endpoint})")
     port: IListeningPort = bound
@@ -250,8 +256,45 @@ def _result(listening: Deferred[IListeningPort]) -> Any:
     return results[-1]
 
 
+def _left_behind(failure: Failure) -> bool:
+    """Whether a Unix socket could not be had for what a killed server left there; it is gone then.
+
+    Twisted's lock beside it has the number of a process. In a container the next one has the same
+    number, and one that nobody has buried counts as alive: so who is there has to answer.
+    """
+    path = _locked(failure)
+    if not path or _is_answered(path):
+        return False
+    if Path(path).is_socket():
+        Path(path).unlink(missing_ok=True)
+    Path(path + ".lock").unlink(missing_ok=True)
+    return True
+
+
+def _locked(failure: Failure) -> str:
+    """The path of the Unix socket that somebody else's lock keeps from us, else empty."""
+    error: Any = failure.value
+    is_locked = isinstance(error, CannotListenError) and isinstance(error.socketError, str)
+    return os.fsdecode(error.port) if is_locked else ""
+
+
+def _is_answered(path: str) -> bool:
+    """Whether somebody listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:  # Too many wait for an answer already, or it is not for us to ask.
+            return True
+    return True
+
+
 def _reason(failure: Failure) -> str:
     error: object = failure.value
+    if _locked(failure):
+        return os.strerror(errno.EADDRINUSE)
     if isinstance(error, CannotListenError):
         error = error.socketError
     return (isinstance(error, OSError) and error.strerror) or str(error)

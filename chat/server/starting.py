@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
+from twisted.logger import Logger
+
 __all__ = [
     "SPARE_FILES",
     "CannotStart",
@@ -22,6 +24,9 @@ __all__ = [
 
 SPARE_FILES: Final = 64
 """Open files that connections leave alone: the store's, the log's, and what a restart needs."""
+
+
+_log = Logger()
 
 
 class CannotStart(Exception):
@@ -96,11 +101,16 @@ def _has_terminal() -> bool:
 
 
 def end_plainly() -> None:
-    """From now on an uncaught CannotStart ends the process with its sentence, no traceback."""
+    """From now on an uncaught CannotStart ends the process with its sentence, no traceback.
+
+    The sentence is in the log, too: of a process in the background there is nothing else to read.
+    """
     usual = sys.excepthook
 
     def say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, CannotStart):
+            # No level above: before its log is there Twisted would print that one by itself.
+            _log.error("{sentence}", sentence=str(error))
             _say(str(error))
         else:
             usual(kind, error, trace)
