@@ -44,7 +44,7 @@ WRONG: Final = 0.01
 """Messages that every server must refuse."""
 
 PASSWORD: Final = "correct horse"
-ROOT: Final = 4096
+LONGEST: Final = 4096
 """Bytes of the longest ordinary content."""
 
 
@@ -212,7 +212,10 @@ class World:
         link.abort()
 
     async def stop(self) -> None:
-        """End everybody and everything."""
+        """End everybody and everything.
+
+        :raises BaseException: why nobody has talked any more.
+        """
         if self._loop.running:
             self._loop.stop()
         for device in self.devices:
@@ -224,6 +227,8 @@ class World:
             await proxy.stop()
         if self.store is not None:
             await self.store.kill()
+        if self._ended is not None:
+            await self._ended
 
     # What devices ask ------------------------------------------------------------------------
 
@@ -297,7 +302,7 @@ class World:
     def say(self, device: Device, to: str, size: int = 0) -> Message:
         """Let a device say something of ``size`` bytes; 0: something ordinary."""
         key = f"{self.name}{device.account.user_id}-{next(self._numbers)}"
-        length = size or int(self.random.expovariate(1 / 60)) % ROOT
+        length = size or int(self.random.expovariate(1 / 60)) % LONGEST
         conv = device.account.canonical(to)
         content = f"{key} {'.' * length}"
         message = Message(key, to, conv, content, self.record.now(), self.calm)
