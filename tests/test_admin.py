@@ -465,6 +465,12 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
         server.stop()
         assert "already" in admin.refused("restore", str(file))
         assert "no backup" in admin.refused("restore", str(server.home / "log"), "--replace")
+        whole = file.read_bytes()
+        for damaged in (whole[:-100], whole[:200] + b"?" + whole[201:]):
+            (tmp_path / "damaged").write_bytes(damaged)
+            refused = admin.refused("restore", str(tmp_path / "damaged"), "--replace")
+            assert "is damaged" in refused
+        assert not list((server.home / "data").glob("appendonlydir.*"))
         assert "new epoch" in admin.do("restore", str(file), "--replace")
         server.start()
         with Party(server.port) as party:
@@ -476,7 +482,7 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
             assert said == [f"kept {n}" for n in range(50)]
             assert peer.post("#lobby", "going on")["seq"] == lost[0]["seq"]
         server.stop()
-        assert (server.home / "data").glob("appendonlydir.*")
+        assert list((server.home / "data").glob("appendonlydir.*"))
         check_log(server.log)
     finally:
         server.remove()

@@ -8,6 +8,7 @@ https://valkey.io/topics/persistence/ ("How it works", since Redis 7).
 import os
 import secrets
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from chat.store.aof import MANIFEST
 from chat.store.datadir import CannotStart, DataDirectory
+from chat.store.embedded import find_program
 from chat.store.interface import StoreError
 from chat.store.redis import Redis
 
@@ -24,6 +26,10 @@ __all__ = ["CannotRestore", "restore", "save"]
 
 LOOK_SECONDS: Final = 0.05
 MAGIC: Final = (b"REDIS0", b"VALKEY")
+CHECKER: Final = "valkey-check-rdb redis-check-rdb"
+"""Called by a name with one of these in it, the store's program reads such a file, its checksum
+too, and does nothing else (``main`` in Valkey's and in Redis' ``server.c``)."""
+
 SAVED: Final = "dump.rdb"
 """What the store calls it; the name can't be changed while it runs."""
 
@@ -88,12 +94,11 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
 
     :param replace: set what is there aside, and go on.
     :returns: where it was set aside, None when there was nothing.
-    :raises CannotRestore: ``source`` is no backup, something is there, or a server uses it.
+    :raises CannotRestore: ``source`` is no backup, or a damaged one; something is there, or a
+        server uses it.
     :raises OSError: files can't be written.
     """
-    with source.open("rb") as file:
-        if file.read(6) not in MAGIC:
-            raise CannotRestore(f"{source} is no backup.")
+    _check(source)
     home = DataDirectory(data, "")
     try:
         home.claim()
@@ -107,6 +112,19 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
     finally:
         home.release()
     return aside
+
+
+def _check(source: Path) -> None:
+    """Have a backup read to its end before anything is set aside for it.
+
+    :raises CannotRestore: it is none, or not a whole one.
+    """
+    with source.open("rb") as file:
+        if file.read(6) not in MAGIC:
+            raise CannotRestore(f"{source} is no backup.")
+    words = [CHECKER, str(source.absolute())]
+    if subprocess.run(words, executable=find_program(), capture_output=True).returncode:
+        raise CannotRestore(f"{source} is damaged: the store can't read it to its end.")
 
 
 def _set_aside(home: DataDirectory, replace: bool) -> Path | None:
