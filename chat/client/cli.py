@@ -16,6 +16,7 @@ from chat.client.words import LANGUAGES, Words, choose_language
 
 if TYPE_CHECKING:
     from chat.client.context import Context, Status
+    from chat.client.tui.options import ScreenOptions
 
 __all__ = ["build_parser", "main"]
 
@@ -235,11 +236,35 @@ def _screen(
     from chat.client.tui.early import lean_urwid
 
     lean_urwid()
-    from chat.client.tui.options import ScreenOptions, choose_theme, simple_terminal
+    from chat.client.tui.options import choose_theme, simple_terminal
     from chat.client.tui.theme_file import find_theme
 
+    wanted = _wanted(options, settings, profile)
+    try:
+        find_theme(choose_theme(wanted.theme), wanted.themes)
+    except BadConfig as error:
+        return _complain(phrases, error)
+    if options.check_config:
+        if wrong := _wrong_server(options.server):
+            print(f"chatroom: {wrong}", file=sys.stderr)
+            return WRONG_CONFIG
+        print(phrases("config-good", path=options.config or profile.config_file))
+        return 0
+    if options.plain or simple_terminal():
+        from chat.client.plain.running import run_plain
+
+        return run_plain(wanted)
+    from chat.client.tui.running import run
+
+    return run(wanted)
+
+
+def _wanted(options: argparse.Namespace, settings: Settings, profile: Profile) -> "ScreenOptions":
+    """How the screen is to be: by the command line, then the file, then what was chosen on it."""
+    from chat.client.tui.options import ScreenOptions
+
     themes = profile.config_file.parent / "themes"
-    wanted = ScreenOptions(
+    return ScreenOptions(
         server=options.server,
         ca=options.ca,
         fingerprint=options.fingerprint,
@@ -260,23 +285,6 @@ def _screen(
         record=options.record,
         mask=options.mask,
     )
-    try:
-        find_theme(choose_theme(wanted.theme), themes)
-    except BadConfig as error:
-        return _complain(phrases, error)
-    if options.check_config:
-        if wrong := _wrong_server(options.server):
-            print(f"chatroom: {wrong}", file=sys.stderr)
-            return WRONG_CONFIG
-        print(phrases("config-good", path=options.config or profile.config_file))
-        return 0
-    if options.plain or simple_terminal():
-        from chat.client.plain.running import run_plain
-
-        return run_plain(wanted)
-    from chat.client.tui.running import run
-
-    return run(wanted)
 
 
 def _wrong_server(server: str) -> str:

@@ -31,44 +31,52 @@ PAGE: Final = 200
 
 async def perform(context: Context) -> Status:
     """Run the command that the options name, and say in one sentence what went wrong."""
-    phrases, options = context.phrases, context.options
+    options = context.options
     try:
         if options.command == "register" and context.server.startswith("tls:"):
             await _introduce(context)  # before a password is asked for
         status = await COMMANDS[options.command](context)
-        if options.fingerprint and status is Status.DONE:
-            context.accept(options.fingerprint)
-        return status
     except Untrusted as error:
-        if not accepted(context, error):
-            return Status.REFUSED
-        return await perform(context)
-    except Stop as stop:
-        sentence, status = str(stop), stop.status
-    except NoPassword as error:
-        sentence, status = str(error), Status.USAGE
-    except NotText as error:
-        sentence, status = phrases(str(error)), Status.USAGE
-    except Refused as error:
-        sentence = phrases("refused", reason=str(error), code=error.code)
-        status = Status.REFUSED
-    except (FateUnknown, BadServer) as error:
-        came = isinstance(error, BadServer)
-        sentence = phrases("answer-unreadable" if came else "answer-unknown", reason=error)
-        # Who only reads has left nothing behind that could be there or not.
-        writes = context.options.command in ("register", "send", "moderate", "block")
-        status = Status.FATE_UNKNOWN if writes else Status.NO_CONNECTION
-    except TooLate:
-        sentence, status = phrases("too-late"), Status.NO_CONNECTION
-    except Closed as error:
-        sentence = phrases("ended", reason=error)
-        status = Status.REFUSED if error.code else Status.NO_CONNECTION
-    except NotConnected as error:
-        sentence = phrases("no-server", server=context.server, reason=error)
-        status = Status.NO_CONNECTION
-    if sentence:
-        context.say(sentence)
+        return await perform(context) if accepted(context, error) else Status.REFUSED
+    except _FORESEEN as error:
+        sentence, status = _explained(context, error)
+        if sentence:
+            context.say(sentence)
+        return status
+    if options.fingerprint and status is Status.DONE:
+        context.accept(options.fingerprint)
     return status
+
+
+_FORESEEN: Final = (
+    Stop, NoPassword, NotText, TooLate, Refused, FateUnknown, BadServer, NotConnected
+)  # fmt: skip
+
+
+def _explained(context: Context, error: Exception) -> tuple[str, Status]:
+    """The sentence, and the exit status, for what a command can end with."""
+    phrases = context.phrases
+    match error:
+        case Stop(status=status):
+            return str(error), status
+        case NoPassword():
+            return str(error), Status.USAGE
+        case NotText():
+            return phrases(str(error)), Status.USAGE
+        case TooLate():
+            return phrases("too-late"), Status.NO_CONNECTION
+        case Refused(code=code):
+            return phrases("refused", reason=error, code=code), Status.REFUSED
+        case FateUnknown() | BadServer():
+            came = isinstance(error, BadServer)
+            key = "answer-unreadable" if came else "answer-unknown"
+            # Who only reads has left nothing behind that could be there or not.
+            writes = context.options.command in ("register", "send", "moderate", "block")
+            status = Status.FATE_UNKNOWN if writes else Status.NO_CONNECTION
+            return phrases(key, reason=error), status
+        case Closed(code=code):
+            return phrases("ended", reason=error), Status.REFUSED if code else Status.NO_CONNECTION
+    return phrases("no-server", server=context.server, reason=error), Status.NO_CONNECTION
 
 
 async def _introduce(context: Context) -> None:
