@@ -172,6 +172,22 @@ def test_nobody_can_spoil_what_somebody_else_searches(party: Party) -> None:
     assert (found["content"], found["conversation"]) == (word, peer.at)
 
 
+def test_a_page_without_a_size_has_the_usual_one_and_none_is_larger_than_allowed(
+    party: Party,
+) -> None:
+    peer, word = party.current(), party.name("needle")
+    for number in range(60):
+        peer.post(peer.at, f"{word} {number}")
+    for kind, rest in (("HistoryMes", {}), ("SearchMes", {"text": word})):
+        for asked, got in ((1, 1), (0, 50), (-1, 50), (-(2**70), 50), (55, 55), (2**70, 60)):
+            page = peer.get(kind, conversation=peer.at, limit=asked, **rest)
+            assert len(page["messages"]) == got, (kind, asked)
+    for kind, members in (("RoomsMes", "rooms"), ("MembersMes", "users"), ("OnlineMes", "users")):
+        room = party.room_of(peer, party.current())
+        found = peer.get(kind, conversation=room, limit=0)
+        assert len(found[members]) > 1 or not found["more"], kind
+
+
 def test_search_pages_backwards_in_time(party: Party) -> None:
     peer = party.current()
     room = party.room_of(peer)

@@ -17,9 +17,13 @@ NO_LIMIT: Final = 2**31
 _Item = TypeVar("_Item")
 
 
-def clamp(limit: int, most: int) -> int:
-    """A page's size as asked, from 1 to ``most``."""
-    return max(1, min(limit, most))
+def clamp(limit: int, most: int, usual: int = 0) -> int:
+    """A page's size: as asked, but not above ``most``.
+
+    :param limit: 0 or below when nothing was asked.
+    :param usual: the size then, 0 for ``most``.
+    """
+    return min(limit, most) if limit > 0 else usual or most
 
 
 def fit(

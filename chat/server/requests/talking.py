@@ -43,6 +43,8 @@ PUSH_OVERHEAD: Final = 512
 
 MOST_CONTACTS: Final = 100_000
 HISTORY_LIMIT: Final = 200
+USUAL_PAGE: Final = 50
+"""Entries in a page, of a client that does not say how many (protocol, Requests and replies)."""
 SEARCH_TEXT_LIMIT: Final = 200
 SEARCHED_CONVERSATIONS: Final = 100
 
@@ -192,7 +194,7 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
         cid,
         after=message.after,
         before=message.before,
-        limit=clamp(message.limit, HISTORY_LIMIT),
+        limit=clamp(message.limit, HISTORY_LIMIT, USUAL_PAGE),
         epoch=message.epoch,
         # Surely more than fits: what the log keeps of an entry is not twice its JSON.
         most_bytes=2 * session.context.settings.frame_limit,
@@ -241,7 +243,7 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
         cids, _ = await session.context.conversations.ids(
             session.user_id, "", SEARCHED_CONVERSATIONS
         )
-    limit = clamp(message.limit, HISTORY_LIMIT)
+    limit = clamp(message.limit, HISTORY_LIMIT, USUAL_PAGE)
     start = Place(message.before, max(0, min(message.skip or 0, MOST_SCANNED)))
     found = await searching.search(
         session.context.conversations, session.user_id, cids, listed, text, start, limit
