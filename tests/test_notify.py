@@ -12,8 +12,9 @@ from unittest import TestCase
 
 from hypothesis import given
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.process import reapProcessHandlers
 from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase as AsyncTestCase
 
 from chat.client.notify import DEFAULT_RULES, Came, Quiet, Rule, actions_for, in_span
@@ -179,7 +180,8 @@ class CommandTests(AsyncTestCase):
                 run([sys.executable, "-c", code, str(path), "three"])
                 await deferLater(reactor, 0.02, lambda: None)
             self.assertEqual(path.read_text(), "onethree")
-            await _idle(run)
+            while reapProcessHandlers:
+                await deferLater(reactor, 0.02, lambda: None)
 
     def test_one_for_which_there_is_no_process_keeps_no_later_one_from_running(self) -> None:
         class Scarce:
@@ -199,9 +201,8 @@ class CommandTests(AsyncTestCase):
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
     def test_a_program_that_is_not_there_is_logged(self) -> None:
+        said: list[LogEvent] = []
+        globalLogPublisher.addObserver(said.append)
+        self.addCleanup(globalLogPublisher.removeObserver, said.append)
         run_command(reactor)(["/no/such/program"])
-
-
-def _idle(run: Any) -> "Deferred[None]":
-    """Let the last process be reaped."""
-    return deferLater(reactor, 0.2, lambda: None)
+        self.assertIn("/no/such/program", formatEvent(said[-1]))

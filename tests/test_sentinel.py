@@ -4,10 +4,11 @@ from typing import Any
 
 import hiredis
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
+from twisted.logger import LogEvent, Logger, formatEvent
 from twisted.trial.unittest import TestCase
 
 from chat.server.assembly import ChatServer
@@ -76,10 +77,12 @@ class SentinelTest(TestCase):
         good = self.connecting(group.url + "?sentinel-password=secret")
         good.start()
         await reach(good, group.stores[0])
-        for url in (group.url, group.url.replace("/chat", "/other") + "?sentinel-password=secret"):
-            bad = self.connecting(url)
+        other = group.url.replace("/chat", "/other") + "?sentinel-password=secret"
+        for url, why in ((group.url, "NOAUTH"), (other, "No such master")):
+            bad, said = self.connecting(url), DeferredQueue[LogEvent]()
+            bad.log = Logger(observer=said.put)  # type: ignore[misc]  # one for all otherwise
             bad.start()
-            await deferLater(reactor, 0.3)
+            self.assertIn(why, formatEvent(await said.get()))
             self.assertFalse(bad.connected)
 
 
