@@ -128,6 +128,7 @@ class CacheFile:
         return base
 
     def close(self) -> None:
+        """Let go of the file."""
         self._base.close()
 
     # Writing

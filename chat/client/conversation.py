@@ -83,6 +83,7 @@ class Conversation:
 
     @property
     def private(self) -> bool:
+        """Whether it is between two people, and no room."""
         return not is_room(self.name)
 
     @property
@@ -102,6 +103,7 @@ class Conversation:
         return bisect.bisect_left(self.entries, seq, key=_seq)
 
     def holds(self, seq: int) -> bool:
+        """Whether the entry of that number is here."""
         at = self.index(seq)
         return at < len(self.entries) and self.entries[at].seq == seq
 

@@ -73,6 +73,7 @@ class Model:
 
     @property
     def connected(self) -> bool:
+        """Whether one is logged in on a connection that works."""
         return isinstance(self.link, events.LoggedIn)
 
     def rooms(self) -> list[Conversation]:

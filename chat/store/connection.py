@@ -42,11 +42,13 @@ class RedisReplyError(StoreError):
 
 
 def error_of(reply: txredisapi.ResponseError) -> StoreError:
+    """What an error reply means: StoreUnavailable for a refusal of the moment, else its text."""
     error = RedisReplyError(str(reply))
     return StoreUnavailable(str(reply)) if error.code in REFUSALS else error
 
 
 def fail_all(answers: Iterable[Answer], error: Callable[[], StoreError]) -> None:
+    """Fail all of them, each with an error of its own."""
     for answer in answers:
         answer.errback(error())
 
