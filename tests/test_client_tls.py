@@ -10,7 +10,7 @@ from typing import Any
 from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.client.api import ChatClient, NotConnected, Trust, Untrusted
 from chat.client.events import Event, Stopped
+from chat.client.tls import TlsEndpoint
 from chat.client.trust import KnownServers, fingerprint_of
 from chat.server.certificates import Certificates, fingerprint, self_signed
 from tests.certificates import Authority
@@ -140,6 +141,26 @@ class TrustTest(TestCase):
         connecting = Deferred.fromCoroutine(client.connect(timeout=0))
         error = await self.assertFailure(connecting, NotConnected)
         self.assertIn("no TLS is spoken there", str(error))
+
+    async def test_a_handshake_that_is_given_up_is_cancelled_and_the_connection_cut(self) -> None:
+        connected, cut = Deferred[None](), Deferred[None]()
+
+        class Silent(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                if not connected.called:
+                    connected.callback(None)
+
+            def connectionLost(self, reason: object = None) -> None:
+                cut.callback(None)
+
+        port = reactor.listenTCP(0, Factory.forProtocol(Silent), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        endpoint = TlsEndpoint(reactor, "127.0.0.1", port.getHost().port, Trust())
+        connecting = endpoint.connect(Factory.forProtocol(Protocol))
+        await connected
+        connecting.cancel()
+        await self.assertFailure(connecting, CancelledError)
+        await cut
 
     async def test_who_speaks_plain_to_a_server_with_tls_is_told_what_to_write(self) -> None:
         address = self.serve(self_signed(self.directory)).removeprefix("tls:")

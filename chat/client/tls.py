@@ -80,7 +80,7 @@ class _Proof(Protocol):
         self._factory = factory
         self._errors: list[int] = []
         self._late: IDelayedCall | None = None
-        self.given: Deferred[Any] | None = Deferred(lambda _: self._give_up())
+        self.given: Deferred[Any] | None = Deferred(lambda _: self._cancelled())
 
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         """What Twisted asks for at the beginning of the connection."""
@@ -147,6 +147,14 @@ class _Proof(Protocol):
 
     def _give_up(self) -> None:
         self._fail(Failure(BadServer("the TLS handshake took too long")))
+        self._abort()
+
+    def _cancelled(self) -> None:
+        """Nobody waits any more: whoever gave it up says why, by CancelledError."""
+        self.given = None
+        self._abort()
+
+    def _abort(self) -> None:
         transport: Any = self.transport
         if transport is not None:
             transport.abortConnection()
