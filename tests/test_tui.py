@@ -162,6 +162,7 @@ class LayoutTests(TestCase):
 
     def test_a_tiny_window_shows_a_sentence(self) -> None:
         self.assertEqual(lively(size=(30, 3)).text()[0], "The window is too small.")
+        self.assertEqual(lively(size=(12, 3)).text(), ["The window", "is too", "small."])
 
 
 class ConnectionTests(TestCase):

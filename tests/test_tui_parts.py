@@ -257,7 +257,8 @@ class EnvironmentTests(TestCase):
         self.assertTrue(needs_ascii({"LANG": "de_DE.ISO-8859-1"}))
         self.assertFalse(needs_ascii({"LANG": "zh_CN.UTF-8"}))
         self.assertFalse(needs_ascii({"LC_ALL": "en_US.utf8@x", "LANG": "de_DE.ISO-8859-1"}))
-        self.assertFalse(needs_ascii({"LANG": "C.UTF-8"}))
+        self.assertFalse(needs_ascii({"LANG": "C.UTF-8", "TERM": "xterm"}))
+        self.assertTrue(needs_ascii({"LANG": "C.UTF-8", "TERM": "linux"}))
 
     def test_emoji_are_left_alone_only_on_terminals_known_to_draw_them(self) -> None:
         self.assertTrue(full_emoji("full", {}))

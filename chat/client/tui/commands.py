@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import Final
 
@@ -145,6 +144,9 @@ def refused(parsed: Parsed, words: Words) -> str:
 
 def _meant(name: str) -> str:
     """The command that begins as ``name`` does, or is most like it; nothing where none is."""
+    # Here, for it takes as long to load as much of what a start needs.
+    from difflib import get_close_matches
+
     begun = next(completions(f"/{name}"), "") if name else ""
     known = [each for command in COMMANDS for each in command.names]
     return begun.strip("/ ") or next(iter(get_close_matches(name.casefold(), known, 1, 0.7)), "")

@@ -8,7 +8,7 @@ import urwid
 
 from chat.client import events
 from chat.client.model import BUSY
-from chat.client.text import clip, width
+from chat.client.text import clip, fold, width
 from chat.client.tui.chat import Chat
 from chat.client.tui.completing import candidates
 from chat.client.tui.composer import Composer
@@ -168,8 +168,8 @@ class Desk(urwid.Widget):
         hidden = _SIDES if self.messages.picking else self.hidden
         self.layout = layout = arrange(columns, rows, self.active, wanted, hidden)
         if layout.too_small:
-            text = self.look.words("too-small")
-            return canvas([[(None, clip(text, columns))]], columns, rows)
+            lines = fold(self.look.words("too-small"), columns, rows)
+            return canvas([[(None, line)] for line in lines], columns, rows)
         if self.status.count_online != (layout.right == 0):
             self.status.count_online = layout.right == 0
             self.status.changed()

@@ -112,7 +112,10 @@ def bright_by_bold(environ: Mapping[str, str] = os.environ) -> bool | None:
 
 
 def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the locale has a character set in which our signs can't be drawn."""
+    """Whether the locale has a character set in which our signs can't be drawn, or the terminal is
+    the Linux console, whose fonts of 512 letters have none of them."""
+    if environ.get("TERM", "") == "linux":
+        return True
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         value = environ.get(name, "")
         if value:
