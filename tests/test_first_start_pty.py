@@ -15,11 +15,15 @@ class FirstStartTests(TestCase):
         self.home = Path(tempfile.mkdtemp(prefix="first", dir="/tmp"))
         self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
 
-    def start(self, language: str) -> PtyScreen:
+    def start(self, language: str, server: str = "") -> PtyScreen:
         environ = client_environ(self.home / language, language)
-        screen = PtyScreen(client_command(f"127.0.0.1:{self.server.port}"), environ, 80, 24)
+        server = server or f"127.0.0.1:{self.server.port}"
+        screen = PtyScreen(client_command(server), environ, 80, 24)
         self.addCleanup(screen.__exit__)
         return screen
+
+    def wait_for_sentence(self, screen: PtyScreen, said: str) -> None:
+        screen.wait_until(lambda text: said in " ".join(text.split()), said)
 
     def fill(self, screen: PtyScreen, *texts: str) -> None:
         for text in texts:
@@ -95,6 +99,15 @@ class FirstStartTests(TestCase):
         self.assertEqual(screen.wait_ended(), 0)
         again = self.start("en_US.UTF-8")
         again.wait_for("服务器已响应")
+
+    def test_why_no_server_answers_is_said_and_one_is_offered_only_where_it_could_run(self) -> None:
+        for server, why, offered in (
+            (f"tls:127.0.0.1:{self.server.port}", "speaks no TLS.", False),
+            ("127.0.0.1:1", "nobody listens there. Start one here", True),
+        ):
+            screen = self.start("en_US.UTF-8", server)
+            self.wait_for_sentence(screen, why)
+            self.assertEqual("Start a server here" in screen.text(), offered)
 
     def test_a_server_that_goes_away_meanwhile_takes_nothing_that_was_typed(self) -> None:
         screen = self.start("en_US.UTF-8")

@@ -14,7 +14,9 @@ from chat.client.cli_words import Phrases
 from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
 from chat.client.model import Model
 from chat.client.printing import Printer
-from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, reason, sentence
+from chat.client.reasons import reason
+from chat.client.tls import REASONS
+from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, sentence
 from chat.client.tui.telling import Telling
 from chat.client.words import LANGUAGES, Words
 from chat.store.moderation import ACTIONS
@@ -33,6 +35,9 @@ class ReasonTests(TestCase):
             ("the server gives no sign of life", "the server gave no sign of life"),
             ("this machine was asleep", "this machine was asleep"),
             ("the connection was lost", "the connection broke"),
+            ("no TLS is spoken there (it only hung up)", "what answers there speaks no TLS"),
+            ("it is not for example.org", "it is for another name"),
+            *((why, why) for why in REASONS.values()),
         ):
             self.assertEqual(reason(str(error), EN), wanted)
             self.assertFalse(reason(str(error), ZH).isascii(), error)

@@ -15,7 +15,11 @@ def accepted(context: Context, error: Untrusted) -> bool:
 
     A certificate that changed is never asked about: who only wants to go on would say yes.
     """
-    values = {"server": context.server, "reason": error.why, "fingerprint": error.fingerprint}
+    values = {
+        "server": context.server,
+        "reason": context.why(error.why),
+        "fingerprint": error.fingerprint,
+    }
     if error.accepted:
         _say(context, "certificate-changed", accepted=error.accepted, **values)
         return False

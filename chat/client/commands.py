@@ -76,7 +76,7 @@ def _explained(context: Context, error: Exception) -> tuple[str, Status]:
             return phrases(key, reason=error), status
         case Closed(code=code):
             return phrases("ended", reason=error), Status.REFUSED if code else Status.NO_CONNECTION
-    return phrases("no-server", server=context.server, reason=error), Status.NO_CONNECTION
+    return phrases("no-server", server=context.server, reason=context.why(error)), Status.NO_CONNECTION
 
 
 async def _introduce(context: Context) -> None:
@@ -207,7 +207,7 @@ def _connection_notes(context: Context) -> Callable[[Event], None]:
             return
         if isinstance(event.state, Waiting) and not lost:
             lost = True
-            context.tell("lost", reason=event.state.reason)
+            context.tell("lost", reason=context.why(event.state.reason))
         elif isinstance(event.state, LoggedIn) and lost:
             lost = False
             context.tell("back")

@@ -15,8 +15,10 @@ from chat.client.api import ChatClient, Refused
 from chat.client.cli_words import Phrases
 from chat.client.paths import DeviceSlot, Profile
 from chat.client.printing import Printer
+from chat.client.reasons import reason
 from chat.client.secret import PasswordSource
 from chat.client.text import clean_line
+from chat.client.words import Words
 from chat.names import id_or_name
 
 __all__ = ["Context", "Status", "Stop", "logged_in", "remember_account", "within"]
@@ -87,6 +89,10 @@ class Context:
         """Seconds left of the timeout."""
         passed = self.reactor.seconds() - self._began
         return max(0.0, float(self.options.timeout - passed))
+
+    def why(self, error: object) -> str:
+        """Why there is no connection, in the reader's words."""
+        return reason(str(error), Words(self.phrases.language))
 
     def tell(self, key: str, **values: object) -> None:
         """A sentence for the person, on standard error."""

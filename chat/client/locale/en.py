@@ -17,7 +17,8 @@ WORDS: Final = {
     "menu-leave": "Leave",
     "probing": "Looking for the server …",
     "server-answers": "The server answers. Log in, or register if you are new.",
-    "no-server": "No server answers at {server}. Start one here, or choose another.",
+    "no-server": "No server answers at {server}: {reason}. Start one here, or choose another.",
+    "no-server-far": "No server answers at {server}: {reason}.",
     "certificate-unknown": (
         "Nobody vouches for the certificate of this server ({reason}). Its owner finds the "
         "SHA-256 in the server's log; here it is {new}"
@@ -58,7 +59,7 @@ WORDS: Final = {
     # What went wrong
     "register-hint": "Name: no spaces. Password: six characters or more.",
     "no-server-form": (
-        "No server answers at {server}. Enter tries again; Esc goes back to the menu."
+        "No server answers at {server}: {reason}. Enter tries again; Esc goes back to the menu."
     ),
     "bad-server-address": "{server} is no address of a server; write it as host:port.",
     "not-connected": "There is no connection at the moment; try again when it is back.",
@@ -93,6 +94,12 @@ WORDS: Final = {
     "reason-lost": "the connection broke",
     "reason-wordless": "the server hung up (if it speaks TLS, write tls: before its name)",
     "reason-stranger": "what answers there is no chat server",
+    "reason-no-tls": "what answers there speaks no TLS",
+    "reason-self-made": "the server made it itself",
+    "reason-no-authority": "nobody knows who vouches for it",
+    "reason-not-yet": "it is not valid yet",
+    "reason-over": "it is over",
+    "reason-another": "it is for another name",
     # Panes
     "conversations": "Conversations",
     "messages": "Messages",

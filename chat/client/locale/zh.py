@@ -17,7 +17,8 @@ WORDS: Final = {
     "menu-leave": "退出",
     "probing": "正在寻找服务器……",
     "server-answers": "服务器已响应。请登录；新用户请先注册。",
-    "no-server": "{server} 没有服务器响应。可以在本机启动一个，或换一个服务器。",
+    "no-server": "{server} 没有服务器响应：{reason}。可以在本机启动一个，或换一个服务器。",
+    "no-server-far": "{server} 没有服务器响应：{reason}。",
     "certificate-unknown": (
         "没有机构为该服务器的证书担保（{reason}）。请向管理员核对服务器日志中的 SHA-256 指纹；"
         "此处为 {new}"
@@ -53,7 +54,7 @@ WORDS: Final = {
     "internal-error": "程序内部出错，详情见日志。",
     # What went wrong
     "register-hint": "名字不含空格即可，密码至少六个字符。",
-    "no-server-form": "{server} 没有服务器响应。按回车重试，Esc 返回菜单。",
+    "no-server-form": "{server} 没有服务器响应：{reason}。按回车重试，Esc 返回菜单。",
     "bad-server-address": "{server} 不是服务器地址，请写成 host:port。",
     "not-connected": "现在没有连接，恢复后再试。",
     "fate-unknown": "服务器没有应答：可能已执行，也可能没有。",
@@ -74,7 +75,7 @@ WORDS: Final = {
         "Ctrl-K 前往房间、用户和命令；/msg 名字 可私聊；F1 查看帮助。\n"
         "离开（Ctrl-Q）不会丢失任何内容，回来时都在。"
     ),
-    "reason-refused": "那里没有服务器",
+    "reason-refused": "那里没有程序在监听",
     "reason-host": "没有这个主机",
     "reason-timeout": "没有及时应答",
     "reason-network": "网络不可达",
@@ -83,6 +84,12 @@ WORDS: Final = {
     "reason-lost": "连接中断",
     "reason-wordless": "服务器挂断了（若它使用 TLS，请在名称前写 tls:）",
     "reason-stranger": "那里不是聊天服务器",
+    "reason-no-tls": "对方不使用 TLS",
+    "reason-self-made": "证书由服务器自行签发",
+    "reason-no-authority": "签发机构未知",
+    "reason-not-yet": "证书尚未生效",
+    "reason-over": "证书已过期",
+    "reason-another": "证书属于另一个名称",
     # Panes
     "conversations": "会话",
     "messages": "消息",

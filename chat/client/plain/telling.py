@@ -8,9 +8,9 @@ from chat.client.conversation import Conversation
 from chat.client.model import Model
 from chat.client.notify import Came
 from chat.client.plain.lines import Lines
+from chat.client.reasons import reason
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
-from chat.client.tui.sentences import reason
 from chat.client.tui.telling import Telling
 
 __all__ = ["News"]

@@ -8,6 +8,7 @@ import urwid
 
 from chat.client import events
 from chat.client.model import BUSY
+from chat.client.reasons import reason
 from chat.client.text import clip, fold, width
 from chat.client.tui.chat import Chat
 from chat.client.tui.completing import candidates
@@ -21,7 +22,6 @@ from chat.client.tui.panes import ListPane
 from chat.client.tui.panes import Pane as PaneWidget
 from chat.client.tui.people import ConversationsPane, OnlinePane
 from chat.client.tui.picking import PickingPane
-from chat.client.tui.sentences import reason
 
 __all__ = ["Desk", "StatusLine"]
 

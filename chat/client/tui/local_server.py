@@ -7,12 +7,19 @@ from pathlib import Path
 
 from chat.client.private import private_directory
 
-__all__ = ["is_local", "start_server"]
+__all__ = ["is_local", "is_vacant", "start_server"]
 
 
 def is_local(server: str) -> bool:
-    """Whether ``server``, an endpoint string or ``host:port``, is on this machine."""
-    return any(each in server for each in ("127.0.0.1", "localhost", "::1"))
+    """Whether ``server``, an endpoint string or ``host:port``, is on this machine, as one that is
+    started here would be: without TLS."""
+    here = any(each in server for each in ("127.0.0.1", "localhost", "::1"))
+    return here and not server.startswith("tls:")
+
+
+def is_vacant(server: str, why: str) -> bool:
+    """Whether one could be started there; ``why``: what the network says of why none answers."""
+    return is_local(server) and "refused by other side" in why
 
 
 def start_server(server: str, state: Path, language: str) -> tuple["subprocess.Popen[bytes]", Path]:

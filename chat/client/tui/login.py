@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import maybeDeferred
 
-from chat.client.errors import ClientError, Untrusted
 from chat.client.outbox import Outbox, OutboxBusy
 from chat.client.paths import DeviceSlot, Profile
 from chat.messages import User
@@ -94,24 +93,18 @@ class Login:
         slot.close()
         return bool(slot.token)
 
-    async def answers(self) -> bool:
-        """Whether a server answers.
+    async def reach(self) -> None:
+        """See that a server answers.
 
-        :raises Untrusted: it does, and nobody knows whether it is the right one.
+        :raises Untrusted: one does, and nobody knows whether it is the right one.
+        :raises NotConnected: none does.
+        :raises ValueError: the server is written wrongly.
         """
-        try:
-            client = self.client()
-        except ValueError:
-            return False
+        client = self.client()
         try:
             await client.connect(timeout=0)
-        except Untrusted:
-            raise
-        except ClientError:
-            return False
         finally:
             await client.close()
-        return True
 
     async def by_password(self, name: str, password: str) -> Entered:
         """Log in anew. What the cache had is forgotten: nobody knows what it missed.

@@ -1,38 +1,15 @@
 """What went wrong, in the reader's words: the library and the network say it in English only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
 from chat.client.words import Words
 from chat.names import BadName, check_password, user_name
 
-__all__ = ["account_flaw", "login_flaw", "password_flaw", "reason", "sentence"]
-
-_REASONS: Final[Sequence[tuple[str, str]]] = (
-    ("refused by other side", "reason-refused"),
-    ("No such file or directory", "reason-refused"),
-    ("DNS lookup failed", "reason-host"),
-    ("hostname lookup", "reason-host"),
-    ("timed out", "reason-timeout"),
-    ("timeout", "reason-timeout"),
-    ("did not answer in time", "reason-timeout"),
-    ("Network is unreachable", "reason-network"),
-    ("No route to host", "reason-network"),
-    ("no sign of life", "reason-silent"),
-    ("asleep", "reason-asleep"),
-    ("connection was lost", "reason-lost"),
-    ("hung up without a word", "reason-wordless"),
-    ("does not speak this protocol", "reason-stranger"),
-)
-"""Parts of what Twisted and the link say, and the key of what a person is told instead."""
+__all__ = ["account_flaw", "login_flaw", "password_flaw", "sentence"]
 
 _AT_LOGIN: Final = {403: ("wrong-password", 1), 500: ("no-such-user", 0)}
-
-
-def reason(text: str, words: Words) -> str:
-    """Why there is no connection; what is not known stays as it was said."""
-    return next((words(key) for part, key in _REASONS if part in text), text)
 
 
 def sentence(error: Exception, words: Words) -> str:

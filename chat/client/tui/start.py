@@ -1,6 +1,7 @@
 """Before the chat: the menu, the forms, a server of one's own, the remembered login."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,8 +11,9 @@ from twisted.logger import Logger
 from chat.client.address import server_string
 from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
 from chat.client.paths import Profile
+from chat.client.reasons import reason
 from chat.client.tui.forms import Form, Menu, MenuItem, asked
-from chat.client.tui.local_server import is_local, start_server
+from chat.client.tui.local_server import is_local, is_vacant, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
 from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, sentence
@@ -80,7 +82,8 @@ class Start:
         self.user = user
         self._ca = ca
         self._cached = cached
-        self._answers: bool | None = None
+        self._absent = ""
+        """Why no server answers; empty while nobody knows that none does."""
         self._doubted: Untrusted | None = None
         self._starting = False
         self.busy = False
@@ -112,11 +115,11 @@ class Start:
             MenuItem("menu-login", self.log_in_form),
             MenuItem("menu-register", self.register_form),
         ]
-        if self._answers is False and not self._starting and is_local(self.server):
+        if is_vacant(self.server, self._absent) and not self._starting:
             items.insert(0, MenuItem("menu-start-server", self._start_server))
         if self._doubted is not None and not self._doubted.accepted:
             items.insert(0, MenuItem("menu-trust", self._believe))
-        if self._answers is False and self.user:
+        if self._absent and self.user:
             items.append(MenuItem("menu-offline", self._go_offline))
         return [
             *items,
@@ -139,12 +142,9 @@ class Start:
     async def _probe(self) -> None:
         words = self._around.look.words
         self.menu.say(words("probing"))
-        self._answers = await self._login().answers()
-        if self._answers:
-            self.menu.say(words("server-answers"))
-        else:
-            self.menu.selected = 0
-            self.menu.say(words("no-server", server=self.server), bad=True)
+        await self._login().reach()
+        self._absent = ""
+        self.menu.say(words("server-answers"))
         self._around.redraw()
 
     def _start_server(self) -> None:
@@ -159,8 +159,9 @@ class Start:
             process, logfile = start_server(self.server, self._profile.state, words.language)
             until = self._reactor.seconds() + PROBE_SECONDS
             while self._reactor.seconds() < until and process.poll() is None:
-                if await self._login().answers():
-                    self._answers = True
+                with suppress(NotConnected):
+                    await self._login().reach()
+                    self._absent = ""
                     if self.user:
                         await self._resume()
                         return
@@ -203,7 +204,7 @@ class Start:
 
         def submit(values: Sequence[str]) -> None:
             self.server = values[0].strip() or self.server
-            self._answers = self._doubted = None
+            self._absent, self._doubted = "", None
             self.show_menu()
             self._run(self._probe())
 
@@ -296,7 +297,8 @@ class Start:
         """
         self._doubted = error
         key = "certificate-changed" if error.accepted else "certificate-unknown"
-        values = {"reason": error.why, "new": error.fingerprint, "old": error.accepted}
+        why = reason(error.why, self._around.look.words)
+        values = {"reason": why, "new": error.fingerprint, "old": error.accepted}
         self.show_menu(self._around.look.words(key, **values), bad=True)
         self.menu.select("menu-server")
 
@@ -369,12 +371,7 @@ class Start:
         if isinstance(failure.value, Untrusted):
             self._distrust(failure.value)
         elif failure.check(NotConnected):
-            self._answers = False
-            if self._form is None:
-                self.show_menu(words("no-server", server=self.server), bad=True)
-            else:
-                # What was typed stays; the menu, one key away, offers to start a server.
-                self._say("no-server-form", bad=True, server=self.server)
+            self._unanswered(str(failure.value))
         elif failure.check(NoDevice):
             self._say("no-device", bad=True)
         elif failure.check(Refused) and self._form is None:
@@ -388,6 +385,17 @@ class Start:
             self.log.failure("the login went wrong", failure)
             self._say("internal-error", bad=True)
         self._around.redraw()
+
+    def _unanswered(self, why: str) -> None:
+        self._absent = why
+        if self._form is None:
+            self.menu.selected = 0
+            self.show_menu()
+            key = "no-server" if is_vacant(self.server, why) else "no-server-far"
+        else:
+            key = "no-server-form"  # what was typed stays; the menu is one key away
+        why = reason(why, self._around.look.words)
+        self._say(key, bad=True, server=self.server, reason=why)
 
 
 def _pause(reactor: Any, seconds: float) -> Deferred[None]:
