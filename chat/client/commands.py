@@ -76,7 +76,8 @@ def _explained(context: Context, error: Exception) -> tuple[str, Status]:
             return phrases(key, reason=error), status
         case Closed(code=code):
             return phrases("ended", reason=error), Status.REFUSED if code else Status.NO_CONNECTION
-    return phrases("no-server", server=context.server, reason=context.why(error)), Status.NO_CONNECTION
+    why = context.why(error)
+    return phrases("no-server", server=context.server, reason=why), Status.NO_CONNECTION
 
 
 async def _introduce(context: Context) -> None:
