@@ -244,6 +244,15 @@ class TokenTest(AccountsCase):
         self.assertEqual((await self.accounts.find(1)).password, "same")
         self.assertTrue(await self.lives("a"))
 
+    async def test_a_password_takes_the_place_only_of_the_one_that_was_proven(self) -> None:
+        await self.add("a")
+        old = (await self.accounts.find(1)).password
+        self.assertTrue(await self.accounts.set_password(1, "new", None, old))
+        for keep in (None, "", "a"):
+            self.assertFalse(await self.accounts.set_password(1, "older", keep, old))
+        self.assertEqual((await self.accounts.find(1)).password, "new")
+        self.assertTrue(await self.lives("a"))
+
     async def test_nobody_has_no_password(self) -> None:
         await self.failing(self.accounts.set_password(99, "p", None), Unknown)
         await self.failing(self.accounts.find(99), Unknown)

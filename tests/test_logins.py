@@ -6,11 +6,13 @@ import time
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from chat.server.phrases import phrase
 from tests.party import Party
 from tests.peers import Closed, CurrentPeer
 from tests.server import GENEROUS, serving
+from tests.valkey import running
 
 
 def test_the_server_picks_an_id_and_a_name_when_asked_to(party: Party) -> None:
@@ -230,6 +232,35 @@ def test_an_eleventh_device_is_refused(party: Party) -> None:
     devices[3].read_to_the_end()
     devices[0].get("RevokeMes", device="device 4")
     assert eleventh.log_in(**login)["code"] == 200
+
+
+def test_who_logs_in_while_the_password_is_changed_has_to_know_the_new_one() -> None:
+    changed = PasswordHasher(1, 8, 1).hash("the new one")
+    slow = ("--argon2", "2,65536,1", "--hashing-threads", "1")
+    with (
+        running() as store,
+        serving(*GENEROUS, *slow, "--store", store.url) as server,
+        Party(server.port) as party,
+    ):
+        user, other = party.user(), party.user()
+        owner, busy, witness = party.current(user), party.connect(), party.current(other)
+        late, original = party.connect(), party.connect_original()
+        (key,) = store.ask("KEYS", f"*u:{{{user.user_id}}}")
+        waiting = [
+            busy.send("LoginMes", version=2, userId=other.user_id, userPwd="no"),
+            late.send("LoginMes", version=2, userId=user.user_id, userPwd=user.password),
+            owner.send("PasswordMes", userPwd=user.password, newPwd="mine, too late"),
+        ]
+        login = {"userid": user.user_id, "userpwd": user.password, "username": ""}
+        original.write("LoginMes", login)
+        for _ in range(3):  # Then their accounts have been read, and they wait for the thread.
+            witness.get("LookupMes", userId=user.user_id)
+        store.ask("HSET", key, "password", changed)
+        assert busy.reply(waiting[0]).data["code"] == 403
+        assert late.reply(waiting[1]).data["code"] == 403
+        assert owner.reply(waiting[2]).data["code"] == 403
+        assert original.read().data["code"] == 403
+        assert store.ask("HGET", key, "password") == changed.encode()
 
 
 def test_passwords_queue_up_to_a_limit_and_tokens_pass_them_by() -> None:

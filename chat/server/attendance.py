@@ -19,7 +19,7 @@ from chat.server.delivery.presence import is_in
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.departures import Departure
 from chat.server.paging import fit
-from chat.store.arriving import Arrival
+from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
@@ -51,18 +51,21 @@ class Identity(Struct, frozen=True):
     """Whose login it is, and on which device; original clients have neither device nor token.
 
     :ivar replaces: the device has a session already, here or on another server.
+    :ivar shown: the digest of the token that was shown, empty where it was the password.
     """
 
     account: Account
     device: str = ""
     token: str = ""
     replaces: bool = False
+    shown: bytes = b""
 
 
 async def enter(session: "Session", identity: Identity, request_id: str | None) -> None:
     """Take a client in: subscribe, confirm, read where everything stands, reply, go live.
 
     :raises NotAllowed: the account is suspended.
+    :raises Unknown: the password, or the token, was changed while it was judged.
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
     user = _be(session, identity)
@@ -113,7 +116,7 @@ async def _come_in(
             await context.bus.tell(user.user_id, event)
         await context.fanout.write_times()
         arrival = await context.fanout.recovery.steady(
-            lambda: _arrive(session, user),
+            lambda: _arrive(session, user, Proof(identity.account.password, identity.shown)),
             lambda: feed.threads().values(),
             ANSWER_SECONDS,
             heard=True,
@@ -127,7 +130,7 @@ async def _come_in(
     return arrival, online, telling
 
 
-async def _arrive(session: "Session", user: User) -> Arrival:
+async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
     """Where all stands that is the user's, and that the session hears by then.
 
     What is subscribed to before is confirmed when the answer is here, for it comes by the same way.
@@ -139,7 +142,7 @@ async def _arrive(session: "Session", user: User) -> Arrival:
     try:
         while True:
             arrival = await context.arrivals.enter(
-                user, session.key, session.device, instead, FIRST_PAGE
+                user, proof, session.key, session.device, instead, FIRST_PAGE
             )
             if not context.bus.hears(user.user_id, session.rooms):
                 raise StoreUnavailable("a subscription was not confirmed")

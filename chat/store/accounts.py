@@ -104,19 +104,25 @@ class RedisAccounts:
         pairs = zip(user_ids, names, strict=True)
         return {user_id: name.decode() for user_id, name in pairs if name is not None}
 
-    async def set_password(self, user_id: int, password: str, keep_device: str | None) -> None:
+    async def set_password(
+        self, user_id: int, password: str, keep_device: str | None, old: str = ""
+    ) -> bool:
         """Store a new PHC string; with ``keep_device`` all tokens but that device's end.
 
         With None no token is touched: the same password under new hashing costs. A device whose
         token ends is forgotten.
 
+        :param old: the PHC string that was proven, and that must still be there; empty for any.
+        :returns: False when somebody has changed it since, and nothing was stored.
         :raises Unknown: no such user.
         """
         ending = "keep" if keep_device is None else "end"
-        arguments: list[Word] = [password, ending, keep_device or "", self._tokens]
+        arguments: list[Word] = [password, ending, keep_device or "", self._tokens, old]
         keys = [self._keys.user(user_id), self._keys.devices(user_id)]
-        if not await self._redis.script(load("account_password"), keys, arguments):
+        done = await self._redis.script(load("account_password"), keys, arguments)
+        if not done:
             raise Unknown("no such user")
+        return bool(done == 1)
 
     # Devices and tokens
 

@@ -1,21 +1,22 @@
 """A user comes in, in one step: is seen, and told where all that is theirs stands."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
 from chat.messages import Conversation, User
 from chat.store.conversations import Conversations, describe, is_member, position_of
-from chat.store.interface import NotAllowed
+from chat.store.interface import NotAllowed, Unknown
 from chat.store.keys import Keys
 from chat.store.presence import RedisPresence
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["Arrival", "Arrivals"]
+__all__ = ["Arrival", "Arrivals", "Proof"]
 
 SUSPENDED: Final = -1
+ENDED: Final = -2
 
 
 class Arrival(Struct, frozen=True):
@@ -29,6 +30,17 @@ class Arrival(Struct, frozen=True):
     described: Mapping[str, Conversation]
     more: bool
     rooms: Sequence[str]
+
+
+class Proof(NamedTuple):
+    """What somebody has shown to be a user, and that must still be true when they come in.
+
+    :ivar password: the PHC string of the account as it was read then.
+    :ivar token: SHA-256 of the token that was shown, empty where it was the password.
+    """
+
+    password: str
+    token: bytes = b""
 
 
 class Arrivals:
@@ -54,24 +66,28 @@ class Arrivals:
         )  # fmt: skip
 
     async def enter(
-        self, user: User, session: str, device: str, instead: str, limit: int
+        self, user: User, proof: Proof, session: str, device: str, instead: str, limit: int
     ) -> Arrival:
         """A session of ``user`` is here from now on.
 
+        :param proof: why the session is that user's.
         :param instead: a session of the same user that has left and need not be told of, or empty.
         :param limit: conversations that are described at most.
         :raises NotAllowed: the account is suspended; nothing has happened.
+        :raises Unknown: what was proven is true no longer; nothing has happened.
         :raises StoreError: the store is away; the session is as good as gone.
         """
 
         async def tell(names: Sequence[bytes], arguments: Sequence[Word]) -> Sequence[Any]:
             answer: Sequence[Any] = await self._pipe.script(
                 load("arrive"),
-                [*names, *self._names(user.user_id)],
-                [*arguments, limit, *self._places],
+                [*names, *self._names(user.user_id), self._shown(user.user_id, proof)],
+                [*arguments, limit, *self._places, proof.password],
             )
             if answer[0] == SUSPENDED:
                 raise NotAllowed("suspended")
+            if answer[0] == ENDED:
+                raise Unknown("the password, or the token, has ended")
             return answer
 
         answer = await self._presence.enter(user, session, device, 0, instead=instead, tell=tell)
@@ -83,6 +99,9 @@ class Arrivals:
             self._generation, keys.user(user_id), keys.conversations(user_id),
             keys.marks(user_id),
         )  # fmt: skip
+
+    def _shown(self, user_id: int, proof: Proof) -> bytes:
+        return self._keys.token(proof.token) if proof.token else self._keys.user(user_id)
 
 
 def _arrival(answer: Sequence[Any], user_id: int) -> Arrival:

@@ -109,10 +109,15 @@ class Accounts(Protocol):
     async def names(self, user_ids: Sequence[int]) -> Mapping[int, str]:
         """The names of those of ``user_ids`` that exist."""
 
-    async def set_password(self, user_id: int, password: str, keep_device: str | None) -> None:
+    async def set_password(
+        self, user_id: int, password: str, keep_device: str | None, old: str = ""
+    ) -> bool:
         """Store a new PHC string; with ``keep_device`` all tokens but that device's end.
 
         With None no token is touched: the same password under new hashing costs.
+
+        :param old: the PHC string that must still be there; empty for any.
+        :returns: False when it is another one by now, and nothing was stored.
         """
 
     async def add_device(self, user_id: int, device: str, digest: bytes, most: int) -> None:

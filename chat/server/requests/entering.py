@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from chat import messages, names
 from chat.names import BadName
 from chat.server import attendance
@@ -99,11 +101,15 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
     session.speaks(message.version, message.language)
     if len(message.device) > DEVICE_LIMIT:
         raise Refused(505, "device-name")
-    identity = await _identify(session, message)
-    try:
-        await attendance.enter(session, identity, request_id)
-    except NotAllowed:
-        raise Refused(505, "suspended") from None
+    while True:
+        identity = await _identify(session, message)
+        try:
+            await attendance.enter(session, identity, request_id)
+        except NotAllowed:
+            raise Refused(505, "suspended") from None
+        except Unknown:
+            continue  # Somebody changed the password meanwhile: it is judged by the new one.
+        return
 
 
 async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
@@ -125,12 +131,13 @@ async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
 
 async def _resume(session: "Session", token: str) -> Identity:
     """Whose token it is. Nobody is counted for a wrong one: 256 bits are not found by trying."""
-    context = session.context
+    context, digest = session.context, sha256(token.encode()).digest()
     try:
-        account, device, online = await context.accounts.resume(sha256(token.encode()).digest())
+        account, device, online = await context.accounts.resume(digest)
     except Unknown:
         raise Refused(403, "token-ended") from None
-    return Identity(account, device, token, _replaces(session, account.user_id, device, online))
+    replaces = _replaces(session, account.user_id, device, online)
+    return Identity(account, device, token, replaces, digest)
 
 
 def _replaces(session: "Session", user_id: int, device: str, online: Mapping[str, str]) -> bool:
@@ -159,7 +166,9 @@ async def _check_password(session: "Session", message: messages.LoginMes) -> Acc
     await _prove(session, account, message.user_pwd)
     if context.passwords.needs_rehash(account.password):
         renewed = await context.passwords.hash(message.user_pwd, session)
-        await context.accounts.set_password(account.user_id, renewed, None)
+        old = account.password
+        if await context.accounts.set_password(account.user_id, renewed, None, old):
+            return replace(account, password=renewed)
     return account
 
 
@@ -228,7 +237,8 @@ async def change_password(
     await _prove(session, account, message.user_pwd)
     _check_new_password(session, message.new_pwd, account.name)
     password = await context.passwords.hash(message.new_pwd, session)
-    await context.accounts.set_password(account.user_id, password, "")
+    if not await context.accounts.set_password(account.user_id, password, "", account.password):
+        raise Refused(403, "wrong-password")  # by now
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
     await context.accounts.add_device(account.user_id, session.device, digest, REMEMBERED)

@@ -3,9 +3,12 @@
 --
 -- KEYS   1 account  2 devices
 -- ARGV   1 password  2 `end` or `keep`: the tokens  3 the device that keeps its token, or ''
---        4 what every token's key starts with
--- Result 1 done, 0 there is no such account
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+--        4 what every token's key starts with  5 the password that it takes the place of, or '' for
+--        whichever there is
+-- Result 1 done, 0 there is no such account, 2 its password is another one by now
+local old = redis.call('HGET', KEYS[1], 'password')
+if not old then return 0 end
+if ARGV[5] ~= '' and ARGV[5] ~= old then return 2 end
 redis.call('HSET', KEYS[1], 'password', ARGV[1])
 if ARGV[2] == 'end' then forget_all(KEYS[2], ARGV[3], ARGV[4]) end
 return 1

@@ -2,17 +2,20 @@
 -- A user comes in: is seen, and told where all that is theirs stands.
 --
 -- KEYS   1 to 5 as `presence_enter` has them  6 generation  7 account  8 the user's conversations
---        9 the user's marks
+--        9 the user's marks  10 the token that was shown, or the account again
 -- ARGV   1 to 9 as `presence_enter` has them  10 how many conversations are described at most
 --        11 conversation ids that come first and are in nobody's list, separated by spaces
 --        12 what every conversation's key starts with  13 what every account's key starts with
--- Result {-1} the account is suspended; else
+--        14 the password that the user, or who gave the user the token, has proven to know
+-- Result {-1} the account is suspended, {-2} its password or the token has ended meanwhile; else
 --        {1 or 0 as `presence_enter`, {ids of the rooms on the list that were not described, and of
 --         which the user is a member}, more conversations (1 or 0),
 --         {id, mark or '', the name of a private conversation's other user or '', what `stands`
 --          tells}, ...}
-local suspended = redis.call('HGET', KEYS[7], 'suspended')
-if suspended and left_of(suspended, now()) then return { -1 } end
+local account = redis.call('HMGET', KEYS[7], 'suspended', 'password')
+if account[1] and left_of(account[1], now()) then return { -1 } end
+-- Who ends sessions ends those that listen by then: whoever is on the way comes too late here.
+if account[2] ~= ARGV[14] or redis.call('EXISTS', KEYS[10]) == 0 then return { -2 } end
 local user, gen = ARGV[1], redis.call('GET', KEYS[6]) or '0'
 local done = enter(KEYS, ARGV)
 local ids, more = listed(KEYS[8], 0, tonumber(ARGV[10]), ARGV[11])
