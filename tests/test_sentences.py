@@ -18,6 +18,7 @@ from chat.client.reasons import reason
 from chat.client.tls import REASONS
 from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, sentence
 from chat.client.tui.telling import Telling
+from chat.client.wire import WORDLESS
 from chat.client.words import LANGUAGES, Words
 from chat.store.moderation import ACTIONS
 from tests.tui_builders import CHEN, entry, look
@@ -74,6 +75,10 @@ class SentenceTests(TestCase):
         for error in (NotConnected("x"), Closed("x"), FateUnknown("x"), BadServer("x")):
             self.assertFalse(sentence(error, ZH).isascii())
             self.assertNotEqual(sentence(error, EN), "x")
+
+    def test_who_forgets_about_tls_is_told_of_it_where_no_answer_came(self) -> None:
+        self.assertIn("write tls: before its name", sentence(FateUnknown(WORDLESS), EN))
+        self.assertIn("tls:", sentence(FateUnknown(WORDLESS), ZH))
 
     def test_the_servers_own_words_are_its_own(self) -> None:
         self.assertEqual(sentence(Refused(403, "您没有权限"), EN), "您没有权限")

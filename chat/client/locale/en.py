@@ -63,7 +63,7 @@ WORDS: Final = {
     ),
     "bad-server-address": "{server} is no address of a server; write it as host:port.",
     "not-connected": "There is no connection at the moment; try again when it is back.",
-    "fate-unknown": "The server did not answer: it may have done it, or not.",
+    "fate-unknown": "No answer came ({reason}): it may have been done, or not.",
     "bad-server": "What answers there speaks another language ({reason}).",
     "wrong-password": "The password is wrong.",
     "no-such-user": "Nobody has that name here; register if you are new.",

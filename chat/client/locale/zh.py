@@ -57,7 +57,7 @@ WORDS: Final = {
     "no-server-form": "{server} 没有服务器响应：{reason}。按回车重试，Esc 返回菜单。",
     "bad-server-address": "{server} 不是服务器地址，请写成 host:port。",
     "not-connected": "现在没有连接，恢复后再试。",
-    "fate-unknown": "服务器没有应答：可能已执行，也可能没有。",
+    "fate-unknown": "没有收到应答（{reason}）：可能已执行，也可能没有。",
     "bad-server": "对方说的不是这种协议（{reason}）。",
     "wrong-password": "密码错误。",
     "no-such-user": "这里没有这个用户；新用户请先注册。",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
+from chat.client.reasons import reason
 from chat.client.words import Words
 from chat.names import BadName, check_password, user_name
 
@@ -18,7 +19,7 @@ def sentence(error: Exception, words: Words) -> str:
         case Refused():
             return str(error)
         case FateUnknown():
-            return words("fate-unknown")
+            return words("fate-unknown", reason=reason(str(error), words))
         case BadServer():
             return words("bad-server", reason=str(error))
         case NotConnected():
