@@ -48,6 +48,8 @@ class TypedTests(TestCase):
     def test_a_line_is_what_was_typed_less_what_was_taken_back(self) -> None:
         self.assertEqual(self.lines("helo\x7flo 你好\x7f们\r".encode()), ["hello 你们"])
         self.assertEqual(self.lines(b"all wrong\x15right\n"), ["right"])
+        self.assertEqual(self.lines(b"one wrong \x17two\x17\x17\x17right\n"), ["right"])
+        self.assertEqual(self.lines(b"one wrong \x17right\n"), ["one right"])
         self.assertEqual(self.lines(b"\x7f\x7f\rx\r"), ["", "x"])
 
     def test_keys_that_move_mean_nothing(self) -> None:

@@ -64,10 +64,11 @@ class TypedLine:
                 text, self.text = self.text, ""
                 return Happened(Key.LINE, text)
             case "\x7f" | "\b":
-                return self._rub_out()
+                return self._rub_out(len(self.text) - len(self._last()))
             case "\x15":
-                rubbed, self.text = self.text, ""
-                return self._echo(_back_over(rubbed))
+                return self._rub_out(0)
+            case "\x17":
+                return self._rub_out(self.text.rstrip().rfind(" ") + 1)
             case "\x03":
                 return Happened(Key.INTERRUPT)
             case "\x04":
@@ -84,12 +85,13 @@ class TypedLine:
     def _echo(self, text: str) -> Happened:
         return Happened(Key.ECHO, "" if self.hidden else text)
 
-    def _rub_out(self) -> Happened | None:
-        if not self.text:
-            return None
-        last = list(graphemes(self.text))[-1]
-        self.text = self.text[: -len(last)]
-        return self._echo(_back_over(last))
+    def _last(self) -> str:
+        return next(iter(list(graphemes(self.text))[-1:]), "")
+
+    def _rub_out(self, start: int) -> Happened:
+        """Take back what is typed from ``start`` on."""
+        rubbed, self.text = self.text[start:], self.text[:start]
+        return self._echo(_back_over(rubbed))
 
     def _skip(self, character: str) -> None:
         """Arrows and other keys that send ``ESC [ … letter``, ``ESC O letter`` or ``ESC letter``
