@@ -60,6 +60,17 @@ class EntryTests(TestCase):
                 printer.entry(happened, "#lobby")
             self.assertEqual(output.getvalue().count("\n"), len(kinds))
 
+    def test_how_long_and_why_is_said_in_the_readers_language(self) -> None:
+        muted = entry(1, kind="mute", target=3, target_name="陈", seconds=129_600, content="loud")
+        slow = entry(2, kind="slow", seconds=30)
+        for language, one, two in (
+            ("en", "ben muted 陈 for 1d12h (loud)", "30s"),
+            ("zh", "ben 禁言了 陈（1 天 12 小时）（loud）", "每 30 秒一条消息"),
+        ):
+            telling = Telling(Model(), look(language))
+            self.assertEqual(telling.instead(muted), one)
+            self.assertIn(two, str(telling.instead(slow)))
+
     def test_whose_account_was_deleted_is_not_said(self) -> None:
         gone = entry(9, kind="erase", target=CHEN.user_id)
         for language, wanted in (("en", "An account was deleted"), ("zh", "一个账号被删除")):

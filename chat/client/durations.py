@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-__all__ = ["read_duration", "write_duration"]
+__all__ = ["UNITS", "read_duration", "write_duration"]
 
 UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WRITTEN = re.compile(r"(\d{1,9})([wdhms]?)", re.ASCII)

@@ -145,11 +145,10 @@ class Chat:
         me = self.model.me.user_id
         for entry in reversed(conversation.entries):
             if entry.kind in ("kick", "ban") and entry.target == me:
-                what = f" ({entry.content})" if entry.content else ""
                 return self.look.words(
                     f"you-{entry.kind}", who=self.name_of(entry.user_id, entry.user_name),
                     conversation=conversation.name,
-                    time=self.look.lasting(entry.seconds), why=what,
+                    time=self.look.lasting(entry.seconds), why=self.look.why(entry.content),
                 )  # fmt: skip
             if entry.kind == "join" and entry.user_id == me:
                 break

@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import chain, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
-from chat.client.durations import write_duration
 from chat.client.model import Model
 from chat.client.text import clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
@@ -137,7 +136,7 @@ class EntryRows:
             n=folded.last - folded.first + 1,
             who=self._telling.name(some, name),
             people=len(folded.people),
-            time=write_duration(folded.seconds),
+            time=self._look.span(folded.seconds),
         )
         return [("dim", clip(f"  {self._look.glyphs.ellipsis} {text}", self.columns))]
 

@@ -1,7 +1,6 @@
 """Who somebody is and what has happened, in words; the same for a pane and for a plain line."""
 
 from chat.client.conversation import Conversation
-from chat.client.durations import write_duration
 from chat.client.model import Model
 from chat.client.text import mixes_scripts
 from chat.client.tui.look import Look
@@ -64,7 +63,7 @@ class Telling:
             what=what,
             target=self.name(entry.target, entry.target_name) if entry.target_name else "",
             time=self._look.lasting(entry.seconds),
-            why=f" ({what})" if what else "",
-            every=write_duration(entry.seconds),
+            why=self._look.why(entry.content),
+            every=self._look.span(entry.seconds),
             role=words(role) if role in words else what,
         )
