@@ -9,7 +9,7 @@
 local uid, erased, last = ARGV[1], 0, 0
 if ARGV[2] == '1' then
   for _, field in ipairs({ 'm', 'b', 'i', 's' }) do redis.call('HDEL', KEYS[1], field .. uid) end
-  local one, other = string.match(KEYS[1], '{p:(%d+):(%d+)}')
+  local one, other = string.match(KEYS[1], '^[^{]*{p:(%d+):(%d+)}')
   -- Servers don't ask at each message whether the one it is for still exists.
   if one == uid or other == uid then redis.call('HSET', KEYS[1], 'rules', 'x:0:') end
 end
