@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 __all__ = [
+    "LINE_LIMIT",
     "LOBBY",
     "LONGEST",
     "MAX_USER_ID",
@@ -13,6 +14,7 @@ __all__ = [
     "check_password",
     "fallback_user_name",
     "id_or_name",
+    "is_line",
     "is_room",
     "private_with",
     "room_name",
@@ -28,6 +30,13 @@ MAX_USER_ID = 2**53 - 1
 LONGEST = 512
 """Characters as written, which no name exceeds whatever the limit. To bring text into a normal form
 can take the square of its length: 20,000 accents took two seconds, in which nobody was served."""
+
+LINE_LIMIT = 1_000
+"""Bytes of a topic, or of a reason, which everybody in a room is shown."""
+
+_NO_PART_OF_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Categories of control characters, C1 as well, of what separates lines and paragraphs, and of
+halves of characters, of which an argument of a command is made that is no UTF-8."""
 
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,64}\Z", re.ASCII)
 
@@ -182,6 +191,13 @@ def check_password(password: str, shortest: int = 6, longest: int = 128) -> None
         password.encode()
     except UnicodeEncodeError:
         raise BadName("password-character") from None
+
+
+def is_line(text: str) -> bool:
+    """Whether a topic, or a reason, is one line, and a short one."""
+    if any(unicodedata.category(character) in _NO_PART_OF_A_LINE for character in text):
+        return False
+    return len(text.encode()) <= LINE_LIMIT
 
 
 def check_client_id(client_id: str) -> None:

@@ -223,6 +223,22 @@ def test_everybody_hears_an_announcement(admin: Admin, party: Party) -> None:
     assert "nothing to say" in admin.refused("announce", " ")
 
 
+def test_what_people_are_shown_is_a_line_that_they_could_have_written_themselves(
+    admin: Admin, party: Party
+) -> None:
+    peer, user = party.current(), party.user()
+    room = party.room_of(peer)
+    for text in ("x" * 1_001, "字" * 334, "two\nlines", "\x1b[31mred", "half \udcff"):
+        for words in (
+            ("announce", text),
+            ("moderate", room, "ban", user.name, "--reason", text),
+            ("suspend", user.name, "--reason", text),
+        ):
+            assert "one line of at most 1000 bytes" in admin.refused(*words)
+    admin.do("moderate", room, "ban", user.name, "--reason", "字" * 333)
+    assert peer.expect("SmsMes", conversation=room, kind="ban")["content"] == "字" * 333
+
+
 def test_times_are_bounded_as_those_of_moderators_are(admin: Admin, party: Party) -> None:
     user, room = party.user(), party.room_of(party.current())
     for words in (("suspend", user.name), ("moderate", room, "ban", user.name), ("invite",)):
@@ -343,11 +359,14 @@ def test_who_is_deleted_leaves_numbers_and_nothing_else(admin: Admin, party: Par
     other.post(room, "an answer")
     peer.post(other.at, "my secret")
     other.post(witness.at, "no secret")
+    named_like_it = f"#{{p:{user.user_id}:{user.user_id + 1}}}"
+    witness.get("JoinMes", conversation=named_like_it)
     assert "Nothing brings them back" in admin.refused("delete", user.name)
     assert user.name in admin.do("delete", user.name, "--yes", user.name)
     assert peer.expect("ByeMes")["code"] == 403
     assert other.ask("SmsMes", to=f"@{user.user_id}", content="are you there?")["code"] == 404
     other.post(witness.at, "are you there?")
+    witness.post(named_like_it, "not concerned")
     history = witness.whole_history(room)
     assert [each["seq"] for each in history] == list(range(1, len(history) + 1))
     assert user.name not in json.dumps(history)

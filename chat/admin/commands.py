@@ -11,7 +11,7 @@ from chat.admin.desk import OPERATOR, Desk, Stop
 from chat.client.durations import read_duration, write_duration
 from chat.client.secret import first_line
 from chat.messages import User
-from chat.names import BadName, check_password
+from chat.names import LINE_LIMIT, BadName, check_password, is_line
 from chat.server.phrases import Phrases
 from chat.store.conversations import LOBBY_CID
 from chat.store.interface import NotAllowed, NothingToDo, Unknown
@@ -76,7 +76,8 @@ async def logout(desk: Desk) -> None:
 async def suspend(desk: Desk) -> None:
     """Let nobody be somebody, for a time or for ever."""
     user = await desk.user(desk.options.user)
-    await desk.administration.suspend(user.user_id, _seconds(desk), desk.options.reason)
+    reason = _line(desk, desk.options.reason)
+    await desk.administration.suspend(user.user_id, _seconds(desk), reason)
     desk.done("suspended", user=user.user_name)
 
 
@@ -185,9 +186,10 @@ async def moderate(desk: Desk) -> None:
     if (options.action in ON_ROOMS) == bool(options.user):
         raise Stop(desk.words("whom"))
     seconds = _seconds(desk, SLOWEST_SECONDS if options.action == "slow" else LONGEST_SECONDS)
+    reason = _line(desk, options.reason)
     target: User | None = await desk.user(options.user) if options.user else None
     try:
-        await desk.moderation.act(OPERATOR, cid, options.action, target, seconds, options.reason)
+        await desk.moderation.act(OPERATOR, cid, options.action, target, seconds, reason)
     except Unknown:
         raise Stop(desk.words("no-such-room", room=options.room)) from None
     except NotAllowed:
@@ -201,8 +203,9 @@ async def announce(desk: Desk) -> None:
     """Say something to everybody, in the lobby."""
     if not desk.options.text.strip():
         raise Stop(desk.words("nothing-said"))
+    text = _line(desk, desk.options.text)
     await desk.conversations.positions(0, [LOBBY_CID])  # which makes it, where nobody was yet
-    await desk.moderation.act(OPERATOR, LOBBY_CID, "announce", reason=desk.options.text)
+    await desk.moderation.act(OPERATOR, LOBBY_CID, "announce", reason=text)
     desk.done("announced")
 
 
@@ -290,6 +293,16 @@ def _seconds(desk: Desk, most: int = LONGEST_SECONDS) -> int:
     if seconds > most:
         raise Stop(desk.words("long-duration", text=written, most=write_duration(most)))
     return seconds
+
+
+def _line(desk: Desk, text: str) -> str:
+    """What people are shown, as they could have written it themselves.
+
+    :raises Stop: it is no line: no client expects that, and what is larger than a frame none reads.
+    """
+    if not is_line(text):
+        raise Stop(desk.words("no-line", most=LINE_LIMIT))
+    return text
 
 
 def _placed(row: dict[str, Any]) -> dict[str, Any]:

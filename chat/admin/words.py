@@ -119,6 +119,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "{text} 不是时长；请写 90s、10m、2h 或 1d。",
     ),
     "long-duration": ("{text} is too long: at most {most}.", "{text} 太长：最多 {most}。"),
+    "no-line": (
+        "What people are shown is one line of at most {most} bytes, without control characters.",
+        "给大家看的文字只能是一行，最多 {most} 字节，不含控制字符。",
+    ),
     "nothing-said": ("There is nothing to say.", "没有要发布的内容。"),
     "no-password": ("The password can't be used: {reason}", "密码不可用：{reason}"),
     "the-output": ("The output", "输出"),

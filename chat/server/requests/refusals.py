@@ -1,6 +1,5 @@
 """From what went wrong to the code and the sentence that a client gets."""
 
-import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ from twisted.python.failure import Failure
 
 from chat import messages
 from chat.messages import Message
-from chat.names import BadName
+from chat.names import LINE_LIMIT, BadName, is_line
 from chat.server.passwords import Busy
 from chat.store.interface import (
     FateUnknown,
@@ -24,12 +23,6 @@ from chat.store.interface import (
 )
 
 __all__ = ["Refused", "check_line", "post_refusal", "refusal", "reply_to"]
-
-LINE_LIMIT: Final = 1_000
-"""Bytes of a topic, or of a reason, which everybody in a room is shown."""
-
-_NO_PART_OF_A_LINE: Final = frozenset({"Cc", "Zl", "Zp"})
-"""Categories of control characters, C1 as well, and of what separates lines and paragraphs."""
 
 RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
 """What a conversation's rules may have against a message, and the sentences for it."""
@@ -72,8 +65,7 @@ def check_line(member: str, text: str) -> None:
     :param member: what the client calls it.
     :raises Refused: it is longer, or has a control character.
     """
-    ends = any(unicodedata.category(character) in _NO_PART_OF_A_LINE for character in text)
-    if ends or len(text.encode()) > LINE_LIMIT:
+    if not is_line(text):
         detail = f"{member}: at most {LINE_LIMIT} bytes, no control characters"
         raise Refused(400, "malformed", values={"detail": detail})
 
