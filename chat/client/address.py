@@ -9,7 +9,7 @@ from chat.client.trust import AUTHORITIES, Trust
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IStreamClientEndpoint
 
-__all__ = ["DEFAULT_SERVER", "endpoint_for", "server_string"]
+__all__ = ["DEFAULT_SERVER", "endpoint_for", "host_and_port", "server_string"]
 
 DEFAULT_PORT = 8889
 MOST = 65_535
@@ -29,26 +29,34 @@ def server_string(server: str) -> str:
     return f"{short[1] or 'tcp:'}{host}:{short[4] or DEFAULT_PORT}"
 
 
+def host_and_port(server: str) -> tuple[str, str, int] | None:
+    """``tcp`` or ``tls``, the host and the port of a server written as ``server_string`` takes it;
+    None for an endpoint of another kind."""
+    plain = re.fullmatch(r"(tcp|tls):((?:[^:\\=]|\\:)+):(\d+)", server_string(server))
+    return plain and (plain[1], plain[2].replace(r"\:", ":"), int(plain[3][:DIGITS]))
+
+
 def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStreamClientEndpoint":
     """The endpoint of a server written as ``server_string`` takes it.
 
     :param trust: whom to believe, for ``tls:host:port``.
     :raises ValueError: it is no endpoint string, or no authorities are where ``trust`` says.
     """
-    text = server_string(server)
-    plain = re.fullmatch(r"(tcp|tls):((?:[^:\\=]|\\:)+):(\d+)", text)
-    if plain is not None:
-        host, port = plain[2].replace(r"\:", ":"), int(plain[3][:DIGITS])
+    found = host_and_port(server)
+    if found is not None:
+        kind, host, port = found
         if not 1 <= port <= MOST:  # The resolver would take the rest of a division for it.
             raise ValueError(f"{server!r} is no server address: ports are 1 to {MOST}")
-        if plain[1] == "tls":
+        if kind == "tls":
             from chat.client.tls import TlsEndpoint
 
             return TlsEndpoint(reactor, host, port, trust)
         # Tries the IPv4 and IPv6 addresses of a name, which the plain "tcp:" does not.
         return lean_endpoints().HostnameEndpoint(reactor, host, port)  # type: ignore[no-any-return]
     try:
-        endpoint: IStreamClientEndpoint = with_tls().clientFromString(reactor, text)
+        endpoint: IStreamClientEndpoint = with_tls().clientFromString(
+            reactor, server_string(server)
+        )
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ValueError(f"{server!r} is no server address: {error}") from None
     return endpoint
