@@ -1,5 +1,6 @@
 """A store behind TLS: whom we believe, and what we show of ourselves."""
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from chat.store.datadir import CannotStart
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address
 from tests.certificates import Authority
 from tests.connections import starting, usable
 from tests.patience import PATIENCE
+from tests.process import twistd
 from tests.proxy import Proxy
 from tests.valkey import start_for
 
@@ -155,9 +158,18 @@ class SecuredStoreTest(TestCase):
         self.assertIn("no Sentinel knows", refused)
 
     def test_files_that_are_no_use_are_one_sentence(self) -> None:
-        with self.assertRaisesRegex(OSError, "cannot read /no/such: No such file"):
+        with self.assertRaisesRegex(CannotStart, "--store: cannot read /no/such: No such file"):
             Address.parse("rediss://h?ca=/no/such").endpoint(reactor)
-        with self.assertRaisesRegex(ValueError, "no certificate"):
+        with self.assertRaisesRegex(CannotStart, "no certificate"):
             Address.parse(f"rediss://h?ca={__file__}").endpoint(reactor)
-        with self.assertRaisesRegex(ValueError, "holds no PEM"):
+        with self.assertRaisesRegex(CannotStart, "holds no PEM"):
             Address.parse(f"rediss://h?cert={__file__}").endpoint(reactor)
+
+    def test_a_server_that_cannot_read_them_says_so_and_no_more(self) -> None:
+        home = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, home)
+        words = ["--store", "rediss://h?ca=/no/such", "--listen", "unix:s", "--data", "d"]
+        done = twistd("-n", "--pidfile=", "chatroom", *words, cwd=home)
+        sentence = "chatroom: --store: cannot read /no/such: No such file or directory\n"
+        self.assertEqual((done.returncode, done.stderr), (1, sentence))
+        self.assertNotIn("Traceback", done.stdout)

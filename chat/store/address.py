@@ -88,7 +88,7 @@ class Address:
         """How to connect to it: each ``connect`` goes to where the store is by then.
 
         :param leads_to: told where that is, host and port, whenever Sentinels were asked.
-        :raises OSError, ValueError: a file that the TLS part names can't be used.
+        :raises CannotStart: a file that the TLS part names can't be used.
         """
         from chat.store.reaching import endpoint  # which knows the network
 

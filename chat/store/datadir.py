@@ -20,7 +20,8 @@ SOCKET_PATH_LIMIT: Final = 100
 
 
 class CannotStart(StoreError):
-    """The embedded store can't be started; the text is a sentence for whoever runs the server."""
+    """The store can't be started, or reached as one was told to; the text is a sentence for whoever
+    runs the server."""
 
 
 class _State(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from zope.interface import implementer
 
 from chat.store.address import TLS, Address
+from chat.store.datadir import CannotStart
 from chat.store.sentinel import MasterWatch, Place, Sentinels
 
 __all__ = ["endpoint", "master_watch"]
@@ -30,16 +31,24 @@ def endpoint(
     """What connects to the store at ``address``.
 
     :param leads_to: told at each connection where the Sentinels say the store is, if there are any.
-    :raises OSError, ValueError: a file that its TLS part names can't be read, or used.
+    :raises CannotStart: a file that its TLS part names can't be read, or used.
     """
     if address.path:
         return UNIXClientEndpoint(reactor, address.path, timeout=CONNECT_SECONDS)
     if address.tls is not None:
-        tls_options(address.tls, "host")  # now, so that what is wrong shows at the start
+        _check(address.tls)
     if not address.sentinels:
         return _towards(reactor, address.tls, address.host, address.port)
     towards = partial(_towards, reactor, address.tls)
     return _ByWayOfSentinels(_sentinels(reactor, address), towards, leads_to)
+
+
+def _check(tls: TLS) -> None:
+    """Read the files now, so that what is wrong shows at the start."""
+    try:
+        tls_options(tls, "host")
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"--store: {error}") from None
 
 
 def master_watch(reactor: Any, address: Address, moved: Callable[[Place], None]) -> MasterWatch:
