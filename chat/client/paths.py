@@ -47,6 +47,12 @@ class DeviceSlot:
         number = self._path.stem.rpartition("-")[2]
         return self._path.with_name(f"{name}.json" if number == "1" else f"{name}-{number}.json")
 
+    def shares(self) -> bool:
+        """Whether another program uses a device of the same account now, and the cache with it."""
+        own = self._path.with_suffix(".lock")
+        others = (each for each in own.parent.glob("device-*.lock") if each != own)
+        return any(_is_held(each) for each in others)
+
     def keep(self, token: str) -> None:
         """Remember the token, in a file of mode 0600; "" forgets it, and keeps the device's name.
 
@@ -168,14 +174,26 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _take(path: Path) -> DeviceSlot | None:
     """The device in ``path``, if no other process has it."""
-    name = path.with_suffix(".lock")
-    lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _locked(path.with_suffix(".lock"))
+    return None if lock is None else DeviceSlot(path, lock)
+
+
+def _is_held(path: Path) -> bool:
+    lock = _locked(path)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor that holds the lock ``path``, None where another process has it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
         return None
-    return DeviceSlot(path, lock)
+    return lock
 
 
 def _new_device(path: Path) -> str:

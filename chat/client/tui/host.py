@@ -179,12 +179,14 @@ class Host:
         return self._closing
 
     def _forget_device(self) -> None:
-        """This device is logged out: neither its token nor what it has read stays here."""
+        """This device is logged out: neither its token nor what it has read stays here, unless
+        another window of the account reads it."""
         entered = self._entered
         self._end_chat()
         if entered is not None:
             entered.slot.keep("")
-            self._closing = Deferred.fromCoroutine(entered.cache.erase())
+            if not entered.slot.shares():
+                self._closing = Deferred.fromCoroutine(entered.cache.erase())
 
     def log_out(self) -> None:
         """Forget the token, here and on the server, and go back to the menu."""

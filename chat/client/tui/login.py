@@ -107,7 +107,8 @@ class Login:
             await client.close()
 
     async def by_password(self, name: str, password: str) -> Entered:
-        """Log in anew. What the cache had is forgotten: nobody knows what it missed.
+        """Log in anew. What the cache had is forgotten, for nobody knows what it missed; but not
+        while another window keeps it up to date.
 
         :raises ClientError: as ``ChatClient.log_in``, after one try.
         :raises NoDevice: no device is free.
@@ -143,7 +144,7 @@ class Login:
             raise NoDevice
         undo: list[Callable[[], Any]] = [slot.close]
         try:
-            cache, known = await self._cache(name, fresh=bool(password))
+            cache, known = await self._cache(name, bool(password) and not slot.shares())
             undo.insert(0, cache.close)
             client = self.client(
                 device=slot.device,
