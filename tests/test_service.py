@@ -22,6 +22,7 @@ from chat.server.starting import SPARE_FILES
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.process import ServerProcess, twistd
+from tests.server import check_log
 from tests.valkey import start_for as valkey_for
 
 SIGNALS = """
@@ -215,6 +216,20 @@ class StopTest(ServerCase):
         self.assertTrue(server.ended_in_order(), server.log)
         self.assertFalse(lives(store))
         self.assertNotIn("Traceback", server.log)
+
+    def test_who_is_in_a_hurry_may_say_so_more_than_once(self) -> None:
+        server = self.server()
+        peer = self.enter(server)
+        with server.frozen():
+            server.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(signal.SIGINT)
+        peer.expect("ByeMes", code=503)
+        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGTERM)
+        peer.read_to_the_end()
+        peer.close()
+        self.assertIn(server.ended(), (-signal.SIGTERM, -signal.SIGINT))
+        check_log(server.log)
 
     def test_what_was_asked_before_the_stop_is_answered(self) -> None:
         server = self.server("--rate", "0")

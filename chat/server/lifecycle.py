@@ -86,7 +86,7 @@ class Lifecycle(Service):
 
     def _begin(self) -> None:
         if not self.stopping:
-            self.parts.callback(calm_signals(self.reactor))
+            self.parts.callback(calm_signals(self.reactor, lambda: self.stopping))
             self._started = Deferred.fromCoroutine(self._start())
             self._started.addErrback(self._cannot_start)
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
@@ -44,19 +45,28 @@ def raise_open_files() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
-def calm_signals(reactor: Any) -> Callable[[], None]:
-    """Have what ``reactor`` does at SIGINT and SIGTERM done between two events; return what undoes
-    that. For a reactor that runs.
+def calm_signals(reactor: Any, stopping: Callable[[], bool] = lambda: False) -> Callable[[], None]:
+    """Have what ``reactor`` does at SIGINT and SIGTERM done between two events, once; return what
+    undoes that. For a reactor that runs.
+
+    :param stopping: whether it is about to stop, so that there is no more to be done.
 
     Twisted logs in the handler itself, and a signal comes in the middle of anything. In the middle
     of taking the lock of the log, the handler would wait for that lock for ever.
     """
     before = {}
+    told: list[int] = []
+
+    def stop(handler: Callable[[int, None], None], number: int) -> None:
+        if not told and not stopping():
+            told.append(number)
+            handler(number, None)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         handler: Any = signal.getsignal(number)
         if getattr(handler, "__self__", None) is reactor:
             before[number] = handler
-            signal.signal(number, _later(reactor, handler))
+            signal.signal(number, _later(reactor, partial(stop, handler)))
 
     def undo() -> None:
         for number, handler in before.items():
@@ -65,8 +75,8 @@ def calm_signals(reactor: Any) -> Callable[[], None]:
     return undo
 
 
-def _later(reactor: Any, handler: Callable[[int, None], None]) -> Callable[[int, Any], None]:
-    return lambda number, _: reactor.callFromThread(handler, number, None)
+def _later(reactor: Any, handler: Callable[[int], None]) -> Callable[[int, Any], None]:
+    return lambda number, _: reactor.callFromThread(handler, number)
 
 
 def on_hangup(reactor: Any, reload: Callable[[], None]) -> Callable[[], None]:
