@@ -2,9 +2,11 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,6 +63,17 @@ class Loaded:
         print(json.dumps([words, *map(str, self._files)]), file=self._process.stdin, flush=True)
         status = int(self._process.stdout.readline())
         return subprocess.CompletedProcess(words, status, *(f.read_text() for f in self._files))
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let no file of the commands grow beyond 1,000 bytes meanwhile."""
+        which, pid = resource.RLIMIT_FSIZE, self._process.pid
+        soft, hard = resource.prlimit(pid, which)
+        resource.prlimit(pid, which, (1_000, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(pid, which, (soft, hard))
 
     def stop(self) -> None:
         """Let it go."""
@@ -475,6 +488,9 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
             user = party.user()
             peer = party.current(user)
             kept = [peer.post("#lobby", f"kept {n}") for n in range(50)]
+            with admin.program.full_disk():
+                assert "too large" in admin.refused("backup", str(file))
+            assert not list(tmp_path.iterdir())
             (saved,) = admin.get("backup", str(file))
             assert saved["bytes"] == file.stat().st_size
             assert file.stat().st_mode & 0o777 == 0o600
@@ -489,6 +505,8 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
             (tmp_path / "damaged").write_bytes(damaged)
             refused = admin.refused("restore", str(tmp_path / "damaged"), "--replace")
             assert "is damaged" in refused
+        with admin.program.full_disk():
+            assert "too large" in admin.refused("restore", str(file), "--replace")
         assert not list((server.home / "data").glob("appendonlydir.*"))
         assert "new epoch" in admin.do("restore", str(file), "--replace")
         server.start()

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -76,13 +77,16 @@ async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
 
 def _copy(made: Path, target: Path) -> int:
     """Copy a file to one for the owner's eyes, whole and on the disk before it has its name."""
-    half = target.with_name(target.name + ".part")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with made.open("rb") as source, open(descriptor, "wb") as copy:
-        shutil.copyfileobj(source, copy)
-        copy.flush()
-        os.fsync(copy.fileno())
-    half.rename(target)
+    descriptor, half = tempfile.mkstemp(".part", f"{target.name}.", target.parent)
+    try:
+        with open(descriptor, "wb") as copy, made.open("rb") as source:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        os.rename(half, target)
+    except OSError:
+        os.unlink(half)
+        raise
     return target.stat().st_size
 
 
@@ -107,8 +111,13 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
     try:
         if not home.claim_for_store():
             raise CannotRestore(f"A store still uses {data}: start and stop its server once.")
-        aside = _set_aside(home, replace)
-        _put(source, home)
+        if home.append_only.exists() and not replace:
+            raise CannotRestore(f"There is a store in {data} already.")
+        fresh = _prepare(source, home)
+        aside = _set_aside(home)
+        # Whoever starts without this file, and with a store, knows that numbers may be lost.
+        (home.path / "state.json").unlink(missing_ok=True)
+        fresh.rename(home.append_only)
     finally:
         home.release()
     return aside
@@ -127,24 +136,25 @@ def _check(source: Path) -> None:
         raise CannotRestore(f"{source} is damaged: the store can't read it to its end.")
 
 
-def _set_aside(home: DataDirectory, replace: bool) -> Path | None:
-    if not home.append_only.exists():
-        return None
-    if not replace:
-        raise CannotRestore(f"There is a store in {home.path} already.")
-    aside = home.path / f"appendonlydir.{time.strftime('%Y%m%d-%H%M%S')}"
-    home.append_only.rename(aside)
-    return aside
-
-
-def _put(source: Path, home: DataDirectory) -> None:
+def _prepare(source: Path, home: DataDirectory) -> Path:
+    """Make of a backup the directory that a store reads; where there is no room nothing is left."""
     fresh = home.path / "appendonlydir.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
-    _copy(source, fresh / BASE)
-    (fresh / INCREMENT).touch(mode=0o600)
-    lines = f"file {BASE} seq 1 type b\nfile {INCREMENT} seq 1 type i\n"
-    (fresh / MANIFEST).write_text(lines)
-    # Whoever starts without this file, and with a store, knows that numbers may be lost.
-    (home.path / "state.json").unlink(missing_ok=True)
-    fresh.rename(home.append_only)
+    try:
+        _copy(source, fresh / BASE)
+        (fresh / INCREMENT).touch(mode=0o600)
+        lines = f"file {BASE} seq 1 type b\nfile {INCREMENT} seq 1 type i\n"
+        (fresh / MANIFEST).write_text(lines)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return fresh
+
+
+def _set_aside(home: DataDirectory) -> Path | None:
+    if not home.append_only.exists():
+        return None
+    aside = home.path / f"appendonlydir.{time.strftime('%Y%m%d-%H%M%S')}"
+    home.append_only.rename(aside)
+    return aside
