@@ -5,11 +5,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import TestCase
 
+import urwid
 from twisted.internet.task import Clock
 
 from chat.client.model import Model
@@ -221,6 +222,27 @@ class StartTests(TestCase):
         start = Start(None, around, Profile(), "", "")  # type: ignore[arg-type]
         first = first_menu(around.look).render((80, 24)).decoded_text
         self.assertEqual(first, start.menu.render((80, 24)).decoded_text)
+
+
+class ReadableTests(TestCase):
+    def test_every_colour_can_be_read_on_what_is_behind_it(self) -> None:
+        for name, empty in (("dark", (0, 0, 0)), ("light", (255, 255, 255))):
+            for role, (*_, front, behind) in THEMES[name].styles.items():
+                spec = urwid.AttrSpec(front or "default", behind or "default", 256)
+                *letters, red, green, blue = spec.get_rgb_values()
+                if front and role != "rule":
+                    ground = (red, green, blue) if behind else empty
+                    self.assertGreater(_contrast(letters, ground), 4.5, (name, role))
+
+
+def _contrast(*colours: Sequence[int]) -> float:
+    """By WCAG 2.2, which asks for 4.5 between a text and its ground."""
+    lights = []
+    for colour in colours:
+        parts = [each / 255 for each in colour]
+        linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+    return max(lights) / min(lights)
 
 
 class EnvironmentTests(TestCase):
