@@ -308,6 +308,9 @@ class TwistdTest(SynchronousTestCase):
     def test_options_can_be_checked_before_they_are_used(self) -> None:
         done = self.twistd("--check-config", "--rooms=7")
         self.assertEqual((done.returncode, done.stdout), (0, "chatroom: the options are right\n"))
+        done = self.twistd("--check-config", "--tls-cert=/no/such")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("TLS: cannot read /no/such", done.stderr)
         done = self.twistd("--check-config", "--rooms=many")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertIn("--rooms: 'many' is not", done.stderr)

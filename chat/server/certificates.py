@@ -55,8 +55,8 @@ class Certificates:
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
 
-    def start(self) -> None:
-        """Read the files, and look after them until ``stop``.
+    def check(self) -> None:
+        """Read the files.
 
         :raises CannotStart: they can't be used; the text says why.
         """
@@ -64,6 +64,13 @@ class Certificates:
             self._load()
         except ValueError as error:
             raise CannotStart(f"TLS: {error}") from None
+
+    def start(self) -> None:
+        """Read the files, and look after them until ``stop``.
+
+        :raises CannotStart: they can't be used; the text says why.
+        """
+        self.check()
         self._seen = self._read
         self._looking.start(LOOK_SECONDS, now=False)
 

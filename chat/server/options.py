@@ -105,6 +105,7 @@ class Options(usage.Options):
         if not self.settings.store:
             _check_directory(self.settings.data)
         if self["check-config"]:
+            _check_certificate(self.settings)
             print("chatroom: the options are right")
             raise SystemExit(0)
 
@@ -125,6 +126,24 @@ class Options(usage.Options):
             return _with_store_password(Settings(**given))
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Read the certificate as a start would.
+
+    :raises usage.UsageError: it can't be used.
+    """
+    if settings.tls_cert is None:
+        return
+    from twisted.internet.task import Clock
+
+    from chat.server.certificates import Certificates
+    from chat.server.starting import CannotStart
+
+    try:
+        Certificates(Clock(), settings.tls_cert, settings.tls_key or settings.tls_cert).check()
+    except CannotStart as error:
+        raise usage.UsageError(str(error)) from None
 
 
 def _leave_no_pid_file(twistd: Any) -> None:
