@@ -71,7 +71,7 @@ def typed(film: Film, text: str) -> None:
         film.take(PER_KEY)
 
 
-def film_of(people: People) -> tuple[Film, PtyScreen, PtyScreen]:
+def film_of(people: People) -> Film:
     """A first minute: register, talk, a private word, find one's way, select, without a server."""
     ben, chen = people.enter("ben"), people.enter("陈晓明")
     say(ben, "good morning! https://example.org/release has the notes")
@@ -118,7 +118,7 @@ def film_of(people: People) -> tuple[Film, PtyScreen, PtyScreen]:
     anna.press("enter")
     anna.wait_for("✓✓")
     film.take(1.5)
-    return film, ben, chen
+    return film
 
 
 def tour(film: Film, people: People, server: ServerProcess) -> None:
@@ -240,7 +240,7 @@ def _draw_pictures(people: People, server: ServerProcess) -> None:
 
 
 def _make_film(people: People, server: ServerProcess) -> None:
-    film, _, _ = film_of(people)
+    film = film_of(people)
     tour(film, people, server)
     (HERE / "session.cast").write_text(film.cast("chatroom: a first minute"), encoding="utf-8")
     (HERE / "session.svg").write_text(film.svg(), encoding="utf-8")

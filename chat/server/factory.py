@@ -119,10 +119,10 @@ class ChatFactory(Factory):
     async def _tick(self) -> None:
         self._ticks += 1
         self._told = 0
-        self._end_late_logins()
-        if self._ticks % SWEEP_TICKS == 0:
-            self._sweep()
         try:
+            self._end_late_logins()
+            if self._ticks % SWEEP_TICKS == 0:
+                self._sweep()
             await self.fanout.tick()
             if self._ticks % SWEEP_TICKS == 0:
                 _, total = await self.context.presence.online_ids(1)
