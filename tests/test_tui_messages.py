@@ -150,6 +150,17 @@ class MessagesTests(TestCase):
         screen.client.say(entry(10, content="@anna"))
         self.assertEqual(len(screen.told), 1)
 
+    def test_who_types_has_the_focus_whatever_the_terminal_said_before(self) -> None:
+        screen = lively()
+        screen.press("focus out")
+        screen.client.say(entry(8))
+        screen.type("x")
+        self.assertIn(("read", ("#lobby", 8)), screen.client.asked)
+        # It does not tell when somebody leaves, either: then a while without keys does.
+        screen.clock.advance(61)
+        screen.client.say(entry(9, content="@anna"))
+        self.assertEqual([each.kind for each in screen.told], ["mention"])
+
     def test_own_messages_show_their_fate(self) -> None:
         screen = lively()
         screen.press("meta 3")

@@ -152,6 +152,10 @@ class Root(urwid.Widget):
             self._tells_focus = True
             self.changed()
             return True
+        if not self.focused:
+            # Who types has the focus. Behind a multiplexer there may be another terminal by now.
+            self.focused, self._tells_focus = True, False
+            self.changed()
         pasted = self._paste.take(key)
         if pasted is not None:
             if pasted:
