@@ -83,25 +83,8 @@ def report(result: Mapping[str, Any]) -> str:
 
 async def _storm(deployment: Deployment, wanted: Any, figures: dict[str, Any]) -> None:
     crowd = Crowd(reactor, deployment.ports)
-    cheap = deployment.servers[0]
-    members = await crowd.register(FIRST_USER, wanted.users + WITNESSES + STAYING_AWAY, cheap.port)
-    await crowd.log_in(members)  # with passwords, for the tokens
-    for member in members:
-        member.leave()
-    cheap.kill()
-    # From here on passwords cost what they cost: tokens must not need any.
-    for _ in range(wanted.servers):
-        deployment.add_server({"argon2": "2,19456,1"})
+    witnesses, lost = await _gather(deployment, wanted, crowd)
     victim, *others = deployment.servers[1:]
-    crowd.members = {member.user_id: member for member in members}
-    witnesses, lost = members[:WITNESSES], members[WITNESSES:]
-    staying, lost = lost[:STAYING_AWAY], lost[STAYING_AWAY:]
-    await crowd.log_in([*staying, *lost], victim.port)
-    for member in staying:
-        del crowd.members[member.user_id]
-    crowd.ports = [server.port for server in others]
-    await crowd.log_in(witnesses)
-    await deferLater(reactor, SETTLE_SECONDS)
     watch = _Watch(deployment, others, witnesses)
     before = [server.memory() for server in others]
     cpu = [process.cpu() for process in (*others, deployment.store)]
@@ -131,6 +114,35 @@ async def _storm(deployment: Deployment, wanted: Any, figures: dict[str, Any]) -
         "answer to a ping, worst, s": round(max(watch.answers), 2),
         "answer to a ping, median, s": round(statistics.median(watch.answers), 3),
     }
+
+
+async def _gather(
+    deployment: Deployment, wanted: Any, crowd: Crowd
+) -> tuple[list[Member], list[Member]]:
+    """Log everybody in with tokens, at servers started anew.
+
+    :returns: the witnesses, and those of the first of these servers who are to come back.
+    """
+    cheap = deployment.servers[0]
+    members = await crowd.register(FIRST_USER, wanted.users + WITNESSES + STAYING_AWAY, cheap.port)
+    await crowd.log_in(members)  # with passwords, for the tokens
+    for member in members:
+        member.leave()
+    cheap.kill()
+    # From here on passwords cost what they cost: tokens must not need any.
+    for _ in range(wanted.servers):
+        deployment.add_server({"argon2": "2,19456,1"})
+    victim, *others = deployment.servers[1:]
+    crowd.members = {member.user_id: member for member in members}
+    witnesses, lost = members[:WITNESSES], members[WITNESSES:]
+    staying, lost = lost[:STAYING_AWAY], lost[STAYING_AWAY:]
+    await crowd.log_in([*staying, *lost], victim.port)
+    for member in staying:
+        del crowd.members[member.user_id]
+    crowd.ports = [server.port for server in others]
+    await crowd.log_in(witnesses)
+    await deferLater(reactor, SETTLE_SECONDS)
+    return witnesses, lost
 
 
 async def _until_online(witness: Member, count: int) -> float:
