@@ -159,7 +159,7 @@ class MessagesTests(TestCase):
         # It does not tell when somebody leaves, either: then a while without keys does.
         screen.clock.advance(61)
         screen.client.say(entry(9, content="@anna"))
-        self.assertEqual([each.kind for each in screen.told], ["mention"])
+        self.assertEqual([each.kind for each in screen.told], ["message", "mention"])
 
     def test_own_messages_show_their_fate(self) -> None:
         screen = lively()
