@@ -158,8 +158,8 @@ class MessagesTests(TestCase):
         self.assertIn(("read", ("#lobby", 8)), screen.client.asked)
         # It does not tell when somebody leaves, either: then a while without keys does.
         screen.clock.advance(61)
-        screen.client.say(entry(9, content="@anna"))
-        self.assertEqual([each.kind for each in screen.told], ["message", "mention"])
+        screen.client.say(entry(2, content="psst", to="@2"))
+        self.assertEqual([each.kind for each in screen.told], ["message", "private"])
 
     def test_own_messages_show_their_fate(self) -> None:
         screen = lively()
