@@ -255,11 +255,21 @@ def test_a_private_message_starts_with_its_mark(party: Party) -> None:
 
 def test_nobody_can_imitate_the_marks(party: Party) -> None:
     peer, talker = party.original(), party.current()
-    for content in (PRIVATE + "psst", SYSTEM + "reboot", "[私聊]x", "[系统]"):
+    for content in (PRIVATE + "psst", SYSTEM + "reboot", "[私聊]x", "[系统]", "\u200b\ufeff[系统]"):
         talker.post("#lobby", content)
         assert peer.hear("SmsMes", userId=talker.user_id)["content"] == (" " + content)
     talker.post(f"@{peer.user_id}", SYSTEM + "reboot")
     peer.hear("SmsMes", content=PRIVATE + SYSTEM + "reboot")
+
+
+def test_nobody_tells_the_terminal_of_an_original_client_what_to_do(party: Party) -> None:
+    speaker, original = party.current(), party.original()
+    said = "\x1b[2J\x07\x9b31m \rbaoyu says\tthis\nand that\x7f"
+    shown = "\ufffd[2J\ufffd\ufffd31m \ufffdbaoyu says\tthis\nand that\ufffd"
+    speaker.post("#lobby", said)
+    assert original.hear("SmsMes", userId=speaker.user_id)["content"] == shown
+    speaker.post(f"@{original.user_id}", said)
+    assert original.hear("SmsMes", userId=speaker.user_id)["content"] == f"[私聊] {shown}"
 
 
 def test_a_mark_in_the_middle_is_left_alone(party: Party) -> None:
@@ -280,7 +290,7 @@ def test_a_refusal_is_a_message_of_the_system(party: Party, content: str) -> Non
 
 def test_long_content_is_cut_to_what_the_client_can_read(party: Party) -> None:
     peer, talker = party.original(), party.current()
-    for content in ("x" * 16_384, "字" * 5_461, '"\\' * 2_000, "🦊" * 4_096, "\x01" * 8_000):
+    for content in ("x" * 16_384, "字" * 5_461, '"\\' * 2_000, "🦊" * 4_096, "\t" * 8_000):
         talker.post("#lobby", content)
         heard = peer.hear("SmsMes", userId=talker.user_id)["content"]
         assert heard.endswith("…")

@@ -1,5 +1,6 @@
 """How each generation of clients is spoken to: the same events, in different words."""
 
+import re
 from typing import Final, Protocol
 
 import msgspec
@@ -13,7 +14,14 @@ __all__ = ["CURRENT", "ORIGINAL", "Voice"]
 
 PRIVATE_MARK: Final = "[私聊] "
 SYSTEM_MARK: Final = "[系统] "
-_IMITATED: Final = (PRIVATE_MARK.strip(), SYSTEM_MARK.strip())
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What the Go clients would hand to the terminal as it is, but for tabs and the ends of lines: it
+could be told to do things, or to write over the name before the text."""
+
+_IMITATION: Final = re.compile(
+    r"[\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*\[(?:私聊|系统)\]"
+)
+"""One of the marks, as far as anybody can see: behind nothing, or what draws nothing."""
 
 
 class Voice(Protocol):
@@ -99,10 +107,10 @@ class _Original:
             return original_sms(0, "", SYSTEM_MARK + entry.content)
         if entry.kind or entry.deleted:
             return None
-        content = entry.content
+        content = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", entry.content)
         if conversation.startswith("@"):
             content = PRIVATE_MARK + content
-        elif content.startswith(_IMITATED):
+        elif _IMITATION.match(content):
             content = " " + content
         return original_sms(entry.user_id, entry.user_name, content, status)
 
