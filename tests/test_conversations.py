@@ -294,6 +294,20 @@ class HistoryTests(TestCase):
 
 
 class RoomTests(TestCase):
+    async def test_who_leaves_here_and_joins_there_is_in_a_room_that_is_on_the_list_or_in_neither(
+        self,
+    ) -> None:
+        store = await Store.start(self)
+        other = await Store.start(self, store.valkey, server=78)
+        members, listed = store.keys.members("r:tea"), store.keys.conversations(5)
+        for _ in range(10):
+            await store.rooms.join(BOB, "#tea", "", 0)
+            left = Deferred.fromCoroutine(store.rooms.leave(BOB, "#tea"))
+            await Deferred.fromCoroutine(other.rooms.join(BOB, "#tea", "", 0))
+            await left
+            is_in = store.valkey.ask("HEXISTS", members, 5) == 1
+            self.assertEqual(store.valkey.ask("ZSCORE", listed, "r:tea") is not None, is_in)
+
     async def test_who_makes_a_room_owns_it_and_hands_it_on_when_leaving(self) -> None:
         store = await Store.start(self)
         await store.rooms.join(BOB, "#tea", "leaves", 0)

@@ -43,25 +43,20 @@ class Rooms:
         :raises NotAllowed: the user is banned from it.
         """
         cid, name = room_cid(room), self._keys
-        mine = name.conversations(author.user_id)
         if most:
             rooms = await self._conversations.rooms_of(author.user_id)
             if cid not in rooms and len({*rooms} - {LOBBY_CID}) >= most:
                 raise TooMany(room)
-        # The user's list first: a crash in between leaves a line that is no membership yet, and
-        # lists leave such lines out.
-        await self._redis.call("ZADD", mine, "NX", 0, cid)
         entry = record(author.does("join"), author.user_id)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
         keys += [name.marks(author.user_id), name.invited(author.user_id)]
+        keys.append(name.conversations(author.user_id))
         args: list[bytes | int] = [
             cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
             entry, audience(name, cid)[0], 1 if private else 0,
         ]  # fmt: skip
         code, *_ = await self._redis.script(load("join"), keys, args)
-        if code < 0:
-            await self._redis.call("ZREM", mine, cid)
-            _raise_for(-code, room)
+        _raise_for(-code, room)
 
     async def leave(self, author: Author, room: str) -> None:
         """End a membership.
@@ -72,11 +67,11 @@ class Rooms:
         cid, name = room_cid(room), self._keys
         entry = record(author.does("leave"), author.user_id)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
+        keys.append(name.conversations(author.user_id))
         args: list[bytes | int] = [
-            room[1:].encode(), author.user_id, entry, audience(name, cid)[0],
+            room[1:].encode(), author.user_id, entry, audience(name, cid)[0], cid.encode(),
         ]  # fmt: skip
         _raise_for(await self._redis.script(load("leave"), keys, args), room)
-        await self._redis.call("ZREM", name.conversations(author.user_id), cid)
 
     async def set_topic(self, author: Author, cid: str, topic: str) -> None:
         """Set a room's topic, as its owner or a moderator.

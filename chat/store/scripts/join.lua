@@ -2,7 +2,7 @@
 -- Make a user a member of a room, which is made when it does not exist.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 the list of public rooms
---        6 the user's marks  7 the user's invitations
+--        6 the user's marks  7 the user's invitations  8 the user's conversations
 -- ARGV   1 conversation id  2 room name without `#`  3 user id  4 user name  5 topic of a new room
 --        6 record  7 channel  8 1 when a new room is to be private
 -- Result {1 joined, 0 was a member already, 2 joined and made, -404 it is private and the user not
@@ -10,7 +10,10 @@
 local gen, at = redis.call('GET', KEYS[1]) or '0', now()
 local c = open(KEYS[2], KEYS[3], gen, at)
 local role, made = 'member', false
-if c and redis.call('HEXISTS', KEYS[4], ARGV[3]) == 1 then return { 0 } end
+if c and redis.call('HEXISTS', KEYS[4], ARGV[3]) == 1 then
+  redis.call('ZADD', KEYS[8], 'NX', 0, ARGV[1])
+  return { 0 }
+end
 if c and c.rules then
   local found = redis.call('HMGET', KEYS[2], 'b' .. ARGV[3], 'i' .. ARGV[3])
   local banned = left_of(found[1], at)
@@ -36,6 +39,7 @@ end
 local seq = append(c, ARGV[6])
 redis.call('HSET', KEYS[4], ARGV[3], role .. ':' .. seq .. ':' .. ARGV[4])
 redis.call('HSET', KEYS[6], ARGV[1], c.epoch .. ':' .. seq .. ':' .. seq)
+redis.call('ZADD', KEYS[8], 'NX', 0, ARGV[1])
 redis.call('HDEL', KEYS[2], 'i' .. ARGV[3])
 redis.call('HDEL', KEYS[7], ARGV[1])
 close(c, ARGV[7], '')
