@@ -26,6 +26,7 @@ from tests.tui_builders import (
     EPOCH,
     NOON,
     Screen,
+    ScriptedClient,
     entry,
     failures,
     lively,
@@ -163,6 +164,30 @@ class LayoutTests(TestCase):
     def test_a_tiny_window_shows_a_sentence(self) -> None:
         self.assertEqual(lively(size=(30, 3)).text()[0], "The window is too small.")
         self.assertEqual(lively(size=(12, 3)).text(), ["The window", "is too", "small."])
+
+
+class ConversationsTests(TestCase):
+    def setUp(self) -> None:
+        client = ScriptedClient()
+        names = ["#lobby", *(f"#room{number:02}" for number in range(40))]
+        client.conversations = {name: room(name) for name in names}
+        self.screen = Screen(client, (80, 24))
+
+    def test_the_one_that_is_open_is_seen_among_any_number(self) -> None:
+        for name in ("#room35", "#lobby"):
+            self.screen.type(f"/go {name}")
+            rows = self.screen.press("enter")
+            self.assertTrue(any(row.startswith(f"›  {name}") for row in rows), name)
+        self.screen.press("meta up", "shift tab")  # one up is the last of all
+        self.screen.press("up", "enter")
+        self.assertEqual(self.screen.chat.model.open, "#room38")
+
+    def test_the_first_nine_have_the_digit_that_opens_them(self) -> None:
+        rows = self.screen.press("meta 4")
+        self.assertEqual([row[0] for row in rows[1:12]], list("123›56789  "))
+        self.screen.press("shift tab")
+        row = self.screen.type("room07")[2]
+        self.assertTrue(row.startswith("9  #room07"), row)
 
 
 class ConnectionTests(TestCase):

@@ -26,21 +26,33 @@ def state_mark(look: Look, status: int | None) -> Run:
 
 
 class ConversationsPane(ListPane):
-    """Rooms, then private conversations; unread messages and mentions counted apart."""
+    """Rooms, then private conversations; unread messages and mentions counted apart. The first nine
+    have the digit that opens them."""
 
     def __init__(self, look: Look, model: Model) -> None:
         super().__init__(look)
         self._model = model
+        self._open = ""
+        self._digits: dict[str, str] = {}
 
     def title(self) -> str:
         return self.look.words("conversations")
 
     def items(self) -> Sequence[Conversation]:
         found = self._model.listed()
+        self._digits = {each.name: str(digit) for digit, each in enumerate(found[:9], 1)}
         if not self.filter:
             return found
         wanted = self.filter.casefold()
         return [each for each in found if wanted in self._model.title(each).casefold()]
+
+    def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
+        if self._open != self._model.open and not self.filter:
+            # The one that is open is to be seen, however many there are.
+            self._open = self._model.open
+            names = [each.name for each in self.items()]
+            self.selected = names.index(self._open) if self._open in names else 0
+        return super().rows_of(columns, height, focus)
 
     def item_row(self, item: object, columns: int) -> Row:
         assert isinstance(item, Conversation)
@@ -52,7 +64,8 @@ class ConversationsPane(ListPane):
         mark: Run = (None, " ")
         if item.private:
             mark = state_mark(self.look, self._model.status_of(item))
-        lead: Run = ("prompt", self.look.glyphs.prompt) if role == "open" else (None, " ")
+        digit: Run = ("dim", self._digits.get(item.name, " "))
+        lead: Run = ("prompt", self.look.glyphs.prompt) if role == "open" else digit
         return [lead, mark, (role, " " + name + " " * (room - width(name))), *count]
 
     def _count(self, item: Conversation) -> list[Run]:
