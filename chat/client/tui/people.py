@@ -57,16 +57,18 @@ class ConversationsPane(ListPane):
     def item_row(self, item: object, columns: int) -> Row:
         assert isinstance(item, Conversation)
         count = self._count(item)
-        room = max(1, columns - 3 - sum(width(text) for _, text in count))
+        taken = 4 if item.private else 2
+        room = max(1, columns - taken - sum(width(text) for _, text in count))
         title = Telling(self._model, self.look).title(item)
         name = clip(title, room, self.look.glyphs.ellipsis)
         role = "open" if item.name == self._model.open else "unread" if item.unread else None
-        mark: Run = (None, " ")
-        if item.private:
-            mark = state_mark(self.look, self._model.status_of(item))
         digit: Run = ("dim", self._digits.get(item.name, " "))
         lead: Run = ("prompt", self.look.glyphs.prompt) if role == "open" else digit
-        return [lead, mark, (role, " " + name + " " * (room - width(name))), *count]
+        shown: Run = (role, " " + name + " " * (room - width(name)))
+        if not item.private:  # the # of a room stands where a person has the sign of their state
+            return [lead, shown, *count]
+        mark = state_mark(self.look, self._model.status_of(item))
+        return [lead, (None, " "), mark, shown, *count]
 
     def _count(self, item: Conversation) -> list[Run]:
         runs: list[Run] = []
