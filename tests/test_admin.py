@@ -400,6 +400,22 @@ def test_who_is_deleted_leaves_numbers_and_nothing_else(admin: Admin, party: Par
     assert party.connect().register(userName=user.name, userPwd="secret 1")["code"] == 200
 
 
+def test_who_is_deleted_is_named_on_nobodys_list(admin: Admin, party: Party) -> None:
+    user, other = party.user(), party.current()
+    peer = party.current(user)
+    rooms = [party.room_of(peer, other), party.room_of(other)]
+    other.get("BlockMes", userId=user.user_id)
+    guest = party.current()
+    for room, host in zip(rooms, (peer, other), strict=True):
+        host.get("ModerateMes", conversation=room, action="invite", userId=guest.user_id)
+    admin.do("delete", user.name, "--yes", user.name)
+    assert other.get("BlocksMes")["users"] == []
+    invited = guest.get("InvitationsMes")["invitations"]
+    hosts = {each["conversation"]: (each["userId"], each["userName"]) for each in invited}
+    named = other.user_id, other.welcome["user"]["userName"]
+    assert hosts == dict(zip(rooms, ((user.user_id, ""), named), strict=True))
+
+
 # The original server's accounts ----------------------------------------------------------------
 
 

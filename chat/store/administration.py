@@ -268,6 +268,7 @@ class Administration:
         at, erased = 1, 0
         while at:
             args: list[Word] = [user_id, at, PAGE, b"" if erased else telling, *audience(keys, cid)]
+            args += [cid, keys.account_start()]
             at, count = await self._redis.script(load("erase"), log, args)
             erased += count
         return erased
