@@ -49,9 +49,11 @@ LONG: Final = 1_024
 very many who have not even logged in. And it counts as a ping for each so many bytes, since to read
 the longest, full of members that nobody asked for, takes four milliseconds."""
 
-COSTS: Final[Mapping[type[Message], int]] = {messages.SearchMes: 10, messages.ConversationsMes: 5}
-"""What counts as several requests: a search takes some 25 ms of the processor, a hundred
-conversations ten, other requests one or two."""
+COSTS: Final[Mapping[type[Message], int]] = {
+    messages.SearchMes: 10, messages.SanctionsMes: 10, messages.ConversationsMes: 5,
+}  # fmt: skip
+"""What counts as several requests: a search takes some 25 ms of the processor, a list of 10,000 who
+are banned 40, a hundred conversations ten, other requests one or two."""
 
 REFUSAL_SECONDS: Final = 10.0
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
