@@ -36,6 +36,26 @@ class MouseTests(TestCase):
         click(screen, "looking at older", button=5)
         self.assertTrue(screen.desk.messages.at_end)
 
+    def test_arrows_that_a_terminal_made_of_the_wheel_scroll_and_leave_what_is_written(
+        self,
+    ) -> None:
+        screen = lively(size=(120, 12))
+        screen.type("sent before")
+        screen.press("enter")
+        screen.type("half")
+        screen.press(*["wheel up"] * 3)
+        self.assertFalse(screen.desk.messages.at_end)
+        self.assertEqual(screen.desk.composer.editor.text, "half")
+        screen.press(*["wheel down"] * 3)
+        self.assertTrue(screen.desk.messages.at_end)
+        screen.press("up")
+        self.assertEqual(screen.desk.composer.editor.text, "sent before")
+        screen.press("ctrl k", *["wheel down"] * 2)
+        assert screen.root.popup is not None
+        self.assertEqual(screen.root.popup.selected, 2)
+        screen.press("esc", "shift tab", *["wheel down"] * 2)
+        self.assertEqual(screen.desk.conversations.selected, 2)
+
     def test_the_bar_leads_back_to_the_newest(self) -> None:
         screen = lively(size=(120, 12))
         screen.press("page up")

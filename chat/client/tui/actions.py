@@ -9,7 +9,7 @@ from chat.client.tui import commands, helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import Kind
 from chat.client.tui.desk import Desk
-from chat.client.tui.keys import PREFIXES, action
+from chat.client.tui.keys import PREFIXES, WHEEL, action
 from chat.client.tui.layout import Pane
 from chat.client.tui.picked import Stage as PickedStage
 from chat.client.tui.popups import Choice, Popup, narrowed
@@ -72,6 +72,7 @@ class Actions:
         # Keys may come faster than drawings: a text never lands in the conversation before.
         desk.follow()
         context = desk.context
+        key = _meant(context, key)
         found = action(context, key) or action("everywhere", key)
         if key != "ctrl c":
             self._leaving = False
@@ -93,6 +94,7 @@ class Actions:
     def before(self, key: str) -> str | None:
         """What stands before the cursor where ``key`` writes; None where it does something else."""
         desk, context = self.desk, self.desk.context
+        key = _meant(context, key)
         if action(context, key) or action("everywhere", key) or context == "select":
             return None
         if desk.list_pane() is not None:
@@ -393,3 +395,8 @@ class Actions:
         pane = self.desk.list_pane()
         if pane is not None:
             pane.unfilter()
+
+
+def _meant(context: str, key: str) -> str:
+    """The wheel's arrows are those of the keyboard, but where they have a meaning of their own."""
+    return key if action(context, key) else key.removeprefix(WHEEL)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-__all__ = ["CONTEXTS", "KEYS", "PREFIXES", "Key", "action", "key_name"]
+__all__ = ["CONTEXTS", "KEYS", "PREFIXES", "WHEEL", "Key", "action", "key_name"]
 
 CONTEXTS: Final = (
     "everywhere",
@@ -18,6 +18,10 @@ CONTEXTS: Final = (
     "form",
 )
 """Where a key means something; ``everywhere`` holds where the focus says nothing else."""
+
+
+WHEEL: Final = "wheel "
+"""Before an arrow that a terminal made of the wheel; it means the arrow where no key says else."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ KEYS: Final[Sequence[Key]] = (
     Key("composer", ("ctrl c",), "cancel", "key-cancel"),
     Key("composer", ("ctrl d",), "end", "key-end"),
     Key("composer", ("up",), "edit up", "key-history"),
+    Key("composer", (f"{WHEEL}up",), "line_up"),
+    Key("composer", (f"{WHEEL}down",), "line_down"),
     Key("composer", ("down",), "edit down"),
     Key("composer", ("left", "ctrl b"), "edit left"),
     Key("composer", ("right", "ctrl f"), "edit right"),

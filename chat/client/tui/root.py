@@ -12,6 +12,7 @@ from chat.client.tui.composer import Paste
 from chat.client.tui.desk import Desk
 from chat.client.tui.draw import Drawn, canvas, joined, overlaid, stacked
 from chat.client.tui.forms import Form, Menu
+from chat.client.tui.keys import WHEEL as WHEEL_KEY
 from chat.client.tui.keys import action
 from chat.client.tui.popups import Popup
 
@@ -162,9 +163,10 @@ class Root(urwid.Widget):
                 self._pasted(pasted)
             return True
         if self.popup is not None:
-            return self._press_popup(self.popup, key)
+            return self._press_popup(self.popup, key.removeprefix(WHEEL_KEY))
         if self.actions is not None:
             return self.actions.press(key)
+        key = key.removeprefix(WHEEL_KEY)
         if isinstance(self.shown, Menu):
             return self._press_menu(self.shown, key)
         if isinstance(self.shown, Form):

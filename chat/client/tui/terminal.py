@@ -12,6 +12,7 @@ from urwid.display.raw import Screen
 from chat.client.text import graphemes, is_printable
 from chat.client.tui.background import ASK, Background
 from chat.client.tui.draw import Drawn
+from chat.client.tui.keys import WHEEL
 from chat.client.tui.output import Output
 from chat.client.tui.paint import Painter
 from chat.client.tui.redraw import Redraw
@@ -23,6 +24,9 @@ SYNCHRONISED_FROM = 200
 
 READ_SIZE = 4096
 """Bytes of what was typed or pasted that are taken at a time."""
+
+WHEEL_ARROWS = 3
+"""Arrows that come for a notch of the wheel, at the least: of VTE, Alacritty, foot and tmux."""
 
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 """DECAWM. Without it, a character that a terminal draws too wide spoils no row but its own."""
@@ -120,6 +124,15 @@ def _plain(data: bytes) -> str:
     return text if is_printable(text) else ""
 
 
+def _wheeled(keys: list[Any]) -> list[Any]:
+    """``keys``, in which arrows that the wheel made are told from those of the keyboard.
+
+    Where a program does not use the mouse, many terminals send arrows for the wheel, at once.
+    """
+    same = len(keys) >= WHEEL_ARROWS and keys[0] in ("up", "down") and len(set(keys)) == 1
+    return [f"{WHEEL}{key}" for key in keys] if same else keys
+
+
 class Loop(urwid.MainLoop):
     """Draws by a ``Redraw``, not at urwid's emulated idle, which costs a key 4 ms."""
 
@@ -148,7 +161,7 @@ class Loop(urwid.MainLoop):
         terminal.output.drained = self.redraw.drained
 
     def process_input(self, keys: Iterable[str | tuple[str, int, int, int]]) -> bool:
-        keys = list(keys)
+        keys = _wheeled(list(keys))
         if "window resize" in keys:
             self.screen_size = None
         return self.redraw.after(partial(super().process_input, keys))
