@@ -111,7 +111,8 @@ def _has_terminal() -> bool:
 
 
 def end_plainly() -> None:
-    """From now on an uncaught CannotStart ends the process with its sentence, no traceback.
+    """From now on an uncaught CannotStart ends the process with its sentence, no traceback; and
+    Ctrl-C without a word.
 
     The sentence is in the log, too: of a process in the background there is nothing else to read.
     """
@@ -122,7 +123,7 @@ def end_plainly() -> None:
             # No level above: before its log is there Twisted would print that one by itself.
             _log.error("{sentence}", sentence=str(error))
             _say(str(error))
-        else:
+        elif not isinstance(error, KeyboardInterrupt):
             usual(kind, error, trace)
 
     sys.excepthook = say

@@ -12,14 +12,16 @@ __all__ = ["Options", "makeService"]
 
 def makeService(options: Options) -> "IService":
     """Build the server. Only here may the reactor be imported: twistd has chosen it by now."""
+    from chat.server.starting import end_plainly
+
+    end_plainly()  # Before what takes a second to load, in which somebody may change their mind.
+
     from twisted.internet import reactor
 
     from chat.server.logs import JsonLogs
     from chat.server.service import ChatService
-    from chat.server.starting import end_plainly
     from chat.server.supervising import SupervisingService, worker_count
 
-    end_plainly()
     alone = worker_count(options.settings) == 1
     kind = ChatService if alone else SupervisingService
     service = kind(reactor, options.settings, options.read)
