@@ -1,6 +1,8 @@
 """The chatroom command, as scripts and people use it: a process, its output, its exit status."""
 
+import argparse
 import errno
+import io
 import json
 import os
 import signal
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
+from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat import messages as m
+from chat.client.argparse_words import CHINESE, speak
 from chat.client.cli import _chosen_theme, build_parser
 from chat.client.cli_words import TABLE, Phrases
 from chat.client.context import Status
@@ -429,6 +433,25 @@ class WordsTest(SynchronousTestCase):
         for language in ("en", "zh"):
             text = build_parser(Phrases(language)).format_help()
             self.assertIn("--password-command", text)
+
+    def test_what_argparse_says_by_itself_is_said_in_chinese_too(self) -> None:
+        self.addCleanup(speak, "en")
+        parser = build_parser(Phrases("zh"))
+        told = parser.format_help()
+        for wrong in ("bogus", "send", "send --bogus x", "history #a -n x", "who --language xx"):
+            with redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit):
+                parser.parse_args(wrong.split())
+            told += errors.getvalue()
+        for english in ("usage", "options:", "show this", "error", "required", "invalid", "choose"):
+            self.assertNotIn(english, told)
+        self.assertIn("用法：chatroom", told)
+        speak("en")
+        self.assertIn("usage: chatroom", build_parser(Phrases("en")).format_help())
+
+    def test_argparse_still_says_what_is_translated(self) -> None:
+        source = Path(argparse.__file__).read_text()
+        for said in CHINESE:
+            self.assertIn(said.replace("\n", "\\n"), source)
 
     def test_the_help_names_every_exit_status(self) -> None:
         text = TABLE["statuses"][0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chat.admin.words import Words
+from chat.client.argparse_words import speak
 from chat.client.words import LANGUAGES, choose_language
 
 __all__ = ["build_parser", "main"]
@@ -40,6 +41,7 @@ def _language_in(words: Sequence[str]) -> str:
 
 def build_parser(words: Words) -> argparse.ArgumentParser:
     """All options. The common ones may stand before a command or behind it."""
+    speak(words.language)
     parser = argparse.ArgumentParser(
         prog="chatroom admin", description=words("about"), allow_abbrev=False
     )

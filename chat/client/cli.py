@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chat.client.argparse_words import speak
 from chat.client.arguments import Version, file, fingerprint, number, seconds, speed
 from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig, Settings, read_settings
@@ -104,6 +105,7 @@ def _unwritable(phrases: Phrases, error: OSError) -> int:
 
 def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
     """All options. The common ones may stand before a command or behind it."""
+    speak(phrases.language)
     parser = argparse.ArgumentParser(
         prog="chatroom",
         description=phrases("about"),
