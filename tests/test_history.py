@@ -6,6 +6,8 @@ import pytest
 
 from tests.party import Party, outlast
 from tests.peers import enveloped, framed
+from tests.server import GENEROUS, serving
+from tests.valkey import running
 
 
 def test_history_pages_to_the_first_message_and_back(party: Party) -> None:
@@ -186,6 +188,32 @@ def test_a_page_without_a_size_has_the_usual_one_and_none_is_larger_than_allowed
         room = party.room_of(peer, party.current())
         found = peer.get(kind, conversation=room, limit=0)
         assert len(found[members]) > 1 or not found["more"], kind
+
+
+def test_what_was_written_when_frames_were_larger_is_shortened_and_paged_past() -> None:
+    with running() as store:
+        options = (*GENEROUS, "--store", store.url)
+        with serving(*options) as server, Party(server.port, "the-same-for-all") as party:
+            user = party.user()
+            peer = party.current(user)
+            for content in ("needle one", "needle " + "\x01字" * 1_500, "needle three"):
+                peer.post(peer.at, content)
+        smaller = (*options, "--frame-limit", "4096", "--content-limit", "100")
+        with serving(*smaller) as server, Party(server.port, "the-same-for-all") as party:
+            peer = party.current(user)
+            entries = peer.whole_history(peer.at)
+            assert [each["seq"] for each in entries] == [1, 2, 3]
+            assert [each.get("cut", False) for each in entries] == [False, True, False]
+            assert entries[1]["content"].startswith("needle \x01字")
+            found: list[int] = []
+            page: dict[str, Any] = {"more": True, "before": 0, "skip": 0}
+            while page["more"]:
+                place = {name: page[name] for name in ("before", "skip")}
+                page = peer.get("SearchMes", text="needle", conversation=peer.at, **place)
+                found += [each["seq"] for each in page["messages"]]
+                assert len(found) <= 3
+            assert found == [3, 2, 1]
+            assert max(len(frame.body) for frame in peer.heard) <= 4_096
 
 
 def test_search_pages_backwards_in_time(party: Party) -> None:

@@ -201,10 +201,8 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
     )
     if cid.startswith("p:") and message.after is None and not message.before:
         await _tell_receipt(session, cid, page)
-    kept, cut = fit(
-        _raw(session, page.entries),
-        session.context.settings.frame_limit,
-        keep_last=message.after is None,
+    kept, cut = _fitting(
+        _raw(session, page.entries), session.context.settings.frame_limit, message.after is None
     )
     return messages.HistoryResMes(
         conversation=cid_name(cid, session.user_id),
@@ -225,6 +223,22 @@ async def _tell_receipt(session: "Session", cid: str, page: Page) -> None:
         marks = await session.context.conversations.marks_of(partner, cid, page)
         if any(marks):
             session.emit(messages.ReceiptMes(name, partner, page.epoch, *marks))
+
+
+def _fitting(
+    entries: list[Any], frame_limit: int, keep_last: bool = False
+) -> tuple[tuple[Any, ...], bool]:
+    """As many as ``fit`` finds room for, but one at least, its content shortened.
+
+    One that is larger than a frame was written when frames were larger. Nobody could page past it.
+    """
+    kept, cut = fit(entries, frame_limit, keep_last=keep_last)
+    if kept or not entries:
+        return kept, cut
+    entry = msgspec.json.decode(entries[-1 if keep_last else 0])
+    # No character takes more than 12 bytes: a control character, escaped twice.
+    content = entry["content"][: (frame_limit - RESERVE - PUSH_OVERHEAD) // 12]
+    return ({**entry, "content": content, "cut": True},), len(entries) > 1
 
 
 def _raw(session: "Session", entries: Sequence[LoggedEntry]) -> list[Any]:
@@ -249,7 +263,7 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
         session.context.conversations, session.user_id, cids, listed, text, start, limit
     )
     found_raw: list[Any] = [msgspec.Raw(entry) for entry in found.entries]
-    kept, cut = fit(found_raw, session.context.settings.frame_limit)
+    kept, cut = _fitting(found_raw, session.context.settings.frame_limit)
     rest = found.places[len(kept)] if cut else found.rest
     if rest is None:
         return messages.SearchResMes(messages=kept)
