@@ -198,6 +198,15 @@ class StopWhileStartingTest(TestCase):
 
 
 class StopTest(ServerCase):
+    def test_whoever_stops_what_stops_already_does_no_harm(self) -> None:
+        code = (
+            "from twisted.internet import reactor; from chat.server.starting import stop;"
+            "stop(reactor); reactor.callWhenRunning(lambda: (stop(reactor), stop(reactor)));"
+            "reactor.run(); stop(reactor)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_a_signal_waits_its_turn_lest_it_wait_for_what_it_interrupts(
         self,
     ) -> None:

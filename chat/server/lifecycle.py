@@ -13,7 +13,7 @@ from chat.server.listening import Listeners
 from chat.server.logs import log_from
 from chat.server.reloading import Reloading
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart, calm_signals, exit_with_status_1, on_hangup
+from chat.server.starting import CannotStart, calm_signals, exit_with_status_1, on_hangup, stop
 from chat.store.embedded import CannotStart as StoreCannotStart
 
 __all__ = ["Lifecycle"]
@@ -112,7 +112,7 @@ class Lifecycle(Service):
             sentence = f"cannot start: {failure.getErrorMessage()} (the log has more)"
             self.log.failure("cannot start", failure)
         exit_with_status_1(sentence)
-        self.reactor.stop()
+        stop(self.reactor)
 
     async def _stop(self) -> None:
         """Stop the parts. A start that is still waiting for one of them fails with it."""

@@ -11,6 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "exit_with_status_1",
     "on_hangup",
     "raise_open_files",
+    "stop",
 ]
 
 SPARE_FILES: Final = 64
@@ -45,6 +47,12 @@ def raise_open_files() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
+def stop(reactor: Any) -> None:
+    """Let a reactor stop, if nobody has done so yet."""
+    with contextlib.suppress(ReactorNotRunning):
+        reactor.stop()
+
+
 def calm_signals(reactor: Any, stopping: Callable[[], bool] = lambda: False) -> Callable[[], None]:
     """Have what ``reactor`` does at SIGINT and SIGTERM done between two events, once; return what
     undoes that. For a reactor that runs.
@@ -57,7 +65,7 @@ def calm_signals(reactor: Any, stopping: Callable[[], bool] = lambda: False) -> 
     before = {}
     told: list[int] = []
 
-    def stop(handler: Callable[[int, None], None], number: int) -> None:
+    def act(handler: Callable[[int, None], None], number: int) -> None:
         if not told and not stopping():
             told.append(number)
             handler(number, None)
@@ -66,7 +74,7 @@ def calm_signals(reactor: Any, stopping: Callable[[], bool] = lambda: False) -> 
         handler: Any = signal.getsignal(number)
         if getattr(handler, "__self__", None) is reactor:
             before[number] = handler
-            signal.signal(number, _later(reactor, partial(stop, handler)))
+            signal.signal(number, _later(reactor, partial(act, handler)))
 
     def undo() -> None:
         for number, handler in before.items():
@@ -90,7 +98,7 @@ def on_hangup(reactor: Any, reload: Callable[[], None]) -> Callable[[], None]:
 
     def hung_up() -> None:
         if ends_with_terminal and not _has_terminal():
-            reactor.stop()
+            stop(reactor)
         else:
             reload()
 

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from chat.server.listening import Listeners
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart, exit_with_status_1
+from chat.server.starting import CannotStart, exit_with_status_1, stop
 
 __all__ = ["FIRST_SOCKET", "READY", "REPORTS", "InheritedPorts", "Orders", "main"]
 
@@ -136,14 +136,13 @@ class _Line(Int32StringReceiver):
             service.privilegedStartService()
         except CannotStart as error:
             exit_with_status_1(str(error))
-            self._reactor.stop()
+            stop(self._reactor)
             return
         self._reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
         service.startService()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._reactor.running:
-            self._reactor.stop()
+        stop(self._reactor)
 
 
 def main() -> None:
