@@ -303,3 +303,15 @@ def test_a_registration_that_was_not_looked_at_does_not_count_as_one_of_the_addr
             assert sorted(codes) == [200, 200, 503, 503]
             again = [peer.register(**user)["code"] for peer in peers]
             assert again == [200, 200, 506, 506]
+
+
+def test_for_a_name_or_an_id_that_is_taken_no_password_is_hashed() -> None:
+    slow = ("--argon2", "2,65536,1", "--hashing-threads", "1", "--hashing-queue", "1")
+    with serving(*GENEROUS, *slow) as server, Party(server.port) as party:
+        user, peers = party.user(), [party.connect() for _ in range(6)]
+        for taken in ({"userName": user.name.upper()}, {"userName": "", "userId": user.user_id}):
+            data = {"version": 2, "user": {**taken, "userPwd": "the-same-for-all"}}
+            with server.frozen():
+                asked = [peer.send("RegisterMes", **data) for peer in peers]
+            codes = [peer.reply(each).data["code"] for peer, each in zip(peers, asked, strict=True)]
+            assert codes == [505] * 6

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +51,7 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
         raise Refused(506, "too-many-registrations", error.retry_after) from None
     invitation = await _invitation(session, message)
     try:
+        await _check_free(session, user.user_id, name)
         password = await context.passwords.hash(user.user_pwd, session)
         user_id = await context.accounts.register(
             user.user_id, name, password, user.sex, invitation
@@ -80,6 +82,21 @@ def _check_account(session: "Session", message: messages.RegisterMes) -> str:
     if settings.registration == "closed":
         raise Refused(506, "registration-closed")
     return name
+
+
+async def _check_free(session: "Session", *whom: int | str) -> None:
+    """Have no password hashed, which is dear, for what is somebody's already: such a registration
+    counts as none. Who was quicker meanwhile is found out when the account is made.
+
+    :param whom: an id and a name, 0 and empty for any.
+    :raises NameTaken: one of them belongs to somebody.
+    """
+    for who in whom:
+        if not who:
+            continue
+        with suppress(Unknown):
+            await session.context.accounts.find(who)
+            raise NameTaken("id" if isinstance(who, int) else "name")
 
 
 async def _invitation(session: "Session", message: messages.RegisterMes) -> str:
