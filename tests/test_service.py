@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -130,6 +131,16 @@ class StartTest(ServerCase):
             words = ["-n", "chatroom", "--listen", endpoint, "--data", str(home / "data")]
             done = twistd(*words, cwd=home)
         self.assertIn("cannot listen: Address already in use", done.stderr)
+
+    def test_a_reactor_that_was_chosen_is_the_one(self) -> None:
+        home = self.directory()
+        own = "DirectReactor" if hasattr(select, "epoll") else "Reactor"
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            words = ["chatroom", "--listen", endpoint, "--data", str(home / "data")]
+            for chosen, name in ([], own), (["--reactor=select"], "SelectReactor"):
+                done = twistd("-n", "--pidfile=", *chosen, *words, cwd=home)
+                self.assertRegex(done.stdout, rf"reactor class: .*{name}\.")
 
     def test_a_data_directory_in_use_is_one_sentence_and_status_1(self) -> None:
         server = self.server()

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import resource
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ __all__ = [
     "SPARE_FILES",
     "CannotStart",
     "calm_signals",
+    "choose_reactor",
     "end_plainly",
     "exit_with_status_1",
     "on_hangup",
@@ -34,6 +36,16 @@ _log = Logger()
 
 class CannotStart(Exception):
     """The server cannot start. The text is a sentence for whoever started it."""
+
+
+def choose_reactor() -> None:
+    """Install the fastest reactor that the system has, unless one was chosen (``--reactor``)."""
+    if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
+        from twisted.internet.main import installReactor
+
+        from chat.server.polling import DirectReactor
+
+        installReactor(DirectReactor())
 
 
 def raise_open_files() -> int:

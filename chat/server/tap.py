@@ -11,11 +11,11 @@ __all__ = ["Options", "makeService"]
 
 
 def makeService(options: Options) -> "IService":
-    """Build the server. Only here may the reactor be imported: twistd has chosen it by now."""
-    from chat.server.starting import end_plainly
+    """Build the server. Only here may the reactor be imported: what was asked for is known now."""
+    from chat.server.starting import choose_reactor, end_plainly
 
     end_plainly()  # Before what takes a second to load, in which somebody may change their mind.
-
+    choose_reactor()
     from twisted.internet import reactor
 
     from chat.server.logs import JsonLogs

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from chat.server.listening import Listeners
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart, exit_with_status_1, stop
+from chat.server.starting import CannotStart, choose_reactor, exit_with_status_1, stop
 
 __all__ = ["FIRST_SOCKET", "READY", "REPORTS", "InheritedPorts", "Orders", "main"]
 
@@ -147,6 +147,7 @@ class _Line(Int32StringReceiver):
 
 def main() -> None:
     """Be a worker until told otherwise."""
+    choose_reactor()
     from twisted.internet import reactor, stdio
 
     log = jsonFileLogObserver(sys.stdout, recordSeparator="")

@@ -1,0 +1,30 @@
+"""Twisted's epoll reactor without the log's context around each event; needs epoll to be imported.
+
+Twisted names the connection in a context of the log before it serves it. That takes 3.6 us, as much
+as reading the message, and nothing of ours ever asks for that name.
+"""
+
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.python import log
+
+__all__ = ["DirectReactor"]
+
+
+class DirectReactor(EPollReactor):
+    """Serves events where it finds them; what each of them means Twisted decides as ever."""
+
+    def doPoll(self, timeout: float | None) -> None:
+        """Wait up to ``timeout`` seconds, None for as long as it takes, and serve what happened."""
+        known: dict[int, Any] = self._selectables
+        for descriptor, event in self._poller.poll(timeout, len(known)):
+            selectable = known.get(descriptor)
+            if selectable is None:  # The one served before it has closed it.
+                continue
+            try:
+                self._doReadOrWrite(selectable, descriptor, event)
+            except Exception:  # One connection's trouble is not the others'.
+                log.err()
+
+    doIteration = doPoll
