@@ -1,5 +1,6 @@
 """One socket: frames in, bytes out, and how much may wait for a client that does not read."""
 
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp
@@ -10,6 +11,7 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
+from chat.codec import LENGTH_SIZE
 from chat.server.transport import FrameServer, tune, write_whole_frames
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ __all__ = ["Connection"]
 
 CLOSING_SECONDS: Final = 2.0
 """How long a closed connection may take to read its last words."""
+
+
+_length_at: Final = struct.Struct(">I").unpack_from
 
 
 class _Indirect:
@@ -80,22 +85,35 @@ class Connection(Int32StringReceiver):
         if self.closing:
             return
         self.heard = self.factory.clock.seconds()
-        super().dataReceived(data)
+        self._unprocessed = self._cut(self._unprocessed + data)
         if self.session.user is None or self.unfinished:
             before, self.unfinished = self.unfinished, len(self._unprocessed)
             self.factory.unfinished(self.unfinished - before)
 
+    def _cut(self, data: bytes) -> bytes:
+        """Hand over the frames that are whole; return what is left for later.
+
+        Twisted's own loop, without what it keeps up at each frame for programs of another time:
+        half of what cutting a frame costs.
+        """
+        start, size = LENGTH_SIZE, len(data)
+        while start <= size and not (self.paused or self.closing):
+            (length,) = _length_at(data, start - LENGTH_SIZE)
+            if not 1 <= length <= self.MAX_LENGTH:
+                self.lengthLimitExceeded(length)
+                break
+            end = start + length
+            if end > size:
+                break
+            self.stringReceived(data[start:end])
+            start = end + LENGTH_SIZE
+        return b"" if self.closing else data[start - LENGTH_SIZE :]
+
     def stringReceived(self, string: bytes) -> None:
-        if self.closing:
-            return
-        if not string:
-            self.session.frame_too_large(0)
-        else:
-            self.session.frame_received(string)
+        self.session.frame_received(string)
 
     def lengthLimitExceeded(self, length: int) -> None:
-        if not self.closing:
-            self.session.frame_too_large(length)
+        self.session.frame_too_large(length)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closing = True
