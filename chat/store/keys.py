@@ -139,13 +139,6 @@ class Keys:
         """Set: redacted numbers."""
         return self._key(f"c:{{{cid}}}:gone")
 
-    def sent(self, cid: str, day: int) -> bytes:
-        """Hash: digest of (sender, clientId) -> seq, of one day.
-
-        :param day: days since 1970, UTC.
-        """
-        return self._key(f"c:{{{cid}}}:dd:{day}")
-
     def rooms(self) -> bytes:
         """Sorted set, all scores 0: the rooms' names."""
         return self._key("rooms")

@@ -9,6 +9,7 @@ Where a replica has to have a message before it is accepted, WAIT stands behind 
 connection that carries nothing else: it holds up whatever comes after it there.
 """
 
+import struct
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Protocol
@@ -33,7 +34,10 @@ BATCH: Final = 256
 DIGEST_SIZE: Final = 12
 """Bytes that name a (sender, clientId): a collision takes 2^48 marks in one room in two days."""
 
-SECONDS_PER_DAY: Final = 86_400
+MOST_GROUPS: Final = 10_000
+"""Conversations of which the words that each call says again are remembered."""
+
+_WORD: Final = struct.Struct(">HB")
 MOST_SERIAL: Final = 2**32 - 1
 UNDELIVERED_SECONDS: Final = 10.0
 """A stored post whose publication never came is answered after this long all the same."""
@@ -105,11 +109,19 @@ class Post:
         self.seq = 0
         self.sent = 0.0
 
-    def digest(self, client_id: bytes) -> bytes:
-        """What the idempotency mark is filed under; nothing without a ``clientId``."""
+    def word(self, server: int) -> bytes:
+        """The post as the script reads it: its code, its digest, and its record.
+
+        The digest is what the idempotency mark is filed under; there is none without a
+        ``clientId``.
+        """
+        client_id = self.client_id.encode()
+        entry = record(self.middle, self.user_id, client_id, server, self.serial)
         if not client_id:
-            return b""
-        return blake2b(b"%d %b" % (self.user_id, client_id), digest_size=DIGEST_SIZE).digest()
+            return _WORD.pack(self.refusal, 0) + entry
+        name = b"%d %b" % (self.user_id, client_id)
+        digest = blake2b(name, digest_size=DIGEST_SIZE).digest()
+        return _WORD.pack(self.refusal, DIGEST_SIZE) + digest + entry
 
 
 class Posting:
@@ -154,8 +166,7 @@ class Posting:
         self._scheduled = False
         self._refusing = False
         self._under_way: dict[int, Post] = {}
-        self._groups: dict[str, tuple[list[bytes], list[bytes | int]]] = {}
-        self._groups_day = 0
+        self._groups: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
         self.round_trips = Timing()
         self.unconfirmed: frozenset[int] = frozenset()
         self.confirmed: Callable[[], None] = lambda: None
@@ -231,7 +242,6 @@ class Posting:
 
     def _call_for(self, batch: list[Post]) -> tuple[list[bytes], list[bytes | int], list[Post]]:
         now = self._clock.seconds()
-        day = int(now // SECONDS_PER_DAY)
         grouped: dict[str, list[Post]] = {}
         for post in batch:
             self._serial = (self._serial + 1) & MOST_SERIAL
@@ -240,35 +250,25 @@ class Posting:
             self._under_way[post.serial] = post
             grouped.setdefault(post.cid, []).append(post)
         keys = [self._keys.generation(), self._keys.tide()]
-        args: list[bytes | int] = [day, *self._retention]
+        args: list[bytes | int] = [*self._retention]
         ordered: list[Post] = []
         for cid, posts in grouped.items():
-            group_keys, group_args = self._group(cid, day)
-            keys += group_keys
+            meta, *shared = self._group(cid)
+            keys.append(meta)
             args.append(len(posts))
-            args += group_args
+            args += shared
+            args += [post.word(self.server) for post in posts]
             ordered += posts
-            for post in posts:
-                client_id = post.client_id.encode()
-                args += (
-                    post.user_id,
-                    post.refusal,
-                    post.digest(client_id),
-                    record(post.middle, post.user_id, client_id, self.server, post.serial),
-                )
         return keys, args, ordered
 
-    def _group(self, cid: str, day: int) -> tuple[list[bytes], list[bytes | int]]:
-        """The keys and the arguments that all posts to a conversation share."""
-        if day != self._groups_day or len(self._groups) > 10_000:
-            self._groups.clear()
-            self._groups_day = day
+    def _group(self, cid: str) -> tuple[bytes, bytes, bytes, bytes]:
+        """The key and the arguments that all posts to a conversation share."""
         known = self._groups.get(cid)
         if known is None:
-            name = self._keys
-            found = [name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
-            found += [name.sent(cid, day + offset) for offset in (-2, -1, 0, 1)]
-            known = self._groups[cid] = (found, [*_open_to_all(cid), *audience(name, cid)])
+            if len(self._groups) > MOST_GROUPS:
+                self._groups.clear()
+            found = (self._keys.meta(cid), _open_to_all(cid), *audience(self._keys, cid))
+            known = self._groups[cid] = found
         return known
 
     # Out -------------------------------------------------------------------------------------
@@ -390,9 +390,9 @@ def _is_stored(answer: Any) -> bool:
     return isinstance(answer, int) or answer[0] == 1
 
 
-def _open_to_all(cid: str) -> tuple[int]:
+def _open_to_all(cid: str) -> bytes:
     """Whether everybody who gets as far as posting may: the lobby, and private conversations."""
-    return (1,) if cid == "r:lobby" or cid.startswith("p:") else (0,)
+    return b"1" if cid == "r:lobby" or cid.startswith("p:") else b"0"
 
 
 def audience(keys: Keys, cid: str) -> tuple[bytes, bytes]:

@@ -59,7 +59,7 @@ end
 -- backwards, a full store) has changed nothing.
 local function append(c, record)
   local seq, n = c.seq + 1, c.count + 1
-  redis.call('XADD', c.log, seq .. '-0', 'e', c.stamp .. record)
+  redis.call('XADD', c.log, string.format('%d-0', seq), 'e', c.stamp .. record)
   c.seq, c.count, c.records[n] = seq, n, record
   return seq
 end

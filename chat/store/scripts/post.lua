@@ -1,15 +1,14 @@
 -- needs: conversation rules
 -- Post messages to conversations: look up, permit, number, mark, append, publish, each atomically.
 --
--- KEYS   1 the store's generation  2 the tide; then for each conversation 8: meta, log, members, gone, and the
---        idempotency marks of the day before yesterday, yesterday, today, tomorrow: the caller's
---        clock may be off, or midnight may have passed on the way
--- ARGV   1 today as days since 1970 on the caller's clock   2 messages kept (0: all)
---        3 ms kept (0: for ever)
+-- KEYS   1 the store's generation  2 the tide; then meta of each conversation, from whose name those
+--        of its other keys are made here: to say them all took as long as many a post.
+--        `dd:<day>` is a hash: digest of (sender, clientId) -> number, of one day since 1970 UTC
+-- ARGV   1 messages kept (0: all)   2 ms kept (0: for ever)
 --        then for each conversation: number of posts, may it be made here (1 or 0), channel,
 --        second channel or ''
---          and for each post: sender, the code that refuses it unless it was accepted before
---          (0: none), digest or '', record
+--          and for each post: the code that refuses it unless it was accepted before (0: none):2
+--          size of the digest:1 (0: nothing to recognize it by) digest record
 -- Result the tide, 0 when nothing was appended; then for each post, in their order:
 --        n > 0                                       accepted with number n
 --        {1, seq, time, epoch, epochFirst}           accepted before; time 0 when it is gone
@@ -21,9 +20,8 @@ local gen = redis.call('GET', KEYS[1]) or '0'
 local at = now()
 local number_of_day = math.floor(at / 86400000)
 local today, yesterday = tostring(number_of_day), tostring(number_of_day - 1)
-local shift = math.max(-1, math.min(1, number_of_day - tonumber(ARGV[1])))
-local most, age = tonumber(ARGV[2]), tonumber(ARGV[3])
-local results, arg, appended = { 0 }, 4, false
+local most, age = tonumber(ARGV[1]), tonumber(ARGV[2])
+local results, arg, appended = { 0 }, 3, false
 
 local function repeated(c, seq)
   local found = redis.call('XRANGE', c.log, seq .. '-0', seq .. '-0')
@@ -44,26 +42,25 @@ local function mark(c, marks, digest)
   end
 end
 
--- `c` is the conversation, whose keys begin at KEYS[k]; the post's arguments begin at ARGV[a].
-local function post(c, k, a, open_to_all)
-  local uid, digest = ARGV[a], ARGV[a + 2]
-  local marks = KEYS[k + 6 + shift]
-  local permitted, code, reason, wait = open_to_all
-  if c.rules then
-    local member = redis.call('HGET', KEYS[k + 2], uid)
+-- `word` is the post as it came, `keys` what the conversation's keys begin with.
+local function post(c, keys, word, open_to_all)
+  local refusal, digest, start = struct.unpack('>HBc0', word)
+  local permitted, code, reason, wait, uid = open_to_all
+  if c.rules or not open_to_all then
+    uid = string.format('%.0f', (struct.unpack('>I8', word, start + 12)))  -- as in the record
+    local member = redis.call('HGET', keys .. 'members', uid)
     permitted = permitted or member
-    if permitted then code, reason, wait = forbidden(c, uid, member, at) end
+    if c.rules and permitted then code, reason, wait = forbidden(c, uid, member, at) end
     permitted = permitted and not code
-  elseif not permitted then
-    permitted = redis.call('HEXISTS', KEYS[k + 2], uid) == 1
   end
+  local marks = keys .. 'dd:' .. today
   if digest ~= '' then
     local seq
     if c.day == yesterday or (c.day == today and c.before == yesterday) then
-      seq = redis.call('HGET', KEYS[k + 5 + shift], digest)
+      seq = redis.call('HGET', keys .. 'dd:' .. yesterday, digest)
     end
     if not seq then
-      if permitted and ARGV[a + 1] == '0' then
+      if permitted and refusal == 0 then
         seq = mark(c, marks, digest)
       else
         seq = redis.call('HGET', marks, digest)
@@ -71,10 +68,10 @@ local function post(c, k, a, open_to_all)
     end
     if seq then return repeated(c, seq) end
   end
-  if ARGV[a + 1] ~= '0' then return { -tonumber(ARGV[a + 1]) } end
+  if refusal ~= 0 then return { -refusal } end
   if code then return { code, reason, wait } end
   if not permitted then return { shut(c) } end
-  local ok, seq = pcall(append, c, ARGV[a + 3])
+  local ok, seq = pcall(append, c, string.sub(word, start))
   if not ok then
     if digest ~= '' then redis.call('HDEL', marks, digest) end
     error(seq)
@@ -83,17 +80,18 @@ local function post(c, k, a, open_to_all)
   return seq
 end
 
-for k = 3, #KEYS, 8 do
+for k = 3, #KEYS do
   local count, open_to_all = tonumber(ARGV[arg]), ARGV[arg + 1] == '1'
-  local c = open(KEYS[k], KEYS[k + 1], gen, at)
+  local keys = string.sub(KEYS[k], 1, -5)
+  local c = open(KEYS[k], keys .. 'log', gen, at)
   if not c and open_to_all and pcall(create, KEYS[k], gen) then
-    c = open(KEYS[k], KEYS[k + 1], gen, at)
+    c = open(KEYS[k], keys .. 'log', gen, at)
   end
-  for i = 0, count - 1 do
+  for i = arg + 4, arg + 3 + count do
     if not c then
       results[#results + 1] = { open_to_all and -503 or -404 }
     else
-      local ok, result = pcall(post, c, k, arg + 4 + i * 4, open_to_all)
+      local ok, result = pcall(post, c, keys, ARGV[i], open_to_all)
       if not ok then
         result = { -503, type(result) == 'table' and result.err or tostring(result) }
       end
@@ -104,10 +102,10 @@ for k = 3, #KEYS, 8 do
     close(c, ARGV[arg + 2], ARGV[arg + 3])
     appended = appended or c.count > 0
     if c.count > 0 and (most > 0 or age > 0) then
-      trim(c, KEYS[k + 3], most, age > 0 and at - age or 0)
+      trim(c, keys .. 'gone', most, age > 0 and at - age or 0)
     end
   end
-  arg = arg + 4 + count * 4
+  arg = arg + 4 + count
 end
 -- Whoever sees the tide fall knows that something which was accepted is gone.
 if appended then results[1] = redis.call('INCR', KEYS[2]) end
