@@ -28,6 +28,7 @@ __all__ = [
     "Envelope",
     "FrameReader",
     "FrameTooLarge",
+    "decode",
     "decode_data",
     "decode_envelope",
     "encode",
@@ -114,6 +115,24 @@ class FrameReader:
 
 _envelope_decoder = msgspec.json.Decoder(Envelope)
 _data_decoders: dict[type[Message], msgspec.json.Decoder[Message]] = {}
+
+
+def decode(body: bytes, known: Mapping[str, type[Message]]) -> tuple[Message, str | None]:
+    """Read a frame: the message in it, and the id of its envelope.
+
+    :param known: the messages that may come, by the ``type`` of their envelope.
+    :raises BadMessage: as ``decode_envelope`` and ``decode_data``, which know why, and what can be
+        read all the same.
+    """
+    try:
+        found = _envelope_decoder.decode(body)
+        request_id = found.id
+        if request_id is None or len(request_id) <= ID_LIMIT:
+            return _data_decoders[known[found.type]].decode(found.data), request_id
+    except (KeyError, msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass
+    found = decode_envelope(body)
+    return decode_data(found, known), found.id
 
 
 def decode_envelope(body: bytes) -> Envelope:

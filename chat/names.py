@@ -1,6 +1,5 @@
 """What a user name, a room name, a password and a conversation's name may be."""
 
-import re
 import unicodedata
 
 __all__ = [
@@ -38,7 +37,8 @@ _NO_PART_OF_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Categories of control characters, C1 as well, of what separates lines and paragraphs, and of
 halves of characters, of which an argument of a command is made that is no UTF-8."""
 
-_CLIENT_ID = re.compile(r"[\x21-\x7e]{1,64}\Z", re.ASCII)
+CLIENT_ID_LIMIT = 64
+"""Characters of a ``clientId``."""
 
 # Letters that draw nothing although their category says letter: the Hangul fillers, and the
 # braille pattern without a dot. A name made of them would be an empty place on the screen.
@@ -205,5 +205,7 @@ def check_client_id(client_id: str) -> None:
 
     :raises BadName: anything else.
     """
-    if not _CLIENT_ID.match(client_id):
+    # Judged for every message: a pattern takes five times as long.
+    visible = client_id.isascii() and client_id.isprintable() and " " not in client_id
+    if not (visible and 1 <= len(client_id) <= CLIENT_ID_LIMIT):
         raise BadName("client-id")

@@ -399,4 +399,7 @@ class Hall:
     @staticmethod
     def parsed(news: Publication) -> Publication:
         """What arrives is another object than what was sent."""
-        return Publication(news.cid, news.epoch, news.epoch_first, list(news.headers), news.split)
+        return Publication(
+            news.cid, news.conversation, news.epoch, news.epoch_first, list(news.headers),
+            news.senders, news.split,
+        )  # fmt: skip

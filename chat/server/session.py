@@ -15,9 +15,7 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.codec import (
     BadMessage,
-    Envelope,
-    decode_data,
-    decode_envelope,
+    decode,
     encode,
     sms_accepted,
 )
@@ -112,7 +110,7 @@ class Session:
         self._released: tuple[dict[str, int], frozenset[str]] | None = None
         self._busy = False
         self._language = ""
-        self._waiting: deque[Envelope] | None = None
+        self._waiting: deque[bytes] | None = None
         settings, seconds = context.settings, context.clock.seconds
         self.budget: Budget | None = None
         light = settings.light_rate if settings.request_rate[0] else (0, 0.0)
@@ -160,17 +158,12 @@ class Session:
             return
         if len(body) >= LONG and (wait := self._light_bucket.overdraw(len(body) // LONG)):
             self.connection.hold(wait)
-        try:
-            envelope = decode_envelope(body)
-        except BadMessage as error:
-            self._malformed(error)
-            return
         if not self._busy:
-            self._process(envelope)
+            self._process(body)
             return
         if self._waiting is None:
             self._waiting = deque()
-        self._waiting.append(envelope)
+        self._waiting.append(body)
         if len(self._waiting) >= MOST_WAITING or len(body) >= LONG:
             self.connection.pause_reading()
 
@@ -180,9 +173,9 @@ class Session:
         self.emit(messages.ErrorMes(413, self.phrase("too-large")))
         self.connection.close()
 
-    def _process(self, envelope: Envelope) -> None:
+    def _process(self, body: bytes) -> None:
         try:
-            message = decode_data(envelope, self.voice.requests)
+            message, request_id = decode(body, self.voice.requests)
         except BadMessage as error:
             self._malformed(error)
             return
@@ -190,17 +183,17 @@ class Session:
         if kind in UNMETERED and (wait := self._light_bucket.overdraw()):
             self.connection.hold(wait)  # It is served all the same, and the next ones wait.
         if self.user is None and kind not in OPEN_TO_ALL:
-            self.refuse(message, envelope.id, Refused(401, "login-first"))
+            self.refuse(message, request_id, Refused(401, "login-first"))
         elif isinstance(message, SAYINGS):
-            self._say(message, envelope.id)
+            self._say(message, request_id)
         elif isinstance(message, messages.AckMes) and talking.acknowledge_at_once(self, message):
             return
         elif isinstance(message, messages.PingMes):
-            self.emit(messages.PongMes(self.context.now()), envelope.id)
+            self.emit(messages.PongMes(self.context.now()), request_id)
         elif kind not in UNMETERED and (wait := self._seconds_to_wait(COSTS.get(kind, 1))):
-            self.refuse(message, envelope.id, Refused(429, "too-fast", wait))
+            self.refuse(message, request_id, Refused(429, "too-fast", wait))
         else:
-            self._serve(self._handled(message, envelope.id), message, envelope.id)
+            self._serve(self._handled(message, request_id), message, request_id)
 
     def _seconds_to_wait(self, cost: int) -> float:
         """Until a request may be made that counts as ``cost``, 0.0 when this one may."""
@@ -334,16 +327,14 @@ class Session:
             self.connection.send(encode(messages.ByeMes(code, sentence, retry_after)))
         self.connection.close()
 
-    def deliver(self, news: Publication, conversation: str, claims: Mapping[int, Post]) -> None:
+    def deliver(self, news: Publication, claims: Mapping[int, Post]) -> None:
         """Hear consecutive entries of one conversation (see ``Feed.deliver``)."""
         if self.feed is not None:
-            self.feed.deliver(news, conversation, claims)
+            self.feed.deliver(news, claims)
 
     # What became of its posts (chat.store.posting.Poster) --------------------------------------
 
-    def stored(
-        self, post: Post, header: Header, news: Publication, conversation: str
-    ) -> bytes | None:
+    def stored(self, post: Post, header: Header, news: Publication) -> bytes | None:
         """The words of SmsResMes, which stands where the push of the message would have stood."""
         epoch, time = news.epoch, header.time
         if not header.server:  # It was read from the log, which may have gone on since.
@@ -352,7 +343,7 @@ class Session:
         if not self.voice.is_current:
             return None  # It has no word for that.
         return sms_accepted(
-            post.request_id, post.client_id, conversation, epoch,
+            post.request_id, post.client_id, news.conversation, epoch,
             min(news.epoch_first, header.seq), header.seq, time or self.context.now(),
         )  # fmt: skip
 

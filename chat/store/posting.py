@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.entries import Author, Header, record
+from chat.store.entries import Author, record
 from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Redis
@@ -328,9 +328,9 @@ class Posting:
 
     # The publication -------------------------------------------------------------------------
 
-    def claim(self, header: Header) -> Post | None:
-        """The post that a published entry is, when it was sent from here and is still awaited."""
-        return self._under_way.pop(header.serial, None) if header.server == self.server else None
+    def claim(self, serial: int) -> Post | None:
+        """The post that a published entry of this server's is, while it is awaited."""
+        return self._under_way.pop(serial, None)
 
     def claim_stored(self, cid: str, seq: int) -> Post | None:
         """The same for an entry that was read from the log, which does not keep serials."""

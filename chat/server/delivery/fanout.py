@@ -15,7 +15,6 @@ from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event, Listener
 from chat.store.entries import Publication
 from chat.store.interface import StoreError
-from chat.store.keys import cid_name
 from chat.store.posting import Post
 
 if TYPE_CHECKING:
@@ -135,10 +134,9 @@ class FanOut(Listener):
             self._deliver_room(host, news, self._claim(news))
         else:
             # A private entry is published to both; what answers its sender is the sender's own.
-            claims = self._claim(news, host.user_id)
-            conversation = cid_name(news.cid, host.user_id)
+            claims = self._claim(news, host.user_id) if host.user_id in news.senders else {}
             for session in tuple(host.sessions):
-                session.deliver(news, conversation, claims)
+                session.deliver(news, claims)
             self.context.tally.deliveries += len(host.sessions) * len(news.headers)
 
     def _claim(self, news: Publication, sender: int = 0) -> dict[int, Post]:
@@ -147,12 +145,13 @@ class FanOut(Listener):
         :param sender: only those of this user, 0 for everybody's.
         """
         posting = self.context.posting
+        here = posting.server
         claims = {}
         for header in news.headers:
             if sender and header.sender != sender:
                 continue
-            if header.server == posting.server:
-                post = posting.claim(header)
+            if header.server == here:
+                post = posting.claim(header.serial)
             elif header.server == 0 and header.sender:
                 post = posting.claim_stored(news.cid, header.seq)
             else:
@@ -160,8 +159,8 @@ class FanOut(Listener):
             if post is not None:
                 claims[header.seq] = post
                 self._sample = post.sent
-                if news.cid.startswith("p:"):
-                    self._moved[news.cid] = header.time
+        if sender and claims:
+            self._moved[news.cid] = news.headers[-1].time
         self.context.tally.accepted += len(claims)
         return claims
 
@@ -169,8 +168,8 @@ class FanOut(Listener):
         plain, special = room.split()
         users = self.context.registry.users
         senders: dict[Session, None] = {}
-        for header in news.headers:
-            user = users.get(header.sender)
+        for sender in news.senders:
+            user = users.get(sender)
             if user is not None:
                 senders.update(user.sessions)
         frames = news.frames
@@ -185,10 +184,10 @@ class FanOut(Listener):
                 connection.turn = frames
                 dirty.append(connection)
         for session in special:
-            session.deliver(news, room.conversation, claims)
+            session.deliver(news, claims)
         for session in senders:
             if session.plain and session in room.sessions:
-                session.deliver(news, room.conversation, claims)
+                session.deliver(news, claims)
         self.context.tally.deliveries += (len(plain) + len(special)) * len(news.headers)
 
     def _in_turn(self, crowd: int, news: Publication) -> "list[Connection]":

@@ -61,34 +61,35 @@ class Feed:
 
     # Delivery --------------------------------------------------------------------------------
 
-    def deliver(self, news: Publication, conversation: str, claims: Mapping[int, Post]) -> None:
+    def deliver(self, news: Publication, claims: Mapping[int, Post]) -> None:
         """Hear consecutive entries of one conversation.
 
         :param claims: the posts among them that sessions of this server wait for, by number.
         """
         if self.plain:
-            self._deliver_live(news, conversation, claims)
+            self._deliver_live(news, claims)
             return
         session = self._session
         for header in news.headers:
             mine = header.sender == session.user_id
-            words = self._own(news, header, conversation, claims) if mine else None
+            words = self._own(news, header, claims) if mine else None
             if words is None:
                 status = session.context.online.status_of(header.sender)
-                words = session.voice.entry(news.frame_of(header), conversation, status)
+                words = session.voice.entry(news.frame_of(header), news.conversation, status)
             if words:  # Nothing at all is no frame, and must not be counted as one.
                 post = claims.get(header.seq)
                 answer = post is not None and post.poster is session
                 self._give(news.cid, header, words, answer)
 
-    def _deliver_live(
-        self, news: Publication, conversation: str, claims: Mapping[int, Post]
-    ) -> None:
+    def _deliver_live(self, news: Publication, claims: Mapping[int, Post]) -> None:
         """All in one piece: the frames as they are, with other words where they are one's own."""
         session = self._session
         user_id = session.user_id
+        if user_id not in news.senders:
+            session.queue_frame(news.frames, None)
+            return
         own = [
-            self._own(news, header, conversation, claims) if header.sender == user_id else None
+            self._own(news, header, claims) if header.sender == user_id else None
             for header in news.headers
         ]
         mine = [words for words in own if words is not None]
@@ -101,17 +102,15 @@ class Feed:
             frames = b"".join([frame if words is None else words for words, frame in pairs])
         session.queue_frame(frames, None)
 
-    def _own(
-        self, news: Publication, header: Header, conversation: str, claims: Mapping[int, Post]
-    ) -> bytes | None:
+    def _own(self, news: Publication, header: Header, claims: Mapping[int, Post]) -> bytes | None:
         """The words for an entry of the user's own, None when they are those for everybody."""
         session = self._session
         post = claims.get(header.seq)
         if post is not None and post.poster is session:
             # An original client has no word for it, and no push of it either.
-            return session.stored(post, header, news, conversation) or b""
+            return session.stored(post, header, news) or b""
         if header.client_id:
-            return session.voice.own_entry(news.frame_of(header), header, conversation)
+            return session.voice.own_entry(news.frame_of(header), header, news.conversation)
         return None
 
     def _give(self, cid: str, header: Header, words: bytes, answer: bool) -> None:

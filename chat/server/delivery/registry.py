@@ -52,12 +52,11 @@ class Thread:
 class HostedRoom(Thread):
     """A room with at least one member connected here."""
 
-    __slots__ = ("_plain", "cid", "conversation", "sessions")
+    __slots__ = ("_plain", "cid", "sessions")
 
     def __init__(self, cid: str) -> None:
         super().__init__()
         self.cid = cid
-        self.conversation = cid_name(cid, 0)
         self.sessions: dict[Session, None] = {}
         self._plain: tuple[list[Connection], list[Session]] | None = None
 
