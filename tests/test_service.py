@@ -116,12 +116,14 @@ class StartTest(ServerCase):
             done = twistd("--logfile=log", *words, cwd=home)
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot listen: Address already in use", done.stderr)
-        # The process in the background says so to the one in front before it takes its file away.
+        # The process in the background says so to the one in front, then takes its file away, and
+        # then writes its last words.
+        said = sentence.removeprefix("chatroom: ")
         give_up = time.monotonic() + PATIENCE
-        while os.listdir(home) != ["log"] and time.monotonic() < give_up:
+        while said not in (home / "log").read_text() and time.monotonic() < give_up:
             os.sched_yield()
+        self.assertIn(said, (home / "log").read_text())
         self.assertEqual(os.listdir(home), ["log"])
-        self.assertIn(sentence.removeprefix("chatroom: "), (home / "log").read_text())
 
     def test_in_the_foreground_no_file_keeps_the_same_command_from_working_again(self) -> None:
         home = self.directory()
