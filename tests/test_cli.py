@@ -412,8 +412,16 @@ class NoRoomTest(CliCase):
             "    log_exception('lost')\n"
         )
         words = [sys.executable, "-c", code, str(self.home / "screen.log")]
-        done = await deferToThread(subprocess.run, words, cwd=ROOT, capture_output=True, text=True)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for unbuffered in ("", "1"):
+            done = await deferToThread(
+                subprocess.run,
+                words,
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            )
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class WordsTest(SynchronousTestCase):

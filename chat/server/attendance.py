@@ -65,7 +65,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     """Take a client in: subscribe, confirm, read where everything stands, reply, go live.
 
     :raises NotAllowed: the account is suspended.
-    :raises Unknown: the password, or the token, was changed while it was judged.
+    :raises Disproved: the password, or the token, was changed while it was judged.
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
     user = _be(session, identity)

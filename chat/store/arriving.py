@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from chat.messages import Conversation, User
 from chat.store.conversations import Conversations, describe, is_member, position_of
-from chat.store.interface import NotAllowed, Unknown
+from chat.store.interface import Disproved, NotAllowed
 from chat.store.keys import Keys
 from chat.store.presence import RedisPresence
 from chat.store.redis import Redis, Word
@@ -74,7 +74,7 @@ class Arrivals:
         :param instead: a session of the same user that has left and need not be told of, or empty.
         :param limit: conversations that are described at most.
         :raises NotAllowed: the account is suspended; nothing has happened.
-        :raises Unknown: what was proven is true no longer; nothing has happened.
+        :raises Disproved: what was proven is true no longer; nothing has happened.
         :raises StoreError: the store is away; the session is as good as gone.
         """
 
@@ -87,7 +87,7 @@ class Arrivals:
             if answer[0] == SUSPENDED:
                 raise NotAllowed("suspended")
             if answer[0] == ENDED:
-                raise Unknown("the password, or the token, has ended")
+                raise Disproved("the password, or the token, has ended")
             return answer
 
         answer = await self._presence.enter(user, session, device, 0, instead=instead, tell=tell)

@@ -10,6 +10,7 @@ from chat.messages import Session, User
 __all__ = [
     "Account",
     "Accounts",
+    "Disproved",
     "FateUnknown",
     "Limits",
     "NameTaken",
@@ -45,6 +46,10 @@ class FateUnknown(StoreError):
 
 class Unknown(StoreError):
     """No such user, conversation or device (404)."""
+
+
+class Disproved(StoreError):
+    """The password or the token by which somebody was let in has ended since: it is judged anew."""
 
 
 class NotAllowed(StoreError):

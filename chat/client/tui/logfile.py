@@ -49,11 +49,22 @@ def logging_to(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        for end in (sys.stderr.flush, file.close):
-            with suppress(OSError):  # A full disk has no room for the last lines.
-                end()
+        _flush_errors()
+        with suppress(OSError):  # A full disk has no room for the last lines.
+            file.close()
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _flush_errors() -> None:
+    """Write what was said on standard error; what there is no room for is not said later."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        sys.stderr.flush()
 
 
 def log_exception(what: str) -> None:

@@ -18,7 +18,7 @@ from chat.server.passwords import Busy
 from chat.server.requests.refusals import Refused
 from chat.store.bus import Event
 from chat.store.guesses import Allowances
-from chat.store.interface import Account, NameTaken, NotAllowed, TooMany, Unknown
+from chat.store.interface import Account, Disproved, NameTaken, NotAllowed, TooMany, Unknown
 
 if TYPE_CHECKING:
     from chat.server.session import Session
@@ -124,7 +124,7 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
             await attendance.enter(session, identity, request_id)
         except NotAllowed:
             raise Refused(505, "suspended") from None
-        except Unknown:
+        except Disproved:
             continue  # Somebody changed the password meanwhile: it is judged by the new one.
         return
 

@@ -15,7 +15,7 @@
 local account = redis.call('HMGET', KEYS[7], 'suspended', 'password')
 if account[1] and left_of(account[1], now()) then return { -1 } end
 -- Who ends sessions ends those that listen by then: whoever is on the way comes too late here.
-if account[2] ~= ARGV[14] or redis.call('EXISTS', KEYS[10]) == 0 then return { -2 } end
+if (account[2] or '') ~= ARGV[14] or redis.call('EXISTS', KEYS[10]) == 0 then return { -2 } end
 local user, gen = ARGV[1], redis.call('GET', KEYS[6]) or '0'
 local done = enter(KEYS, ARGV)
 local ids, more = listed(KEYS[8], 0, tonumber(ARGV[10]), ARGV[11])
