@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from chat.store.interface import FateUnknown, StoreError
 from chat.store.keys import Keys
 from chat.store.redis import Address, Redis
-from chat.store.tide import Tide
+from chat.store.tide import AGAIN_SECONDS, Tide
 from tests.valkey import Valkey, start_for
 
 
@@ -53,6 +53,29 @@ class TideTests(TestCase):
         await tide._count()
         await (await self._server(valkey))._count()
         self.assertEqual(self._generation(valkey), b"1.abc")
+
+    async def test_a_store_that_takes_no_writes_yet_is_judged_by_its_first(self) -> None:
+        valkey = start_for(self)
+        valkey.ask("CONFIG", "SET", "min-replicas-to-write", "1")  # as one that has taken over
+        tide = await self._server(valkey)
+        clock: Any = tide._reactor
+        self.assertFalse(tide.judged)
+        clock.advance(AGAIN_SECONDS)
+        await tide._redis.call("PING")
+        self.assertFalse(tide.judged)
+        valkey.ask("CONFIG", "SET", "min-replicas-to-write", "0")
+        clock.advance(AGAIN_SECONDS)
+        await tide._redis.call("PING")
+        self.assertTrue(tide.judged)
+        self.assertEqual(valkey.ask("GET", Keys().tide()), b"1")
+
+    async def test_who_stops_asks_no_store_again(self) -> None:
+        valkey = start_for(self)
+        valkey.ask("CONFIG", "SET", "min-replicas-to-write", "1")
+        tide = await self._server(valkey)
+        clock: Any = tide._reactor
+        tide.stop()
+        self.assertEqual(clock.getDelayedCalls(), [])
 
     async def test_a_store_that_went_back_gets_a_new_generation_once(self) -> None:
         valkey = start_for(self)

@@ -93,6 +93,8 @@ class ChatServer:
         self.tide.boot = machine_boot() if address.is_here else ""
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.context.posting.tide_rose = self.tide.rose
+        heard = self.context.posting.ready
+        self.context.posting.ready = lambda: self.tide.judged and heard()
         self._others = {self.context.bus.pipe, self.context.posting.redis}
         for redis in self._others:
             self.tide.watch(redis)

@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from chat.store.entries import epoch_count
@@ -35,6 +35,9 @@ RAISED: Final = {
     2: "Another store has taken over",
     3: "The store's machine may have lost power",
 }
+
+AGAIN_SECONDS: Final = 0.1
+"""Until the next count on a connection where the first one failed."""
 
 NOTE_EVERY: Final = 20
 """Counts between two notes on the disk: one a minute."""
@@ -71,6 +74,8 @@ class Tide:
         self._generation = 0
         self._run = b""
         self._watched: list[Redis] = []
+        self._uncounted: set[Redis] = set()
+        self._pauses: set[Deferred[None]] = set()
         self.forgets: bool | None = False
         self.boot = ""
         self.problem = "it has not been written to yet"
@@ -80,15 +85,39 @@ class Tide:
         self._loop.clock = reactor
         self.watch(redis)
 
+    @property
+    def judged(self) -> bool:
+        """Whether the store behind every connection has been judged. Until then nothing may get a
+        number: it could be one that was given out before, in the same epoch."""
+        return not self._uncounted
+
     def watch(self, redis: Redis) -> None:
         """Count first on each new connection of ``redis``, before anybody can write through it."""
 
         def changed(connected: bool) -> None:
             if connected:
-                Deferred.fromCoroutine(self._count(redis))
+                self._uncounted.add(redis)
+                Deferred.fromCoroutine(self._judge(redis))
 
         self._watched.append(redis)
         redis.on_change(changed)
+
+    async def _judge(self, redis: Redis) -> None:
+        """Count until it has worked, or the connection is lost.
+
+        A replica that has taken over may refuse to be written to at first, for it has none itself.
+        Once it takes writes, this one has to be the first.
+        """
+        while redis.connected and not await self._count(redis):
+            pause: Deferred[None] = deferLater(self._reactor, AGAIN_SECONDS)
+            self._pauses.add(pause)
+            try:
+                await pause
+            except CancelledError:
+                return
+            finally:
+                self._pauses.discard(pause)
+        self._uncounted.discard(redis)
 
     def rose(self, count: int) -> None:
         """Somebody else counted: every batch of messages does."""
@@ -102,9 +131,12 @@ class Tide:
         """Count no more, and remember how far it was."""
         if self._loop.running:
             self._loop.stop()
+        for pause in tuple(self._pauses):
+            pause.cancel()
         self._write_note()
 
-    async def _count(self, redis: Redis | None = None) -> None:
+    async def _count(self, redis: Redis | None = None) -> bool:
+        """Count, and judge by it; whether the store could be written to."""
         keys = [self._keys.tide(), self._keys.generation(), self._keys.master()]
         asked = self._reactor.seconds()
         try:
@@ -117,7 +149,7 @@ class Tide:
         except StoreError as error:
             self.problem = str(error)
             self.log.debug("The tide could not be counted: {why}", why=error)
-            return
+            return False
         count, why, epoch, self._run = answer
         self.problem, self.round_trip = "", self._reactor.seconds() - asked
         if why:
@@ -128,6 +160,7 @@ class Tide:
         self._counts += 1
         if why or self._counts % NOTE_EVERY == 0:
             self._write_note()
+        return True
 
     def _noted(self) -> int:
         with suppress(OSError, ValueError):
