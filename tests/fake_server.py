@@ -154,14 +154,13 @@ class FakeConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         for body in self._reader.feed(data):
-            envelope = codec.decode_envelope(body)
-            request = codec.decode_data(envelope, messages.REQUESTS)
+            request, request_id = codec.decode(body, messages.REQUESTS)
             self.server.received.append(request)
-            self.request_id = envelope.id
+            self.request_id = request_id
             handler = self.server.handlers.get(type(request), _answer)
             reply = handler(self, request)
             if reply is not None:
-                self.reply(reply, envelope.id)
+                self.reply(reply, request_id)
             if isinstance(reply, messages.LoginResMes) and reply.code == 200:
                 self.server.note_login()
 

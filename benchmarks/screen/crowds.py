@@ -32,11 +32,10 @@ class ChatCrowd(Crowd):
     def answer(self, data: bytes) -> bytes:
         answers = []
         for body in self._reader.feed(data):
-            envelope = codec.decode_envelope(body)
-            request = codec.decode_data(envelope, messages.REQUESTS)
-            if envelope.id is not None:
+            request, request_id = codec.decode(body, messages.REQUESTS)
+            if request_id is not None:
                 answer = self._answer(request) or messages.ErrorMes(400)
-                answers.append(codec.encode(answer, envelope.id))
+                answers.append(codec.encode(answer, request_id))
         return b"".join(answers)
 
     def push(self, seq: int) -> bytes:

@@ -180,14 +180,13 @@ class Wire(Protocol):
 
     def _frame_received(self, body: bytes) -> None:
         try:
-            envelope = codec.decode_envelope(body)
-            message = codec.decode_data(envelope, ANSWERS)
+            message, request_id = codec.decode(body, ANSWERS)
         except codec.BadMessage as error:
             # A newer server may push types that are not known here: they are not for us.
             self.log.debug("ignored a frame: {error}", error=error)
             self._answer(error.request_id, BadServer(f"an unreadable reply: {error}"))
             return
-        if not self._answer(envelope.id, message) and not isinstance(message, PongMes):
+        if not self._answer(request_id, message) and not isinstance(message, PongMes):
             self._push(message)
 
     def _answer(self, request_id: str | None, result: Message | ClientError) -> bool:

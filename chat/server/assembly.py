@@ -93,8 +93,7 @@ class ChatServer:
         self.tide.boot = machine_boot() if address.is_here else ""
         self.context = put_together(reactor, settings, address, self._redis, alone)
         self.context.posting.tide_rose = self.tide.rose
-        heard = self.context.posting.ready
-        self.context.posting.ready = lambda: self.tide.judged and heard()
+        self.context.posting.ready = self._may_post
         self._others = {self.context.bus.pipe, self.context.posting.redis}
         for redis in self._others:
             self.tide.watch(redis)
@@ -210,6 +209,12 @@ class ChatServer:
         for complaint in found:
             self.log.warn("{complaint}", complaint=complaint)
 
+    def _may_post(self) -> bool:
+        """Whether a post would be heard once it is stored, and gets a number that is its own: one
+        whose publication could not be heard would be answered late."""
+        posts, bus = self.context.posting.redis, self.context.bus
+        return self.tide.judged and self._redis.connected and posts.connected and bus.ready
+
     def _reached(self, redis: Redis, connected: bool) -> None:
         """A connection leads where the store is by now: the others are to lead there as well, or
         what is written by one would not be found by another."""
@@ -265,8 +270,6 @@ def put_together(
     posts = Redis(reactor, address, deadline=settings.store_deadline) if replicated else bus.pipe
     server = secrets.randbits(63) + 1
     posting = Posting(reactor, posts, keys, server, retention, replicated=replicated)
-    # A post whose publication could not be heard would be stored, and answered late.
-    posting.ready = lambda: redis.connected and posts.connected and bus.ready
     conversations = Conversations(
         redis, keys, accounts.names, retention, lobby=settings.lobby != "closed"
     )

@@ -94,7 +94,7 @@ class Connection(Int32StringReceiver):
         """Hand over the frames that are whole; return what is left for later.
 
         Twisted's own loop, without what it keeps up at each frame for programs of another time:
-        half of what cutting a frame costs.
+        a third of what cutting a frame costs.
         """
         start, size = LENGTH_SIZE, len(data)
         while start <= size and not (self.paused or self.closing):
