@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
 from chat.names import MAX_USER_ID
-from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, RedisAccounts
+from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, Accounts
 from chat.store.interface import NameTaken, Unknown
 from chat.store.keys import Keys
 from chat.store.redis import Redis
@@ -26,12 +26,12 @@ class AccountsCase(TestCase):
 
     valkey: Valkey
     redis: Redis
-    accounts: RedisAccounts
+    accounts: Accounts
 
     async def setUp(self) -> None:
         self.valkey = start_for(self)
         self.redis = await connected_to(self, self.valkey.url)
-        self.accounts = RedisAccounts(self.redis, KEYS)
+        self.accounts = Accounts(self.redis, KEYS)
 
     def failing(self, coroutine: object, *kinds: type[Exception]) -> Deferred[Exception]:
         """Fires with the error when ``coroutine`` fails as it should."""

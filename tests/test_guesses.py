@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from chat.names import BadName
 from chat.server.addresses import Networks, counted_as
 from chat.server.common_passwords import check_not_common
-from chat.store.guesses import Allowances, RedisGuesses
+from chat.store.guesses import Allowances, Guesses
 from chat.store.interface import TooMany
 from chat.store.keys import Keys
 from tests.connections import connected_to
@@ -32,7 +32,7 @@ class GuessesTest(TestCase):
     async def setUp(self) -> None:
         self.valkey = start_for(self)
         redis = await connected_to(self, self.valkey.url)
-        self.guesses = RedisGuesses(redis, Keys("t:"))
+        self.guesses = Guesses(redis, Keys("t:"))
 
     async def wait(
         self, address: str, who: int | str = ANN, allowed: Allowances = ALLOWED

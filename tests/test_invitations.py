@@ -7,9 +7,9 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from chat.store.accounts import RedisAccounts
+from chat.store.accounts import Accounts
 from chat.store.interface import NameTaken, NotInvited, Unknown
-from chat.store.invitations import RedisInvitations
+from chat.store.invitations import Invitations
 from chat.store.keys import Keys
 from tests.connections import connected_to
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer
@@ -27,8 +27,8 @@ class InvitationsTest(StoreCase):
     async def setUp(self) -> None:
         self.valkey = start_for(self)
         redis = await connected_to(self, self.valkey.url)
-        self.invitations = RedisInvitations(redis, KEYS)
-        self.accounts = RedisAccounts(redis, KEYS)
+        self.invitations = Invitations(redis, KEYS)
+        self.accounts = Accounts(redis, KEYS)
 
     async def register(self, code: str, user_id: int = 0, name: str = "") -> bool:
         """Whether somebody gets in with a code."""
@@ -128,7 +128,7 @@ class RegistrationTest(StoreCase):
         server = ServerProcess.start_for(
             self, "--registration", "invitation", "--store", valkey.url, "--language", "zh"
         )
-        code, _ = await RedisInvitations(await connected_to(self, valkey.url), Keys()).make()
+        code, _ = await Invitations(await connected_to(self, valkey.url), Keys()).make()
         peer, user = self.peer(server), {"userName": "ann", "userPwd": PASSWORD}
         for wrong in ({}, {"invitation": "AAAA-BBBB"}):
             reply = peer.ask("RegisterMes", version=2, user=user, **wrong)

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from chat.store.interface import TooMany
 from chat.store.keys import Keys
-from chat.store.limits import RedisLimits
+from chat.store.limits import Limits
 from tests.connections import connected_to
 from tests.valkey import Valkey, start_for
 
@@ -16,12 +16,12 @@ class LimitsTest(TestCase):
     """So many attempts in so many seconds."""
 
     valkey: Valkey
-    limits: RedisLimits
+    limits: Limits
 
     async def setUp(self) -> None:
         self.valkey = start_for(self)
         redis = await connected_to(self, self.valkey.url)
-        self.limits = RedisLimits(redis, Keys("t:"))
+        self.limits = Limits(redis, Keys("t:"))
 
     async def spend(self, times: int, who: str = "ann", most: int = 3, seconds: float = 60) -> int:
         """How many of so many attempts were let through, all made at once."""

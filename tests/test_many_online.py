@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from chat.messages import User
 from chat.store.keys import Keys
-from chat.store.presence import RedisPresence
+from chat.store.presence import Presence
 from tests.connections import connected_to
 from tests.valkey import start_for
 
@@ -39,7 +39,7 @@ class ManyOnlineTest(TestCase):
             self.valkey.ask("EVAL", FILL, 2, KEYS.online(), KEYS.statuses(), start, start + 9_999)
         self.longest = LONGEST * self.spent() / MANY
         self.redis = await connected_to(self, self.valkey.url)
-        self.presence = RedisPresence(reactor, self.redis, KEYS, "here")
+        self.presence = Presence(reactor, self.redis, KEYS, "here")
         await self.presence.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(self.presence.stop()))
 
@@ -77,7 +77,7 @@ class ManyOnlineTest(TestCase):
 
     async def let_a_server_die(self) -> None:
         """It had many users."""
-        other = RedisPresence(reactor, self.redis, KEYS, "dead")
+        other = Presence(reactor, self.redis, KEYS, "dead")
         await other._renew("start")
         users = [User(MANY + number, f"u{number}") for number in range(1, ON_THE_DEAD + 1)]
         entering = [other.enter(user, f"s{user.user_id}", "desk", 0) for user in users]

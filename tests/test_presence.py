@@ -12,7 +12,7 @@ from chat.messages import User
 from chat.names import MAX_USER_ID
 from chat.store.interface import StoreError
 from chat.store.keys import Keys
-from chat.store.presence import LEASE_SECONDS, RENEWALS, RedisPresence
+from chat.store.presence import LEASE_SECONDS, RENEWALS, Presence
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis
 from tests.connections import connected_to
@@ -32,7 +32,7 @@ class Node:
     def __init__(self, redis: Redis, name: str, alone: bool = False) -> None:
         self.clock = Clock()
         self.redis = redis
-        self.presence = RedisPresence(self.clock, redis, KEYS, name, alone=alone)
+        self.presence = Presence(self.clock, redis, KEYS, name, alone=alone)
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass for this server, and what it does meanwhile come to its end."""

@@ -17,17 +17,17 @@ from chat.messages import User
 from chat.names import BadName, id_or_name, room_name
 from chat.server.passwords import Passwords
 from chat.server.settings import Settings
-from chat.store.accounts import RedisAccounts
+from chat.store.accounts import Accounts
 from chat.store.address import Address
 from chat.store.administration import Administration
 from chat.store.conversations import LOBBY_CID, Conversations
 from chat.store.datadir import DataDirectory
 from chat.store.entries import Author
 from chat.store.interface import Unknown
-from chat.store.invitations import RedisInvitations
+from chat.store.invitations import Invitations
 from chat.store.keys import Keys, room_cid
 from chat.store.moderation import Moderation
-from chat.store.presence import RedisPresence
+from chat.store.presence import Presence
 from chat.store.redis import Redis
 from chat.store.rooms import Rooms
 
@@ -63,13 +63,13 @@ class Desk:
     keys: Keys
 
     def __post_init__(self) -> None:
-        self.accounts = RedisAccounts(self.redis, self.keys)
+        self.accounts = Accounts(self.redis, self.keys)
         self.administration = Administration(self.redis, self.keys, self.accounts)
         self.conversations = Conversations(self.redis, self.keys, self.accounts.names)
         self.moderation = Moderation(self.redis, self.keys, self.conversations)
         self.rooms = Rooms(self.reactor, self.redis, self.keys, self.conversations)
-        self.invitations = RedisInvitations(self.redis, self.keys)
-        self.presence = RedisPresence(self.reactor, self.redis, self.keys, "admin")
+        self.invitations = Invitations(self.redis, self.keys)
+        self.presence = Presence(self.reactor, self.redis, self.keys, "admin")
 
     # Who and where
 

@@ -20,21 +20,21 @@ from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
 from chat.server.starting import CannotStart
-from chat.store.accounts import RedisAccounts
+from chat.store.accounts import Accounts
 from chat.store.address import Address
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.checkup import Unfit, complaints, forgets, memory
 from chat.store.conversations import Conversations
 from chat.store.datadir import machine_boot
-from chat.store.guesses import RedisGuesses
+from chat.store.guesses import Guesses
 from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
-from chat.store.invitations import RedisInvitations
+from chat.store.invitations import Invitations
 from chat.store.keys import Keys
-from chat.store.limits import RedisLimits
+from chat.store.limits import Limits
 from chat.store.moderation import Moderation
 from chat.store.posting import Posting
-from chat.store.presence import RedisPresence
+from chat.store.presence import Presence
 from chat.store.reaching import master_watch
 from chat.store.redis import Redis
 from chat.store.rewriting import Rewriting
@@ -260,8 +260,8 @@ def put_together(
     """
     keys = Keys(settings.prefix)
     retention = (settings.retention_messages, int(settings.retention_days * MS_PER_DAY))
-    accounts = RedisAccounts(redis, keys)
-    presence = RedisPresence(
+    accounts = Accounts(redis, keys)
+    presence = Presence(
         reactor, redis, keys, secrets.token_hex(8), alone=alone, lease=settings.lease
     )
     bus = Bus(reactor, address, keys, redis)
@@ -283,9 +283,9 @@ def put_together(
         ),
         accounts=accounts,
         presence=presence,
-        limits=RedisLimits(redis, keys),
-        guesses=RedisGuesses(redis, keys),
-        invitations=RedisInvitations(redis, keys),
+        limits=Limits(redis, keys),
+        guesses=Guesses(redis, keys),
+        invitations=Invitations(redis, keys),
         arrivals=Arrivals(bus.pipe, keys, conversations, presence),
         conversations=conversations,
         rooms=Rooms(reactor, redis, keys, conversations),

@@ -10,14 +10,16 @@ from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
 from chat.server.tally import Tally
+from chat.store.accounts import Accounts
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.conversations import Conversations
-from chat.store.guesses import RedisGuesses
-from chat.store.interface import Accounts, Limits, Presence
-from chat.store.invitations import RedisInvitations
+from chat.store.guesses import Guesses
+from chat.store.invitations import Invitations
+from chat.store.limits import Limits
 from chat.store.moderation import Moderation
 from chat.store.posting import Posting
+from chat.store.presence import Presence
 from chat.store.rooms import Rooms
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ class Context:
     accounts: Accounts
     presence: Presence
     limits: Limits
-    guesses: RedisGuesses
-    invitations: RedisInvitations
+    guesses: Guesses
+    invitations: Invitations
     arrivals: Arrivals
     conversations: Conversations
     rooms: Rooms

@@ -12,7 +12,7 @@ from chat.store.presence import devices_of
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["TOKEN_LIFE", "RedisAccounts"]
+__all__ = ["TOKEN_LIFE", "Accounts"]
 
 TOKEN_LIFE: Final = 90 * 86_400.0
 """Seconds from its last use that a token lives (protocol, Accounts, devices, tokens)."""
@@ -26,7 +26,7 @@ NAME_TAKEN: Final = 2
 NOT_INVITED: Final = 3
 
 
-class RedisAccounts:
+class Accounts:
     """Accounts in the store. Every method raises StoreUnavailable and FateUnknown.
 
     An account is found by name or by token in one step, inside a script that learns the id on

@@ -7,7 +7,7 @@ from twisted.internet.defer import gatherResults
 
 from chat.messages import User
 from chat.names import canonical_user_name
-from chat.store.accounts import RedisAccounts
+from chat.store.accounts import Accounts
 from chat.store.bus import Event, payload
 from chat.store.entries import Author, LoggedEntry, logged, record
 from chat.store.interface import Unknown
@@ -29,7 +29,7 @@ ACCOUNT: Final = ("name", "sex", "created", "lastSeen", "admin", "suspended")
 class Administration:
     """Methods for whoever runs the server. All raise StoreUnavailable and FateUnknown."""
 
-    def __init__(self, redis: Redis, keys: Keys, accounts: RedisAccounts) -> None:
+    def __init__(self, redis: Redis, keys: Keys, accounts: Accounts) -> None:
         self._redis = redis
         self._keys = keys
         self._accounts = accounts

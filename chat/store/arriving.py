@@ -9,7 +9,7 @@ from chat.messages import Conversation, User
 from chat.store.conversations import Conversations, describe, is_member, position_of
 from chat.store.interface import Disproved, NotAllowed
 from chat.store.keys import Keys
-from chat.store.presence import RedisPresence
+from chat.store.presence import Presence
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
@@ -55,7 +55,7 @@ class Arrivals:
     """
 
     def __init__(
-        self, pipe: Redis, keys: Keys, conversations: Conversations, presence: RedisPresence
+        self, pipe: Redis, keys: Keys, conversations: Conversations, presence: Presence
     ) -> None:
         self._pipe = pipe
         self._keys = keys

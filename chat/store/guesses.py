@@ -9,7 +9,7 @@ from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["Allowances", "RedisGuesses"]
+__all__ = ["Allowances", "Guesses"]
 
 PERIOD: Final = 300.0
 """Seconds in which what an address or an account is allowed comes back."""
@@ -41,7 +41,7 @@ class Allowances:
     account: int
 
 
-class RedisGuesses:
+class Guesses:
     """Counts before a password is looked at: many tries at once are no way around it.
 
     A stranger cannot lock anybody out. What is wrong from elsewhere never stops an address from

@@ -12,7 +12,7 @@ from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
-__all__ = ["INVITATION_LIFE", "Invitation", "RedisInvitations", "digest_of"]
+__all__ = ["INVITATION_LIFE", "Invitation", "Invitations", "digest_of"]
 
 INVITATION_LIFE: Final = 7 * 86_400.0
 """Seconds that an invitation lives, unless its maker says otherwise."""
@@ -40,10 +40,10 @@ class Invitation:
     ends: int
 
 
-class RedisInvitations:
+class Invitations:
     """The invitations of a store. Every method raises StoreUnavailable and FateUnknown.
 
-    A code is used up by ``RedisAccounts.register``, in the step that makes the account.
+    A code is used up by ``Accounts.register``, in the step that makes the account.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:

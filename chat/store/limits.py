@@ -5,10 +5,10 @@ from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
-__all__ = ["RedisLimits"]
+__all__ = ["Limits"]
 
 
-class RedisLimits:
+class Limits:
     """Counts in periods that begin with the first attempt and end together for all of them.
 
     A period's end gives the whole budget back, so twice the budget fits around it; what is meant

@@ -14,7 +14,7 @@ from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["OFFLINE", "RedisPresence", "Tell", "devices_of"]
+__all__ = ["OFFLINE", "Presence", "Tell", "devices_of"]
 
 OFFLINE: Final = 1
 LEASE_SECONDS: Final = 10.0
@@ -39,7 +39,7 @@ class _Here(msgspec.Struct, frozen=True):
     status: int
 
 
-class RedisPresence:
+class Presence:
     """The presence of this server's sessions, and what is known of everybody's.
 
     The lease is on a *node*: this server under one incarnation. Where another server found the
