@@ -13,8 +13,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 from chat.codec import FrameReader
 from chat.server.proxied import BadHeader, parse_header
 from chat.server.requests import HANDLERS
-from chat.store.interface import (
-    Account,
+from chat.store.accounts import Account
+from chat.store.errors import (
     FateUnknown,
     NameTaken,
     NotAllowed,

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from chat.names import MAX_USER_ID
 from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, Accounts
-from chat.store.interface import NameTaken, Unknown
+from chat.store.errors import NameTaken, Unknown
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from tests.connections import connected_to

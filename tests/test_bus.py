@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from chat.store import bus as bus_module
 from chat.store.bus import Bus
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Address, Redis
 from tests.store_builders import Heard, Store

@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 from chat.server.requests import searching
 from chat.store.conversations import LOBBY_CID, Mark
 from chat.store.entries import Author, epoch_count
-from chat.store.interface import NotAllowed, TooMany, Unknown
+from chat.store.errors import NotAllowed, TooMany, Unknown
 from tests.store_builders import Sender, Store
 
 BOB = Author(5, "bob")

@@ -12,7 +12,7 @@ from chat.messages import Conversation
 from chat.server.attendance import enter_room, replay
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
-from chat.store.interface import FateUnknown, StoreUnavailable
+from chat.store.errors import FateUnknown, StoreUnavailable
 from tests.hall import EPOCH, Hall
 
 ROOM, NAME = "r:cooks", "#cooks"

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from chat.names import BadName
 from chat.server.addresses import Networks, counted_as
 from chat.server.common_passwords import check_not_common
+from chat.store.errors import TooMany
 from chat.store.guesses import Allowances, Guesses
-from chat.store.interface import TooMany
 from chat.store.keys import Keys
 from tests.connections import connected_to
 from tests.peers import PASSWORD, CurrentPeer

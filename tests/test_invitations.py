@@ -8,7 +8,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from chat.store.accounts import Accounts
-from chat.store.interface import NameTaken, NotInvited, Unknown
+from chat.store.errors import NameTaken, NotInvited, Unknown
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys
 from tests.connections import connected_to

@@ -5,7 +5,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from chat.store.interface import TooMany
+from chat.store.errors import TooMany
 from chat.store.keys import Keys
 from chat.store.limits import Limits
 from tests.connections import connected_to

@@ -6,7 +6,7 @@ from twisted.trial.unittest import TestCase
 from chat.messages import User
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author
-from chat.store.interface import Unknown
+from chat.store.errors import Unknown
 from chat.store.moderation import Moderation
 from tests.store_builders import Sender, Store
 

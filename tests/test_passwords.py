@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from chat.server.passwords import Busy, Passwords
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 
 CHEAP = (1, 8, 1)
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from chat.messages import User
 from chat.names import MAX_USER_ID
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.keys import Keys
 from chat.store.presence import LEASE_SECONDS, RENEWALS, Presence
 from chat.store.pubsub import Subscriber

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import User
 from chat.server.delivery.presence import MOST_AT_ONCE, REMEMBERED, RESET_SECONDS, TELL_SECONDS
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 from tests.hall import Guest, Hall
 
 A_STORM = 5_000

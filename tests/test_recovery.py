@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.server.attendance import enter_room
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.delivery.registry import Thread
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 from tests.hall import Hall
 
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.store import pubsub
 from chat.store.address import TLS
-from chat.store.interface import FateUnknown, StoreUnavailable
+from chat.store.errors import FateUnknown, StoreUnavailable
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis, RedisReplyError
 from chat.store.scripts import Script, load

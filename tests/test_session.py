@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import ORIGINAL_REQUESTS
 from chat.server.session import LONG
-from chat.store.interface import FateUnknown, StoreUnavailable
+from chat.store.errors import FateUnknown, StoreUnavailable
 from tests.hall import Guest, Hall
 from tests.peers import enveloped, framed
 

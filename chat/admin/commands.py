@@ -14,7 +14,7 @@ from chat.messages import User
 from chat.names import LINE_LIMIT, BadName, check_password, is_line
 from chat.server.phrases import Phrases
 from chat.store.conversations import LOBBY_CID
-from chat.store.interface import NotAllowed, NothingToDo, Unknown
+from chat.store.errors import NotAllowed, NothingToDo, Unknown
 from chat.store.invitations import INVITATION_LIFE, Invitation
 from chat.store.keys import cid_name
 from chat.store.moderation import LONGEST_SECONDS, ON_ROOMS, SLOWEST_SECONDS

@@ -12,7 +12,7 @@ from chat.client.printing import safe_json
 from chat.messages import User
 from chat.store import backup as saving
 from chat.store.conversations import LOBBY_CID
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.keys import cid_name
 
 __all__ = ["backup", "delete", "export", "restore"]

@@ -23,7 +23,7 @@ from chat.store.administration import Administration
 from chat.store.conversations import LOBBY_CID, Conversations
 from chat.store.datadir import DataDirectory
 from chat.store.entries import Author
-from chat.store.interface import Unknown
+from chat.store.errors import Unknown
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys, room_cid
 from chat.store.moderation import Moderation

@@ -14,7 +14,7 @@ from chat.admin.words import Words
 from chat.client.printing import print_no_more
 from chat.server.options import Options
 from chat.server.settings import Settings
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.keys import Keys
 
 __all__ = ["run"]

@@ -27,8 +27,8 @@ from chat.store.bus import Bus
 from chat.store.checkup import Unfit, complaints, forgets, memory
 from chat.store.conversations import Conversations
 from chat.store.datadir import machine_boot
+from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.guesses import Guesses
-from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys
 from chat.store.limits import Limits

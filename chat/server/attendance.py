@@ -19,11 +19,12 @@ from chat.server.delivery.presence import is_in
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.departures import Departure
 from chat.server.paging import fit
+from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
-from chat.store.interface import Account, NotAllowed, StoreError, StoreUnavailable
+from chat.store.errors import NotAllowed, StoreError, StoreUnavailable
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:

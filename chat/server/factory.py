@@ -17,7 +17,7 @@ from chat.server.delivery.fanout import FanOut
 from chat.server.delivery.registry import Registry
 from chat.server.gate import Gate
 from chat.server.session import Session
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 
 __all__ = ["ChatFactory"]
 

@@ -10,7 +10,7 @@ from chat import messages
 from chat.server import attendance
 from chat.server.delivery.registry import Thread
 from chat.store.bus import Event
-from chat.store.interface import NotAllowed, StoreError, Unknown
+from chat.store.errors import NotAllowed, StoreError, Unknown
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:

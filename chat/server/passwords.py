@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from chat.server.turns import Turns
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 
 __all__ = ["Asker", "Busy", "Passwords"]
 

@@ -31,7 +31,7 @@ from twisted.web.server import Request, Site
 from chat.server.assembly import ChatServer
 from chat.server.listening import listen, written
 from chat.server.metrics import METRICS, Kind, Metric, View
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.timing import BOUNDS, Timing
 
 __all__ = ["Page", "QuietSite", "Watched", "Watching"]

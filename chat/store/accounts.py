@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from msgspec import Struct
+
 from chat.messages import Session
 from chat.names import canonical_user_name, fallback_user_name
-from chat.store.interface import Account, NameTaken, NotInvited, Unknown
+from chat.store.errors import NameTaken, NotInvited, Unknown
 from chat.store.invitations import digest_of
 from chat.store.keys import Keys
 from chat.store.presence import devices_of
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["TOKEN_LIFE", "Accounts"]
+__all__ = ["TOKEN_LIFE", "Account", "Accounts"]
 
 TOKEN_LIFE: Final = 90 * 86_400.0
 """Seconds from its last use that a token lives (protocol, Accounts, devices, tokens)."""
@@ -24,6 +26,17 @@ FIELDS: Final = ("name", "password", "sex", "created", "lastSeen")
 ID_TAKEN: Final = 1
 NAME_TAKEN: Final = 2
 NOT_INVITED: Final = 3
+
+
+class Account(Struct, frozen=True):
+    """One user as the store knows them. ``password`` is a PHC string; times in ms since 1970."""
+
+    user_id: int
+    name: str
+    password: str
+    sex: str = ""
+    created: int = 0
+    last_seen: int = 0
 
 
 class Accounts:

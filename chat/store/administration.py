@@ -10,7 +10,7 @@ from chat.names import canonical_user_name
 from chat.store.accounts import Accounts
 from chat.store.bus import Event, payload
 from chat.store.entries import Author, LoggedEntry, logged, record
-from chat.store.interface import Unknown
+from chat.store.errors import Unknown
 from chat.store.keys import Keys, cid_name
 from chat.store.posting import audience
 from chat.store.redis import Redis, Word

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from chat.messages import Conversation, User
 from chat.store.conversations import Conversations, describe, is_member, position_of
-from chat.store.interface import Disproved, NotAllowed
+from chat.store.errors import Disproved, NotAllowed
 from chat.store.keys import Keys
 from chat.store.presence import Presence
 from chat.store.redis import Redis, Word

@@ -20,7 +20,7 @@ from twisted.internet.threads import deferToThreadPool
 from chat.store.aof import MANIFEST
 from chat.store.datadir import CannotStart, DataDirectory
 from chat.store.embedded import find_program
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.redis import Redis
 
 __all__ = ["CannotRestore", "restore", "save"]

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.entries import ENTRIES, News, Publication
-from chat.store.interface import StoreError, StoreUnavailable
+from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.pubsub import Subscriber
 from chat.store.redis import Address, Redis

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from chat.store.connection import RedisReplyError
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.redis import Redis
 
 __all__ = ["Unfit", "complaints", "forgets", "memory"]

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chat.store.address import Address
-from chat.store.interface import StoreError, StoreUnavailable
+from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.login import check_login, login_commands
 
 __all__ = ["Answer", "Owner", "RedisReplyError", "Word", "error_of", "fail_all", "pack"]

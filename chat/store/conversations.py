@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from chat.messages import Conversation, Entry
 from chat.names import LOBBY
 from chat.store.entries import Page, logged
-from chat.store.interface import NotAllowed, Unknown
+from chat.store.errors import NotAllowed, Unknown
 from chat.store.keys import Keys, cid_name, private_cid, room_cid
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load

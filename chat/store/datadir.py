@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 
 __all__ = ["CannotStart", "DataDirectory", "machine_boot"]
 

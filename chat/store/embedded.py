@@ -20,8 +20,8 @@ from twisted.python.failure import Failure
 from chat.store import aof
 from chat.store.address import Address
 from chat.store.datadir import CannotStart, DataDirectory, machine_boot
+from chat.store.errors import StoreError
 from chat.store.flushing import Flusher
-from chat.store.interface import StoreError
 from chat.store.redis import Redis
 
 __all__ = ["CannotStart", "EmbeddedStore", "find_program"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from chat.store.interface import TooMany
+from chat.store.errors import TooMany
 from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load

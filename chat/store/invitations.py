@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from chat.store.interface import Unknown
+from chat.store.errors import Unknown
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load

@@ -1,6 +1,6 @@
 """Budgets that hold across all servers: so many attempts in so many seconds."""
 
-from chat.store.interface import TooMany
+from chat.store.errors import TooMany
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load

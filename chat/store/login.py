@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from chat.store.address import Address
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 
 __all__ = ["FULL", "check_login", "login_commands"]
 

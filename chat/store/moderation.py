@@ -7,7 +7,7 @@ from chat.messages import Invitation, Sanction, User
 from chat.store.bus import Event, payload
 from chat.store.conversations import Conversations
 from chat.store.entries import Author, LoggedEntry, record
-from chat.store.interface import NotAllowed, NothingToDo, Unknown
+from chat.store.errors import NotAllowed, NothingToDo, Unknown
 from chat.store.keys import Keys, cid_name, private_cid
 from chat.store.posting import audience
 from chat.store.redis import Redis

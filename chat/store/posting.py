@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.entries import Author, record
-from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
+from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load

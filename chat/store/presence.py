@@ -9,7 +9,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from chat.messages import User
-from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
+from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from chat.store.address import Address
 from chat.store.connection import Answer, Word
-from chat.store.interface import FateUnknown, StoreUnavailable
+from chat.store.errors import FateUnknown, StoreUnavailable
 from chat.store.redis import SECOND_LOOK, Commands, Redis
 
 __all__ = ["Subscriber"]

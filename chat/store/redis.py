@@ -22,7 +22,7 @@ from chat.store.connection import (
     greet,
     pack,
 )
-from chat.store.interface import FateUnknown, StoreError, StoreUnavailable
+from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.scripts import Script
 
 __all__ = ["Address", "Commands", "Redis", "RedisReplyError", "Word"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 from chat.store.redis import Redis, RedisReplyError
 
 __all__ = ["Rewriting"]

@@ -6,7 +6,7 @@ from typing import Any
 from chat.messages import Room, User
 from chat.store.conversations import LOBBY_CID, Conversations, is_open
 from chat.store.entries import Author, record
-from chat.store.interface import NotAllowed, TooMany, Unknown
+from chat.store.errors import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
 from chat.store.members import MemberLists
 from chat.store.posting import audience

@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.interface import StoreUnavailable
+from chat.store.errors import StoreUnavailable
 
 __all__ = ["MasterWatch", "Place", "Sentinels"]
 

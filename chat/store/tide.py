@@ -22,7 +22,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from chat.store.entries import epoch_count
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load

@@ -14,7 +14,7 @@ from chat.server.delivery.recovery import Host, Recovery
 from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event, Listener
 from chat.store.entries import Publication
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.posting import Post
 
 if TYPE_CHECKING:

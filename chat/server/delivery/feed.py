@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from chat.server import tracing
 from chat.server.delivery.registry import HostedUser, Thread
 from chat.store.entries import Header, LoggedEntry, Publication
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 from chat.store.keys import cid_name
 from chat.store.posting import Post
 

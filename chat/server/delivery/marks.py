@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chat.store.conversations import Mark
-from chat.store.interface import StoreError
+from chat.store.errors import StoreError
 
 if TYPE_CHECKING:
     from chat.server.context import Context

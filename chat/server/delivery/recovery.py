@@ -11,7 +11,7 @@ from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event
 from chat.store.conversations import Position, is_open
 from chat.store.entries import Publication, epoch_count, from_log
-from chat.store.interface import StoreError, StoreUnavailable
+from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from chat.server.common_passwords import check_not_common
 from chat.server.paging import fit
 from chat.server.passwords import Busy
 from chat.server.requests.refusals import Refused
+from chat.store.accounts import Account
 from chat.store.bus import Event
+from chat.store.errors import Disproved, NameTaken, NotAllowed, TooMany, Unknown
 from chat.store.guesses import Allowances
-from chat.store.interface import Account, Disproved, NameTaken, NotAllowed, TooMany, Unknown
 
 if TYPE_CHECKING:
     from chat.server.session import Session

@@ -7,7 +7,7 @@ from chat.messages import User
 from chat.server.paging import fit
 from chat.server.requests.refusals import Refused, check_line
 from chat.server.requests.talking import find_cid
-from chat.store.interface import TooMany, Unknown
+from chat.store.errors import TooMany, Unknown
 from chat.store.moderation import ACTIONS, LONGEST_SECONDS, ON_ROOMS, SLOWEST_SECONDS
 
 if TYPE_CHECKING:

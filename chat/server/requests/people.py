@@ -6,7 +6,7 @@ from chat import messages
 from chat.messages import User
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused
-from chat.store.interface import Unknown
+from chat.store.errors import Unknown
 
 if TYPE_CHECKING:
     from chat.server.session import Session

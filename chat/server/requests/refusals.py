@@ -10,7 +10,7 @@ from chat import messages
 from chat.messages import Message
 from chat.names import LINE_LIMIT, BadName, is_line
 from chat.server.passwords import Busy
-from chat.store.interface import (
+from chat.store.errors import (
     FateUnknown,
     NameTaken,
     NotAllowed,

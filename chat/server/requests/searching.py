@@ -10,7 +10,7 @@ import msgspec
 
 from chat.messages import SmsPush
 from chat.store.conversations import Conversations
-from chat.store.interface import NotAllowed, Unknown
+from chat.store.errors import NotAllowed, Unknown
 from chat.store.keys import cid_name
 
 __all__ = ["MOST_SCANNED", "Found", "Place", "search"]

@@ -17,7 +17,7 @@ from chat.server.requests.refusals import Refused
 from chat.server.requests.searching import MOST_SCANNED, Place
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry, Page
-from chat.store.interface import NotAllowed, Unknown
+from chat.store.errors import NotAllowed, Unknown
 from chat.store.keys import cid_name, private_cid, room_cid
 from chat.store.posting import Post
 

@@ -1,9 +1,6 @@
-"""What the server hears of the store besides answers: who somebody is, and what can go wrong."""
-
-from msgspec import Struct
+"""What can go wrong with a request to the store, each as an exception of its own."""
 
 __all__ = [
-    "Account",
     "Disproved",
     "FateUnknown",
     "NameTaken",
@@ -69,14 +66,3 @@ class TooMany(StoreError):
     def __init__(self, text: str = "", retry_after: float = 0.0) -> None:
         super().__init__(text)
         self.retry_after = retry_after
-
-
-class Account(Struct, frozen=True):
-    """One user as the store knows them. ``password`` is a PHC string; times in ms since 1970."""
-
-    user_id: int
-    name: str
-    password: str
-    sex: str = ""
-    created: int = 0
-    last_seen: int = 0
