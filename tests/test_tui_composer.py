@@ -103,6 +103,19 @@ class ComposerTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "ab")
         self.assertFalse(screen.left)
 
+    def test_a_paste_that_comes_in_pieces_keeps_what_is_joined(self) -> None:
+        screen = lively()
+        family, accented = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "n\u0303"
+        screen.press("begin paste", "a", family, accented, *family, "page up", "b", "end paste")
+        self.assertEqual(screen.desk.composer.editor.text, f"a{family}\u00f1{family}b")
+
+    def test_a_paste_whose_end_never_comes_ends_with_the_key_that_no_paste_has(self) -> None:
+        screen = lively()
+        screen.press("begin paste", *"half", "esc", "enter", *"more", "ctrl c")
+        self.assertEqual(screen.desk.composer.editor.text, "half\nmore")
+        screen.press("!", "ctrl c", "x")
+        self.assertEqual(screen.desk.composer.editor.text, "x")
+
     def test_joined_emoji_come_from_a_key_as_they_are_and_a_joiner_alone_is_nothing(self) -> None:
         screen = lively()
         family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -230,6 +243,15 @@ class EditorTests(TestCase):
         self.assertEqual(editor.text, "")
         editor.do("redo")
         self.assertEqual(editor.text, "hello")
+
+    def test_undo_brings_back_what_was_made_of_an_older_text(self) -> None:
+        editor = Editor(history=["first", "second"])
+        editor.do("up")
+        editor.insert(", and much more")
+        editor.do("up")
+        self.assertEqual(editor.text, "first")
+        editor.do("undo")
+        self.assertEqual(editor.text, "second, and much more")
 
     def test_a_mark_typed_after_its_letter_is_kept(self) -> None:
         for keys, text in (

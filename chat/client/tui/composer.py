@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from chat.client.text import clean_line, clip, width
+from chat.client.text import clean_line, clip, is_character, width
 from chat.client.tui.draw import Row
 from chat.client.tui.editor import Editor
 from chat.client.tui.look import Look
@@ -13,6 +13,12 @@ from chat.client.tui.panes import Pane
 __all__ = ["Completion", "Composer", "Paste"]
 
 PROMPT_COLUMNS = 2
+
+PASTED = {"enter": "\n", "ctrl j": "\n", "tab": "\t"}
+"""Keys that are characters of a paste."""
+
+PASTE_ENDS = ("end paste", "ctrl c")
+"""The end of a paste is lost with a connection. What swallows all keys ends with this one, too."""
 
 
 @dataclass
@@ -172,11 +178,11 @@ class Paste:
             return ""
         if self._parts is None:
             return "" if key == "end paste" else None
-        if key == "end paste":
+        if key in PASTE_ENDS:
             text = "".join(self._parts)
             self._parts = None
             return text
-        self._parts.append({"enter": "\n", "ctrl j": "\n", "tab": "\t"}.get(key, key))
-        if len(key) > 1 and key not in ("enter", "tab", "ctrl j"):
-            self._parts.pop()
+        character = PASTED.get(key, key)
+        if len(character) == 1 or is_character(character):
+            self._parts.append(character)
         return ""

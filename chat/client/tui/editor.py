@@ -266,7 +266,7 @@ class Editor:
             self._kept = self.text
         unsent = target == len(self.history)
         text = self._kept if unsent else self.history[target]
-        self.text, self.cursor = text, len(text)
+        self._change(text, len(text))
         self._place = None if unsent else target
 
     # Drawing
