@@ -387,14 +387,20 @@ class Hall:
     def publish(self, cid: str, entries: Sequence[LoggedEntry], post: Post | None = None) -> None:
         """The bus brings entries, as one turn of the reactor."""
         users = [0] if cid.startswith("r:") else [int(each) for each in cid.split(":")[1:]]
-        page = Page(EPOCH, 1, 1, 0, entries, False)
         for user_id in users:
-            news = from_log(page, cid, cid_name(cid, user_id))
-            if post is not None:
-                (header,) = news.headers
-                news.headers = [header._replace(server=7, serial=post.serial)]
-            self.fanout.published(user_id, self.parsed(news))
+            self.bring(cid, entries, post, user_id)
         self.fanout.turn_ended()
+
+    def bring(
+        self, cid: str, entries: Sequence[LoggedEntry], post: Post | None = None, user_id: int = 0
+    ) -> None:
+        """The bus brings entries for a room, or for one of two users, and may bring more."""
+        page = Page(EPOCH, 1, 1, 0, entries, False)
+        news = from_log(page, cid, cid_name(cid, user_id))
+        if post is not None:
+            (header,) = news.headers
+            news.headers = [header._replace(server=7, serial=post.serial)]
+        self.fanout.published(user_id, self.parsed(news))
 
     @staticmethod
     def parsed(news: Publication) -> Publication:

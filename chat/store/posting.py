@@ -344,6 +344,11 @@ class Posting:
         return {post.cid for post in self._under_way.values()}
 
     @property
+    def has_more(self) -> bool:
+        """Whether posts wait for the next call."""
+        return bool(self._queue)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is queued or under way."""
         return not self._queue and not self._busy

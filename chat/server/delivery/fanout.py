@@ -1,8 +1,9 @@
 """From a publication to every session of its audience; what is missing is read from the log.
 
-All that one read of the bus brings is gathered first and leaves as one write per connection. A
-room's frames are joined once, and most members take them as they are; a sender's own devices,
-original clients and sessions that are not live yet are served one by one.
+All that one read of the bus brings is gathered first and leaves as one write per connection; where
+many are to be written to, what the next call to the store brings comes along. A room's frames are
+joined once, and most members take them as they are; a sender's own devices, original clients and
+sessions that are not live yet are served one by one.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,13 @@ CROWD: Final = 500
 """Members connected here, from which on a room's joins, leaves and topics are told together: when
 all of a crowd join one by one, each would otherwise be a write to each who is there already."""
 
+MANY: Final = 50
+"""Connections to write to, from which on a turn waits for what goes to the store next: so many
+sends take as long as that call, and the two turns become one send to each."""
+
+GATHER_SECONDS: Final = 0.01
+"""For how long at most: a call takes two to four milliseconds, and may bring nothing."""
+
 PATIENCE_SECONDS: Final = 0.25
 PATIENCE_BYTES: Final = 4_096
 """For how long such entries wait, and how many of them, if no message takes them along."""
@@ -44,6 +52,7 @@ class FanOut(Listener):
         self._patient: list[Connection] = []
         self._patient_bytes = 0
         self._patience: Any = None
+        self._gathering: Any = None
         self._moved: dict[str, int] = {}
         self._sample: float | None = None
 
@@ -69,6 +78,16 @@ class FanOut(Listener):
                 self._take(room, room, publication)
 
     def turn_ended(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+        elif len(self._dirty) >= MANY and self.context.posting.has_more:
+            self._gathering = self.context.clock.callLater(GATHER_SECONDS, self._send_all)
+            return
+        self._send_all()
+
+    def _send_all(self) -> None:
+        """Write to every connection what was gathered for it."""
+        self._gathering = None
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
             frames, connection.turn = connection.turn, b""
@@ -175,14 +194,18 @@ class FanOut(Listener):
         frames = news.frames
         skip = {session.connection for session in senders}
         dirty = self._in_turn(len(plain), news)
+        before = joined = b""
         for connection in plain:
             if connection in skip:
                 continue
-            if connection.turn:
-                connection.turn += frames
-            else:
+            turn = connection.turn
+            if not turn:
                 connection.turn = frames
                 dirty.append(connection)
+                continue
+            if turn is not before:  # Most have the same: one object for all spares the copies.
+                before, joined = turn, turn + frames
+            connection.turn = joined
         for session in special:
             session.deliver(news, claims)
         for session in senders:
