@@ -13,12 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chat import messages
-from chat.codec import (
-    BadMessage,
-    decode,
-    encode,
-    sms_accepted,
-)
+from chat.codec import BadMessage, decode, encode
 from chat.messages import Message, User
 from chat.server import attendance, hearing, tracing
 from chat.server.addresses import counted_as
@@ -29,7 +24,7 @@ from chat.server.limits import TokenBucket, Window
 from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
 from chat.server.requests.refusals import Refused, post_refusal, refusal, reply_to
 from chat.store.bus import Event
-from chat.store.entries import Author, Header, Publication, entry_of
+from chat.store.entries import Author, Publication
 from chat.store.keys import cid_name
 from chat.store.posting import Post
 
@@ -333,19 +328,6 @@ class Session:
             self.feed.deliver(news, claims)
 
     # What became of its posts (chat.store.posting.Poster) --------------------------------------
-
-    def stored(self, post: Post, header: Header, news: Publication) -> bytes | None:
-        """The words of SmsResMes, which stands where the push of the message would have stood."""
-        epoch, time = news.epoch, header.time
-        if not header.server:  # It was read from the log, which may have gone on since.
-            entry = entry_of(news.frame_of(header))
-            epoch, time = entry.epoch, entry.time
-        if not self.voice.is_current:
-            return None  # It has no word for that.
-        return sms_accepted(
-            post.request_id, post.client_id, news.conversation, epoch,
-            min(news.epoch_first, header.seq), header.seq, time or self.context.now(),
-        )  # fmt: skip
 
     def post_repeated(self, post: Post, seq: int, time: int, epoch: str, epoch_first: int) -> None:
         """It was accepted before."""

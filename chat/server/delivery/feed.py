@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
 
+from chat.codec import sms_accepted
 from chat.server import tracing
 from chat.server.delivery.registry import HostedUser, Thread
-from chat.store.entries import Header, LoggedEntry, Publication
+from chat.store.entries import Header, LoggedEntry, Publication, entry_of
 from chat.store.errors import StoreError
 from chat.store.keys import cid_name
 from chat.store.posting import Post
@@ -108,10 +109,21 @@ class Feed:
         post = claims.get(header.seq)
         if post is not None and post.poster is session:
             # An original client has no word for it, and no push of it either.
-            return session.stored(post, header, news) or b""
+            return self._accepted(post, header, news) if session.voice.is_current else b""
         if header.client_id:
             return session.voice.own_entry(news.frame_of(header), header, news.conversation)
         return None
+
+    def _accepted(self, post: Post, header: Header, news: Publication) -> bytes:
+        """The words of SmsResMes, which stands where the push of the message would have stood."""
+        epoch, time = news.epoch, header.time
+        if not header.server:  # It was read from the log, which may have gone on since.
+            entry = entry_of(news.frame_of(header))
+            epoch, time = entry.epoch, entry.time
+        return sms_accepted(
+            post.request_id, post.client_id, news.conversation, epoch,
+            min(news.epoch_first, header.seq), header.seq, time or self._session.context.now(),
+        )  # fmt: skip
 
     def _give(self, cid: str, header: Header, words: bytes, answer: bool) -> None:
         if self._state is _State.LIVE:
@@ -269,8 +281,8 @@ class Feed:
 
     def frames_sent(self, count: int) -> None:
         """So many more frames have gone to the kernel, in order: they count as delivered."""
-        unsent = self._unsent
-        for _ in range(min(count, len(unsent or ()))):
-            brings = unsent.popleft() if unsent else None
+        unsent = self._unsent or deque()
+        for _ in range(min(count, len(unsent))):
+            brings = unsent.popleft()
             if brings is not None:
                 self._session.delivered(*brings)
