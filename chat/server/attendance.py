@@ -210,9 +210,8 @@ def _take_positions(session: "Session", described: dict[str, Conversation]) -> N
     user = registry.users.get(session.user_id)
     for cid, conversation in described.items():
         thread = registry.rooms.get(cid) or (user.thread(cid) if user else None)
-        if thread is not None and thread.position is None:
-            thread.begin_epoch(conversation.epoch, conversation.epoch_first)
-            thread.position = conversation.seq
+        if thread is not None:
+            thread.starts_at(conversation)
 
 
 async def replay(session: "Session", described: dict[str, Conversation]) -> None:

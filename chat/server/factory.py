@@ -13,8 +13,6 @@ from chat.codec import encode
 from chat.server import tracing
 from chat.server.connection import Connection
 from chat.server.context import Context
-from chat.server.delivery.fanout import FanOut
-from chat.server.delivery.registry import Registry
 from chat.server.gate import Gate
 from chat.server.session import Session
 from chat.store.errors import StoreError
@@ -30,10 +28,7 @@ SWEEP_TICKS: Final = 5
 
 
 class ChatFactory(Factory):
-    """Makes connections and knows them all.
-
-    :ivar registry: the users online here, and the rooms they hear.
-    """
+    """Makes connections and knows them all."""
 
     noisy = False
     _log = Logger()
@@ -41,8 +36,6 @@ class ChatFactory(Factory):
     def __init__(self, context: Context) -> None:
         self.context = context
         self.clock = context.clock
-        self.registry: Registry = context.registry
-        self.fanout: FanOut = context.fanout
         self._gate = Gate(context)
         self.connections = self._gate.inside
         # Sessions are named in events that all servers hear: theirs must not have the same names.
@@ -77,7 +70,6 @@ class ChatFactory(Factory):
         connection = Connection(self, address)
         self._count += 1
         connection.session = Session(self.context, connection, f"{self._name}.{self._count:x}")
-        connection.factory = self
         return connection
 
     def connected(self, connection: Connection) -> None:
@@ -123,7 +115,7 @@ class ChatFactory(Factory):
             self._end_late_logins()
             if self._ticks % SWEEP_TICKS == 0:
                 self._sweep()
-            await self.fanout.tick()
+            await self.context.fanout.tick()
             if self._ticks % SWEEP_TICKS == 0:
                 _, total = await self.context.presence.online_ids(1)
                 self.context.online.set_total(total)

@@ -105,7 +105,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "无需操作：对方不在这里，或者已经如此。",
     ),
     "too-many-reports": (
-        "That are many reports: try again in {seconds:.0f} seconds.",
+        "You have reported a lot: try again in {seconds:.0f} seconds.",
         "举报次数太多：请在 {seconds:.0f} 秒后再试。",
     ),
     "muted": ("You may not write here at present.", "您目前不能在这里发言。"),

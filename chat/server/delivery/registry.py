@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from chat.messages import Conversation
 from chat.store.conversations import Position
 from chat.store.entries import epoch_count
 from chat.store.keys import cid_name
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from chat.server.connection import Connection
     from chat.server.session import Session
 
-__all__ = ["HostedRoom", "HostedUser", "Registry"]
+__all__ = ["HostedRoom", "HostedUser", "Registry", "Thread"]
 
 
 class Thread:
@@ -42,11 +43,11 @@ class Thread:
                 self.position = min(self.position, epoch_first - 1)
         self.epoch, self.epoch_first = epoch, epoch_first
 
-    def starts_at(self, position: Position) -> None:
+    def starts_at(self, standing: Position | Conversation) -> None:
         """Take over where the conversation stands, unless that is known better already."""
         if self.position is None:
-            self.begin_epoch(position.epoch, position.epoch_first)
-            self.position = position.seq
+            self.begin_epoch(standing.epoch, standing.epoch_first)
+            self.position = standing.seq
 
 
 class HostedRoom(Thread):
