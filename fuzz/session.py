@@ -63,9 +63,6 @@ class Generous:
     async def attempt(self, *_: object) -> None:
         """Nobody has to wait."""
 
-    async def decoy(self, *_: object) -> None:
-        """It takes no time."""
-
 
 class Accounts:
     """Nobody is known but one."""

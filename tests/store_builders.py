@@ -7,12 +7,13 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from chat.store.address import Address
 from chat.store.bus import Bus, Event, Listener
 from chat.store.conversations import Conversations
 from chat.store.entries import Author, Header, Publication
 from chat.store.keys import Keys
 from chat.store.posting import Post, Posting
-from chat.store.redis import Address, Redis
+from chat.store.redis import Redis
 from chat.store.rooms import Rooms
 from tests.valkey import Valkey, start_for
 

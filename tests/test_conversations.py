@@ -9,6 +9,7 @@ from chat.server.requests import searching
 from chat.store.conversations import LOBBY_CID, Mark
 from chat.store.entries import Author, epoch_count
 from chat.store.errors import NotAllowed, TooMany, Unknown
+from chat.store.tide import raise_generation
 from tests.store_builders import Sender, Store
 
 BOB = Author(5, "bob")
@@ -150,7 +151,7 @@ class EpochTests(TestCase):
         await store.bus.hold_rooms([LOBBY_CID])
         store.say(LOBBY_CID, "one")
         await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
-        await store.conversations.generation(raise_it=True)
+        await raise_generation(store.redis, store.keys)
         store.say(LOBBY_CID, "two")
         await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 2)
         (_, old), (_, new) = store.heard.publications
@@ -163,7 +164,7 @@ class EpochTests(TestCase):
         store.say(LOBBY_CID, "one")
         await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
         old = (await store.conversations.history(5, LOBBY_CID)).epoch
-        await store.conversations.generation(raise_it=True)
+        await raise_generation(store.redis, store.keys)
         page = await store.conversations.history(5, LOBBY_CID, epoch=old)
         self.assertEqual((page.entries, page.epoch_first), ([], 2))
         self.assertNotEqual(page.epoch, old)
@@ -176,7 +177,7 @@ class EpochTests(TestCase):
         epoch = store.heard.publications[0][1].epoch
         # As if numbers up to 7 had been given out, and lost with the old epoch.
         await store.conversations.mark({(5, LOBBY_CID): Mark(epoch, 1, 7, 7)})
-        await store.conversations.generation(raise_it=True)
+        await raise_generation(store.redis, store.keys)
         page, _ = await store.conversations.page(5)
         self.assertEqual((page[LOBBY_CID].delivered, page[LOBBY_CID].read), (1, 1))
 
@@ -437,7 +438,7 @@ class TwoLossesTests(TestCase):
             store.say(LOBBY_CID, f"message {count}")
             await heard.until(lambda count=count: len(heard.headers(LOBBY_CID)) == count)
             epochs.append(heard.publications[-1][1].epoch)
-            await store.conversations.generation(raise_it=True)
+            await raise_generation(store.redis, store.keys)
         page = await store.conversations.history(5, LOBBY_CID, epoch=epochs[0])
         self.assertEqual((list(page.entries), page.epoch_first), ([], 2))
         page = await store.conversations.history(5, LOBBY_CID, epoch=epochs[1])

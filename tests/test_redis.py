@@ -9,10 +9,10 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.store import pubsub
-from chat.store.address import TLS
+from chat.store.address import TLS, Address
 from chat.store.errors import FateUnknown, StoreUnavailable
 from chat.store.pubsub import Subscriber
-from chat.store.redis import Address, Redis, RedisReplyError
+from chat.store.redis import Redis, RedisReplyError
 from chat.store.scripts import Script, load
 from tests.connections import connected_to, starting, usable
 from tests.patience import PATIENCE

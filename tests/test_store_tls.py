@@ -13,9 +13,10 @@ from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from chat.store.address import Address
 from chat.store.datadir import CannotStart
 from chat.store.pubsub import Subscriber
-from chat.store.redis import Address
+from chat.store.reaching import endpoint
 from tests.certificates import Authority
 from tests.connections import starting, usable
 from tests.patience import PATIENCE
@@ -159,11 +160,11 @@ class SecuredStoreTest(TestCase):
 
     def test_files_that_are_no_use_are_one_sentence(self) -> None:
         with self.assertRaisesRegex(CannotStart, "--store: cannot read /no/such: No such file"):
-            Address.parse("rediss://h?ca=/no/such").endpoint(reactor)
+            endpoint(reactor, Address.parse("rediss://h?ca=/no/such"), lambda place: None)
         with self.assertRaisesRegex(CannotStart, "no certificate"):
-            Address.parse(f"rediss://h?ca={__file__}").endpoint(reactor)
+            endpoint(reactor, Address.parse(f"rediss://h?ca={__file__}"), lambda place: None)
         with self.assertRaisesRegex(CannotStart, "holds no PEM"):
-            Address.parse(f"rediss://h?cert={__file__}").endpoint(reactor)
+            endpoint(reactor, Address.parse(f"rediss://h?cert={__file__}"), lambda place: None)
 
     def test_a_server_that_cannot_read_them_says_so_and_no_more(self) -> None:
         home = Path(tempfile.mkdtemp())

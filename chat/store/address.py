@@ -1,12 +1,9 @@
 """Where a store is and how one logs in there: a URL as a frozen value."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
-
-from twisted.internet.interfaces import IStreamClientEndpoint
 
 __all__ = ["TLS", "Address", "with_password"]
 
@@ -81,18 +78,6 @@ class Address:
         if query:
             raise ValueError(f"The store's URL says {next(iter(query))}, which means nothing here.")
         return cls(**where, **_login(parts), tls=tls)
-
-    def endpoint(
-        self, reactor: Any, leads_to: Callable[[tuple[str, int]], None] = lambda place: None
-    ) -> IStreamClientEndpoint:
-        """How to connect to it: each ``connect`` goes to where the store is by then.
-
-        :param leads_to: told where that is, host and port, whenever Sentinels were asked.
-        :raises CannotStart: a file that the TLS part names can't be used.
-        """
-        from chat.store.reaching import endpoint  # which knows the network
-
-        return endpoint(reactor, self, leads_to)
 
     @property
     def is_here(self) -> bool:

@@ -1,6 +1,6 @@
 """What administrators of a server see of the store and do to it, beside what moderators do."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, Final
 
 from twisted.internet.defer import gatherResults
@@ -12,6 +12,7 @@ from chat.store.bus import Event, payload
 from chat.store.entries import Author, LoggedEntry, logged, record
 from chat.store.errors import Unknown
 from chat.store.keys import Keys, cid_name
+from chat.store.members import as_user
 from chat.store.posting import audience
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
@@ -91,10 +92,7 @@ class Administration:
     async def members(self, cid: str) -> list[User]:
         """The members of a room, by id, with their roles."""
         flat = await self._redis.call("HGETALL", self._keys.members(cid))
-        found = []
-        for who, member in zip(flat[::2], flat[1::2], strict=True):
-            role, _, name = member.decode().split(":", 2)
-            found.append(User(int(who), name, role=role))
+        found = [as_user(int(who), each) for who, each in zip(flat[::2], flat[1::2], strict=True)]
         return sorted(found, key=lambda user: user.user_id)
 
     async def statistics(self) -> dict[str, Any]:
@@ -105,7 +103,7 @@ class Administration:
             suspended += sum(1 for each in page if each["suspended"])
         cids = await self.conversations()
         seqs = await _all([self._redis.call("HGET", self._keys.meta(c), "seq") for c in cids])
-        info = _info(await self._redis.call("INFO"))
+        info = await self._redis.info()
         rooms = sum(1 for cid in cids if cid.startswith("r:"))
         return {
             "users": users,
@@ -339,8 +337,3 @@ def _fields(number: bytes, flat: Sequence[bytes]) -> dict[str, Any]:
 
 def _pairs(flat: Sequence[bytes]) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in zip(flat[::2], flat[1::2], strict=True)}
-
-
-def _info(answer: bytes) -> Mapping[str, str]:
-    lines = (line.partition(":") for line in answer.decode().splitlines())
-    return {name: value for name, colon, value in lines if colon}

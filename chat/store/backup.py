@@ -67,8 +67,7 @@ async def save(reactor: Any, redis: Redis, data: Path, target: Path) -> int:
 async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
     """Wait until the store writes no file of this kind; what it says about the last one."""
     while True:
-        answer = (await redis.call("INFO", "persistence")).decode()
-        about = dict(line.split(":", 1) for line in answer.splitlines() if ":" in line)
+        about = await redis.info("persistence")
         busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress")
         if all(about.get(name, "0") == "0" for name in busy):
             return about

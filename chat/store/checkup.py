@@ -118,7 +118,6 @@ async def memory(redis: Redis) -> dict[str, int]:
 
     :raises StoreError: the store is away, or does not tell.
     """
-    told = (await redis.call("INFO", "memory")).decode()
-    lines = dict(line.partition(":")[::2] for line in told.splitlines())
-    sizes = {"used": int(lines["used_memory"]), "limit": int(lines["maxmemory"])}
+    told = await redis.info("memory")
+    sizes = {"used": int(told["used_memory"]), "limit": int(told["maxmemory"])}
     return {what: size for what, size in sizes.items() if size}

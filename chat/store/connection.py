@@ -15,6 +15,7 @@ from zope.interface import implementer
 from chat.store.address import Address
 from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.login import check_login, login_commands
+from chat.store.reaching import endpoint
 
 __all__ = ["Answer", "Owner", "RedisReplyError", "Word", "error_of", "fail_all", "pack"]
 
@@ -128,8 +129,8 @@ class Owner(Generic[_Kind]):
     def start(self) -> None:
         """Connect, and again after every loss, until ``stop``."""
         self._factory = _Factory(self, self.address)
-        endpoint = self.address.endpoint(self.reactor, self._leads_to)
-        self._factory.startConnecting(_Telling(endpoint, self._not_connected))
+        way = endpoint(self.reactor, self.address, self._leads_to)
+        self._factory.startConnecting(_Telling(way, self._not_connected))
 
     async def stop(self) -> None:
         """Close the connection and stay away."""

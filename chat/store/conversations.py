@@ -88,12 +88,9 @@ class Conversations:
         self._retention = retention
         self.in_all_lists = [LOBBY_CID] if lobby else []
 
-    async def generation(self, raise_it: bool = False, seen: int = 0) -> str:
-        """The store's generation, made when there is none yet; raised when numbers may be lost.
-
-        :param seen: the highest count that is known to have been reached.
-        """
-        return await self._generation(1 if raise_it else 0, seen)
+    async def generation(self) -> str:
+        """The store's generation, made when there is none yet."""
+        return await self._generation(0, 0)
 
     async def generation_after(self, seen: int) -> str:
         """The store's generation, raised if nobody has done so since its count was ``seen``."""

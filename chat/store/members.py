@@ -7,7 +7,7 @@ from chat.messages import User
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 
-__all__ = ["MemberLists"]
+__all__ = ["MemberLists", "as_user"]
 
 PIECE: Final = 500
 """Members that are read at once: below half a millisecond of the store's time."""
@@ -50,7 +50,7 @@ class MemberLists:
         more = len(known.user_ids) > start + limit
         if more:
             self._lists[cid] = known
-        return [_user(each, known.members[each]) for each in shown], more
+        return [as_user(each, known.members[each]) for each in shown], more
 
     async def _read(self, cid: str) -> _List:
         began = self._clock.seconds()
@@ -69,6 +69,7 @@ class MemberLists:
             del self._lists[cid]
 
 
-def _user(user_id: int, member: bytes) -> User:
+def as_user(user_id: int, member: bytes) -> User:
+    """A member as others see them, of what the room's hash has under their id."""
     role, _, name = member.decode().split(":", 2)
     return User(user_id, name, role=role)

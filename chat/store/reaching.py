@@ -28,9 +28,9 @@ PEM_CERTIFICATE: Final = re.compile(
 def endpoint(
     reactor: Any, address: Address, leads_to: Callable[[Place], None]
 ) -> IStreamClientEndpoint:
-    """What connects to the store at ``address``.
+    """What connects to the store at ``address``: each ``connect`` goes to where it is by then.
 
-    :param leads_to: told at each connection where the Sentinels say the store is, if there are any.
+    :param leads_to: told where that is, host and port, whenever Sentinels were asked.
     :raises CannotStart: a file that its TLS part names can't be read, or used.
     """
     if address.path:

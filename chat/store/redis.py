@@ -25,7 +25,7 @@ from chat.store.connection import (
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.scripts import Script
 
-__all__ = ["Address", "Commands", "Redis", "RedisReplyError", "Word"]
+__all__ = ["Commands", "Redis", "RedisReplyError", "Word"]
 
 SECOND_LOOK: Final = 0.1
 """Seconds between seeing a call overdue and giving up: a process that was stopped for a while
@@ -207,6 +207,12 @@ class Redis(Owner[Commands]):
         if connection is None:
             return fail(StoreUnavailable("not connected to the store"))
         return connection.ask(words, answers)
+
+    async def info(self, *sections: str) -> dict[str, str]:
+        """What the store says of itself, by its own names (INFO); errors as in ``call``."""
+        told = (await self.call(b"INFO", *sections)).decode()
+        lines = (line.partition(":") for line in told.splitlines())
+        return {name: value for name, colon, value in lines if colon}
 
     def script(self, script: Script, keys: Sequence[bytes], args: Sequence[Word] = ()) -> Answer:
         """Run a script by its hash; errors as in ``call``.
