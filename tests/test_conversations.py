@@ -2,7 +2,7 @@
 
 import json
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
 from chat.server.requests import searching
@@ -351,6 +351,17 @@ class RoomTests(TestCase):
             await store.rooms.join(BOB, "#three", "", 2)
         await store.rooms.join(BOB, "#two", "", 2)
         await store.rooms.join(BOB, "#three", "", 0)
+
+    async def test_who_joins_several_at_once_gets_no_more_rooms_than_that(self) -> None:
+        one = await Store.start(self)
+        other = await Store.start(self, one.valkey, server=78)
+        joining = [
+            Deferred.fromCoroutine(store.rooms.join(BOB, f"#{number}", "", 3))
+            for number, store in enumerate((one, other) * 3)
+        ]
+        outcomes = await DeferredList(joining, consumeErrors=True)
+        self.assertEqual([done for done, _ in outcomes].count(True), 3)
+        self.assertEqual(len(await one.conversations.rooms_of(BOB.user_id)), 1 + 3)
 
     async def test_only_who_runs_a_room_sets_its_topic(self) -> None:
         store = await Store.start(self)

@@ -3,6 +3,7 @@
 import contextlib
 import select
 import time
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -232,6 +233,31 @@ def test_an_eleventh_device_is_refused(party: Party) -> None:
     devices[3].read_to_the_end()
     devices[0].get("RevokeMes", device="device 4")
     assert eleventh.log_in(**login)["code"] == 200
+
+
+def test_devices_that_come_at_the_same_moment_are_counted_as_well() -> None:
+    with (
+        running() as store,
+        serving(*GENEROUS, "--devices", "3", "--store", store.url) as server,
+        Party(server.port) as party,
+    ):
+        user, peers = party.user(), [party.connect() for _ in range(6)]
+        tokens = [f"token {number}" for number in range(6)]
+        for token in tokens:
+            key = "ch:tok:" + sha256(token.encode()).hexdigest()
+            store.ask("HSET", key, "user", user.user_id, "device", f"the one with {token}")
+        for peer in peers:
+            peer.ping()
+        with server.frozen():
+            asked = [
+                peer.send("LoginMes", version=2, token=token)
+                for peer, token in zip(peers, tokens, strict=True)
+            ]
+        codes = [peer.reply(each).data["code"] for peer, each in zip(peers, asked, strict=True)]
+        assert sorted(codes) == [200] * 3 + [429] * 3
+        # One of those that are in comes again, for it takes nobody's place.
+        again = party.connect().log_in(token=tokens[codes.index(200)])
+        assert again["code"] == 200
 
 
 def test_who_logs_in_while_the_password_is_changed_has_to_know_the_new_one() -> None:

@@ -67,6 +67,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
 
     :raises NotAllowed: the account is suspended.
     :raises Disproved: the password, or the token, was changed while it was judged.
+    :raises TooMany: as many other devices of the user are online as may be.
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
     user = _be(session, identity)
@@ -140,11 +141,13 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
     context = session.context
     departed = context.departures.take(user.user_id, session.device)
     instead = "" if departed is None else departed.key
+    devices = context.settings.devices if session.voice.is_current else 0
     try:
         while True:
             arrival = await context.arrivals.enter(
-                user, proof, session.key, session.device, instead, FIRST_PAGE
-            )
+                user, proof, session.key, session.device,
+                instead=instead, limit=FIRST_PAGE, devices=devices,
+            )  # fmt: skip
             if not context.bus.hears(user.user_id, session.rooms):
                 raise StoreUnavailable("a subscription was not confirmed")
             for cid in session.rooms.difference(arrival.rooms):

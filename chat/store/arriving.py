@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from chat.messages import Conversation, User
 from chat.store.conversations import Conversations, describe, is_member, position_of
-from chat.store.errors import Disproved, NotAllowed
+from chat.store.errors import Disproved, NotAllowed, TooMany
 from chat.store.keys import Keys
 from chat.store.presence import Presence
 from chat.store.redis import Redis, Word
@@ -17,6 +17,7 @@ __all__ = ["Arrival", "Arrivals", "Proof"]
 
 SUSPENDED: Final = -1
 ENDED: Final = -2
+CROWDED: Final = -3
 
 
 class Arrival(Struct, frozen=True):
@@ -66,15 +67,25 @@ class Arrivals:
         )  # fmt: skip
 
     async def enter(
-        self, user: User, proof: Proof, session: str, device: str, instead: str, limit: int
+        self,
+        user: User,
+        proof: Proof,
+        session: str,
+        device: str,
+        *,
+        instead: str,
+        limit: int,
+        devices: int,
     ) -> Arrival:
         """A session of ``user`` is here from now on.
 
         :param proof: why the session is that user's.
         :param instead: a session of the same user that has left and need not be told of, or empty.
         :param limit: conversations that are described at most.
+        :param devices: how many of the user's may be online, 0 for any number.
         :raises NotAllowed: the account is suspended; nothing has happened.
         :raises Disproved: what was proven is true no longer; nothing has happened.
+        :raises TooMany: that many others are online; nothing has happened.
         :raises StoreError: the store is away; the session is as good as gone.
         """
 
@@ -82,12 +93,14 @@ class Arrivals:
             answer: Sequence[Any] = await self._pipe.script(
                 load("arrive"),
                 [*names, *self._names(user.user_id), self._shown(user.user_id, proof)],
-                [*arguments, limit, *self._places, proof.password],
+                [*arguments, limit, *self._places, proof.password, devices],
             )
             if answer[0] == SUSPENDED:
                 raise NotAllowed("suspended")
             if answer[0] == ENDED:
                 raise Disproved("the password, or the token, has ended")
+            if answer[0] == CROWDED:
+                raise TooMany("devices")
             return answer
 
         answer = await self._presence.enter(user, session, device, 0, instead=instead, tell=tell)

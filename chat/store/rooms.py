@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.messages import Room, User
-from chat.store.conversations import LOBBY_CID, Conversations, is_open
+from chat.store.conversations import Conversations, is_open
 from chat.store.entries import Author, record
 from chat.store.errors import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
@@ -43,17 +43,13 @@ class Rooms:
         :raises NotAllowed: the user is banned from it.
         """
         cid, name = room_cid(room), self._keys
-        if most:
-            rooms = await self._conversations.rooms_of(author.user_id)
-            if cid not in rooms and len({*rooms} - {LOBBY_CID}) >= most:
-                raise TooMany(room)
         entry = record(author.does("join"), author.user_id)
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
         keys += [name.marks(author.user_id), name.invited(author.user_id)]
         keys.append(name.conversations(author.user_id))
         args: list[bytes | int] = [
             cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
-            entry, audience(name, cid)[0], 1 if private else 0,
+            entry, audience(name, cid)[0], 1 if private else 0, most,
         ]  # fmt: skip
         code, *_ = await self._redis.script(load("join"), keys, args)
         _raise_for(-code, room)
@@ -140,3 +136,5 @@ def _raise_for(code: int, what: str) -> None:
         raise NotAllowed(what)
     if code == 404:
         raise Unknown(what)
+    if code == 429:
+        raise TooMany(what)

@@ -125,6 +125,8 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
             await attendance.enter(session, identity, request_id)
         except NotAllowed:
             raise Refused(505, "suspended") from None
+        except TooMany:
+            raise Refused(429, "too-many-devices") from None
         except Disproved:
             continue  # Somebody changed the password meanwhile: it is judged by the new one.
         return

@@ -7,7 +7,9 @@
 --        11 conversation ids that come first and are in nobody's list, separated by spaces
 --        12 what every conversation's key starts with  13 what every account's key starts with
 --        14 the password that the user, or who gave the user the token, has proven to know
--- Result {-1} the account is suspended, {-2} its password or the token has ended meanwhile; else
+--        15 devices of the user that may be online, 0 for any number
+-- Result {-1} the account is suspended, {-2} its password or the token has ended meanwhile, {-3} as
+--        many other devices are online as may be; else
 --        {1 or 0 as `presence_enter`, {ids of the rooms on the list that were not described, and of
 --         which the user is a member}, more conversations (1 or 0),
 --         {id, mark or '', the name of a private conversation's other user or '', what `stands`
@@ -16,6 +18,16 @@ local account = redis.call('HMGET', KEYS[7], 'suspended', 'password')
 if account[1] and left_of(account[1], now()) then return { -1 } end
 -- Who ends sessions ends those that listen by then: whoever is on the way comes too late here.
 if (account[2] or '') ~= ARGV[14] or redis.call('EXISTS', KEYS[10]) == 0 then return { -2 } end
+-- Those that come at the same moment see each other here.
+local most = tonumber(ARGV[15])
+if most > 0 and redis.call('HLEN', KEYS[5]) >= most then
+  local devices, count = {}, 0
+  for _, value in ipairs(redis.call('HVALS', KEYS[5])) do
+    local device = string.sub(value, 2)
+    if not devices[device] then devices[device], count = true, count + 1 end
+  end
+  if count >= most and not devices[ARGV[6]] then return { -3 } end
+end
 local user, gen = ARGV[1], redis.call('GET', KEYS[6]) or '0'
 local done = enter(KEYS, ARGV)
 local ids, more = listed(KEYS[8], 0, tonumber(ARGV[10]), ARGV[11])

@@ -4,9 +4,11 @@
 -- KEYS   1 generation  2 meta  3 log  4 members  5 the list of public rooms
 --        6 the user's marks  7 the user's invitations  8 the user's conversations
 -- ARGV   1 conversation id  2 room name without `#`  3 user id  4 user name  5 topic of a new room
---        6 record  7 channel  8 1 when a new room is to be private
+--        6 record  7 channel  8 1 when a new room is to be private  9 rooms that the user may be in,
+--        0 for any number
 -- Result {1 joined, 0 was a member already, 2 joined and made, -404 it is private and the user not
---        invited}, or {-403, ms that the user's ban goes on, 0 without end}
+--        invited, -429 the user is in as many rooms as may be}, or {-403, ms that the user's ban goes
+--        on, 0 without end}
 local gen, at = redis.call('GET', KEYS[1]) or '0', now()
 local c = open(KEYS[2], KEYS[3], gen, at)
 local role, made = 'member', false
@@ -20,6 +22,9 @@ if c and c.rules then
   if banned then return { -403, banned } end
   if is_private(c) and not found[2] and redis.call('HLEN', KEYS[4]) > 0 then return { -404 } end
 end
+-- Rooms have no time: their score is 0.
+local most = tonumber(ARGV[9])
+if most > 0 and redis.call('ZCOUNT', KEYS[8], 0, 0) >= most then return { -429 } end
 if not c then
   create(KEYS[2], gen)
   c = open(KEYS[2], KEYS[3], gen, at)
