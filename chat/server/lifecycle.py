@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -16,6 +16,9 @@ from chat.server.settings import Settings
 from chat.server.starting import CannotStart, calm_signals, exit_with_status_1, on_hangup, stop
 from chat.store.embedded import CannotStart as StoreCannotStart
 
+if TYPE_CHECKING:
+    from chat.server.watching import Pages
+
 __all__ = ["Lifecycle"]
 
 
@@ -26,6 +29,7 @@ class Lifecycle(Service):
 
     :param read_again: the settings as they are written by now, for SIGHUP.
     :ivar listeners: where it listens; tests ask it for the port.
+    :ivar pages: what ``--metrics`` shows, None without.
     :ivar parts: what stops each part that has started.
     :ivar reloading: who takes other settings while the server runs.
     """
@@ -41,6 +45,7 @@ class Lifecycle(Service):
     ) -> None:
         self.reactor = reactor
         self.listeners = listeners
+        self.pages: Pages | None = None
         self.reloading = Reloading(settings, read_again or (lambda: settings))
         self.parts = AsyncExitStack()
         self._started: Deferred[None] = succeed(None)
@@ -60,11 +65,16 @@ class Lifecycle(Service):
         :raises CannotStart: a port can't be had.
         """
         super().privilegedStartService()
+        if self.pages is not None:
+            self.pages.bind()
         self.listeners.bind()
 
     def startService(self) -> None:
         """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
         super().startService()
+        if self.pages is not None:
+            self.parts.push_async_callback(self.pages.close)
+            self.pages.start()
         self.parts.callback(on_hangup(self.reactor, self.reloading.reload))
         self.reactor.callWhenRunning(self._begin)
 

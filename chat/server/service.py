@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -21,9 +21,6 @@ from chat.store.embedded import EmbeddedStore
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.tide import raise_generation
-
-if TYPE_CHECKING:
-    from chat.server.watching import Watching
 
 __all__ = ["ChatService", "embedded_store", "transport_for"]
 
@@ -58,23 +55,10 @@ class ChatService(Lifecycle):
         self._open_files = raise_open_files()
         self._open = False
         self.server: ChatServer | None = None
-        self._watching = self._watch(settings.metrics) if settings.metrics else None
+        if settings.metrics:
+            from chat.server.watching import Watching
 
-    def privilegedStartService(self) -> None:
-        """Take the ports, which may need rights that are given up next.
-
-        :raises CannotStart: a port can't be had.
-        """
-        if self._watching is not None:
-            self._watching.bind()
-        super().privilegedStartService()
-
-    def startService(self) -> None:
-        """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
-        if self._watching is not None:
-            self.parts.push_async_callback(self._watching.close)
-            self._watching.start()
-        super().startService()
+            self.pages = Watching(reactor, settings.metrics, self)
 
     async def start(self, parts: AsyncExitStack) -> None:
         settings = self.reloading.settings
@@ -114,11 +98,6 @@ class ChatService(Lifecycle):
         if self.server is None:
             return "The store is being started."
         return self.server.trouble() or ("" if self._open else "The server is starting.")
-
-    def _watch(self, endpoint: str) -> "Watching":
-        from chat.server.watching import Watching
-
-        return Watching(self.reactor, endpoint, self)
 
     def _possible(self, settings: Settings) -> Settings:
         """Never more connections than there are open files, less what the server needs itself."""

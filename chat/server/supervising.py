@@ -53,7 +53,7 @@ class SupervisingService(Lifecycle):
         listeners = Listeners(reactor, settings.listen, transport_for(settings))
         super().__init__(reactor, settings, listeners, read_again)
         self._crew: Crew | None = None
-        self._overview = self._overlook(settings) if settings.metrics else None
+        self.pages = self._overlook(settings) if settings.metrics else None
 
     def _overlook(self, settings: Settings) -> "Overview":
         from chat.server.overview import Overview
@@ -62,22 +62,6 @@ class SupervisingService(Lifecycle):
         theirs = [share_of(settings, number, count).metrics for number in range(1, count + 1)]
         own = _next_port(settings.metrics, count)
         return Overview(self.reactor, own, theirs, lambda: self._crew)
-
-    def privilegedStartService(self) -> None:
-        """Take the ports, which may need rights that are given up next.
-
-        :raises CannotStart: a port can't be had.
-        """
-        if self._overview is not None:
-            self._overview.bind()
-        super().privilegedStartService()
-
-    def startService(self) -> None:
-        """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
-        if self._overview is not None:
-            self.parts.push_async_callback(self._overview.close)
-            self._overview.start()
-        super().startService()
 
     async def start(self, parts: AsyncExitStack) -> None:
         settings = self.reloading.settings

@@ -34,7 +34,7 @@ from chat.server.metrics import METRICS, Kind, Metric, View
 from chat.store.errors import StoreError
 from chat.store.timing import BOUNDS, Timing
 
-__all__ = ["Page", "QuietSite", "Watched", "Watching"]
+__all__ = ["Page", "Pages", "Watched", "Watching"]
 
 LAG_SECONDS: Final = 0.25
 PATIENCE_SECONDS: Final = 10
@@ -52,71 +52,103 @@ class Watched(Protocol):
         """Why clients can't be served now, as a sentence; empty when they can."""
 
 
-class Watching:
-    """Serves ``/metrics``, ``/healthz`` and ``/readyz``.
+class Pages:
+    """The HTTP endpoint of one process: ``/metrics``, ``/healthz`` and ``/readyz``.
 
     :param endpoint: where, as Twisted writes it.
-    :ivar registry: what is scraped.
+    :ivar registry: what is scraped: how the process is, and what subclasses register.
+    :ivar root: where subclasses put further pages.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, endpoint: str, watched: Watched) -> None:
+    def __init__(self, reactor: Any, endpoint: str) -> None:
         self._reactor = reactor
         self._endpoint = endpoint
-        self._watched = watched
-        self._lag = Timing()
-        self._due = 0.0
-        self._timer: IDelayedCall | None = None
         self._port: IListeningPort | None = None
-        self._memory: dict[str, int] = {}
-        self._asking = False
         self.registry = CollectorRegistry()
-        self.registry.register(_Readings(watched, self._view))
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+        self.root = Resource()
+        self.root.putChild(b"metrics", Page(self.metrics))
+        self.root.putChild(b"healthz", Page(lambda request: b"alive\n"))
+        self.root.putChild(b"readyz", Page(self._readyz))
 
     def bind(self) -> None:
         """Take the address, and answer as soon as the reactor runs.
 
         :raises CannotStart: it can't be had.
         """
-        self._port = listen(self._reactor, self._endpoint, QuietSite(self._pages()))
+        self._port = listen(self._reactor, self._endpoint, QuietSite(self.root))
+
+    def start(self) -> None:
+        """Say where to look."""
+        if self._port is not None:
+            self.announce(written(self._port.getHost()))
+
+    async def close(self) -> None:
+        """Answer nobody any more."""
+        port, self._port = self._port, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
+
+    def announce(self, address: str) -> None:
+        """Say in the log what is to be seen at ``address``."""
+        raise NotImplementedError
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether clients can be served, and a sentence about it."""
+        raise NotImplementedError
+
+    def metrics(self, request: Request) -> bytes:
+        """What Prometheus scrapes."""
+        encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        request.setHeader("content-type", content_type)
+        return encode(self.registry)
+
+    def _readyz(self, request: Request) -> bytes:
+        ready, sentence = self.readiness()
+        if not ready:
+            request.setResponseCode(503)
+        return f"{sentence}\n".encode()
+
+
+class Watching(Pages):
+    """Those of a process that serves clients."""
+
+    def __init__(self, reactor: Any, endpoint: str, watched: Watched) -> None:
+        super().__init__(reactor, endpoint)
+        self._watched = watched
+        self._lag = Timing()
+        self._due = 0.0
+        self._timer: IDelayedCall | None = None
+        self._memory: dict[str, int] = {}
+        self._asking = False
+        self.registry.register(_Readings(watched, self._view))
 
     def start(self) -> None:
         """Begin to measure the reactor, and say where to look."""
-        if self._port is not None:
-            address = written(self._port.getHost())
-            self.log.info("Metrics are at {address}/metrics", address=address)
+        super().start()
         self._look_again()
 
     async def close(self) -> None:
         """Answer nobody any more."""
         if self._timer is not None:
             self._timer.cancel()
-        port, self._port = self._port, None
-        if port is not None:
-            await maybeDeferred(port.stopListening)
+        await super().close()
 
-    def _pages(self) -> Resource:
-        root = Resource()
-        root.putChild(b"metrics", Page(self._metrics))
-        root.putChild(b"healthz", Page(lambda request: b"alive\n"))
-        root.putChild(b"readyz", Page(self._readyz))
-        return root
+    def announce(self, address: str) -> None:
+        self.log.info("Metrics are at {address}/metrics", address=address)
 
-    def _metrics(self, request: Request) -> bytes:
-        encode, content_type = choose_encoder(request.getHeader("accept") or "")
-        request.setHeader("content-type", content_type)
+    def readiness(self) -> tuple[bool, str]:
+        trouble = self._watched.trouble()
+        return not trouble, trouble or "ready"
+
+    def metrics(self, request: Request) -> bytes:
+        """What Prometheus scrapes; the store's memory is as it was at the scrape before."""
         if not self._asking:
             Deferred.fromCoroutine(self._ask_memory()).addErrback(self._not_told)
-        return encode(self.registry)
-
-    def _readyz(self, request: Request) -> bytes:
-        trouble = self._watched.trouble()
-        if trouble:
-            request.setResponseCode(503)
-        return f"{trouble or 'ready'}\n".encode()
+        return super().metrics(request)
 
     def _view(self, server: ChatServer) -> View:
         return View(server, self._lag, self._memory)
