@@ -11,8 +11,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from chat.server.context import Context
+from chat.server.delivery.confirming import Confirming
 from chat.server.delivery.fanout import FanOut
-from chat.server.delivery.gate import Gate
 from chat.server.delivery.presence import PresenceView
 from chat.server.delivery.registry import Registry
 from chat.server.factory import ChatFactory
@@ -298,7 +298,7 @@ def put_together(
     )
     online.context = context
     fanout.serve(context)
-    bus.listener = Gate(fanout, posting) if replicated else fanout
+    bus.listener = Confirming(fanout, posting) if replicated else fanout
     bus.handle(keys.presence_channel(), presence.published)
     presence.watch(online.changed)
     return context

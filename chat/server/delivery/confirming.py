@@ -8,10 +8,10 @@ from chat.store.bus import Event, Listener
 from chat.store.entries import Publication
 from chat.store.posting import Posting
 
-__all__ = ["Gate"]
+__all__ = ["Confirming"]
 
 
-class Gate(Listener):
+class Confirming(Listener):
     """Stands between the bus and who hears it, and keeps a conversation back while a post of this
     server's own is on its way to a replica: its sender's 200 stands where the push would.
 
