@@ -306,7 +306,7 @@ class PlainPtyTests(TestCase):
 
     def test_in_chinese_with_a_server_that_goes_away_and_a_line_that_is_begun(self) -> None:
         chen = self.entered("chen", "zh_CN.UTF-8")
-        self.assertNotIn("Ctrl", chen.wait_for("你在 #lobby。"))
+        self.assertNotIn("Ctrl", chen.wait_for("您在 #lobby。"))
         chen.type("写到一半")
         chen.wait_for("写到一半")
         self.server.kill()

@@ -4,7 +4,7 @@ import string
 from collections.abc import Callable
 from unittest import TestCase
 
-from chat.client import events
+from chat.client import cli_words, events
 from chat.client.locale import en, zh
 from chat.client.plain.asking import FormAsking, MenuAsking, PopupAsking
 from chat.client.plain.page import Page
@@ -12,6 +12,7 @@ from chat.client.plain.telling import News
 from chat.client.text import width
 from chat.client.tui import helptext
 from chat.client.tui.commands import COMMANDS
+from chat.client.tui.draw import plain as bare
 from chat.client.tui.forms import Field, Form, Menu, MenuItem
 from chat.client.tui.keys import CONTEXTS, KEYS
 from chat.client.words import LANGUAGES, Words, choose_language
@@ -208,6 +209,13 @@ class WordsTests(TestCase):
         for key, text in en.WORDS.items():
             self.assertEqual(_places(text), _places(zh.WORDS[key]), key)
 
+    def test_chinese_readers_are_addressed_alike_everywhere(self) -> None:
+        for key, text in (
+            *zh.WORDS.items(),
+            *((key, each[1]) for key, each in cli_words.TABLE.items()),
+        ):
+            self.assertNotRegex(text, "你(?!们)", key)
+
     def test_every_key_command_and_context_has_its_words(self) -> None:
         for language in LANGUAGES:
             words = Words(language)
@@ -224,6 +232,18 @@ class WordsTests(TestCase):
         for each in KEYS:
             if each.help:
                 self.assertIn(Words("en")(each.help), text)
+
+    def test_the_help_is_whole_at_any_width_and_found_whole(self) -> None:
+        for language in LANGUAGES:
+            for columns in (20, 29, 40, 59, 60, 74, 120):
+                room = columns if columns < 60 else columns - 6
+                found = helptext.choices(look(language), "composer", columns)
+                for each in found:
+                    self.assertLessEqual(width(bare(each.row)), room, (language, columns))
+                for left, right in helptext.lines(Words(language)):
+                    if right:
+                        rows = [bare(each.row) for each in found if each.find == f"{left} {right}"]
+                        self.assertIn("".join(right.split()), "".join("".join(rows).split()))
 
     def test_the_language_is_what_was_asked_else_that_of_the_locale_else_english(self) -> None:
         for wanted, environ, language in (

@@ -147,12 +147,12 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "opt-conversations": (
         "#room, @name or @id; none: all of yours",
-        "#房间、@用户名 或 @编号；省略：你的全部会话",
+        "#房间、@用户名 或 @编号；省略：您的全部会话",
     ),
     "opt-lines-before": ("first print the last N messages", "先打印最近 N 条消息"),
     "opt-missed": (
         "first print what no device of yours has got yet",
-        "先打印你所有设备都还没收到的消息",
+        "先打印您所有设备都还没收到的消息",
     ),
     "opt-join": ("join the rooms that you are not in", "自动加入尚未加入的房间"),
     "opt-count": ("end after N messages", "打印 N 条后结束"),
@@ -298,7 +298,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "nothing-to-say": ("There is nothing to say.", "没有要发送的内容。"),
     "not-text": ("That is no UTF-8 text.", "内容不是 UTF-8 文本。"),
     "too-long": ("Standard input is too long for a message.", "标准输入太长，不能作为一条消息。"),
-    "not-in-room": ("You are not in {room}; --join joins it.", "你不在 {room} 中；--join 可加入。"),
+    "not-in-room": ("You are not in {room}; --join joins it.", "您不在 {room} 中；--join 可加入。"),
     "lost": ("connection lost ({reason}), coming back", "连接中断（{reason}），正在重连"),
     "back": ("connected again", "已重新连接"),
     # How messages look
