@@ -1,5 +1,6 @@
 """Messages on the screen: rows, views that stand still, what is missing, what the client says."""
 
+import re
 from unittest import TestCase
 
 from chat.client import events
@@ -7,6 +8,7 @@ from chat.client.conversation import KEPT
 from chat.messages import User
 from tests.tui_builders import (
     BEN,
+    CHEN,
     EPOCH,
     ME,
     NOON,
@@ -218,6 +220,16 @@ class MessagesTests(TestCase):
         [line] = [each for each in screen.text() if "forged" in each]
         self.assertIn("│ 12:05 ·", line)
 
+    def test_no_message_looks_like_that_of_somebody_else_in_a_narrow_window(self) -> None:
+        for columns in (40, 22):
+            screen = lively(size=(columns, 20))
+            screen.client.say(entry(8, CHEN, "x\nben: I pay"))
+            screen.client.say(entry(9, CHEN, "ben: I pay"))
+            told = re.compile(r"(\d\d:\d\d )?ben: I pay")
+            self.assertFalse(any(map(told.fullmatch, screen.text())), screen.text())
+            screen.client.say(entry(10, BEN, "I pay"))
+            self.assertTrue(any(map(told.fullmatch, screen.text())), screen.text())
+
     def test_hostile_text_comes_out_harmless_in_every_place(self) -> None:
         evil = "\x1b]0;owned\x07\u202eevil\x9b31m"
         screen = lively(size=(120, 40))
@@ -257,3 +269,19 @@ class NoticeTests(TestCase):
         screen.chat.tell("said here")
         screen.client.say(entry(14, content="later", to="#cats"))
         self.place(screen, "message 12", "said here", "later")
+
+    def test_who_goes_on_after_it_is_named_again(self) -> None:
+        client = ScriptedClient({"#lobby": [entry(1, ME, "before", time=NOON)]})
+        client.conversations = {"#lobby": room("#lobby", seq=1, read=1)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        screen.chat.tell("said here")
+        for text in ("first", "second"):
+            screen.type(text)
+            screen.press("enter")
+        waiting = screen.text()
+        self.assertEqual(["anna" in row for row in waiting if "◌" in row], [True, False])
+        for number, sent in enumerate(client.outgoing, 2):
+            out = sent.outgoing
+            client.say(entry(number, ME, out.text, client_id=out.client_id, time=NOON))
+        self.assertEqual([row.replace("◌", "✓") for row in waiting], screen.text())

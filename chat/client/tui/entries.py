@@ -154,12 +154,14 @@ class EntryRows:
         one: only the mark behind it changes then."""
         me, blocks = self._model.me, []
         before = conversation.entries[-1] if conversation.entries else None
+        told = any(before and notice.after >= before.seq for notice in conversation.notices)
         for seq, each in enumerate(conversation.pending, conversation.newest + 1):
             time = max(each.message.written, before.time if before else 0)
             entry = Entry(seq, user_id=me.user_id, user_name=me.user_name, time=time)
-            grouped = before is not None and not self.bare and self._grouped(before, entry)
+            alone = told or self.bare or before is None
+            grouped = not alone and before is not None and self._grouped(before, entry)
             blocks.append(self._pending(each, "" if grouped else self._look.line(me.user_name)))
-            before = None if each.fate is Fate.FAILED else entry
+            before, told = None if each.fate is Fate.FAILED else entry, False
         return blocks
 
     def _pending(self, pending: Pending, name: str) -> list[Row]:
@@ -240,7 +242,8 @@ class EntryRows:
             return first, (("rule", " " * (6 + room) + bar),)
         timed = self.columns >= CLOCK_FROM
         if not name:
-            return (("dim", f"{clock} " if timed else "  "),), ((None, "  "),)
+            # Further in than a name: nobody writes a line that begins as somebody else's does.
+            return (("dim", f"{clock}   " if timed else "  "),), ((None, "  "),)
         shown = clip(name, max(4, self.columns // 3), self._look.glyphs.ellipsis)
         if timed:
             return (("dim", clock), (colour, f" {shown}"), ("dim", ": ")), ((None, "  "),)

@@ -242,7 +242,7 @@ class MessagesPane(Pane):
         entries = conversation.entries
         folded, seq = self._folded(conversation, index), entries[index].seq
         if folded is None:
-            apart = index > 0 and self._folded(conversation, index - 1) is not None
+            apart = index > 0 and self._apart(conversation, index)
             separators, rows = self._rows.parts(conversation, index, apart)
             rows = self._dressed(seq, rows)
             rows = [*separators, *rows] if separators else rows
@@ -257,6 +257,12 @@ class MessagesPane(Pane):
             *rows,
             *self._notices(conversation, seq, until),
         ]
+
+    def _apart(self, conversation: Conversation, index: int) -> bool:
+        """Whether something stands between entry ``index`` and the message before it."""
+        before, seq = conversation.entries[index - 1].seq, conversation.entries[index].seq
+        told = any(before <= each.after < seq for each in conversation.notices)
+        return told or self._folded(conversation, index - 1) is not None
 
     def _notices(self, conversation: Conversation, start: int, end: int | None) -> list[Row]:
         """What the client itself has said from number ``start`` on, and before ``end``."""
