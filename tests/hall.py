@@ -308,7 +308,7 @@ class Hall:
             accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
             arrivals=nothing, conversations=log, rooms=belonging, moderation=belonging,
             posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
-            online=online,
+            online=online, wall=self.clock.seconds,
         )  # fmt: skip
         online.context = self.context
         self.fanout.serve(self.context)

@@ -50,16 +50,23 @@ class ServerProcess:
 
     :param options: what comes after ``chatroom``.
     :param open_files: its soft and hard limit of open files, this process's own when None.
+    :param environment: what is added to this process's.
     :cvar begun: all that were started, until somebody takes them out: a failure shows their logs.
     """
 
     begun: ClassVar[list["ServerProcess"]] = []
 
-    def __init__(self, *options: str, open_files: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        *options: str,
+        open_files: tuple[int, int] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="cs", dir="/tmp"))
         self.port = 0
         self._options = options
         self._open_files = open_files
+        self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[str] | None = None
         self._last_words: str | None = None
 
@@ -114,6 +121,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", TWISTD, "-n", "--pidfile=", *words],
                 cwd=self.home,
+                env=self._environment,
                 stdout=log,
                 stderr=subprocess.PIPE,
                 text=True,

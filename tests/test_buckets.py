@@ -63,22 +63,6 @@ class TokenBucketTest(SynchronousTestCase):
         self.assertEqual([bucket.take() for _ in range(4)], [0.0] * 4)
         self.assertGreater(bucket.take(), 0.0)
 
-    def test_a_clock_that_is_set_back_keeps_nobody_waiting(self) -> None:
-        now = 7200.0
-        bucket = TokenBucket(2, 2.0, lambda: now)
-        bucket.take()
-        bucket.take()
-        now = 0.0
-        self.assertEqual(bucket.take(), 0.5)
-        now = 0.51
-        self.assertEqual(bucket.take(), 0.0)
-        now = 7200.0
-        self.assertEqual(bucket.take_some(2), 0.0)
-        now = 0.0
-        self.assertAlmostEqual(bucket.take_some(2), 1.0)
-        now = 1.01
-        self.assertEqual(bucket.take_some(2), 0.0)
-
     def test_0_is_no_limit(self) -> None:
         for bucket in (self.bucket(0, 5.0), self.bucket(5, 0.0), self.bucket(0, 0.0)):
             self.assertEqual({bucket.take() for _ in range(10_000)}, {0.0})

@@ -1,5 +1,7 @@
 """What every session may use: the options, the store, the registry of who is here."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +36,8 @@ __all__ = ["Context"]
 class Context:
     """Put together once, in ``assembly.py``.
 
-    :ivar clock: the reactor, as IReactorTime.
+    :ivar clock: the reactor, as IReactorTime; its seconds are no time of day.
+    :ivar wall: the time of day, in seconds since 1970 UTC.
     :ivar contacts: private conversations that have been put on both users' lists not long ago.
     """
 
@@ -60,6 +63,7 @@ class Context:
     budgets: Budgets = field(init=False)
     departures: Departures = field(init=False)
     contacts: dict[str, None] = field(default_factory=dict)
+    wall: Callable[[], float] = time.time
     tally: Tally = field(default_factory=Tally)
     stopping: bool = False
 
@@ -71,4 +75,4 @@ class Context:
 
     def now(self) -> int:
         """Milliseconds since 1970 UTC."""
-        return int(self.clock.seconds() * 1000)
+        return int(self.wall() * 1000)

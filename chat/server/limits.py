@@ -39,9 +39,6 @@ class TokenBucket:
         if wait <= 0.0:
             self._full_at = full_at + self._interval
             return 0.0
-        if wait > self._interval:  # The clock was set back: nobody shall wait for it.
-            self._full_at = now + self._tolerance + self._interval
-            return self._interval
         return wait + ROUNDING
 
     def take_some(self, count: int) -> float:
@@ -55,9 +52,6 @@ class TokenBucket:
         if wait <= 0.0:
             self._full_at = last + self._interval
             return 0.0
-        if wait > more + self._interval:  # The clock was set back, as above.
-            self._full_at = now + self._tolerance + self._interval
-            return more + self._interval
         return wait + ROUNDING
 
     def overdraw(self, count: int = 1) -> float:

@@ -7,6 +7,7 @@ import resource
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -38,14 +39,23 @@ class CannotStart(Exception):
     """The server cannot start. The text is a sentence for whoever started it."""
 
 
-def choose_reactor() -> None:
-    """Install the fastest reactor that the system has, unless one was chosen (``--reactor``)."""
+def choose_reactor() -> Any:
+    """Install the fastest reactor that the system has, unless one was chosen (``--reactor``).
+
+    Its time is one that nobody sets. With Twisted's own, the time of day, a clock that is put back
+    by an hour would stop every timer for that hour, those of messages on their way among them, and
+    one that is put forward would end every connection for its silence.
+    """
     if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
         from twisted.internet.main import installReactor
 
         from chat.server.polling import DirectReactor
 
         installReactor(DirectReactor())
+    from twisted.internet import reactor
+
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]  # its timers look at it
+    return reactor
 
 
 def raise_open_files() -> int:

@@ -15,9 +15,7 @@ def makeService(options: Options) -> "IService":
     from chat.server.starting import choose_reactor, end_plainly
 
     end_plainly()  # Before what takes a second to load, in which somebody may change their mind.
-    choose_reactor()
-    from twisted.internet import reactor
-
+    reactor = choose_reactor()
     from chat.server.logs import JsonLogs
     from chat.server.service import ChatService
     from chat.server.supervising import SupervisingService, worker_count

@@ -147,15 +147,14 @@ class _Line(Int32StringReceiver):
 
 def main() -> None:
     """Be a worker until told otherwise."""
-    choose_reactor()
-    from twisted.internet import reactor, stdio
+    reactor = choose_reactor()
+    from twisted.internet import stdio
 
     log = jsonFileLogObserver(sys.stdout, recordSeparator="")
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     standard_io: Any = stdio.StandardIO
     standard_io(_Line(reactor), stdout=REPORTS)
-    loop: Any = reactor
-    loop.run()
+    reactor.run()
 
 
 if __name__ == "__main__":
