@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-__all__ = ["ANSWERS", "REQUESTS", "Message"]
+__all__ = ["ANSWERS", "BUSY", "OFFLINE", "ONLINE", "REQUESTS", "Message"]
 
 
 class Value(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -32,8 +32,12 @@ class Account(Value, frozen=True):
     sex: str = ""
 
 
+ONLINE, OFFLINE, BUSY = 0, 1, 2
+"""``userStatus``."""
+
+
 class User(Value, frozen=True, omit_defaults=True):
-    """A user as others see them. ``user_status``: 0 online, 1 offline, 2 busy.
+    """A user as others see them. ``user_status``: ``ONLINE``, ``OFFLINE`` or ``BUSY``.
 
     ``role`` is filled in MembersRes, ``last_seen`` (ms since 1970 UTC) in LookupRes.
     """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.client.model import OFFLINE
+from chat.messages import OFFLINE
 from tests.party import Party
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register

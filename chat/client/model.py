@@ -11,14 +11,11 @@ from chat.client import events
 from chat.client.conversation import KEPT, Conversation, Fate, Notice, Pending
 from chat.client.events import ConnectionState, Outgoing
 from chat.client.text import looks_like, mixes_scripts
+from chat.messages import BUSY, OFFLINE, ONLINE, Entry, User
 from chat.messages import Conversation as ConversationState
-from chat.messages import Entry, User
 from chat.names import LOBBY, private_with
 
-__all__ = ["BUSY", "OFFLINE", "ONLINE", "Model"]
-
-ONLINE, OFFLINE, BUSY = 0, 1, 2
-"""``userStatus`` on the wire."""
+__all__ = ["Model"]
 
 SPEAKERS = 300
 """Entries looked at for names to complete: further back nobody remembers who spoke."""

@@ -13,11 +13,11 @@ import msgspec
 
 from chat.client.cli_words import Phrases
 from chat.client.text import clean_line
-from chat.messages import Entry, Sanction, User
+from chat.messages import BUSY, OFFLINE, ONLINE, Entry, Sanction, User
 
 __all__ = ["Printer", "escape_what_is_missing", "print_no_more", "safe_json"]
 
-_STATUS = {0: "online", 1: "offline", 2: "busy"}
+_STATUS = {ONLINE: "online", OFFLINE: "offline", BUSY: "busy"}
 _MODERATED = frozenset(
     {"ban", "unban", "mute", "unmute", "invite", "role", "slow", "private", "public"}
 )

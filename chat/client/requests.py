@@ -8,6 +8,9 @@ from chat.client.errors import BadServer
 from chat.client.moderation import Moderating
 from chat.client.session import Session
 from chat.messages import (
+    BUSY,
+    OFFLINE,
+    ONLINE,
     Conversation,
     JoinMes,
     JoinResMes,
@@ -40,9 +43,6 @@ from chat.messages import Session as DeviceSession
 from chat.names import room_name
 
 __all__ = ["Requests"]
-
-OFFLINE = 1
-"""``user_status`` of somebody who has gone."""
 
 _T = TypeVar("_T")
 
@@ -169,7 +169,7 @@ class Requests(Moderating):
     async def set_status(self, busy: bool) -> None:
         """Be busy or online; said by itself after each login."""
         self._session.busy = busy
-        await self._session.asker.ask(StatusMes(2 if busy else 0), StatusResMes)
+        await self._session.asker.ask(StatusMes(BUSY if busy else ONLINE), StatusResMes)
 
     async def _online_pages(self, enough: int) -> list[User]:
 

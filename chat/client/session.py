@@ -38,6 +38,7 @@ from chat.client.outbox import Outbox
 from chat.client.sender import Sender
 from chat.client.wire import Wire
 from chat.messages import (
+    BUSY,
     BlockedMes,
     Conversation,
     ConversationMes,
@@ -225,7 +226,7 @@ class Session:
                 self.asker.ask(WatchMes(self.watched), WatchResMes), "WatchMes failed"
             )
         if self.busy:
-            self._in_background(self.asker.ask(StatusMes(2), StatusResMes), "StatusMes failed")
+            self._in_background(self.asker.ask(StatusMes(BUSY), StatusResMes), "StatusMes failed")
 
     def _in_background(self, work: Awaitable[object], trouble: str) -> None:
         async def run() -> None:

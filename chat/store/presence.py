@@ -8,15 +8,14 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from chat.messages import User
+from chat.messages import OFFLINE, User
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
-__all__ = ["OFFLINE", "Presence", "Tell", "devices_of"]
+__all__ = ["Presence", "Tell", "devices_of"]
 
-OFFLINE: Final = 1
 LEASE_SECONDS: Final = 10.0
 RENEWALS: Final = 0.3
 """Of a lease, between two renewals: two may fail before it runs out."""

@@ -7,7 +7,6 @@ from functools import lru_cache
 import urwid
 
 from chat.client import events
-from chat.client.model import BUSY
 from chat.client.reasons import reason
 from chat.client.text import clip, fold, width
 from chat.client.tui.chat import Chat
@@ -22,6 +21,7 @@ from chat.client.tui.panes import ListPane
 from chat.client.tui.panes import Pane as PaneWidget
 from chat.client.tui.people import ConversationsPane, OnlinePane
 from chat.client.tui.picking import PickingPane
+from chat.messages import BUSY
 
 __all__ = ["Desk", "StatusLine"]
 

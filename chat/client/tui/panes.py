@@ -1,6 +1,6 @@
 """What every pane has: a title, rows of exactly its size, and a guard around them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import urwid
 
@@ -145,10 +145,6 @@ def painted(row: Row, role: str, columns: int) -> Row:
     """The text of ``row`` in one colour, up to the edge."""
     text = "".join(text for _, text in row)
     return [(role, text + " " * max(0, columns - width(text)))]
-
-
-Choose = Callable[[object], None]
-"""What is done with the item that somebody chose."""
 
 
 def _log_failure(what: str) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from chat.client.conversation import Conversation
-from chat.client.model import BUSY, OFFLINE, ONLINE, Model
+from chat.client.model import Model
 from chat.client.text import clip, width
 from chat.client.tui.draw import Row, Run
 from chat.client.tui.look import Look
 from chat.client.tui.panes import ListPane
 from chat.client.tui.telling import Telling
-from chat.messages import User
+from chat.messages import BUSY, OFFLINE, ONLINE, User
 
 __all__ = ["ConversationsPane", "OnlinePane", "state_mark"]
 

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig
 from chat.client.errors import ClientError
-from chat.client.model import BUSY, OFFLINE
 from chat.client.tui import helptext
 from chat.client.tui.catchup import CatchUp
 from chat.client.tui.chat import Chat
@@ -26,7 +25,7 @@ from chat.client.tui.search import SearchPopup
 from chat.client.tui.telling import Telling
 from chat.client.tui.theme_file import find_theme, theme_names
 from chat.client.words import LANGUAGES, Words
-from chat.messages import Entry
+from chat.messages import BUSY, OFFLINE, Entry
 from chat.names import LOBBY, is_room
 
 __all__ = ["Verbs"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chat import messages
 from chat.codec import encode
-from chat.messages import OnlineResMes, User
+from chat.messages import BUSY, OFFLINE, ONLINE, OnlineResMes, User
 from chat.server.delivery.pages import SharedPages
 from chat.server.paging import fit
 
@@ -34,9 +34,6 @@ REMEMBERED: Final = 40
 BACK_TO_ALL: Final = 0.9
 """Of the limit: no more may be left before the scope is ``all`` again. Else a number that moves
 around the limit would have everybody page the list again and again."""
-
-OFFLINE: Final = 1
-BUSY: Final = 2
 
 
 class PresenceView:
@@ -122,7 +119,7 @@ class PresenceView:
 
     def status_of(self, user_id: int) -> int:
         """What is said of somebody who is talking: online, or busy."""
-        return BUSY if user_id in self._busy else 0
+        return BUSY if user_id in self._busy else ONLINE
 
     def resynchronise(self) -> None:
         """Changes may have been missed."""

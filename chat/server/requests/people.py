@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from chat import messages
-from chat.messages import User
+from chat.messages import BUSY, ONLINE, User
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused
 from chat.store.errors import Unknown
@@ -31,14 +31,14 @@ async def watch(session: "Session", message: messages.WatchMes) -> messages.Watc
     context.online.watch(session, frozenset(wanted))
     statuses = await context.presence.statuses(wanted)
     names = await context.accounts.names(wanted)
-    users = [User(each, names[each], statuses.get(each, 1)) for each in wanted if each in names]
+    users = [User(each, names[each], statuses[each]) for each in wanted if each in names]
     kept, _ = fit(users, context.settings.frame_limit)
     return messages.WatchResMes(users=kept)
 
 
 async def set_status(session: "Session", message: messages.StatusMes) -> messages.StatusResMes:
     """Be online or busy."""
-    if message.status not in (0, 2):
+    if message.status not in (ONLINE, BUSY):
         raise Refused(400, "status")
     assert session.user is not None
     await session.context.presence.set_status(session.user, session.key, message.status)
@@ -53,6 +53,6 @@ async def look_up(session: "Session", message: messages.LookupMes) -> messages.L
     except Unknown:
         raise Refused(404, "no-such-user") from None
     statuses = await context.presence.statuses([account.user_id])
-    status = statuses.get(account.user_id, 1)
+    status = statuses[account.user_id]
     user = User(account.user_id, account.name, status, account.last_seen)
     return messages.LookupResMes(user=user)

@@ -158,8 +158,6 @@ async def members(session: "Session", message: messages.MembersMes) -> messages.
         return messages.MembersResMes(users=page.users, more=page.more)
     listed, more = await context.rooms.members(session.user_id, cid, message.after, limit)
     statuses = await context.presence.statuses([user.user_id for user in listed])
-    users = [
-        msgspec.structs.replace(user, user_status=statuses.get(user.user_id, 1)) for user in listed
-    ]
+    users = [msgspec.structs.replace(user, user_status=statuses[user.user_id]) for user in listed]
     kept, cut = fit(users, context.settings.frame_limit)
     return messages.MembersResMes(users=kept, more=more or cut)
