@@ -9,13 +9,9 @@ from typing import Any
 from chat.admin.words import Words
 from chat.client.argparse_words import speak
 from chat.client.words import LANGUAGES, choose_language
+from chat.moderation import ON_PEOPLE, ON_ROOMS
 
 __all__ = ["build_parser", "main"]
-
-ACTIONS = (
-    "kick", "ban", "unban", "mute", "unmute", "invite", "uninvite", "owner", "moderator", "member",
-    "slow", "private", "public",
-)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -108,7 +104,7 @@ def _add_rooms(command: Callable[[str], Callable[..., None]]) -> None:
     command("bans")("room", "room", nargs="?", default="", metavar="ROOM")
     moderate = command("moderate")
     moderate("room", "room", metavar="ROOM")
-    moderate("action", "reason", choices=ACTIONS, metavar="ACTION")
+    moderate("action", "reason", choices=(*ON_PEOPLE, *ON_ROOMS), metavar="ACTION")
     moderate("user", "user", nargs="?", default="", metavar="USER")
     _add_how_long(moderate)
     command("announce")("text", "text", metavar="TEXT")

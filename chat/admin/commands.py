@@ -11,13 +11,14 @@ from chat.admin.desk import OPERATOR, Desk, Stop
 from chat.client.durations import read_duration, write_duration
 from chat.client.secret import first_line
 from chat.messages import User
+from chat.moderation import ON_PEOPLE
 from chat.names import LINE_LIMIT, BadName, check_password, is_line
 from chat.server.phrases import Phrases
 from chat.store.conversations import LOBBY_CID
 from chat.store.errors import NotAllowed, NothingToDo, Unknown
 from chat.store.invitations import INVITATION_LIFE, Invitation
 from chat.store.keys import cid_name
-from chat.store.moderation import LONGEST_SECONDS, ON_ROOMS, SLOWEST_SECONDS
+from chat.store.moderation import LONGEST_SECONDS, SLOWEST_SECONDS
 
 __all__ = ["COMMANDS"]
 
@@ -183,7 +184,7 @@ async def bans(desk: Desk) -> None:
 async def moderate(desk: Desk) -> None:
     """Do in a room what its owners may, to anybody."""
     options, cid = desk.options, desk.room(desk.options.room)
-    if (options.action in ON_ROOMS) == bool(options.user):
+    if (options.action in ON_PEOPLE) != bool(options.user):
         raise Stop(desk.words("whom"))
     seconds = _seconds(desk, SLOWEST_SECONDS if options.action == "slow" else LONGEST_SECONDS)
     reason = _line(desk, options.reason)

@@ -14,6 +14,7 @@ from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig, Settings, read_settings
 from chat.client.paths import Profile
 from chat.client.words import LANGUAGES, Words, choose_language
+from chat.moderation import ON_PEOPLE, ON_ROOMS
 
 if TYPE_CHECKING:
     from chat.client.context import Context, Status
@@ -25,10 +26,7 @@ WRONG_CONFIG = 2
 """The exit status when the settings are wrong, as for a wrong command line."""
 
 
-ACTIONS = (
-    "kick", "ban", "unban", "mute", "unmute", "invite", "uninvite", "owner", "moderator", "member",
-    "slow", "private", "public", "list",
-)  # fmt: skip
+ACTIONS = (*ON_PEOPLE, *ON_ROOMS, "list")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

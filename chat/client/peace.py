@@ -1,21 +1,18 @@
 """What ``chatroom moderate`` and ``chatroom block`` do."""
 
-from typing import Final
-
 from chat.client.context import Context, Status, Stop, logged_in, within
 from chat.client.durations import read_duration
+from chat.moderation import ON_PEOPLE
 from chat.names import id_or_name
 
 __all__ = ["block", "moderate"]
-
-ON_ROOMS: Final = ("slow", "private", "public", "list")
 
 
 async def moderate(context: Context) -> Status:
     """Do something to a room, or to somebody in it; or list whom something was done to."""
     options = context.options
     seconds = read_duration(options.time) if options.time else 0
-    if seconds is None or (options.action in ON_ROOMS) == bool(options.who):
+    if seconds is None or (options.action in ON_PEOPLE) != bool(options.who):
         raise Stop(Status.USAGE, context.phrases("how-to-moderate"))
     async with logged_in(context, acknowledge=False) as client:
         if options.action == "list":

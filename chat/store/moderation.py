@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat.messages import Invitation, Sanction, User
+from chat.moderation import ON_PEOPLE, ON_ROOMS
 from chat.store.bus import Event, payload
 from chat.store.conversations import Conversations
 from chat.store.entries import Author, LoggedEntry, record
@@ -13,14 +14,10 @@ from chat.store.posting import audience
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
-__all__ = ["ACTIONS", "LONGEST_SECONDS", "ON_ROOMS", "SLOWEST_SECONDS", "Moderation"]
+__all__ = ["ACTIONS", "LONGEST_SECONDS", "SLOWEST_SECONDS", "Moderation"]
 
-ON_MEMBERS: Final = frozenset(
-    {"kick", "ban", "unban", "mute", "unmute", "invite", "uninvite", "owner", "moderator", "member"}
-)
-ON_ROOMS: Final = frozenset({"slow", "private", "public", "announce"})
-ACTIONS: Final = ON_MEMBERS | ON_ROOMS
-"""What can be done; those of ``ON_ROOMS`` to a room, the others to somebody."""
+ACTIONS: Final = frozenset({*ON_PEOPLE, *ON_ROOMS, "announce"})
+"""What can be done; the last is for whoever runs the server, and administrators."""
 
 ROLES: Final = frozenset({"owner", "moderator", "member"})
 LONGEST_SECONDS: Final = 10 * 365 * 86_400

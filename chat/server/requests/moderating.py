@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Final
 
 from chat import messages
 from chat.messages import User
+from chat.moderation import ON_PEOPLE
 from chat.server.paging import fit
 from chat.server.requests.refusals import Refused, check_line
 from chat.server.requests.talking import find_cid
 from chat.store.errors import TooMany, Unknown
-from chat.store.moderation import ACTIONS, LONGEST_SECONDS, ON_ROOMS, SLOWEST_SECONDS
+from chat.store.moderation import ACTIONS, LONGEST_SECONDS, SLOWEST_SECONDS
 
 if TYPE_CHECKING:
     from chat.server.session import Session
@@ -29,7 +30,7 @@ async def moderate(session: "Session", message: messages.ModerateMes) -> message
     check_line("reason", message.reason)
     cid = await _room_cid(session, message.conversation)
     target = None
-    if message.action not in ON_ROOMS:
+    if message.action in ON_PEOPLE:
         target = await _somebody(session, message.user_id, message.user_name)
     await session.context.moderation.act(
         session.author, cid, message.action, target, message.seconds, message.reason
