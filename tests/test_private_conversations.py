@@ -30,6 +30,17 @@ def test_the_receiver_may_be_named_by_name(party: Party) -> None:
     assert page["conversation"] == peer.at
 
 
+def test_of_nobody_it_is_said_that_there_is_no_such_user(party: Party) -> None:
+    sender = party.current()
+    sentence = sender.ask("LookupMes", userName="nobody-at-all")["error"]
+    for nobody in ("@nobody-at-all", "@8999999999"):
+        told = [sender.ask("SmsMes", to=nobody, content="x"),
+                sender.ask("HistoryMes", conversation=nobody)]  # fmt: skip
+        assert [each["code"] for each in told] == [404, 404]
+        assert told[0]["error"] == sentence
+    assert sender.ask("HistoryMes", conversation="#nowhere")["error"] != sentence
+
+
 def test_one_may_write_to_oneself(party: Party) -> None:
     user = party.user()
     one, two = party.current(user), party.current(user)

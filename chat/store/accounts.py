@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from chat.messages import Session
 from chat.names import canonical_user_name, fallback_user_name
-from chat.store.errors import NameTaken, NotInvited, Unknown
+from chat.store.errors import NameTaken, NotInvited, Unknown, UnknownUser
 from chat.store.invitations import digest_of
 from chat.store.keys import Keys
 from chat.store.presence import devices_of
@@ -96,7 +96,7 @@ class Accounts:
     async def find(self, who: int | str) -> Account:
         """By id or by name (any spelling with the same canonical form).
 
-        :raises Unknown: nobody.
+        :raises UnknownUser: nobody.
         """
         if isinstance(who, int):
             fields = await self._redis.call("HMGET", self._keys.user(who), *FIELDS)
@@ -105,7 +105,7 @@ class Accounts:
             key, start = self._keys.name(canonical_user_name(who)), self._keys.account_start()
             found = await self._redis.script(load("account_by_name"), [key], [start])
         if found is None:
-            raise Unknown("no such user")
+            raise UnknownUser("no such user")
         return _account(found)
 
     async def names(self, user_ids: Sequence[int]) -> Mapping[int, str]:
@@ -127,14 +127,14 @@ class Accounts:
 
         :param old: the PHC string that was proven, and that must still be there; empty for any.
         :returns: False when somebody has changed it since, and nothing was stored.
-        :raises Unknown: no such user.
+        :raises UnknownUser: no such user.
         """
         ending = "keep" if keep_device is None else "end"
         arguments: list[Word] = [password, ending, keep_device or "", self._tokens, old]
         keys = [self._keys.user(user_id), self._keys.devices(user_id)]
         done = await self._redis.script(load("account_password"), keys, arguments)
         if not done:
-            raise Unknown("no such user")
+            raise UnknownUser("no such user")
         return bool(done == 1)
 
     # Devices and tokens

@@ -11,6 +11,7 @@ __all__ = [
     "StoreUnavailable",
     "TooMany",
     "Unknown",
+    "UnknownUser",
 ]
 
 
@@ -35,6 +36,10 @@ class FateUnknown(StoreError):
 
 class Unknown(StoreError):
     """No such user, conversation or device (404)."""
+
+
+class UnknownUser(Unknown):
+    """Nobody has that name or id."""
 
 
 class Disproved(StoreError):

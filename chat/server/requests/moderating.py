@@ -8,7 +8,7 @@ from chat.moderation import ON_PEOPLE
 from chat.server.paging import fit
 from chat.server.requests.refusals import Refused, check_line
 from chat.server.requests.talking import find_cid
-from chat.store.errors import TooMany, Unknown
+from chat.store.errors import TooMany
 from chat.store.moderation import ACTIONS, LONGEST_SECONDS, SLOWEST_SECONDS
 
 if TYPE_CHECKING:
@@ -60,10 +60,7 @@ async def _room_cid(session: "Session", conversation: str) -> str:
 
 
 async def _somebody(session: "Session", user_id: int, user_name: str) -> User:
-    try:
-        account = await session.context.accounts.find(user_id or user_name)
-    except Unknown:
-        raise Refused(404, "no-such-user") from None
+    account = await session.context.accounts.find(user_id or user_name)
     return User(account.user_id, account.name)
 
 

@@ -6,7 +6,6 @@ from chat import messages
 from chat.messages import BUSY, ONLINE, User
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused
-from chat.store.errors import Unknown
 
 if TYPE_CHECKING:
     from chat.server.session import Session
@@ -46,12 +45,12 @@ async def set_status(session: "Session", message: messages.StatusMes) -> message
 
 
 async def look_up(session: "Session", message: messages.LookupMes) -> messages.LookupResMes:
-    """Who somebody is."""
+    """Who somebody is.
+
+    :raises UnknownUser: nobody.
+    """
     context = session.context
-    try:
-        account = await context.accounts.find(message.user_id or message.user_name)
-    except Unknown:
-        raise Refused(404, "no-such-user") from None
+    account = await context.accounts.find(message.user_id or message.user_name)
     statuses = await context.presence.statuses([account.user_id])
     status = statuses[account.user_id]
     user = User(account.user_id, account.name, status, account.last_seen)

@@ -20,6 +20,7 @@ from chat.store.errors import (
     StoreUnavailable,
     TooMany,
     Unknown,
+    UnknownUser,
 )
 
 __all__ = ["Refused", "check_line", "post_refusal", "refusal", "reply_to"]
@@ -108,6 +109,8 @@ def refusal(failure: Failure, connection: str) -> Refused:
             return Refused(503, "store-away", retry_after)
         case FateUnknown():
             return Refused(504, "fate-unknown", 1.0)
+        case UnknownUser():
+            return Refused(404, "no-such-user")
         case Unknown():
             return Refused(404, "no-such-conversation")
         case NothingToDo():
