@@ -166,7 +166,7 @@ class Scripts:
     def __init__(self) -> None:
         self._waiting: list[Deferred[Any]] = []
 
-    def script(self, *call: Any) -> Deferred[Any]:
+    def script(self, *call: Any, at_once: bool) -> Deferred[Any]:
         """Call a script."""
         self.last = call
         waiter: Deferred[Any] = Deferred()

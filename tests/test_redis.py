@@ -2,7 +2,7 @@
 
 import time
 
-from twisted.internet import reactor
+from twisted.internet import reactor, unix
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import capturedLogs
@@ -18,6 +18,19 @@ from tests.connections import connected_to, starting, usable
 from tests.patience import PATIENCE
 from tests.proxy import Proxy
 from tests.valkey import Valkey, start_for
+
+
+def counted_writes(test: TestCase) -> list[bytes]:
+    """What is written to stores from now on, a call of the kernel each."""
+    writes: list[bytes] = []
+    write = unix.Client.writeSomeData
+
+    def counting(transport: unix.Client, data: bytes) -> int:
+        writes.append(data)
+        return write(transport, data)
+
+    test.patch(unix.Client, "writeSomeData", counting)
+    return writes
 
 
 class Changes:
@@ -396,6 +409,21 @@ class SubscriberTest(TestCase):
         before = pings(valkey)
         await gatherResults([listener.subscriber.fence() for _ in range(10)])
         self.assertEqual(pings(valkey) - before, 1)
+
+    async def test_calls_of_one_turn_leave_together_but_for_who_can_not_wait(self) -> None:
+        valkey = start_for(self)
+        subscriber = Listener(self, valkey.url, ping_every=PATIENCE).subscriber
+        await subscriber.when_connected()
+        await subscriber.fence()
+        writes = counted_writes(self)
+        alone = subscriber.call(b"ECHO", b"1", at_once=True)
+        self.assertEqual(len(writes), 1)
+        await alone
+        later = [subscriber.call(b"ECHO", b"%d" % number) for number in range(2, 5)]
+        later.append(subscriber.call(b"ECHO", b"5", at_once=True))  # not before the others
+        self.assertEqual(len(writes), 1)
+        self.assertEqual(await gatherResults(later), [b"2", b"3", b"4", b"5"])
+        self.assertEqual(len(writes), 2)
 
     async def test_a_message_that_cannot_be_handled_drops_nothing_else(self) -> None:
         valkey = start_for(self)

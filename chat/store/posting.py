@@ -196,7 +196,7 @@ class Posting:
         batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
         self._busy = True
         keys, args, ordered = self._call_for(batch)
-        call = self.redis.script(self._script, keys, args)
+        call = self.redis.script(self._script, keys, args, at_once=True)
         if self._replicated:
             self.unconfirmed = frozenset(post.serial for post in batch)
             call = self._once_replicated(call, ordered)

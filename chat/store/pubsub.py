@@ -49,8 +49,9 @@ class _Subscription(Commands):
     def select(self, index: int) -> Answer:
         return super().select(index).addCallback(lambda _: self.ask((b"HELLO", 3)))
 
-    def send(self, packed: bytes) -> None:
-        """Write at once: nothing else is said here in this turn that could go along."""
+    def send_at_once(self, packed: bytes) -> None:
+        """Write now: a turn's posts are one call, for which somebody waits. All else that one turn
+        says goes along with the rest, so that it wakes the store once."""
         transport: Any = self.transport
         if isinstance(transport, FileDescriptor) and _is_idle(transport):
             sent = transport.writeSomeData(packed)

@@ -53,8 +53,11 @@ class Commands(txredisapi.RedisProtocol):
         self._timer: IDelayedCall | None = None
         self._overdue: _Call | None = None
 
-    def ask(self, words: tuple[Word, ...], answers: int = 1) -> Answer:
-        """Send one command, which is answered ``answers`` times; the last one is the result."""
+    def ask(self, words: tuple[Word, ...], answers: int = 1, *, at_once: bool = False) -> Answer:
+        """Send one command, which is answered ``answers`` times; the last one is the result.
+
+        :param at_once: nothing else is said in this turn of the reactor that could go along.
+        """
         packed = pack(words)
         owner = self._owner
         if len(self._waiting) >= owner.most_in_flight:
@@ -63,11 +66,14 @@ class Commands(txredisapi.RedisProtocol):
         self._waiting.append(call)
         if self._timer is None:
             self._look_again(owner.deadline)
-        self.send(packed)
+        if at_once:
+            self.send_at_once(packed)
+        else:
+            self.transport.write(packed)
         return call.answer
 
-    def send(self, packed: bytes) -> None:
-        """Write with what else is said in this turn of the reactor."""
+    def send_at_once(self, packed: bytes) -> None:
+        """Write, and not with what else is said in this turn, where that can be chosen."""
         self.transport.write(packed)
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Answer:
@@ -195,10 +201,11 @@ class Redis(Owner[Commands]):
             self._waiters.append(waiter)
             await waiter
 
-    def call(self, *words: Word, answers: int = 1) -> Answer:
+    def call(self, *words: Word, answers: int = 1, at_once: bool = False) -> Answer:
         """Send one command.
 
         :param answers: how many the store gives to it.
+        :param at_once: see ``Commands.ask``.
         :returns: its answer, every text as bytes. It fails with StoreUnavailable when nothing was
             written, with FateUnknown when it was sent and the answer can't come any more, with
             RedisReplyError for any other error of the store's.
@@ -206,7 +213,7 @@ class Redis(Owner[Commands]):
         connection = self._connection
         if connection is None:
             return fail(StoreUnavailable("not connected to the store"))
-        return connection.ask(words, answers)
+        return connection.ask(words, answers, at_once=at_once)
 
     async def info(self, *sections: str) -> dict[str, str]:
         """What the store says of itself, by its own names (INFO); errors as in ``call``."""
@@ -214,7 +221,14 @@ class Redis(Owner[Commands]):
         lines = (line.partition(":") for line in told.splitlines())
         return {name: value for name, colon, value in lines if colon}
 
-    def script(self, script: Script, keys: Sequence[bytes], args: Sequence[Word] = ()) -> Answer:
+    def script(
+        self,
+        script: Script,
+        keys: Sequence[bytes],
+        args: Sequence[Word] = (),
+        *,
+        at_once: bool = False,
+    ) -> Answer:
         """Run a script by its hash; errors as in ``call``.
 
         Every new connection begins with the scripts that were used before, so scripts run in the
@@ -224,7 +238,7 @@ class Redis(Owner[Commands]):
         if script.sha1 not in self._used:
             self._used[script.sha1] = script
             return self.call(b"EVAL", script.text, len(keys), *keys, *args)
-        answer = self.call(b"EVALSHA", script.sha1, len(keys), *keys, *args)
+        answer = self.call(b"EVALSHA", script.sha1, len(keys), *keys, *args, at_once=at_once)
         return answer.addErrback(self._with_text, script, keys, args)
 
     def _with_text(
