@@ -1,6 +1,7 @@
 """What the keys of the main screen do, one method for each action of the table of keys."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Protocol
 
 from chat.client.conversation import Conversation
@@ -12,7 +13,7 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.keys import PREFIXES, WHEEL, action
 from chat.client.tui.layout import Pane
 from chat.client.tui.picked import Stage as PickedStage
-from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.client.tui.popups import Choice, Popup
 from chat.client.tui.switcher import Switcher
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
@@ -246,16 +247,8 @@ class Actions:
     # Going about
 
     def do_help(self) -> None:
-        look = self.desk.look
-        choices = helptext.choices(look, self.desk.context, self.desk.columns)
-        self._stage.pop_up(
-            Popup(
-                look,
-                look.words("help-title"),
-                lambda typed: narrowed(choices, typed),
-                lambda value: self._stage.pop_up(None),
-            )
-        )
+        desk, close = self.desk, partial(self._stage.pop_up, None)
+        self._stage.pop_up(helptext.popup(desk.look, desk.context, desk.columns, close))
 
     def open(self, name: str) -> None:
         """Show a conversation and write in it."""

@@ -119,7 +119,9 @@ class Chat:
             case events.ConnectionChanged(events.Waiting()):
                 if not self.note_bad:
                     self.note = ""  # What went well is no longer what matters.
-                self.model_lost()
+                # Pages that were asked for will not come.
+                for each in self.model.conversations.values():
+                    each.loading = False
             case _ if fresh and isinstance(event, events.MessageArrived):
                 self._came(event)
             case _:
@@ -153,11 +155,6 @@ class Chat:
             if entry.kind == "join" and entry.user_id == me:
                 break
         return self.look.words("removed", conversation=conversation.name)
-
-    def model_lost(self) -> None:
-        """The connection broke: pages that were asked for will not come."""
-        for each in self.model.conversations.values():
-            each.loading = False
 
     def _forget_gone(self) -> None:
         """What the cache knew and the server does not list, one is no longer in."""

@@ -1,16 +1,16 @@
 """The help, made from the tables of keys and commands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from chat.client.text import fold, width
 from chat.client.tui.commands import COMMANDS, Command
 from chat.client.tui.draw import Row
 from chat.client.tui.keys import CONTEXTS, KEYS, key_name
 from chat.client.tui.look import Look
-from chat.client.tui.popups import Choice
+from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.words import Words
 
-__all__ = ["choices", "command_usage", "lines"]
+__all__ = ["choices", "command_usage", "lines", "popup"]
 
 KEY_COLUMNS = 24
 NARROW_COLUMNS = 14
@@ -53,6 +53,16 @@ def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
     yield words("context-commands"), ""
     for command in COMMANDS:
         yield command_usage(command, words), words(command.help)
+
+
+def popup(look: Look, focus: str, columns: int, close: Callable[[], None]) -> Popup:
+    """The help, narrowed by typing; choosing closes it.
+
+    :param focus, columns: as ``choices`` has them.
+    """
+    rows = choices(look, focus, columns)
+    title = look.words("help-title")
+    return Popup(look, title, lambda typed: narrowed(rows, typed), lambda value: close())
 
 
 def choices(look: Look, focus: str, columns: int) -> Sequence[Choice]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -105,15 +106,8 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             usage = helptext.command_usage(command, self._words)
             self._chat.tell(f"{usage}  {self._words(command.help)}")
             return
-        look = self._desk.look
-        choices = helptext.choices(look, "composer", self._desk.columns)
-        popup = Popup(
-            look,
-            self._words("help-title"),
-            lambda typed: narrowed(choices, typed),
-            lambda value: self._around.pop_up(None),
-        )
-        self._around.pop_up(popup)
+        columns, close = self._desk.columns, partial(self._around.pop_up, None)
+        self._around.pop_up(helptext.popup(self._desk.look, "composer", columns, close))
 
     # Conversations
 
