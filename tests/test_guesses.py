@@ -91,6 +91,15 @@ class GuessesTest(TestCase):
         self.valkey.ask("HSET", address, "at", str(when - 100_000))  # a third of five minutes
         self.assertEqual(await self.wrong(5, HOME, 5), 2)
 
+    async def test_nobody_waits_for_a_clock_that_was_set_back(self) -> None:
+        await self.wrong(20, HOME)
+        for key in (f"pair:{ANN}/{HOME}", f"address:{HOME}", f"account:{ANN}"):
+            when = int(self.valkey.ask("HGET", f"t:limit:guess-{key}", "at"))
+            self.valkey.ask("HSET", f"t:limit:guess-{key}", "at", str(when + 3_600_000))
+        self.assertEqual(await self.wrong(20, HOME), 1)
+        wait = await self.wait(HOME)
+        self.assertTrue(1 < wait <= 2, wait)
+
     async def test_names_of_nobody_are_counted_like_anybody(self) -> None:
         self.assertEqual(await self.wrong(20, HOME, "nobody"), 3)
         self.assertEqual(self.valkey.ask("EXISTS", "t:limit:guess-nobody:nobody"), 0)

@@ -276,6 +276,22 @@ class LeaseTest(PresenceCase):
         await self.expect_news(news, (1, ONLINE, "ann"))
         self.assertEqual(node.presence.node, "one#1")
 
+    async def test_a_clock_that_was_set_back_keeps_no_dead_server_alive(self) -> None:
+        dead, survivor = await self.node("dead"), await self.node("survivor")
+        await dead.presence.enter(ANN, "a", "d", ONLINE)
+        other = await self.node("other")  # whose lease is another one, for it is newer
+
+        def ends(node: Node) -> int:
+            return int(self.valkey.ask("ZSCORE", KEYS.nodes(), node.presence.node)) - self.now()
+
+        for node, seconds in ((dead, 3_600), (survivor, 3_600), (other, 60)):
+            end = self.now() + seconds * 1_000
+            self.valkey.ask("ZADD", KEYS.nodes(), end, node.presence.node)
+        await survivor.pass_time(RENEW_SECONDS)
+        for node in (dead, survivor):
+            self.assertLessEqual(ends(node), 10_000)
+        self.assertGreater(ends(other), 10_000)
+
     async def test_a_server_that_was_cleaned_up_comes_again_with_its_sessions(self) -> None:
         slow, survivor = await self.node("slow"), await self.node("survivor")
         await slow.presence.enter(ANN, "a", "d", ONLINE)

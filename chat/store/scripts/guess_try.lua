@@ -16,6 +16,8 @@ local period, longest = tonumber(ARGV[4]), tonumber(ARGV[5])
 local function read(i)
   local fields = redis.call('HMGET', KEYS[i], 'n', 'at')
   local n, at, most = tonumber(fields[1] or 0), tonumber(fields[2] or 0), tonumber(ARGV[i])
+  -- The clock was set back: nobody waits until it is that late again.
+  if at > now then at = 0 end
   local wait = 0
   if i > 1 and most > 0 then n = math.max(0, n - (now - at) * most / period) end
   if most > 0 and n > most - 1 then

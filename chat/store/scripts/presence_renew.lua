@@ -12,6 +12,12 @@ if ARGV[3] == 'alone' then
     redis.call('ZADD', KEYS[1], 0, node)
   end
 end
+-- The clock was set back: who died before would live until it is that late again. Ten leases are more
+-- than anybody has, whatever theirs is.
+local lease = tonumber(ARGV[2])
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], time + 10 * lease, '+inf')) do
+  redis.call('ZADD', KEYS[1], time + lease, node)
+end
 local mine = ARGV[3] ~= 'renew' or held(KEYS[1], ARGV[1])
-if mine then redis.call('ZADD', KEYS[1], time + tonumber(ARGV[2]), ARGV[1]) end
+if mine then redis.call('ZADD', KEYS[1], time + lease, ARGV[1]) end
 return { mine and 1 or 0, redis.call('ZCOUNT', KEYS[1], '-inf', time) }

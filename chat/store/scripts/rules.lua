@@ -50,9 +50,11 @@ local function forbidden(c, uid, member, at)
   local role = member and string.match(member, '^%a+')
   if slow > 0 and role ~= 'owner' and role ~= 'moderator' then
     c.slow = true
-    local wait = (tonumber(found[3]) or 0) + slow - at
-    -- Not 429: that would hold up what they write elsewhere as well.
-    if wait > 0 then return -403, 'slow-mode', wait end
+    local wrote = tonumber(found[3]) or 0
+    local wait = wrote + slow - at
+    -- Not 429: that would hold up what they write elsewhere as well. And who wrote later than now
+    -- does not wait until it is that late again: the clock was set back.
+    if wait > 0 and wrote <= at then return -403, 'slow-mode', wait end
   end
   return nil
 end
