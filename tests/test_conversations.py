@@ -2,7 +2,9 @@
 
 import json
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from chat.server.requests import searching
@@ -263,6 +265,21 @@ class HistoryTests(TestCase):
         await store.rooms.redact(BOB, LOBBY_CID, 1)
         with self.assertRaises(NotAllowed):
             await store.rooms.redact(BOB, LOBBY_CID, 2)
+
+    async def test_a_store_that_takes_no_writes_is_read_though_something_is_too_old(self) -> None:
+        store = await Store.start(self, retention=(0, 1))
+        await store.bus.hold_rooms([LOBBY_CID])
+        for content in ("old", "older than a millisecond as well"):
+            store.say(LOBBY_CID, content)
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 2)
+        await deferLater(reactor, 0.002)
+        store.valkey.ask("CONFIG", "SET", "maxmemory", "1")
+        page = await store.conversations.history(5, LOBBY_CID)
+        self.assertEqual((page.entries, page.first, page.seq), ([], 3, 2))
+        self.assertEqual(store.valkey.ask("XLEN", store.keys.log(LOBBY_CID)), 2)
+        store.valkey.ask("CONFIG", "SET", "maxmemory", "0")
+        self.assertEqual((await store.conversations.history(5, LOBBY_CID)).first, 3)
+        self.assertEqual(store.valkey.ask("XLEN", store.keys.log(LOBBY_CID)), 0)
 
     async def test_retention_drops_the_oldest_and_says_what_is_first(self) -> None:
         store = await Store.start(self, retention=(4, 0))

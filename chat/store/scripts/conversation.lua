@@ -92,10 +92,11 @@ local function trim(c, gone, most, oldest)
     end
   end
   if first > c.first then
+    c.first = first
+    -- A store that is full, or can't write to its disk, is read all the same.
+    if type(redis.pcall('HSET', c.meta, 'first', first)) == 'table' then return end
     redis.call('XTRIM', c.log, 'MINID', first .. '-0')
     redis.call('ZREMRANGEBYSCORE', gone, '-inf', first - 1)
-    redis.call('HSET', c.meta, 'first', first)
-    c.first = first
   end
 end
 
