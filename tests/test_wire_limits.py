@@ -1,5 +1,6 @@
 """Every limit of the protocol: what is just within, what is just beyond, and 0."""
 
+import contextlib
 import json
 import select
 import time
@@ -12,6 +13,7 @@ from tests.patience import PATIENCE
 from tests.peers import CurrentPeer, enveloped, framed
 from tests.process import ServerProcess
 from tests.server import serving
+from tests.valkey import running
 
 QUIET = ("--offline-grace", "0.2", "--registrations-per-address", "0")
 SMALL = (
@@ -161,6 +163,24 @@ def test_the_name_limit_is_an_option(small: Party, off: Party) -> None:
     peer = off.current()
     assert peer.register(userName="x" * 500, userPwd="1")["code"] == 200
     assert peer.ask("JoinMes", conversation="#" + "x" * 500)["code"] == 200
+
+
+def test_a_room_that_is_older_than_the_limit_of_names_is_one_all_the_same() -> None:
+    with (
+        running() as store,
+        serving(*QUIET, "--store", store.url) as before,
+        serving(*SMALL, "--store", store.url) as after,
+        Party(before.port, password="12345678") as party,
+    ):
+        user = party.user()
+        room = "#" + "x" * 13
+        party.current(user).get("JoinMes", conversation=room)
+        peer = CurrentPeer(after.port)
+        with contextlib.closing(peer):
+            peer.log_in(userId=user.user_id, userPwd=user.password, device="d")
+            assert len(peer.get("MembersMes", conversation=room)["users"]) == 1
+            peer.get("TopicMes", conversation=room, topic="as long as its name")
+            peer.get("LeaveMes", conversation=room)
 
 
 @pytest.mark.parametrize(("length", "code"), [(5, 506), (6, 200), (128, 200), (129, 506)])

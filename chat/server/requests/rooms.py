@@ -49,13 +49,14 @@ async def conversations(
             session.release_after_reply(snapshot, frozenset())
 
 
-def _room(session: "Session", conversation: str) -> str:
+def _room(session: "Session", conversation: str, limit: int) -> str:
     """The canonical name of the room a client names.
 
+    :param limit: most characters, 0 for any number.
     :raises BadName: it is no name of a room.
     :raises Refused: it is the lobby, which is closed.
     """
-    room = names.room_name(conversation, session.context.settings.name_limit)
+    room = names.room_name(conversation, limit)
     check_lobby(session, room_cid(room))
     return room
 
@@ -63,7 +64,7 @@ def _room(session: "Session", conversation: str) -> str:
 async def join(session: "Session", message: messages.JoinMes) -> messages.JoinResMes:
     """Join a room, or make it; everything above the reply's ``seq`` is pushed after it."""
     context = session.context
-    room = _room(session, message.conversation)
+    room = _room(session, message.conversation, context.settings.name_limit)
     cid = room_cid(room)
     check_line("topic", message.topic)
     if cid != LOBBY_CID:
@@ -115,8 +116,12 @@ async def leave(session: "Session", message: messages.LeaveMes) -> messages.Leav
 
 
 def _existing(session: "Session", conversation: str) -> str:
+    """The same of one that may be older than the limit of names.
+
+    :raises Unknown: it is no name of a room.
+    """
     try:
-        return _room(session, conversation)
+        return _room(session, conversation, 0)
     except names.BadName:
         raise Unknown(conversation) from None
 
