@@ -13,6 +13,7 @@ from tests.store_builders import Sender, Store
 BOB = Author(5, "bob")
 EVE = Author(9, "eve")
 ROOM = "r:tea"
+OPERATOR = Author(0, "#server")
 
 
 async def rules(store: Store, cid: str, **fields: str) -> None:
@@ -130,6 +131,20 @@ class RulesTests(TestCase):
         self.assertEqual(by_blocked.reasons, [("blocked", 0)])
         self.assertEqual((await post(store, cid, BOB)).reasons, [("blocking", 0)])
         self.assertEqual(len((await store.conversations.history(9, cid)).entries), 1)
+
+
+class RolesTests(TestCase):
+    async def test_only_where_an_owner_goes_all_members_are_looked_at_for_another(self) -> None:
+        store = await Store.start(self)
+        moderation = Moderation(store.redis, store.keys, store.conversations)
+        for author in (BOB, EVE):
+            await store.rooms.join(author, "#tea", "", 0)
+        looked = []
+        for who, role in ((EVE, "moderator"), (EVE, "member"), (EVE, "owner"), (EVE, "member")):
+            store.valkey.ask("CONFIG", "RESETSTAT")
+            await moderation.act(OPERATOR, ROOM, role, User(who.user_id, who.name))
+            looked.append(b"cmdstat_hgetall" in store.valkey.ask("INFO", "commandstats"))
+        self.assertEqual(looked, [False, False, False, True])
 
 
 class InvitationsTests(TestCase):

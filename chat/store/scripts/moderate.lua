@@ -62,7 +62,8 @@ local function give_role(role)
     redis.call('HDEL', KEYS[4], target)
   else
     redis.call('HSET', KEYS[4], target, with_role(theirs or ':0:' .. ARGV[4], role))
-    if not is_lobby then ensure_owner(c, KEYS[4]) end
+    -- Which looks at all members, so not after each change.
+    if role_of(theirs) == 'owner' and not is_lobby then ensure_owner(c, KEYS[4]) end
   end
 end
 
