@@ -2,12 +2,14 @@
 
 import os
 import pty
+import select
 from collections.abc import Callable
 from unittest import TestCase
 
 import urwid
 
 from chat.client.tui.terminal import Terminal
+from tests.patience import PATIENCE
 
 ALARM = 1
 
@@ -112,6 +114,26 @@ class TerminalTests(TestCase):
         for each in (b"x", b"\x1b]", b"1", "你".encode(), b"\x1b[A"):
             self.type(each)
         self.assertEqual(self.keys, ["x", "meta ]", "1", "你", "up"])
+
+    def told_until(self, end: bytes) -> bytes:
+        """What the terminal was told up to ``end``."""
+        self.terminal.flush()
+        told = b""
+        while end not in told:
+            self.assertTrue(select.select([self.person], [], [], PATIENCE)[0], told)
+            told += os.read(self.person, 1)
+        return told
+
+    def test_the_window_has_its_title_until_the_program_ends_or_rests(self) -> None:
+        keep, title, old = b"\x1b[22;2t", b"\x1b]2;(3) chatroom\x1b\\", b"\x1b[23;2t"
+        self.told_until(keep)
+        for _ in range(2):
+            self.terminal.entitle("(3) chatroom")
+        self.told_until(title)
+        self.terminal.stop()
+        self.assertNotIn(title, self.told_until(old))
+        self.terminal.start()
+        self.told_until(keep + title)
 
     def test_what_is_no_text_does_no_harm(self) -> None:
         self.type(b"\xff\xfe")

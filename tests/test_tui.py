@@ -254,12 +254,23 @@ class StatusTests(TestCase):
             self.assertNotIn(" well", text)
 
 
+class PopupTests(TestCase):
+    def test_one_goes_to_both_ends_of_it_and_takes_back_what_was_typed(self) -> None:
+        screen = lively()
+        self.assertNotIn("/quit", "\n".join(screen.press("f1")))
+        self.assertIn("/quit", "\n".join(screen.press("end")))
+        self.assertIn("Composer", "\n".join(screen.press("home")))
+        self.assertNotIn("Composer", "\n".join(screen.press(*"doctor")))
+        self.assertIn("Composer", "\n".join(screen.press("ctrl u")))
+
+
 class TablesTests(TestCase):
     def test_every_key_leads_to_something_that_exists(self) -> None:
         screen = lively()
         places = {
-            "popup": {"select_up", "select_down", "select_page_up", "select_page_down", "choose",
-                      "close", "unfilter", "quit"},
+            "popup": {"select_up", "select_down", "select_page_up", "select_page_down",
+                      "select_first", "select_last", "choose", "close", "unfilter", "unfilter_all",
+                      "quit"},
             "form": {"select_up", "select_down", "choose", "close", "quit", "redraw"},
         }  # fmt: skip
         for each in KEYS:

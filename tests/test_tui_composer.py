@@ -190,6 +190,13 @@ class ComposerTests(TestCase):
         screen.press("down", "down")
         self.assertEqual(screen.desk.composer.editor.text, "unsent")
 
+    def test_a_command_that_is_put_into_the_composer_loses_nothing_that_was_begun(self) -> None:
+        for keys in (("shift tab", "shift tab", "/", *"bet"), ("ctrl k", *"/whois", "enter", *"be")):
+            screen = lively()
+            screen.type("half a thought")
+            screen.press(*keys, *"n", "enter", "esc", "up", "up")
+            self.assertEqual(screen.desk.composer.editor.text, "half a thought", keys)
+
     def test_it_grows_to_eight_rows_and_keeps_the_cursor_in_view(self) -> None:
         screen = lively()
         screen.paste("1\n2\n3\n4\n5")

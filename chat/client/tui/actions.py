@@ -344,7 +344,7 @@ class Actions:
         self.desk.changed()
 
     def do_search(self) -> None:
-        self.desk.composer.editor.replace("/search ")
+        self.desk.composer.editor.put_aside("/search ")
         self.desk.focus_on(Pane.COMPOSER)
 
     def do_retry(self) -> None:

@@ -1,6 +1,5 @@
 """The full-screen client: ties screen, start and chat together, and gives the terminal back."""
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from chat.client import events
@@ -54,7 +53,6 @@ class App(Host):
         super().__init__(reactor, look, profile, options)
         self._screen = screen
         self._recorder = recorder
-        self._title = ""
         self._draft_due: Any = None
         self._tick_due: Any = None
         self._run_program = run_command(reactor)
@@ -141,7 +139,8 @@ class App(Host):
         if self._chat is None or self._desk is None:
             return
         self._chat.drawn()
-        self._show_title(self._chat.model.unread()[0])
+        unread, _ = self._chat.model.unread()
+        self._screen.entitle(f"({unread}) chatroom" if unread else "chatroom")
         begun = self._chat.moved or self._desk.composer.editor.text != self._draft()
         if begun and self._draft_due is None:
             in_thread = self._reactor.callInThread
@@ -153,13 +152,6 @@ class App(Host):
         """The countdown has moved by a second."""
         self._tick_due = None
         self.redraw()
-
-    def _show_title(self, unread: int) -> None:
-        title = f"({unread}) chatroom" if unread else "chatroom"
-        if title != self._title:
-            self._title = title
-            if "linux" not in os.environ.get("TERM", ""):
-                self._tell_terminal(f"\x1b]2;{title}\x1b\\")
 
     def _tell_terminal(self, text: str) -> None:
         """Write what is no drawing, at once."""

@@ -67,11 +67,19 @@ class Editor:
     def take(self) -> str:
         """The text, which is then empty; it goes into the history."""
         text = self.text
-        if text.strip() and self.history[-1:] != [text]:
-            self.history.append(text)
-            del self.history[:-HISTORY]
+        self._remember()
         self.load("")
         return text
+
+    def put_aside(self, text: str) -> None:
+        """Have ``text`` instead, and what was there in the history."""
+        self._remember()
+        self.replace(text)
+
+    def _remember(self) -> None:
+        if self.text.strip() and self.history[-1:] != [self.text]:
+            self.history.append(self.text)
+            del self.history[:-HISTORY]
 
     def load(self, text: str) -> None:
         """Start afresh with ``text``, as after switching to another conversation."""

@@ -191,12 +191,18 @@ class Root(urwid.Widget):
                 popup.page(-1)
             case "select_page_down":
                 popup.page(1)
+            case "select_first":
+                popup.select(0)
+            case "select_last":
+                popup.select(len(popup.items()))
             case "choose":
                 self._choose(popup)
             case "close":
                 self.pop_up(None)
             case "unfilter":
                 popup.unfilter()
+            case "unfilter_all":
+                popup.unfilter(all_of_it=True)
             case "quit":
                 self._leave()
             case _ if not is_character(key):

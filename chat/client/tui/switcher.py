@@ -89,6 +89,6 @@ class Switcher:
             self._open(str(value))
 
     def _write(self, command: str) -> None:
-        """Have a command in the composer: Enter runs it."""
-        self._desk.composer.editor.replace(command)
+        """Have a command in the composer: Enter runs it. What is begun there isn't lost."""
+        self._desk.composer.editor.put_aside(command)
         self._desk.focus_on(Pane.COMPOSER)

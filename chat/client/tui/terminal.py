@@ -32,6 +32,10 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 """DECAWM. Without it, a character that a terminal draws too wide spoils no row but its own."""
 
 
+_KEEP_TITLE, _OLD_TITLE = "\x1b[22;2t", "\x1b[23;2t"
+"""XTWINOPS: the window's title is put on a stack, and taken from it. Who has none ignores it."""
+
+
 class Terminal(Screen):
     """urwid's screen, where Ctrl-C, Ctrl-\\, Ctrl-S and Ctrl-Q are keys like others.
 
@@ -48,10 +52,15 @@ class Terminal(Screen):
         self.on_light: Callable[[bool], None] = lambda light: None
         self._background: Background | None = None
         self._painter = Painter(self._attr_to_escape)
+        self._titled = "linux" not in os.environ.get("TERM", "")  # the console knows no titles
+        self._title = ""
 
     def _start(self, *arguments: Any, **more: Any) -> None:
         super()._start(*arguments, **more)
         self.write(_NO_WRAP)
+        if self._titled:
+            self.write(_KEEP_TITLE)
+            self._tell_title()
         descriptor = self._input_fileno()
         if descriptor is not None and os.isatty(descriptor):
             modes = termios.tcgetattr(descriptor)
@@ -61,8 +70,22 @@ class Terminal(Screen):
 
     def _stop(self) -> None:
         self.write(_WRAP)
+        if self._titled:
+            self.write(_OLD_TITLE)
         super()._stop()
         self.output.finish()
+
+    def entitle(self, title: str) -> None:
+        """Have the window called ``title`` until the screen stops, and again when it goes on."""
+        if self._titled and title != self._title:
+            self._title = title
+            if self.started:
+                self._tell_title()
+                self.flush()
+
+    def _tell_title(self) -> None:
+        if self._title:
+            self.write(f"\x1b]2;{self._title}\x1b\\")
 
     def ask_background(self) -> None:
         """Have it said whether the terminal is a light one."""
