@@ -191,7 +191,10 @@ class ComposerTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "unsent")
 
     def test_a_command_that_is_put_into_the_composer_loses_nothing_that_was_begun(self) -> None:
-        for keys in (("shift tab", "shift tab", "/", *"bet"), ("ctrl k", *"/whois", "enter", *"be")):
+        for keys in (
+            ("shift tab", "shift tab", "/", *"bet"),
+            ("ctrl k", *"/whois", "enter", *"be"),
+        ):
             screen = lively()
             screen.type("half a thought")
             screen.press(*keys, *"n", "enter", "esc", "up", "up")
