@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from chat.admin.cli import build_parser
+from chat.admin.words import Words
 from chat.client.text import width
 from tests.party import Party, User
 from tests.patience import PATIENCE
@@ -246,6 +248,7 @@ def test_what_people_are_shown_is_a_line_that_they_could_have_written_themselves
             ("announce", text),
             ("moderate", room, "ban", user.name, "--reason", text),
             ("suspend", user.name, "--reason", text),
+            ("invite", "--note", text),
         ):
             assert "one line of at most 1000 bytes" in admin.refused(*words)
     admin.do("moderate", room, "ban", user.name, "--reason", "字" * 333)
@@ -259,6 +262,14 @@ def test_times_are_bounded_as_those_of_moderators_are(admin: Admin, party: Party
         admin.do(*words, "--for", "3650d")
     assert "at most 1d" in admin.refused("moderate", room, "slow", "--for", "25h")
     admin.do("moderate", room, "slow", "--for", "24h")
+    for words in (("kick", user.name), ("invite", user.name), ("private",)):
+        assert "takes no --for" in admin.refused("moderate", room, *words, "--for", "1h")
+    # No more than the store can count to.
+    assert len(admin.get("invite", "--uses", str(10**9))) == 1
+    for words in (("invite", "--uses"), ("audit", "-n")):
+        for number in (10**9 + 1, 0):
+            with pytest.raises(SystemExit):
+                build_parser(Words("en")).parse_args([*words, str(number)])
 
 
 def test_what_only_looks_like_a_number_is_nobodys_id(admin: Admin) -> None:

@@ -14,6 +14,9 @@ from chat.moderation import ON_PEOPLE, ON_ROOMS
 __all__ = ["build_parser", "main"]
 
 
+MOST = 10**9
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; what it returns is its exit status: 1 when it was not done, 2 for usage."""
     words_in = sys.argv[1:] if argv is None else list(argv)
@@ -80,7 +83,7 @@ def _add_people(command: Callable[[str], Callable[..., None]]) -> None:
     users = command("users")
     users("text", "part", nargs="?", default="", metavar="TEXT")
     users("--online", "online", action="store_true")
-    users("--limit", "limit", type=_number, default=0, metavar="N")
+    users("--limit", "limit", type=number, default=0, metavar="N")
     for name in ("sessions", "logout", "suspend", "reinstate", "appoint", "dismiss", "password"):
         argument = command(name)
         argument("user", "user", metavar="USER")
@@ -91,7 +94,7 @@ def _add_people(command: Callable[[str], Callable[..., None]]) -> None:
         if name == "password":
             argument("--password-file", "password-file", type=Path, metavar="FILE")
     invite = command("invite")
-    invite("--uses", "uses", type=_number, default=1, metavar="N")
+    invite("--uses", "uses", type=number, default=1, metavar="N")
     invite("--for", "lives", dest="time", default="", metavar="TIME")
     invite("--note", "note", default="", metavar="TEXT")
     command("invitations")
@@ -117,7 +120,7 @@ def _add_how_long(argument: Callable[..., None]) -> None:
 
 def _add_keeping(command: Callable[[str], Callable[..., None]]) -> None:
     command("statistics")
-    command("audit")("-n", "number", dest="number", type=_number, default=50, metavar="N")
+    command("audit")("-n", "number", dest="number", type=number, default=50, metavar="N")
     command("reports")("--close", "close", default="", metavar="ID")
     export = command("export")
     export("user", "user", metavar="USER")
@@ -135,9 +138,10 @@ def _add_keeping(command: Callable[[str], Callable[..., None]]) -> None:
     restore("--replace", "replace", action="store_true")
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """A whole number from 1 on, that the store can count to; argparse says the function's name."""
     value = int(text)
-    if value < 1:
+    if not 1 <= value <= MOST:
         raise ValueError
     return value
 

@@ -18,7 +18,7 @@ from chat.store.conversations import LOBBY_CID
 from chat.store.errors import NotAllowed, NothingToDo, Unknown
 from chat.store.invitations import INVITATION_LIFE, Invitation
 from chat.store.keys import cid_name
-from chat.store.moderation import LONGEST_SECONDS, SLOWEST_SECONDS
+from chat.store.moderation import LONGEST_SECONDS, SLOWEST_SECONDS, TIMED
 
 __all__ = ["COMMANDS"]
 
@@ -186,6 +186,8 @@ async def moderate(desk: Desk) -> None:
     options, cid = desk.options, desk.room(desk.options.room)
     if (options.action in ON_PEOPLE) != bool(options.user):
         raise Stop(desk.words("whom"))
+    if options.time and options.action not in TIMED:
+        raise Stop(desk.words("no-end", action=options.action))
     seconds = _seconds(desk, SLOWEST_SECONDS if options.action == "slow" else LONGEST_SECONDS)
     reason = _line(desk, options.reason)
     target: User | None = await desk.user(options.user) if options.user else None
@@ -216,7 +218,8 @@ async def announce(desk: Desk) -> None:
 async def invite(desk: Desk) -> None:
     """Make a code with which so many people may register."""
     seconds = _seconds(desk) or INVITATION_LIFE
-    code, made = await desk.invitations.make(desk.options.uses, seconds, desk.options.note)
+    note = _line(desk, desk.options.note)
+    code, made = await desk.invitations.make(desk.options.uses, seconds, note)
     desk.show({"code": code, **_invitation(made)}, code)
 
 

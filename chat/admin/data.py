@@ -1,5 +1,6 @@
 """One user's data, given out or taken away; the whole store, saved and put back."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -74,7 +75,7 @@ async def backup(desk: Desk) -> None:
         raise Stop(desk.words("not-embedded"))
     target = Path(desk.options.file)
     if target.exists():
-        raise Stop(desk.words("no-file", path=target, reason="exists"))
+        raise Stop(desk.words("no-file", path=target, reason=os.strerror(errno.EEXIST)))
     begun = time.monotonic()
     try:
         size = await saving.save(desk.reactor, desk.redis, desk.settings.data, target)

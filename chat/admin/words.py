@@ -132,6 +132,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "对人的操作需要 USER，对房间的操作不需要。",
     ),
     "not-here": ("{action} is not possible here.", "这里不能 {action}。"),
+    "no-end": ("{action} takes no --for.", "{action} 不能加 --for。"),
     "nothing-to-do": (
         "There is nothing to be done: nobody like that is there, or it is so already.",
         "无需操作：对方不在这里，或者已经如此。",

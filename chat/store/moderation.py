@@ -14,10 +14,13 @@ from chat.store.posting import audience
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
-__all__ = ["ACTIONS", "LONGEST_SECONDS", "SLOWEST_SECONDS", "Moderation"]
+__all__ = ["ACTIONS", "LONGEST_SECONDS", "SLOWEST_SECONDS", "TIMED", "Moderation"]
 
 ACTIONS: Final = frozenset({*ON_PEOPLE, *ON_ROOMS, "announce"})
 """What can be done; the last is for whoever runs the server, and administrators."""
+
+TIMED: Final = frozenset({"ban", "mute", "slow"})
+"""Actions that are said for how long; the others have no end."""
 
 ROLES: Final = frozenset({"owner", "moderator", "member"})
 LONGEST_SECONDS: Final = 10 * 365 * 86_400

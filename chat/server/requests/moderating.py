@@ -9,14 +9,13 @@ from chat.server.paging import fit
 from chat.server.requests.refusals import Refused, check_line
 from chat.server.requests.talking import find_cid
 from chat.store.errors import TooMany
-from chat.store.moderation import ACTIONS, LONGEST_SECONDS, SLOWEST_SECONDS
+from chat.store.moderation import ACTIONS, LONGEST_SECONDS, SLOWEST_SECONDS, TIMED
 
 if TYPE_CHECKING:
     from chat.server.session import Session
 
 __all__ = ["block", "blocks", "invitations", "moderate", "report", "sanctions"]
 
-TIMED: Final = frozenset({"ban", "mute", "slow"})
 REPORTS: Final = 10
 REPORT_SECONDS: Final = 3600.0
 """Reports of one user in an hour: a person reads each of them."""
