@@ -39,12 +39,15 @@ class Log:
     :ivar slow: reads wait for ``answer``.
     :ivar failure: what the next read raises instead.
     :ivar asked: how often somebody asked for one conversation.
+    :ivar listed: the time on the lists of a private conversation, ms; that of its last entry if
+        nothing is said here.
     """
 
     def __init__(self) -> None:
         self.entries: dict[str, list[LoggedEntry]] = defaultdict(list)
         self.slow = False
         self.failure: Exception | None = None
+        self.listed: dict[str, int] = {}
         self.reads = self.asked = 0
         self._waiting: list[Deferred[None]] = []
 
@@ -98,8 +101,9 @@ class Log:
         return []
 
     async def moved_since(self, user_id: int, moment: int) -> list[str]:
-        """Every private conversation of a user in which something was said."""
-        return [cid for cid in self.entries if str(user_id) in cid.split(":")[1:]]
+        """The private conversations of a user in which something was said since, by their list."""
+        of_user = [cid for cid in self.entries if str(user_id) in cid.split(":")[1:]]
+        return [cid for cid in of_user if self.listed.get(cid, moment) >= moment]
 
     @property
     def waiting(self) -> int:

@@ -63,6 +63,21 @@ class ComparisonTests(SynchronousTestCase):
             missed = [*(f"missed in {cid}" for cid in rooms), f"missed in p:{user_id}:99"]
             self.assertEqual(sorted(guest.contents()), sorted(["before", *missed]))
 
+    def test_a_conversation_that_its_list_has_as_older_than_the_loss_is_compared_too(self) -> None:
+        """The list is written later than the entry, and never by a server that was killed."""
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.clock.advance(1_000)
+        ages = {"p:1:2": 60, "p:1:3": 62}
+        for cid, age in ages.items():
+            hall.say(cid, "before")
+            hall.log.listed[cid] = (1_000 - age) * 1_000
+        hall.fanout.lost(0)
+        for cid in ages:
+            hall.say(cid, f"missed in {cid}", heard=False)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertEqual(guest.contents(), ["before", "before", "missed in p:1:2"])
+
     def test_a_snapshot_that_was_read_before_all_is_compared_is_read_again(self) -> None:
         """A store that lost numbers may have to wait for a replica before it can say so."""
         hall = Hall()

@@ -166,6 +166,12 @@ class EpochTest(SynchronousTestCase):
         self.assertEqual(self.answer(track, page(8, 9, 10)), [])
         self.assertEqual(track.position, Position("e2", 7))
 
+    def test_a_server_that_still_speaks_of_an_older_epoch_is_not_asked_about_it(self) -> None:
+        track = at(10)
+        self.renew(track, "e2", 11)
+        track.learn("e1", 1, 20)
+        self.assertIsNone(track.next_wish()[1])
+
     def test_old_entries_below_the_new_epoch_are_welcome(self) -> None:
         track = at(3)
         self.renew(track, "e2", 8)

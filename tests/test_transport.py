@@ -275,6 +275,26 @@ class WholeFramesTest(TransportCase):
         await server.lost
         self.assertEqual(client.recv(10), b"")
 
+    async def test_a_frame_that_was_cut_in_two_all_the_same_is_the_last_thing_said(self) -> None:
+        """Its other half, sent later, would be read as the head of another frame."""
+        server, client, sent = await self.whole(0)
+        whole = server.transport.socket
+
+        class Cutting:
+            """A kernel that takes half of what it has said that it has room for."""
+
+            def send(self, data: bytes) -> int:
+                return int(whole.send(data[: len(data) // 2]))
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(whole, name)
+
+        server.transport.socket = Cutting()
+        server.transport.write(frame(b"s" * 6_000) * 2)
+        server.transport.socket = whole
+        await self.until(lambda: server.lost.called)
+        self.assertEqual(sent, [])
+
     async def test_a_reader_that_vanishes_while_frames_wait_ends_the_connection(self) -> None:
         server, client, _ = await self.whole(16_384)
         server.transport.write(frame(b"t" * 6_000) * 30)
