@@ -277,7 +277,7 @@ class WholeFramesTest(TransportCase):
 
     async def test_a_frame_that_was_cut_in_two_all_the_same_is_the_last_thing_said(self) -> None:
         """Its other half, sent later, would be read as the head of another frame."""
-        server, client, sent = await self.whole(0)
+        server, _, sent = await self.whole(0)
         whole = server.transport.socket
 
         class Cutting:
