@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.client import events
 from chat.client.api import SearchPage
 from chat.client.errors import NotConnected
 from chat.client.tui.found import PAGE, Found
@@ -32,7 +33,7 @@ class FoundTests(SynchronousTestCase):
         looking = found.look(lambda: shown.append(self.seqs(found)))
         self.successResultOf(Deferred.fromCoroutine(looking))
         self.assertEqual(shown, [[3, 1], [3, 2, 1]])
-        self.assertFalse(found.more)
+        self.assertFalse(found.more or found.here_only)
 
     def test_each_source_goes_on_where_it_stopped(self) -> None:
         asked: list[tuple[int, int]] = []
@@ -64,6 +65,7 @@ class FoundTests(SynchronousTestCase):
         found = Found(server, here)
         self.failureResultOf(Deferred.fromCoroutine(found.look(lambda: None)), NotConnected)
         self.assertEqual((self.seqs(found), found.searching, found.more), ([1], False, False))
+        self.assertTrue(found.here_only)
 
 
 class SearchTests(SynchronousTestCase):
@@ -134,3 +136,8 @@ class SearchTests(SynchronousTestCase):
         self.assertIn("0 found: dogs", text)
         self.assertIn("Nothing found.", text)
         self.assertNotIn("0 found", "\n".join(screen.press("enter")))
+
+    def test_it_is_said_that_the_server_was_not_asked(self) -> None:
+        screen = self.screen()
+        screen.client.tell(events.ConnectionChanged(events.Waiting(5, 5, "no route")))
+        self.assertIn("0 found on this machine: dogs", self.search(screen, "/search dogs"))

@@ -237,6 +237,7 @@ WORDS: Final = {
     "rooms-title": "Rooms   (Enter joins)",
     "search-title": "{n} found: {text}",
     "search-title-more": "{n} found so far: {text}",
+    "search-title-here": "{n} found on this machine: {text}",
     "search-older": "Older results …",
     "searching": "Searching: {text}",
     # Selected messages

@@ -225,6 +225,7 @@ WORDS: Final = {
     "rooms-title": "房间（Enter 加入）",
     "search-title": "找到 {n} 条：{text}",
     "search-title-more": "已找到 {n} 条：{text}",
+    "search-title-here": "在本机找到 {n} 条：{text}",
     "search-older": "更早的结果……",
     "searching": "正在搜索：{text}",
     # Selected messages

@@ -23,11 +23,13 @@ class Found:
 
     :param server: None while there is no connection.
     :param cache: None where nothing is kept on this machine.
+    :ivar here_only: whether the server has not said what it has.
     """
 
     def __init__(self, server: AskServer | None, cache: AskCache | None) -> None:
         self.entries: list[Entry] = []
         self.searching = False
+        self.here_only = True
         self._server = server
         self._cache = cache
         self._rest = self._cached = (0, 0)
@@ -70,8 +72,9 @@ class Found:
     async def _ask_server(self) -> None:
         if self._server is None:
             return
-        asking, self._server = self._server, None
+        asking, self._server, self.here_only = self._server, None, True
         page = await asking(*self._rest)
+        self.here_only = False
         self._add(page.entries)
         if page.more:
             self._server, self._rest = asking, (page.before, page.skip)

@@ -53,6 +53,8 @@ class SearchPopup(Popup):
         if self._found.searching and not self._found.entries:
             return words("searching", text=self.look.line(self._text))
         key = "search-title-more" if self._found.more else "search-title"
+        if self._found.here_only and not self._found.searching:
+            key = "search-title-here"
         return words(key, n=len(self._found.entries), text=self.look.line(self._text))
 
     def go_on(self) -> None:
