@@ -1,11 +1,14 @@
 """Presence: who comes, goes, is busy, is watched, and is silent about it."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
-from tests.party import Party, says
+import pytest
+
+from tests.party import Party, outlast, says
 from tests.patience import PATIENCE
-from tests.peers import CurrentPeer
+from tests.peers import CurrentPeer, Peer
 from tests.server import GENEROUS, serving
 
 GRACE = 0.2
@@ -105,16 +108,20 @@ def test_a_status_is_0_or_2(party: Party) -> None:
         assert peer.ask("StatusMes", status=status)["code"] == 400
 
 
-def test_looking_somebody_up_by_id_or_name(party: Party) -> None:
+@pytest.mark.parametrize("come", [Party.current, Party.original])
+def test_looking_somebody_up_by_id_or_name(party: Party, come: Callable[..., Peer]) -> None:
     peer, user = party.current(), party.user()
-    before = int(time.time() * 1000) - 1_000
-    party.current(user).close()
+    guest = come(party, user)
+    peer.expect("PresenceMes", where=says(user.user_id, 0))
+    there = peer.reply(peer.send("PingMes")).data["serverTime"]
+    outlast(there)  # Last seen is when one went, not when one came.
+    guest.close()
     peer.expect("PresenceMes", where=says(user.user_id, 1))
     for who in ({"userId": user.user_id}, {"userName": user.name.upper()}):
         found = peer.get("LookupMes", **who)["user"]
         assert (found["userId"], found["userName"]) == (user.user_id, user.name)
         assert found.get("userStatus") == 1
-        assert found["lastSeen"] >= before
+        assert found["lastSeen"] > there
     assert peer.get("LookupMes", userId=peer.user_id)["user"]["userStatus"] == 0
 
 

@@ -1,6 +1,7 @@
 """Who has just gone: others hear of it after some grace, and who is back by then never went."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -8,6 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chat.messages import User
+from chat.store.errors import StoreError
 
 if TYPE_CHECKING:
     from chat.server.context import Context
@@ -76,10 +78,15 @@ class Departures:
         if self._context.stopping:
             return  # The store is told of all at once.
         self.let_go(departure)
-        leaving = self._context.presence.leave(departure.user, departure.key)
-        Deferred.fromCoroutine(leaving).addErrback(
+        Deferred.fromCoroutine(self._say_goodbye(departure)).addErrback(
             lambda failure: self._log.failure("saying goodbye failed", failure)
         )
+
+    async def _say_goodbye(self, departure: Departure) -> None:
+        user = departure.user
+        with suppress(StoreError):  # Whoever is away while the store is was last seen at the login.
+            await self._context.accounts.seen(user.user_id, departure.device)
+        await self._context.presence.leave(user, departure.key)
 
     def let_go(self, departure: Departure) -> None:
         """Give back the channels that were held for it."""
