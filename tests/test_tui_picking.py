@@ -56,6 +56,15 @@ class PickingTests(TestCase):
         self.assertRegex(text[place - 1], r"^      (two|words) ")
         self.assertFalse([line for line in text[1:20] if "│" in line])
 
+    def test_who_picked_the_newest_is_at_the_end_afterwards_however_long_it_is(self) -> None:
+        screen = talk("before", "\n".join(f"of many words line {each}" * 3 for each in range(40)))
+        for key in ("esc", "y"):
+            self.assertNotIn("line 39", "\n".join(screen.press("meta v")))
+            self.assertIn("line 39", "\n".join(screen.press(key)))
+            self.assertTrue(screen.desk.messages.at_end)
+        screen.press("meta v", "up", "esc")
+        self.assertFalse(screen.desk.messages.at_end)
+
     def test_no_row_of_a_message_looks_like_the_line_of_somebody_else(self) -> None:
         for size in ((80, 24), (40, 10), (20, 10)):
             room_left = size[0] - len("12:01 ben: ")

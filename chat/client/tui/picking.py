@@ -36,6 +36,7 @@ class PickingPane(MessagesPane):
     def __init__(self, look: Look, model: Model) -> None:
         super().__init__(look, model)
         self._picked: Picked | None = None
+        self._at_end_with = 0
         self._found = 0
 
     def show_found(self, seq: int) -> None:
@@ -70,13 +71,17 @@ class PickingPane(MessagesPane):
         if not seq:
             place = self._anchor_place(conversation)
             seq = entries[place[0] if place else last].seq
+        at_end = self.at_end
         self._bare(True)
         self._picked = Picked(seq, seq)
         self.pick_by(0)
+        self._at_end_with = self._picked.to if at_end else 0
         return True
 
     def unpick(self) -> None:
-        """Back to reading."""
+        """Back to reading: at the end, if one was there and looked for no other message."""
+        if self._picked is not None and self._picked.to == self._at_end_with:
+            self._anchor = None
         self._picked = None
         self._bare(False)
 
