@@ -201,6 +201,13 @@ class ConnectionTests(TestCase):
         screen.press("f5")
         self.assertIn(("reconnect", None), screen.client.asked)
 
+    def test_the_countdown_and_its_key_are_seen_in_the_smallest_window(self) -> None:
+        for language, wanted in (("en", "again in 17 s (F5)"), ("zh", "17 秒后重试（F5）")):
+            screen = lively(language, size=(20, 6))
+            until = screen.clock.seconds() + 17
+            screen.client.tell(events.ConnectionChanged(events.Waiting(17, until, "no route")))
+            self.assertIn(f" {wanted}", screen.text())
+
     def test_one_can_read_and_write_while_offline(self) -> None:
         screen = lively()
         screen.text()

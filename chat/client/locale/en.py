@@ -165,6 +165,7 @@ WORDS: Final = {
     "link-online": "online",
     "link-connecting": "connecting …",
     "link-waiting": "connection lost, again in {n} s (F5 now): {reason}",
+    "link-waiting-short": "again in {n} s (F5)",
     "link-stopped": "not connected: {reason}",
     "link-stopped-0": "not connected",
     "link-stopped-409": "this device logged in elsewhere; not trying again",

@@ -155,6 +155,7 @@ WORDS: Final = {
     "link-online": "在线",
     "link-connecting": "正在连接……",
     "link-waiting": "连接中断，{n} 秒后重试（F5 立即）：{reason}",
+    "link-waiting-short": "{n} 秒后重试（F5）",
     "link-stopped": "未连接：{reason}",
     "link-stopped-0": "未连接",
     "link-stopped-409": "此设备已在别处登录，不再重试",

@@ -46,7 +46,7 @@ class StatusLine(PaneWidget):
         self._shown_counter = self._counter()
         bad = not model.connected
         role = "status bad" if bad else "status"
-        left, note = f" {self._connection()}", self._chat.note
+        left, note = f" {self._connection(columns - 1)}", self._chat.note
         me = model.people.get(model.me.user_id)
         busy = words("status-busy") if me and me.user_status == BUSY else ""
         busy += "" if self._chat.disturbed else words("status-quiet")
@@ -84,7 +84,7 @@ class StatusLine(PaneWidget):
                 found[less_needed] = instead
         return "".join(found)
 
-    def _connection(self) -> str:
+    def _connection(self, columns: int) -> str:
         words, link = self.look.words, self._chat.model.link
         match link:
             case events.LoggedIn():
@@ -93,6 +93,8 @@ class StatusLine(PaneWidget):
                 return words("link-connecting")
             case events.Waiting(_, until, why):
                 left = max(0, math.ceil(until - self._chat.seconds()))
+                if width(words("link-waiting", n=left, reason="")) > columns:
+                    return words("link-waiting-short", n=left)
                 return words("link-waiting", n=left, reason=self.look.line(reason(why, words)))
             case events.Stopped(why, code):
                 key = f"link-stopped-{code}"
