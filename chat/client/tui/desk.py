@@ -93,7 +93,7 @@ class StatusLine(PaneWidget):
                 return words("link-connecting")
             case events.Waiting(_, until, why):
                 left = max(0, math.ceil(until - self._chat.seconds()))
-                if width(words("link-waiting", n=left, reason="")) > columns:
+                if width(words("link-waiting", n=left, reason="").rstrip(" :：")) > columns:
                     return words("link-waiting-short", n=left)
                 return words("link-waiting", n=left, reason=self.look.line(reason(why, words)))
             case events.Stopped(why, code):
