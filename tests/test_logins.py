@@ -208,12 +208,13 @@ def test_logging_out_everywhere_ends_them_all(party: Party) -> None:
 
 def test_the_same_device_again_replaces_its_old_connection(party: Party) -> None:
     user, witness = party.user(), party.current()
-    old = party.current(user, "desk")
+    old, other = party.current(user, "desk"), party.current(user, "phone")
     new = party.current(user, "desk")
     assert old.expect("ByeMes")["code"] == 409
     old.read_to_the_end()
     witness.post(f"@{user.user_id}", "which of you is it?")
     new.hears("which of you is it?")
+    other.hears("which of you is it?")
     third = party.connect()
     assert third.log_in(token=new.welcome["token"], device="desk")["code"] == 200
     assert new.expect("ByeMes")["code"] == 409
