@@ -118,14 +118,14 @@ class Log:
 
 
 class Belonging:
-    """Nobody is suspended, and everybody is where they belong."""
+    """Nobody has to go, and everybody is where they belong."""
 
     async def join(self, author: Author, room: str, *how: Any) -> None:
         """Somebody is a member now."""
 
-    async def suspended(self, user_ids: Sequence[int]) -> list[int]:
-        """Those who are."""
-        return []
+    async def ended(self, sessions: Sequence[tuple[int, str]]) -> list[str]:
+        """Why they may not go on."""
+        return [""] * len(sessions)
 
     async def strangers(self, cid: str, user_ids: Sequence[int]) -> list[int]:
         """Those who are no members."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from chat.store.keys import Keys
+from chat.store.scripts import load
 from tests.party import Party
 from tests.peers import CurrentPeer
 from tests.server import GENEROUS, serving
@@ -123,6 +125,25 @@ def test_who_was_suspended_while_the_bus_was_away_is_out_when_it_is_back(town: T
     bye = user.expect("ByeMes")
     assert (bye["code"], bye["error"]) == (403, "This account is suspended.")
     back(town.here)
+
+
+def test_who_was_logged_out_while_the_bus_was_away_is_out_when_it_is_back(town: Town) -> None:
+    user, keys = town.there.user(), Keys()
+    kept, lost = town.there.current(user, "kept"), town.there.current(user, "lost")
+    # As it is when nobody heard of it: there is no publication.
+    words = (1, keys.devices(user.user_id), "one", "lost", keys.token_start())
+    assert town.store.ask("EVAL", load("device_revoke").text, *words) == 1
+    lost.post("#lobby", "still here")
+    assert town.store.ask("CLIENT", "KILL", "TYPE", "pubsub")
+    bye = lost.expect("ByeMes")
+    assert (bye["code"], bye["error"]) == (403, "This device was logged out.")
+    back(town.there)
+    assert [each["device"] for each in kept.get("SessionsMes")["sessions"]] == ["kept"]
+    assert kept.ask("RevokeMes", device="lost")["code"] == 404
+    again = town.there.current(user, "lost")
+    assert town.store.ask("CLIENT", "KILL", "TYPE", "pubsub")
+    back(town.there)
+    again.ping()
 
 
 ACTIONS = {

@@ -74,7 +74,7 @@ class Keys:
         return self._key(f"u:{{{user_id}}}:known")
 
     def devices(self, user_id: int) -> bytes:
-        """Hash: device -> since, last seen, token."""
+        """Hash: device -> since, last seen, token (empty when that was ended)."""
         return self._key(f"u:{{{user_id}}}:devices")
 
     def sessions(self, user_id: int) -> bytes:

@@ -30,6 +30,7 @@ SLOWEST_SECONDS: Final = 86_400
 """Slow mode of more than a message a day is a room where nobody may write."""
 
 SANCTIONS: Final = {"b": "ban", "m": "mute", "i": "invite"}
+ENDED: Final = ("", "suspended", "logged-out")
 REPORTS_KEPT: Final = 2_000
 """With the longest messages 32 MB; more than people will read."""
 
@@ -145,11 +146,13 @@ class Moderation:
             found.append(Invitation(cid_name(cid.decode(), 0), int(by), name))
         return sorted(found, key=lambda each: each.conversation)
 
-    async def suspended(self, user_ids: Sequence[int]) -> list[int]:
-        """Those of ``user_ids`` whom the administrators let nobody be at present."""
-        keys = [self._keys.user(who) for who in user_ids]
-        found = await self._redis.script(load("suspended"), keys) if keys else []
-        return [who for who, is_so in zip(user_ids, found, strict=True) if is_so]
+    async def ended(self, sessions: Sequence[tuple[int, str]]) -> list[str]:
+        """Why sessions may not go on, each a user id and a device: ``suspended``, or ``logged-out``
+        where the device's token was ended; empty where nothing is against it."""
+        keys = [self._keys.user(user_id) for user_id, _ in sessions]
+        devices = [device for _, device in sessions]
+        found = await self._redis.script(load("ended"), keys, devices) if keys else []
+        return [ENDED[why] for why in found]
 
     # To the administrators -------------------------------------------------------------------
 

@@ -209,12 +209,17 @@ class Recovery:
             self._look_again()
 
     async def _let_go(self) -> None:
-        """Who was suspended, or taken out of a room, while the bus was away hears nothing more."""
-        users = list(self._context.registry.users)
-        for start in range(0, len(users), POSITIONS_PAGE):
-            part = users[start : start + POSITIONS_PAGE]
-            for user_id in await self._context.moderation.suspended(part):
-                self._context.fanout.event(user_id, Event("ended", reason="suspended"))
+        """Who was suspended, logged out or taken out of a room while the bus was away hears nothing
+        more."""
+        users = self._context.registry.users.values()
+        sessions = [session for user in users for session in user.sessions]
+        for start in range(0, len(sessions), POSITIONS_PAGE):
+            part = sessions[start : start + POSITIONS_PAGE]
+            asked = [(session.user_id, session.device) for session in part]
+            reasons = await self._context.moderation.ended(asked)
+            for session, reason in zip(part, reasons, strict=True):
+                if reason:
+                    session.event(Event("ended", device=session.device, reason=reason))
         for room in list(self._context.registry.rooms.values()):
             here = list({session.user_id for session in room.sessions})
             gone = [] if is_open(room.cid) else await self._context.rooms.strangers(room.cid, here)

@@ -27,11 +27,18 @@ local function used(devices, device, tokens, life, time)
   end
 end
 
--- End the token of a device and forget it.
+-- End the token of a device and forget it. Until somebody logs in with the password an entry without
+-- a token says so to servers that were not there to hear it; a full store does without.
 local function forget(devices, device, value, tokens)
-  local _, _, token = parts(value)
+  local since, last, token = parts(value)
   redis.call('DEL', tokens .. token)
-  redis.call('HDEL', devices, device)
+  local kept = redis.pcall('HSET', devices, device, entry(since, last, ''))
+  if type(kept) == 'table' then redis.call('HDEL', devices, device) end
+end
+
+local function is_forgotten(value)
+  local _, _, token = parts(value)
+  return token == ''
 end
 
 -- Forget all devices but one; `keep` '' keeps none.

@@ -22,6 +22,7 @@ if most > 0 and #others >= most then
   table.sort(others, function(a, b) return a.last < b.last end)
   for i = 1, #others - most + 1 do
     forget(KEYS[1], others[i].device, others[i].value, ARGV[6])
+    redis.call('HDEL', KEYS[1], others[i].device)
   end
 end
 if old then redis.call('DEL', ARGV[6] .. old) end

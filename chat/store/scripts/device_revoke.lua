@@ -9,6 +9,6 @@ if ARGV[1] == 'all' then
   return 1
 end
 local value = redis.call('HGET', KEYS[1], ARGV[2])
-if not value then return 0 end
+if not value or is_forgotten(value) then return 0 end
 forget(KEYS[1], ARGV[2], value, ARGV[3])
 return 1
