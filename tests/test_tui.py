@@ -16,6 +16,8 @@ from chat.client.tui.keys import CONTEXTS, KEYS, action
 from chat.client.tui.layout import Pane, arrange
 from chat.client.tui.paint import Painter
 from chat.client.tui.people import OnlinePane
+from chat.client.tui.popups import Choice, Popup
+from chat.client.tui.switcher import MOST
 from chat.client.tui.themes import ASCII, ROLES, THEMES
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
@@ -269,6 +271,28 @@ class PopupTests(TestCase):
         self.assertIn("Composer", "\n".join(screen.press("home")))
         self.assertNotIn("Composer", "\n".join(screen.press(*"doctor")))
         self.assertIn("Composer", "\n".join(screen.press("ctrl u")))
+
+    def test_what_it_lists_is_made_once_for_what_is_typed_however_often_it_is_drawn(self) -> None:
+        screen, made = lively(), []
+
+        def choices(typed: str) -> list[Choice]:
+            made.append(typed)
+            return [Choice([(None, f" row {typed}")])]
+
+        screen.pop_up(Popup(screen.desk.look, "Rows", choices, lambda value: None))
+        for _ in range(3):
+            screen.text()
+        screen.type("ab")
+        self.assertEqual(made, ["", "", "ab"])  # the second one for its size
+
+    def test_of_thousands_of_people_only_so_many_are_listed_and_each_is_found(self) -> None:
+        screen = lively()
+        screen.text()
+        screen.chat.model.people_are([User(n, f"someone{n}", 0) for n in range(100, 5_100)])
+        screen.press("ctrl k")
+        assert screen.root.popup is not None
+        self.assertEqual(len(screen.root.popup.items()), MOST)
+        self.assertIn(" someone4321  ", "\n".join(screen.type("one4321")))
 
 
 class TablesTests(TestCase):

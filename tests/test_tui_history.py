@@ -189,7 +189,7 @@ class HistoryTests(SynchronousTestCase):
         client = FollowedClient()
         screen = self.screen(client, online=False)
         screen.type("/search 三点")
-        self.assertIn("1 found: 三点", "\n".join(screen.press("enter")))
+        self.assertIn("1 found on this machine: 三点", "\n".join(screen.press("enter")))
         screen.press("esc")
         screen.type("/searchall message 42")
         screen.press("enter")

@@ -45,6 +45,7 @@ class Popup(ListPane):
         self.choose = choose
         self._least = least
         self._known: tuple[str, Sequence[Choice]] | None = None
+        self._wanted: tuple[int, int] | None = None
 
     def title(self) -> str:
         return self._title
@@ -56,7 +57,7 @@ class Popup(ListPane):
 
     def renew(self) -> None:
         """There are other choices now."""
-        self._known = None
+        self._known = self._wanted = None
         self.changed()
 
     def item_row(self, item: object, columns: int) -> Row:
@@ -64,11 +65,12 @@ class Popup(ListPane):
         return item.row
 
     def size(self, columns: int, rows: int) -> tuple[int, int]:
-        """How large the popup is on a screen of this size."""
-        choices = self._choices("")
-        widest = max([width(plain(each.row)) for each in choices] + [width(self._title) + 2])
-        wanted = min(max(self._least, widest + 1), 90)
-        return min(columns, wanted), min(rows, max(3, len(choices) + 2))
+        """How large the popup is on a screen of this size; what is typed does not change it."""
+        if self._wanted is None:
+            choices = self._choices("")
+            widest = max([width(plain(each.row)) for each in choices] + [width(self._title) + 2])
+            self._wanted = min(max(self._least, widest + 1), 90), max(3, len(choices) + 2)
+        return min(columns, self._wanted[0]), min(rows, self._wanted[1])
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
         rows = list(super().rows_of(columns, height, focus))

@@ -10,11 +10,18 @@ from chat.client.tui.draw import Row
 from chat.client.tui.layout import Pane
 from chat.client.tui.picked import Stage
 from chat.client.tui.popups import Choice, Popup
+from chat.messages import User
 
 __all__ = ["Switcher"]
 
+MOST = 200
+"""Rows: nobody scrolls through more, and there may be thousands of people."""
+
 COLUMNS = 64
 """For a command and what it does: those are listed only when something is typed."""
+
+
+Target = Conversation | User | commands.Command
 
 
 class Switcher:
@@ -38,26 +45,36 @@ class Switcher:
 
     def _targets(self, typed: str) -> list[Choice]:
         """Conversations by recency, people, commands: what begins as typed before what has it."""
+        wanted = typed.casefold()
+        named = ((name.casefold(), target) for name, target in self._all(bool(typed)))
+        matching = [(name, target) for name, target in named if wanted in name]
+        matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
+        return [*(self._choice(target) for _, target in matching[:MOST]), *self._further(typed)]
+
+    def _all(self, commands_too: bool) -> Iterator[tuple[str, Target]]:
+        """Everything that one could go to, by the name by which it is found."""
         model, look = self._chat.model, self._desk.look
-        found: list[tuple[str, Choice]] = []
         for each in sorted(model.listed(), key=lambda each: -each.active):
-            row = self._target_row(self._chat.title_of(each), self._about(each))
-            found.append((look.line(model.title(each)), Choice(row, each.name)))
+            yield look.line(model.title(each)), each
         talked = {each.name for each in model.privates()}
         for user in model.online():
             if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
-                name = self._chat.name_of(user.user_id, user.user_name)
-                row = self._target_row(name, look.words("switch-person"))
-                found.append((look.line(user.user_name), Choice(row, f"@{user.user_id}")))
-        for command in commands.COMMANDS if typed else ():
-            name = f"/{command.names[0]}"
-            row = self._target_row(name, look.words(command.help))
-            found.append((name, Choice(row, command)))
-        wanted = typed.casefold()
-        matching = [(name.casefold(), choice) for name, choice in found]
-        matching = [(name, choice) for name, choice in matching if wanted in name]
-        matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
-        return [*(choice for _, choice in matching), *self._further(typed)]
+                yield look.line(user.user_name), user
+        for command in commands.COMMANDS if commands_too else ():
+            yield f"/{command.names[0]}", command
+
+    def _choice(self, target: Target) -> Choice:
+        words = self._desk.look.words
+        match target:
+            case Conversation():
+                row = self._target_row(self._chat.title_of(target), self._about(target))
+                return Choice(row, target.name)
+            case User():
+                name = self._chat.name_of(target.user_id, target.user_name)
+                row = self._target_row(name, words("switch-person"))
+                return Choice(row, f"@{target.user_id}")
+        row = self._target_row(f"/{target.names[0]}", words(target.help))
+        return Choice(row, target)
 
     def _further(self, typed: str) -> Iterator[Choice]:
         """Rooms that one is not in and people who are not here, by their whole name."""
