@@ -68,6 +68,13 @@ class UnreadTests(TestCase):
         first = entry(1, to="@2")
         self.assertEqual(arrive(found, first, first), [True, False])
 
+    def test_older_pages_change_no_count(self) -> None:
+        found = model(room("#lobby", seq=9, read=5))
+        lobby = found.conversation("#lobby")
+        older = [entry(n, content="@anna") for n in (1, 2)] + [entry(3, kind="join"), entry(4, ME)]
+        found.page("#lobby", older, 1)
+        self.assertEqual((lobby.unread, lobby.mentions), (4, set()))
+
     def test_joins_topics_deletions_and_unknown_kinds_do_not_count(self) -> None:
         found = model()
         arrive(found, entry(1, kind="join"), entry(2, kind="topic"), entry(3, kind="new thing"))

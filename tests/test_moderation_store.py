@@ -119,6 +119,19 @@ class RulesTests(TestCase):
         page = await store.conversations.history(5, ROOM)
         self.assertEqual([entry.seq for entry in page.entries], [1, 2, 3, 4])
 
+    async def test_who_takes_over_a_private_room_that_all_left_reads_nothing_of_it(
+        self,
+    ) -> None:
+        store = await Store.start(self)
+        await store.rooms.join(BOB, "#tea", "", 0, private=True)
+        await store.bus.hold_rooms([ROOM])
+        await post(store, ROOM, BOB)
+        await store.rooms.leave(BOB, "#tea")
+        await store.rooms.join(EVE, "#tea", "", 0)
+        page = await store.conversations.history(9, ROOM, after=0)
+        self.assertEqual([entry.seq for entry in page.entries], [4], "the own joining alone")
+        self.assertFalse((await store.conversations.positions(9, [ROOM]))[0].private)
+
     async def test_neither_writes_to_the_other_after_a_block(self) -> None:
         store = await Store.start(self)
         cid = await store.conversations.contact(5, 9)

@@ -232,6 +232,17 @@ class TimeTest(SynchronousTestCase):
         self.assertFalse(talking.transport.disconnecting)
         self.assertFalse(original.transport.disconnecting)
 
+    def test_whom_the_server_does_not_listen_to_is_not_silent(self) -> None:
+        hall = self.hall()
+        held = hall.guest(1, LOBBY)
+        held.session.connection.pause_reading()
+        self.pass_time(hall, 400)
+        held.session.connection.resume_reading()
+        self.pass_time(hall, 140)
+        self.assertEqual(held.frames, [])
+        self.pass_time(hall, 20)
+        self.assertEqual(codes(held), [503])
+
     def test_a_minute_without_progress_ends_a_reader(self) -> None:
         hall = self.hall()
         stuck, slow = hall.guest(1, LOBBY), hall.guest(2, LOBBY)

@@ -13,7 +13,7 @@ from chat.store.address import Address
 from chat.store.errors import FateUnknown, StoreError
 from chat.store.keys import Keys
 from chat.store.redis import Redis
-from chat.store.tide import AGAIN_SECONDS, Tide
+from chat.store.tide import AGAIN_SECONDS, NOTE_EVERY, Tide
 from tests.valkey import Valkey, start_for
 
 
@@ -167,6 +167,15 @@ class TideTests(TestCase):
         await self._server(valkey, note)
         self.assertTrue(self._generation(valkey).startswith(b"8."))
         self.flushLoggedErrors()
+
+    async def test_a_note_is_written_now_and_then_for_a_server_that_is_killed(self) -> None:
+        note = Path(tempfile.mkdtemp()) / "tide"
+        tide = await self._server(start_for(self), note)
+        while tide._counts < NOTE_EVERY - 1:
+            await tide._count()
+        self.assertFalse(note.exists())
+        await tide._count()
+        self.assertEqual(note.read_text(), str(NOTE_EVERY))
 
     async def test_a_note_that_can_not_be_read_is_no_note(self) -> None:
         valkey = start_for(self)
