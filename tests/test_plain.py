@@ -52,6 +52,11 @@ class TypedTests(TestCase):
         self.assertEqual(self.lines(b"one wrong \x17right\n"), ["one right"])
         self.assertEqual(self.lines(b"\x7f\x7f\rx\r"), ["", "x"])
 
+    def test_what_is_joined_stays_so(self) -> None:
+        family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+        self.assertEqual(self.lines(f"{family}e\u0301\r".encode()), [f"{family}e\u0301"])
+        self.assertEqual(self.lines(f"a{family}\x7fb\r".encode()), ["ab"])
+
     def test_keys_that_move_mean_nothing(self) -> None:
         self.assertEqual(self.lines(b"a\x1b[Ab\x1b[1;5Cc\x1bOPd\x1bxe\x1b[200~f\r"), ["abcdef"])
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chat.client.text import graphemes, width
+from chat.client.text import graphemes, is_printable, width
 
 __all__ = ["Happened", "Key", "TypedLine"]
 
-MOST = 16_384
-"""Characters of a line; the server takes no longer messages as a rule."""
+MOST = 65_536
+"""Characters of a line: more than a message may have, so that it is refused and not sent cut."""
 
 
 class Key(Enum):
@@ -77,7 +77,7 @@ class TypedLine:
                 return Happened(Key.AGAIN)
             case "\t":
                 character = " "
-        if not character.isprintable() or len(self.text) >= MOST:
+        if not is_printable(character) or len(self.text) >= MOST:
             return None
         self.text += character
         return self._echo(character)
