@@ -143,8 +143,7 @@ class ChatFactory(Factory):
                     self.context.tally.goodbyes["stalled"] += 1
                     connection.abort()
                 continue
-            if connection.paused:
-                connection.heard = now  # It is this server that does not listen.
+            if connection.paused:  # It is this server that does not listen.
                 continue
             silent = now - connection.heard
             if (
