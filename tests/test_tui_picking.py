@@ -185,6 +185,17 @@ class InspectorTests(TestCase):
         self.assertIn("looks like somebody else's name", text)
         self.assertIn("2 characters that draw nothing", text)
 
+    def test_where_a_link_leads_and_what_is_known_of_a_message_is_whole_at_any_width(self) -> None:
+        target = f"https://example.org/{'very/' * 30}long?to=evil.example"
+        for size in ((80, 24), (20, 40)):
+            for keys in (("meta o",), ("meta i",)):
+                screen = talk(target, size=size)
+                text = "".join(each.strip(" │") for each in screen.press(*keys))
+                self.assertIn(target, text, (size, keys))
+            screen = talk(target, size=size)
+            screen.press("meta o", "down", "enter")
+            self.assertEqual(screen.copied, [target])
+
     def test_a_link_is_named_with_where_it_leads(self) -> None:
         self.assertIn("xn--pple-43d.com", "\n".join(talk("https://аpple.com/").press("meta i")))
 

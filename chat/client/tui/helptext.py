@@ -7,7 +7,7 @@ from chat.client.tui.commands import COMMANDS, Command
 from chat.client.tui.draw import Row
 from chat.client.tui.keys import CONTEXTS, KEYS, key_name
 from chat.client.tui.look import Look
-from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.client.tui.popups import Choice, Popup, narrowed, room
 from chat.client.words import Words
 
 __all__ = ["choices", "command_usage", "lines", "popup"]
@@ -17,9 +17,6 @@ NARROW_COLUMNS = 14
 """The same on a screen of less than ``NARROW``, where only the first key of each is shown."""
 
 NARROW = 60
-
-FRAME_COLUMNS = 6
-"""What a popup leaves free on a screen that is not narrow."""
 
 TINY = 30
 """Columns of a screen below which keys have no column of their own."""
@@ -68,26 +65,23 @@ def popup(look: Look, focus: str, columns: int, close: Callable[[], None]) -> Po
 def choices(look: Look, focus: str, columns: int) -> Sequence[Choice]:
     """The help as rows of a popup on a screen of so many columns, the focused pane's keys first.
     What has no room in one row goes on in the next; typing finds all rows of it together."""
-    inner = columns - FRAME_COLUMNS if columns >= NARROW else columns
     found = []
     for left, right in lines(look.words, focus):
         if not right:
             found.append(Choice([("prompt", f" {left}")]))
             continue
         shown = left if columns >= NARROW else left.partition(", ")[0]
-        found += [Choice(row, find=f"{left} {right}") for row in _rows(shown, right, inner)]
+        found += [Choice(row, find=f"{left} {right}") for row in _rows(shown, right, room(columns))]
     return found
 
 
 def _rows(left: str, right: str, columns: int) -> Iterator[Row]:
     """A key or command and what it does, beside one another where there is room for that."""
-    room = KEY_COLUMNS if columns >= NARROW - FRAME_COLUMNS else NARROW_COLUMNS
-    if columns < TINY:
-        room = 0
+    keys = KEY_COLUMNS if columns >= room(NARROW) else NARROW_COLUMNS if columns >= TINY else 0
     row: Row = [("hint key", f"  {left}")]
-    space = max(1, room - width(left))
+    space = max(1, keys - width(left))
     rest = columns - 2 - width(left) - space
-    if width(right) > rest and width(left) >= room:
+    if width(right) > rest and width(left) >= keys:
         yield from ([("hint key", f"  {each}")] for each in fold(left, columns - 2))
         row, space, rest = [], 4, columns - 4
     first, *others = fold(right, rest)

@@ -9,7 +9,7 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.tui.inspector import inspected
 from chat.client.tui.layout import Pane
-from chat.client.tui.popups import Choice, Popup, narrowed
+from chat.client.tui.popups import Choice, Popup, narrowed, room, told
 from chat.messages import Entry
 
 __all__ = ["PickedActions", "Stage"]
@@ -118,7 +118,12 @@ class PickedActions:
         self._show_facts(entry, [(look.words(key), value) for key, value in found])
 
     def _show_facts(self, entry: Entry, facts: Sequence[tuple[str, str]]) -> None:
-        rows = [Choice([("dim", f" {what}  "), (None, value)]) for what, value in facts]
+        columns = room(self._desk.columns)
+        rows = [
+            row
+            for what, value in facts
+            for row in told(("dim", f" {what}  "), (None, value), columns)
+        ]
         title = self._desk.look.words("inspect-title", n=entry.seq)
         self._list(title, rows, lambda value: None)
 
@@ -188,11 +193,12 @@ class PickedActions:
     def _ask(self, link: Link) -> None:
         """Show where a link really leads, and what can be done with it."""
         words = self._desk.look.words
-        rows = [
-            Choice([("link", f" {link.target}")]),
-            Choice([("dim", f" {words('link-host', host=link.host)}")]),
-            *(Choice([(None, f" {words(key)}")], key) for key in ("link-open", "link-copy")),
+        columns = room(self._desk.columns)
+        facts = [
+            *told((None, " "), ("link", link.target), columns),
+            *told((None, " "), ("dim", words("link-host", host=link.host)), columns),
         ]
+        offers = [Choice([(None, f" {words(key)}")], key) for key in ("link-open", "link-copy")]
 
         def chosen(value: object) -> None:
             if value == "link-copy":
@@ -201,7 +207,7 @@ class PickedActions:
                 opened = self._stage.open_link(link.target)
                 self._say("link-opened" if opened else "link-unopened", bad=not opened)
 
-        self._list(words("link-title"), rows, chosen, selected=2)
+        self._list(words("link-title"), [*facts, *offers], chosen, selected=len(facts))
 
     def _list(
         self,

@@ -1,14 +1,22 @@
 """What lies over the screen for a while: lists to choose from, help, questions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chat.client.text import clip, width
-from chat.client.tui.draw import Row, plain
+from chat.client.text import clip, fold, width
+from chat.client.tui.draw import Row, Run, plain
 from chat.client.tui.look import Look
 from chat.client.tui.panes import ListPane
 
-__all__ = ["Choice", "Popup", "narrowed"]
+__all__ = ["FRAME_COLUMNS", "FRAME_FROM", "Choice", "Popup", "narrowed", "room", "told"]
+
+FRAME_FROM = (60, 14)
+"""Columns and rows below which a popup takes the whole screen."""
+
+FRAME_COLUMNS = 6
+"""What it leaves free on a larger one, its frame included."""
+
+MOST_COLUMNS = 90
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ class Popup(ListPane):
         if self._wanted is None:
             choices = self._choices("")
             widest = max([width(plain(each.row)) for each in choices] + [width(self._title) + 2])
-            self._wanted = min(max(self._least, widest + 1), 90), max(3, len(choices) + 2)
+            wide = min(max(self._least, widest + 1), MOST_COLUMNS)
+            self._wanted = wide, max(3, len(choices) + 2)
         return min(columns, self._wanted[0]), min(rows, self._wanted[1])
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
@@ -87,3 +96,19 @@ def narrowed(choices: Sequence[Choice], typed: str) -> Sequence[Choice]:
         for each in choices
         if all(word in (each.find or plain(each.row)).casefold() for word in words)
     ]
+
+
+def room(columns: int) -> int:
+    """How many columns a popup may have on a screen of so many."""
+    return min(columns - FRAME_COLUMNS if columns >= FRAME_FROM[0] else columns, MOST_COLUMNS)
+
+
+def told(lead: Run, run: Run, columns: int) -> Iterator[Choice]:
+    """``run`` behind ``lead`` in as many rows as it takes in ``columns``, which only inform; in one
+    where there are no columns."""
+    role, text = run
+    indent = width(lead[1])
+    lines = fold(text, columns - indent) if columns > indent else [text]
+    for line in lines:
+        yield Choice([lead, (role, line)])
+        lead = (None, " " * indent)

@@ -14,7 +14,7 @@ from chat.client.tui.draw import Drawn, canvas, joined, overlaid, stacked
 from chat.client.tui.forms import Form, Menu
 from chat.client.tui.keys import WHEEL as WHEEL_KEY
 from chat.client.tui.keys import action
-from chat.client.tui.popups import Popup
+from chat.client.tui.popups import FRAME_COLUMNS, FRAME_FROM, Popup
 
 __all__ = ["Root"]
 
@@ -24,9 +24,6 @@ ATTENDED_SECONDS = 60.0
 
 WHEEL = {4: -3, 5: 3}
 """Buttons that are the wheel's, and how many rows it moves."""
-
-FRAME_FROM = (60, 14)
-"""Columns and rows below which a popup takes the whole screen."""
 
 
 class Watcher(Protocol):
@@ -112,7 +109,7 @@ class Root(urwid.Widget):
         """The popup with a rule around it, where there is room for one."""
         if columns < FRAME_FROM[0] or rows < FRAME_FROM[1]:
             return popup.render((columns, rows), True)
-        width, height = popup.size(columns - 6, rows - 3)
+        width, height = popup.size(columns - FRAME_COLUMNS, rows - 3)
         glyphs = popup.look.glyphs
         side = canvas([[("rule", glyphs.bar)]] * height, 1, height)
         middle = popup.render((width, height), True)
@@ -125,7 +122,7 @@ class Root(urwid.Widget):
         """Where a popup is on the screen: left, top, and its size with what is around it."""
         if columns < FRAME_FROM[0] or rows < FRAME_FROM[1]:
             return 0, 0, columns, rows
-        width, height = popup.size(columns - 6, rows - 3)
+        width, height = popup.size(columns - FRAME_COLUMNS, rows - 3)
         return (columns - width - 2) // 2, (rows - height - 1) // 2, width + 2, height + 1
 
     # Keys
