@@ -7,7 +7,8 @@ import urwid
 
 from chat.client.text import ascii_only, clip, graphemes, is_printable, width
 
-__all__ = ["Drawn", "Row", "Run", "canvas", "exact", "joined", "overlaid", "plain", "stacked"]
+__all__ = ["Drawn", "Row", "Run", "canvas", "exact", "joined", "overlaid", "plain", "shortened",
+           "stacked"]  # fmt: skip
 
 Run = tuple[Hashable, str]
 """A colour's name in the theme (None for the terminal's own), which a link may lie over, and
@@ -19,6 +20,13 @@ Row = Sequence[Run]
 def plain(row: Row) -> str:
     """The text of a row."""
     return "".join(text for _, text in row)
+
+
+def shortened(row: Row, columns: int, ellipsis: str) -> Row:
+    """``row``, or as much of it as leaves room for ``ellipsis``, which says that it is cut."""
+    if width(plain(row)) <= columns:
+        return row
+    return [*_cut(row, max(0, columns - width(ellipsis))), (None, ellipsis)]
 
 
 def exact(row: Row, columns: int) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chat.client.text import clip, fold, width
-from chat.client.tui.draw import Row, Run, plain
+from chat.client.tui.draw import Row, Run, plain, shortened
 from chat.client.tui.look import Look
 from chat.client.tui.panes import ListPane
 
@@ -70,7 +70,7 @@ class Popup(ListPane):
 
     def item_row(self, item: object, columns: int) -> Row:
         assert isinstance(item, Choice)
-        return item.row
+        return shortened(item.row, columns, self.look.glyphs.ellipsis)
 
     def size(self, columns: int, rows: int) -> tuple[int, int]:
         """How large the popup is on a screen of this size; what is typed does not change it."""
