@@ -4,6 +4,8 @@ import base64
 from unittest import TestCase
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred
+
 from chat.client import events
 from chat.client.tui.layout import Pane
 from chat.client.tui.outside import MOST_COPIED, clipboard, link_opener
@@ -227,6 +229,19 @@ class TakeBackTests(TestCase):
         screen.press("meta x", "down", "enter")
         self.assertIn(("redact", ("#lobby", 2)), screen.client.asked)
         self.assertEqual(screen.desk.composer.editor.text, "said too soon\nand")
+
+    def test_it_comes_back_to_where_it_was_said_also_when_one_has_gone_elsewhere(self) -> None:
+        screen = talk("one")
+        screen.client.say(entry(2, ME, "said too soon"))
+        screen.client.tell(events.ConversationChanged(room("#cats")))
+        screen.client.slow = Deferred()
+        screen.type("begun")
+        screen.press("meta x", "down", "enter", "meta 2")
+        self.assertEqual(screen.chat.model.open, "#cats")
+        screen.client.slow.callback(None)
+        self.assertEqual(screen.desk.composer.editor.text, "")
+        screen.press("meta 1")
+        self.assertEqual(screen.desk.composer.editor.text, "said too soon\nbegun")
 
 
 class OutsideTests(TestCase):

@@ -181,6 +181,8 @@ class ScriptedClient:
 
     async def redact(self, conversation: str, seq: int) -> None:
         self.asked.append(("redact", (conversation, seq)))
+        if self.slow is not None:
+            await self.slow
 
     async def moderate(self, *asked: object) -> None:
         self.asked.append(("moderate", asked))

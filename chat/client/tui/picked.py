@@ -253,15 +253,22 @@ class PickedActions:
         await self._chat.client.redact(conversation, sent.seq)
         if conversation == self._chat.model.open:
             self._bring_back(sent.content)
+        elif (known := self._chat.model.conversations.get(conversation)) is not None:
+            known.draft = _joined(sent.content, known.draft)
 
     def _bring_back(self, text: str) -> None:
         """Have ``text`` in the composer, before what is being written there."""
         editor = self._desk.composer.editor
         self._desk.focus_on(Pane.COMPOSER)
-        editor.replace(f"{text}\n{editor.text}" if editor.text else text)
+        editor.replace(_joined(text, editor.text))
 
     def _say(self, key: str, bad: bool = False) -> None:
         self._chat.say(self._desk.look.words(key), bad)
 
 
 _YES_NO = (("delete-no", False), ("delete-yes", True))
+
+
+def _joined(text: str, begun: str) -> str:
+    """``text`` before what was begun."""
+    return f"{text}\n{begun}" if begun else text
