@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chat.client.tui.composer import Paste
 from chat.client.tui.editor import EDITS, Editor
+from chat.client.tui.layout import Pane
 from tests.test_text import NASTY
 from tests.tui_builders import (
     lively,
@@ -135,6 +136,10 @@ class ComposerTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "@陈晓明: ")
         screen.press("tab")
         self.assertEqual(screen.desk.composer.editor.text, "@ben: ")
+        screen.press("shift tab")
+        self.assertEqual(screen.desk.composer.editor.text, "@陈晓明: ")
+        screen.press("x", "shift tab")
+        self.assertEqual(screen.desk.active, Pane.CONVERSATIONS)
 
     def test_tab_completes_a_bare_name_anywhere_and_what_a_command_takes(self) -> None:
         screen = lively()

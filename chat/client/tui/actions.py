@@ -220,6 +220,14 @@ class Actions:
             self.desk.next_pane()
         self.desk.echo()
 
+    def do_complete_back(self) -> None:
+        """Back to the candidate before; where there is nothing to choose, on to the next pane."""
+        if self.desk.composer.choosing:
+            self.desk.composer.complete(-1)
+            self.desk.echo()
+        else:
+            self.desk.next_pane()
+
     def do_cancel(self) -> None:
         if self.desk.composer.editor.text:
             self.desk.composer.edit("clear")

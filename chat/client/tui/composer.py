@@ -112,8 +112,13 @@ class Composer(Pane):
         self.editor.do(name)
         self.changed()
 
-    def complete(self) -> bool:
-        """Complete what stands before the cursor, each time to the next candidate.
+    @property
+    def choosing(self) -> bool:
+        """Whether there are several candidates, of which one stands there."""
+        return self.completion is not None and len(self.completion.candidates) > 1
+
+    def complete(self, step: int = 1) -> bool:
+        """Complete what stands before the cursor, each time to the candidate ``step`` further.
 
         :returns: whether there was one.
         """
@@ -121,7 +126,7 @@ class Composer(Pane):
         if not found.candidates:
             return False
         editor = self.editor
-        found.place = (found.place + 1) % len(found.candidates)
+        found.place = (found.place + step) % len(found.candidates)
         word = found.candidates[found.place]
         end = editor.cursor
         editor.text = editor.text[: found.start] + word + editor.text[end:]
@@ -143,7 +148,7 @@ class Composer(Pane):
     def choices(self, columns: int) -> str:
         """The candidates in one line, the one that stands there now in brackets."""
         found = self.completion
-        if found is None or len(found.candidates) < 2:
+        if found is None or not self.choosing:
             return ""
         shown = []
         for place, each in enumerate(found.candidates):

@@ -66,6 +66,7 @@ KEYS: Final[Sequence[Key]] = (
     Key("composer", ("enter",), "send", "key-send"),
     Key("composer", ("meta enter", "ctrl enter"), "edit newline", "key-newline"),
     Key("composer", ("tab",), "complete", "key-complete"),
+    Key("composer", ("shift tab",), "complete_back"),
     Key("composer", ("ctrl c",), "cancel", "key-cancel"),
     Key("composer", ("ctrl d",), "end", "key-end"),
     Key("composer", ("up",), "edit up", "key-history"),
