@@ -326,6 +326,7 @@ class LogTest(ServerCase):
         os.kill(store_of(server), signal.SIGKILL)
         peer.ask("SmsMes", to=LOBBY, content="xyzzy-text", clientId="3")
         peer.ask("PasswordMes", userPwd=PASSWORD, newPwd="xyzzy-new")
+        peer.close()  # or the server would wait for what may still become of its message
         server.stop()
         self.assertIn("The store ended", server.log)
         self.assertNotIn("xyzzy", server.log)
