@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
+from chat.client.naps import Naps
 from chat.client.wire import Wire
 from chat.messages import ByeMes, Message
 
@@ -30,13 +31,9 @@ server that restarts has everybody back in half as long again as it was gone."""
 STEADY_AFTER = 5.0
 """Seconds logged in after which the next loss starts again with the shortest wait."""
 
-TICK = 10.0
-"""Seconds between two looks at the clock, to notice that the machine slept."""
-
-NAP = 10.0
 SLEEP = 150.0
-"""Seconds that the clock was ahead: after a nap the connection is tried with a quick ping, after
-a sleep the server has given it up for certain (it ends a silence of 150 s)."""
+"""Seconds that this machine stood still after which the server has given a connection up for
+certain (it ends a silence of 150 s); after a nap it is tried with a quick ping."""
 
 WAKE_WITHIN = 3.0
 """Seconds for the answer to that quick ping."""
@@ -105,7 +102,6 @@ class Link:
         self._push = push
         self._changed = changed
         self._random = random
-        self._now = now or clock.seconds
         self._failures = 0
         self._away_since = 0.0
         self._since = 0.0
@@ -113,7 +109,7 @@ class Link:
         self._bye: ByeMes | None = None
         self._attempt: Deferred[Any] | None = None
         self._retry: IDelayedCall | None = None
-        self._tick: IDelayedCall | None = None
+        self._naps = Naps(clock, now or clock.seconds, self._woke)
         self._news: deque[ConnectionState] = deque()
         self._depth = 0
         self._machine: _Inputs = _machine(self)
@@ -154,7 +150,7 @@ class Link:
 
     def _connect(self) -> None:
         self._bye = None
-        self._watch_clock()
+        self._naps.watch()
         self._show(Connecting())
         factory = Factory.forProtocol(lambda: Wire(self._clock, self._pushed, self._lost))
         attempt = self._attempt = self._endpoint.connect(factory)
@@ -215,10 +211,9 @@ class Link:
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             attempt.cancel()
-        for timer in (self._retry, self._tick):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._tick = None
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        self._naps.stop()
 
     def _try_the_wire(self, ahead: float) -> None:
         self._failures = 0
@@ -270,17 +265,8 @@ class Link:
             self.wire = None
             self._do(self._machine.lost, reason)
 
-    def _watch_clock(self) -> None:
-        if self._tick is None:
-            now = (self._clock.seconds(), self._now())
-            self._tick = self._clock.callLater(TICK, self._ticked, *now)
-
-    def _ticked(self, steady: float, wall: float) -> None:
-        self._tick = None
-        self._watch_clock()
-        ahead = max(self._clock.seconds() - steady, self._now() - wall) - TICK
-        if ahead >= NAP:
-            self._do(self._machine.woke, ahead)
+    def _woke(self, ahead: float) -> None:
+        self._do(self._machine.woke, ahead)
 
 
 async def _awaited(awaitable: Awaitable[bool]) -> bool:

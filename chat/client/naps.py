@@ -1,0 +1,49 @@
+"""Notices that this machine stood still: asleep, or a virtual one that was stopped."""
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+__all__ = ["Naps"]
+
+TICK = 10.0
+"""Seconds between two looks at the clocks."""
+
+NAP = 10.0
+"""Seconds that a clock was ahead, from which on it counts as a nap and not as a busy machine."""
+
+
+class Naps:
+    """Looks at the clocks from ``watch`` on, until ``stop``.
+
+    :param clock: whose timers may have stood still.
+    :param now: the time of day, in seconds, which may go on where ``clock`` does not.
+    :param woke: told how many seconds a clock was ahead.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, now: Callable[[], float], woke: Callable[[float], None]
+    ) -> None:
+        self._clock = clock
+        self._now = now
+        self._woke = woke
+        self._tick: IDelayedCall | None = None
+
+    def watch(self) -> None:
+        """Look every now and then."""
+        if self._tick is None:
+            clocks = self._clock.seconds(), self._now()
+            self._tick = self._clock.callLater(TICK, self._look, *clocks)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+
+    def _look(self, steady: float, wall: float) -> None:
+        self._tick = None
+        self.watch()
+        ahead = max(self._clock.seconds() - steady, self._now() - wall) - TICK
+        if ahead >= NAP:
+            self._woke(ahead)
