@@ -64,28 +64,9 @@ class Session:
     """
 
     __slots__ = (
-        "_busy",
-        "_language",
-        "_light_bucket",
-        "_postponed",
-        "_refusals",
-        "_released",
-        "_request_bucket",
-        "_sms_bucket",
-        "_waiting",
-        "author",
-        "budget",
-        "closed",
-        "connection",
-        "context",
-        "device",
-        "feed",
-        "key",
-        "rooms",
-        "user",
-        "user_id",
-        "voice",
-        "watched",
+        "_busy", "_language", "_light_bucket", "_postponed", "_refusals", "_released",
+        "_request_bucket", "_sms_bucket", "_waiting", "author", "budget", "closed", "connection",
+        "context", "device", "feed", "key", "rooms", "user", "user_id", "voice", "watched",
     )  # fmt: skip
 
     def __init__(self, context: "Context", connection: "Connection", key: str) -> None:
