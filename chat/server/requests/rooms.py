@@ -68,15 +68,7 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     cid = room_cid(room)
     check_line("topic", message.topic)
     if cid != LOBBY_CID:
-        try:
-            most = context.settings.rooms
-            await context.rooms.join(session.author, room, message.topic, most, message.private)
-        except TooMany:
-            raise Refused(429, "too-many-rooms") from None
-        except NotAllowed:
-            raise Refused(403, "banned") from None
-        # Being taken out before this is history now.
-        await context.bus.fence()
+        await _become_member(session, room, message)
     feed = session.feed
     held = feed is not None and feed.hold()
     is_new = cid not in session.rooms
@@ -97,6 +89,19 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
         joined.delivered, joined.read, joined.topic, joined.role, joined.last,
         private=joined.private, slow=joined.slow,
     )  # fmt: skip
+
+
+async def _become_member(session: "Session", room: str, message: messages.JoinMes) -> None:
+    """:raises Refused: the user may not, or is in too many rooms."""
+    context, most = session.context, session.context.settings.rooms
+    try:
+        await context.rooms.join(session.author, room, message.topic, most, message.private)
+    except TooMany:
+        raise Refused(429, "too-many-rooms") from None
+    except NotAllowed:
+        raise Refused(403, "banned") from None
+    # Being taken out before this is history now.
+    await context.bus.fence()
 
 
 async def leave(session: "Session", message: messages.LeaveMes) -> messages.LeaveResMes:
