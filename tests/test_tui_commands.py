@@ -108,10 +108,10 @@ class CommandTests(TestCase):
         text = screen.press("enter")
         self.assertIn(("join", ("#tea", True)), screen.client.asked)
         self.assertIn("#tea (private)  leaves", text[0])
-        screen.client.say(entry(1, to="#tea", kind="public"))
-        self.assertIn("#tea  leaves", screen.text()[0])
-        screen.client.say(entry(2, to="#tea", kind="private"))
-        self.assertIn("(private)", screen.text()[0])
+        for private, shown in ((False, "#tea  leaves"), (True, "#tea (private)  leaves")):
+            changed = room("#tea", topic="leaves", private=private)
+            screen.client.tell(events.ConversationChanged(changed))
+            self.assertIn(shown, screen.text()[0])
         screen.client.logs["#dogs"] = []
         screen.type("/join -private #dogs")
         self.assertIn("everybody may join it", "\n".join(screen.press("enter")))

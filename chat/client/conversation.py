@@ -58,7 +58,6 @@ class Conversation:
     name: str
     partner: str = ""
     topic: str = ""
-    role: str = ""
     closed: bool = False
     epoch: str = ""
     newest: int = 0

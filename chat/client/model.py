@@ -217,8 +217,7 @@ class Model:
             known.drop_from(max(1, state.epoch_first))
         known.epoch = state.epoch or known.epoch
         known.partner = state.user_name or known.partner
-        known.topic, known.role = state.topic, state.role or known.role
-        known.closed = state.private
+        known.topic, known.closed = state.topic, state.private
         known.newest = max(known.newest, state.seq)
         known.first = max(known.first, state.first)
         known.mark_read(state.read)
@@ -229,12 +228,6 @@ class Model:
     def entry(self, name: str, entry: Entry) -> bool:
         """An entry of ``name`` came, live or late. Return whether a reader has not seen it."""
         known = self.conversation(name)
-        if entry.kind == "topic":
-            known.topic = entry.content
-        if entry.kind in ("private", "public"):
-            known.closed = entry.kind == "private"
-        if entry.kind == "role" and entry.target == self.me.user_id:
-            known.role = entry.content
         if known.private and entry.user_id != self.me.user_id:
             known.partner = known.partner or entry.user_name
         fresh = known.put(entry, self.me.user_id, self._mention)
