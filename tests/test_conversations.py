@@ -343,6 +343,24 @@ class RoomTests(TestCase):
         hers = await store.conversations.one(9, "r:tea")
         self.assertEqual((hers.seq, hers.delivered, hers.read), (2, 2, 2))
 
+    async def test_that_one_left_is_told_before_one_can_join_again(self) -> None:
+        """Else what is told late takes out whoever has joined on another device meanwhile."""
+        store = await Store.start(self)
+        store.bus.hold_user(BOB.user_id)
+        await store.bus.hold_rooms(["r:tea"])
+        await store.rooms.join(BOB, "#tea", "", 0)
+        joined_when_told: list[int] = []
+        told = store.heard.until(lambda: bool(store.heard.events)).addCallback(
+            lambda _: joined_when_told.append(len(store.heard.headers("r:tea")))
+        )
+        await store.rooms.leave(BOB, "#tea", "a session")
+        await store.rooms.join(BOB, "#tea", "", 0)
+        await told
+        self.assertEqual(joined_when_told, [2])
+        ((user_id, event),) = store.heard.events
+        self.assertEqual((user_id, event.event, event.cid), (BOB.user_id, "left", "r:tea"))
+        self.assertEqual(event.session, "a session")
+
     async def test_an_empty_room_is_not_listed(self) -> None:
         store = await Store.start(self)
         await store.rooms.join(BOB, "#tea", "", 0)

@@ -117,6 +117,22 @@ def test_who_was_taken_out_while_the_bus_was_away_is_let_go_when_it_is_back(town
     assert not [each for each in member.pushed if each.data.get("content") == "not heard"]
 
 
+def test_who_leaves_here_and_joins_there_hears_what_they_are_in(town: Town) -> None:
+    owner, user = town.here.current(), town.there.user()
+    one, two = town.here.current(user), town.there.current(user)
+    room = town.room(one, owner=owner)
+    for turn in range(60):
+        asked = [(two, two.send("LeaveMes", conversation=room))]
+        asked.append((one, one.send("JoinMes", conversation=room)))
+        codes = [peer.reply(each).data["code"] for peer, each in asked]
+        assert codes[0] == 200
+        one.get("JoinMes", conversation=room)  # So they are in it, however that went.
+        assert says(two, room, f"still here {turn}") == 200
+        owner.post(room, f"do you hear me {turn}?")
+        for device in (one, two):
+            device.hears(f"do you hear me {turn}?")
+
+
 def test_who_was_suspended_while_the_bus_was_away_is_out_when_it_is_back(town: Town) -> None:
     user = town.there.current()
     town.store.ask("HSET", f"ch:u:{{{user.user_id}}}", "suspended", "0:")

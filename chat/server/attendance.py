@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.json import encode
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -255,12 +255,22 @@ def _moment(missed: tuple[int, str, LoggedEntry]) -> tuple[int, str, int]:
 async def enter_room(session: "Session", cid: str) -> Conversation:
     """Let a session hear a room that its user is a member of; what it is now, to be told.
 
-    The session is held back; the caller releases it when the client has been told.
+    The session is held back; the caller releases it when the client has been told. One room after
+    the other: who joins, leaves and joins again on several devices is let in by what was read last.
     """
+    turn = session.entering = session.entering or DeferredLock()
+    entered: Conversation = await turn.run(Deferred.fromCoroutine, _enter_room(session, cid))
+    return entered
+
+
+async def _enter_room(session: "Session", cid: str) -> Conversation:
     context = session.context
     is_new = cid not in session.rooms
     if is_new:
         await context.bus.hold_rooms([cid])
+        if session.user is None:  # The client has gone meanwhile, and left all that it was in.
+            context.bus.release_room(cid)
+            raise NotAllowed(cid)
         context.registry.add_to_room(session, cid)
 
     async def read() -> Conversation:

@@ -100,7 +100,6 @@ async def tell_room(session: "Session", cid: str) -> None:
 
 
 async def _left(session: "Session", event: Event) -> None:
-    attendance.leave_room(session, event.cid)
     name = cid_name(event.cid, session.user_id)
     session.emit(messages.ConversationMes(conversation=name, gone=True))
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python.failure import Failure
 
 from chat import messages
@@ -59,6 +59,7 @@ class Session:
     :ivar user: who logged in, None before and after.
     :ivar voice: the words of the client's generation.
     :ivar rooms: the conversation ids of the rooms it hears.
+    :ivar entering: one more of them at a time.
     :ivar feed: what it hears, from the login on.
     :ivar budget: what its user may do on all devices together, from the login on.
     """
@@ -66,7 +67,8 @@ class Session:
     __slots__ = (
         "_busy", "_language", "_light_bucket", "_postponed", "_refusals", "_released",
         "_request_bucket", "_sms_bucket", "_waiting", "author", "budget", "closed", "connection",
-        "context", "device", "feed", "key", "rooms", "user", "user_id", "voice", "watched",
+        "context", "device", "entering", "feed", "key", "rooms", "user", "user_id", "voice",
+        "watched",
     )  # fmt: skip
 
     def __init__(self, context: "Context", connection: "Connection", key: str) -> None:
@@ -79,6 +81,7 @@ class Session:
         self.author = Author(0, "")
         self.device = ""
         self.rooms: set[str] = set()
+        self.entering: DeferredLock | None = None  # Made when needed, as few do.
         self.feed: Feed | None = None
         self.watched: frozenset[int] = frozenset()
         self.closed = False
@@ -333,12 +336,12 @@ class Session:
 
     def event(self, event: Event) -> None:
         """Something about the user was said on the bus."""
-        if event.session == self.key:  # by this very session
+        if event.event == "left":
+            attendance.leave_room(self, event.cid)
+        if event.session == self.key:  # by this very session, which has its reply
             return
         if self.user is None:
             self._postponed.append(event)
-            if event.event == "left":
-                attendance.leave_room(self, event.cid)
             return
         Deferred.fromCoroutine(hearing.tell(self, event)).addErrback(
             lambda failure: tracing.failed(self, "telling an event", failure)

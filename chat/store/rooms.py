@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.messages import Room, User
+from chat.store.bus import Event, payload
 from chat.store.conversations import Conversations, is_open
 from chat.store.entries import Author, record
 from chat.store.errors import NotAllowed, TooMany, Unknown
@@ -54,9 +55,10 @@ class Rooms:
         code, *_ = await self._redis.script(load("join"), keys, args)
         _raise_for(-code, room)
 
-    async def leave(self, author: Author, room: str) -> None:
-        """End a membership.
+    async def leave(self, author: Author, room: str, session: str = "") -> None:
+        """End a membership; all sessions of the user are told.
 
+        :param session: the one that asked for it, or empty.
         :raises Unknown: there is no such room.
         :raises NotAllowed: the user is no member.
         """
@@ -66,6 +68,7 @@ class Rooms:
         keys.append(name.conversations(author.user_id))
         args: list[bytes | int] = [
             room[1:].encode(), author.user_id, entry, audience(name, cid)[0], cid.encode(),
+            name.user_channel(author.user_id), payload(Event("left", cid, session=session)),
         ]  # fmt: skip
         _raise_for(await self._redis.script(load("leave"), keys, args), room)
 

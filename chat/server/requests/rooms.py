@@ -111,12 +111,11 @@ async def leave(session: "Session", message: messages.LeaveMes) -> messages.Leav
     if cid == LOBBY_CID:
         raise Refused(403, "lobby-stays")
     try:
-        await session.context.rooms.leave(session.author, room)
+        await session.context.rooms.leave(session.author, room, session.key)
     except (NotAllowed, Unknown):
         attendance.leave_room(session, cid)  # A loss may have undone the joining.
         raise
-    attendance.leave_room(session, cid)
-    await session.context.bus.tell(session.user_id, Event("left", cid, session=session.key))
+    await session.context.bus.fence()  # Then this session, too, has heard of it at its place.
     return messages.LeaveResMes()
 
 
