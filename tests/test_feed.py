@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from chat.messages import Conversation
 from chat.server.attendance import enter_room, replay
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
-from chat.store.errors import FateUnknown, StoreUnavailable
+from chat.store.errors import FateUnknown, NotAllowed, StoreUnavailable
 from tests.hall import EPOCH, Hall
 
 ROOM, NAME = "r:cooks", "#cooks"
@@ -226,6 +227,41 @@ class HeldTest(SynchronousTestCase):
         hall.say(ROOM, "for us")
         self.assertEqual(guest.frames[1].data["seq"], 1)
         self.assertEqual(guest.contents(), ["for us"])
+
+    def test_what_one_said_in_a_room_that_is_being_entered_or_was_left_is_answered(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.guest(2, ROOM)
+        self.assertEqual(hall.say(ROOM, "not here any more", by=guest, client_id="a"), 1)
+        for client_id, leaving in (("b", False), ("c", True)):
+            hall.feed(guest).hold()
+            hall.registry.add_to_room(guest.session, ROOM)
+            seq = hall.say(ROOM, "older than the snapshot", by=guest, client_id=client_id)
+            if leaving:
+                hall.registry.remove_from_room(guest.session, ROOM)
+            hall.feed(guest).release({ROOM: seq}, frozenset([ROOM]))
+        self.assertEqual([frame.type for frame in guest.frames], ["SmsResMes"] * 3)
+        for seq, (client_id, frame) in enumerate(zip("abc", guest.frames, strict=True), 1):
+            answer = {"code": 200, "clientId": client_id, "seq": seq, "duplicate": True}
+            self.assertLessEqual(answer.items(), frame.data.items())
+
+    def test_who_writes_to_a_room_that_was_joined_elsewhere_just_now_hears_it_first(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        guest.send("SmsMes", to=NAME, content="here as well", clientId="a")
+        self.assertIn(ROOM, guest.session.rooms)
+        self.assertEqual([frame.type for frame in guest.frames], ["ConversationMes"])
+
+    def test_who_goes_while_a_room_is_entered_leaves_nothing_behind(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        subscribed: Deferred[None] = Deferred()
+        with patch.object(hall.bus, "hold_rooms", lambda cids: subscribed):
+            entering = Deferred.fromCoroutine(enter_room(guest.session, ROOM))
+        guest.session.connection_lost()
+        subscribed.callback(None)
+        self.failureResultOf(entering, NotAllowed)
+        self.assertNotIn(ROOM, hall.registry.rooms)
 
     def test_joining_holds_the_other_rooms_back_and_loses_nothing_of_them(self) -> None:
         hall = Hall()

@@ -209,9 +209,20 @@ class FanOut(Listener):
         for session in special:
             session.deliver(news, claims)
         for session in senders:
-            if session.plain and session in room.sessions:
+            if session not in room.sessions:
+                self._answer_outside(session, news, claims)
+            elif session.plain:
                 session.deliver(news, claims)
         self.context.tally.deliveries += (len(plain) + len(special)) * len(news.headers)
+
+    def _answer_outside(
+        self, session: "Session", news: Publication, claims: dict[int, Post]
+    ) -> None:
+        """Who posted does not hear the room (any more), and has posted all the same."""
+        for seq, post in claims.items():
+            if post.poster is session:
+                time = next(header.time for header in news.headers if header.seq == seq)
+                session.post_repeated(post, seq, time, news.epoch, news.epoch_first)
 
     def _in_turn(self, crowd: int, news: Publication) -> "list[Connection]":
         """Where connections wait for their frames to be sent: until the turn ends, or for a little

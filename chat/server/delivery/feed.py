@@ -48,7 +48,7 @@ class Feed:
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._state = _State.HELD
-        self._held: list[tuple[str, int, bytes]] = []
+        self._held: list[tuple[str, int, bytes, Post | None]] = []
         self._overflown = False
         self._owed: dict[tuple[str, int], bytes] = {}
         self.seen: dict[str, int] = {}
@@ -79,8 +79,8 @@ class Feed:
                 words = session.voice.entry(news.frame_of(header), news.conversation, status)
             if words:  # Nothing at all is no frame, and must not be counted as one.
                 post = claims.get(header.seq)
-                answer = post is not None and post.poster is session
-                self._give(news.cid, header, words, answer)
+                mine = post is not None and post.poster is session
+                self._give(news.cid, header, words, post if mine else None)
 
     def _deliver_live(self, news: Publication, claims: Mapping[int, Post]) -> None:
         """All in one piece: the frames as they are, with other words where they are one's own."""
@@ -125,15 +125,15 @@ class Feed:
             min(news.epoch_first, header.seq), header.seq, time or self._session.context.now(),
         )  # fmt: skip
 
-    def _give(self, cid: str, header: Header, words: bytes, answer: bool) -> None:
+    def _give(self, cid: str, header: Header, words: bytes, answered: Post | None) -> None:
         if self._state is _State.LIVE:
             self._session.queue_frame(words, (cid, header.seq))
         elif self._state is _State.HELD and not self._overflown:
-            self._held.append((cid, header.seq, words))
+            self._held.append((cid, header.seq, words, answered))
             if len(self._held) > MOST_HELD:
                 self._overflown = True
                 self._held.clear()
-        elif answer:
+        elif answered is not None:
             self._owed[cid, header.seq] = words
 
     # Held back -------------------------------------------------------------------------------
@@ -162,11 +162,14 @@ class Feed:
         self._state = _State.LIVE
         self._changed()
         rooms = self._session.rooms
-        for cid, seq, words in held:
+        for cid, seq, words, answered in held:
             is_old = (new is None or cid in new) and seq <= snapshot.get(cid, 0)
             # A room may have been left meanwhile, or given up before the client heard of it.
             if not is_old and (cid in rooms or not cid.startswith("r:")):
                 self._session.queue_frame(words, (cid, seq))
+            elif answered is not None:  # It has no place any more, and is an answer all the same.
+                answered.seq = seq
+                self._session.post_overdue(answered)
         self._session.flush()
         if self._session.connection.behind:
             self.fell_behind()

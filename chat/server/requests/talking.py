@@ -1,6 +1,7 @@
 """Saying something, reading what was said, and how far one has read."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,7 +80,9 @@ async def post(session: "Session", message: Sms, request_id: str | None, over_ra
     _check_content(session, message.content)
     cid = await find_cid(session, message.to)
     sent = _written(session, cid, message.content, message.client_id, request_id, over_rate)
-    if cid.startswith("p:") and cid not in session.context.contacts:
+    if cid.startswith("r:"):
+        await _hear(session, cid)
+    elif cid not in session.context.contacts:
         await _make_contact(session, cid, over_rate)
     session.context.posting.post(sent)
 
@@ -163,6 +166,14 @@ def check_lobby(session: "Session", cid: str) -> None:
     """:raises Refused: ``cid`` is the lobby, and this server has none."""
     if cid == LOBBY_CID and session.context.settings.lobby == "closed":
         raise Refused(403, "lobby-closed")
+
+
+async def _hear(session: "Session", cid: str) -> None:
+    """Let the session hear a room that its user has just joined elsewhere, as the answer to what it
+    says there does not come by another way. Who is not in it is told so by the store."""
+    if cid not in session.rooms:
+        with suppress(NotAllowed, Unknown):
+            await hearing.tell_room(session, cid)
 
 
 async def _make_contact(session: "Session", cid: str, over_rate: bool) -> None:
