@@ -11,11 +11,30 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.address import endpoint_for, server_string
-from chat.client.errors import Refused
+from chat.client.errors import FateUnknown, Refused
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
-from chat.client.link import LONGEST_WAIT, QUICK_WAIT, SHORTEST_WAIT, Link
-from chat.client.wire import PING_AFTER, PONG_WITHIN, Wire
-from chat.messages import ByeMes, LoginMes, LoginResMes, Message, PingMes
+from chat.client.link import LONGEST_WAIT, QUICK_WAIT, SHORTEST_WAIT, WAKE_WITHIN, Link
+from chat.client.wire import (
+    DOUBT_AFTER,
+    DOUBT_WITHIN,
+    PING_AFTER,
+    PONG_WITHIN,
+    REPLY_WITHIN,
+    Wire,
+)
+from chat.messages import (
+    ByeMes,
+    Entry,
+    LoginMes,
+    LoginResMes,
+    Message,
+    PasswordMes,
+    PasswordResMes,
+    PingMes,
+    Request,
+    SmsMes,
+    SmsResMes,
+)
 from tests.fake_server import FakeNet, FakeServer
 
 
@@ -310,6 +329,54 @@ class SignOfLifeTest(LinkCase):
         self.advance(31)
         self.failureResultOf(outcome)
         self.assertEqual(len(self.server.of(PingMes)), 1)
+
+    def ask(self, request: Request, answer: type[Message]) -> "Deferred[Message]":
+        """Ask what the server will not answer."""
+        self.server.handlers[type(request)] = lambda c, r: None
+        assert self.link.wire is not None
+        asked = Deferred.fromCoroutine(self.link.wire.ask(request, answer))
+        asked.addErrback(lambda failure: failure.trap(FateUnknown) and None)
+        return asked
+
+    def test_a_network_that_is_gone_is_noticed_soon_by_who_says_something(self) -> None:
+        self.start()
+        self.server.handlers[PingMes] = lambda c, r: None
+        self.ask(SmsMes("#lobby", "x"), SmsResMes)
+        self.advance(DOUBT_AFTER + DOUBT_WITHIN - 1)
+        self.assertIsInstance(self.link.state, LoggedIn)
+        self.advance(3)
+        self.assertEqual(self.net.attempts, 2)
+
+    def test_a_server_that_takes_its_time_is_asked_once_and_kept(self) -> None:
+        self.start()
+        self.ask(SmsMes("#lobby", "x"), SmsResMes)
+        self.advance(REPLY_WITHIN - 1)
+        self.assertEqual((len(self.server.of(PingMes)), self.net.attempts), (1, 1))
+
+    def test_who_hears_something_has_no_doubts(self) -> None:
+        self.start()
+        self.ask(SmsMes("#lobby", "x"), SmsResMes)
+        for _ in range(5):
+            self.advance(DOUBT_AFTER - 1)
+            self.server.last.push(Entry(1, conversation="#lobby"))
+            self.net.flush()
+        self.assertEqual(self.server.of(PingMes), [])
+
+    def test_a_password_is_waited_for(self) -> None:
+        self.start()
+        self.ask(PasswordMes("old", "new"), PasswordResMes)
+        self.advance(REPLY_WITHIN - 1)
+        self.assertEqual(self.server.of(PingMes), [])
+
+    def test_who_doubts_the_connection_can_have_it_tried(self) -> None:
+        self.start()
+        self.link.reconnect_now()
+        self.advance(WAKE_WITHIN + 2)
+        self.assertEqual((len(self.server.of(PingMes)), self.net.attempts), (1, 1))
+        self.server.handlers[PingMes] = lambda c, r: None
+        self.link.reconnect_now()
+        self.advance(WAKE_WITHIN + 2)
+        self.assertEqual(self.net.attempts, 2)
 
 
 class SleepTest(LinkCase):

@@ -121,7 +121,7 @@ class Link:
         self._do(self._machine.start)
 
     def reconnect_now(self) -> None:
-        """Do not wait any longer."""
+        """Do not wait any longer; a connection that is there is tried, and given up in seconds."""
         self._do(self._machine.hurry)
 
     def stop(self, reason: str = "", code: int = 0) -> None:
@@ -361,6 +361,10 @@ def _build() -> Callable[[Link], _Inputs]:
     def try_the_wire(inputs: _Inputs, link: Link, ahead: float) -> None:
         link._try_the_wire(ahead)
 
+    @up.upon(_Inputs.hurry).loop()
+    def doubted(inputs: _Inputs, link: Link) -> None:
+        link._try_the_wire(0)
+
     def stopped(inputs: _Inputs, link: Link, reason: str, code: int) -> None:
         link._let_go("")
         link._show(Stopped(reason, code))
@@ -382,7 +386,7 @@ def _build() -> Callable[[Link], _Inputs]:
         (_Inputs.refused, (off, opening, anonymous, up, waiting)),
         (_Inputs.lost, (off, opening, waiting)),
         (_Inputs.due, (off, opening, greeting, anonymous, up)),
-        (_Inputs.hurry, (off, opening, greeting, anonymous, up)),
+        (_Inputs.hurry, (off, opening, greeting, anonymous)),
         (_Inputs.woke, (off, anonymous)),
     )
     for happening, states in nothing:

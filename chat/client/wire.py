@@ -13,7 +13,17 @@ from twisted.python.failure import Failure
 
 from chat import codec
 from chat.client.errors import BadServer, ClientError, FateUnknown, NotConnected, Refused
-from chat.messages import ANSWERS, ErrorMes, Message, PingMes, PongMes, Request
+from chat.messages import (
+    ANSWERS,
+    ErrorMes,
+    LoginMes,
+    Message,
+    PasswordMes,
+    PingMes,
+    PongMes,
+    RegisterMes,
+    Request,
+)
 
 __all__ = ["Wire"]
 
@@ -31,8 +41,15 @@ hundreds of messages; whoever presses a key meanwhile should not have to wait fo
 LOOK_EVERY = 8
 """Frames between two looks at the clock."""
 
+DOUBT_AFTER, DOUBT_WITHIN = 5.0, 10.0
+"""Seconds that a request waits without a word from the server, before it is pinged; and seconds for
+the answer to that. A network that is gone does not say so, and a server answers in 5."""
+
 REPLY_WITHIN = 30.0
 """Seconds. A server gives its own store 5; what takes longer than this will not come."""
+
+PATIENT = (LoginMes, RegisterMes, PasswordMes, PingMes)
+"""Requests that raise no doubt: passwords wait for their hashing, and a ping has its own time."""
 
 WORDLESS = "the server hung up without a word (if it speaks TLS, write tls: before its name)"
 """So OpenSSL answers what is no TLS at all."""
@@ -69,6 +86,7 @@ class Wire(Protocol):
         self._why = ""
         self._heard = self._said = clock.seconds()
         self._quiet: IDelayedCall | None = None
+        self._doubt: IDelayedCall | None = None
         self._ends: list[Deferred[None]] = []
 
     # What the link and the client call ----------------------------------------------------------
@@ -147,8 +165,9 @@ class Wire(Protocol):
             self._rest.cancel()
             self._work()
         self._open = False
-        if self._quiet is not None and self._quiet.active():
-            self._quiet.cancel()
+        for timer in (self._quiet, self._doubt):
+            if timer is not None and timer.active():
+                timer.cancel()
         waiting, self._waiting = self._waiting, {}
         sentence = self._why or ("the connection was lost" if self._answered else WORDLESS)
         for each in waiting.values():
@@ -204,8 +223,11 @@ class Wire(Protocol):
             raise NotConnected("there is no connection")
         self._last_id += 1
         request_id = str(self._last_id)
-        waiting = _Waiting(self._clock.callLater(within, self._overdue, request_id))
+        timer = self._clock.callLater(within, self._overdue, request_id)
+        waiting = _Waiting(timer, isinstance(request, PATIENT))
         self._waiting[request_id] = waiting
+        if self._doubt is None and not waiting.patient:
+            self._have_doubts()
         self._write(codec.encode(request, request_id))
         return waiting.deferred
 
@@ -226,6 +248,19 @@ class Wire(Protocol):
             silence = 0.0
         self._quiet = self._clock.callLater(PING_AFTER - silence, self._ping_when_quiet)
 
+    def _have_doubts(self) -> None:
+        """Look later whether something has come by then."""
+        self._doubt = self._clock.callLater(DOUBT_AFTER, self._doubted, self._clock.seconds())
+
+    def _doubted(self, since: float) -> None:
+        self._doubt = None
+        if all(each.patient for each in self._waiting.values()):
+            return
+        if self._heard <= since:
+            self.check(DOUBT_WITHIN)
+        else:
+            self._have_doubts()
+
     async def _check(self, within: float) -> None:
         asked = self._clock.seconds()
         try:
@@ -236,9 +271,13 @@ class Wire(Protocol):
 
 
 class _Waiting:
-    """A request that waits for its reply, until its time is over."""
+    """A request that waits for its reply, until its time is over.
 
-    def __init__(self, timer: IDelayedCall) -> None:
+    :ivar patient: that may take long, and means nothing.
+    """
+
+    def __init__(self, timer: IDelayedCall, patient: bool) -> None:
+        self.patient = patient
         self.deferred: Deferred[Message] = Deferred()
         self._timer = timer
 
