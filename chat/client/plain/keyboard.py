@@ -2,6 +2,7 @@
 
 import os
 import termios
+from contextlib import suppress
 from typing import Any, BinaryIO, Protocol
 
 from twisted.internet.defer import Deferred
@@ -65,7 +66,8 @@ class Keyboard:
         """Give the terminal back as it was."""
         self._reactor.removeReader(self)
         if self._before is not None:
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+            with suppress(termios.error):  # the terminal may be gone
+                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def fileno(self) -> int:
         return self._descriptor

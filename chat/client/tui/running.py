@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ def _go_on(
         try:
             screen.output.attach(reactor)
             app = App(reactor, screen, twisted_loop(reactor), look, profile, options, recorder)
-            _leave_on_hangup(reactor)
+            _leave_on_hangup(reactor, screen)
             app.run()
         except Exception as error:
             log_exception("the screen ended")
@@ -105,10 +106,16 @@ def _go_on(
     return ""
 
 
-def _leave_on_hangup(reactor: Any) -> None:
-    """A terminal that is closed ends the program as SIGTERM does: drafts and outbox are kept."""
+def _leave_on_hangup(reactor: Any, screen: Terminal) -> None:
+    """A terminal that is closed ends the program as SIGTERM does: drafts and outbox are kept.
 
-    def hung_up(signal_number: int, frame: object) -> None:
-        reactor.callFromThread(reactor.stop)
+    A signal says so, and the end of what is typed; either may come first.
+    """
+    from twisted.internet.error import ReactorNotRunning
 
-    signal.signal(signal.SIGHUP, hung_up)
+    def leave() -> None:
+        with suppress(ReactorNotRunning):
+            reactor.stop()
+
+    screen.on_gone = leave
+    signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(leave))

@@ -3,6 +3,7 @@
 import os
 import termios
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,7 @@ class Terminal(Screen):
     Ctrl-Z still suspends. What is changed here is part of what ``stop`` puts back.
 
     :ivar frame_bytes: how much the last frame wrote.
+    :ivar on_gone: called when there is no terminal any more; by itself it ends the main loop.
     :ivar on_light: called with whether it is a light one, where that was asked and answered.
     """
 
@@ -49,6 +51,7 @@ class Terminal(Screen):
         self.output = Output(output.fileno())
         super().__init__(input, self.output, bracketed_paste_mode=True, focus_reporting=True)
         self.frame_bytes = 0
+        self.on_gone: Callable[[], None] = _end_loop
         self.on_light: Callable[[bool], None] = lambda light: None
         self._background: Background | None = None
         self._painter = Painter(self._attr_to_escape)
@@ -72,7 +75,8 @@ class Terminal(Screen):
         self.write(_WRAP)
         if self._titled:
             self.write(_OLD_TITLE)
-        super()._stop()
+        with suppress(termios.error):  # there is nothing to put back in a terminal that is gone
+            super()._stop()
         self.output.finish()
 
     def entitle(self, title: str) -> None:
@@ -104,9 +108,14 @@ class Terminal(Screen):
             )
 
     def _typed(self, descriptor: int, event_loop: Any, callback: Callable[[Any, Any], Any]) -> None:
-        data = os.read(descriptor, READ_SIZE)
+        try:
+            data = os.read(descriptor, READ_SIZE)
+        except OSError:
+            data = b""
         if not data:
-            raise RuntimeError("the terminal is gone")
+            self.unhook_event_loop(event_loop)
+            self.on_gone()
+            return
         if self._background is not None:
             data = self._background.take(data)
             if not data:
@@ -136,6 +145,10 @@ class Terminal(Screen):
         self.write(frame)
         self.flush()
         self.screen_buf, self._screen_buf_canvas = [[]], canvas
+
+
+def _end_loop() -> None:
+    raise urwid.ExitMainLoop
 
 
 def _plain(data: bytes) -> str:
