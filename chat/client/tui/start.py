@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from chat.client.address import server_string
@@ -169,7 +170,7 @@ class Start:
                     self.menu.select("menu-register")
                     self.menu.say(words("server-started", pid=process.pid, log=logfile))
                     return
-                await _pause(self._reactor, PROBE_EVERY)
+                await deferLater(self._reactor, PROBE_EVERY)
             self.menu.say(words("server-failed", log=logfile), bad=True)
         finally:
             self._starting = False
@@ -396,9 +397,3 @@ class Start:
             key = "no-server-form"  # what was typed stays; the menu is one key away
         why = reason(why, self._around.look.words)
         self._say(key, bad=True, server=self.server, reason=why)
-
-
-def _pause(reactor: Any, seconds: float) -> Deferred[None]:
-    waiting: Deferred[None] = Deferred()
-    reactor.callLater(seconds, waiting.callback, None)
-    return waiting
