@@ -427,6 +427,19 @@ def test_who_is_deleted_is_named_on_nobodys_list(admin: Admin, party: Party) -> 
     assert hosts == dict(zip(rooms, ((user.user_id, ""), named), strict=True))
 
 
+def test_who_is_deleted_is_no_moderator_of_the_lobby_and_never_left_it(
+    admin: Admin, party: Party
+) -> None:
+    user, chief = party.user(), party.current()
+    admin.do("appoint", str(chief.user_id))
+    act = {"conversation": "#lobby", "action": "moderator", "userId": user.user_id}
+    chief.get("ModerateMes", **act)
+    chief.expect("SmsMes", kind="role", content="moderator")
+    admin.do("delete", user.name, "--yes", user.name)
+    told = chief.expect("SmsMes", conversation="#lobby")
+    assert (told["kind"], told["content"], told["target"]) == ("role", "member", user.user_id)
+
+
 # The original server's accounts ----------------------------------------------------------------
 
 
