@@ -171,7 +171,10 @@ def check_lobby(session: "Session", cid: str) -> None:
 async def _hear(session: "Session", cid: str) -> None:
     """Let the session hear a room that its user has just joined elsewhere, as the answer to what it
     says there does not come by another way. Who is not in it is told so by the store."""
-    if cid not in session.rooms:
+    if cid in session.rooms:
+        return
+    (position,) = await session.context.conversations.positions(session.user_id, [cid])
+    if position is not None and position.role:
         with suppress(NotAllowed, Unknown):
             await hearing.tell_room(session, cid)
 
