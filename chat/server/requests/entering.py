@@ -259,12 +259,12 @@ async def change_password(
     password = await context.passwords.hash(message.new_pwd, session)
     if not await context.accounts.set_password(account.user_id, password, "", account.password):
         raise Refused(403, "wrong-password")  # by now
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    digest = sha256(token.encode()).digest()
-    await context.accounts.add_device(account.user_id, session.device, digest, REMEMBERED)
     await context.bus.tell(
         account.user_id, Event("ended", session=session.key, reason="password-changed")
     )
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    digest = sha256(token.encode()).digest()
+    await context.accounts.add_device(account.user_id, session.device, digest, REMEMBERED)
     return messages.PasswordResMes(token=token)
 
 
