@@ -37,6 +37,17 @@ class ComposerTests(TestCase):
             self.assertEqual(role, "status bad", text)
         self.assertEqual([what for what, _ in screen.client.asked if what == "send"], [])
 
+    def test_a_command_with_a_wide_slash_is_one_and_another_text_with_it_is_none(self) -> None:
+        screen = lively("zh")
+        texts = ("\uff0fnothing of that kind", "\uff0f", "\uff0f\uff0f")
+        for text in ("\uff0fmsg ben a secret", *texts, " \uff0fquit"):
+            screen.type(text)
+            screen.press("enter")
+        sent = [what for kind, what in screen.client.asked if kind == "send"]
+        self.assertEqual(sent, [("@2", text) for text in ("a secret", *texts)])
+        self.assertFalse(screen.left)
+        self.assertEqual(screen.desk.composer.editor.text, " \uff0fquit")
+
     def test_a_full_disk_is_said_and_what_was_typed_stays(self) -> None:
         screen = lively()
         with patch.object(screen.client, "send", side_effect=OSError(ENOSPC, "No space left")):

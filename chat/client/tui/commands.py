@@ -74,6 +74,9 @@ COMMANDS: Final[Sequence[Command]] = (
 )
 
 
+WIDE_SLASH: Final = "\uff0f"
+
+
 class Kind(Enum):
     """What a written text turns out to be."""
 
@@ -103,6 +106,7 @@ def parse(text: str) -> Parsed:
     """Tell a message from a command. ``//x`` says ``/x``; an unknown ``/x`` is never a message."""
     if not text.strip():
         return Parsed(Kind.NOTHING)
+    text = _narrowed(text)
     if text.startswith("//"):
         return Parsed(Kind.MESSAGE, text[1:])
     if not text.lstrip().startswith("/"):
@@ -116,6 +120,15 @@ def parse(text: str) -> Parsed:
     if command is None:
         return Parsed(Kind.UNKNOWN, first)
     return Parsed(Kind.COMMAND, (more + " " + rest if newline else rest).strip(), command)
+
+
+def _narrowed(text: str) -> str:
+    """``text`` with the slash of a command as it is meant: an input method for Chinese may have
+    written it wide, and what was meant for one would be said to all."""
+    bare = text.lstrip()
+    name = bare[1:].split(None, 1)[:1]
+    meant = bare.startswith(WIDE_SLASH) and name and find(name[0])
+    return text.replace(WIDE_SLASH, "/", 1) if meant else text
 
 
 def completions(word: str) -> Iterator[str]:
