@@ -7,6 +7,8 @@ from twisted.trial.unittest import TestCase
 
 from chat.names import MAX_USER_ID
 from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, Accounts
+from chat.store.administration import Administration
+from chat.store.entries import Author
 from chat.store.errors import NameTaken, Unknown
 from chat.store.keys import Keys
 from chat.store.redis import Redis
@@ -49,6 +51,18 @@ class AccountsCase(TestCase):
 
 class RegisterTest(AccountsCase):
     """Who gets which id and which name."""
+
+    async def test_a_deletion_that_was_cut_short_takes_no_name_from_who_has_it_since(self) -> None:
+        administration = Administration(self.redis, KEYS, self.accounts)
+        for user_id in (100, 200):
+            await self.accounts.register(user_id, "Zoë", "", "")
+            if user_id == 100:
+                self.valkey.ask("DEL", KEYS.name("zoë"))  # That far it came.
+        await administration.erase(100, Author(0, "#server"))
+        await self.failing(self.accounts.find(100), Unknown)
+        self.assertEqual((await self.accounts.find("zoë")).user_id, 200)
+        await administration.erase(200, Author(0, "#server"))
+        self.assertEqual(self.valkey.ask("EXISTS", KEYS.name("zoë")), 0)
 
     async def test_what_was_registered_is_found_by_id_and_by_any_spelling_of_the_name(self) -> None:
         self.assertEqual(await self.accounts.register(100, "Zoë", "$argon2id$…", "f"), 100)

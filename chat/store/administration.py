@@ -248,7 +248,10 @@ class Administration:
             if str(user_id) in (report["by"], report["sender"]):
                 await self._redis.call("XDEL", keys.reports(), report["id"])
         await self._accounts.revoke_all(user_id)
-        await self._redis.call("DEL", keys.name(canonical_user_name(name)))
+        its_name = keys.name(canonical_user_name(name))
+        # Where this was begun before, and cut short, the name may be somebody else's by now.
+        if await self._redis.call("GET", its_name) == b"%d" % user_id:
+            await self._redis.call("DEL", its_name)
         await self._redis.call(
             "DEL", keys.marks(user_id), keys.conversations(user_id), keys.blocks(user_id),
             keys.invited(user_id), keys.devices(user_id), keys.known(user_id),
