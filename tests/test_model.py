@@ -94,6 +94,19 @@ class UnreadTests(TestCase):
         self.assertEqual(found.conversation("#lobby").mentions, {1, 2})
         self.assertEqual(found.unread(), (5, 2))
 
+    def test_a_mention_needs_no_spaces_where_people_write_without_them(self) -> None:
+        for name, mine, others in (
+            ("anna", ("请@anna看一下", "@anna你好", "\uff20anna", "@anna야", "한@anna"),
+             ("слово@anna", "@annaя", "请@annabel看")),
+            ("小明", ("请@小明看一下", "@小明: ok", "@小明"), ("小明你好", "@小红", "@小明x")),
+        ):  # fmt: skip
+            found = model()
+            found.logged_in(User(1, name), [])
+            for text in mine:
+                self.assertTrue(found.mentions_me(text), text)
+            for text in others:
+                self.assertFalse(found.mentions_me(text), text)
+
     def test_every_private_message_speaks_to_one(self) -> None:
         found = model(room("#lobby"), room("@2", seq=2, read=0))
         self.assertEqual(found.unread(), (2, 2))

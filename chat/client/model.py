@@ -30,9 +30,16 @@ NOTICES = 50
 """Lines the client itself has said (errors, answers to commands) that are kept."""
 
 
+_UNSPACED = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+"""Kana, Chinese characters and Hangul: no space need stand between them and a name."""
+
+
 def _mention_of(name: str) -> "re.Pattern[str] | None":
-    """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``."""
-    return re.compile(rf"(?<!\w)@{re.escape(name)}(?!\w)", re.IGNORECASE) if name else None
+    """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does. Of
+    two Chinese names of which one begins as the other, the shorter is spoken to with the longer."""
+    letter = rf"[^\W{_UNSPACED}]"
+    whole = rf"(?<!{letter})[@\uff20]{re.escape(name)}(?!{letter})"
+    return re.compile(whole, re.IGNORECASE) if name else None
 
 
 class Model:
