@@ -55,22 +55,22 @@ class _Source:
         self._conversations = conversations
         self._listed = listed
         self._user_id = user_id
-        self._cid = cid
-        self.conversation = cid_name(cid, user_id)
+        self.cid = cid
+        self._conversation = cid_name(cid, user_id)
         self._next: int | None = 0
         self._read: deque[tuple[SmsPush, bytes]] = deque()
 
     async def start_before(self, moment: int) -> None:
         """Begin with the newest entry that is older than ``moment``."""
         # Below 1 there is nothing, but who may not read is told so there too.
-        self._next = await self._conversations.seek(self._cid, moment) + 1
+        self._next = await self._conversations.seek(self.cid, moment) + 1
 
     async def newest(self) -> SmsPush | None:
         """The next entry to look at, None at the beginning of the conversation."""
         while not self._read and self._next is not None:
             try:
                 page = await self._conversations.history(
-                    self._user_id, self._cid, before=self._next, limit=PAGE
+                    self._user_id, self.cid, before=self._next, limit=PAGE
                 )
             except (NotAllowed, Unknown):
                 if not self._listed:
@@ -83,11 +83,46 @@ class _Source:
                     self._read.append((msgspec.json.decode(json, type=SmsPush), json))
         return self._read[0][0] if self._read else None
 
-    def take(self) -> bytes:
-        """The JSON of the entry that ``newest`` gave; the one before it is next."""
-        _, json = self._read.popleft()
-        name = msgspec.json.encode(self.conversation)
-        return b'%b,"conversation":%b}' % (json[:-1], name)
+    def take(self) -> tuple[SmsPush, bytes]:
+        """The entry that ``newest`` gave, and its JSON; the one before it is next."""
+        entry, json = self._read.popleft()
+        name = msgspec.json.encode(self._conversation)
+        return entry, b'%b,"conversation":%b}' % (json[:-1], name)
+
+
+class _Merged:
+    """Several conversations, read backwards as one."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, _Source] = {}
+        self._heads: list[tuple[int, str]] = []
+        """A heap of the entries that come next, the newest of all on top."""
+        self._taken = Place(0, 0)
+
+    async def add(self, source: _Source) -> None:
+        """Read this one too, from where it stands."""
+        self._sources[source.cid] = source
+        head = await source.newest()
+        if head is not None:
+            heappush(self._heads, (-head.time, source.cid))
+
+    @property
+    def place(self) -> Place | None:
+        """Where the next entry is found again; None at the end."""
+        if not self._heads:
+            return None
+        before = 1 - self._heads[0][0]
+        return Place(before, self._taken.skip + 1 if before == self._taken.before else 0)
+
+    async def take(self, place: Place) -> tuple[SmsPush, bytes]:
+        """The next entry, and its JSON; the one before it is next.
+
+        :param place: where it is.
+        """
+        source = self._sources[heappop(self._heads)[1]]
+        taken, self._taken = source.take(), place
+        await self.add(source)
+        return taken
 
 
 async def search(
@@ -107,43 +142,21 @@ async def search(
     :raises NotAllowed: the user is no member of one that was named.
     """
     wanted = text.casefold()
-    sources = {cid: _Source(conversations, user_id, cid, listed) for cid in cids}
-    heads: list[tuple[int, str]] = []
-    for cid, source in sources.items():
+    merged = _Merged()
+    for cid in cids:
+        source = _Source(conversations, user_id, cid, listed)
         if start.before:
             await source.start_before(start.before)
-        await _push(heads, source, cid)
+        await merged.add(source)
     found = Found()
-    moment, looked = start.before - 1, 0
     for _ in range(MOST_SCANNED + start.skip):
-        if not heads:
-            return found
-        moment, looked = _at(heads, moment, looked)
-        if len(found.entries) == limit:
+        place = merged.place
+        if place is None or len(found.entries) == limit:
             break
-        source = sources[cid := heappop(heads)[1]]
-        head, json = await source.newest(), source.take()
-        new = looked >= start.skip or moment + 1 != start.before
-        if new and head is not None and not head.kind and wanted in head.content.casefold():
+        entry, json = await merged.take(place)
+        new = place.before != start.before or place.skip >= start.skip
+        if new and not entry.kind and wanted in entry.content.casefold():
             found.entries.append(json)
-            found.places.append(Place(moment + 1, looked))
-        looked += 1
-        await _push(heads, source, cid)
-    if heads:
-        moment, looked = _at(heads, moment, looked)
-        found.rest = Place(moment + 1, looked)
+            found.places.append(place)
+    found.rest = merged.place
     return found
-
-
-def _at(heads: list[tuple[int, str]], moment: int, looked: int) -> tuple[int, int]:
-    """When the next entry was written, and how many of that ms have been looked at: ``looked``
-    when it is still ``moment``."""
-    time = -heads[0][0]
-    return time, looked if time == moment else 0
-
-
-async def _push(heads: list[tuple[int, str]], source: _Source, cid: str) -> None:
-    """Put a source's next entry on the heap, the newest entry of all on top."""
-    head = await source.newest()
-    if head is not None:
-        heappush(heads, (-head.time, cid))
