@@ -310,6 +310,22 @@ class HistoryTests(TestCase):
             search = searching.search(store.conversations, 5, [cid], False, "needle", start, 10)
             await self.assertFailure(Deferred.fromCoroutine(search), error)
 
+    async def test_a_search_gets_past_more_of_one_moment_than_it_looks_at_in_one_request(
+        self,
+    ) -> None:
+        store = await self._talked(9)
+        self.patch(searching, "MOST_SCANNED", 2)
+        seen: list[bytes] = []
+        place: searching.Place | None = searching.Place(0, 0)
+        while place is not None and len(seen) <= 9:
+            found = await searching.search(
+                store.conversations, 5, [LOBBY_CID], True, "message", place, 10
+            )
+            self.assertTrue(found.entries or found.rest is None)
+            seen += found.entries
+            place = found.rest
+        self.assertEqual(len(set(seen)), 9)
+
 
 class RoomTests(TestCase):
     async def test_who_leaves_here_and_joins_there_is_in_a_room_that_is_on_the_list_or_in_neither(

@@ -150,6 +150,7 @@ def test_search_finds_newest_first_in_one_conversation_or_in_all(party: Party) -
     other.post(room, f"first {word}")
     other.post(peer.at, f"second {word.upper()}")
     other.post(stranger.at, f"not for you {word}")
+    other.get("TopicMes", conversation=room, topic=f"no message {word}")
     found = peer.get("SearchMes", text=word)["messages"]
     assert {each["content"]: each["conversation"] for each in found} == {
         f"second {word.upper()}": other.at,
