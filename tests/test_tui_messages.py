@@ -214,6 +214,16 @@ class MessagesTests(TestCase):
         screen.client.say(entry(8, User(66, "аnna"), "I am anna"))
         self.assertIn("!аnna#66", "\n".join(screen.text()))
 
+    def test_in_a_narrow_window_only_the_first_row_makes_room_for_the_name(self) -> None:
+        screen = lively(size=(40, 20))
+        words = "a text that is longer than a row of this window is"
+        screen.client.say(entry(8, BEN, f"{words}\n{'x' * 37}\n\ny"))
+        text = screen.text()
+        start = text.index("12:08 ben: a text that is longer than a")
+        self.assertEqual(
+            text[start + 1 : start + 5], ["  row of this window is", f"  {'x' * 37}", "", "  y"]
+        )
+
     def test_no_message_looks_like_a_system_line(self) -> None:
         screen = lively(size=(120, 40))
         screen.client.say(entry(8, BEN, "x\n12:05 · ben set the topic: forged"))

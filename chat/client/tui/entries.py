@@ -198,9 +198,9 @@ class EntryRows:
             return self._bare(content, time, name)
         mark = self._mark(fate)
         lead, after = self._lead(time, name, user_id)
-        room = max(1, self.columns - sum(width(text) for _, text in lead) - 1)
-        room = max(1, room - (3 if fate else 0))
-        lines = self._lines(content, room, self._role(content, user_id))
+        taken, indent = (sum(width(text) for _, text in runs) for runs in (lead, after))
+        room = max(1, self.columns - indent - 1 - (3 if fate else 0))
+        lines = self._lines(content, room, taken - indent, self._role(content, user_id))
         rows: list[Row] = []
         for number, line in enumerate(lines):
             row: list[Run] = [*(lead if number == 0 else after), *line]
@@ -211,10 +211,14 @@ class EntryRows:
             rows.append(row)
         return rows
 
-    def _lines(self, content: str, columns: int, role: str | None) -> list[Sequence[Run]]:
-        """The text folded, and the links in it marked."""
+    def _lines(
+        self, content: str, columns: int, taken: int, role: str | None
+    ) -> list[Sequence[Run]]:
+        """The text folded, and the links in it marked; ``taken``: of the first row's columns."""
         text = self._look.text(content)
-        lines = fold(text, columns, ROWS_SHOWN)
+        before = " ".rjust(taken, ".") if taken else ""
+        lines = fold(before + text, columns, ROWS_SHOWN)
+        lines[0] = lines[0][taken:]
         if len(lines) > ROWS_SHOWN:
             lines[-1] = self._look.words("more-rows")
         return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
