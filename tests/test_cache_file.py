@@ -203,6 +203,20 @@ class CacheFileTests(TestCase):
         self.assertEqual(self.found(file, "message", "#lobby"), [4, 3, 2, 1])
         self.assertEqual(self.seqs(file, "#cats"), [8])
 
+    def test_what_is_dropped_is_off_the_disk(self) -> None:
+        file = self.filled(entry(1, content="xylophone"), entry(2))
+        file.write(Batch(drops=[("#lobby", 1)]))
+        self.assertNotIn(b"xylophone", self.bytes_on_disk())
+
+    def test_a_batch_that_fails_leaves_no_place_for_one_conversation_in_another(self) -> None:
+        file = self.filled(entry(1))
+        beyond = {"#tea": Position("e1", 1 << 70)}
+        with self.assertRaises(OverflowError):
+            file.write(Batch(entries=[entry(1, to="#tea")], positions=beyond))
+        self.put(file, entry(2, to="#cats"))
+        self.put(file, entry(3, to="#tea"))
+        self.assertEqual([self.seqs(file, name) for name in ("#cats", "#tea")], [[2], [3]])
+
     def test_a_conversation_that_one_is_no_longer_in_is_forgotten(self) -> None:
         file = self.filled(entry(1), entry(1, content="xylophone", to="#cats"))
         file.forget("#cats")

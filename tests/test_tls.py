@@ -285,6 +285,18 @@ class WatchingTest(TlsCase):
                          digest(self.files[0]))  # fmt: skip
 
 
+class WarningTest(TlsCase):
+    def test_a_certificate_that_ends_within_a_week_is_warned_of_and_no_other(self) -> None:
+        said: list[LogEvent] = []
+        self.patch(Certificates, "log", Logger(observer=said.append))
+        of_a_day, of_years = Authority(self.directory()).issue("localhost"), self.certificate()
+        for path, warnings in ((of_a_day, 1), (of_years, 0)):
+            said.clear()
+            Certificates(Clock(), path, path).check()
+            levels = [each["log_level"].name for each in said]
+            self.assertEqual(levels.count("warn"), warnings, path)
+
+
 class VersionTest(TlsCase):
     """What it is that refuses old versions: OpenSSL's own caution is switched off on both sides."""
 

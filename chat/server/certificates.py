@@ -51,7 +51,8 @@ class Certificates:
     def __init__(self, clock: IReactorTime, certificate: Path, key: Path) -> None:
         self._files = certificate, key
         self._context: SSL.Context | None = None
-        self._seen = self._read = ((0, 0, 0), (0, 0, 0))
+        self._seen: Any = None
+        self._read: Any = None
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
 
@@ -71,7 +72,6 @@ class Certificates:
         :raises CannotStart: they can't be used; the text says why.
         """
         self.check()
-        self._seen = self._read
         self._looking.start(LOOK_SECONDS, now=False)
 
     def stop(self) -> None:
