@@ -245,6 +245,20 @@ class HeldTest(SynchronousTestCase):
             answer = {"code": 200, "clientId": client_id, "seq": seq, "duplicate": True}
             self.assertLessEqual(answer.items(), frame.data.items())
 
+    def test_what_nobody_here_hears_is_answered_soon_and_what_is_only_late_later(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        for cid, seconds in ((ROOM, 1), (LOBBY, 10)):
+            hall.say(cid, "stored, and not published here", by=guest, client_id="a", heard=False)
+            hall.clock.advance(seconds)
+            self.successResultOf(hall.tick())
+            self.assertEqual(guest.frames, [], cid)
+            hall.clock.advance(0.1)
+            self.successResultOf(hall.tick())
+            (answer,) = guest.frames
+            self.assertEqual((answer.type, answer.data["code"]), ("SmsResMes", 200))
+            guest.frames.clear()
+
     def test_who_writes_to_a_room_that_was_joined_elsewhere_just_now_hears_it_first(self) -> None:
         hall = Hall()
         guest = hall.guest(1, LOBBY)

@@ -328,6 +328,10 @@ class Session:
         message = messages.SmsMes("", client_id=post.client_id)
         self.refuse(message, post.request_id, post_refusal(code, retry_after, reason))
 
+    def hears(self, cid: str) -> bool:
+        """Whether what is published of a conversation of its user's comes here."""
+        return cid in self.rooms or cid.startswith("p:")
+
     def post_overdue(self, post: Post) -> None:
         """It was accepted, and its publication never came."""
         self.post_repeated(post, post.seq, self.context.now(), "", 0)

@@ -42,6 +42,10 @@ MOST_SERIAL: Final = 2**32 - 1
 UNDELIVERED_SECONDS: Final = 10.0
 """A stored post whose publication never came is answered after this long all the same."""
 
+OUTSIDE_SECONDS: Final = 1.0
+"""The same where its poster does not hear the conversation, having just left it or not entered it
+yet: then none need come."""
+
 REPLICA_SECONDS: Final = 1.0
 """How long a replica has to take a batch of posts before nobody knows what becomes of them."""
 
@@ -69,6 +73,9 @@ class Poster(Protocol):
         :param reason: which rule of the conversation is against it: ``muted``, ``banned``,
             ``slow-mode``, ``blocked`` or ``blocking``; empty for anything else.
         """
+
+    def hears(self, cid: str) -> bool:
+        """Whether they are given what is published of a conversation."""
 
     def post_overdue(self, post: "Post") -> None:
         """It was accepted as number ``post.seq``, and its publication never came."""
@@ -368,7 +375,8 @@ class Posting:
         late = []
         for post in list(self._under_way.values()):
             age = now - post.sent
-            if post.seq and age > UNDELIVERED_SECONDS:
+            heard = post.poster.hears(post.cid)
+            if post.seq and age > (UNDELIVERED_SECONDS if heard else OUTSIDE_SECONDS):
                 late.append(self._under_way.pop(post.serial))
             elif age > FORGOTTEN_SECONDS:
                 del self._under_way[post.serial]
