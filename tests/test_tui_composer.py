@@ -48,6 +48,18 @@ class ComposerTests(TestCase):
         self.assertFalse(screen.left)
         self.assertEqual(screen.desk.composer.editor.text, " \uff0fquit")
 
+    def test_any_space_ends_a_command_and_a_name(self) -> None:
+        for text in (
+            "/msg ben\nhello\nyou",
+            "/msg\u3000ben\u3000hello\nyou",
+            "/msg\nben  hello\nyou",
+        ):
+            screen = lively()
+            screen.paste(text)
+            screen.press("enter")
+            sent = [what for kind, what in screen.client.asked if kind == "send"]
+            self.assertEqual(sent, [("@2", "hello\nyou")], text)
+
     def test_a_full_disk_is_said_and_what_was_typed_stays(self) -> None:
         screen = lively()
         with patch.object(screen.client, "send", side_effect=OSError(ENOSPC, "No space left")):

@@ -111,15 +111,15 @@ def parse(text: str) -> Parsed:
         return Parsed(Kind.MESSAGE, text[1:])
     if not text.lstrip().startswith("/"):
         return Parsed(Kind.MESSAGE, text)
-    name, _, rest = text.lstrip()[1:].partition(" ")
-    first, newline, more = name.partition("\n")
-    command = find(first)
+    written = text.lstrip()[1:]
+    name = "" if written[:1].isspace() else "".join(written.split(None, 1)[:1])
+    command = find(name)
     if text[0] != "/":
         known = command is not None
-        return Parsed(Kind.BEHIND_SPACE, first) if known else Parsed(Kind.MESSAGE, text)
+        return Parsed(Kind.BEHIND_SPACE, name) if known else Parsed(Kind.MESSAGE, text)
     if command is None:
-        return Parsed(Kind.UNKNOWN, first)
-    return Parsed(Kind.COMMAND, (more + " " + rest if newline else rest).strip(), command)
+        return Parsed(Kind.UNKNOWN, name)
+    return Parsed(Kind.COMMAND, written[len(name) :].strip(), command)
 
 
 def _narrowed(text: str) -> str:

@@ -171,7 +171,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             await self._chat.client.set_topic(conversation.name, arguments)
 
     async def msg(self, arguments: str) -> None:
-        name, _, text = arguments.partition(" ")
+        name, *rest = arguments.split(None, 1)
         with self._on_the_way():
             user = await self._chat.client.lookup(self._somebody(name))
         conversation = self._chat.model.conversation(f"@{user.user_id}")
@@ -179,7 +179,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         if user.user_status >= 0:
             self._chat.model.people_changed([user])
         self._go(conversation.name)
-        text = text.strip()
+        text = "".join(rest)
         if text and not self._chat.send(text):
             self._begin(text)
 
