@@ -13,6 +13,8 @@ from chat.client.events import (
     Stored,
     Withdrawn,
 )
+from chat.client.sender import AT_A_TIME
+from chat.codec import FRAME_LIMIT
 from tests import fake_server
 from tests.api_case import ApiCase
 from tests.fake_server import FakeConnection
@@ -227,6 +229,57 @@ class SendTest(ApiCase):
             self.net.flush()
         self.assertEqual(len(accepted), 60)
         self.assertLess(len(refusals), 45)
+
+    def test_two_messages_under_one_id_are_one(self) -> None:
+        one, two = (self.client.send("#lobby", "once", client_id="id-1") for _ in range(2))
+        self.assertIs(one, two)
+        self.log_in()
+        self.advance(1)
+        self.assertEqual(self.heard(), ["once"])
+
+    def test_a_late_refusal_is_no_proof_that_it_was_stored(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(504, client_id=r.client_id)
+        sent = self.client.send("#lobby", "once")
+        self.net.flush()
+        name = sent.outgoing.client_id
+        self.server.last.reply(m.SmsResMes(503, "away", client_id=name), "1")
+        self.net.flush()
+        self.assertEqual(sent.state, Sending())
+        del self.server.handlers[m.SmsMes]
+        self.advance(2)
+        self.assertEqual(self.heard(), ["once"])
+
+    def test_a_message_longer_than_usual_is_tried_once_before_it_is_given_up(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        # It fits under the short request ids of a test, and not under the longest.
+        sent = self.client.send("#lobby", "x" * (FRAME_LIMIT - 125))
+        self.net.flush()
+        self.assertEqual(len(self.server.of(m.SmsMes)), 1)
+        self.net.cut()
+        self.advance(5)
+        self.assertEqual(len(self.server.of(m.SmsMes)), 1)
+        assert isinstance(sent.state, Failed)
+        self.assertEqual(sent.state.code, 413)
+
+    def test_after_a_moment_of_the_stores_nothing_is_slow(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(503, client_id=r.client_id)
+        sent = [self.client.send(f"#room{number}", "hello") for number in range(8)]
+        self.net.flush()
+        del self.server.handlers[m.SmsMes]
+        self.advance(1)
+        self.assertEqual({type(each.state) for each in sent}, {Stored})
+
+    def test_however_well_it_goes_no_more_than_a_burst_is_on_its_way(self) -> None:
+        self.log_in()
+        self.done(self.client.send("#lobby", "hello").stored())
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        for number in range(2 * AT_A_TIME):
+            self.client.send(f"#room{number}", "hello")
+        self.net.flush()
+        self.assertEqual(len(self.server.of(m.SmsMes)) - 1, AT_A_TIME)
 
 
 class MarksTest(ApiCase):

@@ -221,3 +221,15 @@ class RestartTest(ApiCase, OutboxCase):
         self.net.flush()
         self.restart()
         self.assertEqual([each.state for each in self.client.outgoing], [Failed(403, "muted")])
+
+    def test_what_is_being_retried_has_failed_no_more_after_a_restart(self) -> None:
+        self.restart()
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: m.SmsResMes(403, "muted")
+        sent = self.client.send("#lobby", "hm")
+        self.net.flush()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        self.assertTrue(self.client.retry(sent.outgoing.client_id))
+        self.net.flush()
+        self.restart()
+        self.assertEqual([each.state for each in self.client.outgoing], [Sending()])
