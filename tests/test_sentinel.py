@@ -132,7 +132,7 @@ class AgreementTest(TestCase):
             await reach(each, old)
 
         sentinel.port = ports[1]
-        pipe.subscribe(b"anything")
+        await pipe.subscribe(b"anything")
         old.ask("CLIENT", "KILL", "TYPE", "pubsub")
         await reach(pipe, new)
         # The old one would still answer it, and would be believed.

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chat.store.conversations import is_open
 from chat.store.entries import Author, record
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
@@ -173,7 +174,7 @@ class Posting:
         self._scheduled = False
         self._refusing = False
         self._under_way: dict[int, Post] = {}
-        self._groups: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
+        self._groups: dict[str, tuple[bytes, tuple[bytes | int, ...]]] = {}
         self.round_trips = Timing()
         self.unconfirmed: frozenset[int] = frozenset()
         self.confirmed: Callable[[], None] = lambda: None
@@ -260,7 +261,7 @@ class Posting:
         args: list[bytes | int] = [*self._retention]
         ordered: list[Post] = []
         for cid, posts in grouped.items():
-            meta, *shared = self._group(cid)
+            meta, shared = self._group(cid)
             keys.append(meta)
             args.append(len(posts))
             args += shared
@@ -268,13 +269,13 @@ class Posting:
             ordered += posts
         return keys, args, ordered
 
-    def _group(self, cid: str) -> tuple[bytes, bytes, bytes, bytes]:
+    def _group(self, cid: str) -> tuple[bytes, tuple[bytes | int, ...]]:
         """The key and the arguments that all posts to a conversation share."""
         known = self._groups.get(cid)
         if known is None:
             if len(self._groups) > MOST_GROUPS:
                 self._groups.clear()
-            found = (self._keys.meta(cid), _open_to_all(cid), *audience(self._keys, cid))
+            found = (self._keys.meta(cid), (is_open(cid), *audience(self._keys, cid)))
             known = self._groups[cid] = found
         return known
 
@@ -401,11 +402,6 @@ def _behind(call: Deferred[Any], waited: Deferred[Any]) -> Deferred[Any]:
 def _is_stored(answer: Any) -> bool:
     """Whether what the script said of a post means that it is in the store."""
     return isinstance(answer, int) or answer[0] == 1
-
-
-def _open_to_all(cid: str) -> bytes:
-    """Whether everybody who gets as far as posting may: the lobby, and private conversations."""
-    return b"1" if cid == "r:lobby" or cid.startswith("p:") else b"0"
 
 
 def audience(keys: Keys, cid: str) -> tuple[bytes, bytes]:
