@@ -1,4 +1,4 @@
--- needs: account
+-- needs: account rules
 -- Which sessions may not go on.
 --
 -- KEYS   the account of each
@@ -9,9 +9,8 @@ local time = tonumber(now())
 local result = {}
 for i = 1, #KEYS do
   local suspended = redis.call('HGET', KEYS[i], 'suspended')
-  local over = suspended and tonumber(string.match(suspended, '^%d+'))
   local device = redis.call('HGET', KEYS[i] .. ':devices', ARGV[i])
-  if over and (over == 0 or over > time) then
+  if suspended and left_of(suspended, time) then
     result[i] = 1
   else
     result[i] = device and is_forgotten(device) and 2 or 0
