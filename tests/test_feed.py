@@ -42,12 +42,14 @@ class LiveTest(SynchronousTestCase):
             raise ConnectionResetError
 
         hall = Hall()
-        guest, other = hall.guest(1, ROOM), hall.guest(2, ROOM)
+        before, guest, after = (hall.guest(who, ROOM) for who in (1, 2, 3))
+        for each in (before, after):
+            each.session.connection.wire = SimpleNamespace(direct=each.transport.io.write)
         for direct in (some, none, gone):
             guest.session.connection.wire = SimpleNamespace(direct=direct)
             hall.say(ROOM, direct.__name__)
-        self.assertEqual(guest.contents(), ["some", "none", "gone"])
-        self.assertEqual(other.contents(), ["some", "none", "gone"])
+        for each in (before, guest, after):
+            self.assertEqual(each.contents(), ["some", "none", "gone"])
 
     def test_only_who_is_in_a_room_hears_it(self) -> None:
         hall = Hall()

@@ -6,6 +6,8 @@ joined once, and most members take them as they are; a sender's own devices, ori
 sessions that are not live yet are served one by one.
 """
 
+from collections.abc import Callable, Sequence
+from operator import call
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.python.failure import Failure
@@ -89,25 +91,26 @@ class FanOut(Listener):
         """Write to every connection what was gathered for it."""
         self._gathering = None
         dirty, self._dirty = self._dirty, []
+        connections, sends, writes = [], [], []
         for connection in dirty:
             frames, connection.turn = connection.turn, b""
-            direct, sent = connection.wire.direct, 0
-            if direct is not None and frames:  # A reply may have taken them along.
-                # Here, and not two calls further down: after each call of the kernel the
-                # processor has forgotten much, and each step of ours takes several times as long.
-                try:
-                    sent = direct(frames)
-                except OSError:
-                    sent = 0  # Would block, or is gone: ``send`` finds out which.
-            if sent < len(frames):
-                self._send(connection, frames[sent:])
+            if frames:  # A reply may have taken them along.
+                connections.append(connection)
+                sends.append(connection.wire.direct or _not_at_once)
+                writes.append(frames)
+        sent = _send_each(sends, writes)
+        if sent != list(map(len, writes)):
+            for connection, size, frames in zip(connections, sent, writes, strict=True):
+                if size < len(frames):
+                    self._send(connection, frames[size:])
         if self._sample is not None:
             self.context.tally.delay.take(self.context.clock.seconds() - self._sample)
             self._sample = None
 
     def _send(self, connection: "Connection", frames: bytes) -> None:
+        connection.turn = frames + connection.turn
         try:
-            connection.send(frames)
+            connection.flush()
         except Exception:  # One client's trouble is not the others'.
             tracing.failed(connection.session, "writing", Failure())
             connection.abort()
@@ -283,3 +286,24 @@ class FanOut(Listener):
         except StoreError:
             self._moved = moved | self._moved
             raise
+
+
+def _not_at_once(frames: bytes) -> int:
+    """For a connection with something in the way of what is written next."""
+    return 0
+
+
+def _send_each(sends: Sequence[Callable[[bytes], int]], writes: Sequence[bytes]) -> list[int]:
+    """Hand each its bytes; how many of them were taken.
+
+    No step of the interpreter lies between two calls of the kernel: after each the processor has
+    forgotten much, and whoever reads sleeps again, and has to be woken, before the next one.
+    """
+    sent: list[int] = []
+    rest = map(call, sends, writes)
+    while len(sent) < len(writes):
+        try:
+            sent.extend(rest)  # What it has taken before an error stays in the list.
+        except OSError:
+            sent.append(0)  # Would block, or is gone: who writes the rest finds out which.
+    return sent
