@@ -116,6 +116,7 @@ class GoTests(TestCase):
         screen.client.say(entry(1, BEN, "psst", to="@2"))
         screen.type("/list")
         self.assertIn("ben  1 unread", "\n".join(screen.press("enter")))
+        screen.press("esc")
         screen.type("/next")
         screen.press("enter")
         self.assertEqual(screen.chat.model.open, "@2")

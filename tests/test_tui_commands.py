@@ -82,6 +82,34 @@ class ListsTests(TestCase):
         screen.press("ctrl k")
         self.assertIn("/topic", "\n".join(screen.type("top")))
 
+    def test_the_switcher_goes_back_to_where_one_was_before(self) -> None:
+        screen = lively()
+        screen.press("meta 2")
+        here = screen.chat.model.open
+        for place in ("#lobby", here, "#lobby"):
+            screen.press("ctrl k", "enter")
+            self.assertEqual(screen.chat.model.open, place)
+
+    def test_a_list_is_as_long_as_it_is_and_leads_to_what_it_shows(self) -> None:
+        screen = lively()
+        for number in range(100):
+            screen.chat.model.conversation(f"#room-{number:02}")
+        screen.type("/list")
+        self.assertIn("#cats  12 unread", "\n".join(screen.press("enter")))
+        self.assertIn("#room-98", "\n".join(screen.type("room-98")))
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "#room-98")
+
+    def test_who_is_banned_or_muted_is_listed_with_what_ends_it(self) -> None:
+        screen = lively()
+        screen.chat.open("#lobby")
+        screen.type("/sanctions")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("Ben is banned  until 2023-11-14 12:00", text)
+        self.assertIn("Chen is muted", text)
+        screen.press("down", "enter")
+        self.assertEqual(screen.desk.composer.editor.text, "/unmute Chen")
+
     def test_help_can_be_searched(self) -> None:
         screen = lively()
         screen.press("f1")
@@ -154,12 +182,18 @@ class CommandTests(TestCase):
             screen.type(text)
             screen.press("enter")
             self.assertEqual(screen.client.asked[-1], asked, text)
+        done = [what for what, _ in screen.client.asked].count("moderate")
         for text, said in {
-            "/role Ben king": "The roles are", "/slow soon": "is no time", "/sanctions": "muted",
-            "/invitations": "/join #cats", "/block": "0 blocked", "/report nobody x": "nobody",
+            "/role Ben king": "The roles are", "/slow soon": "is no time",
+            "/ban Ben 0s": "0s is no time", "/mute Ben 0 x": "0 is no time",
+            "/invitations": "/join #cats", "/block": "blocked nobody", "/report nobody x": "nobody",
         }.items():  # fmt: skip
             screen.type(text)
             self.assertIn(said, "\n".join(screen.press("enter")), text)
+        screen.chat.open("@2")
+        screen.type("/uninvite Ben")
+        self.assertIn("Only rooms have that.", "\n".join(screen.press("enter")))
+        self.assertEqual([what for what, _ in screen.client.asked].count("moderate"), done)
 
     def test_a_report_and_a_deletion_are_about_their_last_message(self) -> None:
         screen = lively()
@@ -265,6 +299,15 @@ class CommandTests(TestCase):
         screen.client.slow.callback(None)
         screen.text()
         self.assertEqual(screen.desk.composer.editor.text, "half\nand more")
+
+    def test_msg_speaks_to_a_room_that_one_is_in_as_well(self) -> None:
+        screen = lively()
+        screen.type("/msg #CATS meow")
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "#cats")
+        self.assertIn(("send", ("#cats", "meow")), screen.client.asked)
+        screen.type("/msg #dogs woof")
+        self.assertIn("no conversation called #dogs", "\n".join(screen.press("enter")))
 
     def test_a_command_without_what_it_needs_says_how_it_is_written(self) -> None:
         screen = lively()

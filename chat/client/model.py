@@ -53,6 +53,8 @@ class Model:
         self.blocked: frozenset[int] = frozenset()
         self.watched = False
         self.open = ""
+        self.before = ""
+        """What was open before that."""
         self._mention: re.Pattern[str] | None = None
         self._online: list[User] | None = None
         self._looks: dict[str, int] = {}
@@ -312,6 +314,8 @@ class Model:
         if self.current is not None:
             self.current.divider = None
             self.current.trim()
+        if name != self.open:
+            self.before = self.open
         self.open = name
         opened = self.conversation(name)
         opened.divider = opened.read if opened.unread else None

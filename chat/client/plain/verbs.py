@@ -1,6 +1,6 @@
 """The commands without a screen: most are the screen's, some say in lines what a pane shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chat.client.conversation import Conversation
 from chat.client.links import Link
@@ -10,6 +10,7 @@ from chat.client.tui import helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import COMMANDS
 from chat.client.tui.desk import Desk
+from chat.client.tui.moving import Offered
 from chat.client.tui.picked import PickedActions
 from chat.client.tui.verbs import Around, Verbs
 from chat.messages import Entry
@@ -47,6 +48,10 @@ class PlainVerbs(Verbs):
         for command in COMMANDS:
             usage = helptext.command_usage(command, self._words)
             self._chat.tell(f"{usage}: {self._words(command.help)}")
+
+    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+        for name, about, _ in rows:
+            self._chat.tell(f"{name}  {about}".rstrip())
 
     async def more(self, arguments: str) -> None:
         wish = self._news.older()

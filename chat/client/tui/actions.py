@@ -352,8 +352,7 @@ class Actions:
         self.desk.changed()
 
     def do_search(self) -> None:
-        self.desk.composer.editor.put_aside("/search ")
-        self.desk.focus_on(Pane.COMPOSER)
+        self.desk.write("/search ")
 
     def do_retry(self) -> None:
         if not self.chat.retry():

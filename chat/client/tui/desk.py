@@ -272,6 +272,11 @@ class Desk(urwid.Widget):
         self.active = pane
         self.changed()
 
+    def write(self, command: str) -> None:
+        """Have a command in the composer: Enter runs it. What is begun there isn't lost."""
+        self.composer.editor.put_aside(command)
+        self.focus_on(Pane.COMPOSER)
+
     def next_pane(self) -> None:
         """Give the focus to the next pane, the composer last."""
         order = [Pane.CONVERSATIONS, Pane.MESSAGES, Pane.ONLINE, Pane.COMPOSER]

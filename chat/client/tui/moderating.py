@@ -1,9 +1,12 @@
 """The commands that keep the peace in rooms and in private: kick, mute, invite, block, report."""
 
+from collections.abc import Callable, Sequence
+
 from chat.client.conversation import Conversation
 from chat.client.durations import read_duration
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
+from chat.client.tui.moving import Offered
 from chat.client.words import Words
 from chat.messages import Entry
 from chat.names import id_or_name, is_room
@@ -11,6 +14,9 @@ from chat.names import id_or_name, is_room
 __all__ = ["ModeratingVerbs"]
 
 ROLES = ("owner", "moderator", "member")
+
+ENDS = {"ban": "unban", "mute": "unmute", "invite": "uninvite"}
+"""What takes back what was done to somebody."""
 
 
 class ModeratingVerbs:
@@ -44,8 +50,8 @@ class ModeratingVerbs:
         await self._act("invite", arguments)
 
     async def uninvite(self, arguments: str) -> None:
-        await self._act("uninvite", arguments)
-        self._chat.say(self._words("uninvited", who=arguments.split()[0]))
+        if await self._act("uninvite", arguments):
+            self._chat.say(self._words("uninvited", who=arguments.split()[0]))
 
     async def role(self, arguments: str) -> None:
         who, _, role = arguments.partition(" ")
@@ -54,19 +60,23 @@ class ModeratingVerbs:
             return
         await self._act(role.strip(), who)
 
-    async def _act(self, action: str, arguments: str, timed: bool = False) -> None:
-        """``name [time] [reason]``, to a member of the open room."""
+    async def _act(self, action: str, arguments: str, timed: bool = False) -> bool:
+        """``name [time] [reason]``, to a member of the open room. Return whether it was done."""
         who, _, rest = arguments.partition(" ")
         seconds = None
         if timed:
             first, _, after = rest.strip().partition(" ")
             seconds = read_duration(first) if first else None
             rest = rest if seconds is None else after
+            if seconds == 0:  # on the wire that is for ever
+                self._chat.say(self._words("no-duration", text=first), bad=True)
+                return False
         room = self._room()
         if room:
             await self._chat.client.moderate(
                 room, action, self._somebody(who), seconds or 0, rest.strip()
             )
+        return bool(room)
 
     def _room(self) -> str:
         """The open room; empty, and said so, when a private conversation is open."""
@@ -102,17 +112,21 @@ class ModeratingVerbs:
         room = self._room()
         if not room:
             return
-        found = await self._chat.client.sanctions(room)
-        for each in found:
-            text = self._words(
-                f"held-{each.action}", who=self._chat.name_of(each.user_id, each.user_name)
-            )
+        rows = []
+        for each in await self._chat.client.sanctions(room):
+            who = self._chat.name_of(each.user_id, each.user_name)
+            text, until = self._words(f"held-{each.action}", who=who), ""
             if each.until:
-                until = f"{self._desk.look.when(each.until):%Y-%m-%d %H:%M}"
-                text = self._words("held-until", what=text, time=until)
-            self._chat.tell(text)
-        if not found:
+                time = f"{self._desk.look.when(each.until):%Y-%m-%d %H:%M}"
+                until = self._words("held-until", time=time)
+            rows.append((text, until, f"/{ENDS[each.action]} {each.user_name or each.user_id}"))
+        if rows:
+            self._list(self._words("sanctions-title"), rows, self._desk.write)
+        else:
             self._chat.say(self._words("nothing-found"))
+
+    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+        raise NotImplementedError
 
     # In private
 
@@ -135,6 +149,9 @@ class ModeratingVerbs:
         name = arguments.strip()
         if not name:
             users = await self._chat.ask_blocks()
+            if not users:
+                self._chat.say(self._words("nobody-blocked"))
+                return
             names = ", ".join(self._chat.name_of(each.user_id, each.user_name) for each in users)
             self._chat.tell(self._words("blocked-list", n=len(users), names=names))
             return

@@ -1,13 +1,17 @@
 """The commands that go somewhere: to a conversation, to what is new, through what was missed."""
 
+from collections.abc import Callable, Sequence
+
 from chat.client.conversation import Conversation
 from chat.client.tui.catchup import CatchUp
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.words import Words
 
-__all__ = ["MovingVerbs"]
+__all__ = ["MovingVerbs", "Offered"]
 
+Offered = tuple[str, str, str]
+"""One of a list to choose from: what it is called, what there is to say of it, and its value."""
 
 _ENDING = frozenset(
     {"back", "page_up", "page_down", "line_up", "line_down", "oldest", "newest", "first_unread"}
@@ -58,10 +62,15 @@ class MovingVerbs:
             self._chat.say(self._words("nothing-unread"))
 
     def conversations(self, arguments: str) -> None:
-        """Say which conversations there are, and what is unread in them."""
+        """Which conversations there are, and what is unread in them."""
+        rows = []
         for each in self._chat.model.listed():
-            about = f"  {self._words('status-unread', n=each.unread)}" if each.unread else ""
-            self._chat.tell(f"{self._chat.title_of(each)}{about}")
+            about = self._words("status-unread", n=each.unread) if each.unread else ""
+            rows.append((self._chat.title_of(each), about, each.name))
+        self._list(self._words("conversations"), rows, self._chat.open)
+
+    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+        raise NotImplementedError
 
     async def more(self, arguments: str) -> None:
         """Older messages."""

@@ -7,7 +7,6 @@ from chat.client.tui import commands
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
 from chat.client.tui.draw import Row
-from chat.client.tui.layout import Pane
 from chat.client.tui.picked import Stage
 from chat.client.tui.popups import Choice, Popup
 from chat.messages import User
@@ -44,7 +43,7 @@ class Switcher:
         self._stage.pop_up(Popup(look, title, self._targets, self._switch_to, COLUMNS))
 
     def _targets(self, typed: str) -> list[Choice]:
-        """Conversations by recency, people, commands: what begins as typed before what has it."""
+        """Conversations, people, commands: what begins as typed before what has it."""
         wanted = typed.casefold()
         named = ((name.casefold(), target) for name, target in self._all(bool(typed)))
         matching = [(name, target) for name, target in named if wanted in name]
@@ -52,9 +51,11 @@ class Switcher:
         return [*(self._choice(target) for _, target in matching[:MOST]), *self._further(typed)]
 
     def _all(self, commands_too: bool) -> Iterator[tuple[str, Target]]:
-        """Everything that one could go to, by the name by which it is found."""
+        """Everything that one could go to, by the name by which it is found: first where one was
+        before, conversations by recency, and where one is behind them."""
         model, look = self._chat.model, self._desk.look
-        for each in sorted(model.listed(), key=lambda each: -each.active):
+        near = {model.before: -1, model.open: 1}
+        for each in sorted(model.listed(), key=lambda each: (near.get(each.name, 0), -each.active)):
             yield look.line(model.title(each)), each
         talked = {each.name for each in model.privates()}
         for user in model.online():
@@ -99,13 +100,8 @@ class Switcher:
     def _switch_to(self, value: object) -> None:
         self._stage.pop_up(None)
         if isinstance(value, commands.Command):
-            self._write(f"/{value.names[0]} ")
+            self._desk.write(f"/{value.names[0]} ")
         elif str(value).startswith("/"):
-            self._write(str(value))
+            self._desk.write(str(value))
         else:
             self._open(str(value))
-
-    def _write(self, command: str) -> None:
-        """Have a command in the composer: Enter runs it. What is begun there isn't lost."""
-        self._desk.composer.editor.put_aside(command)
-        self._desk.focus_on(Pane.COMPOSER)

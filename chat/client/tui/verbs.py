@@ -1,6 +1,6 @@
 """What the commands do, one method for each verb of the table of commands."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
 from chat.client.tui.moderating import ModeratingVerbs
-from chat.client.tui.moving import MovingVerbs
+from chat.client.tui.moving import MovingVerbs, Offered
 from chat.client.tui.picked import PickedActions, Stage
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.search import SearchPopup
@@ -172,38 +172,53 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
     async def msg(self, arguments: str) -> None:
         name, *rest = arguments.split(None, 1)
+        where = name.casefold() if is_room(name) else await self._private_with(name)
+        if where not in self._chat.model.conversations:
+            self._chat.say(self._words("go-nowhere", name=name), bad=True)
+            return
+        self._go(where)
+        text = "".join(rest)
+        if text and not self._chat.send(text):
+            self._begin(text)
+
+    async def _private_with(self, name: str) -> str:
+        """The conversation with somebody, made when it is new."""
         with self._on_the_way():
             user = await self._chat.client.lookup(self._somebody(name))
         conversation = self._chat.model.conversation(f"@{user.user_id}")
         conversation.partner = user.user_name
         if user.user_status >= 0:
             self._chat.model.people_changed([user])
-        self._go(conversation.name)
-        text = "".join(rest)
-        if text and not self._chat.send(text):
-            self._begin(text)
+        return conversation.name
 
     async def rooms(self, arguments: str) -> None:
         rooms = await self._chat.client.rooms()
         look = self._desk.look
-        choices = []
+        rows = []
         for each in rooms:
             about = f"{self._words('members', n=each.members)}  {look.line(each.topic)}"
             name = Telling(self._chat.model, look).room(each.conversation)
-            row = [(None, f" {name}  "), ("dim", about)]
-            choices.append(Choice(row, each.conversation))
-
-        def chosen(value: object) -> None:
-            self._around.pop_up(None)
-            if isinstance(value, str):
-                self._chat.spawn(self.join(value))
-
-        if choices:
+            rows.append((name, about, each.conversation))
+        if rows:
             title = self._words("rooms-title")
-            popup = Popup(look, title, lambda typed: narrowed(choices, typed), chosen)
-            self._around.pop_up(popup)
+            self._offer(title, rows, lambda room: self._chat.spawn(self.join(room)))
         else:
             self._chat.say(self._words("no-rooms"))
+
+    def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+        """Have one of a list chosen: in a popup, which shows all of it, however long."""
+        choices = [
+            Choice([(None, f" {name}  "), ("dim", about)], value) for name, about, value in rows
+        ]
+
+        def choose(value: object) -> None:
+            self._around.pop_up(None)
+            chosen(str(value))
+
+        popup = Popup(self._desk.look, title, lambda typed: narrowed(choices, typed), choose)
+        self._around.pop_up(popup)
+
+    _list = _offer
 
     async def who(self, arguments: str) -> None:
         conversation = self._chat.model.current
@@ -295,7 +310,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
     def dnd(self, arguments: str) -> None:
         quiet, now = self._chat.quiet, self._desk.look.moment()
         written = arguments.strip().casefold()
-        if written == "off" or (not written and quiet.holds(now)):
+        if written in ("off", "0") or (not written and quiet.holds(now)):
             quiet.end()
             self._chat.say(self._words("dnd-off"))
         elif not written:
