@@ -18,7 +18,7 @@ from chat.client.tui.paint import Painter
 from chat.client.tui.people import OnlinePane
 from chat.client.tui.popups import Choice, Popup
 from chat.client.tui.switcher import MOST
-from chat.client.tui.themes import ASCII, ROLES, THEMES
+from chat.client.tui.themes import ASCII, ROLES, THEMES, UNICODE
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
 from tests.pty_screen import CONTROL
@@ -183,6 +183,26 @@ class ConversationsTests(TestCase):
         self.screen.press("meta up", "shift tab")  # one up is the last of all
         self.screen.press("up", "enter")
         self.assertEqual(self.screen.chat.model.open, "#room38")
+
+    def test_what_is_unread_out_of_view_is_counted_at_the_end_of_the_title(self) -> None:
+        client = ScriptedClient()
+        names = [f"#room-{number:02}" for number in range(60)]
+        client.conversations = {
+            name: room(name, seq=number % 2, read=0) for number, name in enumerate(names)
+        }
+        for glyphs, up, down in ((UNICODE, "↑", "↓"), (ASCII, "^", "v")):
+            screen = Screen(client, (80, 24), glyphs=glyphs)
+            self.assertEqual(screen.text()[0][:20].split(), ["Conversations", f"{down}20"])
+            screen.chat.open("#room-40")
+            self.assertEqual(screen.text()[0][:20].split()[1:], [f"{up}10", f"{down}10"])
+        role = screen.desk.conversations.aside("title")[0][0]
+        self.assertEqual(role, "title")
+        client.say(entry(1, BEN, "@anna look", to="#room-59"))
+        self.assertEqual(screen.desk.conversations.aside("title")[1], ("mention", f" {down}10"))
+        screen.press("shift tab", "home")
+        self.assertEqual(screen.text()[0][:20].split()[1], f"{down}20")
+        screen.type("room-5")
+        self.assertEqual(screen.text()[0][:20].split(), ["Conversations"])
 
     def test_the_first_nine_have_the_digit_that_opens_them(self) -> None:
         rows = self.screen.press("meta 4")

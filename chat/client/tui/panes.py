@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import urwid
 
 from chat.client.text import clip, width
-from chat.client.tui.draw import Drawn, Row, canvas
+from chat.client.tui.draw import Drawn, Row, canvas, plain
 from chat.client.tui.look import Look
 
 __all__ = ["ListPane", "Pane", "painted"]
@@ -24,6 +24,10 @@ class Pane(urwid.Widget):
     def title(self) -> str:
         """What stands in the first row; empty for a pane without one."""
         return ""
+
+    def aside(self, role: str) -> Row:
+        """What stands at the end of the title, which is in ``role``; asked after ``rows_of``."""
+        return ()
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
         """The rows below the title, at most ``height``."""
@@ -56,11 +60,12 @@ class Pane(urwid.Widget):
         title = self.title()
         if not title:
             return self.rows_of(columns, height, focus)
-        text = clip(f" {title}", columns, self.look.glyphs.ellipsis)
-        head: Row = [
-            ("title focus" if focus else "title", text + " " * (columns - width(text))),
-        ]
-        return [head, *self.rows_of(columns, height - 1, focus)]
+        rows = self.rows_of(columns, height - 1, focus)
+        role = "title focus" if focus else "title"
+        aside = self.aside(role)
+        room = max(0, columns - width(plain(aside)))
+        text = clip(f" {title}", room, self.look.glyphs.ellipsis)
+        return [[(role, text + " " * (room - width(text))), *aside], *rows]
 
     def keypress(self, size: tuple[int, int], key: str) -> str | None:  # type: ignore[override]  # always a box
         return key

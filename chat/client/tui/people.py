@@ -38,6 +38,17 @@ class ConversationsPane(ListPane):
     def title(self) -> str:
         return self.look.words("conversations")
 
+    def aside(self, role: str) -> Row:
+        """In how many conversations above and below those in view something is unread."""
+        items, runs = self.items(), []
+        above, below = items[: self.top], items[self.top + self._shown :]
+        for sign, hidden in ((self.look.glyphs.above, above), (self.look.glyphs.new, below)):
+            waiting = [each for each in hidden if each.unread]
+            if waiting:
+                for_me = any(each.mentions or each.private for each in waiting)
+                runs.append(("mention" if for_me else role, f" {sign}{len(waiting)}"))
+        return runs
+
     def items(self) -> Sequence[Conversation]:
         found = self._model.listed()
         self._digits = {each.name: str(digit) for digit, each in enumerate(found[:9], 1)}

@@ -132,6 +132,7 @@ class Glyphs:
     system: str = "·"
     prompt: str = "›"
     warn: str = "!"
+    above: str = "↑"
     new: str = "↓"
     ellipsis: str = "…"
     mask: str = "•"
@@ -140,7 +141,8 @@ class Glyphs:
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
     rule="-", bar="|", sending=".", stored="v", delivered="vv", read="VV", failed="X", online="*",
-    busy="~", offline="o", system="-", prompt=">", warn="!", new="v", ellipsis="~", mask="*",
+    busy="~", offline="o", system="-", prompt=">", warn="!", above="^", new="v", ellipsis="~",
+    mask="*",
 )  # fmt: skip
 
 
