@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chat.client import events
 from chat.client.conversation import KEPT, Fate
 from chat.client.events import Outgoing
-from chat.client.model import Model
+from chat.client.model import LONGER, Model
 from chat.messages import Conversation, Entry, User
 from tests.tui_builders import BEN, CHEN, EPOCH, ME, NOON, entry, room
 
@@ -116,6 +116,21 @@ class UnreadTests(TestCase):
         found.apply(events.ConversationChanged(room("#lobby", seq=5, read=4)))
         found.apply(events.ConversationChanged(room("#lobby", seq=5, read=1)))
         self.assertEqual(found.conversation("#lobby").unread, 1)
+
+    def test_a_longer_name_that_is_known_is_meant_where_it_is_written(self) -> None:
+        found = model()
+        found.logged_in(User(1, "小明"), [])
+        self.assertTrue(found.mentions_me("@小明明 你好"), "nobody else is called so")
+        found.people_are([User(1, "小明"), User(2, "小明明"), User(3, "明")])
+        found.entry("#lobby", entry(1, User(4, "小明(x)")))
+        for text in ("@小明明 你好", "请＠小明明看", "@小明(x) 看"):
+            self.assertFalse(found.mentions_me(text), text)
+        for text in ("@小明 你好", "请@小明看", "@小明明和@小明", "@小明(y)"):
+            self.assertTrue(found.mentions_me(text), text)
+        # Two were known before.
+        found.people_changed([User(n, f"小明号{n:03}") for n in range(LONGER)])
+        self.assertFalse(found.mentions_me(f"@小明号{LONGER - 3:03}"))
+        self.assertTrue(found.mentions_me(f"@小明号{LONGER - 2:03}"), "it is not kept any more")
 
     def test_where_to_look_next_is_a_mention_then_private_then_a_room(self) -> None:
         found = model(room("#lobby"), room("#a", seq=1), room("@2", seq=1), room("#b", seq=1))

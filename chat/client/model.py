@@ -26,6 +26,9 @@ KNOWN_LOOKS = 50_000
 KEPT_IN_VIEW = 10 * KEPT
 """``KEPT`` for the conversation that is open, while its reader is further up."""
 
+LONGER = 200
+"""Names kept that begin as one's own does: whoever makes more of them rings for nobody else."""
+
 NOTICES = 50
 """Lines the client itself has said (errors, answers to commands) that are kept."""
 
@@ -34,11 +37,14 @@ _UNSPACED = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U
 """Kana, Chinese characters and Hangul: no space need stand between them and a name."""
 
 
-def _mention_of(name: str) -> "re.Pattern[str] | None":
-    """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does. Of
-    two Chinese names of which one begins as the other, the shorter is spoken to with the longer."""
+def _mention_of(name: str, longer: Iterable[str] = ()) -> "re.Pattern[str] | None":
+    """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does.
+
+    :param longer: how names of others go on that begin so: who writes those speaks to them.
+    """
     letter = rf"[^\W{_UNSPACED}]"
-    whole = rf"(?<!{letter})[@\uff20]{re.escape(name)}(?!{letter})"
+    behind = "|".join([letter, *map(re.escape, longer)])
+    whole = rf"(?<!{letter})[@\uff20]{re.escape(name)}(?!{behind})"
     return re.compile(whole, re.IGNORECASE) if name else None
 
 
@@ -56,6 +62,7 @@ class Model:
         self.before = ""
         """What was open before that."""
         self._mention: re.Pattern[str] | None = None
+        self._longer: set[str] = set()
         self._online: list[User] | None = None
         self._looks: dict[str, int] = {}
         self._listed = False
@@ -197,7 +204,7 @@ class Model:
     def logged_in(self, me: User, conversations: Iterable[ConversationState]) -> None:
         """A login succeeded: who one is, and where the conversations stand."""
         self.me = me
-        self._mention = _mention_of(me.user_name)
+        self._mention = _mention_of(me.user_name, self._longer)
         self._looks[looks_like(me.user_name)] = me.user_id
         nothing_known = not self.conversations
         for state in conversations:
@@ -237,6 +244,7 @@ class Model:
     def entry(self, name: str, entry: Entry) -> bool:
         """An entry of ``name`` came, live or late. Return whether a reader has not seen it."""
         known = self.conversation(name)
+        self._heard_of(entry.user_name)
         if known.private and entry.user_id != self.me.user_id:
             known.partner = known.partner or entry.user_name
         fresh = known.put(entry, self.me.user_id, self._mention)
@@ -296,12 +304,25 @@ class Model:
             if known != user:
                 self.people[user.user_id] = user
                 self._online = None
+                self._heard_of(user.user_name)
 
     def people_are(self, users: Iterable[User]) -> None:
         """The whole list of who is online: whoever is not in it is offline."""
         self.people = {user.user_id: user for user in users}
         self._listed = True
         self._online = None
+        for user in self.people.values():
+            self._heard_of(user.user_name)
+
+    def _heard_of(self, name: str) -> None:
+        """Somebody is called ``name``. Where one's own begins it, ``@name`` does not mean oneself,
+        though no space need stand behind a name in Chinese."""
+        mine = self.me.user_name
+        rest = name[len(mine) :]
+        longer = mine and rest and name[: len(mine)].casefold() == mine.casefold()
+        if longer and rest not in self._longer and len(self._longer) < LONGER:
+            self._longer.add(rest)
+            self._mention = _mention_of(mine, self._longer)
 
     def notice(self, name: str, text: str, time: int) -> None:
         """The client itself says something in a conversation."""
