@@ -191,6 +191,12 @@ class SendTest(CliCase):
         status, _, _ = await self.run_program("who", "--server", "a:b:c:d", "--user", "alice")
         self.assertEqual(status, 2)
 
+    async def test_a_profile_that_could_be_none_is_refused_in_the_language_of_the_reader(
+        self,
+    ) -> None:
+        status, _, errors = await self.run_program("who", "--profile", "../x", "--language", "zh")
+        self.assertEqual((status, "'../x' 不能用作配置名" in errors), (2, True))
+
 
 class LoginTest(CliCase):
     async def test_registering_remembers_server_user_and_token_for_the_owner_alone(self) -> None:
@@ -494,9 +500,14 @@ class ProfileTest(SynchronousTestCase):
         self.assertEqual(first.parent, second.parent)
 
     def test_names_that_would_leave_the_directory_are_refused(self) -> None:
-        for name in ("", ".", "..", "a/b", ".hidden", "x" * 65, "a\0b"):
+        for name in ("", ".", "..", "a/b", ".hidden", "x" * 64, "a\0b", "\udc80", "小 明", "小\n"):
             with self.assertRaises(ValueError):
                 self.profile(name)
+
+    def test_a_profile_may_be_called_as_people_are(self) -> None:
+        for name in ("小明", "Zoë", "work-2.b", "x" * 63, "\U00020000" * 63):
+            self.profile(name).remember("chat.example", "alice")
+            self.assertIsNotNone(self.profile(name).remembered(), name)
 
     def test_what_is_chosen_on_the_screen_is_remembered_and_a_theme_only_while_it_is_there(
         self,

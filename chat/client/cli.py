@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     try:
         profile = Profile(options.profile)
-    except ValueError as error:
-        parser.error(str(error))
+    except ValueError:
+        parser.error(phrases("bad-profile", name=options.profile))
     options.server = options.server or settings.server
     options.user = options.user or settings.user
     if options.command == "replay":

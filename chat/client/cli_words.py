@@ -284,6 +284,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "The connection is gone, and nothing was sent.",
         "连接中断，什么也没有发送。",
     ),
+    "bad-profile": (
+        "{name!r} is no name for a profile: letters, digits, -, _ and ., not first; at most 63.",
+        "{name!r} 不能用作配置名：只能是文字、数字、-、_ 和 .（不在开头），最多 63 个字符。",
+    ),
     "bad-client-id": (
         "--client-id takes 1 to 64 printable ASCII characters without spaces.",
         "--client-id 须为 1 到 64 个可打印的 ASCII 字符，不含空格。",

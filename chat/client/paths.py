@@ -23,6 +23,10 @@ SLOTS = 8
 """Programs of one account on this machine at a time; the server allows ten devices in all."""
 
 
+PROFILE = re.compile(r"[\w-][\w.-]{0,62}")
+"""What a profile may be called: 63 characters fit a directory's 255 bytes in any script."""
+
+
 @dataclass(frozen=True)
 class Remembered:
     """Who used a profile last: an endpoint string, and a name or the digits of an id."""
@@ -71,13 +75,13 @@ class DeviceSlot:
 class Profile:
     """One person's settings and state. Directories are made when first written, mode 0700.
 
-    :param name: letters, digits, ``-``, ``_`` and ``.``, not first.
+    :param name: letters and digits of any script, ``-``, ``_`` and ``.``, not first.
     :param environ: where the XDG variables are read.
     :raises ValueError: the name could not be a file's.
     """
 
     def __init__(self, name: str = "default", environ: Mapping[str, str] | None = None) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", name):
+        if not PROFILE.fullmatch(name):
             raise ValueError(f"{name!r} is no name for a profile")
         environ = os.environ if environ is None else environ
         self.name = name
