@@ -237,6 +237,19 @@ class ComposerTests(TestCase):
         assert drawn.cursor is not None
         self.assertEqual(drawn.decoded_text[drawn.cursor[1]].strip(), "9")
 
+    def test_what_is_typed_right_behind_an_esc_loses_no_letter(self) -> None:
+        # A terminal's Esc and a key within an eighth of a second are Alt and that key.
+        screen = lively()
+        screen.press("meta /", *"list")
+        self.assertEqual(screen.desk.composer.editor.text, "/list", "list was said to all")
+        screen.press("ctrl c", "ctrl k", "meta h", "i")
+        self.assertIsNone(screen.root.popup)
+        self.assertEqual(screen.desk.composer.editor.text, "hi")
+        screen.press("ctrl k", "meta a")
+        self.assertEqual(screen.chat.model.open, "@2", "Alt-A is Alt-A")
+        screen.press("meta v", "meta ctrl u", "meta f12")
+        self.assertEqual(screen.desk.context, "select", "what is no letter stays what it is")
+
 
 class EditorTests(TestCase):
     @given(

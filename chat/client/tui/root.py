@@ -133,7 +133,7 @@ class Root(urwid.Widget):
         if self.watcher is not None and not isinstance(self.shown, Form):
             self.watcher.key(key, self._before(key))
         try:
-            return None if self._press(key) else key
+            return None if self._press(key) or self._press_apart(key) else key
         except Exception:
             self.log.failure("the key {key} could not be handled", key=key)
             return key
@@ -169,6 +169,14 @@ class Root(urwid.Widget):
         if isinstance(self.shown, Form):
             return self._press_form(self.shown, key)
         return False
+
+    def _press_apart(self, key: str) -> bool:
+        """Esc and a letter that comes right behind it reach a program as one key. Where that means
+        nothing they are two, and what is typed after leaving something loses no letter."""
+        letter = key.removeprefix("meta ")
+        if self.actions is None or letter == key or not is_character(letter):
+            return False
+        return self._press("esc") and (self._press(key) or self._press(letter))
 
     def _pasted(self, text: str) -> None:
         if self.popup is not None:
