@@ -312,6 +312,20 @@ def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:
     assert "no invitation" in admin.refused("withdraw", made["id"])
 
 
+def test_a_store_with_very_many_rooms_is_counted_and_listed() -> None:
+    with running() as store:
+        admin = Admin("--store", store.url)
+        admin.do("announce", "the first room, of which the others are copies")
+        (lobby,) = store.ask("KEYS", "*:meta")
+        copying = "for i = 1, 10000 do redis.call('COPY', KEYS[1], ARGV[1] .. i .. ARGV[2]) end"
+        store.ask("EVAL", copying, 1, lobby, *lobby.split(b"lobby"))
+        (counted,) = admin.get("statistics")
+        assert (counted["rooms"], counted["entries"]) == (10_001, 10_001)
+        assert len(admin.get("rooms")) == 10_001
+        store.ask("SET", lobby, "what no chat server wrote")
+        assert admin.refused("statistics").count("\n") == 1
+
+
 def test_it_is_part_of_the_chatroom_command(server: ServerProcess) -> None:
     words = [sys.executable, "-m", "chat.command", "admin", "statistics", "--data"]
     done = subprocess.run(

@@ -1,14 +1,15 @@
 """What administrators of a server see of the store and do to it, beside what moderators do."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import FirstError, gatherResults
 
 from chat.messages import User
 from chat.names import canonical_user_name
 from chat.store.accounts import Accounts
 from chat.store.bus import Event, payload
+from chat.store.connection import Answer
 from chat.store.entries import Author, LoggedEntry, logged, record
 from chat.store.errors import Unknown
 from chat.store.keys import Keys, cid_name
@@ -18,6 +19,8 @@ from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = ["Administration"]
+
+T = TypeVar("T")
 
 SCANNED: Final = 1_000
 """Keys that one SCAN looks at: the store does nothing else for a fraction of a millisecond."""
@@ -39,13 +42,14 @@ class Administration:
 
     async def users(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Every account, in pages and no order: id, name, times in ms, and what it may."""
+        redis = self._redis
         before, after = _around(self._keys.user(0))
         async for found in self._scan(before.translate(PATTERN) + "*" + after):
             ids = [int(key[len(before) : len(key) - len(after)]) for key in found]
-            read = [self._redis.call("HMGET", self._keys.user(who), *ACCOUNT) for who in ids]
-            statuses = [self._redis.call("HGET", self._keys.statuses(), who) for who in ids]
+            read = await _each(ids, lambda u: redis.call("HMGET", self._keys.user(u), *ACCOUNT))
+            statuses = await _each(ids, lambda u: redis.call("HGET", self._keys.statuses(), u))
             now = await self._now()
-            answers = zip(ids, await _all(read), await _all(statuses), strict=True)
+            answers = zip(ids, read, statuses, strict=True)
             yield [_user(who, fields, status, now) for who, fields, status in answers if fields[0]]
 
     async def user(self, user_id: int) -> dict[str, Any]:
@@ -75,8 +79,8 @@ class Administration:
         """All rooms, private ones as well, by name."""
         cids = [cid for cid in await self.conversations() if cid.startswith("r:")]
         fields = ("topic", "seq", "time", "rules")
-        metas = await _all([self._redis.call("HMGET", self._keys.meta(c), *fields) for c in cids])
-        sizes = await _all([self._redis.call("HLEN", self._keys.members(cid)) for cid in cids])
+        metas = await _each(cids, lambda c: self._redis.call("HMGET", self._keys.meta(c), *fields))
+        sizes = await _each(cids, lambda c: self._redis.call("HLEN", self._keys.members(c)))
         found = []
         for cid, (topic, seq, time, rules), members in zip(cids, metas, sizes, strict=True):
             slow, private, _ = (rules or b"0:0:0").split(b":")
@@ -102,7 +106,7 @@ class Administration:
             users += len(page)
             suspended += sum(1 for each in page if each["suspended"])
         cids = await self.conversations()
-        seqs = await _all([self._redis.call("HGET", self._keys.meta(c), "seq") for c in cids])
+        seqs = await _each(cids, lambda c: self._redis.call("HGET", self._keys.meta(c), "seq"))
         info = await self._redis.info()
         rooms = sum(1 for cid in cids if cid.startswith("r:"))
         return {
@@ -277,8 +281,10 @@ class Administration:
     async def rooms_of(self, user_id: int) -> Sequence[str]:
         """The ids of the rooms that a user is a member of."""
         cids = [cid for cid in await self.conversations() if cid.startswith("r:")]
-        calls = [self._redis.call("HEXISTS", self._keys.members(cid), user_id) for cid in cids]
-        return [cid for cid, is_in in zip(cids, await _all(calls), strict=True) if is_in]
+        is_in = await _each(
+            cids, lambda cid: self._redis.call("HEXISTS", self._keys.members(cid), user_id)
+        )
+        return [cid for cid, yes in zip(cids, is_in, strict=True) if yes]
 
     async def author(self, user_id: int) -> Author:
         """A user as the author of entries.
@@ -312,8 +318,19 @@ def _around(key: bytes) -> tuple[str, str]:
     return before, after
 
 
-async def _all(calls: Sequence[Awaitable[Any]]) -> list[Any]:
-    answers: list[Any] = await gatherResults(list(calls), consumeErrors=True)  # type: ignore[arg-type]  # every call is a Deferred
+async def _each(things: Sequence[T], call: Callable[[T], Answer]) -> list[Any]:
+    """Ask the same about each of very many, some at a time: so many may not be under way at once.
+
+    :raises StoreError: one of the calls failed.
+    """
+    answers: list[Any] = []
+    for start in range(0, len(things), PAGE):
+        try:
+            answers += await gatherResults(
+                map(call, things[start : start + PAGE]), consumeErrors=True
+            )
+        except FirstError as first:
+            first.subFailure.raiseException()
     return answers
 
 
