@@ -163,6 +163,20 @@ class LifeTest(TestCase):
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
         self.assertIn(str(directory), str(error))
 
+    async def test_a_directory_that_cannot_be_written_is_named_and_given_back(self) -> None:
+        directory = new_directory(self)
+        in_the_way = directory / "state.json.new"
+        in_the_way.mkdir(parents=True)
+        store = EmbeddedStore(reactor, directory)
+        error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
+        self.assertRegex(str(error), f"{directory} can't be used: .")
+        in_the_way.rmdir()
+        store = await started(self, directory)
+        in_the_way.mkdir()
+        await store.stop()
+        in_the_way.rmdir()
+        await started(self, directory)
+
     async def test_a_long_path_gets_its_socket_elsewhere(self) -> None:
         directory = new_directory(self, "long" * 30)
         store = await started(self, directory)
@@ -434,6 +448,28 @@ class DamageTest(TestCase):
         store = EmbeddedStore(reactor, directory)
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
         self.assertIn("RDB", str(error))
+
+    async def test_files_that_nothing_names_are_not_written_over(self) -> None:
+        directory = new_directory(self)
+        file = await filled(self, directory)
+        manifest = file.parent / aof.MANIFEST
+        manifest.rename(directory / "kept")
+        before = {path: path.read_bytes() for path in file.parent.iterdir()}
+        store = EmbeddedStore(reactor, directory)
+        error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
+        self.assertIn(aof.MANIFEST, str(error))
+        self.assertEqual({path: path.read_bytes() for path in file.parent.iterdir()}, before)
+        (directory / "kept").rename(manifest)
+        store = await started(self, directory)
+        redis = await connected_to(self, store.address)
+        self.assertEqual(await redis.call("GET", "a"), b"1")
+
+    async def test_a_first_start_that_was_cut_off_is_no_store_without_its_manifest(self) -> None:
+        directory = new_directory(self)
+        store = await started(self, directory)
+        await store.stop()
+        (directory / "appendonlydir" / aof.MANIFEST).unlink()
+        await started(self, directory)
 
 
 class RepairTest(TestCase):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["Damage", "close_gaps", "cut", "find_damage", "newest_files"]
+__all__ = ["MANIFEST", "Damage", "close_gaps", "cut", "find_damage", "newest_files"]
 
 MANIFEST: Final = "appendonly.aof.manifest"
 _LINE: Final = re.compile(rb"file (\S+) seq (\d+) type ([bhi])")

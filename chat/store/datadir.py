@@ -5,18 +5,23 @@ import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from chat.store.aof import MANIFEST
 from chat.store.errors import StoreError
 
 __all__ = ["CannotStart", "DataDirectory", "machine_boot"]
 
 SOCKET_PATH_LIMIT: Final = 100
 """Bytes; ``sun_path`` holds 104 on macOS and 108 on Linux, with a final NUL."""
+
+NOTHING_YET: Final = 1_024
+"""Bytes; the files of a store that nothing was ever written to are some 90."""
 
 
 class CannotStart(StoreError):
@@ -83,21 +88,17 @@ class DataDirectory:
 
         :raises CannotStart: another server uses it, or it can't be written.
         """
-        try:
+        with self._usable():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             ours = self._lock("server.lock")
-        except OSError as error:
-            problem = error.strerror or str(error)
-            raise CannotStart(
-                f"The data directory {self.path} can't be used: {problem}."
-            ) from error
         if not ours:
             owner = (self.path / "server.lock").read_text().strip() or "unknown"
             raise CannotStart(
                 f"Another server (process {owner}) already uses the data directory {self.path}."
             )
-        os.ftruncate(self._locks["server.lock"], 0)
-        os.pwrite(self._locks["server.lock"], b"%d\n" % os.getpid(), 0)
+        with self._usable():
+            os.ftruncate(self._locks["server.lock"], 0)
+            os.pwrite(self._locks["server.lock"], b"%d\n" % os.getpid(), 0)
 
     def claim_for_store(self) -> bool:
         """Take the store's lock; False while a store that lost its server still has it."""
@@ -108,6 +109,17 @@ class DataDirectory:
         locks, self._locks = self._locks, {}
         for descriptor in locks.values():
             os.close(descriptor)
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """:raises CannotStart: something in the directory can't be read or written."""
+        try:
+            yield
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise CannotStart(
+                f"The data directory {self.path} can't be used: {problem}."
+            ) from error
 
     def _lock(self, name: str) -> bool:
         if name in self._locks:
@@ -124,7 +136,13 @@ class DataDirectory:
     # How it was left
 
     def opened(self, durability: str) -> None:
-        """The store is about to run: judge how the last one ended, and remember that it runs."""
+        """The store is about to run: judge how the last one ended, and remember that it runs.
+
+        :raises CannotStart: the store would begin anew over files that it has left, or the
+            directory can't be written.
+        """
+        with self._usable():
+            self._refuse_to_begin_anew()
         self.numbers_may_be_lost = self._judge()
         self._durability = durability
         self._remember(running=True)
@@ -144,6 +162,17 @@ class DataDirectory:
             self.numbers_may_be_lost = False
             self._remember(running=True)
 
+    def _refuse_to_begin_anew(self) -> None:
+        """Without the file that names the others a store takes itself for a new one, and the first
+        thing it does is to write over what is there."""
+        if not self.append_only.exists() or (self.append_only / MANIFEST).exists():
+            return
+        if sum(path.stat().st_size for path in self.append_only.iterdir()) > NOTHING_YET:
+            raise CannotStart(
+                f"{self.append_only} has a store's files, but not {MANIFEST}, which says what they "
+                "are: put it back, or a backup in the place of them all."
+            )
+
     def _judge(self) -> bool:
         path = self.path / "state.json"
         try:
@@ -157,6 +186,10 @@ class DataDirectory:
         return left.numbers_may_be_lost or unclean or restored
 
     def _remember(self, *, running: bool) -> None:
+        with self._usable():
+            self._write_state(running)
+
+    def _write_state(self, running: bool) -> None:
         new = self.path / "state.json.new"
         new.unlink(missing_ok=True)
         with new.open("wb") as file:
@@ -186,7 +219,14 @@ class DataDirectory:
         return ""
 
     def new_socket(self) -> str:
-        """A path to listen on; in a short directory when this one's name is too long."""
+        """A path to listen on; in a short directory when this one's name is too long.
+
+        :raises CannotStart: it can't be written down.
+        """
+        with self._usable():
+            return self._new_socket()
+
+    def _new_socket(self) -> str:
         self.remove_socket()
         path = str(self.path / "store.sock")
         if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:

@@ -183,7 +183,8 @@ class EmbeddedStore:
         if kept is not None:
             await kept
             if self._child.code == 0:
-                self._home.closed()
+                with suppress(CannotStart):  # A full disk: the next start has its doubts.
+                    self._home.closed()
             self._home.remove_socket()
             self._home.release()
         elif self._child.transport is not None:
