@@ -19,7 +19,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.certificates import Certificates, fingerprint, self_signed
+from chat.server.certificates import DAY, Certificates, fingerprint, self_signed
 from chat.server.options import Options
 from chat.server.settings import Settings
 from chat.server.starting import CannotStart
@@ -33,6 +33,15 @@ def trusting() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
+
+
+OF_NO_USE = """-----BEGIN EC PRIVATE KEY-----
+MF8CAQEEGBqpALd3aAFbaBTbVvfEXh52M/LfY/fhvKAKBggqhkjOPQMBAqE0AzIA
+BKcNGzROsWHeh+xFhdrz78ksDEooJF4ymw+OQrlHvE9ddU0tscFYQzjnhx45LXhk
+ug==
+-----END EC PRIVATE KEY-----
+"""
+"""As ``openssl ecparam -name prime192v2 -genkey`` makes it: a curve that nobody else has."""
 
 
 class TlsPeer(CurrentPeer):
@@ -164,7 +173,11 @@ class ServerTest(TlsCase):
                 serialization.BestAvailableEncryption(b"x"),
             )
         )
+        odd = nothing.with_name("odd.pem")
+        odd.write_text(OF_NO_USE)
+        curve = "Curve 1.2.840.10045.3.1.2 is not supported"
         for given, said in {
+            (certificate, odd): f"{odd} is of no use for TLS ({curve})",
             (certificate, other): f"{other} is not the key of {certificate}",
             (key, key): f"{key} has no certificate in PEM form",
             (certificate, certificate): f"{certificate} has no private key in PEM form",
@@ -286,6 +299,20 @@ class WatchingTest(TlsCase):
 
 
 class WarningTest(TlsCase):
+    def test_a_server_that_runs_on_warns_once_a_day(self) -> None:
+        said: list[LogEvent] = []
+        self.patch(Certificates, "log", Logger(observer=said.append))
+        clock = Clock()
+        path = Authority(self.directory()).issue("localhost")
+        certificates = Certificates(clock, path, path)
+        certificates.start()
+        said.clear()
+        clock.pump([DAY / 4] * 8)
+        self.assertEqual([each["log_level"].name for each in said], ["warn"] * 2)
+        certificates.stop()
+        clock.advance(DAY)
+        self.assertEqual(len(said), 2)
+
     def test_a_certificate_that_ends_within_a_week_is_warned_of_and_no_other(self) -> None:
         said: list[LogEvent] = []
         self.patch(Certificates, "log", Logger(observer=said.append))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
@@ -32,6 +33,7 @@ SELF_SIGNED_DAYS: Final = 3_650
 """Clients remember the very certificate, so that a short life would only make them ask again."""
 
 WARN_DAYS: Final = 7
+DAY: Final = 86_400.0
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -55,6 +57,9 @@ class Certificates:
         self._read: Any = None
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
+        self._ends: datetime.datetime | None = None
+        self._warning = LoopingCall(self._warn)
+        self._warning.clock = clock
 
     def check(self) -> None:
         """Read the files.
@@ -67,17 +72,20 @@ class Certificates:
             raise CannotStart(f"TLS: {error}") from None
 
     def start(self) -> None:
-        """Read the files, and look after them until ``stop``.
+        """Read the files, and look after them until ``stop``: for others in their place, and once a
+        day for how long the certificate is still valid.
 
         :raises CannotStart: they can't be used; the text says why.
         """
         self.check()
         self._looking.start(LOOK_SECONDS, now=False)
+        self._warning.start(DAY, now=False)
 
     def stop(self) -> None:
         """Look no more; what was read is still served."""
-        if self._looking.running:
-            self._looking.stop()
+        for each in (self._looking, self._warning):
+            if each.running:
+                each.stop()
 
     def reload(self) -> None:
         """Read the files again. What can't be used is said in the log, and changes nothing."""
@@ -101,11 +109,13 @@ class Certificates:
 
     def _load(self) -> None:
         self._read = self._stamps()
-        chain, key = _certificates(self._files[0]), _key(self._files[1])
-        if chain[0].public_key() != key.public_key():
-            raise ValueError(f"{self._files[1]} is not the key of {self._files[0]}")
         try:
+            chain, key = _certificates(self._files[0]), _key(self._files[1])
+            if chain[0].public_key() != key.public_key():
+                raise ValueError(f"{self._files[1]} is not the key of {self._files[0]}")
             self._context = _context(chain, key)
+        except UnsupportedAlgorithm as error:
+            raise ValueError(f"{self._files[1]} is of no use for TLS ({error})") from None
         except SSL.Error as error:
             why = error.args[0][-1][-1]  # (library, function, reason), such as a key too small
             raise ValueError(f"OpenSSL refuses {self._files[0]} ({why})") from None
@@ -113,11 +123,14 @@ class Certificates:
 
     def _tell(self, certificate: x509.Certificate) -> None:
         self.log.info("The certificate's SHA-256: {digest}", digest=fingerprint(certificate))
-        left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-        if left.days < WARN_DAYS:
+        self._ends = certificate.not_valid_after_utc
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say in the certificate's last week that it is: what renews it may have failed."""
+        if self._ends and (self._ends - datetime.datetime.now(datetime.UTC)).days < WARN_DAYS:
             self.log.warn(
-                "The certificate is valid until {when:%Y-%m-%d %H:%M} UTC",
-                when=certificate.not_valid_after_utc,
+                "The certificate is valid until {when:%Y-%m-%d %H:%M} UTC", when=self._ends
             )
 
 
