@@ -78,5 +78,10 @@ class CommandTest(WholeCase):
         self.assertEqual((await self.run_program("block", "bob"))[0], 0)
         self.assertIn("bob", (await self.run_program("block"))[1])
         self.assertEqual((await self.run_program("moderate", "#tea", "kick", "nobody"))[0], 1)
-        for wrong in (("mute",), ("slow", "bob"), ("mute", "bob", "--for", "soon")):
+        for wrong in (
+            ("mute",),
+            ("slow", "bob"),
+            ("mute", "bob", "--for", "soon"),
+            ("ban", "bob", "--for", "0s"),
+        ):
             self.assertEqual((await self.run_program("moderate", "#tea", *wrong))[0], 2, wrong)

@@ -155,7 +155,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "先打印您所有设备都还没收到的消息",
     ),
     "opt-join": ("join the rooms that you are not in", "自动加入尚未加入的房间"),
-    "opt-count": ("end after N messages", "打印 N 条后结束"),
+    "opt-count": ("end after N new messages", "打印 N 条新消息后结束"),
     "opt-history-n": ("how many messages (default 50)", "消息条数（默认 50）"),
     "opt-before": ("only below this number", "只要小于该序号的"),
     "opt-after": ("only above this number, oldest first", "只要大于该序号的，从最早的开始"),

@@ -12,7 +12,8 @@ async def moderate(context: Context) -> Status:
     """Do something to a room, or to somebody in it; or list whom something was done to."""
     options = context.options
     seconds = read_duration(options.time) if options.time else 0
-    if seconds is None or (options.action in ON_PEOPLE) != bool(options.who):
+    for_ever = options.time and seconds == 0 and options.action in ON_PEOPLE  # on the wire 0 is
+    if seconds is None or for_ever or (options.action in ON_PEOPLE) != bool(options.who):
         raise Stop(Status.USAGE, context.phrases("how-to-moderate"))
     async with logged_in(context, acknowledge=False) as client:
         if options.action == "list":
