@@ -93,6 +93,11 @@ class ServerProcess:
             return self._last_words
         return (self.home / "log").read_text(encoding="utf-8")
 
+    @property
+    def errors(self) -> str:
+        """What it has said on standard error."""
+        return (self.home / "errors").read_text(encoding="utf-8")
+
     def start(self) -> None:
         """Start it and wait until it lets clients in."""
         self.begin()
@@ -117,13 +122,13 @@ class ServerProcess:
         self._log_start = path.stat().st_size if path.exists() else 0
         words = ["chatroom", "--listen", "tcp:0:interface=127.0.0.1", *CHEAP]
         words += ["--data", str(self.home / "data"), *self._options]
-        with path.open("a", encoding="utf-8") as log:
+        with path.open("a") as log, (self.home / "errors").open("a") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", TWISTD, "-n", "--pidfile=", *words],
                 cwd=self.home,
                 env=self._environment,
                 stdout=log,
-                stderr=subprocess.PIPE,
+                stderr=errors,
                 text=True,
                 preexec_fn=self._limit if self._open_files else None,
             )
@@ -179,7 +184,5 @@ class ServerProcess:
         if self._process is not None:
             if self._process.poll() is None:
                 self.stop()
-            assert self._process.stderr is not None
-            self._process.stderr.close()
             self._last_words = self.log[-LAST_WORDS:]
         shutil.rmtree(self.home, ignore_errors=True)

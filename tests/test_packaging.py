@@ -44,6 +44,9 @@ class WheelTest(SynchronousTestCase):
         for path in places:
             self.assertTrue((ROOT / path).is_file(), path)
 
+    def test_whoever_writes_a_bot_gets_its_types(self) -> None:
+        self.assertTrue((ROOT / "chat" / "py.typed").is_file())
+
     def test_every_command_has_something_behind_it(self) -> None:
         for target in PROJECT["project"]["scripts"].values():
             module, _, function = target.partition(":")

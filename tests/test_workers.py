@@ -250,9 +250,8 @@ class WorkersTest(SynchronousTestCase):
         self.addCleanup(server.remove)
         server.begin()
         self.assertEqual(server.ended(), 1)
-        assert server.process.stderr is not None
-        said = server.process.stderr.read()
-        self.assertRegex(said, r"\Achatroom: a worker does not start: .*cannot read /no/such.*\n\Z")
+        said = r"\Achatroom: a worker does not start: .*cannot read /no/such.*\n\Z"
+        self.assertRegex(server.errors, said)
 
     def test_in_the_background_everything_is_in_one_log(self) -> None:
         home = Path(tempfile.mkdtemp(dir="/tmp"))
