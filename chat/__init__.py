@@ -1,1 +1,1 @@
-"""Instant messaging for very many users, in the terminal."""
+"""Instant messaging in the terminal, for very many users."""

@@ -1,4 +1,4 @@
-"""The ``chatroom`` command: ``chatroom admin`` for whoever runs a server, else the client's."""
+"""The ``chatroom`` command: ``chatroom admin`` for operators, everything else is the client."""
 
 import os
 import sys

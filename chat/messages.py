@@ -1,4 +1,4 @@
-"""Every message on the wire, one frozen struct each, named as ``docs/protocol.rst`` has them.
+"""Every message on the wire, one frozen struct each, named as in ``docs/protocol.rst``.
 
 A message's type on the wire is the name of its class. Members are camel case on the wire and
 snake case here. ``REQUESTS`` are what a server takes, ``ANSWERS`` what a client takes.

@@ -1,4 +1,4 @@
-"""What moderators can do to people and to rooms, in the words of ``ModerateMes``."""
+"""What moderators can do to people and rooms, by its names in ``ModerateMes``."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What a user name, a room name, a password and a conversation's name may be."""
+"""What is valid as a user name, a room name, a password or a conversation's name."""
 
 import unicodedata
 

@@ -1,1 +1,1 @@
-"""``chatroom admin``: what whoever runs a server does to it while it runs, through the store."""
+"""``chatroom admin``: what operators do to a server while it runs, through its store."""

@@ -1,4 +1,4 @@
-"""The ``chatroom admin`` command: its options, and how one of its commands is run."""
+"""The ``chatroom admin`` command line: its options and subcommands."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""What each administrator's command does, one function for each."""
+"""What each subcommand of ``chatroom admin`` does, one function each."""
 
 import secrets
 import time

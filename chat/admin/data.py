@@ -1,4 +1,4 @@
-"""One user's data, given out or taken away; the whole store, saved and put back."""
+"""One user's data, exported or deleted; the whole store, backed up and restored."""
 
 import errno
 import os

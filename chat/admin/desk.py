@@ -1,4 +1,4 @@
-"""What every administrator's command has at hand: the store, its parts, and where to print."""
+"""What every subcommand works with: the store, its parts, and where to print."""
 
 from argparse import Namespace
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""Accounts of the original server: read from its Redis, judged, and made here.
+"""Accounts of the original server: read from its Redis, checked, and created here.
 
 It keeps a hash ``users``: the id as text, and JSON like ``{"userId":100,"userPwd":"secret",
 "userName":"daiyu","userStatus":0,"sex":""}``, the password as it was typed. Nothing is ever

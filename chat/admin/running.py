@@ -1,4 +1,4 @@
-"""Runs one command of an administrator: settings, the store, one sentence if it fails."""
+"""Runs one subcommand: settings, the store, and one sentence if it fails."""
 
 import sys
 from argparse import Namespace

@@ -1,4 +1,4 @@
-"""What ``chatroom admin`` says, in English and in Chinese, by one key for each sentence."""
+"""What ``chatroom admin`` says, in English and in Chinese, with one key per sentence."""
 
 from collections.abc import Mapping
 from typing import Final

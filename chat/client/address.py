@@ -1,4 +1,4 @@
-"""How a server is written, and the endpoint that it becomes."""
+"""How a server's address is written, and the endpoint that it stands for."""
 
 import re
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""ChatClient: one user's chat over a connection that comes back; for bots, scripts and screens."""
+"""ChatClient: one user's chat over a connection that reconnects; for bots, scripts and screens."""
 
 import random as _random
 from collections.abc import Callable, Mapping, Sequence

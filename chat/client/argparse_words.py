@@ -1,4 +1,4 @@
-"""What argparse says by itself, in Chinese: it asks gettext, which has no such catalogue for it."""
+"""argparse's own messages in Chinese: it asks gettext, which has no catalogue for them."""
 
 import argparse
 from collections.abc import Mapping

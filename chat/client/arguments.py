@@ -1,4 +1,4 @@
-"""What stands behind the options of ``chatroom``: read and judged; and how it says its version."""
+"""Converts and checks the values of ``chatroom``'s options; and prints its version."""
 
 import argparse
 from pathlib import Path

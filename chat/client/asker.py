@@ -1,4 +1,4 @@
-"""Requests on whichever connection there is: again, while the server refuses for the moment."""
+"""Requests on whichever connection there is, repeated while the server is only busy."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

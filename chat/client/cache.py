@@ -1,4 +1,4 @@
-"""What was said, kept on this machine: written as it comes, read and searched without a server."""
+"""The messages kept on this machine: written as they come, read and searched without a server."""
 
 import sqlite3
 from collections import Counter

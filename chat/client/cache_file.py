@@ -1,4 +1,4 @@
-"""What is remembered of conversations, in a SQLite file: entries, where they stand, full text."""
+"""The cache's SQLite file: entries, each conversation's position, full-text search."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The user's conversations with their marks, put together from what the server and the log say."""
+"""The user's conversations and their marks, combined from the server's list and the log."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,4 @@
-"""Asks on the terminal whether a certificate is to be believed that nobody vouches for."""
+"""Asks on the terminal whether to trust a certificate that no authority vouches for."""
 
 import os
 import sys

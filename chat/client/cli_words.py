@@ -1,4 +1,4 @@
-"""What the command line says, in English and in Chinese, by one key for each sentence."""
+"""What the command line says, in English and in Chinese, with one key per sentence."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""The settings file: every setting in one table, read, and judged in one sentence when wrong."""
+"""The settings file: every setting in one table; an error in it is one sentence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields

@@ -1,4 +1,4 @@
-"""What every command has around it: options, a login that is remembered, a time to be done in."""
+"""What every command needs: its options, the remembered login, a time limit."""
 
 import time
 from argparse import Namespace

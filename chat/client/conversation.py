@@ -1,4 +1,4 @@
-"""One conversation as the screen has it: its entries in order, what is on its way, the marks."""
+"""One conversation as the screen sees it: its entries in order, what is being sent, the marks."""
 
 import bisect
 import re

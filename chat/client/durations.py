@@ -1,4 +1,4 @@
-"""How long something lasts, as people write it: ``90``, ``10m``, ``2h``, ``1d12h``. Pure."""
+"""Durations as people write them: ``90``, ``10m``, ``2h``, ``1d12h``. Pure."""
 
 import re
 from typing import Final

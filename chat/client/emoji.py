@@ -1,4 +1,4 @@
-"""Emoji by name, in English and in Chinese; each is one character, right on every terminal."""
+"""Emoji by name, in English and in Chinese; each is one character that all terminals get right."""
 
 from collections.abc import Iterator
 from functools import cache

@@ -1,4 +1,4 @@
-"""What can go wrong for whoever uses the client library, each as an exception of its own."""
+"""What can go wrong for users of the client library, each as its own exception."""
 
 __all__ = [
     "BadServer",

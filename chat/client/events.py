@@ -1,4 +1,4 @@
-"""What happened, as frozen values: what ``ChatClient.listen`` hands to a screen or a bot."""
+"""What happened, as frozen values: what ``ChatClient.listen`` passes to a screen or a bot."""
 
 from msgspec import Struct
 

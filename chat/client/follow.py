@@ -1,4 +1,4 @@
-"""All conversations of one user: what came is handed out in order, what is missing is fetched."""
+"""All conversations of one user: entries are handed out in order, missing ones are fetched."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Who wants to hear what happens: listeners, async iterators, and those who wait for a while."""
+"""Whoever wants to hear events: listeners, async iterators, and waiters for a single one."""
 
 from collections.abc import Callable
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Twisted as the client wants it: TLS for who needs it, and timers that no set clock disturbs."""
+"""Twisted as the client wants it: TLS only when needed, and timers that ignore the set time."""
 
 import importlib
 import sys

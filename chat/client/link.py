@@ -1,4 +1,4 @@
-"""One connection that comes back: opens, logs in, watches, waits and tries again."""
+"""One connection that reconnects: opens, logs in, watches, waits and tries again."""
 
 import random as _random
 from collections import deque

@@ -1,4 +1,4 @@
-"""Links in what people write: where they stand, and where they really lead."""
+"""Links in messages: where they stand, and where they really lead."""
 
 import re
 from collections.abc import Iterator

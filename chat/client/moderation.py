@@ -1,4 +1,4 @@
-"""What can be asked of a server to keep the peace in rooms and in private; part of ChatClient."""
+"""The requests that moderate rooms and block people; part of ChatClient."""
 
 from chat.client.asker import READING
 from chat.client.session import Session

@@ -1,4 +1,4 @@
-"""Notices that this machine stood still: asleep, or a virtual one that was stopped."""
+"""Notices that this machine stood still: it slept, or was a virtual machine that was paused."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which message is worth a sound or a note, by rules; and when nothing is."""
+"""The rules for which messages make a sound or a notification, and when none do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Messages that are not yet stored by the server, kept over disconnects and restarts."""
+"""Messages that the server has not stored yet, kept across disconnects and restarts."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""Where the client keeps its things: XDG directories, profiles, tokens for the owner's eyes."""
+"""Where the client keeps its files: XDG directories, profiles, private tokens."""
 
 import fcntl
 import hashlib

@@ -1,4 +1,4 @@
-"""What the command line prints: lines for people, JSON for programs, nothing for the terminal."""
+"""What the command line prints: lines for people, JSON for programs, no control characters."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Files and directories for the owner's eyes, written as a whole or not at all."""
+"""Files and directories that only their owner can read, written as a whole or not at all."""
 
 import contextlib
 import os

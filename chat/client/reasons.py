@@ -1,4 +1,4 @@
-"""Why there is no connection, in the reader's words: the network says it in English only."""
+"""Why there is no connection, in the reader's language: the network says it in English only."""
 
 from collections.abc import Sequence
 from typing import Final

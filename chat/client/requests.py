@@ -1,4 +1,4 @@
-"""What can be asked of a server about rooms, people and one's own account; part of ChatClient."""
+"""The requests about rooms, people and one's own account; part of ChatClient."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Sends what is in the outbox: in order per conversation, again when in doubt, under one id."""
+"""Sends the outbox: in order per conversation, again when in doubt, under the same id."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""One user's chat behind ``ChatClient``: logs in, sorts what comes, brings the parts together."""
+"""One user's chat behind ``ChatClient``: logs in, routes what comes, connects the parts."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Standard input as the command line needs it: all of it, or line by line beside the reactor."""
+"""Standard input for the command line: all of it, or line by line while the reactor runs."""
 
 import threading
 from collections import deque

@@ -1,4 +1,4 @@
-"""Messages as an async iterator: what was handed out waits, within bounds, to be asked for."""
+"""Messages as an async iterator: what has come waits, within limits, to be asked for."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable

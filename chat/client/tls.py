@@ -1,4 +1,4 @@
-"""TLS to a server whose certificate is judged before anything is said to it."""
+"""TLS to a server whose certificate is checked before anything is said to it."""
 
 from ipaddress import ip_address
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How far one conversation was handed out, and what is missing: contiguous, in order, once."""
+"""How far one conversation was handed out, and what is missing: in order, without gaps, once."""
 
 from dataclasses import dataclass
 

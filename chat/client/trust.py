@@ -1,4 +1,4 @@
-"""Whom a client believes over TLS: authorities, or a certificate that somebody has looked at."""
+"""Whom a client trusts over TLS: authorities, or a certificate that its user has accepted."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""One connection to a server: frames in and out, replies matched by id, life watched by pings."""
+"""One connection to a server: frames in and out, replies matched by id, liveness by pings."""
 
 import math
 from collections import deque

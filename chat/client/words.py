@@ -1,4 +1,4 @@
-"""What the screen says, in English and in Chinese, by one key for each sentence."""
+"""What the screen says, in English and in Chinese, with one key per sentence."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Being here: what happens between a proven identity and the first push, and at the end."""
+"""A session's beginning and end: from proven identity to the first push, and leaving."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final

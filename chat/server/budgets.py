@@ -1,4 +1,4 @@
-"""What one user may do on all devices together, remembered when the last of them is gone."""
+"""What one user may do on all devices together, remembered after the last of them is gone."""
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""What TLS connections are served with: a certificate from files, read again when they change."""
+"""The certificate that TLS connections are served with, read again when its files change."""
 
 import contextlib
 import datetime

@@ -1,4 +1,4 @@
-"""The commonest passwords, which whoever guesses tries first."""
+"""The commonest passwords, which an attacker tries first."""
 
 from functools import cache
 

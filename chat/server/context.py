@@ -1,4 +1,4 @@
-"""What every session may use: the options, the store, the registry of who is here."""
+"""What every session has access to: the options, the store, the registry of who is here."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The processes behind the same ports: started, heard, brought back when they die, and ended."""
+"""The worker processes behind the same ports: started, logged, restarted when they die, ended."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Who has just gone: others hear of it after some grace, and who is back by then never went."""
+"""Who has just gone: others hear of it after a grace period, and a return within it is silent."""
 
 from collections.abc import Iterable
 from contextlib import suppress

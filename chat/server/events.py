@@ -1,4 +1,4 @@
-"""What each kind of event in the log is called: the sentences may change, these names do not."""
+"""The name of each kind of event in the log: sentences may change, these names do not."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Who may come in: how many, how fast, from where, and how long without saying who they are."""
+"""Who may connect: how many, how fast, from where, and for how long without logging in."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator

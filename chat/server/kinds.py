@@ -1,4 +1,4 @@
-"""How an option's value is written, judged and read: one small value for each kind of option."""
+"""How an option's value is written, parsed and checked: one small value per kind of option."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Where the server listens: bound first, so that a port in use stops a start before it begins."""
+"""Where the server listens: bound first, so that a port in use fails before anything starts."""
 
 import errno
 import ipaddress

@@ -1,4 +1,4 @@
-"""What gets into the log, and how: events from a level on, as lines to read or as JSON.
+"""What gets into the log, and how: events from a level on, as text or as JSON.
 
 No event carries a password, a token or the text of a message, at any level.
 """

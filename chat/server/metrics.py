@@ -1,4 +1,4 @@
-"""What can be measured of a running server: every metric's name, meaning, and where it is read."""
+"""What can be measured of a running server: each metric's name, meaning and source."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The command line and the TOML file as ``Settings``; whatever is wrong is one clear sentence."""
+"""The command line and the TOML file as ``Settings``; each error is one clear sentence."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The HTTP endpoint of the process that supervises workers: how they are, and where their figures.
+"""The supervisor's HTTP endpoint: how the workers are, and where their metrics are.
 
 Imported only with ``--metrics``, like ``chat.server.watching``.
 """

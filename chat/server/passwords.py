@@ -1,4 +1,4 @@
-"""Passwords as argon2id hashes, made in a few threads behind a queue that is bounded and fair."""
+"""argon2id password hashes, made in a few threads behind a queue that is bounded and fair."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""Every sentence that a person may get in ``error``, in English and in Chinese."""
+"""Every sentence that a client may get in ``error``, in English and in Chinese."""
 
 from typing import Final
 

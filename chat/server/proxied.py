@@ -1,4 +1,4 @@
-"""The PROXY protocol, versions 1 and 2: a trusted balancer says whose connection it passes on."""
+"""The PROXY protocol, versions 1 and 2: a trusted balancer says whose connection this is."""
 
 import struct
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""Options that change while the server runs: read again on SIGHUP, for whoever takes them."""
+"""Options that change while the server runs: read again on SIGHUP and passed on."""
 
 from collections.abc import Callable
 from dataclasses import replace

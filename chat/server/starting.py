@@ -1,4 +1,4 @@
-"""What a start needs of the operating system: open files, signals, a plain end when it fails."""
+"""What a start needs from the operating system: open files, signals, a plain message on failure."""
 
 import atexit
 import contextlib

@@ -1,4 +1,4 @@
-"""``--workers``: one process that keeps the ports and the store, and several that serve."""
+"""``--workers``: one process that owns the ports and the store, and several that serve."""
 
 import math
 import os

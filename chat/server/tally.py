@@ -1,4 +1,4 @@
-"""What happened on this server so far, as plain numbers that ``chat.server.metrics`` reads."""
+"""Counts of what has happened, as plain numbers that ``chat.server.metrics`` reads."""
 
 from collections import Counter
 

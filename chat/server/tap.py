@@ -1,4 +1,4 @@
-"""What ``twistd chatroom`` loads: its options, and from them the service, imported late."""
+"""What ``twistd chatroom`` loads: its options, and the service made from them, imported late."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""One connection's way through the log: each line has its id, and most of them are for debugging.
+"""One connection's trace in the log: every line has its id, and most are for debugging.
 
 Nothing is even put together unless the log's level asks for it.
 """

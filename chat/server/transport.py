@@ -1,4 +1,4 @@
-"""A TCP transport that writes at once while nothing is buffered, and whole frames where it must.
+"""A TCP transport that writes at once when nothing is buffered, and whole frames if asked to.
 
 Twisted's own transport registers with the poller for every write and sends on the next turn:
 10 us for what a direct ``send`` does in 4 to 5. ``tcp.Port.transport`` is documented as

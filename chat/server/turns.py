@@ -1,4 +1,4 @@
-"""Whose turn it is: what waits, a bounded number, is taken from one origin after the other."""
+"""A bounded, fair queue: one item from each origin in turn."""
 
 from collections import deque
 from typing import Generic, TypeVar

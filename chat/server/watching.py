@@ -1,4 +1,4 @@
-"""The HTTP endpoint of ``--metrics``: is the process alive, is it ready, how is it doing.
+"""The HTTP endpoint of ``--metrics``: is the process alive, is it ready, what does it measure.
 
 Imported only with that option, for it brings Twisted's web server and prometheus-client. The
 client's own resource for Twisted works in a thread, where what is read would change under its

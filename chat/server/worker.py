@@ -1,4 +1,4 @@
-"""One of several processes behind the same ports: ``python -m chat.server.worker``, never by hand.
+"""One of several processes behind the same ports: ``python -m chat.server.worker``, run by us.
 
 Its supervisor tells it everything: on standard input what to do, first of all the settings; by
 inheritance the sockets to listen on. Standard output carries its log, as JSON. When standard input

@@ -1,4 +1,4 @@
-"""Which faults and which worlds there are, and what can happen where."""
+"""Which faults and which worlds there are, and which can happen where."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""One device of a user, as a good client is: it comes back, repeats itself, fills holes."""
+"""One device of a user, behaving as a good client: it reconnects, repeats itself, fills gaps."""
 
 import random
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The end of a run: everybody falls silent, everything arrives, and the logs are read."""
+"""The end of a run: everybody stops talking, everything arrives, and the logs are read."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The faults: one class each, which makes it happen, lets it last, and takes it back."""
+"""The faults, one class each: it causes the fault, lets it last, and ends it."""
 
 import os
 import random

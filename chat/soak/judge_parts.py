@@ -1,4 +1,4 @@
-"""Parts of the judge: what it knows, texts that were taken away, original clients. Pure."""
+"""Parts of the judge: its knowledge, redacted texts, original clients. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping

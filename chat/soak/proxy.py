@@ -1,4 +1,4 @@
-"""A proxy between a server and its store that can cut, swallow and clog, each sort by itself."""
+"""A proxy between server and store that can cut, swallow and clog, for each sort of connection."""
 
 from typing import Any, Literal, cast
 

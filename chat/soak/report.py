@@ -1,4 +1,4 @@
-"""What a run says in the end: a result for machines, a summary for people, a violation's story."""
+"""The report of a run: a result for machines, a summary for people, the story of a violation."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""One run: worlds are built, talk, are broken, come to rest, and are judged."""
+"""One run: worlds are built, talk, are broken, settle, and are judged."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""When which fault happens: each alone first, then at random together; all from one seed."""
+"""When each fault happens: first one by one, then at random and together; all from one seed."""
 
 import math
 import random

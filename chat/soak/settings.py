@@ -1,4 +1,4 @@
-"""What one run of the soak is to do."""
+"""The settings of one run of the soak."""
 
 from dataclasses import dataclass
 from pathlib import Path

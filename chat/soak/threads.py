@@ -1,4 +1,4 @@
-"""What a device has of each conversation: each entry once, in order, without holes."""
+"""What a device has of each conversation: each entry once, in order, without gaps."""
 
 from typing import TYPE_CHECKING, Any, Final
 

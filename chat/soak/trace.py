@@ -1,4 +1,4 @@
-"""What each connection was told, as an append-only list of small values that a judge reads."""
+"""What each connection was told, as an append-only list of small values for the judge."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

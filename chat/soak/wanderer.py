@@ -1,4 +1,4 @@
-"""Somebody who joins rooms, listens for a while, and leaves them again."""
+"""A user who joins rooms, listens for a while, and leaves them again."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -1,4 +1,4 @@
-"""A world whose store has a replica and three Sentinels, and what can happen to that."""
+"""A world whose store has a replica and three Sentinels, and what can happen to it."""
 
 import random
 import signal

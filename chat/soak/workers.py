@@ -1,4 +1,4 @@
-"""A world whose one server is several processes, and what can happen to one of those."""
+"""A world whose one server is several processes, and what can happen to them."""
 
 import random
 import signal

@@ -1,1 +1,1 @@
-"""Everything that lasts; nobody outside this package knows that it is Redis."""
+"""Everything that lasts; nothing outside this package knows that it is Redis."""

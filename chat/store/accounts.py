@@ -1,4 +1,4 @@
-"""Users, their devices and their tokens, each step one script."""
+"""Users, their devices and their tokens, with one script for each step."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

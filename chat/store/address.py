@@ -1,4 +1,4 @@
-"""Where a store is and how one logs in there: a URL as a frozen value."""
+"""Where a store is and how to log in there: a URL as a frozen value."""
 
 import re
 from dataclasses import dataclass, field

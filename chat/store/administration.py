@@ -1,4 +1,4 @@
-"""What administrators of a server see of the store and do to it, beside what moderators do."""
+"""What administrators see of the store and do to it, beyond moderation."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, TypeVar

@@ -1,4 +1,4 @@
-"""Saves the embedded store into one file while it runs, and puts such a file back.
+"""Saves the embedded store into one file while it runs, and restores such a file.
 
 The file is what Valkey calls an RDB: the store as it was at one moment. Put back, it becomes the
 base of a new append-only file, in the layout of

@@ -1,4 +1,4 @@
-"""Looks whether a store that somebody else set up keeps what a chat server entrusts to it."""
+"""Checks whether a store that somebody else set up is configured to keep a chat server's data."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What all connections to the store have in common, and what txredisapi gets wrong, mended."""
+"""What all connections to the store have in common, and fixes for what txredisapi gets wrong."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeVar, cast

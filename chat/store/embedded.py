@@ -1,4 +1,4 @@
-"""The private Valkey: started, watched, brought back when it dies, and ended with the server."""
+"""The private Valkey: started, watched, restarted when it dies, and ended with the server."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What can go wrong with a request to the store, each as an exception of its own."""
+"""What can go wrong with a request to the store, each as its own exception."""
 
 __all__ = [
     "Disproved",

@@ -1,4 +1,4 @@
-"""Brings the embedded store's file to the disk once a second, in place of the store itself.
+"""Syncs the embedded store's file to the disk once a second, in place of the store itself.
 
 Left to itself with ``appendfsync everysec``, Valkey puts off *writing* to its file for as long as
 a sync of it is under way, and answers its clients meanwhile: a ``kill -9`` of the store in those

@@ -1,4 +1,4 @@
-"""Invitations to register: codes that so many people may use, until they end."""
+"""Invitations to register: codes that a number of people may use, until they expire."""
 
 import base64
 import secrets

@@ -1,4 +1,4 @@
-"""Becomes the store's process, which ends with its parent and hears no Ctrl-C; run as a script.
+"""Becomes the store's process, which ends with its parent and ignores Ctrl-C; run as a script.
 
 It runs between fork and exec in a process of its own, so no thread of the server's can be in the
 way: ``python -I -S launch.py <parent's process id> <program> <arguments>``.

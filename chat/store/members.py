@@ -1,4 +1,4 @@
-"""Lists of a room's members: read in pieces, kept for as long as somebody pages through them."""
+"""Lists of a room's members: read in pieces, kept as long as somebody pages through them."""
 
 from bisect import bisect_right
 from typing import Any, Final, NamedTuple

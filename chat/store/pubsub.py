@@ -1,4 +1,4 @@
-"""What the store publishes, and posts to it: one connection for both, which comes back by itself.
+"""One connection for posts to the store and its publications, which reconnects by itself.
 
 It speaks RESP3, in which publications come between the answers, and txredisapi does not: of its
 protocol only the handshake is left. One connection, because an answer and the publications of the

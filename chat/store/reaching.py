@@ -1,4 +1,4 @@
-"""How to reach the store now: plain or with TLS, where it always was or where Sentinels say."""
+"""How to reach the store now: plain or TLS, at a fixed place or where Sentinels say."""
 
 import re
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Calls to the store: in order, each with an end, on one connection that comes back."""
+"""Calls to the store: in order, each with a deadline, on one connection that reconnects."""
 
 from collections import deque
 from collections.abc import Callable, Sequence

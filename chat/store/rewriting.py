@@ -1,4 +1,4 @@
-"""Has the store write its file anew after it could not write to it: that file may have a gap.
+"""Has the store rewrite its file after a failed write, which may have left a gap in it.
 
 Valkey and Redis open the file that a rewrite begins without O_APPEND (``aof.c``,
 ``rewriteAppendOnlyFileBackground``). When a write to it falls short, on a full disk, they cut the

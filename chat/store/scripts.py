@@ -1,4 +1,4 @@
-"""Loads the Lua scripts that stand beside this module, one atomic step each."""
+"""Loads the Lua scripts in the directory beside this module, one atomic step each."""
 
 import hashlib
 from dataclasses import dataclass, field

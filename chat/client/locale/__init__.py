@@ -1,1 +1,1 @@
-"""The sentences of the screen, one module for each language."""
+"""The sentences of the screen, one module per language."""

@@ -1,4 +1,4 @@
-"""A chat without a screen: what comes is said, what is typed is sent; the core is the screen's."""
+"""A chat without a screen: prints what comes, sends what is typed; shares the screen's core."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""An entry as it is said in a line: the time, where it is not where one reads, who, and what."""
+"""An entry as one line: the time, the conversation if it is not the open one, who, and what."""
 
 from chat.client.conversation import Conversation
 from chat.client.model import Model

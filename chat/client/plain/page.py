@@ -1,4 +1,4 @@
-"""What is said goes out line by line; the prompt, and what is being typed, stay below it."""
+"""Output goes up line by line; the prompt, and what is being typed, stay below it."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is new in a chat, said once and in order: messages, and what happens to the connection."""
+"""What is new in a chat, said once and in order: messages, and changes of the connection."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A line while it is typed, without moving a cursor anywhere but back over its last character."""
+"""A line being typed, where the cursor only ever moves back over its last character."""
 
 import codecs
 from collections.abc import Iterator

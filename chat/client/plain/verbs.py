@@ -1,4 +1,4 @@
-"""The commands without a screen: most are the screen's, some say in lines what a pane shows."""
+"""The commands without a screen: most are the screen's, some print what a pane would show."""
 
 from collections.abc import Callable, Sequence
 

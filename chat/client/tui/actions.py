@@ -1,4 +1,4 @@
-"""What the keys of the main screen do, one method for each action of the table of keys."""
+"""What the keys of the main screen do, one method for each action of the key table."""
 
 from collections.abc import Collection
 from functools import partial

@@ -1,4 +1,4 @@
-"""The full-screen client: ties screen, start and chat together, and gives the terminal back."""
+"""The full-screen client: ties screen, start and chat together, and restores the terminal."""
 
 from typing import TYPE_CHECKING, Any
 

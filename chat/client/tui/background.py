@@ -1,4 +1,4 @@
-"""Whether a terminal is light: asked of itself, and its answer taken out of what is typed."""
+"""Whether a terminal is light: the terminal is asked, and its answer filtered from the input."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What was missed, one message after the other, as fast as one reads."""
+"""What was missed, one message after the other, at the reader's pace."""
 
 from collections.abc import Callable
 from typing import Any

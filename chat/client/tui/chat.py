@@ -1,4 +1,4 @@
-"""One logged-in user's chat: events of the library into the model, what the view needs fetched."""
+"""One logged-in user's chat: applies events to the model, fetches what the view needs."""
 
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any

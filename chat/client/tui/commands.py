@@ -1,4 +1,4 @@
-"""Every command of the composer in one table, which also makes the help and the completion."""
+"""Every command of the composer in one table, from which help and completion are made."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What ``Tab`` makes of a word: a command and what it takes, a name, a room, an emoji."""
+"""What ``Tab`` completes: a command and its arguments, a name, a room, an emoji."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

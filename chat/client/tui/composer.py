@@ -1,4 +1,4 @@
-"""The composer: draws the editor, completes commands and names, and takes pastes as one edit."""
+"""The composer: draws the editor, completes words, and takes a paste as one edit."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The main screen: three panes, the status line, the composer, hints; and who has the focus."""
+"""The main screen: three panes, status line, composer, hints, and which of them has the focus."""
 
 import math
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What /doctor finds out about terminal, locale and server, and what it makes of it."""
+"""What /doctor finds out about terminal, locale and server, and what it concludes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where one was, and what was begun and not sent, in a file that only its owner can read."""
+"""Which conversation was open and what was left unsent, in a file that only its owner can read."""
 
 import json
 import os

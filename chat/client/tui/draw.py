@@ -1,4 +1,4 @@
-"""Rows of coloured text become canvases of exactly the size asked for, whatever the text holds."""
+"""Rows of coloured text become canvases of exactly the requested size, whatever the text holds."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Literal

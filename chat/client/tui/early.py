@@ -1,4 +1,4 @@
-"""urwid without what it brings and nobody needs: so the first screen is there in half the time."""
+"""urwid without the parts that nobody needs, so that the first screen appears in half the time."""
 
 import importlib
 import sys

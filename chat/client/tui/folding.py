@@ -1,4 +1,4 @@
-"""Floods: which of many quick messages one row stands for."""
+"""Floods: which of many quick messages are folded into one row."""
 
 import bisect
 from dataclasses import dataclass, field

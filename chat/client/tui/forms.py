@@ -1,4 +1,4 @@
-"""The start menu and the forms to log in and to register, password hidden."""
+"""The start menu, and the forms to log in and to register, with passwords hidden."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a search found: from this machine at once, from the server as it answers, page by page."""
+"""Search results: from this machine at once, from the server as it answers, page by page."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What was said before: from the cache at once, from the server where that has it not."""
+"""Older messages: from the cache at once, from the server where the cache has a gap."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress

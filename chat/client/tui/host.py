@@ -1,4 +1,4 @@
-"""Whose chat it is, from the login to the end of it: the same for the screen and without one."""
+"""Whose chat it is, from login to logout: the same with a screen and without."""
 
 import gc
 import locale

@@ -1,4 +1,4 @@
-"""Everything that is known of one message: who, when, its number, how far it has come."""
+"""All that is known about one message: who, when, its number, how far it has got."""
 
 from collections.abc import Iterator
 

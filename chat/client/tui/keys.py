@@ -1,4 +1,4 @@
-"""Every key of the screen in one table, which also makes the help and the hints."""
+"""Every key of the screen in one table, from which help and hints are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

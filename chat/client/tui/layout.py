@@ -1,4 +1,4 @@
-"""Which panes there are at which size, as one pure function."""
+"""Which panes there are at which window size, as one pure function."""
 
 from dataclasses import dataclass
 from enum import Enum

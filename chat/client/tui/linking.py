@@ -1,4 +1,4 @@
-"""Marks links for the terminal, over all the rows that one is folded into (OSC 8)."""
+"""Marks links for the terminal (OSC 8), across all the rows that a link is wrapped over."""
 
 import zlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Logs in with everything that belongs to an account: device, outbox, and what the cache knows."""
+"""Logs in with all that belongs to an account: device, outbox, and what the cache holds."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How the screen is to look and speak, as one value that every pane shares."""
+"""How the screen looks and which language it speaks, as one value that every pane shares."""
 
 import zlib
 from collections.abc import Callable

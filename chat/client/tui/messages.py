@@ -1,4 +1,4 @@
-"""The pane of messages: scrolls without moving by itself, and says what is above and below."""
+"""The message pane: never scrolls by itself, and says what is above and below."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The commands that keep the peace in rooms and in private: kick, mute, invite, block, report."""
+"""The commands of moderation: kick, mute, invite, block, report."""
 
 from collections.abc import Callable, Sequence
 

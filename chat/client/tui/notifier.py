@@ -1,4 +1,4 @@
-"""Makes itself heard: a bell, a note by the terminal, or a command, as the rules say."""
+"""Gets attention: by a bell, a terminal notification or a command, as the rules say."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""How the screen was asked to be, on the command line."""
+"""The command-line options of the screen."""
 
 import os
 import sys

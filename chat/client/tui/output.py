@@ -1,4 +1,4 @@
-"""What goes to the terminal, without ever waiting for it: a slow line must not stop the program."""
+"""Writes to the terminal without ever waiting for it: a slow line must not stop the program."""
 
 import os
 import select

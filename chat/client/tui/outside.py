@@ -1,4 +1,4 @@
-"""What is outside of the screen: the clipboard, programs that open links, an editor."""
+"""What lies outside the screen: the clipboard, programs that open links, an editor."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""What to write so that a terminal shows the next frame: the cells that differ, and scrolling."""
+"""What to write so that a terminal shows the next frame: the changed cells, and scrolling."""
 
 import operator
 import re

@@ -1,4 +1,4 @@
-"""How a terminal's pen is moved and coloured in few bytes: where it stands is remembered."""
+"""Moves and colours the terminal's pen in few bytes, by remembering its state."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

@@ -1,4 +1,4 @@
-"""The two side panes: conversations with what is unread in them, and who is online."""
+"""The two side panes: conversations with their unread counts, and who is online."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the keys do with messages that are picked: copy, open, inspect, answer, delete."""
+"""What the keys do with selected messages: copy, open, inspect, reply, delete."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Messages to be picked: to copy them, to open their links, to look at them closely."""
+"""Selecting messages: to copy them, to open their links, to look at them closely."""
 
 import bisect
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Shows a recording again: in the terminal as fast as it was, or as text."""
+"""Plays a recording: in the terminal at its original speed, or as text."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writes down what a screen lives through, keys, events and answers, so that it can be replayed."""
+"""Records what happens to a screen, keys, events and answers, so that it can be replayed."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""When to draw: at once for a key, otherwise as often as one can see and a thin line can carry."""
+"""When to draw: at once for a key, otherwise as often as the eye and the line can follow."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Lives through a recording again: the same screen, with answers from the file, no server."""
+"""Replays a recording: the same screen, with answers from the file instead of a server."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The way into the full-screen program, and every way out of it: the terminal is given back."""
+"""Starts the full-screen program and, on every way out, gives the terminal back."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""The popup with what a search found, to choose from and to go on."""
+"""The popup with the results of a search."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final

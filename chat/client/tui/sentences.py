@@ -1,4 +1,4 @@
-"""What went wrong, in the reader's words: the library and the network say it in English only."""
+"""What went wrong, in the reader's language: library and network say it in English only."""
 
 from collections.abc import Callable
 from typing import Final

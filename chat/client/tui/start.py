@@ -1,4 +1,4 @@
-"""Before the chat: the menu, the forms, a server of one's own, the remembered login."""
+"""Before the chat: the menu, the forms, starting a server here, the remembered login."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress

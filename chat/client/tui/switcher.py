@@ -1,4 +1,4 @@
-"""Goes to a conversation, a person or a command by a part of its name."""
+"""Finds a conversation, a person or a command by a part of its name, and goes there."""
 
 from collections.abc import Callable, Iterator
 

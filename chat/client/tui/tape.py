@@ -1,4 +1,4 @@
-"""The lines of a recording: what happened, as JSON and back; and which answers it has to hold."""
+"""The lines of a recording: events as JSON and back, and which answers it must contain."""
 
 import inspect
 from typing import Any, Final, get_type_hints

@@ -1,4 +1,4 @@
-"""Who somebody is and what has happened, in words; the same for a pane and for a plain line."""
+"""People and events put into words, for panes and plain lines alike."""
 
 from chat.client.conversation import Conversation
 from chat.client.model import Model

@@ -1,4 +1,4 @@
-"""A theme of one's own: a TOML file with what differs from a theme that is built in."""
+"""Custom themes: a TOML file with the differences from a built-in theme."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

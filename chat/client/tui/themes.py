@@ -1,4 +1,4 @@
-"""Colours and glyphs as data: each theme gives every role, for 16 and 256 colours and for none."""
+"""Colours and glyphs as data: each theme defines every role, for 256, 16 and no colours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Texts as others of the same shape: a recording can be shown to somebody without what was said."""
+"""Replaces texts by others of the same shape, so that a recording can be shared."""
 
 import unicodedata
 from typing import Any, Final

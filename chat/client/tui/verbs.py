@@ -1,4 +1,4 @@
-"""What the commands do, one method for each verb of the table of commands."""
+"""What the commands do, one method for each verb of the command table."""
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress

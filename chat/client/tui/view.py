@@ -1,4 +1,4 @@
-"""What a chat needs to know of the screen on which it is shown, and what it tells it."""
+"""The interface between a chat and the screen on which it is shown."""
 
 from typing import Protocol
 

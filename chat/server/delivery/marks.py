@@ -1,4 +1,4 @@
-"""How far users are, gathered and written together: nobody's marks more than every two seconds."""
+"""How far users have read: gathered and written together, each user every two seconds at most."""
 
 from typing import TYPE_CHECKING, Final
 

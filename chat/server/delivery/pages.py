@@ -1,4 +1,4 @@
-"""What of the online list was read, once for all who ask for it at the same time."""
+"""Pages of the online list, read once for all who ask for them at the same time."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar

@@ -1,4 +1,4 @@
-"""Changes of presence on their way to screens: gathered, and told a few times a second."""
+"""Changes of presence on their way to screens: gathered, and sent a few times a second."""
 
 from bisect import bisect_left
 from collections import deque

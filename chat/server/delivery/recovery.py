@@ -1,4 +1,4 @@
-"""What the bus did not bring: holes are read from the log, and after a loss all is compared."""
+"""What the bus did not bring: gaps are read from the log; after a loss everything is compared."""
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence, Set

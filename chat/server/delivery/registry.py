@@ -1,4 +1,4 @@
-"""Who is connected to this server, and who of them hears which room."""
+"""Who is connected to this server, and which of them hear which room."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What each request does: one function a type, in a module for each concern.
+"""What each request does: one function per type, in one module per concern.
 
 A handler takes the session and the message and returns the reply, or None when there is none.
 What it raises is turned into a refusal by ``chat.server.requests.refusals``.

@@ -1,4 +1,4 @@
-"""Who is there, and how they are."""
+"""Who is online, and with which status."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -1,4 +1,4 @@
-"""From what went wrong to the code and the sentence that a client gets."""
+"""Turns what went wrong into the code and the sentence that a client gets."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Searching logs: the newest entries of several conversations first, a bounded number of them."""
+"""Searches logs: several conversations at once, newest entries first, a bounded number of them."""
 
 from collections import deque
 from collections.abc import Sequence
