@@ -381,13 +381,9 @@ def _until_done(context: "Context") -> int:
         signal.signal(each, interrupted)
     reactor.callWhenRunning(begin)
     reactor.run(installSignalHandlers=False)
-    result = results[0]
-    if not isinstance(result, Failure):
-        return result
-    if result.check(CancelledError) is not None:
-        return Status.INTERRUPTED
-    result.raiseException()
-    return Status.REFUSED
+    if isinstance(results[0], Failure) and results[0].check(CancelledError) is None:
+        results[0].raiseException()
+    return Status.INTERRUPTED if isinstance(results[0], Failure) else results[0]
 
 
 if __name__ == "__main__":

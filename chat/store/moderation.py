@@ -81,12 +81,8 @@ class Moderation:
             audience(name, cid)[0], name.user_channel(who.user_id), payload(told),
         ]  # fmt: skip
         code = await self._redis.script(load("moderate"), keys, args)
-        if code == 403:
-            raise NotAllowed(cid)
-        if code == 404:
-            raise Unknown(cid)
-        if code == 410:
-            raise NothingToDo(action)
+        if code != 200:
+            raise {403: NotAllowed(cid), 404: Unknown(cid), 410: NothingToDo(action)}[code]
 
     async def sanctions(self, user_id: int, cid: str) -> list[Sanction]:
         """Who is banned, muted or invited in a room, for those who moderate it.

@@ -95,7 +95,18 @@ class Chat:
     def event(self, event: events.Event) -> None:
         """Take in what the library reports."""
         lost = self._lost(event)
-        fresh = self.model.apply(event)
+        if self.model.apply(event) and isinstance(event, events.MessageArrived):
+            self._came(event)
+        self._react(event)
+        if lost is not None:
+            self.tell(self._farewell(lost))
+        if isinstance(event, events.ConnectionChanged):
+            self._view.redraw_now()
+        else:
+            self._view.redraw()
+
+    def _react(self, event: events.Event) -> None:
+        """Do what an event asks for beyond the model; the others are all in there."""
         match event:
             case events.ConversationsListed():
                 if self.client.user is not None:
@@ -122,16 +133,8 @@ class Chat:
                 # Pages that were asked for will not come.
                 for each in self.model.conversations.values():
                     each.loading = False
-            case _ if fresh and isinstance(event, events.MessageArrived):
-                self._came(event)
             case _:
                 pass
-        if lost is not None:
-            self.tell(self._farewell(lost))
-        if isinstance(event, events.ConnectionChanged):
-            self._view.redraw_now()
-        else:
-            self._view.redraw()
 
     def _lost(self, event: events.Event) -> Conversation | None:
         """The conversation that one is no longer in by ``event``, and did not leave here."""
