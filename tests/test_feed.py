@@ -13,6 +13,7 @@ from chat.messages import Conversation
 from chat.server.attendance import enter_room, replay
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
+from chat.store.entries import Page
 from chat.store.errors import FateUnknown, NotAllowed, StoreUnavailable
 from tests.hall import EPOCH, Hall
 
@@ -156,6 +157,55 @@ class HoleTest(SynchronousTestCase):
         hall.say(ROOM, "heard")
         self.assertEqual([each.type for each in guest.frames], ["SmsResMes", "SmsMes"])
         self.assertEqual(guest.frames[0].data["clientId"], "c1")
+
+    def test_an_answer_from_the_log_names_the_epoch_in_which_it_was_accepted(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.say(ROOM, "lost", by=guest, client_id="c1", heard=False)
+
+        def page(cid: str, after: int, limit: int) -> Page:
+            return Page("2.fedcba", 2, 1, 2, hall.log.entries[cid][after:], False)
+
+        with patch.object(hall.log, "page", page):
+            hall.say(ROOM, "the first of the next epoch")
+        answer = guest.frames[0].data
+        self.assertEqual((answer["seq"], answer["epoch"], answer["epochFirst"]), (1, EPOCH, 1))
+
+    def test_numbers_that_are_given_out_anew_while_a_hole_is_read_are_read_again(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        for _ in range(4):
+            hall.say(ROOM, "of the first epoch")
+        asked = []
+
+        def page(cid: str, after: int, limit: int) -> Page:
+            asked.append(after)
+            found = [each for each in hall.log.entries[cid][:3] if each.seq > after]
+            return Page("2.fedcba", 3, 1, 3, found, False)
+
+        hall.say(ROOM, "lost", heard=False)
+        with patch.object(hall.log, "page", page):
+            hall.say(ROOM, "heard")
+        self.assertEqual(asked[:2], [4, 2])
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3, 4, 3])
+
+    def test_what_was_heard_while_the_last_page_of_a_hole_was_read_is_in_the_next(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        pages = iter([2, 3])
+
+        def page(cid: str, after: int, limit: int) -> Page:
+            newest = next(pages)
+            return Page(EPOCH, 1, 1, newest, hall.log.entries[cid][after:newest], False)
+
+        hall.log.slow = True
+        hall.say(ROOM, "lost", heard=False)
+        hall.say(ROOM, "heard")
+        hall.say(ROOM, "heard, but not in the page that is under way")
+        with patch.object(hall.log, "page", page):
+            hall.log.answer()
+            hall.log.answer()
+        self.assertEqual(guest.numbers(NAME), [1, 2, 3])
 
     def test_a_long_hole_is_read_in_pages(self) -> None:
         hall = Hall()
@@ -302,6 +352,28 @@ class HeldTest(SynchronousTestCase):
         hall.feed(guest).release({ROOM: MOST_HELD})
         self.assertEqual(guest.numbers(NAME), list(range(MOST_HELD + 1, MOST_HELD + 51)))
 
+    def test_nor_is_anything_lost_then_of_what_was_heard_before(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        self.assertTrue(hall.feed(guest).hold(), "its list of conversations is read")
+        hall.say(LOBBY, "mine", by=guest, client_id="c1")
+        author = hall.guest(2).session.author
+        hall.publish(LOBBY, [hall.log.append(LOBBY, author, "x") for _ in range(MOST_HELD)])
+        hall.feed(guest).release({LOBBY: MOST_HELD + 1}, frozenset())
+        self.assertEqual(guest.numbers("#lobby"), [1, MOST_HELD + 1])
+        self.assertEqual(guest.frames[0].data["clientId"], "c1")
+
+    def test_who_stops_reading_while_held_back_is_behind_when_let_go(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.feed(guest).hold()
+        guest.transport.fill_up()
+        hall.feed(guest).release({}, frozenset())
+        hall.say(ROOM, "not read")
+        self.assertEqual(guest.frames, [])
+        guest.transport.drain()
+        self.assertEqual(guest.contents(), ["not read"])
+
 
 class BehindTest(SynchronousTestCase):
     def test_whoever_does_not_read_costs_nothing_and_catches_up_from_the_log(self) -> None:
@@ -366,6 +438,18 @@ class BehindTest(SynchronousTestCase):
         answers = [each.data["seq"] for each in guest.frames if each.type == "SmsResMes"]
         self.assertEqual(answers, [1])
         self.assertEqual(guest.numbers(NAME), [1, CATCH_UP + 11])
+
+    def test_an_answer_that_was_owed_comes_once(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        for content in ("of the first absence", "of the second"):
+            guest.transport.fill_up()
+            hall.say(ROOM, "mine", by=guest, client_id="c")
+            for _ in range(CATCH_UP + 1):
+                hall.say(ROOM, content)
+            guest.transport.drain()
+        answers = [each.data["seq"] for each in guest.frames if each.type == "SmsResMes"]
+        self.assertEqual(answers, [1, CATCH_UP + 3])
 
     def test_what_comes_while_catching_up_comes_after_it_and_once(self) -> None:
         hall = Hall()

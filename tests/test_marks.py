@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -77,6 +78,29 @@ class MarksTest(SynchronousTestCase):
         self.clock.advance(LOOK_SECONDS)
         (written,) = self.store.calls
         self.assertEqual([each[2] for each in written.values()], ["a", ""])
+
+    def test_marks_of_an_epoch_before_are_not_mixed_with_those_of_the_next(self) -> None:
+        self.move(read=5)
+        self.thread.begin_epoch("2.fedcba", 3)
+        self.move(read=2)
+        self.clock.advance(LOOK_SECONDS)
+        self.assertEqual(self.store.calls, [{(1, "r:tea"): (2, 2, "")}])
+
+    def test_nor_are_those_that_the_store_did_not_take(self) -> None:
+        answer: Deferred[None] = Deferred()
+
+        async def mark(marks: object) -> None:
+            await answer
+
+        self.move(read=5)
+        with patch.object(self.store, "mark", mark):
+            writing = Deferred.fromCoroutine(self.marks.flush())
+        self.thread.begin_epoch("2.fedcba", 3)
+        self.move(read=2)
+        answer.errback(StoreUnavailable("as told"))
+        self.failureResultOf(writing, StoreUnavailable)
+        self.clock.advance(WRITE_SECONDS)
+        self.assertEqual(self.store.calls, [{(1, "r:tea"): (2, 2, "")}])
 
     def test_what_the_store_did_not_take_is_written_with_what_came_meanwhile(self) -> None:
         self.move(delivered=7, read=2, session="a")

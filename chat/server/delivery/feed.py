@@ -132,6 +132,7 @@ class Feed:
             self._held.append((cid, header.seq, words, answered))
             if len(self._held) > MOST_HELD:
                 self._overflown = True
+                self._owed |= {(cid, seq): words for cid, seq, words, mine in self._held if mine}
                 self._held.clear()
         elif answered is not None:
             self._owed[cid, header.seq] = words
@@ -156,7 +157,8 @@ class Feed:
         held, self._held = self._held, []
         if self._overflown:
             self._overflown = False
-            self.seen.update({cid: seq for cid, seq in snapshot.items() if not new or cid in new})
+            told = snapshot.keys() if new is None else snapshot.keys() & new
+            self.seen.update({cid: snapshot[cid] for cid in told})
             self._start_catching_up()
             return
         self._state = _State.LIVE
