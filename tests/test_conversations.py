@@ -11,6 +11,7 @@ from chat.server.requests import searching
 from chat.store.conversations import LOBBY_CID, Mark
 from chat.store.entries import Author, epoch_count
 from chat.store.errors import NotAllowed, TooMany, Unknown
+from chat.store.scripts import Script, load
 from chat.store.tide import raise_generation
 from tests.store_builders import Sender, Store
 
@@ -41,6 +42,38 @@ class PostingTests(TestCase):
         self.assertEqual([seq for _, seq in again.repeated + elsewhere.repeated], [1, 1])
         page = await store.conversations.history(5, LOBBY_CID)
         self.assertEqual([entry.seq for entry in page.entries], [1])
+
+    async def test_a_repetition_is_known_on_the_next_day_too_and_no_longer(self) -> None:
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        script = load("post")
+        # The store's clock is a list here, which the test sets.
+        text = script.text.replace("redis.call('TIME')", "redis.call('LRANGE', 'clock', 0, 1)")
+        self.patch(store.posting, "_script", Script("post", text))
+        said: list[str] = []
+
+        async def number(day: int, client_id: str) -> int:
+            store.valkey.ask("DEL", "clock")
+            store.valkey.ask("RPUSH", "clock", day * 86_400 + 1, 0)
+            sender, count = store.say(LOBBY_CID, client_id, client_id), len(said)
+            heard = store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) > count)
+            await DeferredList([heard, sender.answered], fireOnOneCallback=True)
+            if not sender.repeated:
+                said.append(client_id)
+                return len(said)
+            return sender.repeated[0][1]
+
+        expected = {
+            20_000: (("a", 1), ("a", 1)),
+            20_001: (("a", 1), ("b", 2), ("a", 1)),
+            20_002: (("b", 2), ("a", 3), ("b", 2)),
+            20_005: (("b", 4), ("a", 5), ("b", 4)),
+        }
+        for day, posts in expected.items():
+            for client_id, seq in posts:
+                self.assertEqual(
+                    (day, client_id, await number(day, client_id)), (day, client_id, seq)
+                )
 
     async def test_another_user_may_use_the_same_client_id(self) -> None:
         store = await Store.start(self)

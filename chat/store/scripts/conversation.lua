@@ -9,27 +9,25 @@ end
 
 -- Make a conversation that does not exist yet; its numbers start at 1.
 local function create(meta, gen)
-  redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', 1, 'seq', 0, 'first', 1, 'time', 0,
+  redis.call('HSET', meta, 'epoch', gen, 'epochFirst', 1, 'seq', 0, 'first', 1, 'time', 0,
     'epochs', gen .. ':1')
 end
 
--- Read a conversation's numbers. Where the store's generation moved on since they were written,
+-- Read a conversation's numbers. Its epoch is the store's generation of then. Where that moved on,
 -- numbers may have been given out and lost: a new epoch begins above the ones that are known.
 -- `at` is the time of what will be appended, never before that of the last entry.
 -- Returns nil when there is no such conversation.
 local function open(meta, log, gen, at)
-  local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'gen',
-    'day', 'before', 'rules')
+  local m = redis.call('HMGET', meta, 'seq', 'first', 'epoch', 'epochFirst', 'time', 'days', 'rules')
   if not m[1] then return nil end
   local c = {
     meta = meta, log = log, seq = tonumber(m[1]), first = tonumber(m[2]), epoch = m[3],
-    epoch_first = tonumber(m[4]), time = tonumber(m[5]), day = m[7], before = m[8],
-    rules = m[9], count = 0,
+    epoch_first = tonumber(m[4]), time = tonumber(m[5]), days = m[6], rules = m[7], count = 0,
   }
-  if m[6] ~= gen then
+  if c.epoch ~= gen then
     c.epoch, c.epoch_first = gen, c.seq + 1
     local epochs = redis.call('HGET', meta, 'epochs') .. ' ' .. gen .. ':' .. c.epoch_first
-    redis.call('HSET', meta, 'gen', gen, 'epoch', gen, 'epochFirst', c.epoch_first, 'epochs', epochs)
+    redis.call('HSET', meta, 'epoch', gen, 'epochFirst', c.epoch_first, 'epochs', epochs)
   end
   if at then
     if at > c.time then c.time = at end

@@ -20,6 +20,7 @@ local gen = redis.call('GET', KEYS[1]) or '0'
 local at = now()
 local number_of_day = math.floor(at / 86400000)
 local today, yesterday = tostring(number_of_day), tostring(number_of_day - 1)
+local both = today .. ' ' .. yesterday
 local most, age = tonumber(ARGV[1]), tonumber(ARGV[2])
 local results, arg, appended = { 0 }, 3, false
 
@@ -29,16 +30,22 @@ local function repeated(c, seq)
   return { 1, tonumber(seq), time, c.epoch, c.epoch_first }
 end
 
+-- On which of the last two days something was marked: `days` of meta names the last one, and the
+-- day before it where that had marks too. So most posts look in no other place.
+local function look_at_days(c)
+  c.today = c.days == today or c.days == both
+  c.yesterday = c.days == both or c.days and string.find(c.days, yesterday, 1, true) == 1
+end
+
 -- Mark the number that comes next as this digest's. Returns the number it has already, if any.
--- The conversation knows the last two days with marks, so that most posts look in no other place.
 local function mark(c, marks, digest)
   if redis.call('HSETNX', marks, digest, c.seq + 1) == 0 then
     return redis.call('HGET', marks, digest)
   end
-  if c.day ~= today then
+  if not c.today then
     redis.call('EXPIRE', marks, 172800)
-    redis.call('HSET', c.meta, 'day', today, 'before', c.day or '')
-    c.day, c.before = today, c.day
+    redis.call('HSET', c.meta, 'days', c.yesterday and both or today)
+    c.today = true
   end
 end
 
@@ -56,7 +63,7 @@ local function post(c, keys, word, open_to_all)
   local marks = keys .. 'dd:' .. today
   if digest ~= '' then
     local seq
-    if c.day == yesterday or (c.day == today and c.before == yesterday) then
+    if c.yesterday then
       seq = redis.call('HGET', keys .. 'dd:' .. yesterday, digest)
     end
     if not seq then
@@ -87,6 +94,7 @@ for k = 3, #KEYS do
   if not c and open_to_all and pcall(create, KEYS[k], gen) then
     c = open(KEYS[k], keys .. 'log', gen, at)
   end
+  if c then look_at_days(c) end
   for i = arg + 4, arg + 3 + count do
     if not c then
       results[#results + 1] = { open_to_all and -503 or -404 }
