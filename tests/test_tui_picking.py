@@ -243,6 +243,17 @@ class TakeBackTests(TestCase):
         screen.press("meta 1")
         self.assertEqual(screen.desk.composer.editor.text, "said too soon\nbegun")
 
+    def test_what_looks_like_a_command_comes_back_as_what_says_it(self) -> None:
+        for typed in ("//quit", "///x", "hello"):
+            screen = talk("one")
+            screen.client.say(entry(2, ME, typed.removeprefix("/")))
+            screen.press("meta x", "down", "enter")
+            self.assertEqual(screen.desk.composer.editor.text, typed)
+            screen.press("enter")
+            said = ("send", ("#lobby", typed.removeprefix("/")))
+            self.assertIn(said, screen.client.asked, "it was no command")
+            self.assertFalse(screen.left)
+
 
 class OutsideTests(TestCase):
     def test_the_clipboard_gets_exactly_the_text(self) -> None:

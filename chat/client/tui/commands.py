@@ -7,7 +7,8 @@ from typing import Final
 
 from chat.client.words import Words
 
-__all__ = ["COMMANDS", "Command", "Kind", "Parsed", "completions", "find", "parse", "refused"]
+__all__ = ["COMMANDS", "Command", "Kind", "Parsed", "completions", "find", "parse", "refused",
+           "written"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,12 @@ def parse(text: str) -> Parsed:
     if command is None:
         return Parsed(Kind.UNKNOWN, name)
     return Parsed(Kind.COMMAND, written[len(name) :].strip(), command)
+
+
+def written(text: str) -> str:
+    """What one writes to say ``text``: ``//x`` for ``/x``."""
+    said = parse(text) == Parsed(Kind.MESSAGE, text)
+    return f"/{text}" if text.startswith("/") and not said else text
 
 
 def _narrowed(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 from chat.client.links import Link, find_links
 from chat.client.text import clip
 from chat.client.tui.chat import Chat
+from chat.client.tui.commands import written
 from chat.client.tui.desk import Desk
 from chat.client.tui.inspector import inspected
 from chat.client.tui.layout import Pane
@@ -254,13 +255,13 @@ class PickedActions:
         if conversation == self._chat.model.open:
             self._bring_back(sent.content)
         elif (known := self._chat.model.conversations.get(conversation)) is not None:
-            known.draft = _joined(sent.content, known.draft)
+            known.draft = _joined(written(sent.content), known.draft)
 
     def _bring_back(self, text: str) -> None:
         """Have ``text`` in the composer, before what is being written there."""
         editor = self._desk.composer.editor
         self._desk.focus_on(Pane.COMPOSER)
-        editor.replace(_joined(text, editor.text))
+        editor.replace(_joined(written(text), editor.text))
 
     def _say(self, key: str, bad: bool = False) -> None:
         self._chat.say(self._desk.look.words(key), bad)
