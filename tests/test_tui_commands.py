@@ -6,7 +6,7 @@ from unittest import TestCase
 from twisted.internet.defer import Deferred
 
 from chat.client import events
-from chat.client.tui.commands import Kind, completions, parse, refused
+from chat.client.tui.commands import Kind, completions, parse, refused, written
 from chat.client.tui.doctor import Examined, examine
 from chat.client.words import LANGUAGES, Words
 from chat.messages import Conversation
@@ -299,6 +299,21 @@ class CommandTests(TestCase):
         screen.client.slow.callback(None)
         screen.text()
         self.assertEqual(screen.desk.composer.editor.text, "half\nand more")
+
+    def test_me_says_what_one_does(self) -> None:
+        screen = lively(size=(120, 30))
+        screen.type("/me  waves at //x")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn(("send", ("#lobby", "/me waves at //x")), screen.client.asked)
+        self.assertIn("│ * waves at //x", text)
+        screen.client.say(entry(8, BEN, "/me waves back"))
+        screen.client.say(entry(9, BEN, "/meow"))
+        text = "\n".join(screen.text())
+        self.assertIn("│ * waves back", text)
+        self.assertIn("│ /meow", text)
+        screen.press("ctrl c", *"/me ", "enter")
+        self.assertIn("/me text", "\n".join(screen.text()), "there is nothing to say")
+        self.assertEqual(written("/me waves"), "/me waves")
 
     def test_msg_speaks_to_a_room_that_one_is_in_as_well(self) -> None:
         screen = lively()

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import msgspec
 
 from chat.client.cli_words import Phrases
-from chat.client.text import clean_line
+from chat.client.text import acted, clean_line
 from chat.messages import BUSY, OFFLINE, ONLINE, Entry, Sanction, User
 
 __all__ = ["Printer", "escape_what_is_missing", "print_no_more", "safe_json"]
@@ -111,7 +111,7 @@ class Printer:
             return self._phrases("deleted", seq=entry.seq)
         match entry.kind:
             case "":
-                return f"{name}: {clean_line(entry.content)}"
+                return f"{name}: {clean_line(acted(entry.content))}"
             case "redact":
                 return self._phrases("deleted", seq=entry.target)
             case "topic":

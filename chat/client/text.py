@@ -9,6 +9,7 @@ import wcwidth
 __all__ = [
     "JOINER",
     "MARK_CATEGORIES",
+    "acted",
     "ascii_only",
     "bounded_marks",
     "clean",
@@ -67,6 +68,12 @@ def is_printable(text: str) -> bool:
 def is_character(text: str) -> bool:
     """Whether ``text`` is one character, as a reader sees it: joined emoji are one."""
     return text != JOINER and is_printable(text) and len(list(graphemes(text))) == 1
+
+
+def acted(content: str) -> str:
+    """The content of a message as it is shown: ``* waves`` for ``/me waves``, by which people have
+    said for thirty years what they do."""
+    return f"* {content[4:]}" if content.startswith("/me ") else content
 
 
 # Cleaning --------------------------------------------------------------------------------------

@@ -397,6 +397,7 @@ WORDS: Final = {
     "cmd-help": "show the help",
     "cmd-join": "join a room, making it when it is new",
     "cmd-leave": "leave a room",
+    "cmd-me": "say what you do: * waves",
     "cmd-topic": "show or set the topic",
     "cmd-msg": "talk to somebody in private",
     "cmd-go": "open a conversation",

@@ -371,6 +371,7 @@ WORDS: Final = {
     "cmd-help": "显示帮助",
     "cmd-join": "加入房间，没有则新建",
     "cmd-leave": "离开房间",
+    "cmd-me": "说自己在做什么：* 挥手",
     "cmd-topic": "显示或设置话题",
     "cmd-msg": "与某人私聊",
     "cmd-go": "打开会话",

@@ -2,6 +2,7 @@
 
 from chat.client.conversation import Conversation
 from chat.client.model import Model
+from chat.client.text import acted
 from chat.client.tui.look import Look
 from chat.client.tui.telling import Telling
 from chat.messages import Entry
@@ -45,4 +46,4 @@ class Lines:
         mine = entry.user_id == self._model.me.user_id
         if not mine and self._model.mentions_me(entry.content):
             name = self._look.words("plain-to-you", who=name)
-        return f"{name}: {self._look.text(entry.content)}"
+        return f"{name}: {self._look.text(acted(entry.content))}"

@@ -12,7 +12,7 @@ from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
 from chat.client.model import Model
 from chat.client.notify import Came, Quiet
-from chat.client.text import width
+from chat.client.text import acted, width
 from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.history import History
 from chat.client.tui.look import Look
@@ -187,7 +187,7 @@ class Chat:
         if not conversation.private and self.model.mentions_me(entry.content):
             kind = "mention"
         who = self.name_of(entry.user_id, entry.user_name)
-        return Came(kind, self.title_of(conversation), who, entry.content)
+        return Came(kind, self.title_of(conversation), who, acted(entry.content))
 
     # What the view leads to
 

@@ -14,7 +14,8 @@ __all__ = ["COMMANDS", "Command", "Kind", "Parsed", "completions", "find", "pars
 @dataclass(frozen=True)
 class Command:
     """``names`` without the slash, the first one shown; ``verb`` the method of ``Verbs`` that
-    does it. ``arguments`` and ``help`` are keys of the catalogue; ``least``: words it needs."""
+    does it, empty: it is said as it is written. ``arguments`` and ``help`` are keys of the
+    catalogue; ``least``: words it needs."""
 
     names: tuple[str, ...]
     verb: str
@@ -29,6 +30,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("leave", "part"), "leave", "cmd-leave", "arg-room"),
     Command(("topic",), "topic", "cmd-topic", "arg-topic"),
     Command(("msg", "m", "query", "dm"), "msg", "cmd-msg", "arg-msg", 1),
+    Command(("me",), "", "cmd-me", "arg-search", 1),
     Command(("go", "switch"), "go", "cmd-go", "arg-go", 1),
     Command(("next",), "next_unread", "cmd-next"),
     Command(("list", "ls"), "conversations", "cmd-list"),
@@ -120,7 +122,10 @@ def parse(text: str) -> Parsed:
         return Parsed(Kind.BEHIND_SPACE, name) if known else Parsed(Kind.MESSAGE, text)
     if command is None:
         return Parsed(Kind.UNKNOWN, name)
-    return Parsed(Kind.COMMAND, written[len(name) :].strip(), command)
+    arguments = written[len(name) :].strip()
+    if arguments and not command.verb:
+        return Parsed(Kind.MESSAGE, f"/{command.names[0]} {arguments}")
+    return Parsed(Kind.COMMAND, arguments, command)
 
 
 def written(text: str) -> str:

@@ -6,7 +6,7 @@ from itertools import chain, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
 from chat.client.model import Model
-from chat.client.text import clip, fold, pad, width
+from chat.client.text import acted, clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
 from chat.client.tui.folding import Folded
 from chat.client.tui.linking import marked
@@ -194,6 +194,7 @@ class EntryRows:
     def _message(
         self, content: str, time: int, name: str, user_id: int, fate: Fate | None
     ) -> list[Row]:
+        content = acted(content)
         if self.bare:
             return self._bare(content, time, name)
         mark = self._mark(fate)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from chat.client.errors import ClientError
-from chat.client.text import clip
+from chat.client.text import acted, clip
 from chat.client.tui.found import Found
 from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.messages import Entry
@@ -81,7 +81,7 @@ class SearchPopup(Popup):
     def _hit(self, entry: Entry) -> Choice:
         look = self.look
         moment = look.when(entry.time)
-        text = clip(look.line(entry.content), SNIPPET_COLUMNS, look.glyphs.ellipsis)
+        text = clip(look.line(acted(entry.content)), SNIPPET_COLUMNS, look.glyphs.ellipsis)
         where = self._title_of(entry.conversation) if self._title_of is not None else ""
         who = self._chat.name_of(entry.user_id, entry.user_name)
         return Choice(
