@@ -257,6 +257,20 @@ class HeldTest(SynchronousTestCase):
             guest.contents(), ["missed 0", "missed 1", "missed 2", "said since"]
         )  # fmt: skip
 
+    def test_what_an_original_client_has_is_not_missed_where_entries_before_it_are_gone(
+        self,
+    ) -> None:
+        hall = Hall()
+        for number in range(1, 4):
+            hall.say(LOBBY, f"number {number}", heard=False)
+        del hall.log.entries[LOBBY][1]
+        guest = hall.arriving(1, LOBBY, original=True)
+        snapshot = Conversation("#lobby", EPOCH, 1, seq=3, delivered=1)
+        replayed = Deferred.fromCoroutine(replay(guest.session, {LOBBY: snapshot}))
+        self.successResultOf(replayed)
+        hall.feed(guest).release({LOBBY: 3})
+        self.assertEqual(guest.contents(), ["number 3"])
+
     def test_a_room_that_was_given_up_while_it_was_joined_is_not_heard(self) -> None:
         hall = Hall()
         guest = hall.guest(1, LOBBY)

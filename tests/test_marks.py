@@ -86,6 +86,20 @@ class MarksTest(SynchronousTestCase):
         self.clock.advance(LOOK_SECONDS)
         self.assertEqual(self.store.calls, [{(1, "r:tea"): (2, 2, "")}])
 
+    def test_who_acknowledges_numbers_of_an_epoch_before_has_those_below_the_next(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, "r:tea")
+        thread = hall.registry.rooms["r:tea"]
+        thread.begin_epoch("2.fedcba", 4)
+        thread.position = 9
+        log: Any = hall.log
+        log.mark = self.store.mark
+        for epoch, read in ((EPOCH, 3), ("2.fedcba", 6), ("", 6)):
+            guest.send("AckMes", conversation="#tea", epoch=epoch, read=6, delivered=6)
+            hall.clock.advance(WRITE_SECONDS)
+            (marks,) = self.store.calls.pop().values()
+            self.assertEqual(marks[:2], (read, read), epoch)
+
     def test_nor_are_those_that_the_store_did_not_take(self) -> None:
         answer: Deferred[None] = Deferred()
 

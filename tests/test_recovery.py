@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.attendance import enter_room
-from chat.server.delivery.recovery import ANSWER_SECONDS
+from chat.server.delivery.recovery import ANSWER_SECONDS, CONTACT_SECONDS
 from chat.server.delivery.registry import Thread
 from chat.store.errors import StoreUnavailable
 from tests.hall import Hall
@@ -113,6 +113,65 @@ class ComparisonTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
         self.assertEqual(self.successResultOf(event), "a page")
         self.assertEqual(self.successResultOf(asked(ANSWER_SECONDS)), "a page")
+
+    def test_a_loss_while_all_is_compared_has_all_compared_again(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, "r:room")
+        hall.fanout.lost(0)
+        hall.say("r:room", "missed", heard=False)
+        hall.log.slow = True
+        back = Deferred.fromCoroutine(hall.fanout.came_back())
+        hall.fanout.lost(0)
+        hall.log.slow = False
+        hall.log.answer()
+        self.successResultOf(back)
+        self.assertTrue(hall.fanout.recovery.under_way)
+        hall.say("r:room", "missed as well", heard=False)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertFalse(hall.fanout.recovery.under_way)
+        self.assertEqual(guest.contents(), ["missed", "missed as well"])
+
+    def test_of_several_losses_the_first_counts(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.clock.advance(1_000)
+        hall.say("p:1:2", "before")
+        hall.log.listed["p:1:2"] = 995_000
+        hall.fanout.lost(0)
+        hall.say("p:1:2", "missed", heard=False)
+        hall.clock.advance(200)
+        hall.fanout.lost(0)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertEqual(guest.contents(), ["before", "missed"])
+
+    def test_that_two_are_on_each_others_lists_is_not_believed_for_ever_nor_after_a_loss(
+        self,
+    ) -> None:
+        """The store may have lost it, and another server may have deleted one of them."""
+        hall = Hall()
+        contacts = hall.context.contacts
+        contacts["p:1:2"] = None
+        hall.fanout.lost(0)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertEqual(contacts, {})
+        contacts["p:1:2"] = None
+        hall.clock.advance(CONTACT_SECONDS)
+        self.successResultOf(hall.tick())
+        self.assertEqual(contacts, {"p:1:2": None})
+        hall.clock.advance(1)
+        self.successResultOf(hall.tick())
+        self.assertEqual(contacts, {})
+
+    def test_a_private_conversation_that_began_during_the_loss_is_heard_from_its_beginning(
+        self,
+    ) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.fanout.lost(0)
+        hall.say("p:1:2", "missed", heard=False)
+        hall.say("p:1:2", "heard, before anything is compared")
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertEqual(guest.contents(), ["missed", "heard, before anything is compared"])
 
     def test_without_a_loss_it_is_read_once(self) -> None:
         hall = Hall()

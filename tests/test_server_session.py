@@ -1,6 +1,8 @@
 """What one client may do in which state, in the order in which it asks; and when its time is up."""
 
 import struct
+from dataclasses import replace
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -64,6 +66,20 @@ class OrderTest(SynchronousTestCase):
             for _ in range(5):
                 hall.clock.advance(0)
             self.assertEqual(ids(guest), ["first", "x", "x"])
+
+    def test_long_frames_are_read_no_faster_than_they_count(self) -> None:
+        hall = Hall(light_rate=(10, 5.0))
+        guest = hall.guest(1, LOBBY)
+        request = enveloped("OnlineMes", {"x": "y" * 10 * LONG}, id="x")
+        guest.receive(framed(request))
+        self.assertEqual(guest.transport.producerState, "producing")
+        guest.receive(framed(request))
+        self.assertEqual(guest.transport.producerState, "paused")
+        hall.clock.advance(1.9)
+        self.assertEqual(guest.transport.producerState, "paused")
+        hall.clock.advance(0.1)
+        self.assertEqual(guest.transport.producerState, "producing")
+        self.assertEqual(ids(guest), ["x", "x"], "they are served all the same")
 
     def test_who_sends_without_waiting_is_not_read_for_a_while_and_loses_nothing(self) -> None:
         hall = Hall(request_rate=(0, 0.0))
@@ -152,6 +168,17 @@ class RefusedTest(SynchronousTestCase):
             guest.send("SmsMes", to="#lobby", content="x", clientId=f"c{number}")
         self.assertEqual([each.refusal for each in posts], [0, 429])
 
+    def test_what_proves_to_be_no_repetition_is_to_be_sent_when_the_next_may_be(self) -> None:
+        hall = Hall(rate=(1, 4.0))
+        guest = hall.guest(1, LOBBY)
+        for number in range(2):
+            guest.send("SmsMes", to="#lobby", content="x", clientId=f"c{number}")
+        hall.clock.advance(0)
+        hall.scripts.answer(1, [-429])
+        (refused,) = guest.frames
+        self.assertEqual((refused.data["clientId"], refused.data["code"]), ("c1", 429))
+        self.assertAlmostEqual(refused.data["retryAfter"], 0.25)
+
     def test_too_many_refusals_end_the_connection(self) -> None:
         hall = Hall(refusals=3)
         guest = hall.guest(1, LOBBY)
@@ -176,6 +203,35 @@ class RefusedTest(SynchronousTestCase):
         guest.send("PingMes")
         self.assertEqual(codes(guest), [413])
         self.assertTrue(guest.transport.disconnecting)
+
+
+class SearchTest(SynchronousTestCase):
+    def test_it_ends_though_more_have_one_time_than_can_be_skipped(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        for _ in range(20):
+            hall.log.append(LOBBY, guest.session.author, "x")
+        hall.log.entries[LOBBY] = [
+            replace(each, json=each.json.replace(b'"time":%d}' % each.seq, b'"time":1}'))
+            for each in hall.log.entries[LOBBY]
+        ]
+
+        async def seek(cid: str, moment: int) -> int:
+            return 20 if moment > 1 else 0
+
+        pages, rest = 0, {"before": 0, "skip": 0}
+        with (
+            patch("chat.server.requests.talking.MOST_SCANNED", 3),
+            patch("chat.server.requests.searching.MOST_SCANNED", 3),
+            patch.object(hall.log, "seek", seek),
+        ):
+            while rest:
+                guest.send("SearchMes", text="not found", conversation="#lobby", **rest)
+                page = guest.frames[-1].data
+                rest = {name: page[name] for name in rest} if page.get("more") else {}
+                pages += 1
+                self.assertLess(pages, 10)
+        self.assertEqual(pages, 3)
 
 
 class OriginalTest(SynchronousTestCase):

@@ -1,0 +1,121 @@
+"""A session begins: all that the user is in is heard from then on, or nothing has happened."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from unittest.mock import patch
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.messages import Conversation, User
+from chat.server.attendance import Identity, enter, enter_room
+from chat.store.accounts import Account
+from chat.store.arriving import Arrival
+from chat.store.bus import Event
+from chat.store.errors import NotAllowed, StoreUnavailable
+from tests.hall import EPOCH, Doorbell, Guest, Hall
+
+ROOM, NAME = "r:cooks", "#cooks"
+
+
+class Subscriptions(Doorbell):
+    """Those of one server.
+
+    :ivar confirmed: whether the store has confirmed them.
+    """
+
+    confirmed = True
+
+    def hold_user(self, user_id: int) -> None:
+        """One session more hears a user."""
+
+    def hold_room(self, cid: str) -> bool:
+        """One session more hears a room, as others do already."""
+        return True
+
+    def hears(self, user_id: int, cids: Iterable[str]) -> bool:
+        """Whether they are all confirmed."""
+        return self.confirmed
+
+    def settled(self) -> Deferred[None]:
+        """Nothing is kept back."""
+        return succeed(None)
+
+
+class Porter:
+    """Says of everybody that they are in one room.
+
+    :ivar meanwhile: what happens before the answer is here.
+    """
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    async def enter(self, user: User, *_: Any, **__: Any) -> Arrival:
+        """A user comes in."""
+        self.meanwhile()
+        return Arrival({ROOM: Conversation(NAME, EPOCH, 1, seq=5)}, False, [ROOM])
+
+
+class LoginTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.hall = Hall()
+        self.porter = Porter()
+        self.bus = self.hall.context.bus = Subscriptions()  # type: ignore[assignment]
+        context: Any = self.hall.context
+        context.arrivals, context.conversations.in_all_lists = self.porter, []
+
+    def log_in(self, user_id: int) -> tuple[Guest, Deferred[None]]:
+        """A client proves to be a user."""
+        guest = self.hall.stranger()
+        identity = Identity(Account(user_id, f"name{user_id}", ""), "desk", "token")
+        return guest, Deferred.fromCoroutine(enter(guest.session, identity, "1"))
+
+    def test_all_rooms_are_heard_above_where_the_reply_says_that_they_stand(self) -> None:
+        for _ in range(5):
+            self.hall.say(ROOM, "before")
+        guest, entered = self.log_in(1)
+        self.successResultOf(entered)
+        (reply,) = guest.frames
+        self.assertEqual([each["seq"] for each in reply.data["conversations"]], [5])
+        self.hall.say(ROOM, "the next")
+        self.assertEqual(guest.numbers(NAME), [6])
+
+    def test_a_room_that_the_user_is_taken_out_of_meanwhile_is_not_heard(self) -> None:
+        self.porter.meanwhile = lambda: self.hall.fanout.event(1, Event("left", ROOM))
+        guest, entered = self.log_in(1)
+        self.successResultOf(entered)
+        reply, told = guest.frames
+        self.assertEqual((reply.type, reply.data["conversations"]), ("LoginResMes", []))
+        self.assertTrue(told.data["gone"])
+        self.assertEqual(guest.session.rooms, set())
+
+    def test_without_the_subscriptions_nobody_is_in(self) -> None:
+        self.bus.confirmed = False
+        guest, entered = self.log_in(1)
+        self.failureResultOf(entered, StoreUnavailable)
+        self.assertIsNone(guest.session.user)
+        self.assertEqual(self.hall.registry.users, {})
+        self.assertEqual(guest.frames, [])
+
+    def test_of_very_many_who_are_online_oneself_is_never_left_out(self) -> None:
+        self.hall.people.ids = [2, 3, 4, 5]
+        with patch("chat.server.attendance.LISTED_USERS", 3):
+            for user_id, listed in ((9, [9, 2, 3]), (3, [2, 3, 4])):
+                guest, entered = self.log_in(user_id)
+                self.successResultOf(entered)
+                self.assertEqual(guest.frames[0].data["UsersId"], listed)
+
+
+class RoomTest(SynchronousTestCase):
+    def test_who_is_taken_out_of_a_room_while_it_is_entered_is_not_in(self) -> None:
+        hall = Hall()
+        hall.guest(1, ROOM)
+        guest = hall.guest(2)
+        hall.log.slow = True
+        hall.say(ROOM, "lost", heard=False)
+        hall.say(ROOM, "its hole is read, and the snapshot waits for that")
+        entering = Deferred.fromCoroutine(enter_room(guest.session, ROOM))
+        self.assertNoResult(entering)
+        hall.fanout.event(2, Event("left", ROOM))
+        hall.log.answer()
+        self.failureResultOf(entering, NotAllowed)
