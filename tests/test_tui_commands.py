@@ -1,6 +1,8 @@
 """Lists that are chosen from, and commands: what they ask of the server and what they say."""
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import TestCase
 
 from twisted.internet.defer import Deferred
@@ -8,6 +10,7 @@ from twisted.internet.defer import Deferred
 from chat.client import events
 from chat.client.tui.commands import Kind, completions, parse, refused, written
 from chat.client.tui.doctor import Examined, examine
+from chat.client.tui.drafts import Drafts
 from chat.client.words import LANGUAGES, Words
 from chat.messages import Conversation
 from tests.tui_builders import (
@@ -233,6 +236,29 @@ class CommandTests(TestCase):
         self.assertIn("You left #cats.", text)
         self.assertNotIn("no longer in", text)
         self.assertEqual(screen.chat.model.open, "#lobby")
+
+    def test_a_private_conversation_is_put_away_until_something_is_said_there(self) -> None:
+        for typed, others in (("/close", ()), ("/leave @Ben", ()), ("/leave @2", ("@3",))):
+            with TemporaryDirectory() as home:
+                drafts = Drafts(Path(home) / "drafts.json")
+                screen = lively(drafts=drafts)
+                screen.chat.open(*others or ["@2"])
+                screen.type(typed)
+                text = screen.press("enter")
+                self.assertIn("The conversation with ben is put away", "\n".join(text))
+                self.assertEqual(screen.chat.model.open, *others or ["#lobby"])
+                self.assertFalse(any("ben" in row[:20] for row in text), text)
+                screen.chat.save_drafts()
+                again = lively(drafts=Drafts(Path(home) / "drafts.json"))
+                again.chat.model.conversation("@2").mark_read(1)
+                self.assertNotIn("@2", [each.name for each in again.chat.model.privates()])
+                again.client.say(entry(2, BEN, "psst again", to="@2"))
+                self.assertTrue(any("ben" in row[:20] for row in again.text()))
+        screen.chat.open("@2")
+        screen.press("meta 1")
+        self.assertIn("@2", [each.name for each in screen.chat.model.privates()], "it was opened")
+        screen.type("/leave @nobody")
+        self.assertIn("no conversation called @nobody", "\n".join(screen.press("enter")))
 
     def test_who_is_taken_out_of_a_room_that_is_not_open_is_told_too(self) -> None:
         screen = lively()

@@ -368,7 +368,9 @@ class Screen:
         )
 
 
-def lively(language: str = "en", size: tuple[int, int] = (80, 24)) -> Screen:
+def lively(
+    language: str = "en", size: tuple[int, int] = (80, 24), drafts: Drafts | None = None
+) -> Screen:
     """A screen in the middle of a day: rooms, private talk, people, unread messages."""
     log = [
         entry(1, BEN, "good morning everybody"),
@@ -387,7 +389,7 @@ def lively(language: str = "en", size: tuple[int, int] = (80, 24)) -> Screen:
         "@2": room("@2", seq=1, read=0),
         "@3": room("@3", seq=0, read=0),
     }
-    screen = Screen(client, size, language)
+    screen = Screen(client, size, language, drafts=drafts)
     screen.chat.model.conversation("@2").partner = "ben"
     screen.chat.model.conversation("@3").partner = "陈晓明"
     screen.text()

@@ -51,8 +51,8 @@ class Conversation:
     ``told``: the read mark that the server has. ``divider``: the entry below which everything was
     read when it was opened. ``sealed``: entries before which the server has nothing more.
     ``fetched``: its newest page is here. ``recalled``: what the cache has of that is. ``closed``: a
-    room for who is invited. ``rewritten``: how often something that was held
-    became something else, or went.
+    room for who is invited. ``away``: the newest entry when it was put away. ``rewritten``: how
+    often something that was held became something else, or went.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Conversation:
     draft: str = ""
     fetched: bool = False
     recalled: bool = False
+    away: int | None = None
     rewritten: int = 0
     sealed: set[int] = field(default_factory=set)
     mentions: set[int] = field(default_factory=set)
@@ -89,6 +90,12 @@ class Conversation:
     def unread(self) -> int:
         """Messages of others above the read mark."""
         return max(0, self.newest - self.read - len(self._silent))
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it was put away, and nothing came since, nor is begun or on its way."""
+        old = self.away is not None and self.newest <= self.away
+        return old and not (self.unread or self.pending or self.draft)
 
     @property
     def complete(self) -> bool:
@@ -158,6 +165,11 @@ class Conversation:
             self.read = seq
             self.mentions = {each for each in self.mentions if each > seq}
             self._silent = {each for each in self._silent if each > seq}
+
+    def put_away(self) -> None:
+        """Have it off the list until something is said in it, or it is opened."""
+        self.mark_read(self.newest)
+        self.away = self.newest
 
     def trim(self, keep: int = KEPT) -> None:
         """Let go of the oldest entries above ``keep``."""

@@ -95,8 +95,8 @@ class Model:
         return sorted(found, key=lambda each: (each.name != LOBBY, each.name))
 
     def privates(self) -> list[Conversation]:
-        """Private conversations, the most recently used first."""
-        found = [each for each in self.conversations.values() if each.private]
+        """Private conversations that are not put away, the most recently used first."""
+        found = [each for each in self.conversations.values() if each.private and not each.hidden]
         return sorted(found, key=lambda each: (-each.active, each.name))
 
     def listed(self) -> list[Conversation]:
@@ -339,5 +339,6 @@ class Model:
             self.before = self.open
         self.open = name
         opened = self.conversation(name)
+        opened.away = None
         opened.divider = opened.read if opened.unread else None
         return opened

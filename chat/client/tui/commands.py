@@ -27,7 +27,7 @@ class Command:
 COMMANDS: Final[Sequence[Command]] = (
     Command(("help", "h"), "help", "cmd-help", "arg-command"),
     Command(("join", "j"), "join", "cmd-join", "arg-join", 1),
-    Command(("leave", "part"), "leave", "cmd-leave", "arg-room"),
+    Command(("leave", "part", "close"), "leave", "cmd-leave", "arg-room"),
     Command(("topic",), "topic", "cmd-topic", "arg-topic"),
     Command(("msg", "m", "query", "dm"), "msg", "cmd-msg", "arg-msg", 1),
     Command(("me",), "", "cmd-me", "arg-search", 1),

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -13,10 +13,13 @@ from chat.client.conversation import Conversation
 from chat.client.model import Model
 from chat.client.private import private_directory
 
-__all__ = ["OPEN", "Drafts", "Run"]
+__all__ = ["AWAY", "OPEN", "Drafts", "Run"]
 
 OPEN: Final = "open"
 """Beside the texts: the conversation that was open. No conversation is called so."""
+
+AWAY: Final = "away"
+"""Beside them, too: which are put away since which entry, ``@5:12 @7:3``."""
 
 Run = Callable[[Callable[[], None]], Any]
 """Calls a function, now or where a slow disk holds nobody up."""
@@ -47,7 +50,9 @@ class Drafts:
     def resume(self, model: Model) -> None:
         """Go on where one was, with what was begun: if one is still in there."""
         self._begun = dict(self.load())
+        away = dict(_put_away(self._begun.pop(AWAY, "")))
         for each in model.conversations.values():
+            each.away = away.get(each.name)
             self.resume_in(each)
         here = self._begun.get(OPEN)
         if self._stay and here in model.conversations:
@@ -64,7 +69,11 @@ class Drafts:
         """
         texts = {each.name: each.draft for each in model.conversations.values() if each.draft}
         here = {OPEN: model.open} if self._stay and model.open else {}
-        self.save({**self._begun, **texts, **here}, run)
+        hidden = [
+            f"{each.name}:{each.away}" for each in model.conversations.values() if each.hidden
+        ]
+        away = {AWAY: " ".join(hidden)} if hidden else {}
+        self.save({**self._begun, **texts, **here, **away}, run)
 
     def load(self) -> dict[str, str]:
         """What was saved last; nothing when the file is missing or broken."""
@@ -109,3 +118,10 @@ class Drafts:
             self.log.error("the drafts could not be saved: {error}", error=error)
             return
         self._saved = drafts
+
+
+def _put_away(written: str) -> Iterator[tuple[str, int]]:
+    for each in written.split():
+        name, _, seq = each.rpartition(":")
+        if seq.isascii() and seq.isdecimal():
+            yield name, int(seq[:16])

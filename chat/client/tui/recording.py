@@ -15,7 +15,7 @@ from chat.client import events
 from chat.client.api import ChatClient
 from chat.client.cache import Cache
 from chat.client.errors import ClientError
-from chat.client.tui.drafts import OPEN
+from chat.client.tui.drafts import AWAY, OPEN
 from chat.client.tui.look import Look
 from chat.client.tui.root import Root
 from chat.client.tui.tape import (
@@ -143,7 +143,7 @@ class Recorder:
             entered.user,
             veiled_texts(known) if self.veil else known,
             {
-                name: veiled(text) if self.veil and name != OPEN else text
+                name: veiled(text) if self.veil and name not in (OPEN, AWAY) else text
                 for name, text in drafts.items()
             },
         )

@@ -152,14 +152,26 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
     async def leave(self, arguments: str) -> None:
         name = arguments.strip().casefold() or self._chat.model.open
-        if not name.startswith(("#", "@")):
-            name = f"#{name}"
-        conversation = self._chat.model.conversations.get(name)
-        if conversation is not None and conversation.private:
-            self._chat.say(self._words("leave-private"), bad=True)
+        if name.startswith("@"):
+            self._put_away(name)
             return
+        if not is_room(name):
+            name = f"#{name}"
         await self._chat.leave(name)
         self._chat.say(self._words("left", conversation=name))
+
+    def _put_away(self, name: str) -> None:
+        """A private conversation cannot be left, but need not be on the list."""
+        model = self._chat.model
+        for each in model.privates():
+            if name in (each.name, f"@{model.title(each).casefold()}"):
+                self._chat.client.mark_read(each.name)
+                each.put_away()
+                if model.open == each.name:
+                    self._chat.open(model.home)
+                self._chat.say(self._words("put-away", who=self._chat.title_of(each)))
+                return
+        self._chat.say(self._words("go-nowhere", name=name), bad=True)
 
     async def topic(self, arguments: str) -> None:
         conversation = self._chat.model.current
