@@ -75,6 +75,15 @@ class UnreadTests(TestCase):
         found.page("#lobby", older, 1)
         self.assertEqual((lobby.unread, lobby.mentions), (4, set()))
 
+    def test_what_one_says_where_nothing_else_is_new_has_no_divider_above_it(self) -> None:
+        found = model(room("#lobby"), room("@2", seq=1, read=0))
+        talk = found.show("@2")
+        self.assertEqual(talk.divider, 0)
+        said = entry(2, ME, to="@2")
+        arrive(found, said)
+        found.page("@2", [entry(1, to="@2"), said], 1)
+        self.assertIsNone(talk.divider)
+
     def test_joins_topics_deletions_and_unknown_kinds_do_not_count(self) -> None:
         found = model()
         arrive(found, entry(1, kind="join"), entry(2, kind="topic"), entry(3, kind="new thing"))

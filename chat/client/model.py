@@ -95,13 +95,13 @@ class Model:
         return sorted(found, key=lambda each: (each.name != LOBBY, each.name))
 
     def privates(self) -> list[Conversation]:
-        """Private conversations that are not put away, the most recently used first."""
-        found = [each for each in self.conversations.values() if each.private and not each.hidden]
+        """Private conversations, the most recently used first."""
+        found = [each for each in self.conversations.values() if each.private]
         return sorted(found, key=lambda each: (-each.active, each.name))
 
     def listed(self) -> list[Conversation]:
-        """All conversations in the order of their pane."""
-        return self.rooms() + self.privates()
+        """All conversations in the order of their pane, but those that were put away."""
+        return self.rooms() + [each for each in self.privates() if not each.hidden]
 
     def online(self) -> list[User]:
         """Who is online or busy, by name; kept until somebody comes or goes."""
@@ -261,6 +261,8 @@ class Model:
             mine = entry.user_id == self.me.user_id and not entry.kind
             if mine and known.divider is not None and not known.fetched:
                 known.divider = max(known.divider, entry.seq)
+        if known.divider is not None and known.divider >= known.newest:
+            known.divider = None  # nothing is below it
         known.loading = False
         known.fetched = True
 

@@ -43,14 +43,15 @@ class MovingVerbs:
 
     def _called(self, name: str) -> list[Conversation]:
         wanted = name.casefold().lstrip("#@")
+        model = self._chat.model
         titles = {
-            each.name: self._chat.model.title(each).casefold().lstrip("#@")
-            for each in self._chat.model.listed()
+            each.name: model.title(each).casefold().lstrip("#@")
+            for each in model.rooms() + model.privates()
         }
         for matches in (str.__eq__, str.startswith, str.__contains__):
             found = [each for each, title in titles.items() if matches(title, wanted)]
             if found:
-                return [self._chat.model.conversation(each) for each in found]
+                return [model.conversation(each) for each in found]
         return []
 
     def next_unread(self, arguments: str) -> None:

@@ -45,23 +45,27 @@ class Switcher:
     def _targets(self, typed: str) -> list[Choice]:
         """Conversations, people, commands: what begins as typed before what has it."""
         wanted = typed.casefold()
-        named = ((name.casefold(), target) for name, target in self._all(bool(typed)))
+        named = ((name.casefold(), target) for name, target in self._all(not typed))
         matching = [(name, target) for name, target in named if wanted in name]
         matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
         return [*(self._choice(target) for _, target in matching[:MOST]), *self._further(typed)]
 
-    def _all(self, commands_too: bool) -> Iterator[tuple[str, Target]]:
+    def _all(self, at_first: bool) -> Iterator[tuple[str, Target]]:
         """Everything that one could go to, by the name by which it is found: first where one was
-        before, conversations by recency, and where one is behind them."""
+        before, conversations by recency, and where one is behind them.
+
+        :param at_first: nothing was typed yet; what was put away, and commands, are left out.
+        """
         model, look = self._chat.model, self._desk.look
         near = {model.before: -1, model.open: 1}
-        for each in sorted(model.listed(), key=lambda each: (near.get(each.name, 0), -each.active)):
+        found = model.listed() if at_first else model.conversations.values()
+        for each in sorted(found, key=lambda each: (near.get(each.name, 0), -each.active)):
             yield look.line(model.title(each)), each
         talked = {each.name for each in model.privates()}
         for user in model.online():
             if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
                 yield look.line(user.user_name), user
-        for command in commands.COMMANDS if commands_too else ():
+        for command in () if at_first else commands.COMMANDS:
             yield f"/{command.names[0]}", command
 
     def _choice(self, target: Target) -> Choice:
