@@ -16,17 +16,21 @@ class Authority:
     """Issues certificates into ``directory``; each file is PEM.
 
     :ivar path: its own certificate.
+    :param above: the authority that vouches for this one; none but itself, when None.
     """
 
-    def __init__(self, directory: Path, name: str = "authority") -> None:
+    def __init__(
+        self, directory: Path, name: str = "authority", above: "Authority | None" = None
+    ) -> None:
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(self._name, self._key).add_extension(
+        signer = above or self
+        builder = signer._builder(self._name, self._key).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
         self.path = directory / f"{name}.pem"
-        self.path.write_bytes(self._signed(builder))
+        self.path.write_bytes(signer._signed(builder))
 
     def issue(self, name: str, *, expired: bool = False, weak: bool = False) -> Path:
         """A file with a certificate for a host, or an IP address, and its key behind it.

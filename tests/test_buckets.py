@@ -1,15 +1,11 @@
 """Token buckets and windows: what they allow, for every rate and every pattern of time."""
 
-from unittest.mock import patch
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.budgets import Budgets
 from chat.server.limits import ROUNDING, TokenBucket, Window
-from tests.hall import Hall
 
 PAUSES = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=80)
 
@@ -104,17 +100,6 @@ class OverdrawTest(SynchronousTestCase):
         self.assertAlmostEqual(owing.overdraw(2), 0.2, msg="as long as it takes itself, at most")
         endless = TokenBucket(0, 0.0, clock.seconds)
         self.assertEqual({endless.overdraw() for _ in range(50)}, {0.0})
-
-
-class BudgetsTest(SynchronousTestCase):
-    def test_those_who_logged_in_last_are_remembered(self) -> None:
-        budgets = Budgets(Hall().context)
-        with patch("chat.server.budgets.USERS", 2):
-            one, other = budgets.of(1), budgets.of(2)
-            self.assertIs(budgets.of(1), one)
-            budgets.of(3)
-            self.assertIs(budgets.of(1), one)
-            self.assertIsNot(budgets.of(2), other)
 
 
 class WindowTest(SynchronousTestCase):

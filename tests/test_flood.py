@@ -105,9 +105,14 @@ class StrangersTest(SynchronousTestCase):
         self.assertEqual(self.gone([silent, known]), [])
         guests[2].receive(b"x" * 3_000)
         self.assertEqual(self.gone(guests), [0, 1, 2], "the oldest that holds anything")
+        for each in guests[3], silent:
+            each.session.connection.connectionLost()
+        again = hall.stranger()
+        again.receive(part)
+        again.session.connection.connectionLost()
         again = hall.stranger()
         again.receive(part * 2)
-        self.assertEqual(self.gone([again]), [])
+        self.assertEqual(self.gone([again]), [], "who went left their room to others")
 
     def test_nought_is_no_limit(self) -> None:
         hall = Hall(strangers=0)
@@ -158,8 +163,9 @@ class GateTest(SynchronousTestCase):
         hall = Hall(connection_rate=(3, 1.0))
         for _ in range(5):
             self.come(hall)
-        hall.context.settings = Hall(connection_rate=(0, 0.0)).context.settings
-        self.assertEqual([self.come(hall) for _ in range(9)].count(None), 0)
+        for rate, refused in (((0, 0.0), 0), ((7, 1.0), 2)):
+            hall.context.settings = Hall(connection_rate=rate).context.settings
+            self.assertEqual([self.come(hall) for _ in range(9)].count(None), refused)
 
 
 class BudgetsTest(SynchronousTestCase):

@@ -159,8 +159,34 @@ class RolesTests(TestCase):
             looked.append(b"cmdstat_hgetall" in store.valkey.ask("INFO", "commandstats"))
         self.assertEqual(looked, [False, False, False, True])
 
+    async def test_a_room_without_members_is_on_no_list_when_it_becomes_public(self) -> None:
+        store = await Store.start(self)
+        moderation = Moderation(store.redis, store.keys, store.conversations)
+        await store.rooms.join(BOB, "#tea", "", 0)
+        for members in (1, 0):
+            for action in ("private", "public"):
+                await moderation.act(OPERATOR, ROOM, action)
+            listed, _ = await store.rooms.listed("", 10)
+            self.assertEqual(len(listed), members)
+            if members:
+                await store.rooms.leave(BOB, "#tea")
+
 
 class InvitationsTests(TestCase):
+    async def test_a_ban_takes_an_invitation_away_that_does_not_come_back_with_its_end(
+        self,
+    ) -> None:
+        store = await Store.start(self)
+        moderation = Moderation(store.redis, store.keys, store.conversations)
+        await store.rooms.join(BOB, "#tea", "", 0, True)
+        eve = User(EVE.user_id, EVE.name)
+        for action in ("invite", "ban", "unban"):
+            await moderation.act(BOB, ROOM, action, eve)
+            listed = await moderation.invitations(EVE.user_id)
+            self.assertEqual(len(listed), action == "invite", action)
+        with self.assertRaises(Unknown):
+            await store.rooms.join(EVE, "#tea", "", 0)
+
     async def test_a_user_has_a_list_of_200_and_the_newest_is_on_it(self) -> None:
         store = await Store.start(self)
         moderation = Moderation(store.redis, store.keys, store.conversations)

@@ -2,6 +2,8 @@
 
 import struct
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -178,6 +180,31 @@ class RefusedTest(SynchronousTestCase):
         (refused,) = guest.frames
         self.assertEqual((refused.data["clientId"], refused.data["code"]), ("c1", 429))
         self.assertAlmostEqual(refused.data["retryAfter"], 0.25)
+
+    def test_what_is_too_fast_puts_nobody_on_anybodys_list(self) -> None:
+        hall = Hall(rate=(1, 1.0))
+        guest = hall.guest(1, LOBBY)
+        listed = []
+
+        async def find(who: int) -> None:
+            """Everybody exists."""
+
+        async def is_blocked(cid: str) -> bool:
+            return False
+
+        async def contact(*users: int) -> None:
+            listed.append(users)
+
+        context: Any = hall.context
+        context.accounts = SimpleNamespace(find=find)
+        context.moderation = SimpleNamespace(is_blocked=is_blocked)
+        context.conversations.contact = contact
+        guest.send("SmsMes", to="#lobby", content="the one that is allowed")
+        guest.send("SmsMes", to="@2", content="x", clientId="1")
+        self.assertEqual(listed, [])
+        hall.clock.advance(1)
+        guest.send("SmsMes", to="@2", content="x", clientId="2")
+        self.assertEqual(listed, [(1, 2)])
 
     def test_too_many_refusals_end_the_connection(self) -> None:
         hall = Hall(refusals=3)

@@ -324,6 +324,23 @@ class WarningTest(TlsCase):
             self.assertEqual(levels.count("warn"), warnings, path)
 
 
+def agreed(server: SSL.Connection, wanting: SSL.Context) -> str:
+    """Which version a server and a client shake hands on.
+
+    :raises SSL.Error: they do not.
+    """
+    client = SSL.Connection(wanting, None)
+    server.set_accept_state()
+    client.set_connect_state()
+    for talks, listens in [(client, server), (server, client)] * 3:
+        with contextlib.suppress(SSL.WantReadError):
+            talks.do_handshake()
+        with contextlib.suppress(SSL.WantReadError):
+            listens.bio_write(talks.bio_read(65_536))
+    client.do_handshake()
+    return client.get_protocol_version_name()
+
+
 class VersionTest(TlsCase):
     """What it is that refuses old versions: OpenSSL's own caution is switched off on both sides."""
 
@@ -334,16 +351,7 @@ class VersionTest(TlsCase):
         wanting.set_max_proto_version(SSL.TLS1_1_VERSION)
         for context in (served, wanting):
             context.set_cipher_list(b"ALL:@SECLEVEL=0")
-        server, client = SSL.Connection(served, None), SSL.Connection(wanting, None)
-        server.set_accept_state()
-        client.set_connect_state()
-        for talks, listens in [(client, server), (server, client)] * 3:
-            with contextlib.suppress(SSL.WantReadError):
-                talks.do_handshake()
-            with contextlib.suppress(SSL.WantReadError):
-                listens.bio_write(talks.bio_read(65_536))
-        client.do_handshake()
-        return client.get_protocol_version_name()
+        return agreed(SSL.Connection(served, None), wanting)
 
     def test_our_setting_refuses_tls_1_1_which_would_be_spoken_without_it(self) -> None:
         certificates = Certificates(Clock(), *self.split())
@@ -358,6 +366,27 @@ class VersionTest(TlsCase):
             ours.privateKey, ours.certificate, insecurelyLowerMinimumTo=TLSVersion.TLSv1_1
         )
         self.assertEqual(self.spoken(lower.getContext()), "TLSv1.1")
+
+
+class ChainTest(TlsCase):
+    def test_who_knows_the_root_alone_is_shown_the_authorities_between(self) -> None:
+        root = Authority(self.directory())
+        between = Authority(root.path.parent, "between", root)
+        leaf = between.issue("chat.example")
+        chain = leaf.with_name("chain.pem")
+        chain.write_bytes(leaf.read_bytes() + between.path.read_bytes())
+        knowing = SSL.Context(SSL.TLS_METHOD)
+        knowing.load_verify_locations(root.path)
+        knowing.set_verify(SSL.VERIFY_PEER, lambda _, __, error, depth, good: bool(good))
+        for shown in (chain, leaf):
+            certificates = Certificates(Clock(), shown, leaf)
+            certificates.check()
+            server = certificates.serverConnectionForTLS(None)
+            if shown is leaf:
+                with self.assertRaisesRegex(SSL.Error, "certificate verify failed"):
+                    agreed(server, knowing)
+            else:
+                self.assertEqual(agreed(server, knowing), "TLSv1.3")
 
 
 class MakingTest(TlsCase):
