@@ -55,6 +55,7 @@ assert not early
 assert len(told()) == 1
 """
 
+PAGE = (Path(__file__).parent.parent / "docs" / "operating.rst").read_text(encoding="utf-8")
 LOBBY = "#lobby"
 PASSWORD = "xyzzy-password"
 
@@ -179,6 +180,39 @@ class StartTest(ServerCase):
         self.enter(server)
         self.assertFalse((server.home / "data").exists())
         self.assertIn("appendonly is off", server.log)
+
+    def test_a_store_that_does_not_permit_it_is_one_sentence_and_status_1(self) -> None:
+        valkey = valkey_for(self)
+        valkey.ask("ACL", "SETUSER", "chat", "on", ">pw", "~*", "&*", "+@all", "-eval")
+        words = ["chatroom", "--store", f"redis+unix://chat:pw@{valkey.path}"]
+        done = twistd("-n", "--pidfile=", *words, "--listen", "tcp:0", cwd=self.directory())
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"\Achatroom: The store refuses .*: NOPERM .*'eval'.*\n\Z")
+        self.assertNotIn("Traceback", done.stdout)
+
+    def test_what_the_page_for_operators_asks_of_the_store_is_needed_and_suffices(self) -> None:
+        (line,) = re.findall(r"^ +ACL (SETUSER .*)$", PAGE, re.MULTILINE)
+        words = line.replace("PASSWORD", "pw").split()
+        valkey = valkey_for(self)
+        valkey.ask("ACL", *[word for word in words if word != "&ch:*"])
+        server = self.begun("--store", f"redis+unix://chat:pw@{valkey.path}")
+        server.wait_for_log("the bus can't be restored yet: NOPERM .* channel")
+        give_up = time.monotonic() + PATIENCE
+        while valkey.ask("ACL", "LOG")[0][1] < 3 and time.monotonic() < give_up:
+            time.sleep(0.02)  # how often it was refused, and nobody is told when
+        valkey.ask("ACL", "LOG", "RESET")
+        valkey.ask("ACL", *words)
+        server.wait_until_listening()
+        alice, bob = self.enter(server), self.enter(server, "bob")
+        for conversation in (LOBBY, "#room", "@bob"):
+            if conversation == "#room":
+                for each in (alice, bob):
+                    each.get("JoinMes", conversation=conversation)
+            alice.post(conversation, f"said in {conversation}")
+            bob.hears(f"said in {conversation}")
+        alice.get("ModerateMes", conversation="#room", action="mute", userId=bob.user_id)
+        self.assertEqual(valkey.ask("ACL", "LOG"), [])
+        self.assertEqual(server.log.count("NOPERM"), 1)
 
 
 class StopWhileStartingTest(TestCase):

@@ -25,6 +25,7 @@ from chat.store.address import Address
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.checkup import Unfit, complaints, forgets, memory
+from chat.store.connection import RedisReplyError
 from chat.store.conversations import Conversations
 from chat.store.datadir import machine_boot
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
@@ -130,7 +131,10 @@ class ChatServer:
             return f"The store at {self._redis.address} is away."
         if not works["writable"]:
             return f"The store can't be written to: {self.tide.problem}."
-        return "" if works["bus"] else "What the store publishes is being caught up with."
+        if works["bus"]:
+            return ""
+        problem = self.context.bus.problem
+        return f"What the store publishes is being caught up with{problem and ': '}{problem}."
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Connect to the store, wait for it as long as it takes, and be ready for clients.
@@ -167,6 +171,7 @@ class ChatServer:
         as one that has just taken over and has no replica.
 
         :raises StoreUnavailable: the server was told to stop.
+        :raises CannotStart: the store will never take it, as one that does not permit it.
         """
         complaint = ""
         while True:
@@ -178,6 +183,8 @@ class ChatServer:
                 if complaint != str(error):
                     complaint = str(error)
                     self.log.warn("The store can't be used yet: {why}", why=complaint)
+            except RedisReplyError as error:
+                raise CannotStart(f"The store refuses what a chat server does: {error}") from None
             else:
                 return
             await deferLater(self._reactor, TRY_AGAIN_SECONDS)

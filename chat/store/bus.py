@@ -112,6 +112,7 @@ class Bus:
     """Counts who wants which channel, subscribes, and takes publications apart.
 
     :ivar pipe: the connection, which posts go through as well.
+    :ivar problem: why nothing is heard although the store is there; empty while it is.
     :param listener: set it before ``start``.
     """
 
@@ -128,6 +129,7 @@ class Bus:
         self._news: News
         self._ready = False
         self._losses = 0
+        self.problem = ""
         self.pipe = Subscriber(
             reactor,
             address,
@@ -274,11 +276,14 @@ class Bus:
                 await self._redis.when_connected()
                 await self.listener.came_back()
             except StoreError as error:
-                self._log.info("the bus can't be restored yet: {why}", why=error)
+                if self.problem != str(error):
+                    self.problem = str(error)
+                    self._log.warn("the bus can't be restored yet: {why}", why=error)
                 await deferLater(self._reactor, RESTORE_SECONDS)
             except Exception:  # A server that never tried again would refuse for good.
                 self._log.failure("the bus could not be restored")
                 await deferLater(self._reactor, SURPRISED_SECONDS)
             else:
                 self._ready = self.pipe.connected and connection == self._losses
+                self.problem = ""
                 return
