@@ -237,6 +237,25 @@ class ComposerTests(TestCase):
         assert drawn.cursor is not None
         self.assertEqual(drawn.decoded_text[drawn.cursor[1]].strip(), "9")
 
+    def test_what_was_written_before_is_found_by_a_part_of_it(self) -> None:
+        screen = lively()
+        self.assertIn("Nothing was written yet.", "\n".join(screen.press("ctrl r")))
+        for text in ("the build is done", "lunch?", "the build is broken", "lunch?", "bye"):
+            screen.type(text)
+            screen.press("enter")
+        screen.type("begun")
+        text = "\n".join(screen.press("ctrl r"))
+        self.assertEqual(text.count("lunch?"), 3, "two were said, and it is offered once")
+        screen.type("build")
+        screen.press("ctrl r", "enter")
+        self.assertEqual(screen.desk.composer.editor.text, "the build is done")
+        screen.press("ctrl c", "up")
+        self.assertEqual(screen.desk.composer.editor.text, "begun", "it was not lost")
+        screen.press("ctrl c")
+        screen.paste("x" * 16_000 + "needle")
+        screen.press("enter", "ctrl r", *"needle", "enter")
+        self.assertTrue(screen.desk.composer.editor.text.endswith("xneedle"))
+
     def test_what_is_typed_right_behind_an_esc_loses_no_letter(self) -> None:
         # A terminal's Esc and a key within an eighth of a second are Alt and that key.
         screen = lively()

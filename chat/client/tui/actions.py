@@ -14,6 +14,7 @@ from chat.client.tui.keys import PREFIXES, WHEEL, action
 from chat.client.tui.layout import Pane
 from chat.client.tui.picked import Stage as PickedStage
 from chat.client.tui.popups import Choice, Popup
+from chat.client.tui.recall import Recall
 from chat.client.tui.switcher import Switcher
 from chat.client.tui.verbs import Verbs
 from chat.messages import User
@@ -49,10 +50,10 @@ class Actions:
         self._verbs = verbs
         self._leaving = False
         self._begun = ""
-        switcher = Switcher(chat, desk, stage, self.open)
+        others = (Switcher(chat, desk, stage, self.open), Recall(chat, desk, stage))
         self._table = {
             name.removeprefix("do_"): getattr(part, name)
-            for part in (self, verbs.picked, switcher)
+            for part in (self, verbs.picked, *others)
             for name in dir(part)
             if name.startswith("do_")
         }
