@@ -183,6 +183,13 @@ class NewsTests(TestCase):
         self.news.tell()
         self.assertEqual(self.taken(), ["31"])
 
+    def test_what_was_deleted_with_its_time_is_not_from_1970(self) -> None:
+        self.enter(2, 2)
+        self.said.clear()
+        self.come(Entry(3, deleted=True), entry(4, BEN))
+        self.assertEqual([each[:5] for each in self.said], ["This ", "12:04"])
+        self.assertNotIn("1970", "".join(self.said))
+
     def test_unread_ones_are_said_and_older_ones_told_of(self) -> None:
         self.enter(30, 18)
         self.assertEqual(self.taken(), [str(each) for each in range(19, 31)])
@@ -353,6 +360,9 @@ class PlainPtyTests(TestCase):
         done = self.pipe("emil", "2\nemil\nsecret\nsecret\nfrom a pipe\n/join #cats\nmeow\n")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("emil: from a pipe\n", done.stdout)
+        said = self.pipe("emil", "/msg nobody hello\n/join #\nafter all\n").stdout
+        self.assertIn("There is no such user.\nThe name is empty.\n", said)
+        self.assertIn("emil: after all\n", said, "it goes on behind what was refused")
         said = self.pipe("emil", "/go cats\n/more\n").stdout
         self.assertIn("emil: meow\n", said)
         self.assertNotIn("\x1b", said)

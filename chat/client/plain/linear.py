@@ -57,9 +57,11 @@ class LinearChat(Chat):
 
     def say(self, text: str, bad: bool = False) -> None:
         self._page.say(self.look.line(text))
+        self._view.redraw()  # what a pipe waits for may have ended with that
 
     def tell(self, text: str) -> None:
         self._page.say(self.look.text(text))
+        self._view.redraw()
 
 
 class Linear(Host):

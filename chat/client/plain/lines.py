@@ -27,10 +27,12 @@ class Lines:
         told = self._told(entry)
         if not told:
             return []
-        moment = self._look.when(entry.time)
         where = ""
         if conversation.name != self._model.open:
             where = f"{self._telling.title(conversation)} "
+        if not entry.time:  # of what was deleted the server knows no more
+            return [f"{where}{told}"]
+        moment = self._look.when(entry.time)
         line = f"{moment.hour:02}:{moment.minute:02} {where}{told}"
         day = self._look.day(moment)
         if day == self._day:
