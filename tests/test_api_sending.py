@@ -250,6 +250,20 @@ class SendTest(ApiCase):
         self.advance(2)
         self.assertEqual(self.heard(), ["once"])
 
+    def test_a_refusal_behind_the_acceptance_takes_nothing_back(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        sent = self.client.send("#lobby", "once")
+        self.net.flush()
+        connection, name = self.server.last, sent.outgoing.client_id
+        asked = connection.request_id
+        stored = m.SmsResMes(200, "", name, "#lobby", "1.aa", 1, 1, 1)
+        connection.reply(stored, "of the request before")
+        connection.reply(m.SmsResMes(403, "muted since", name), asked)
+        self.net.flush()
+        self.assertIsInstance(sent.state, Stored)
+        self.assertEqual(self.client.outgoing, [])
+
     def test_a_message_longer_than_usual_is_tried_once_before_it_is_given_up(self) -> None:
         self.log_in()
         self.server.handlers[m.SmsMes] = lambda c, r: None

@@ -357,6 +357,21 @@ class HeldTest(SynchronousTestCase):
         self.assertEqual(guest.numbers("#lobby"), [1])
         self.assertEqual(guest.numbers(NAME), [3])
 
+    def test_what_is_said_while_one_joins_a_room_again_is_none_the_less_told(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        described = hall.log.one
+
+        async def one(user_id: int, cid: str) -> Conversation:
+            hall.say(ROOM, "meanwhile")
+            return await described(user_id, cid)
+
+        hall.log.one = one  # type: ignore[method-assign]
+        hall.fanout.event(1, Event("joined", ROOM))
+        self.assertEqual(guest.contents(), ["meanwhile"])
+        guest.send("JoinMes", conversation=NAME)
+        self.assertEqual(guest.contents(), ["meanwhile"] * 2)
+
     def test_more_than_can_be_held_is_read_from_the_log_instead(self) -> None:
         hall = Hall()
         guest = hall.arriving(1, ROOM)

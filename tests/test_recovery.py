@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.server.attendance import enter_room
 from chat.server.delivery.recovery import ANSWER_SECONDS, CONTACT_SECONDS
 from chat.server.delivery.registry import Thread
+from chat.store.bus import Event
 from chat.store.errors import StoreUnavailable
 from tests.hall import Hall
 
@@ -89,6 +90,15 @@ class ComparisonTests(SynchronousTestCase):
         hall.say("r:room", "said before all is compared", heard=False)
         self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
         self.assertEqual(self.successResultOf(entering).seq, 2)
+
+    def test_what_moved_is_told_when_all_has_been_compared(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, "r:room")
+        hall.fanout.lost(0)
+        hall.fanout.event(1, Event("changed", "r:room"))
+        self.assertEqual(guest.frames, [])
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertIn("ConversationMes", [each.type for each in guest.frames])
 
     def test_a_request_is_answered_though_the_comparison_does_not_end(self) -> None:
         """Without a replica that must confirm, it waits for one."""
