@@ -363,6 +363,10 @@ class PlainPtyTests(TestCase):
         said = self.pipe("emil", "/msg nobody hello\n/join #\nafter all\n").stdout
         self.assertIn("There is no such user.\nThe name is empty.\n", said)
         self.assertIn("emil: after all\n", said, "it goes on behind what was refused")
+        said = self.pipe("emil", "/rooms\ncats\n1\n/search meow\n\n/whois emil\n").stdout
+        self.assertIn("You are in #cats.", said, "what was asked for comes before what is next")
+        self.assertIn("emil meow", said)
+        self.assertTrue(said.endswith("emil, id 10001, online\n"), said)
         said = self.pipe("emil", "/go cats\n/more\n").stdout
         self.assertIn("emil: meow\n", said)
         self.assertNotIn("\x1b", said)

@@ -1,6 +1,6 @@
 """A chat without a screen: prints what comes, sends what is typed; shares the screen's core."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -43,6 +43,8 @@ class LinearChat(Chat):
     def __init__(self, page: Page, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.own: set[str] = set()
+        self.working = 0
+        """How much of what was asked for goes on still."""
         self._page = page
 
     def event(self, event: events.Event) -> None:
@@ -57,10 +59,16 @@ class LinearChat(Chat):
 
     def say(self, text: str, bad: bool = False) -> None:
         self._page.say(self.look.line(text))
-        self._view.redraw()  # what a pipe waits for may have ended with that
 
     def tell(self, text: str) -> None:
         self._page.say(self.look.text(text))
+
+    def spawn(self, work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
+        self.working += 1
+        return super().spawn(work).addBoth(self._worked)
+
+    def _worked(self, result: object) -> None:
+        self.working -= 1
         self._view.redraw()
 
 
@@ -195,10 +203,18 @@ class Linear(Host):
         return waiting
 
     def _is_ready(self) -> bool:
-        if self._start.busy or (self._verbs is not None and self._verbs.going):
+        if self._start.busy or self._is_working():
             return False
         reading = self.talking and self._chat is not None and self._chat.model.connected
         return not reading or self._news is None or self._news.up_to_date
+
+    def _is_working(self) -> bool:
+        """Whether what is asked for next would come before the answer to what was. What is read at
+        reading speed is waited for by nobody."""
+        if self._chat is None or self._verbs is None or self._verbs.catch_up.active:
+            return False
+        assert isinstance(self._chat, LinearChat)
+        return self._chat.working > 0
 
     # What a chat and the start ask for
 

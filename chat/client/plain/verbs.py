@@ -49,7 +49,7 @@ class PlainVerbs(Verbs):
             usage = helptext.command_usage(command, self._words)
             self._chat.tell(f"{usage}: {self._words(command.help)}")
 
-    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         for name, about, _ in rows:
             self._chat.tell(f"{name}  {about}".rstrip())
 

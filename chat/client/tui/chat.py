@@ -365,9 +365,12 @@ class Chat:
         """Whether the user may be disturbed now."""
         return not self.quiet.holds(self.look.moment())
 
-    def spawn(self, work: Coroutine[Deferred[Any], Any, Any]) -> None:
-        """Let ``work`` go on by itself; what goes wrong is said, and logged when it's our fault."""
-        Deferred.fromCoroutine(work).addErrback(self._wrong)
+    def spawn(self, work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
+        """Let ``work`` go on by itself; what goes wrong is said, and logged when it's our fault.
+
+        :returns: fires when it is over, well or not.
+        """
+        return Deferred.fromCoroutine(work).addErrback(self._wrong)
 
     def _wrong(self, failure: Any) -> None:
         if failure.check(ClientError):

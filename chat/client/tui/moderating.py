@@ -125,7 +125,7 @@ class ModeratingVerbs:
         else:
             self._chat.say(self._words("nothing-found"))
 
-    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         raise NotImplementedError
 
     # In private

@@ -70,7 +70,7 @@ class MovingVerbs:
             rows.append((self._chat.title_of(each), about, each.name))
         self._list(self._words("conversations"), rows, self._chat.open)
 
-    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         raise NotImplementedError
 
     async def more(self, arguments: str) -> None:

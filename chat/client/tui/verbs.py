@@ -217,7 +217,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         else:
             self._chat.say(self._words("no-rooms"))
 
-    def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], None]) -> None:
+    def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         """Have one of a list chosen: in a popup, which shows all of it, however long."""
         choices = [
             Choice([(None, f" {name}  "), ("dim", about)], value) for name, about, value in rows
