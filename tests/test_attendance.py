@@ -1,6 +1,7 @@
 """A session begins: all that the user is in is heard from then on, or nothing has happened."""
 
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -104,6 +105,29 @@ class LoginTest(SynchronousTestCase):
                 guest, entered = self.log_in(user_id)
                 self.successResultOf(entered)
                 self.assertEqual(guest.frames[0].data["UsersId"], listed)
+
+
+class DepartureTest(SynchronousTestCase):
+    def test_each_is_told_to_the_store_after_some_grace_and_none_when_all_go_at_once(self) -> None:
+        for stopping, told in ((False, [1]), (True, [])):
+            hall = Hall(offline_grace=5.0)
+            left: list[int] = []
+
+            async def seen(user_id: int, device: str) -> None:
+                """They were here until now."""
+
+            async def leave(user: User, session: str, left: list[int] = left) -> None:
+                left.append(user.user_id)
+
+            context: Any = hall.context
+            context.accounts = SimpleNamespace(seen=seen)
+            context.presence.leave = leave
+            context.stopping = stopping
+            hall.guest(1, ROOM).session.connection.connectionLost()
+            hall.clock.advance(4.9)
+            self.assertEqual(left, [])
+            hall.clock.advance(0.1)
+            self.assertEqual(left, told)
 
 
 class RoomTest(SynchronousTestCase):

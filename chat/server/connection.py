@@ -23,12 +23,11 @@ __all__ = ["Connection"]
 CLOSING_SECONDS: Final = 2.0
 """How long a closed connection may take to read its last words."""
 
-
 _length_at: Final = struct.Struct(">I").unpack_from
 
 
 class _Indirect:
-    """A transport that has to be asked, among them everything with TLS."""
+    """Stands for a transport that is not ours, or speaks TLS: frames go the ordinary way."""
 
     direct = None
 
@@ -93,8 +92,8 @@ class Connection(Int32StringReceiver):
     def _cut(self, data: bytes) -> bytes:
         """Hand over the frames that are whole; return what is left for later.
 
-        Twisted's own loop, without what it keeps up at each frame for programs of another time:
-        a third of what cutting a frame costs.
+        Twisted's own loop without its bookkeeping for older programs, which is a third of what
+        cutting a frame costs.
         """
         start, size = LENGTH_SIZE, len(data)
         while start <= size and not (self.paused or self.closing):
@@ -177,7 +176,7 @@ class Connection(Int32StringReceiver):
             self.pauseProducing()
 
     def hold(self, seconds: float) -> None:
-        """Take nothing for a while: whoever sends too fast is read more slowly."""
+        """Read nothing for a while: a client that sends too fast is read more slowly."""
         if not self.closing and self._held is None:
             self._held = self.factory.clock.callLater(seconds, self._let_go)
             self.pause_reading()
@@ -211,7 +210,7 @@ def _carrier(transport: Any) -> Any:
 
 
 class _Backpressure:
-    """Hears from a transport how its buffer is, apart from the protocol's own pausing."""
+    """Is told by a transport when its buffer is full, apart from the protocol's own pausing."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -38,15 +38,15 @@ MOST_WAITING: Final = 64
 """Frames that may wait for the request before them; more, and the client is not read."""
 
 LONG: Final = 1_024
-"""Bytes of a long frame. Behind one no other waits: 64 of the longest would be 4 MiB for each of
-very many who have not even logged in. And it counts as a ping for each so many bytes, since to read
-the longest, full of members that nobody asked for, takes four milliseconds."""
+"""Bytes from which on a frame is long. Behind a long one no other may wait: 64 of the longest would
+be 4 MiB, for each of very many that have not even logged in. And it counts as one ping for every so
+many bytes, since decoding the longest, when full of unknown members, takes four milliseconds."""
 
 COSTS: Final[Mapping[type[Message], int]] = {
     messages.SearchMes: 10, messages.SanctionsMes: 10, messages.ConversationsMes: 5,
 }  # fmt: skip
-"""What counts as several requests: a search takes some 25 ms of the processor, a list of 10,000 who
-are banned 40, a hundred conversations ten, other requests one or two."""
+"""What counts as several requests: a search takes some 25 ms of CPU time, a list of 10,000 banned
+users 40, a hundred conversations ten, any other request one or two."""
 
 REFUSAL_SECONDS: Final = 10.0
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
@@ -59,7 +59,7 @@ class Session:
     :ivar user: who logged in, None before and after.
     :ivar voice: the words of the client's generation.
     :ivar rooms: the conversation ids of the rooms it hears.
-    :ivar entering: one more of them at a time.
+    :ivar entering: held while one of them is entered, so that they are entered one at a time.
     :ivar feed: what it hears, from the login on.
     :ivar budget: what its user may do on all devices together, from the login on.
     """
@@ -123,7 +123,7 @@ class Session:
         it wants its sentences."""
         if self.user is None:
             self.voice = CURRENT if version >= 2 else ORIGINAL
-            self._language = language[:2]  # whichever of its kinds: zh-TW reads zh best
+            self._language = language[:2]  # of zh-TW, zh serves best
 
     def phrase(self, key: str, **values: object) -> str:
         """The sentence ``key`` of ``chat.server.phrases`` for this client."""
