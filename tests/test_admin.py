@@ -141,6 +141,7 @@ def test_users_and_sessions_are_listed(admin: Admin, party: Party) -> None:
     peer = party.current(user, device="desk")
     found = one(admin.get("users", "LISTED"), userId=user.user_id)
     assert (found["userName"], found["online"], found["suspended"]) == (user.name, True, False)
+    assert "no device" in admin.refused("logout", user.name, "--device", "")
     assert one(admin.get("sessions", user.name), device="desk")["online"]
     admin.do("logout", f"{user.user_id}", "--device", "desk")
     assert peer.expect("ByeMes")["code"] == 403
@@ -260,6 +261,9 @@ def test_times_are_bounded_as_those_of_moderators_are(admin: Admin, party: Party
     for words in (("suspend", user.name), ("moderate", room, "ban", user.name), ("invite",)):
         assert "too long: at most" in admin.refused(*words, "--for", "3651d")
         admin.do(*words, "--for", "3650d")
+        for nothing in ("", "0", "0s", "soon"):
+            assert "is no time" in admin.refused(*words, "--for", nothing)
+    admin.do("moderate", room, "slow", "--for", "0")
     assert "at most 1d" in admin.refused("moderate", room, "slow", "--for", "25h")
     admin.do("moderate", room, "slow", "--for", "24h")
     for words in (("kick", user.name), ("invite", user.name), ("private",)):
@@ -275,6 +279,7 @@ def test_times_are_bounded_as_those_of_moderators_are(admin: Admin, party: Party
 def test_what_only_looks_like_a_number_is_nobodys_id(admin: Admin) -> None:
     for who in ("²", "９" * 3, "9" * 5000):
         assert "no user" in admin.refused("sessions", who)
+    assert "text in UTF-8" in admin.refused("sessions", "half \udcff")
 
 
 def test_tables_line_up_whatever_is_written_and_one_cell_pushes_nobody_away(
@@ -512,6 +517,21 @@ def test_accounts_of_the_original_server_are_taken_over(old: Valkey) -> None:
         assert (counts["made"], counts["there"]) == (0, 8)
 
 
+def test_one_account_that_nobody_can_read_does_not_keep_the_others_out(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    cheap = tmp_path / "cheap.toml"
+    cheap.write_text('argon2 = "1,8,1"\n')
+    admin = Admin("--data", str(server.home / "data"), "--config", str(cheap))
+    with running() as store, Party(server.port) as party:
+        store.ask("HSET", "users", "8001", "[" * 100_000)
+        half = {"userId": 8002, "userPwd": "half a pair \ud83d", "userName": "h", "sex": "\ud83d"}
+        store.ask("HSET", "users", "8002", json.dumps(half))
+        *_, counts = admin.get("import", store.url, "--apply")
+        assert (counts["made"], counts["refused"]) == (1, 1)
+        assert party.connect_original().log_in(8002, "half a pair \ufffd")["code"] == 200
+
+
 # Backup and restore ----------------------------------------------------------------------------
 
 
@@ -586,7 +606,11 @@ def test_a_backup_goes_into_an_empty_directory_too(server: ServerProcess, tmp_pa
         Admin("--data", str(server.home / "data")).do("backup", str(tmp_path / "b"))
     elsewhere = ServerProcess(*GENEROUS)
     try:
-        Admin("--data", str(elsewhere.home / "data")).do("restore", str(tmp_path / "b"))
+        admin = Admin("--data", str(elsewhere.home / "data"))
+        assert "server's own" in admin.refused(
+            "restore", str(tmp_path / "b"), "--store", "redis://x"
+        )
+        admin.do("restore", str(tmp_path / "b"))
         elsewhere.start()
         with Party(elsewhere.port) as party:
             peer: CurrentPeer = party.current(user)

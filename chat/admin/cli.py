@@ -88,14 +88,14 @@ def _add_people(command: Callable[[str], Callable[..., None]]) -> None:
         argument = command(name)
         argument("user", "user", metavar="USER")
         if name == "logout":
-            argument("--device", "device", default="", metavar="DEVICE")
+            argument("--device", "device", metavar="DEVICE")
         if name == "suspend":
             _add_how_long(argument)
         if name == "password":
             argument("--password-file", "password-file", type=Path, metavar="FILE")
     invite = command("invite")
     invite("--uses", "uses", type=number, default=1, metavar="N")
-    invite("--for", "lives", dest="time", default="", metavar="TIME")
+    invite("--for", "lives", dest="time", metavar="TIME")
     invite("--note", "note", default="", metavar="TEXT")
     command("invitations")
     command("withdraw")("id", "id", metavar="ID")
@@ -114,7 +114,7 @@ def _add_rooms(command: Callable[[str], Callable[..., None]]) -> None:
 
 
 def _add_how_long(argument: Callable[..., None]) -> None:
-    argument("--for", "for", dest="time", default="", metavar="TIME")
+    argument("--for", "for", dest="time", metavar="TIME")
     argument("--reason", "reason", default="", metavar="TEXT")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat.admin import data, importing
-from chat.admin.desk import OPERATOR, Desk, Stop
+from chat.admin.desk import OPERATOR, Desk, Stop, why
 from chat.client.durations import read_duration, write_duration
 from chat.client.secret import first_line
 from chat.messages import User
@@ -68,7 +68,9 @@ async def logout(desk: Desk) -> None:
     """End one session, or all of somebody's."""
     user = await desk.user(desk.options.user)
     try:
-        await desk.administration.end_sessions(user.user_id, desk.options.device)
+        if desk.options.device == "":  # of a script, most likely: not all of them
+            raise Unknown("no such device")
+        await desk.administration.end_sessions(user.user_id, desk.options.device or "")
     except Unknown:
         raise Stop(desk.words("no-such-device", device=desk.options.device)) from None
     desk.done("logged-out", user=user.user_name)
@@ -138,7 +140,7 @@ def _password_from(desk: Desk, file: Path) -> str:
     except BadName as error:
         reason = Phrases(desk.settings)(str(error), desk.words.language)
     except (OSError, ValueError) as error:
-        reason = error
+        reason = why(error)
     else:
         return written
     raise Stop(desk.words("no-password", reason=reason))
@@ -186,9 +188,10 @@ async def moderate(desk: Desk) -> None:
     options, cid = desk.options, desk.room(desk.options.room)
     if (options.action in ON_PEOPLE) != bool(options.user):
         raise Stop(desk.words("whom"))
-    if options.time and options.action not in TIMED:
+    if options.time is not None and options.action not in TIMED:
         raise Stop(desk.words("no-end", action=options.action))
-    seconds = _seconds(desk, SLOWEST_SECONDS if options.action == "slow" else LONGEST_SECONDS)
+    bounds = (SLOWEST_SECONDS, 0) if options.action == "slow" else (LONGEST_SECONDS, 1)
+    seconds = _seconds(desk, *bounds)
     reason = _line(desk, options.reason)
     target: User | None = await desk.user(options.user) if options.user else None
     try:
@@ -285,15 +288,18 @@ async def reports(desk: Desk) -> None:
 # -----------------------------------------------------------------------------------------------
 
 
-def _seconds(desk: Desk, most: int = LONGEST_SECONDS) -> int:
+def _seconds(desk: Desk, most: int = LONGEST_SECONDS, least: int = 1) -> int:
     """What ``--for`` says, 0 without it.
 
-    :raises Stop: that is no time, or one above what moderators may say: clients rely on it.
+    :raises Stop: that is no time, or one above what moderators may say: clients rely on it; or it
+        is 0, which would be taken for no end.
     """
     written = desk.options.time
-    seconds = read_duration(written) if written else 0
-    if seconds is None:
-        raise Stop(desk.words("no-duration", text=written))
+    if written is None:
+        return 0
+    seconds = read_duration(written)
+    if seconds is None or seconds < least:
+        raise Stop(desk.words("no-duration", text=written or "''"))
     if seconds > most:
         raise Stop(desk.words("long-duration", text=written, most=write_duration(most)))
     return seconds

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from chat.admin.desk import OPERATOR, Desk, Stop
+from chat.admin.desk import OPERATOR, Desk, Stop, why
 from chat.client.printing import safe_json
 from chat.messages import User
+from chat.server.settings import Settings
 from chat.store import backup as saving
 from chat.store.conversations import LOBBY_CID
 from chat.store.errors import StoreError
@@ -80,20 +81,23 @@ async def backup(desk: Desk) -> None:
     try:
         size = await saving.save(desk.reactor, desk.redis, desk.settings.data, target)
     except (OSError, StoreError) as error:
-        raise Stop(desk.words("not-saved", reason=error)) from None
+        raise Stop(desk.words("not-saved", reason=why(error))) from None
     seconds = time.monotonic() - begun
     value = {"file": str(target), "bytes": size, "seconds": round(seconds, 3)}
     desk.show(value, desk.words("saved", path=target, size=size))
 
 
-def restore(options: Any, data: Path, words: Any) -> str:
+def restore(options: Any, settings: Settings, words: Any) -> str:
     """Put a backup into a data directory that no server uses; what to say about it.
 
     :raises Stop: it can't be done.
     """
+    if settings.store:
+        raise Stop(words("not-embedded"))
+    data = settings.data
     try:
         aside = saving.restore(Path(options.file), data, options.replace)
     except (OSError, StoreError) as error:
-        raise Stop(words("not-restored", reason=error)) from None
+        raise Stop(words("not-restored", reason=why(error))) from None
     said: str = words("restored", place=data)
     return f"{said} {words('set-aside', place=aside)}" if aside else said

@@ -31,7 +31,7 @@ from chat.store.presence import Presence
 from chat.store.redis import Redis
 from chat.store.rooms import Rooms
 
-__all__ = ["OPERATOR", "Desk", "Stop", "address_of", "opened"]
+__all__ = ["OPERATOR", "Desk", "Stop", "address_of", "opened", "why"]
 
 OPERATOR: Final = Author(0, "#server")
 """Who acts: no user is called that, no name may have a ``#``."""
@@ -132,6 +132,11 @@ class Desk:
     def passwords(self, threads: int = 1) -> Passwords:
         """What hashes passwords as the server does; to be started and stopped."""
         return Passwords(self.reactor, self.settings.argon2, threads, 0)
+
+
+def why(error: Exception) -> object:
+    """What a sentence says of an error: of the system's its words, without number and path."""
+    return getattr(error, "strerror", None) or error
 
 
 def _cell(value: Any) -> str:

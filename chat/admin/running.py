@@ -28,7 +28,7 @@ def run(options: Namespace, words: Words) -> int:
     settings = _settings(options)
     try:
         if options.command == "restore":
-            print(restore(options, settings.data, words))
+            print(restore(options, settings, words))
         else:
             _run_in_reactor(options, settings, words)
         sys.stdout.flush()
@@ -37,6 +37,8 @@ def run(options: Namespace, words: Words) -> int:
         sentence = str(stop)
     except StoreError as error:
         sentence = words("store-error", reason=error)
+    except UnicodeEncodeError:
+        sentence = words("no-text")
     except BrokenPipeError:
         print_no_more()
         return BROKEN_PIPE

@@ -119,6 +119,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "{text} 不是时长；请写 90s、10m、2h 或 1d。",
     ),
     "long-duration": ("{text} is too long: at most {most}.", "{text} 太长：最多 {most}。"),
+    "no-text": (
+        "What is written on the command line has to be text in UTF-8.",
+        "命令行上写的必须是 UTF-8 文本。",
+    ),
     "no-line": (
         "What people are shown is one line of at most {most} bytes, without control characters.",
         "给大家看的文字只能是一行，最多 {most} 字节，不含控制字符。",
@@ -142,8 +146,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "删除后无法恢复。确定的话请加：--yes {user}",
     ),
     "not-embedded": (
-        "Only a server's own store is saved like this; a shared one has means of its own.",
-        "只能这样备份内置存储；共享存储请用其自身的方法。",
+        "Only a server's own store is saved and restored so; a shared one has its own means.",
+        "只能这样备份和恢复内置存储；共享存储请用其自身的方法。",
     ),
     "not-saved": ("The store could not be saved: {reason}", "无法备份：{reason}"),
     "not-restored": ("Nothing was restored: {reason}", "没有恢复：{reason}"),
