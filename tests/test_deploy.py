@@ -34,7 +34,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 SERVERS = {name: it for name, it in SERVICES.items() if name.startswith("server")}
 HAPROXY = (DEPLOY / "haproxy.cfg").read_text(encoding="utf-8")
 OPTIONS = all_options()
-MADE_BY_HAND = {"chatroom.pem", "store-password"}
+MADE_BY_HAND = {"secrets/chatroom.pem", "secrets/store-password"}
 EXPOSURE = 20
 """Tenths of what ``systemd-analyze security`` calls exposure: 2 of 10 is "OK"."""
 
@@ -55,7 +55,7 @@ class ComposeTest(TestCase):
 
     def test_every_file_that_is_named_is_there_or_said_to_be_made(self) -> None:
         text = (DEPLOY / "compose.yml").read_text(encoding="utf-8")
-        named = set(re.findall(r"\./([\w.-]+)", text))
+        named = set(re.findall(r"\./([\w./-]+)", text))
         for name in named - MADE_BY_HAND:
             self.assertTrue((DEPLOY / name).exists(), name)
         for name in named & MADE_BY_HAND:
@@ -63,6 +63,24 @@ class ComposeTest(TestCase):
         for server in SERVERS.values():
             context = DEPLOY / server["build"]["context"]
             self.assertTrue((context / server["build"]["dockerfile"]).exists())
+
+    @skipUnless(shutil.which("openssl"), "openssl is not installed")
+    def test_what_is_made_by_hand_is_read_by_containers_and_by_nobody_else(self) -> None:
+        """They are neither root nor whoever made it, and have none of root's capabilities."""
+        text = (DEPLOY / "compose.yml").read_text(encoding="utf-8").partition("x-server")[0]
+        commands = [line[4:] for line in text.splitlines() if line.startswith("#   ")]
+        directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, directory)
+        for name in ("fullchain.pem", "privkey.pem"):
+            (directory / name).touch(0o600)
+        made = " && ".join(each for each in commands if not each.startswith(("cd ", "docker ")))
+        subprocess.run(["sh", "-c", f"umask 077 && {made}"], cwd=directory, check=True)
+        for name in MADE_BY_HAND:
+            self.assertEqual((directory / name).stat().st_mode & 0o444, 0o444, name)
+            self.assertEqual((directory / name).parent.stat().st_mode & 0o077, 0, name)
+        for name, service in SERVICES.items():
+            if "valkey" in service["image"]:  # All others say so themselves.
+                self.assertEqual(service["user"], "valkey", name)
 
     def test_what_a_service_needs_is_a_service(self) -> None:
         for name, service in SERVICES.items():
