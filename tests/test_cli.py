@@ -462,6 +462,27 @@ class WordsTest(SynchronousTestCase):
         speak("en")
         self.assertIn("usage: chatroom", build_parser(Phrases("en")).format_help())
 
+    def test_options_may_stand_between_what_else_a_command_takes(self) -> None:
+        def parsed(*words: str) -> Any:
+            return build_parser(Phrases("en")).parse_args(words)
+
+        for words in (
+            ("send", "#a", "--json", "hi"),
+            ("send", "--json", "#a", "hi"),
+            ("--json", "send", "#a", "hi", "--lines"),
+            ("send", "#a", "--client-id", "x", "hi", "--json"),
+        ):
+            found = parsed(*words)
+            self.assertEqual((found.to, found.text, found.json), ("#a", "hi", True), words)
+        self.assertEqual(parsed("tail", "#a", "-n", "5", "#b").conversations, ["#a", "#b"])
+        self.assertEqual(parsed("tail", "#a", "-n", "5", "#b").last, 5)
+        self.assertEqual(parsed("send", "--json", "--", "#a", "-x").text, "-x")
+        self.assertIsNone(parsed("send", "#a", "--json").text)
+        for wrong in ("send #a --json b c", "send #a --bogus b", "send #a b --bogus"):
+            with redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit):
+                parsed(*wrong.split())
+            self.assertIn("unrecognized arguments: ", errors.getvalue())
+
     def test_argparse_still_says_what_is_translated(self) -> None:
         source = Path(argparse.__file__).read_text()
         for said in CHINESE:

@@ -8,6 +8,7 @@ from typing import Any
 
 from chat.admin.words import Words
 from chat.client.argparse_words import speak
+from chat.client.arguments import Command
 from chat.client.words import LANGUAGES, choose_language
 from chat.moderation import ON_PEOPLE, ON_ROOMS
 
@@ -45,10 +46,14 @@ def build_parser(words: Words) -> argparse.ArgumentParser:
         prog="chatroom admin", description=words("about"), allow_abbrev=False
     )
     _add_common(parser, words, None)
-    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common = Command(add_help=False, allow_abbrev=False)
     _add_common(common, words, argparse.SUPPRESS)
     commands = parser.add_subparsers(
-        dest="command", title=words("commands"), required=True, metavar="COMMAND"
+        dest="command",
+        title=words("commands"),
+        required=True,
+        metavar="COMMAND",
+        parser_class=Command,
     )
 
     def command(name: str) -> Callable[..., None]:

@@ -1,12 +1,35 @@
 """Converts and checks the values of ``chatroom``'s options; and prints its version."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Version", "file", "fingerprint", "number", "seconds", "speed"]
+__all__ = ["Command", "Version", "file", "fingerprint", "number", "seconds", "speed"]
 
 # What is wrong raises ValueError; argparse makes a sentence of it that has the function's name.
+
+
+class Command(argparse.ArgumentParser):
+    """The options of one command, which may stand between what else it takes.
+
+    By itself argparse takes ``send '#lobby' --json hi`` for one without a text, and ``hi`` for
+    something that it does not know (https://github.com/python/cpython/issues/59317).
+    """
+
+    _mixing = False
+
+    def parse_known_args(  # type: ignore[override]  # typeshed has an overload for each way to call
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        found, rest = super().parse_known_args(args, namespace)
+        if self._mixing or not rest or any(each.startswith("-") for each in rest):
+            return found, rest
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args)
+        finally:
+            self._mixing = False
 
 
 class Version(argparse.Action):

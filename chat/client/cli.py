@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chat.client.argparse_words import speak
-from chat.client.arguments import Version, file, fingerprint, number, seconds, speed
+from chat.client.arguments import Command, Version, file, fingerprint, number, seconds, speed
 from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig, Settings, read_settings
 from chat.client.paths import Profile
@@ -113,11 +113,11 @@ def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
     _add_common(parser, phrases)
     _add_screen(parser, phrases)
     parser.add_argument("--version", action=Version, help=phrases("opt-version"))
-    common = argparse.ArgumentParser(
-        add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False
-    )
+    common = Command(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     _add_common(common, phrases, suppress=True)
-    commands = parser.add_subparsers(dest="command", title=phrases("commands"))
+    commands = parser.add_subparsers(
+        dest="command", title=phrases("commands"), parser_class=Command
+    )
 
     def command(name: str) -> argparse.ArgumentParser:
         about = phrases(f"about-{name}")
