@@ -42,22 +42,22 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     # What the program and its commands are
     "about": (
         "Chat in the terminal. Without a command: the full screen. "
-        "For whoever runs a server: chatroom admin --help.",
+        "For operators of a server: chatroom admin --help.",
         "终端聊天。不带命令时打开全屏界面。管理服务器：chatroom admin --help。",
     ),
     "commands": ("commands", "命令"),
-    "about-register": ("make an account and log in", "注册帐号并登录"),
+    "about-register": ("create an account and log in", "注册帐号并登录"),
     "about-send": ("say something", "发送消息"),
-    "about-tail": ("print what is said, as it is said", "持续打印收到的消息"),
+    "about-tail": ("print messages as they come", "持续打印收到的消息"),
     "about-who": ("list who is online", "列出在线用户"),
     "about-history": ("print what was said", "打印历史消息"),
-    "about-replay": ("show a recording of the screen again", "重放屏幕录制"),
+    "about-replay": ("play a recording of the screen", "重放屏幕录制"),
     "about-moderate": (
-        "do something to a room, or to somebody in it: kick, ban, mute, slow mode, …",
+        "act on a room, or on somebody in it: kick, ban, mute, slow mode, …",
         "管理房间或其中的人：移出、封禁、禁言、慢速模式等",
     ),
     "about-block": (
-        "exchange no private messages with somebody; without a name: list them",
+        "block somebody in private; without a name: list who is blocked",
         "不再与某人私聊；不带名字时列出名单",
     ),
     "statuses": (
@@ -76,15 +76,15 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "host:port、tls:host:port 或 Twisted 客户端端点（默认：上次的，或 127.0.0.1:8889）",
     ),
     "opt-ca": (
-        "for tls: a PEM file with the authorities to believe (default: the system's)",
+        "for tls: a PEM file with the authorities to trust (default: the system's)",
         "用于 tls：可信证书颁发机构的 PEM 文件（默认：系统的）",
     ),
     "opt-fingerprint": (
-        "for tls: the SHA-256 of the server's certificate; remembered once it was right",
+        "for tls: the SHA-256 of the server's certificate; remembered once it has matched",
         "用于 tls：服务器证书的 SHA-256 指纹；验证成功后会被记住",
     ),
     "opt-user": ("name or id (default: as last time)", "用户名或编号（默认：上次的）"),
-    "opt-profile": ("settings and login of that name", "使用该名称的设置与登录"),
+    "opt-profile": ("use the settings and login of that name", "使用该名称的设置与登录"),
     "opt-language": ("en or zh (default: by locale)", "en 或 zh（默认：按系统区域）"),
     "opt-timeout": (
         "seconds for connecting and for the answer (default 30; 0: one try)",
@@ -95,7 +95,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "read the password from what this command prints",
         "从该命令的输出读取密码",
     ),
-    "opt-version": ("say which version this is", "显示版本"),
+    "opt-version": ("print the version and exit", "显示版本"),
     "opt-json": ("print JSON, one object a line", "每行打印一个 JSON 对象"),
     "opt-theme": (
         "dark, light, contrast, mono, or a file of your own in ~/.config/chatroom/themes",
@@ -106,18 +106,18 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "the settings file (default: ~/.config/chatroom/config.toml)",
         "设置文件（默认：~/.config/chatroom/config.toml）",
     ),
-    "opt-check-config": ("only say whether the settings are right", "只检查设置是否正确"),
+    "opt-check-config": ("check the settings and exit", "只检查设置是否正确"),
     "opt-colours": (
         "auto, none, 16, 256 or true (default: what the terminal has)",
         "auto、none、16、256 或 true（默认：按终端）",
     ),
     "opt-ascii": ("draw with ASCII only", "只用 ASCII 字符绘制"),
     "opt-record": (
-        "write down everything that is read and typed, for a report of a mistake",
+        "record everything that is read and typed, for a bug report",
         "记录所读所写的一切，用于报告问题",
     ),
     "opt-mask": (
-        "with --record: other letters and digits in all texts, for a report that others read",
+        "with --record: replace letters and digits in all texts, so that others may read it",
         "与 --record 合用：以别的字母和数字代替所有文字，便于把记录交给他人",
     ),
     "opt-replay-file": ("what --record has written", "--record 写成的文件"),

@@ -55,7 +55,7 @@ class Options(usage.Options):
         ),
     ]
     optFlags: ClassVar[list[list[Any]]] = [
-        ["check-config", None, "only say whether the options are right"],
+        ["check-config", None, "check the options and exit"],
         *(
             [name, None, describe(option)]
             for name, option in _TABLE.items()

@@ -65,17 +65,17 @@ class Settings:
     )
     tls_cert: Path | None = field(
         default=None,
-        metadata=_about(FILE, "speak TLS with the certificate (and its chain) in this PEM file"),
+        metadata=_about(FILE, "use TLS with the certificate (and its chain) in this PEM file"),
     )
     tls_key: Path | None = field(
         default=None,
         metadata=_about(FILE, "the certificate's private key, if it is in a file of its own"),
     )
     self_signed: bool = _option(
-        FLAG, False, "speak TLS with a certificate that the server makes, kept below --data"
+        FLAG, False, "use TLS with a certificate that the server makes and keeps below --data"
     )
     workers: int = _option(
-        WORKERS, 1, "processes that share the ports and the store; 0: one for each core"
+        WORKERS, 1, "processes that share the ports and the store; 0: one per core"
     )
     data: Path = field(
         default_factory=default_data_directory,
@@ -86,24 +86,26 @@ class Settings:
     store: str = _option(STORE, "", "a Redis or Valkey to use instead of the embedded store")
     store_password_file: Path | None = field(
         default=None,
-        metadata=_about(FILE, "what logs in to that store, kept apart from its URL"),
+        metadata=_about(FILE, "the password of that store, kept apart from its URL"),
     )
-    prefix: str = _option(PREFIX, "ch:", "what every key in the store starts with")
+    prefix: str = _option(PREFIX, "ch:", "prefix of every key in the store")
     durability: str = _option(
         choice("everysec", "always", "replicated"),
         "everysec",
         "when a message is accepted: a second before it is on disk, once it is, once a replica of "
         "the store has it",
     )
-    language: str = _live(choice("zh", "en"), "en", "language of the sentences in errors")
+    language: str = _live(choice("zh", "en"), "en", "language of error messages")
     log_level: str = _live(
         choice("debug", "info", "warn", "error"), "info", "the least that is written to the log"
     )
     log_format: str = _option(
-        choice("text", "json"), "text", "how the log is written: lines to read, or JSON in lines"
+        choice("text", "json"), "text", "format of the log: text, or one JSON object a line"
     )
     metrics: str = _option(
-        MAYBE_ENDPOINT, "", "where /metrics, /healthz and /readyz are, such as tcp:9464; for few"
+        MAYBE_ENDPOINT,
+        "",
+        "where /metrics, /healthz and /readyz are, such as tcp:9464; keep it private",
     )
     argon2: tuple[int, int, int] = _option(
         COST, (2, 19_456, 1), "argon2id cost of a password; renewed at login"
@@ -112,13 +114,13 @@ class Settings:
         RETENTION, (0.0, 0), "how long, and how many of, a conversation's messages are kept"
     )
     replay: int = _live(
-        LIMIT, 50, "missed messages that an original client gets at login, of each sort; 0: none"
+        LIMIT, 50, "missed messages that an original client gets at login, of each kind; 0: none"
     )
 
     lobby: str = _option(
         choice("open", "read-only", "closed"),
         "open",
-        "whether #lobby is for talking, for reading, or not there",
+        "whether #lobby is open to all, read-only, or absent",
     )
 
     frame_limit: int = _option(number(4096), 65_536, "largest frame, in bytes")
@@ -127,10 +129,10 @@ class Settings:
     password_shortest: int = _live(LIMIT, 6, "shortest new password, in characters")
     password_longest: int = _live(LIMIT, 128, "longest new password, in characters")
     refuse_common_passwords: bool = _live(
-        FLAG, False, "refuse the 30,000 commonest passwords, and one's own name, as new passwords"
+        FLAG, False, "refuse the 30,000 commonest passwords, and the user's name, as new ones"
     )
     rooms: int = _live(LIMIT, 200, "rooms that a user may be in")
-    devices: int = _live(LIMIT, 10, "devices that a user may have")
+    devices: int = _live(LIMIT, 10, "devices that a user may have online")
     login_seconds: float = _live(SECONDS, 10.0, "time that a connection has to log in")
     silence_seconds: float = _live(SECONDS, 150.0, "silence after which a client is gone")
     rate: tuple[int, float] = _live(RATE, (20, 5.0), "SmsMes on one connection")
@@ -158,38 +160,40 @@ class Settings:
         "networks to which the two limits of connections from one address do not apply",
     )
     strangers: int = _live(
-        LIMIT, 4_096, "connections without a login; one more, and the oldest has to go"
+        LIMIT, 4_096, "connections without a login; beyond that the oldest is closed"
     )
     proxy_from: tuple[str, ...] = _option(
-        NETWORKS, (), "balancers that say by the PROXY protocol whose connection it is"
+        NETWORKS, (), "load balancers that give client addresses by the PROXY protocol"
     )
     registration: str = _live(
-        choice("open", "closed", "invitation"), "open", "who may register; with a code, or nobody"
+        choice("open", "closed", "invitation"),
+        "open",
+        "who may register: all, none, or with a code",
     )
     registrations_per_address: int = _live(LIMIT, 20, "registrations an hour from one address")
     logins_per_account: int = _live(
-        LIMIT, 10, "wrong passwords of an account from one address before one waits, ever longer"
+        LIMIT, 10, "wrong passwords for an account from one address before growing delays"
     )
     logins_per_address: int = _live(
-        LIMIT, 60, "wrong passwords in 5 minutes from one address before one waits, ever longer"
+        LIMIT, 60, "wrong passwords in 5 minutes from one address before growing delays"
     )
     logins_in_all: int = _live(
-        LIMIT, 100, "wrong passwords of an account in 5 minutes before strangers have one try each"
+        LIMIT, 100, "wrong passwords for an account in 5 minutes before new addresses get one try"
     )
     send_buffer: int = _live(LIMIT, 262_144, "bytes kept for a client that does not read")
     stalled_seconds: float = _live(SECONDS, 60.0, "time without progress that ends such a client")
     scope_limit: int = _live(
-        LIMIT, 2_000, "users online above which one hears only of those that one watches"
+        LIMIT, 2_000, "users online above which clients hear only of users that they watch"
     )
     offline_grace: float = _live(SECONDS, 5.0, "time before a user who vanished is offline")
     lease: float = _option(
-        SPAN, 10.0, "time after which a server that is not heard of is dead; the same on all"
+        SPAN, 10.0, "time after which a silent server is considered dead; the same on all"
     )
     hashing_threads: int = _option(number(1, off=False), 2, "threads that hash passwords")
     hashing_queue: int = _option(LIMIT, 256, "passwords that may wait for a thread")
     store_deadline: float = _option(SPAN, 5.0, "time that a call to the store may take")
     direct_writes: bool = _option(
-        YES_NO, True, "write to a socket at once while nothing waits to be sent"
+        YES_NO, True, "write to a socket at once when nothing is waiting to be sent"
     )
 
     def __post_init__(self) -> None:
