@@ -5,7 +5,7 @@ from unittest import TestCase
 
 from chat.client import events
 from chat.client.conversation import KEPT
-from chat.messages import User
+from chat.messages import Entry, User
 from tests.tui_builders import (
     BEN,
     CHEN,
@@ -35,6 +35,16 @@ class MessagesTests(TestCase):
             text = screen.press("page down")
         self.assertIn("message 500", "\n".join(text))
         self.assertTrue(screen.desk.messages.at_end)
+
+    def test_a_day_begins_once_though_what_was_deleted_has_no_time(self) -> None:
+        day = 86_400_000
+        gone = [Entry(each, deleted=True, conversation="#lobby") for each in (1, 3, 4, 6)]
+        log = [gone[0], entry(2), *gone[1:3], entry(5), gone[3], entry(7, time=NOON + day)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=7, read=7)}
+        text = "\n".join(Screen(client, (80, 24)).text())
+        self.assertEqual(text.count("This message was deleted."), 4)
+        self.assertEqual(re.findall(r"2023-11-\d\d|1970", text), ["2023-11-14", "2023-11-15"])
 
     def test_the_view_stands_still_while_messages_come(self) -> None:
         log = [entry(each, time=NOON + each * 2_000) for each in range(1, 200)]

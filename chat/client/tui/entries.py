@@ -1,7 +1,6 @@
 """One entry of a conversation as rows of a given width, with what belongs above it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import chain, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
@@ -100,7 +99,10 @@ class EntryRows:
             rows.append(self._rule("dim", self._look.words("gap" if kept else "gone", n=missing)))
         if entry.time:
             moment = self._look.when(entry.time)
-            if before is None or not before.time or not _same_day(self._look, before, moment):
+            # Of what was deleted the server knows no more when it was.
+            above = (conversation.entries[at].time for at in range(index - 1, -1, -1))
+            last = next(filter(None, above), 0)
+            if not last or self._look.when(last).date() != moment.date():
                 rows.append(self._rule("dim", self._look.day(moment)))
         divider = conversation.divider
         if divider is not None and entry.seq > divider:
@@ -263,7 +265,3 @@ class EntryRows:
             return None
         role, glyph = _FATES[fate]
         return role, pad(str(getattr(self._look.glyphs, glyph)), 2)
-
-
-def _same_day(look: Look, before: Entry, moment: datetime) -> bool:
-    return look.when(before.time).date() == moment.date()
