@@ -18,7 +18,7 @@ from chat.client.api import (
 from chat.client.certificate import accepted
 from chat.client.context import Context, Status, Stop, logged_in, remember_account, within
 from chat.client.events import ConnectionChanged, Event, LoggedIn, Sending, Stopped, Waiting
-from chat.client.peace import block, moderate
+from chat.client.moderating import block, moderate
 from chat.client.secret import NoPassword
 from chat.client.standard_input import NotText, lines, whole_text
 from chat.messages import Entry

@@ -1,4 +1,4 @@
-"""What ``chatroom moderate`` and ``chatroom block`` do."""
+"""The commands ``chatroom moderate`` and ``chatroom block``."""
 
 from chat.client.context import Context, Status, Stop, logged_in, within
 from chat.client.durations import read_duration
