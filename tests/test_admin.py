@@ -573,6 +573,10 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
             assert "Another server" in admin.refused("restore", str(file), "--replace")
         server.stop()
         assert "already" in admin.refused("restore", str(file))
+        nothing = str(tmp_path / "nothing")
+        assert f"No such file or directory: {nothing}\n" in admin.refused(
+            "restore", nothing, "--replace"
+        )
         assert "no backup" in admin.refused("restore", str(server.home / "log"), "--replace")
         whole = file.read_bytes()
         for damaged in (whole[:-100], whole[:200] + b"?" + whole[201:]):
@@ -597,6 +601,18 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
         check_log(server.log)
     finally:
         server.remove()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_restores_is_the_servers_own(server: ServerProcess, tmp_path: Path) -> None:
+    file, data = tmp_path / "b", tmp_path / "data"
+    Admin("--data", str(server.home / "data")).do("backup", str(file))
+    data.mkdir()
+    os.chown(data, 12_345, 12_346)
+    Admin("--data", str(data)).do("restore", str(file))
+    made = list(data.rglob("*"))
+    assert len(made) == 6
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in made} == {(12_345, 12_346)}
 
 
 def test_a_backup_goes_into_an_empty_directory_too(server: ServerProcess, tmp_path: Path) -> None:

@@ -135,8 +135,10 @@ class Desk:
 
 
 def why(error: Exception) -> object:
-    """What a sentence says of an error: of the system's its words, without number and path."""
-    return getattr(error, "strerror", None) or error
+    """What a sentence says of an error: of the system's its words and the file, without number."""
+    if not isinstance(error, OSError):
+        return error
+    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror or error
 
 
 def _cell(value: Any) -> str:

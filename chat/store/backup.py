@@ -117,6 +117,7 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
         # Whoever starts without this file, and with a store, knows that numbers may be lost.
         (home.path / "state.json").unlink(missing_ok=True)
         fresh.rename(home.append_only)
+        _give_to_owner(home)
     finally:
         home.release()
     return aside
@@ -149,6 +150,15 @@ def _prepare(source: Path, home: DataDirectory) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     return fresh
+
+
+def _give_to_owner(home: DataDirectory) -> None:
+    """What root has made in the directory is the server's, which may run as somebody else."""
+    owner = home.path.stat()
+    if os.geteuid() == 0:
+        made = [home.path / "server.lock", home.path / "store.lock", home.append_only]
+        for path in (*made, *home.append_only.iterdir()):
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _set_aside(home: DataDirectory) -> Path | None:
