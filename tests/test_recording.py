@@ -274,6 +274,14 @@ class VeilTests(RecordingTestCase):
         self.assertEqual(typed, "/join xxxxcat")
         self.assertIn("#cats", "\n".join(self.last()))
 
+    def test_what_is_typed_right_behind_an_esc_is_masked_as_well(self) -> None:
+        screen = self.screen(veil=True)
+        screen.press("meta q", *"uite", "meta b", "h")
+        self.assertEqual(screen.desk.composer.editor.text, "hquite")
+        self.assertIn("xxxxxx", "\n".join(self.last()))
+        typed = [each.of for each in read_tape(self.path).lines if each.what == "key"]
+        self.assertEqual(typed, ["esc", *"xxxxx", "meta b", "x"])
+
     def test_a_password_behind_the_command_is_never_written_down(self) -> None:
         screen = self.screen()
         screen.type("/password Pa55w0rd")

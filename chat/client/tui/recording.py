@@ -114,8 +114,11 @@ class Recorder:
 
     def key(self, key: str, before: str | None) -> None:
         """Somebody pressed a key."""
-        hidden = before is not None and len(key) == 1 and secret(before, self.veil)
-        self.write("key", veiled(key) if hidden else key)
+        letter = key.removeprefix("meta ")  # where that means nothing, it is Esc and a letter
+        hidden = before is not None and len(letter) == 1 and secret(before, self.veil)
+        if hidden and letter != key:
+            self.write("key", "esc")
+        self.write("key", veiled(letter) if hidden else key)
 
     def mouse(self, button: int, column: int, row: int) -> None:
         """Somebody pressed a button of the mouse."""
