@@ -17,6 +17,7 @@ from chat.server.delivery.feed import Feed
 from chat.server.delivery.presence import PresenceView
 from chat.server.delivery.registry import Registry
 from chat.server.delivery.voices import CURRENT, ORIGINAL
+from chat.server.delivery.writes import Writes
 from chat.server.factory import ChatFactory
 from chat.server.phrases import Phrases
 from chat.server.session import Session
@@ -312,7 +313,7 @@ class Hall:
             accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
             arrivals=nothing, conversations=log, rooms=belonging, moderation=belonging,
             posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
-            online=online, wall=self.clock.seconds,
+            online=online, writes=Writes(self.clock, self.posting), wall=self.clock.seconds,
         )  # fmt: skip
         online.context = self.context
         self.fanout.serve(self.context)

@@ -2,13 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.delivery.fanout import (
-    CROWD,
-    GATHER_SECONDS,
-    MANY,
-    PATIENCE_BYTES,
-    PATIENCE_SECONDS,
-)
+from chat.server.delivery.fanout import CROWD
+from chat.server.delivery.writes import GATHER_SECONDS, MANY, PATIENCE_BYTES, PATIENCE_SECONDS
 from chat.store.posting import Post
 from tests.hall import Guest, Hall
 from tests.peers import enveloped, framed
@@ -74,7 +69,8 @@ class GatherTest(SynchronousTestCase):
         hall, guests, second = self.talk(MANY)
         entry = hall.log.append(ROOM, guests[-1].session.author, "second", "second")
         hall.bring(ROOM, [entry], second)
-        self.assertEqual(len({id(each.session.connection.turn) for each in guests[1:-1]}), 1)
+        kept = [hall.context.writes.take(each.session.connection) for each in guests[1:-1]]
+        self.assertEqual(len({id(each) for each in kept}), 1)
 
     def test_nothing_waits_for_a_third_call(self) -> None:
         hall, guests, second = self.talk(MANY)
@@ -99,7 +95,7 @@ class GatherTest(SynchronousTestCase):
 
     def test_who_has_something_else_as_well_gets_all_of_it(self) -> None:
         hall, guests, second = self.talk(MANY)
-        hall.fanout.queue(guests[1].session.connection, framed(enveloped("PongMes", {})))
+        hall.context.writes.add(guests[1].session.connection, framed(enveloped("PongMes", {})))
         self.store(hall, guests[-1], second)
         self.assertEqual([each.type for each in guests[1].frames], ["SmsMes", "PongMes", "SmsMes"])
         self.assertEqual(guests[2].contents(), ["first", "second"])

@@ -15,6 +15,7 @@ from chat.server.delivery.confirming import Confirming
 from chat.server.delivery.fanout import FanOut
 from chat.server.delivery.presence import PresenceView
 from chat.server.delivery.registry import Registry
+from chat.server.delivery.writes import Writes
 from chat.server.factory import ChatFactory
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
@@ -301,6 +302,7 @@ def put_together(
         bus=bus,
         registry=Registry(),
         fanout=fanout,
+        writes=Writes(reactor, posting),
         online=online,
     )
     online.context = context

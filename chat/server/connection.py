@@ -38,7 +38,6 @@ _INDIRECT: Final = _Indirect()
 class Connection(Int32StringReceiver):
     """Adapts a transport to a session: decides about bytes, never about people.
 
-    :ivar turn: what this turn of the reactor has gathered for it, sent as one write.
     :ivar wire: the transport, if it may have ``direct``.
     :ivar behind: its send buffer is over the limit; nothing live is queued for it.
     :ivar heard: when its last bytes came, in the reactor's seconds.
@@ -53,7 +52,6 @@ class Connection(Int32StringReceiver):
         self.factory = factory
         self.address = address
         self.MAX_LENGTH = factory.context.settings.frame_limit or 2**32 - 1
-        self.turn = b""
         self.behind = False
         self.closing = False
         self.heard = 0.0
@@ -116,7 +114,7 @@ class Connection(Int32StringReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.closing = True
-        self.turn = b""
+        self._gathered()
         for call in (self._ending, self._held):
             if call is not None:
                 call.cancel()
@@ -126,18 +124,20 @@ class Connection(Int32StringReceiver):
     # What the session calls ------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
-        """Write whole frames now."""
+        """Write whole frames now, behind what was gathered for it."""
         if self.closing:
             return
         transport: Any = self.transport
-        if self.turn:
-            data, self.turn = self.turn + data, b""
-        transport.write(data)
+        transport.write(self._gathered() + data)
 
     def flush(self) -> None:
-        """Write what the turn has gathered."""
-        if self.turn:
-            self.send(b"")
+        """Write what was gathered for it now."""
+        if gathered := self._gathered():
+            self.send(gathered)
+
+    def _gathered(self) -> bytes:
+        gathered: bytes = self.factory.context.writes.take(self)
+        return gathered
 
     def close(self) -> None:
         """Let what was written reach the client, then close; nothing more is read or written."""

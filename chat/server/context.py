@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chat.server.delivery.fanout import FanOut
     from chat.server.delivery.presence import PresenceView
     from chat.server.delivery.registry import Registry
+    from chat.server.delivery.writes import Writes
 
 __all__ = ["Context"]
 
@@ -58,6 +59,7 @@ class Context:
     bus: Bus
     registry: "Registry"
     fanout: "FanOut"
+    writes: "Writes"
     online: "PresenceView"
     marks: "Marks" = field(init=False)
     budgets: Budgets = field(init=False)

@@ -292,7 +292,7 @@ class Session:
         """
         if self.feed is not None:
             self.feed.about_to_send(brings)
-        self.context.fanout.queue(self.connection, frame)
+        self.context.writes.add(self.connection, frame)
 
     def flush(self) -> None:
         """Send what the turn has gathered so far."""

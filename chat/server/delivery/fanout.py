@@ -1,18 +1,11 @@
 """From a publication to every session of its audience; what is missing is read from the log.
 
-All that one read of the bus brings is gathered first and leaves as one write per connection; where
-many are to be written to, what the next call to the store brings comes along. A room's frames are
-joined once, and most members take them as they are; a sender's own devices, original clients and
-sessions that are not live yet are served one by one.
+A room's frames are joined once, and most members take them as they are; a sender's own devices,
+original clients and sessions that are not live yet are served one by one.
 """
 
-from collections.abc import Callable, Sequence
-from operator import call
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from twisted.python.failure import Failure
-
-from chat.server import tracing
 from chat.server.delivery.recovery import Host, Recovery
 from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event, Listener
@@ -21,7 +14,6 @@ from chat.store.errors import StoreError
 from chat.store.posting import Post
 
 if TYPE_CHECKING:
-    from chat.server.connection import Connection
     from chat.server.context import Context
     from chat.server.session import Session
 
@@ -31,17 +23,6 @@ CROWD: Final = 500
 """Members connected here, from which on a room's joins, leaves and topics are told together: when
 all of a crowd join one by one, each would otherwise be a write to each who is there already."""
 
-MANY: Final = 50
-"""Connections to write to, from which on a turn waits for what goes to the store next: so many
-sends take as long as that call, and the two turns become one send to each."""
-
-GATHER_SECONDS: Final = 0.01
-"""For how long at most: a call takes two to four milliseconds, and may bring nothing."""
-
-PATIENCE_SECONDS: Final = 0.25
-PATIENCE_BYTES: Final = 4_096
-"""For how long such entries wait, and how many of them, if no message takes them along."""
-
 
 class FanOut(Listener):
     """Hears the bus and serves the sessions in the registry.
@@ -50,11 +31,6 @@ class FanOut(Listener):
     """
 
     def __init__(self) -> None:
-        self._dirty: list[Connection] = []
-        self._patient: list[Connection] = []
-        self._patient_bytes = 0
-        self._patience: Any = None
-        self._gathering: Any = None
         self._moved: dict[str, int] = {}
         self._sample: float | None = None
 
@@ -62,6 +38,7 @@ class FanOut(Listener):
         """Take what everything here shares; before the bus is started."""
         self.context = context
         self.recovery = Recovery(context, self._deliver)
+        context.writes.done = self._written
 
     # What the bus says -----------------------------------------------------------------------
 
@@ -80,40 +57,12 @@ class FanOut(Listener):
                 self._take(room, room, publication)
 
     def turn_ended(self) -> None:
-        if self._gathering is not None:
-            self._gathering.cancel()
-        elif len(self._dirty) >= MANY and self.context.posting.has_more:
-            self._gathering = self.context.clock.callLater(GATHER_SECONDS, self._send_all)
-            return
-        self._send_all()
+        self.context.writes.turn_ended()
 
-    def _send_all(self) -> None:
-        """Write to every connection what was gathered for it."""
-        self._gathering = None
-        dirty, self._dirty = self._dirty, []
-        connections, sends, writes = [], [], []
-        for connection in dirty:
-            frames, connection.turn = connection.turn, b""
-            if frames:  # A reply may have taken them along.
-                connections.append(connection)
-                sends.append(connection.wire.direct or _not_at_once)
-                writes.append(frames)
-        sent = _send_each(sends, writes)
-        if sent != list(map(len, writes)):
-            for connection, size, frames in zip(connections, sent, writes, strict=True):
-                if size < len(frames):
-                    self._send(connection, frames[size:])
+    def _written(self) -> None:
         if self._sample is not None:
             self.context.tally.delay.take(self.context.clock.seconds() - self._sample)
             self._sample = None
-
-    def _send(self, connection: "Connection", frames: bytes) -> None:
-        connection.turn = frames + connection.turn
-        try:
-            connection.flush()
-        except Exception:  # One client's trouble is not the others'.
-            tracing.failed(connection.session, "writing", Failure())
-            connection.abort()
 
     def lost(self, silent: float) -> None:
         self.recovery.lost(silent)
@@ -194,21 +143,10 @@ class FanOut(Listener):
             user = users.get(sender)
             if user is not None:
                 senders.update(user.sessions)
-        frames = news.frames
-        skip = {session.connection for session in senders}
-        dirty = self._in_turn(len(plain), news)
-        before = joined = b""
-        for connection in plain:
-            if connection in skip:
-                continue
-            turn = connection.turn
-            if not turn:
-                connection.turn = frames
-                dirty.append(connection)
-                continue
-            if turn is not before:  # Most have the same: one object for all spares the copies.
-                before, joined = turn, turn + frames
-            connection.turn = joined
+        # Nobody waits for a crowd's joins.
+        patiently = len(plain) >= CROWD and not any(header.server for header in news.headers)
+        own = {session.connection for session in senders}
+        self.context.writes.add_to_all(plain, news.frames, own, patiently=patiently)
         for session in special:
             session.deliver(news, claims)
         for session in senders:
@@ -226,42 +164,6 @@ class FanOut(Listener):
             if post.poster is session:
                 time = next(header.time for header in news.headers if header.seq == seq)
                 session.post_repeated(post, seq, time, news.epoch, news.epoch_first)
-
-    def _in_turn(self, crowd: int, news: Publication) -> "list[Connection]":
-        """Where connections wait for their frames to be sent: until the turn ends, or for a little
-        longer, when nobody waits for these entries and a crowd is to hear of them."""
-        if crowd < CROWD or any(header.server for header in news.headers):
-            if self._patient:
-                self._lose_patience()
-            return self._dirty
-        self._patient_bytes += len(news.frames)
-        if self._patient_bytes > PATIENCE_BYTES:
-            self._lose_patience()
-            return self._dirty
-        if self._patience is None:
-            self._patience = self.context.clock.callLater(PATIENCE_SECONDS, self._out_of_patience)
-        return self._patient
-
-    def _lose_patience(self) -> None:
-        self._dirty += self._patient
-        self._patient.clear()
-        self._patient_bytes = 0
-
-    def _out_of_patience(self) -> None:
-        self._patience = None
-        self._lose_patience()
-        self.turn_ended()
-
-    def queue(self, connection: "Connection", data: bytes) -> None:
-        """Send ``data`` to one connection when the turn ends."""
-        if connection.turn and not self._patient:
-            connection.turn += data
-        elif connection.turn:  # It may be among the patient.
-            connection.turn += data
-            self._dirty.append(connection)
-        else:
-            connection.turn = data
-            self._dirty.append(connection)
 
     # Now and then ----------------------------------------------------------------------------
 
@@ -286,24 +188,3 @@ class FanOut(Listener):
         except StoreError:
             self._moved = moved | self._moved
             raise
-
-
-def _not_at_once(frames: bytes) -> int:
-    """For a connection with something in the way of what is written next."""
-    return 0
-
-
-def _send_each(sends: Sequence[Callable[[bytes], int]], writes: Sequence[bytes]) -> list[int]:
-    """Hand each its bytes; how many of them were taken.
-
-    No step of the interpreter lies between two calls of the kernel: after each the processor has
-    forgotten much, and whoever reads sleeps again, and has to be woken, before the next one.
-    """
-    sent: list[int] = []
-    rest = map(call, sends, writes)
-    while len(sent) < len(writes):
-        try:
-            sent.extend(rest)  # What it has taken before an error stays in the list.
-        except OSError:
-            sent.append(0)  # Would block, or is gone: who writes the rest finds out which.
-    return sent

@@ -151,7 +151,7 @@ class Recovery:
                 if not page.entries:
                     break
                 self._deliver(thread, host, from_log(page, cid, cid_name(cid, user_id)))
-                self._context.fanout.turn_ended()
+                self._context.writes.turn_ended()
                 more = page.more or (thread.position or 0) < thread.heard
         except StoreError as error:
             self._log.info("a hole in {cid} stays for now: {why}", cid=cid, why=error)

@@ -1,0 +1,164 @@
+"""What is to be written to each connection, gathered until the reactor's turn ends.
+
+All that one read of the bus brings leaves as one write for each connection. Where many are to be
+written to, what the next call to the store brings comes along.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from operator import call
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from chat.server import tracing
+from chat.store.posting import Posting
+
+if TYPE_CHECKING:
+    from chat.server.connection import Connection
+
+__all__ = ["Writes"]
+
+MANY: Final = 50
+"""Connections to write to, from which on a turn waits for what goes to the store next: so many
+sends take as long as that call, and the two turns become one send to each."""
+
+GATHER_SECONDS: Final = 0.01
+"""For how long at most: a call takes two to four milliseconds, and may bring nothing."""
+
+PATIENCE_SECONDS: Final = 0.25
+PATIENCE_BYTES: Final = 4_096
+"""For how long patient entries wait, and how many of them, if nothing takes them along."""
+
+
+class Writes:
+    """Frames for connections, in order; whole ones only.
+
+    :ivar done: called when what was gathered has been written.
+    """
+
+    def __init__(self, clock: IReactorTime, posting: Posting) -> None:
+        self._clock = clock
+        self._posting = posting
+        self._gathered: dict[Connection, bytes] = {}
+        self._patient: dict[Connection, bytes] = {}
+        self._patient_bytes = 0
+        self._patience: Any = None
+        self._gathering: Any = None
+        self.done: Callable[[], None] = lambda: None
+
+    # In --------------------------------------------------------------------------------------
+
+    def add(self, connection: "Connection", data: bytes) -> None:
+        """Send ``data`` to one connection when the turn ends."""
+        if self._patient:
+            data = self._patient.pop(connection, b"") + data
+        self._gathered[connection] = self._gathered.get(connection, b"") + data
+
+    def add_to_all(
+        self,
+        connections: Collection["Connection"],
+        data: bytes,
+        but: Collection["Connection"],
+        *,
+        patiently: bool,
+    ) -> None:
+        """Send the same to all but a few.
+
+        :param patiently: nobody waits for it: it may go along with what is sent next.
+        """
+        gathered = self._where_to(len(data), patiently)
+        if not gathered:
+            gathered.update(dict.fromkeys(connections, data))
+            for connection in but:
+                gathered.pop(connection, None)
+            return
+        before = joined = b""
+        for connection in connections:
+            if connection in but:
+                continue
+            known = gathered.get(connection)
+            if known is None:
+                gathered[connection] = data
+                continue
+            if known is not before:  # Most have the same: one object for all spares the copies.
+                before, joined = known, known + data
+            gathered[connection] = joined
+
+    def take(self, connection: "Connection") -> bytes:
+        """What was gathered for a connection: whoever writes to it now sends that first."""
+        gathered = self._gathered.pop(connection, b"")
+        return gathered + self._patient.pop(connection, b"") if self._patient else gathered
+
+    def _where_to(self, size: int, patiently: bool) -> "dict[Connection, bytes]":
+        """Where data waits: until the turn ends, or for a little longer."""
+        if patiently:
+            self._patient_bytes += size
+            if self._patient_bytes <= PATIENCE_BYTES:
+                if self._patience is None:
+                    self._patience = self._clock.callLater(PATIENCE_SECONDS, self._out_of_patience)
+                return self._patient
+        if self._patient:
+            self._lose_patience()
+        return self._gathered
+
+    def _lose_patience(self) -> None:
+        patient, self._patient, self._patient_bytes = self._patient, {}, 0
+        for connection, data in patient.items():
+            self._gathered[connection] = self._gathered.get(connection, b"") + data
+
+    def _out_of_patience(self) -> None:
+        self._patience = None
+        self._lose_patience()
+        self.turn_ended()
+
+    # Out -------------------------------------------------------------------------------------
+
+    def turn_ended(self) -> None:
+        """Write to each connection, or wait for what goes to the store next."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+        elif len(self._gathered) >= MANY and self._posting.has_more:
+            self._gathering = self._clock.callLater(GATHER_SECONDS, self._write_all)
+            return
+        self._write_all()
+
+    def _write_all(self) -> None:
+        self._gathering = None
+        gathered, self._gathered = self._gathered, {}
+        writes = list(gathered.values())
+        sent = _send_each([each.wire.direct or _not_at_once for each in gathered], writes)
+        if sent != list(map(len, writes)):
+            for (connection, data), size in zip(gathered.items(), sent, strict=True):
+                if size < len(data):
+                    self._write_rest(connection, data[size:])
+        self.done()
+
+    def _write_rest(self, connection: "Connection", data: bytes) -> None:
+        self._gathered[connection] = data + self._gathered.get(connection, b"")
+        try:
+            connection.flush()
+        except Exception:  # One client's trouble is not the others'.
+            tracing.failed(connection.session, "writing", Failure())
+            connection.abort()
+
+
+def _not_at_once(data: bytes) -> int:
+    """For a connection with something in the way of what is written next."""
+    return 0
+
+
+def _send_each(sends: Sequence[Callable[[bytes], int]], writes: Sequence[bytes]) -> list[int]:
+    """Hand each its bytes; how many of them were taken.
+
+    No step of the interpreter lies between two calls of the kernel: after each the processor has
+    forgotten much, and whoever reads sleeps again, and has to be woken, before the next one.
+    """
+    sent: list[int] = []
+    rest = map(call, sends, writes)
+    while len(sent) < len(writes):
+        try:
+            sent.extend(rest)  # What it has taken before an error stays in the list.
+        except OSError:
+            sent.append(0)  # Would block, or is gone: who writes the rest finds out which.
+    return sent
