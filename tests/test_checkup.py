@@ -14,7 +14,7 @@ class CheckupTest(TestCase):
         """All complaints about a sound store with some settings changed."""
         sound = ("--appendonly", "yes", "--appendfsync", "everysec")
         valkey = start_for(self, *sound, *settings)
-        valkey.ask("ACL", "SETUSER", "guest", "on", ">secret", "+@all", "-config")
+        valkey.ask("ACL", "SETUSER", "guest", "on", ">secret", "+@all", "-config", "-info")
         url = valkey.url.replace("://", f"://{user}:secret@") if user else valkey.url
         redis = await connected_to(self, url)
         return "\n".join(await complaints(redis, durability))
@@ -45,6 +45,22 @@ class CheckupTest(TestCase):
             await self.complaints(durability="replicated")
         replicated = ("--min-replicas-to-write", "1")
         self.assertEqual(await self.complaints(*replicated, durability="replicated"), "")
+
+    async def test_a_store_that_is_too_old_is_not_used(self) -> None:
+        redis = await connected_to(self, start_for(self).url)
+        told = {}
+
+        async def info(*sections: str) -> dict[str, str]:
+            return told
+
+        self.patch(redis, "info", info)
+        for version in ("6.2.0", "7.2.4", "10.0.1", "unstable", ""):
+            told["redis_version"] = version
+            await complaints(redis)
+        for version in ("6.0.16", "5.0.7"):
+            told["redis_version"] = version
+            with self.assertRaisesRegex(Unfit, f"Redis {version}: 6.2"):
+                await complaints(redis)
 
     async def test_a_store_that_leaves_the_disk_to_chance_is_named(self) -> None:
         self.assertIn("appendfsync", await self.complaints("--appendfsync", "no"))

@@ -1,5 +1,6 @@
 """Checks whether a store that somebody else set up is configured to keep a chat server's data."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -20,6 +21,9 @@ NAMES: Final = (
     "min-replicas-to-write", "cluster-enabled",
 )  # fmt: skip
 
+OLDEST: Final = (6, 2)
+"""Of Redis; Valkey tells which one it descends from. ``ZADD GT`` and ``XTRIM MINID`` are so old."""
+
 
 class Unfit(StoreError):
     """The store can't be used as it is; the text is a sentence for whoever runs the server."""
@@ -32,6 +36,7 @@ async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
     :raises Unfit: with these settings it would lose what is accepted, or not work at all.
     :raises StoreUnavailable, FateUnknown: the store is away.
     """
+    await _refuse_too_old(redis)
     try:
         pairs = [await redis.call("CONFIG", "GET", name) for name in NAMES]
     except RedisReplyError as error:
@@ -41,6 +46,17 @@ async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
     for sentence in _reasons_against(settings, durability):
         raise Unfit(sentence)
     return list(_complaints(settings))
+
+
+async def _refuse_too_old(redis: Redis) -> None:
+    """:raises Unfit: scripts of ours say what the store does not know."""
+    try:
+        version = (await redis.info("server")).get("redis_version", "")
+    except RedisReplyError:
+        return  # It does not tell everybody.
+    number = re.match(r"(\d+)\.(\d+)", version)
+    if number and (int(number[1]), int(number[2])) < OLDEST:
+        raise Unfit(f"The store is Redis {version}: 6.2 or later, or Valkey, is needed.")
 
 
 async def forgets(redis: Redis) -> bool:
