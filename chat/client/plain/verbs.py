@@ -10,7 +10,7 @@ from chat.client.tui import helptext
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import COMMANDS
 from chat.client.tui.desk import Desk
-from chat.client.tui.moving import Offered
+from chat.client.tui.offering import Offered
 from chat.client.tui.picked import PickedActions
 from chat.client.tui.verbs import Around, Verbs
 from chat.messages import Entry

@@ -1,12 +1,10 @@
 """The commands of moderation: kick, mute, invite, block, report."""
 
-from collections.abc import Callable, Sequence
-
 from chat.client.conversation import Conversation
 from chat.client.durations import read_duration
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
-from chat.client.tui.moving import Offered
+from chat.client.tui.offering import Offering
 from chat.client.words import Words
 from chat.messages import Entry
 from chat.names import id_or_name, is_room
@@ -19,7 +17,7 @@ ENDS = {"ban": "unban", "mute": "unmute", "invite": "uninvite"}
 """What takes back what was done to somebody."""
 
 
-class ModeratingVerbs:
+class ModeratingVerbs(Offering):
     """Part of ``Verbs``. What they do is seen as an entry of the room, so most say nothing."""
 
     _chat: Chat
@@ -124,9 +122,6 @@ class ModeratingVerbs:
             self._list(self._words("sanctions-title"), rows, self._desk.write)
         else:
             self._chat.say(self._words("nothing-found"))
-
-    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
-        raise NotImplementedError
 
     # In private
 

@@ -1,17 +1,13 @@
 """The commands that go somewhere: to a conversation, to what is new, through what was missed."""
 
-from collections.abc import Callable, Sequence
-
 from chat.client.conversation import Conversation
 from chat.client.tui.catchup import CatchUp
 from chat.client.tui.chat import Chat
 from chat.client.tui.desk import Desk
+from chat.client.tui.offering import Offering
 from chat.client.words import Words
 
-__all__ = ["MovingVerbs", "Offered"]
-
-Offered = tuple[str, str, str]
-"""One of a list to choose from: what it is called, what there is to say of it, and its value."""
+__all__ = ["MovingVerbs"]
 
 _ENDING = frozenset(
     {"back", "page_up", "page_down", "line_up", "line_down", "oldest", "newest", "first_unread"}
@@ -19,7 +15,7 @@ _ENDING = frozenset(
 """Actions after which the view stands where its reader wants it."""
 
 
-class MovingVerbs:
+class MovingVerbs(Offering):
     """Part of ``Verbs``."""
 
     _chat: Chat
@@ -69,9 +65,6 @@ class MovingVerbs:
             about = self._words("status-unread", n=each.unread) if each.unread else ""
             rows.append((self._chat.title_of(each), about, each.name))
         self._list(self._words("conversations"), rows, self._chat.open)
-
-    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
-        raise NotImplementedError
 
     async def more(self, arguments: str) -> None:
         """Older messages."""

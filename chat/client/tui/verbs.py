@@ -1,6 +1,6 @@
 """What the commands do, one method for each verb of the command table."""
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,8 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.look import Look
 from chat.client.tui.moderating import ModeratingVerbs
-from chat.client.tui.moving import MovingVerbs, Offered
+from chat.client.tui.moving import MovingVerbs
 from chat.client.tui.picked import PickedActions, Stage
-from chat.client.tui.popups import Choice, Popup, narrowed
 from chat.client.tui.search import SearchPopup
 from chat.client.tui.telling import Telling
 from chat.client.tui.theme_file import find_theme, theme_names
@@ -70,6 +69,8 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
     :ivar picked: what commands do with messages, as keys do.
     """
+
+    _around: Around
 
     def __init__(self, chat: Chat, desk: Desk, around: Around) -> None:
         self._chat = chat
@@ -216,21 +217,6 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self._offer(title, rows, lambda room: self._chat.spawn(self.join(room)))
         else:
             self._chat.say(self._words("no-rooms"))
-
-    def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
-        """Have one of a list chosen: in a popup, which shows all of it, however long."""
-        choices = [
-            Choice([(None, f" {name}  "), ("dim", about)], value) for name, about, value in rows
-        ]
-
-        def choose(value: object) -> None:
-            self._around.pop_up(None)
-            chosen(str(value))
-
-        popup = Popup(self._desk.look, title, lambda typed: narrowed(choices, typed), choose)
-        self._around.pop_up(popup)
-
-    _list = _offer
 
     async def who(self, arguments: str) -> None:
         conversation = self._chat.model.current
