@@ -4,6 +4,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat import messages as m
@@ -56,6 +57,47 @@ class HandingOutTest(ApiCase):
         self.log_in()
         self.assertEqual(self.heard(), ["two", "three"])
         self.assertEqual(self.client.positions, {"#lobby": Position("e1", 3)})
+
+    def test_what_is_pushed_before_its_conversation_is_listed_is_handed_out(self) -> None:
+        def listed(connection: FakeConnection, request: m.ConversationsMes) -> m.Message:
+            self.server.say("#room", "while the list is read")
+            return fake_server._conversations(connection, request)
+
+        self.say("#room", "before")
+        self.server.listed_at_login = 1
+        self.server.handlers[m.ConversationsMes] = listed
+        for missed, heard in ((False, 1), (True, 3)):
+            self.events.clear()
+            self.client = self.new_client(missed=missed)
+            self.log_in()
+            self.assertEqual(self.heard("#room")[-1], "while the list is read")
+            self.assertEqual(len(self.heard("#room")), heard)
+            self.done(self.client.close())
+
+    def test_nor_is_it_when_that_is_so_after_a_lost_connection(self) -> None:
+        def listed(connection: FakeConnection, request: m.ConversationsMes) -> m.Message:
+            self.server.say("#new", "while the list is read")
+            return fake_server._conversations(connection, request)
+
+        self.client = self.new_client(missed=True)
+        self.server.listed_at_login = 1
+        self.log_in()
+        self.net.cut()
+        self.say("#new", "one", "two")
+        self.server.handlers[m.ConversationsMes] = listed
+        self.advance(2)
+        self.assertEqual(self.heard("#new"), ["one", "two", "while the list is read"])
+
+    def test_who_comes_again_to_a_room_does_not_go_on_where_they_left_it(self) -> None:
+        self.say("#room", "one", "two")
+        self.client = self.new_client(positions={"#room": Position("e1", 1)})
+        self.log_in()
+        self.server.last.reply(m.ConversationMes(conversation="#room", gone=True))
+        self.unheard("#room", "said while they were not in it")
+        joined = self.server.place("#room").conversation()
+        self.server.last.reply(m.ConversationMes(**asdict(joined)))
+        self.say("#room", "four")
+        self.assertEqual(self.heard("#room"), ["two", "four"])
 
     def test_who_wants_what_was_missed_gets_it_from_the_delivered_mark_on(self) -> None:
         self.say("#lobby", "one", "two")
