@@ -175,7 +175,9 @@ class TerminalTest(SynchronousTestCase):
         return process, ours
 
     def test_closing_the_terminal_ends_it_in_order(self) -> None:
-        process, terminal = self.started()
+        # As from a shell, though these tests may themselves run with nohup.
+        heeding = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+        process, terminal = self.started(heeding)
         os.close(terminal)
         self.assertEqual(process.wait(PATIENCE), 0)
 
