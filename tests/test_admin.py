@@ -375,6 +375,9 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     other.post(peer.at, "an answer")
     peer.get("BlockMes", userId=other.user_id)
     path = tmp_path / "data.jsonl"
+    with admin.program.full_disk():
+        assert "too large" in admin.refused("export", user.name, str(path))
+    assert not path.exists()
     admin.do("export", user.name, str(path))
     assert path.stat().st_mode & 0o777 == 0o600
     lines = [json.loads(line) for line in path.read_text().splitlines()]

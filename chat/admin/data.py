@@ -3,8 +3,10 @@
 import errno
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -29,24 +31,36 @@ async def export(desk: Desk) -> None:
     lines.append({**belongings, "rooms": [cid_name(cid, user.user_id) for cid in rooms]})
     reported = [each for each in await desk.administration.reports() if _is_by(each, user)]
     lines += [{"report": each} for each in reported]
-    path, out = desk.options.file, desk.out
-    if path is not None:
-        try:
-            # For the eyes of its owner alone, and never over something that is there.
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            out = open(descriptor, "w", encoding="utf-8")  # noqa: SIM115 — closed below, unless it is standard output
-        except OSError as error:
-            raise Stop(desk.words("no-file", path=path, reason=error.strerror)) from None
-    try:
+    with _output(desk) as out:
         for line in lines:
             print(safe_json(line), file=out)
         async for cid, entry in desk.administration.written_by(user.user_id):
             kept = msgspec.json.decode(entry.for_user(user.user_id))
             name = cid_name(cid, user.user_id)
             print(safe_json({"conversation": name, "entry": kept}), file=out)
-    finally:
-        if path is not None:
-            out.close()
+
+
+@contextmanager
+def _output(desk: Desk) -> Iterator[TextIO]:
+    """The file that is named, or standard output. A file that is cut short goes away again.
+
+    :raises Stop: it can't be made.
+    """
+    if desk.options.file is None:
+        yield desk.out
+        return
+    path: Path = desk.options.file
+    try:
+        # For the eyes of its owner alone, and never over something that is there.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Stop(desk.words("no-file", path=path, reason=error.strerror)) from None
+    try:
+        with open(descriptor, "w", encoding="utf-8") as out:
+            yield out
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _is_by(report: dict[str, Any], user: User) -> bool:
