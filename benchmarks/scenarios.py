@@ -86,7 +86,7 @@ def full() -> tuple[Scenario, ...]:
     return (
         *(_fan_out(users, *sent) for users in (100, 500, 2000) for sent in ((1, 32), (8, 16))),
         _fan_out(500, 8, 16, acks=0),
-        Scenario("light", "light", "traffic", light, (*WITH_PEERS, TLSChatroom)),
+        Scenario("light", "light", "traffic", light, (SingleLimit, *WITH_PEERS, TLSChatroom)),
         _private(8),
         _private(1),
         Scenario("logins-token", "logins", "logins", {"users": 1000, "how": "token", "seconds": 4}),
