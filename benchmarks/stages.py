@@ -26,7 +26,7 @@ from chat.store.bus import Bus
 from chat.store.connection import pack
 from chat.store.entries import record
 from chat.store.keys import Keys
-from chat.store.posting import Post
+from chat.store.post import Post
 from tests.hall import EPOCH, Guest, Hall
 
 __all__ = ["ROOM", "WORK", "Stages", "Work", "main", "sending"]

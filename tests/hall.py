@@ -26,7 +26,8 @@ from chat.store.bus import Event
 from chat.store.conversations import Position
 from chat.store.entries import Author, LoggedEntry, Page, Publication, from_log
 from chat.store.keys import Keys, cid_name
-from chat.store.posting import Post, Posting
+from chat.store.post import Post
+from chat.store.posting import Posting
 from tests.peers import Frame, enveloped, framed
 
 __all__ = ["EPOCH", "Guest", "Hall", "Log"]

@@ -12,7 +12,8 @@ from chat.store.bus import Bus, Event, Listener
 from chat.store.conversations import Conversations
 from chat.store.entries import Author, Header, Publication
 from chat.store.keys import Keys
-from chat.store.posting import Post, Posting
+from chat.store.post import Post
+from chat.store.posting import Posting
 from chat.store.redis import Redis
 from chat.store.rooms import Rooms
 from tests.valkey import Valkey, start_for

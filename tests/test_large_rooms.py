@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.delivery.fanout import CROWD
 from chat.server.delivery.writes import GATHER_SECONDS, MANY, PATIENCE_BYTES, PATIENCE_SECONDS
-from chat.store.posting import Post
+from chat.store.post import Post
 from tests.hall import Guest, Hall
 from tests.peers import enveloped, framed
 

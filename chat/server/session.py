@@ -26,7 +26,7 @@ from chat.server.requests.refusals import Refused, post_refusal, refusal, reply_
 from chat.store.bus import Event
 from chat.store.entries import Author, Publication
 from chat.store.keys import cid_name
-from chat.store.posting import Post
+from chat.store.post import Post
 
 if TYPE_CHECKING:
     from chat.server.connection import Connection
@@ -311,7 +311,7 @@ class Session:
         if self.feed is not None:
             self.feed.deliver(news, claims)
 
-    # What became of its posts (chat.store.posting.Poster) --------------------------------------
+    # What became of its posts (chat.store.post.Poster) -----------------------------------------
 
     def post_repeated(self, post: Post, seq: int, time: int, epoch: str, epoch_first: int) -> None:
         """It was accepted before."""

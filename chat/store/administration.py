@@ -14,7 +14,6 @@ from chat.store.entries import Author, LoggedEntry, logged, record
 from chat.store.errors import Unknown
 from chat.store.keys import Keys, cid_name
 from chat.store.members import as_user
-from chat.store.posting import audience
 from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
@@ -272,7 +271,7 @@ class Administration:
         telling = record(by.does("erase", target=user_id), by.user_id)
         at, erased = 1, 0
         while at:
-            args: list[Word] = [user_id, at, PAGE, b"" if erased else telling, *audience(keys, cid)]
+            args: list[Word] = [user_id, at, PAGE, b"" if erased else telling, *keys.audience(cid)]
             args += [cid, keys.account_start()]
             at, count = await self._redis.script(load("erase"), log, args)
             erased += count

@@ -205,6 +205,13 @@ class Keys:
         """Everything new for one user alone."""
         return self._key(f"bus:u:{user_id}")
 
+    def audience(self, cid: str) -> tuple[bytes, bytes]:
+        """The channel of a room and nothing, or both channels of a private conversation."""
+        if cid.startswith("r:"):
+            return self.room_channel(cid), b""
+        one, other = (int(part) for part in cid.split(":")[1:])
+        return self.user_channel(one), b"" if one == other else self.user_channel(other)
+
     def presence_channel(self) -> bytes:
         """Every change of anybody's best status."""
         return self._key("bus:presence")

@@ -10,7 +10,6 @@ from chat.store.conversations import Conversations
 from chat.store.entries import Author, LoggedEntry, record
 from chat.store.errors import NotAllowed, NothingToDo, Unknown
 from chat.store.keys import Keys, cid_name, private_cid
-from chat.store.posting import audience
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
@@ -78,7 +77,7 @@ class Moderation:
         args: list[bytes | int | str] = [
             action, author.user_id, target.user_id if target else "", who.user_name, seconds,
             reason, cid, author.name, _entry(author, action, target, seconds, reason),
-            audience(name, cid)[0], name.user_channel(who.user_id), payload(told),
+            name.audience(cid)[0], name.user_channel(who.user_id), payload(told),
         ]  # fmt: skip
         code = await self._redis.script(load("moderate"), keys, args)
         if code != 200:

@@ -9,10 +9,8 @@ Where a replica has to have a message before it is accepted, WAIT stands behind 
 connection that carries nothing else: it holds up whatever comes after it there.
 """
 
-import struct
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
@@ -20,25 +18,21 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.conversations import is_open
-from chat.store.entries import Author, record
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
+from chat.store.post import Post
 from chat.store.redis import Redis
 from chat.store.scripts import load
 from chat.store.timing import Timing
 
-__all__ = ["Post", "Poster", "Posting"]
+__all__ = ["Posting"]
 
 BATCH: Final = 256
 """Most posts in one call: the store does nothing else for two to four milliseconds."""
 
-DIGEST_SIZE: Final = 12
-"""Bytes that name a (sender, clientId): a collision takes 2^48 marks in one room in two days."""
-
 MOST_GROUPS: Final = 10_000
 """Conversations of which the words that each call says again are remembered."""
 
-_WORD: Final = struct.Struct(">HB")
 MOST_SERIAL: Final = 2**32 - 1
 UNDELIVERED_SECONDS: Final = 10.0
 """A stored post whose publication never came is answered after this long all the same."""
@@ -52,84 +46,6 @@ REPLICA_SECONDS: Final = 1.0
 
 FORGOTTEN_SECONDS: Final = 120.0
 """A post of unknown fate that never turned up is forgotten after this long."""
-
-
-class Poster(Protocol):
-    """Who sent a post, and is told when its answer does not come with its publication.
-
-    :ivar closed: they are gone, and no answer would reach them.
-    """
-
-    closed: bool
-
-    def post_repeated(
-        self, post: "Post", seq: int, time: int, epoch: str, epoch_first: int
-    ) -> None:
-        """It was accepted before, with these."""
-
-    def post_refused(self, post: "Post", code: int, retry_after: float, reason: str = "") -> None:
-        """It was not accepted (protocol, Codes); after 504 its publication may still come.
-
-        :param retry_after: seconds, 0 when waiting does not help.
-        :param reason: which rule of the conversation is against it: ``muted``, ``banned``,
-            ``slow-mode``, ``blocked`` or ``blocking``; empty for anything else.
-        """
-
-    def hears(self, cid: str) -> bool:
-        """Whether they are given what is published of a conversation."""
-
-    def post_overdue(self, post: "Post") -> None:
-        """It was accepted as number ``post.seq``, and its publication never came."""
-
-
-class Post:
-    """One message on its way.
-
-    :ivar refusal: the code with which it is refused unless it was accepted before; 0: it may be
-        posted.
-    :ivar serial: the server's number for it, in its publication as well.
-    :ivar seq: its number, 0 while that is unknown.
-    """
-
-    __slots__ = (
-        "cid", "client_id", "middle", "poster", "refusal", "request_id", "sent", "seq", "serial",
-        "user_id",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        poster: Poster,
-        cid: str,
-        author: Author,
-        content: str,
-        client_id: str = "",
-        request_id: str | None = None,
-        refusal: int = 0,
-    ) -> None:
-        self.poster = poster
-        self.cid = cid
-        self.user_id = author.user_id
-        self.middle = author.says(content)
-        self.client_id = client_id
-        self.request_id = request_id
-        self.refusal = refusal
-        self.serial = 0
-        self.seq = 0
-        self.sent = 0.0
-
-    def word(self, server: int) -> bytes:
-        """The post as the script reads it: its code, its digest, and its record.
-
-        The digest is what the idempotency mark is filed under; there is none without a
-        ``clientId``.
-        """
-        client_id = self.client_id.encode()
-        entry = record(self.middle, self.user_id, client_id, server, self.serial)
-        if not client_id:
-            return _WORD.pack(self.refusal, 0) + entry
-        name = b"%d %b" % (self.user_id, client_id)
-        digest = blake2b(name, digest_size=DIGEST_SIZE).digest()
-        return _WORD.pack(self.refusal, DIGEST_SIZE) + digest + entry
 
 
 class Posting:
@@ -275,7 +191,7 @@ class Posting:
         if known is None:
             if len(self._groups) > MOST_GROUPS:
                 self._groups.clear()
-            found = (self._keys.meta(cid), (is_open(cid), *audience(self._keys, cid)))
+            found = (self._keys.meta(cid), (is_open(cid), *self._keys.audience(cid)))
             known = self._groups[cid] = found
         return known
 
@@ -402,11 +318,3 @@ def _behind(call: Deferred[Any], waited: Deferred[Any]) -> Deferred[Any]:
 def _is_stored(answer: Any) -> bool:
     """Whether what the script said of a post means that it is in the store."""
     return isinstance(answer, int) or answer[0] == 1
-
-
-def audience(keys: Keys, cid: str) -> tuple[bytes, bytes]:
-    """The channel of a room and nothing, or both channels of a private conversation."""
-    if cid.startswith("r:"):
-        return keys.room_channel(cid), b""
-    one, other = (int(part) for part in cid.split(":")[1:])
-    return keys.user_channel(one), b"" if one == other else keys.user_channel(other)

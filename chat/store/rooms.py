@@ -10,7 +10,6 @@ from chat.store.entries import Author, record
 from chat.store.errors import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
 from chat.store.members import MemberLists
-from chat.store.posting import audience
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
@@ -50,7 +49,7 @@ class Rooms:
         keys.append(name.conversations(author.user_id))
         args: list[bytes | int] = [
             cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
-            entry, audience(name, cid)[0], 1 if private else 0, most,
+            entry, name.audience(cid)[0], 1 if private else 0, most,
         ]  # fmt: skip
         code, *_ = await self._redis.script(load("join"), keys, args)
         _raise_for(-code, room)
@@ -67,7 +66,7 @@ class Rooms:
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.rooms()]
         keys.append(name.conversations(author.user_id))
         args: list[bytes | int] = [
-            room[1:].encode(), author.user_id, entry, audience(name, cid)[0], cid.encode(),
+            room[1:].encode(), author.user_id, entry, name.audience(cid)[0], cid.encode(),
             name.user_channel(author.user_id), payload(Event("left", cid, session=session)),
         ]  # fmt: skip
         _raise_for(await self._redis.script(load("leave"), keys, args), room)
@@ -94,7 +93,7 @@ class Rooms:
         keys += [name.user(author.user_id), name.audit(), name.audit_of_rooms()]
         args: list[bytes | int] = [
             kind.encode(), author.user_id, value.encode(), is_open(cid),
-            record(middle, author.user_id), *audience(name, cid),
+            record(middle, author.user_id), *name.audience(cid),
             cid.encode(), author.name.encode(), name.account_start(),
         ]  # fmt: skip
         _raise_for(-int(await self._redis.script(load("act"), keys, args)), cid)

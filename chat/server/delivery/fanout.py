@@ -11,7 +11,7 @@ from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
 from chat.store.bus import Event, Listener
 from chat.store.entries import Publication
 from chat.store.errors import StoreError
-from chat.store.posting import Post
+from chat.store.post import Post
 
 if TYPE_CHECKING:
     from chat.server.context import Context

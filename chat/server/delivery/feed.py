@@ -17,7 +17,7 @@ from chat.server.delivery.registry import HostedUser, Thread
 from chat.store.entries import Header, LoggedEntry, Publication, entry_of
 from chat.store.errors import StoreError
 from chat.store.keys import cid_name
-from chat.store.posting import Post
+from chat.store.post import Post
 
 if TYPE_CHECKING:
     from chat.server.session import Session

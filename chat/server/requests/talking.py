@@ -20,7 +20,7 @@ from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry, Page
 from chat.store.errors import NotAllowed, Unknown
 from chat.store.keys import cid_name, private_cid, room_cid
-from chat.store.posting import Post
+from chat.store.post import Post
 
 if TYPE_CHECKING:
     from chat.server.session import Session
