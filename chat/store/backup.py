@@ -6,13 +6,12 @@ https://valkey.io/topics/persistence/ ("How it works", since Redis 7).
 """
 
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
@@ -53,15 +52,12 @@ async def save(reactor: Any, redis: Redis, data: Path, target: Path) -> int:
     about = await _until_idle(reactor, redis)
     if about.get("rdb_last_bgsave_status") != "ok":
         raise StoreError("the store could not save itself; its log says why")
-    made = data / f"backup-{secrets.token_hex(6)}.rdb"
-    # Whoever saves at the same time finds a file of its own.
-    (data / SAVED).rename(made)
-    try:
+    with (data / SAVED).open("rb") as made:
+        # Whoever saves at the same time makes a file of their own, and an end now leaves none.
+        (data / SAVED).unlink()
         pool = reactor.getThreadPool()
         size: int = await deferToThreadPool(reactor, pool, _copy, made, target)
         return size
-    finally:
-        made.unlink(missing_ok=True)
 
 
 async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
@@ -74,12 +70,12 @@ async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
         await deferLater(reactor, LOOK_SECONDS)
 
 
-def _copy(made: Path, target: Path) -> int:
+def _copy(made: BinaryIO, target: Path) -> int:
     """Copy a file to one for the owner's eyes, whole and on the disk before it has its name."""
     descriptor, half = tempfile.mkstemp(".part", f"{target.name}.", target.parent)
     try:
-        with open(descriptor, "wb") as copy, made.open("rb") as source:
-            shutil.copyfileobj(source, copy)
+        with open(descriptor, "wb") as copy:
+            shutil.copyfileobj(made, copy)
             copy.flush()
             os.fsync(copy.fileno())
         os.rename(half, target)
@@ -142,7 +138,8 @@ def _prepare(source: Path, home: DataDirectory) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     try:
-        _copy(source, fresh / BASE)
+        with source.open("rb") as made:
+            _copy(made, fresh / BASE)
         (fresh / INCREMENT).touch(mode=0o600)
         lines = f"file {BASE} seq 1 type b\nfile {INCREMENT} seq 1 type i\n"
         (fresh / MANIFEST).write_text(lines)
