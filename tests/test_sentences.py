@@ -71,6 +71,20 @@ class EntryTests(TestCase):
             self.assertEqual(telling.instead(muted), one)
             self.assertIn(two, str(telling.instead(slow)))
 
+    def test_what_moderators_did_is_no_message_on_the_command_line(self) -> None:
+        muted = entry(1, kind="mute", target=3, target_name="陈", seconds=129_600, content="loud")
+        slow = entry(2, kind="slow", seconds=30)
+        for language, one, two in (
+            ("en", "ben muted 陈 for 1d12h (loud)", "ben set slow mode, one message in 30s"),
+            ("zh", "ben 禁言了 陈（1 天 12 小时）（loud）", "ben 开启慢速模式：每 30 秒一条消息"),
+        ):
+            output = io.StringIO()
+            printer = Printer(output, False, Phrases(language))
+            printer.entry(muted, "#lobby")
+            printer.entry(slow, "#lobby")
+            said = [line.split(" #lobby ")[1] for line in output.getvalue().splitlines()]
+            self.assertEqual(said, [one, two])
+
     def test_whose_account_was_deleted_is_not_said(self) -> None:
         gone = entry(9, kind="erase", target=CHEN.user_id)
         for language, wanted in (("en", "An account was deleted"), ("zh", "一个账号被删除")):

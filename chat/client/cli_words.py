@@ -310,14 +310,5 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "busy": ("busy", "忙碌"),
     "offline": ("offline", "离线"),
     "deleted": ("(message {seq} was deleted)", "（第 {seq} 条消息已删除）"),
-    "topic": ("{name} set the topic: {topic}", "{name} 设置了话题：{topic}"),
-    "joined": ("{name} joined", "{name} 加入"),
-    "left": ("{name} left", "{name} 离开"),
-    "kicked": ("{name} removed {target}", "{name} 移除了 {target}"),
-    "moderated": ("{name}: {action} {target}", "{name}：{action} {target}"),
-    "erased": (
-        "An account was deleted, with everything that it wrote here",
-        "一个账号被删除，它在这里写的内容也随之删除",
-    ),
     "announced": ("Announcement: {text}", "公告：{text}"),
 }

@@ -12,15 +12,14 @@ from typing import Any, TextIO
 import msgspec
 
 from chat.client.cli_words import Phrases
+from chat.client.happenings import happening
 from chat.client.text import acted, clean_line
+from chat.client.words import Words
 from chat.messages import BUSY, OFFLINE, ONLINE, Entry, Sanction, User
 
 __all__ = ["Printer", "escape_what_is_missing", "print_no_more", "safe_json"]
 
 _STATUS = {ONLINE: "online", OFFLINE: "offline", BUSY: "busy"}
-_MODERATED = frozenset(
-    {"ban", "unban", "mute", "unmute", "invite", "role", "slow", "private", "public"}
-)
 _NOT_ASCII = re.compile(r"[^ -~]")
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -114,24 +113,11 @@ class Printer:
                 return f"{name}: {clean_line(acted(entry.content))}"
             case "redact":
                 return self._phrases("deleted", seq=entry.target)
-            case "topic":
-                return self._phrases("topic", name=name, topic=clean_line(entry.content))
-            case "join":
-                return self._phrases("joined", name=name)
-            case "leave":
-                return self._phrases("left", name=name)
-            case "kick":
-                return self._phrases("kicked", name=name, target=clean_line(entry.target_name))
             case "announce":
                 return self._phrases("announced", text=clean_line(entry.content))
-            case "erase":
-                return self._phrases("erased")
-            case kind if kind in _MODERATED:
-                action = kind if kind != "role" else clean_line(entry.content)
-                target = clean_line(entry.target_name)
-                said = self._phrases("moderated", name=name, action=action, target=target)
-                return said.rstrip()
-        return ""
+            case _:
+                words = Words(self._phrases.language)
+                return happening(entry, words, lambda _, name: clean_line(name), clean_line)
 
     def _line(self, text: str) -> None:
         self._stream.write(text + "\n")

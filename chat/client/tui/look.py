@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Final
 
-from chat.client.durations import UNITS, write_duration
+from chat.client import happenings
 from chat.client.text import clean, clean_line
 from chat.client.tui.themes import NAME_COLOURS, THEMES, UNICODE, Glyphs, Theme
 from chat.client.words import Words
@@ -58,16 +58,15 @@ class Look:
 
     def span(self, seconds: int) -> str:
         """How long something lasts, in the reader's units: ``1d12h``, ``1 天 12 小时``."""
-        units = {ord(unit): self.words(f"unit-{unit}") for unit in UNITS}
-        return write_duration(seconds).translate(units).strip()
+        return happenings.span(self.words, seconds)
 
     def lasting(self, seconds: int) -> str:
         """`` for 10m``; nothing where there is no end."""
-        return self.words("for-a-time", time=self.span(seconds)) if seconds > 0 else ""
+        return happenings.lasting(self.words, seconds)
 
     def why(self, reason: str) -> str:
         """`` (too loud)``; nothing where nobody said why."""
-        return self.words("why", reason=self.line(reason)) if reason else ""
+        return happenings.why(self.words, self.line(reason))
 
     @staticmethod
     def colour(user_id: int) -> str:

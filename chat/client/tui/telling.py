@@ -1,6 +1,7 @@
 """People and events put into words, for panes and plain lines alike."""
 
 from chat.client.conversation import Conversation
+from chat.client.happenings import happening
 from chat.client.model import Model
 from chat.client.text import mixes_scripts
 from chat.client.tui.look import Look
@@ -43,27 +44,8 @@ class Telling:
         if entry.deleted:
             return self._look.words("deleted")
         if entry.kind:
-            return self._event(entry)
+            return happening(entry, self._look.words, self.name, self._look.line)
         if entry.user_id in self._model.blocked:
             who = self.name(entry.user_id, entry.user_name)
             return self._look.words("blocked-message", who=who)
         return None
-
-    def _event(self, entry: Entry) -> str:
-        words, line = self._look.words, self._look.line
-        key = f"entry-{entry.kind}"
-        if entry.kind == "slow" and not entry.seconds:
-            key = "entry-slow-off"
-        if key not in words:
-            return ""
-        what, role = line(entry.content), f"role-{entry.content}"
-        return words(
-            key,
-            who=self.name(entry.user_id, entry.user_name),
-            what=what,
-            target=self.name(entry.target, entry.target_name) if entry.target_name else "",
-            time=self._look.lasting(entry.seconds),
-            why=self._look.why(entry.content),
-            every=self._look.span(entry.seconds),
-            role=words(role) if role in words else what,
-        )
