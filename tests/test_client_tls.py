@@ -122,7 +122,7 @@ class TrustTest(TestCase):
     async def test_a_certificate_that_is_over_is_not_believed(self) -> None:
         pem = self.authority.issue("127.0.0.1", expired=True)
         error = await self.distrusts(pem, Trust(self.authority.path))
-        self.assertEqual(error.why, "it is over")
+        self.assertEqual(error.why, "it has expired")
 
     async def test_a_self_made_one_is_not_believed_unless_it_is_known(self) -> None:
         pem = self_signed(self.directory)
@@ -312,7 +312,7 @@ class ProgramTest(SynchronousTestCase):
 
     def test_the_screen_shows_the_certificate_and_goes_on_when_it_is_believed(self) -> None:
         with PtyScreen(client_command(self.address), self.environ, 100, 30) as screen:
-            screen.wait_for("Believe this certificate from now on")
+            screen.wait_for("Trust this certificate from now on")
             shown = "".join(each.strip() for each in screen.lines())
             self.assertIn(self.fingerprint, shown)
             screen.type("1")

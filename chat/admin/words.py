@@ -26,14 +26,17 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "通过存储管理正在运行的服务器。",
     ),
     "commands": ("commands", "命令"),
-    "about-users": ("list accounts", "列出帐号"),
+    "about-users": ("list accounts", "列出账号"),
     "about-sessions": ("list somebody's devices", "列出某人的设备"),
-    "about-logout": ("end somebody's sessions, or only that of one device", "结束某人的会话"),
+    "about-logout": (
+        "end somebody's sessions, or only that of one device",
+        "结束某人的登录，或只结束一个设备的",
+    ),
     "about-suspend": (
         "suspend an account; its sessions end at once",
-        "停用帐号，其会话立即结束",
+        "停用账号，其登录立即失效",
     ),
-    "about-reinstate": ("end a suspension", "恢复帐号"),
+    "about-reinstate": ("end a suspension", "恢复账号"),
     "about-appoint": ("make somebody an administrator of all rooms", "任命为所有房间的管理员"),
     "about-dismiss": ("take the rank of administrator away again", "撤销管理员"),
     "about-password": (
@@ -58,12 +61,12 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "about-import": (
         "import the accounts of the original server; without --apply only say what would happen",
-        "导入原服务器的帐号；不加 --apply 时只预演",
+        "导入原服务器的账号；不加 --apply 时只预演",
     ),
     "about-backup": ("save the embedded store while it runs", "备份正在运行的内置存储"),
     "about-restore": (
         "restore a backup into the directory of a server that is not running",
-        "将备份放回未运行的服务器的目录",
+        "将备份恢复到未运行的服务器的数据目录",
     ),
     # Options
     "opt-store": ("the store's URL, as the server has it", "存储地址，同服务器"),
@@ -76,7 +79,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-text": ("what to say", "公告内容"),
     "opt-part": ("only names with this in them", "只列出名字含有此文字的"),
     "opt-online": ("only who is online", "只列出在线的"),
-    "opt-limit": ("at most so many", "最多条数"),
+    "opt-limit": ("how many at most", "最多条数"),
     "opt-device": ("only this device", "只限此设备"),
     "opt-for": (
         "how long: 90s, 10m, 2h, 1d; else without end",
@@ -85,11 +88,11 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-reason": ("why", "原因"),
     "opt-room": ("#room", "#房间"),
     "opt-password-file": ("its first line is the new password", "首行为新密码"),
-    "opt-uses": ("for so many people", "可用人数"),
+    "opt-uses": ("how many people may use it", "可用人数"),
     "opt-lives": ("how long it can be used (default 7d)", "有效期（默认 7d）"),
     "opt-note": ("who it is for", "备注"),
     "opt-id": ("as the list shows it", "列表中的编号"),
-    "opt-number": ("the newest so many", "最近条数"),
+    "opt-number": ("how many of the newest", "最近条数"),
     "opt-close": ("the report of this id is dealt with", "关闭此编号的举报"),
     "opt-file": ("a file that is not there yet", "尚不存在的文件"),
     "opt-export": (
@@ -98,10 +101,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "opt-yes": ("the user's name once more: nothing brings it back", "再写一次用户名：无法恢复"),
     "opt-source": ("where the original server's Redis is", "原服务器的 Redis 地址"),
-    "opt-hash": ("the hash of its accounts", "存放帐号的哈希键"),
+    "opt-hash": ("the hash of its accounts", "存放账号的哈希键"),
     "opt-apply": ("do it", "真正执行"),
     "opt-backup": ("what backup wrote", "备份文件"),
-    "opt-replace": ("set aside what is there", "将已有内容移到一旁"),
+    "opt-replace": ("set aside what is there", "将已有内容移到别处保留"),
     # What went wrong
     "no-server": (
         "No server has a store of its own in {place}: name it with --data or --store.",
@@ -153,7 +156,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "not-restored": ("Nothing was restored: {reason}", "没有恢复：{reason}"),
     # What was done
     "done": ("Done.", "完成。"),
-    "logged-out": ("{user} is logged out.", "{user} 已被登出。"),
+    "logged-out": ("{user} is logged out.", "{user} 已退出登录。"),
     "suspended": ("{user} is suspended.", "{user} 已停用。"),
     "reinstated": ("{user} may log in again.", "{user} 可以重新登录。"),
     "appointed": ("{user} is an administrator.", "{user} 已成为管理员。"),
@@ -161,24 +164,25 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "password": ("The new password of {user}: {password}", "{user} 的新密码：{password}"),
     "announced": ("Everybody was told.", "公告已发布。"),
     "deleted": (
-        "{user} is deleted, with {count} entries of conversations.",
+        "{user} is deleted; entries of conversations that went with them: {count}.",
         "已删除 {user} 及其 {count} 条记录。",
     ),
     "saved": ("Saved {size} bytes to {path}.", "已将 {size} 字节备份到 {path}。"),
     "restored": (
         "Restored into {place}. With the next start every conversation begins a new epoch.",
-        "已恢复到 {place}。下次启动时每个会话都会开始新的 epoch。",
+        "已恢复到 {place}。下次启动时每个会话都会开始新的纪元（epoch）。",
     ),
     "set-aside": ("What was there is in {place} now.", "原有内容已移到 {place}。"),
     "imported": (
-        "{found} accounts found: {made} made ({renamed} under another name), {there} there "
-        "already, {refused} refused.",
-        "找到 {found} 个帐号：新建 {made}（改名 {renamed}），已存在 {there}，拒绝 {refused}。",
+        "Accounts found: {found}; made: {made} (under another name: {renamed}), there already: "
+        "{there}, refused: {refused}.",
+        "找到 {found} 个账号：新建 {made} 个（改名 {renamed} 个），已存在 {there} 个，拒绝 "
+        "{refused} 个。",
     ),
     "would-import": (
-        "{found} accounts found: {made} would be made ({renamed} under another name), {there} are "
-        "there already, {refused} would be refused. Nothing was done; --apply does it.",
-        "找到 {found} 个帐号：将新建 {made} 个（改名 {renamed} 个），已存在 {there} 个，将拒绝 "
+        "Accounts found: {found}; would be made: {made} (under another name: {renamed}), there "
+        "already: {there}, would be refused: {refused}. Nothing was done; --apply does it.",
+        "找到 {found} 个账号：将新建 {made} 个（改名 {renamed} 个），已存在 {there} 个，将拒绝 "
         "{refused} 个。尚未执行；加 --apply 执行。",
     ),
     "import-made": ("taken over", "导入"),

@@ -46,7 +46,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "终端聊天。不带命令时打开全屏界面。管理服务器：chatroom admin --help。",
     ),
     "commands": ("commands", "命令"),
-    "about-register": ("create an account and log in", "注册帐号并登录"),
+    "about-register": ("create an account and log in", "注册账号并登录"),
     "about-send": ("say something", "发送消息"),
     "about-tail": ("print messages as they come", "持续打印收到的消息"),
     "about-who": ("list who is online", "列出在线用户"),
@@ -58,7 +58,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "about-block": (
         "block somebody in private; without a name: list who is blocked",
-        "不再与某人私聊；不带名字时列出名单",
+        "屏蔽某人的私聊；不带名字时列出已屏蔽的人",
     ),
     "statuses": (
         "Exit status: 0 done; 1 refused by the server; 2 wrong usage, or no password to be had; "
@@ -66,7 +66,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "with the same --client-id; 5 too many programs use this account here; 74 a file or the "
         "output cannot be written; 130 interrupted; 141 nobody reads the output.",
         "退出状态：0 成功；1 被服务器拒绝；2 用法错误或没有密码；3 无法连接，什么也没有发送；"
-        "4 已发送但未及时得到确认，可用相同的 --client-id 重发；5 本机使用该帐号的程序过多；"
+        "4 已发送但未及时得到确认，可用相同的 --client-id 重发；5 本机使用该账号的程序过多；"
         "74 文件或输出无法写入；130 被中断；141 输出无人读取。",
     ),
     # Options
@@ -235,7 +235,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "password-of": ("Password of {user}: ", "{user} 的密码："),
     "new-password-of": ("New password for {user}: ", "为 {user} 设置密码："),
     "password-again": ("Again: ", "再输一次："),
-    "passwords-differ": ("The two passwords differ.", "两次输入的密码不同。"),
+    "passwords-differ": ("The two passwords differ.", "两次输入的密码不一致。"),
     "no-password": (
         "No password: use --password-file, --password-command or CHATROOM_PASSWORD. (No login is "
         "remembered, or another program uses it just now.)",
@@ -251,7 +251,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "没有机构为 {server} 的证书担保（{reason}）。其 SHA-256 指纹为\n"
         "  {fingerprint}\n请向服务器管理员核对（服务器日志中有）。",
     ),
-    "certificate-ask": ("Believe it from now on? [yes/no] ", "从现在起信任它吗？[yes/no] "),
+    "certificate-ask": ("Trust it from now on? [yes/no] ", "从现在起信任它吗？[yes/no] "),
     "certificate-how": (
         "Nothing was sent. If it is right, repeat this with --fingerprint {fingerprint}",
         "未发送任何内容。如果正确，请加上 --fingerprint {fingerprint} 重试",
@@ -265,10 +265,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "如果服务器管理员确认无误，请加上 --fingerprint {fingerprint} 重试",
     ),
     "refused": ("Refused: {reason} ({code})", "被拒绝：{reason}（{code}）"),
-    "ended": ("The server has ended the session: {reason}", "服务器结束了会话：{reason}"),
+    "ended": ("The server has ended the session: {reason}", "服务器已结束此次登录：{reason}"),
     "no-device": (
         "Too many programs use this account on this machine.",
-        "本机使用该帐号的程序过多。",
+        "本机使用该账号的程序过多。",
     ),
     "fate-unknown": (
         "Sent, but not confirmed in time; to be sure, repeat it with --client-id {client_id}",

@@ -26,7 +26,7 @@ _REASONS: Final[Sequence[tuple[str, str]]] = (
     ("the server made it itself", "reason-self-made"),
     ("nobody knows who vouches", "reason-no-authority"),
     ("it is not valid yet", "reason-not-yet"),
-    ("it is over", "reason-over"),
+    ("it has expired", "reason-over"),
     ("it is not for ", "reason-another"),
 )
 """Parts of what Twisted, the link and TLS say, and the key of what a person is told instead."""

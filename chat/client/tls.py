@@ -31,7 +31,7 @@ HANDSHAKE_SECONDS: Final = 30.0
 
 REASONS: Final = {
     9: "it is not valid yet",
-    10: "it is over",
+    10: "it has expired",
     18: "the server made it itself",
     19: "the server made it itself",
     20: "nobody knows who vouches for it",

@@ -59,23 +59,23 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     "wrong-password": ("The password is wrong.", "密码错误。"),
     "token-ended": (
         "This session has ended: log in with your password.",
-        "会话已失效：请用密码重新登录。",
+        "登录已失效：请用密码重新登录。",
     ),
     "name-taken": (
         "That user id or user name belongs to somebody.",
-        "该用户 id 或用户名已被使用。",
+        "该用户编号或用户名已被使用。",
     ),
     "no-such-device": ("You have no such device.", "没有这个设备。"),
     "too-many-devices": (
         "You are at the limit of devices ({devices}): end the session of one first.",
-        "您已有 {devices} 个设备：请先结束其中一个的会话。",
+        "您的设备数已达上限（{devices}）：请先让其中一个退出登录。",
     ),
     "too-many-logins": (
-        "Too many failed logins: try again in {seconds:.0f} seconds.",
+        "Too many failed logins: try again in {seconds:.0f} s.",
         "登录失败次数太多：请在 {seconds:.0f} 秒后再试。",
     ),
     "too-many-registrations": (
-        "Too many registrations from your address: try again in {seconds:.0f} seconds.",
+        "Too many registrations from your address: try again in {seconds:.0f} s.",
         "您的地址注册次数太多：请在 {seconds:.0f} 秒后再试。",
     ),
     "registration-closed": (
@@ -83,7 +83,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "此服务器不开放注册。",
     ),
     "not-invited": (
-        "Registering here needs an invitation code; this one is wrong, used up or over.",
+        "Registering here needs an invitation code; this one is wrong, used up or expired.",
         "在此注册需要邀请码；该邀请码错误、已用完或已过期。",
     ),
     "status": ("status: 0 (online) or 2 (busy).", "status：0（在线）或 2（忙碌）。"),
@@ -98,20 +98,20 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     "lobby-closed": ("This server has no lobby.", "本服务器没有大厅。"),
     "too-many-rooms": (
         "You are at the limit of rooms ({rooms}): leave one first.",
-        "您已加入 {rooms} 个房间：请先离开其中一个。",
+        "您加入的房间数已达上限（{rooms}）：请先离开其中一个。",
     ),
     "nothing-to-do": (
         "There is nothing to be done: nobody like that is there, or it is so already.",
         "无需操作：对方不在这里，或者已经如此。",
     ),
     "too-many-reports": (
-        "You have reported a lot: try again in {seconds:.0f} seconds.",
+        "You have reported a lot: try again in {seconds:.0f} s.",
         "举报次数太多：请在 {seconds:.0f} 秒后再试。",
     ),
     "muted": ("You may not write here at present.", "您目前不能在这里发言。"),
     "banned": ("You are banned from here.", "您已被禁止进入这里。"),
     "slow-mode": (
-        "Slow mode: wait {seconds:.0f} seconds before you write again.",
+        "Slow mode: wait {seconds:.0f} s before you write again.",
         "慢速模式：请在 {seconds:.0f} 秒后再发言。",
     ),
     "blocked": ("They do not take messages from you.", "对方拒收您的消息。"),
@@ -136,7 +136,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "一帧的大小必须是 1 到 {frame_limit} 字节。",
     ),
     "too-fast": (
-        "Too fast: wait {seconds:.1f} seconds.",
+        "Too fast: wait {seconds:.1f} s.",
         "太快了：请等待 {seconds:.1f} 秒。",
     ),
     "flooding": (
@@ -185,10 +185,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     ),
     "password-changed": (
         "The password was changed: log in again.",
-        "密码已更改：请重新登录。",
+        "密码已修改：请重新登录。",
     ),
-    "suspended": ("This account is suspended.", "此帐号已被停用。"),
-    "logged-out": ("This device was logged out.", "此设备已被登出。"),
+    "suspended": ("This account is suspended.", "此账号已被停用。"),
+    "logged-out": ("This device was logged out.", "此设备已退出登录。"),
 }
 
 
