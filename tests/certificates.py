@@ -12,6 +12,16 @@ from cryptography.x509.oid import NameOID
 __all__ = ["Authority"]
 
 
+NOTHING = dict.fromkeys(
+    (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+        "key_agreement", "encipher_only", "decipher_only",
+    ),
+    False,
+)  # fmt: skip
+SIGNS = x509.KeyUsage(key_cert_sign=True, crl_sign=True, **NOTHING)
+
+
 class Authority:
     """Issues certificates into ``directory``; each file is PEM.
 
@@ -26,9 +36,9 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signer = above or self
-        builder = signer._builder(self._name, self._key).add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
+        builder = signer._builder(self._name, self._key)
+        builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
+        builder = builder.add_extension(SIGNS, critical=True)
         self.path = directory / f"{name}.pem"
         self.path.write_bytes(signer._signed(builder))
 
@@ -64,6 +74,9 @@ class Authority:
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         days = -1 if expired else 1
+        # Python 3.13 takes none that do not name the keys.
+        subjects = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        issuers = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -72,6 +85,8 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=2))
             .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(subjects, critical=False)
+            .add_extension(issuers, critical=False)
         )
 
     def _signed(self, builder: x509.CertificateBuilder) -> bytes:
