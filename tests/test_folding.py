@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chat.client import events
 from chat.client.conversation import KEPT
-from chat.client.tui.folding import FLOOD_FROM, MANY_MS, ONE_MS, SHOWN, Folding
+from chat.client.tui.folding import FLOOD_FROM, MANY_MS, MOVES_FROM, ONE_MS, SHOWN, Folding
 from chat.client.tui.messages import SOUGHT
 from chat.messages import Entry, User
 from tests.tui_builders import BEN, CHEN, ME, NOON, Screen, ScriptedClient, entry, room
@@ -27,11 +27,17 @@ def talk(*parts: Part, start: int = 1) -> list[Entry]:
     return log
 
 
-def screen_of(log: list[Entry], read: int = -1, size: tuple[int, int] = (80, 40)) -> Screen:
+def move(seq: int, user_id: int, kind: str = "join", **more: int) -> Entry:
+    return entry(seq, User(user_id, f"guest{user_id}"), kind=kind, **more)
+
+
+def screen_of(
+    log: list[Entry], read: int = -1, size: tuple[int, int] = (80, 40), language: str = "en"
+) -> Screen:
     client = ScriptedClient({"#lobby": log})
     last = len(log)
     client.conversations = {"#lobby": room("#lobby", seq=last, read=last if read < 0 else read)}
-    screen = Screen(client, size)
+    screen = Screen(client, size, language)
     screen.text()
     return screen
 
@@ -99,6 +105,38 @@ class FoldingTests(TestCase):
         screen = screen_of(talk((BEN, 90, 20)))
         screen.desk.messages.go_to(50)
         self.assertIn(50, shown(screen))
+
+    def test_those_who_join_and_leave_with_nothing_between_have_one_row(self) -> None:
+        moves = [move(seq, 40 + seq) for seq in range(1, MOVES_FROM + 3)]
+        screen = screen_of([*moves, entry(7), move(8, 48), move(9, 49, "leave"), move(10, 50)])
+        self.assertEqual(told(screen).count("(F4)"), 1)
+        self.assertIn("12:01 · guest41, guest42, guest43 and 3 more joined (F4)", told(screen))
+        self.assertIn("guest49 left", "\n".join(screen.text()))
+        lines = screen.press("f4")
+        self.assertEqual(sum("joined" in line for line in lines), 8)
+
+    def test_fewer_each_have_a_row(self) -> None:
+        moves = [move(seq, 40 + seq, "leave") for seq in range(1, MOVES_FROM)]
+        self.assertEqual(told(screen_of(moves)), "")
+        moves.append(move(MOVES_FROM, 41))
+        self.assertIn("guest41, guest42, guest43 joined or left (F4)", told(screen_of(moves)))
+        chinese = "\n".join(screen_of(moves, language="zh").text())
+        self.assertIn("guest41、guest42、guest43 加入或离开了（F4）", chinese)
+
+    def test_what_is_new_and_a_day_stand_above_those_who_join_as_above_a_message(self) -> None:
+        moves = [move(seq, 40 + seq) for seq in range(1, 11)]
+        lines = "\n".join(screen_of(moves, read=5).text())
+        first, divider, second = map(lines.index, ("guest41", "new messages", "guest46"))
+        self.assertTrue(first < divider < second, lines)
+        self.assertEqual(lines.count("2 more joined (F4)"), 2, lines)
+        late = [move(seq, 40 + seq, time=NOON + seq * 7_200_000) for seq in range(1, 11)]
+        self.assertEqual(told(screen_of(late)).count("joined (F4)"), 2)
+
+    def test_ones_own_joining_is_a_row_of_its_own(self) -> None:
+        moves = [move(seq, 40 + seq) for seq in range(1, 10)]
+        moves[4] = entry(5, ME, kind="join")
+        lines = told(screen_of(moves)).splitlines()
+        self.assertEqual(len(lines), 2)
 
     def test_selecting_has_every_message(self) -> None:
         screen = screen_of(talk((BEN, 30, 20)))

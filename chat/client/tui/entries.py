@@ -1,7 +1,7 @@
 """One entry of a conversation as rows of a given width, with what belongs above it."""
 
 from collections.abc import Sequence
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
 from chat.client.model import Model
@@ -29,6 +29,9 @@ GROUPED_MS = 5 * 60 * 1000
 
 NAMED_EVERY = 10
 """In a long group the name comes again, so that it is never far above."""
+
+NAMED = 3
+"""Of those who join and leave and have one row, so many are named in it."""
 
 ROWS_SHOWN = 200
 """Rows of one message that are drawn: nobody scrolls through more, and 16 KiB can be 16,000."""
@@ -130,8 +133,11 @@ class EntryRows:
             and entry.seq % NAMED_EVERY != 0
         )
 
-    def flood(self, folded: Folded) -> Row:
-        """What stands for many messages."""
+    def folded(self, folded: Folded, entries: Sequence[Entry]) -> list[Row]:
+        """What stands for many of ``entries``."""
+        if folded.moves:
+            text = self._moved(folded, entries)
+            return self._system(entries[folded.first].time, text)
         (some, name), *others = folded.people.items()
         text = self._look.words(
             "folded-many" if others else "folded-one",
@@ -140,7 +146,19 @@ class EntryRows:
             people=len(folded.people),
             time=self._look.span(folded.seconds),
         )
-        return [("dim", clip(f"  {self._look.glyphs.ellipsis} {text}", self.columns))]
+        return [[("dim", clip(f"  {self._look.glyphs.ellipsis} {text}", self.columns))]]
+
+    def _moved(self, folded: Folded, entries: Sequence[Entry]) -> str:
+        words, people = self._look.words, len(folded.people)
+        names: dict[int, str] = {}
+        for entry in islice(entries, folded.first, folded.last + 1):
+            names[entry.user_id] = self._telling.name(entry.user_id, entry.user_name)
+            if len(names) == NAMED:
+                break
+        who = words("comma").join(names.values())
+        if people > NAMED:
+            who = words("and-more", who=who, n=people - NAMED)
+        return words("folded-" + "-".join(sorted(folded.moves)), who=who)
 
     # The entry itself
 

@@ -1,4 +1,4 @@
-"""Floods: which of many quick messages are folded into one row."""
+"""Folding: what many quick messages, or many who join and leave, are in one row."""
 
 import bisect
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from chat.client.model import Model
 from chat.client.tui.look import Look
 from chat.messages import Entry
 
-__all__ = ["FLOOD_FROM", "MANY_MS", "ONE_MS", "SHOWN", "Folded", "Folding"]
+__all__ = ["FLOOD_FROM", "MANY_MS", "MOVES_FROM", "ONE_MS", "SHOWN", "Folded", "Folding"]
 
 FLOOD_FROM = 20
 """Messages in a row that make a flood: most of a screen of 24 rows."""
@@ -24,13 +24,18 @@ SHOWN = 3
 """Messages of a flood that are shown at its beginning, to see what it is, and at its end, to see
 what is being said now."""
 
+MOVES = frozenset({"join", "leave"})
+MOVES_FROM = 4
+"""Comings and goings with nothing between them that are one row: three names it can say."""
+
 RUNS_KEPT = 1_000
 """Runs that are remembered; a view has fewer."""
 
 
 @dataclass
 class Run:
-    """Messages ``first`` to ``last`` that follow each other fast, a flood when they are many.
+    """Messages ``first`` to ``last`` that follow each other fast, a flood when they are many; or
+    those who join and leave, as long as nobody says anything.
 
     Between the two no number is missing, so that a number tells where its entry is.
     """
@@ -38,6 +43,14 @@ class Run:
     first: int
     last: int
     people: dict[int, str] = field(default_factory=dict)
+    moves: set[str] = field(default_factory=set)
+
+    def take(self, entry: Entry) -> None:
+        """Lengthen it by the entry at one of its ends."""
+        self.first, self.last = min(self.first, entry.seq), max(self.last, entry.seq)
+        self.people[entry.user_id] = entry.user_name
+        if entry.kind:
+            self.moves.add(entry.kind)
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,10 @@ class Folded:
     last: int
     seconds: int
     people: dict[int, str]
-    """Who speaks in the flood: names by id."""
+    """Who speaks in the flood, or moves: names by id."""
+
+    moves: frozenset[str] = frozenset()
+    """How they move, ``join`` and ``leave``; nothing where they speak."""
 
 
 class Folding:
@@ -85,12 +101,13 @@ class Folding:
         entries = conversation.entries
         run = self._run(entries, index, (conversation.divider, seen))
         here = entries[index].seq
-        first, last = run.first + SHOWN, run.last - SHOWN
-        if run.last - run.first + 1 < FLOOD_FROM or not first <= here <= last:
+        shown, least = (0, MOVES_FROM) if run.moves else (SHOWN, FLOOD_FROM)
+        first, last = run.first + shown, run.last - shown
+        if run.last - run.first + 1 < least or not first <= here <= last:
             return None
         start, end = index - (here - first), index + (last - here)
         seconds = max(1, round((entries[end].time - entries[start].time) / 1000))
-        return Folded(start, end, seconds, run.people)
+        return Folded(start, end, seconds, run.people, frozenset(run.moves))
 
     def _forget_what_changed(self, conversation: Conversation, seen: int) -> None:
         model = self._model
@@ -122,7 +139,8 @@ class Folding:
         if run is not None:
             self._go_on(entries, index + run.last - entry.seq, run, 1, ends)
         if run is None or entry.seq > run.last:
-            run = Run(entry.seq, entry.seq, {entry.user_id: entry.user_name})
+            run = Run(entry.seq, entry.seq)
+            run.take(entry)
             self._runs.insert(place, run)
             self._go_on(entries, index, run, 1, ends)
         self._go_on(entries, index + run.first - entry.seq, run, -1, ends)
@@ -140,17 +158,19 @@ class Folding:
             if not (self._follows(before, after, ends) and self._plain(entry)):
                 return
             at += step
-            run.first, run.last = min(run.first, entry.seq), max(run.last, entry.seq)
-            run.people[entry.user_id] = entry.user_name
+            run.take(entry)
 
     def _follows(self, before: Entry, after: Entry, ends: tuple[int | None, int]) -> bool:
         """Whether both are in one run, if they are plain. None goes on below a row that must be
         seen."""
         same = before.user_id == after.user_id
+        quick = after.time - before.time <= (ONE_MS if same else MANY_MS)
         return (
             after.seq == before.seq + 1
             and before.seq not in ends
-            and 0 <= after.time - before.time <= (ONE_MS if same else MANY_MS)
+            and before.time <= after.time
+            and bool(before.kind) == bool(after.kind)
+            and (quick or bool(before.kind))
             and self._same_day(before.time, after.time)
         )
 
@@ -159,7 +179,7 @@ class Folding:
         a row of another kind."""
         model = self._model
         return not (
-            entry.kind
+            (entry.kind and entry.kind not in MOVES)
             or entry.deleted
             or entry.user_id == model.me.user_id
             or entry.user_id in model.blocked

@@ -241,13 +241,13 @@ class MessagesPane(Pane):
         """The rows at the place of entry ``index``, and what belongs above and below it."""
         entries = conversation.entries
         folded, seq = self._folded(conversation, index), entries[index].seq
+        apart = index > 0 and self._apart(conversation, index)
+        separators, rows = self._rows.parts(conversation, index, apart)
         if folded is None:
-            apart = index > 0 and self._apart(conversation, index)
-            separators, rows = self._rows.parts(conversation, index, apart)
             rows = self._dressed(seq, rows)
-            rows = [*separators, *rows] if separators else rows
         else:
-            index, rows = folded.last, [self._rows.flood(folded)]
+            index, rows = folded.last, self._rows.folded(folded, entries)
+        rows = [*separators, *rows] if separators else rows
         if not conversation.notices:
             return rows
         until = entries[index + 1].seq if index + 1 < len(entries) else None
