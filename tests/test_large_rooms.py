@@ -155,3 +155,14 @@ class CrowdTest(SynchronousTestCase):
         joins(hall, 1)
         self.assertEqual(guests[0].transport.writes, 2)
         self.assertEqual(guests[0].numbers(NAME), list(range(1, PATIENCE_BYTES // size + 3)))
+
+    def test_who_comes_after_more_than_may_be_kept_is_waited_for_again(self) -> None:
+        hall, guests = filled(CROWD)
+        author = hall.guest(5_000).session.author
+        many = [hall.log.append(ROOM, author, "joins" * 9) for _ in range(PATIENCE_BYTES // 100)]
+        hall.publish(ROOM, many)
+        self.assertEqual(guests[0].transport.writes, 1)
+        joins(hall, 2)
+        self.assertEqual(guests[0].transport.writes, 1)
+        hall.clock.advance(PATIENCE_SECONDS)
+        self.assertEqual(guests[0].numbers(NAME), list(range(1, len(many) + 3)))

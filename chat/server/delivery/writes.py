@@ -98,7 +98,7 @@ class Writes:
                 if self._patience is None:
                     self._patience = self._clock.callLater(PATIENCE_SECONDS, self._out_of_patience)
                 return self._patient
-        if self._patient:
+        if self._patient_bytes:
             self._lose_patience()
         return self._gathered
 
