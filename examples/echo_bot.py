@@ -1,5 +1,7 @@
 """A bot that says back whatever is said to it in private.
 
+Its account comes first: chatroom --profile echo register echo
+
 CHATROOM_PASSWORD=secret python examples/echo_bot.py echo [tcp:127.0.0.1:8889]
 """
 

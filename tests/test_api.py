@@ -3,7 +3,7 @@
 from typing import Any
 
 from chat import messages as m
-from chat.client.api import Closed, NotConnected
+from chat.client.api import Closed, NotConnected, Position
 from chat.client.events import (
     ConversationsListed,
     ErrorArrived,
@@ -154,6 +154,26 @@ class IterationTest(ApiCase):
             return ""
 
         self.assertEqual(self.done(bot()), "missed")
+
+    def test_who_asks_before_the_login_may_do_something_else_after_it(self) -> None:
+        self.say("#lobby", "missed")
+        self.client = self.new_client(missed=True)
+        messages: Any = self.client.messages()
+        self.log_in()
+        self.done(self.client.join("#tea"))
+        self.assertEqual(self.done(anext(messages)).content, "missed")
+
+    def test_what_was_dealt_with_is_a_position_to_go_on_from(self) -> None:
+        self.say("#lobby", "one", "two", "three")
+        self.client = self.new_client(missed=True)
+        messages: Any = self.client.messages()
+        self.log_in()
+        one = self.done(anext(messages))
+        self.done(self.client.close())
+        self.client = self.new_client(positions={"#lobby": Position(one.epoch, one.seq)})
+        messages = self.client.messages()
+        self.log_in()
+        self.assertEqual([self.done(anext(messages)).content for _ in "23"], ["two", "three"])
 
     def test_a_slow_reader_misses_nothing_and_keeps_no_more_than_the_limit(self) -> None:
         self.log_in()

@@ -53,6 +53,8 @@ __all__ = [
     "FateUnknown",
     "HistoryPage",
     "NotConnected",
+    "Outbox",
+    "Position",
     "Refused",
     "SearchPage",
     "SentMessage",
@@ -271,7 +273,8 @@ class ChatClient(Requests):
 
     @property
     def outgoing(self) -> Sequence[SentMessage]:
-        """What is in the outbox: queued, sending or failed; oldest first."""
+        """What is in the outbox: queued, sending or failed; oldest first. What has failed stays
+        until it is sent by ``retry`` or dropped by ``withdraw``."""
         return self._session.sender.messages
 
     def withdraw(self, client_id: str) -> bool:
@@ -291,6 +294,9 @@ class ChatClient(Requests):
     def messages(self, *, own: bool = False, every_kind: bool = False) -> Stream:
         """Everything that is said from now on (from the positions on), in each conversation
         contiguous, in order, and once; over reconnects, until ``close``.
+
+        Ask for it before ``log_in``, or right after it: what was missed comes soon after the login,
+        and nobody keeps it for a reader who comes later.
 
         What a slow reader has not asked for waits, ten thousand entries at most; more are
         fetched again from the server when they are asked for.
@@ -317,7 +323,11 @@ class ChatClient(Requests):
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """How far each conversation was handed out; to be kept for the next start."""
+        """How far each conversation was handed out; to be kept for the next start.
+
+        What waits in ``messages`` for a slow reader counts. A bot that must not lose that when it
+        ends keeps ``Position(message.epoch, message.seq)`` of what it has dealt with instead.
+        """
         return self._session.follower.positions
 
     async def history(
