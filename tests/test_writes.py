@@ -18,9 +18,9 @@ from chat.server.delivery import writes
 from chat.server.transport import FrameServer, QueuedFrameServer
 from tests.hall import Hall
 
-CLIENTS: Final = 4
-SOCKET_BUFFER: Final = 4_608
-"""The least that Linux gives: what is longer than a part of it is taken in part."""
+CLIENTS: Final = 3
+SOCKET_BUFFER: Final = 1
+"""Linux gives 4,608: two long frames are too many, and of a longer one a part is taken."""
 
 
 class Poller:
@@ -167,7 +167,7 @@ class Play:
 
 
 WHO: Final = st.integers(0, CLIENTS - 1)
-SIZES: Final = st.sampled_from([10, 40, 3_000])
+SIZES: Final = st.sampled_from([10, 40, 2_000, 6_000])
 THINGS: Final = st.one_of(
     st.tuples(st.just("one"), WHO, SIZES),
     st.tuples(st.just("all"), st.sets(WHO, max_size=2), SIZES, st.booleans()),
@@ -177,7 +177,7 @@ THINGS: Final = st.one_of(
         st.just("wait"), st.sampled_from([0, writes.GATHER_SECONDS, writes.PATIENCE_SECONDS])
     ),
     st.tuples(st.just("poll")),
-    st.tuples(st.just("read"), WHO, st.sampled_from([25, 5_000])),
+    st.tuples(st.just("read"), WHO, st.sampled_from([1_000, 5_000])),
     st.tuples(st.sampled_from(["flush", "close", "abort", "lose"]), WHO),
 )
 
@@ -188,7 +188,7 @@ class WritesTest(SynchronousTestCase):
         st.lists(
             st.sampled_from([FrameServer, QueuedFrameServer]), min_size=CLIENTS, max_size=CLIENTS
         ),
-        st.lists(THINGS, min_size=5, max_size=40),
+        st.lists(THINGS, min_size=10, max_size=60),
     )
     def test_each_connection_has_its_frames_once_and_in_order(
         self, transports: list[type[FrameServer]], things: list[tuple[Any, ...]]
