@@ -141,6 +141,14 @@ class UnreadTests(TestCase):
         self.assertFalse(found.mentions_me(f"@小明号{LONGER - 3:03}"))
         self.assertTrue(found.mentions_me(f"@小明号{LONGER - 2:03}"), "it is not kept any more")
 
+    def test_who_is_called_as_one_at_the_end_of_a_sentence_takes_no_mention_away(self) -> None:
+        found = model()
+        found.people_are([User(2, "Anna."), User(3, "anna!?"), User(4, "anna.b")])
+        found.people_changed([User(5, "anna,")])
+        for text in ("Thank you, @anna.", "@anna!?", "@anna, look"):
+            self.assertTrue(found.mentions_me(text), text)
+        self.assertFalse(found.mentions_me("@anna.b, look"))
+
     def test_where_to_look_next_is_a_mention_then_private_then_a_room(self) -> None:
         found = model(room("#lobby"), room("#a", seq=1), room("@2", seq=1), room("#b", seq=1))
         self.assertEqual(getattr(found.next_active(), "name", None), "@2")

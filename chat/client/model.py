@@ -27,7 +27,7 @@ KEPT_IN_VIEW = 10 * KEPT
 """``KEPT`` for the conversation that is open, while its reader is further up."""
 
 LONGER = 200
-"""Names kept that begin as one's own does: whoever makes more of them rings for nobody else."""
+"""Names kept, at most, that begin with one's own: all are in a pattern tried on every message."""
 
 NOTICES = 50
 """Lines the client itself has said (errors, answers to commands) that are kept."""
@@ -40,7 +40,7 @@ _UNSPACED = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U
 def _mention_of(name: str, longer: Iterable[str] = ()) -> "re.Pattern[str] | None":
     """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does.
 
-    :param longer: how names of others go on that begin so: who writes those speaks to them.
+    :param longer: how names of others go on that begin so: whoever writes those means them.
     """
     letter = rf"[^\W{_UNSPACED}]"
     behind = "|".join([letter, *map(re.escape, longer)])
@@ -318,10 +318,12 @@ class Model:
 
     def _heard_of(self, name: str) -> None:
         """Somebody is called ``name``. Where one's own begins it, ``@name`` does not mean oneself,
-        though no space need stand behind a name in Chinese."""
+        though no space need stand behind a name in Chinese. Who is called ``ann.`` takes no
+        ``@ann.`` from ann all the same: a sentence may end there."""
         mine = self.me.user_name
         rest = name[len(mine) :]
-        longer = mine and rest and name[: len(mine)].casefold() == mine.casefold()
+        begins = mine and name[: len(mine)].casefold() == mine.casefold()
+        longer = begins and any(map(str.isalnum, rest))
         if longer and rest not in self._longer and len(self._longer) < LONGER:
             self._longer.add(rest)
             self._mention = _mention_of(mine, self._longer)
