@@ -281,6 +281,10 @@ class VeilTests(RecordingTestCase):
         self.assertIn("xxxxxx", "\n".join(self.last()))
         typed = [each.of for each in read_tape(self.path).lines if each.what == "key"]
         self.assertEqual(typed, ["esc", *"xxxxx", "meta b", "x"])
+        before = len(typed)
+        screen.press("meta v", "meta q", "ctrl k", "meta q", "ctrl k", "meta 1")
+        typed = [each.of for each in read_tape(self.path).lines if each.what == "key"][before:]
+        self.assertEqual(typed, ["meta v", "esc", "x", "ctrl k", "esc", "x", "ctrl k", "meta 1"])
 
     def test_a_password_behind_the_command_is_never_written_down(self) -> None:
         screen = self.screen()

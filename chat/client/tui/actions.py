@@ -97,9 +97,10 @@ class Actions:
         """What stands before the cursor where ``key`` writes; None where it does something else."""
         desk, context = self.desk, self.desk.context
         key = _meant(context, key)
-        if action(context, key) or action("everywhere", key) or context == "select":
+        if action(context, key) or action("everywhere", key):
             return None
-        if desk.list_pane() is not None:
+        # A letter right behind an Esc leaves these, and is written here after all.
+        if is_character(key) and (context == "select" or desk.list_pane() is not None):
             return None
         editor = desk.composer.editor
         return editor.text[: editor.cursor]

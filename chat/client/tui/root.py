@@ -140,7 +140,7 @@ class Root(urwid.Widget):
 
     def _before(self, key: str) -> str | None:
         """Behind which text ``key`` would write something; None when it does something else."""
-        if self.popup is not None:
+        if self.popup is not None and not key.startswith("meta "):
             return "" if self.popup.texts else None
         return self.actions.before(key) if self.actions is not None else None
 
