@@ -367,6 +367,8 @@ class PlainPtyTests(TestCase):
         self.assertIn("You are in #cats.", said, "what was asked for comes before what is next")
         self.assertIn("emil meow", said)
         self.assertTrue(said.endswith("emil, id 10001, online\n"), said)
+        said = self.pipe("emil", "/rooms\n/go cats\nhiss\n").stdout
+        self.assertIn("emil: hiss\n", said, "a command leaves the list")
         said = self.pipe("emil", "/go cats\n/more\n").stdout
         self.assertIn("emil: meow\n", said)
         self.assertNotIn("\x1b", said)

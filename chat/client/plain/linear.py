@@ -130,6 +130,8 @@ class Linear(Host):
         self._refresh()
 
     def _take(self, line: str) -> None:
+        if self._popup is not None and line.startswith("/"):
+            self.pop_up(None)  # who types a command is done with the list
         if self._popup is not None:
             self._popup.answer(line)
         elif self._asking is not None:
