@@ -68,3 +68,7 @@ class RecordedSessionTests(TestCase):
         played = self.start("replay", str(self.path))
         self.assertEqual(played.wait_ended(), 1)
         self.assertIn("cannot be played", played.text())
+        self.path.unlink()
+        missing = self.start("replay", str(self.path))
+        self.assertEqual(missing.wait_ended(), 1)
+        self.assertIn("cannot be played: No such file or directory", missing.text())

@@ -320,7 +320,8 @@ def _replay(options: argparse.Namespace, phrases: Phrases) -> int:
         else:
             play(options.file, Words(phrases.language), options.speed)
     except (BadTape, OSError) as error:
-        print(f"chatroom: {phrases('bad-tape', reason=error)}", file=sys.stderr)
+        why = getattr(error, "strerror", None) or error
+        print(f"chatroom: {phrases('bad-tape', reason=why)}", file=sys.stderr)
         return 1
     return 0
 
