@@ -449,6 +449,19 @@ class DamageTest(TestCase):
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
         self.assertIn("RDB", str(error))
 
+    async def test_a_lock_that_leads_elsewhere_is_not_followed(self) -> None:
+        """Whoever may write in the directory could have root write over another's file."""
+        for lock in ("server.lock", "store.lock"):
+            directory = new_directory(self)
+            directory.mkdir()
+            elsewhere = directory.with_name("elsewhere")
+            elsewhere.write_text("not ours")
+            (directory / lock).symlink_to(elsewhere)
+            store = EmbeddedStore(reactor, directory)
+            error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
+            self.assertIn(f"{directory} can't be used", str(error))
+            self.assertEqual(elsewhere.read_text(), "not ours")
+
     async def test_files_that_nothing_names_are_not_written_over(self) -> None:
         directory = new_directory(self)
         file = await filled(self, directory)

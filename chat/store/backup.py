@@ -155,7 +155,7 @@ def _give_to_owner(home: DataDirectory) -> None:
     if os.geteuid() == 0:
         made = [home.path / "server.lock", home.path / "store.lock", home.append_only]
         for path in (*made, *home.append_only.iterdir()):
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _set_aside(home: DataDirectory) -> Path | None:

@@ -101,8 +101,12 @@ class DataDirectory:
             os.pwrite(self._locks["server.lock"], b"%d\n" % os.getpid(), 0)
 
     def claim_for_store(self) -> bool:
-        """Take the store's lock; False while a store that lost its server still has it."""
-        return self._lock("store.lock")
+        """Take the store's lock; False while a store that lost its server still has it.
+
+        :raises CannotStart: it can't be opened.
+        """
+        with self._usable():
+            return self._lock("store.lock")
 
     def release(self) -> None:
         """Give both locks back."""
@@ -124,7 +128,9 @@ class DataDirectory:
     def _lock(self, name: str) -> bool:
         if name in self._locks:
             return True
-        descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o600)
+        # Not where a link leads: root writes here too, in a directory that is somebody else's.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        descriptor = os.open(self.path / name, flags, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
