@@ -191,6 +191,11 @@ class SendTest(CliCase):
         status, _, _ = await self.run_program("who", "--server", "a:b:c:d", "--user", "alice")
         self.assertEqual(status, 2)
 
+    async def test_nothing_is_recorded_without_a_screen_and_that_is_said(self) -> None:
+        status, _, errors = await self.run_program("--plain", "--record", "tape")
+        self.assertEqual(status, 2, "nothing would be recorded")
+        self.assertIn("--record", errors.splitlines()[-1])
+
     async def test_a_profile_that_could_be_none_is_refused_in_the_language_of_the_reader(
         self,
     ) -> None:

@@ -85,6 +85,11 @@ class EntryTests(TestCase):
             said = [line.split(" #lobby ")[1] for line in output.getvalue().splitlines()]
             self.assertEqual(said, [one, two])
 
+    def test_an_announcement_is_said_to_be_one(self) -> None:
+        told = entry(1, kind="announce", content="at noon")
+        self.assertEqual(Telling(Model(), look("en")).instead(told), "Announcement: at noon")
+        self.assertEqual(Telling(Model(), look("zh")).instead(told), "公告：at noon")
+
     def test_whose_account_was_deleted_is_not_said(self) -> None:
         gone = entry(9, kind="erase", target=CHEN.user_id)
         for language, wanted in (("en", "An account was deleted"), ("zh", "一个账号被删除")):

@@ -49,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         profile = Profile(options.profile)
     except ValueError:
         parser.error(phrases("bad-profile", name=options.profile))
+    if options.plain and options.record:
+        parser.error(phrases("no-plain-record"))
     options.server = options.server or settings.server
     options.user = options.user or settings.user
     if options.command == "replay":

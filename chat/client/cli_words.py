@@ -288,6 +288,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "{name!r} is no name for a profile: letters, digits, -, _ and ., not first; at most 63.",
         "{name!r} 不能用作配置名：只能是文字、数字、-、_ 和 .（不在开头），最多 63 个字符。",
     ),
+    "no-plain-record": (
+        "--record records the full screen, and there is none with --plain.",
+        "--record 记录的是全屏界面，不能与 --plain 合用。",
+    ),
     "bad-client-id": (
         "--client-id takes 1 to 64 printable ASCII characters without spaces.",
         "--client-id 须为 1 到 64 个可打印的 ASCII 字符，不含空格。",
@@ -310,5 +314,4 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "busy": ("busy", "忙碌"),
     "offline": ("offline", "离线"),
     "deleted": ("(message {seq} was deleted)", "（第 {seq} 条消息已删除）"),
-    "announced": ("Announcement: {text}", "公告：{text}"),
 }

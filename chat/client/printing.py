@@ -113,8 +113,6 @@ class Printer:
                 return f"{name}: {clean_line(acted(entry.content))}"
             case "redact":
                 return self._phrases("deleted", seq=entry.target)
-            case "announce":
-                return self._phrases("announced", text=clean_line(entry.content))
             case _:
                 words = Words(self._phrases.language)
                 return happening(entry, words, lambda _, name: clean_line(name), clean_line)

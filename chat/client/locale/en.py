@@ -131,7 +131,7 @@ WORDS: Final = {
     "entry-leave": "{who} left",
     "entry-topic": "{who} set the topic: {what}",
     "entry-kick": "{who} removed {target} from the room{why}",
-    "entry-announce": "{what}",
+    "entry-announce": "Announcement: {what}",
     "entry-ban": "{who} banned {target}{time}{why}",
     "entry-unban": "{who} lets {target} back in",
     "entry-mute": "{who} muted {target}{time}{why}",

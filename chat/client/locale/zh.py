@@ -123,7 +123,7 @@ WORDS: Final = {
     "entry-leave": "{who} 离开了",
     "entry-topic": "{who} 设置了话题：{what}",
     "entry-kick": "{who} 将 {target} 移出了房间{why}",
-    "entry-announce": "{what}",
+    "entry-announce": "公告：{what}",
     "entry-ban": "{who} 封禁了 {target}{time}{why}",
     "entry-unban": "{who} 解除了对 {target} 的封禁",
     "entry-mute": "{who} 禁言了 {target}{time}{why}",
