@@ -73,7 +73,7 @@ class Writes:
             for connection in but:
                 gathered.pop(connection, None)
             return
-        before = joined = b""
+        before, joined = None, b""
         for connection in connections:
             if connection in but:
                 continue
@@ -129,13 +129,13 @@ class Writes:
         writes = list(gathered.values())
         sent = _send_each([each.wire.direct or _not_at_once for each in gathered], writes)
         if sent != list(map(len, writes)):
-            for (connection, data), size in zip(gathered.items(), sent, strict=True):
-                if size < len(data):
-                    self._write_rest(connection, data[size:])
+            pairs = zip(gathered.items(), sent, strict=True)
+            self._gathered = {each: data[size:] for (each, data), size in pairs if size < len(data)}
+            for connection in tuple(self._gathered):
+                self._flush(connection)
         self.done()
 
-    def _write_rest(self, connection: "Connection", data: bytes) -> None:
-        self._gathered[connection] = data + self._gathered.get(connection, b"")
+    def _flush(self, connection: "Connection") -> None:
         try:
             connection.flush()
         except Exception:  # One client's trouble is not the others'.
