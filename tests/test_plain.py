@@ -301,7 +301,7 @@ class PlainPtyTests(TestCase):
         anna.type("/links\r")
         anna.wait_for("ben: https://xn--xample-2of.org/b")
         anna.type("/inspect anna\r")
-        anna.wait_for("Length: 4 characters")
+        anna.wait_for("Length: characters: 4, bytes: 4")
         anna.type("/undo\r")
         anna.wait_for("3  Yes, delete it")
         anna.type("3\r")

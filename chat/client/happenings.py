@@ -1,16 +1,19 @@
 """Entries that are no messages, as sentences: who joined, who was muted, how long, and why."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chat.client.durations import UNITS, write_duration
 from chat.client.words import Words
-from chat.messages import Entry
+
+if TYPE_CHECKING:  # The first screen needs no messages yet.
+    from chat.messages import Entry
 
 __all__ = ["happening", "lasting", "span", "why"]
 
 
 def happening(
-    entry: Entry, words: Words, name: Callable[[int, str], str], line: Callable[[str], str]
+    entry: "Entry", words: Words, name: Callable[[int, str], str], line: Callable[[str], str]
 ) -> str:
     """What ``entry`` says has happened; empty for a kind that is not known here.
 
