@@ -582,7 +582,7 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
         )
         assert "no backup" in admin.refused("restore", str(server.home / "log"), "--replace")
         whole = file.read_bytes()
-        for damaged in (whole[:-100], whole[:200] + b"?" + whole[201:]):
+        for damaged in (whole[:-100], whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]):
             (tmp_path / "damaged").write_bytes(damaged)
             refused = admin.refused("restore", str(tmp_path / "damaged"), "--replace")
             assert "is damaged" in refused
