@@ -520,39 +520,41 @@ def test_accounts_of_the_original_server_are_taken_over(old: Valkey) -> None:
         assert (counts["made"], counts["there"]) == (0, 8)
 
 
-def test_one_account_that_nobody_can_read_does_not_keep_the_others_out(
-    server: ServerProcess, tmp_path: Path
-) -> None:
+@pytest.fixture
+def quick(server: ServerProcess, tmp_path: Path) -> Admin:
+    """Somebody who imports passwords with hashes that cost little."""
     cheap = tmp_path / "cheap.toml"
     cheap.write_text('argon2 = "1,8,1"\n')
-    admin = Admin("--data", str(server.home / "data"), "--config", str(cheap))
+    return Admin("--data", str(server.home / "data"), "--config", str(cheap))
+
+
+def test_one_account_that_nobody_can_read_does_not_keep_the_others_out(
+    server: ServerProcess, quick: Admin
+) -> None:
     with running() as store, Party(server.port) as party:
         store.ask("HSET", "users", "8001", "[" * 100_000)
         half = {"userId": 8002, "userPwd": "half a pair \ud83d", "userName": "h", "sex": "\ud83d"}
         store.ask("HSET", "users", "8002", json.dumps(half))
-        *_, counts = admin.get("import", store.url, "--apply")
+        *_, counts = quick.get("import", store.url, "--apply")
         assert (counts["made"], counts["refused"]) == (1, 1)
         assert party.connect_original().log_in(8002, "half a pair \ufffd")["code"] == 200
 
 
-# Backup and restore ----------------------------------------------------------------------------
-
-
 def test_many_accounts_are_taken_over_with_their_own_passwords(
-    server: ServerProcess, tmp_path: Path
+    server: ServerProcess, quick: Admin
 ) -> None:
-    cheap = tmp_path / "cheap.toml"
-    cheap.write_text('argon2 = "1,8,1"\n')
-    admin = Admin("--data", str(server.home / "data"), "--config", str(cheap))
     with running() as store, Party(server.port) as party:
         for number in range(7_000, 7_150):
             user = {"userId": number, "userPwd": f"secret {number}", "userName": f"m-{number}"}
             store.ask("HSET", "users", str(number), json.dumps(user))
-        assert admin.get("import", store.url)[-1]["made"] == 150
-        assert admin.get("import", store.url, "--apply")[-1]["made"] == 150
+        assert quick.get("import", store.url)[-1]["made"] == 150
+        assert quick.get("import", store.url, "--apply")[-1]["made"] == 150
         for number in (7_000, 7_063, 7_064, 7_149):
             for password, code in ((f"secret {number + 1}", 403), (f"secret {number}", 200)):
                 assert party.connect_original().log_in(number, password)["code"] == code
+
+
+# Backup and restore ----------------------------------------------------------------------------
 
 
 def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Path) -> None:
