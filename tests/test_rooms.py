@@ -144,6 +144,17 @@ def test_a_topic_is_an_entry_and_part_of_the_room(party: Party) -> None:
     assert party.current().get("JoinMes", conversation=room)["topic"] == "tea and cake"
 
 
+def test_a_new_topic_is_told_to_ones_other_devices_and_nobody_else(party: Party) -> None:
+    user = party.user()
+    one, two, guest = party.current(user), party.current(user), party.current()
+    room = party.room_of(one, guest)
+    one.get("TopicMes", conversation=room, topic="tea and cake")
+    assert two.expect("ConversationMes", conversation=room, topic="tea and cake")["role"] == "owner"
+    for other in (one, guest):
+        other.ping()
+        assert "ConversationMes" not in [each.type for each in other.pushed]
+
+
 def test_topics_and_reasons_are_one_short_line(party: Party) -> None:
     owner = party.current()
     room = party.room_of(owner)

@@ -134,8 +134,11 @@ async def set_topic(session: "Session", message: messages.TopicMes) -> messages.
     """Set a room's topic; everybody sees it as an entry."""
     cid = room_cid(_existing(session, message.conversation))
     check_line("topic", message.topic)
-    await session.context.rooms.set_topic(session.author, cid, message.topic)
-    await session.context.bus.fence()
+    context = session.context
+    await context.rooms.set_topic(session.author, cid, message.topic)
+    if cid in session.rooms:  # An administrator need not be in it.
+        await context.bus.tell(session.user_id, Event("changed", cid, session=session.key))
+    await context.bus.fence()
     return messages.TopicResMes()
 
 
