@@ -184,14 +184,10 @@ class ScriptedClient:
         if self.slow is not None:
             await self.slow
 
-    async def moderate(self, *asked: object) -> None:
-        self.asked.append(("moderate", asked))
-
-    async def set_slow(self, room: str, seconds: int) -> None:
-        self.asked.append(("slow", (room, seconds)))
-
-    async def set_private(self, room: str, private: bool) -> None:
-        self.asked.append(("private", (room, private)))
+    async def moderate(
+        self, room: str, action: str, who: int | str = "", seconds: int = 0, reason: str = ""
+    ) -> None:
+        self.asked.append(("moderate", (room, action, who, seconds, reason)))
 
     async def sanctions(self, room: str) -> list[Sanction]:
         return [Sanction("ban", 2, "Ben", NOON), Sanction("mute", 3, "Chen")]

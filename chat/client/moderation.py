@@ -38,50 +38,16 @@ class Moderating:
     async def moderate(
         self, room: str, action: str, who: int | str = "", seconds: int = 0, reason: str = ""
     ) -> None:
-        """Do what ``action`` says (``ModerateMes`` of the protocol has the list)."""
+        """Do something to a room or to somebody in it.
+
+        :param action: of ``chat.moderation``; ``owner``, ``moderator`` and ``member`` make ``who``
+            just that.
+        :param who: nobody for what is done to the room itself (``ON_ROOMS``).
+        :param seconds: how long a ban or mute lasts, 0 without end; or slow mode, 0 to end it.
+        """
         user_id, name = (who, "") if isinstance(who, int) else (0, who)
         request = ModerateMes(room, action, user_id, name, seconds, reason)
         await self._session.asker.ask(request, ModerateResMes)
-
-    async def kick(self, room: str, who: int | str, reason: str = "") -> None:
-        """Take a member out of a room."""
-        await self.moderate(room, "kick", who, 0, reason)
-
-    async def ban(self, room: str, who: int | str, seconds: int = 0, reason: str = "") -> None:
-        """Take somebody out and keep them out, for ever when ``seconds`` is 0."""
-        await self.moderate(room, "ban", who, seconds, reason)
-
-    async def mute(self, room: str, who: int | str, seconds: int = 0, reason: str = "") -> None:
-        """Take a member's messages no more, for ever when ``seconds`` is 0."""
-        await self.moderate(room, "mute", who, seconds, reason)
-
-    async def unban(self, room: str, who: int | str) -> None:
-        """End a ban."""
-        await self.moderate(room, "unban", who)
-
-    async def unmute(self, room: str, who: int | str) -> None:
-        """End a mute."""
-        await self.moderate(room, "unmute", who)
-
-    async def set_role(self, room: str, who: int | str, role: str) -> None:
-        """Make a member an ``owner``, a ``moderator`` or a mere ``member``."""
-        await self.moderate(room, role, who)
-
-    async def invite(self, room: str, who: int | str) -> None:
-        """Let somebody join a private room."""
-        await self.moderate(room, "invite", who)
-
-    async def uninvite(self, room: str, who: int | str) -> None:
-        """Take an invitation back."""
-        await self.moderate(room, "uninvite", who)
-
-    async def set_slow(self, room: str, seconds: int) -> None:
-        """Let members wait so long between two messages; 0 ends that."""
-        await self.moderate(room, "slow", seconds=seconds)
-
-    async def set_private(self, room: str, private: bool = True) -> None:
-        """Let only the invited join a room, or everybody."""
-        await self.moderate(room, "private" if private else "public")
 
     async def sanctions(self, room: str) -> list[Sanction]:
         """Who is banned, muted or invited in a room that one moderates."""

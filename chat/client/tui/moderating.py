@@ -96,15 +96,15 @@ class ModeratingVerbs(Offering):
         if seconds is None:
             self._chat.say(self._words("no-duration", text=written), bad=True)
         elif room := self._room():
-            await self._chat.client.set_slow(room, seconds)
+            await self._chat.client.moderate(room, "slow", seconds=seconds)
 
     async def private(self, arguments: str) -> None:
         if room := self._room():
-            await self._chat.client.set_private(room, True)
+            await self._chat.client.moderate(room, "private")
 
     async def public(self, arguments: str) -> None:
         if room := self._room():
-            await self._chat.client.set_private(room, False)
+            await self._chat.client.moderate(room, "public")
 
     async def sanctions(self, arguments: str) -> None:
         room = self._room()
