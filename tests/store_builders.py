@@ -16,6 +16,7 @@ from chat.store.post import Post
 from chat.store.posting import Posting
 from chat.store.redis import Redis
 from chat.store.rooms import Rooms
+from chat.store.tide import raise_generation
 from tests.valkey import Valkey, start_for
 
 __all__ = ["Heard", "Sender", "Store"]
@@ -139,7 +140,7 @@ class Store:
         store.bus.start()
         test.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await store.redis.when_connected()
-        await store.conversations.generation()
+        await raise_generation(store.redis, store.keys)
         await store.heard.until(lambda: store.heard.returns > 0)
         return store
 

@@ -150,7 +150,7 @@ class ChatServer:
         self._redis.start()
         await self._redis.when_connected()
         await self._as_soon_as_possible(self._look_at_settings)
-        await self._as_soon_as_possible(context.conversations.generation)
+        await self._as_soon_as_possible(partial(context.conversations.generation_after, 0))
         stack.callback(self._master_watch.stop)
         self._master_watch.start()
         stack.callback(self.tide.stop)

@@ -88,16 +88,12 @@ class Conversations:
         self._retention = retention
         self.in_all_lists = [LOBBY_CID] if lobby else []
 
-    async def generation(self) -> str:
-        """The store's generation, made when there is none yet."""
-        return await self._generation(0, 0)
-
     async def generation_after(self, seen: int) -> str:
-        """The store's generation, raised if nobody has done so since its count was ``seen``."""
-        return await self._generation(2, seen)
+        """The store's generation, raised if nobody has done so since its count was ``seen``.
 
-    async def _generation(self, how: int, seen: int) -> str:
-        args: list[bytes | int] = [how, secrets.token_hex(3).encode(), seen]
+        A store that has none has a count of 0.
+        """
+        args: list[Word] = [secrets.token_hex(3), seen]
         answer = await self._redis.script(load("generation"), [self._keys.generation()], args)
         return str(answer, "ascii")
 
@@ -208,32 +204,29 @@ class Conversations:
         :raises Unknown: there is no such conversation.
         :raises NotAllowed: the user is no member.
         """
-        name = self._keys
-        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
-        low = (after or 0) + 1
-        args: list[bytes | int] = [
-            user_id, is_open(cid), low, before - 1 if before else 0, limit,
-            1 if after is None else 0, epoch.encode(), *self._retention, most_bytes,
+        # Nothing is below number 1, and 0 for an upper bound is none.
+        limit = 0 if before == 1 else limit
+        args: list[Word] = [
+            user_id, is_open(cid), (after or 0) + 1, before - 1 if before else 0, limit,
+            int(after is None), epoch, *self._retention, most_bytes,
         ]  # fmt: skip
-        if before == 1:
-            args[4] = 0
-        answer = await self._redis.script(load("history"), keys, args)
-        if isinstance(answer, int):
-            raise NotAllowed(cid) if answer == -403 else Unknown(cid)
-        return _page(cid, answer, after, before, limit)
+        return _page(cid, await self._logged(cid, args), after, before)
 
     async def read(self, cid: str, *, after: int, limit: int = 200) -> Page:
         """The oldest entries above ``after``, for the server itself.
 
         :raises Unknown: there is no such conversation.
         """
+        args: list[Word] = [0, 1, after + 1, 0, limit, 0, "", *self._retention, 0]
+        return _page(cid, await self._logged(cid, args), after, 0)
+
+    async def _logged(self, cid: str, args: list[Word]) -> Sequence[Any]:
         name = self._keys
         keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
-        args: list[bytes | int] = [0, 1, after + 1, 0, limit, 0, b"", *self._retention, 0]
-        answer = await self._redis.script(load("history"), keys, args)
+        answer: Sequence[Any] | int = await self._redis.script(load("history"), keys, args)
         if isinstance(answer, int):
-            raise Unknown(cid)
-        return _page(cid, answer, after, 0, limit)
+            raise NotAllowed(cid) if answer == -403 else Unknown(cid)
+        return answer
 
     async def seek(self, cid: str, moment: int) -> int:
         """The highest number in ``cid`` whose entry is older than ``moment`` (ms since 1970)."""
@@ -366,7 +359,7 @@ def _shortened(entry: bytes) -> Entry:
     return msgspec.structs.replace(last, content=cut, cut=True)
 
 
-def _page(cid: str, answer: Sequence[Any], after: int | None, before: int, limit: int) -> Page:
+def _page(cid: str, answer: Sequence[Any], after: int | None, before: int) -> Page:
     epoch, epoch_first, first, seq, flat = answer
     entries = [logged(flat[i], flat[i + 1]) for i in range(0, len(flat), 2)]
     for entry, kept in zip(entries, flat[1::2], strict=True):

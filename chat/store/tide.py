@@ -48,8 +48,7 @@ async def raise_generation(redis: Redis, keys: Keys) -> None:
 
     :raises StoreError: it could not be written.
     """
-    arguments: list[bytes | int] = [1, secrets.token_hex(3).encode(), 0]
-    await redis.script(load("generation"), [keys.generation()], arguments)
+    await redis.script(load("generation"), [keys.generation()], [secrets.token_hex(3), ""])
 
 
 class Tide:
