@@ -259,7 +259,7 @@ class Administration:
             "DEL", keys.marks(user_id), keys.conversations(user_id), keys.blocks(user_id),
             keys.invited(user_id), keys.devices(user_id), keys.known(user_id),
         )  # fmt: skip
-        await self._redis.call("HSET", keys.user(user_id), "suspended", "0:", "deleted", 1)
+        await self._redis.call("HSET", keys.user(user_id), "suspended", "0:")
         gone = ("name", "password", "sex", "created", "lastSeen", "admin")
         await self._redis.call("HDEL", keys.user(user_id), *gone)
         await self._note("delete", user_id)

@@ -54,11 +54,11 @@ class Keys:
         return self._key("ids")
 
     def token(self, digest: bytes) -> bytes:
-        """Hash: whose token has that SHA-256, and on which device."""
+        """Hash: ``user`` and ``device`` of the token that has that SHA-256."""
         return self._key(f"tok:{digest.hex()}")
 
     def invitation(self, digest: bytes) -> bytes:
-        """Hash: how many may still register with the code that has that SHA-256."""
+        """Hash: how many may still register (``left``) with the code that has that SHA-256."""
         return self._key(f"inv:{digest.hex()}")
 
     def invitations(self) -> bytes:
@@ -66,7 +66,7 @@ class Keys:
         return self._key("invs")
 
     def user(self, user_id: int) -> bytes:
-        """Hash: the account."""
+        """Hash: name, password (a PHC string), sex, created, lastSeen; admin, suspended."""
         return self._key(f"u:{{{user_id}}}")
 
     def known(self, user_id: int) -> bytes:
@@ -74,27 +74,29 @@ class Keys:
         return self._key(f"u:{{{user_id}}}:known")
 
     def devices(self, user_id: int) -> bytes:
-        """Hash: device -> since, last seen, token (empty when that was ended)."""
+        """Hash: device -> ``since:last seen:SHA-256 of its token``, empty when that was ended."""
         return self._key(f"u:{{{user_id}}}:devices")
 
     def sessions(self, user_id: int) -> bytes:
-        """Hash: node#incarnation/session -> status and device."""
+        """Hash: ``node#incarnation/session`` -> its status, one digit, and its device."""
         return self._key(f"u:{{{user_id}}}:sess")
 
     def marks(self, user_id: int) -> bytes:
-        """Hash: conversation -> epoch, delivered, read."""
+        """Hash: conversation id -> ``epoch:delivered:read``."""
         return self._key(f"u:{{{user_id}}}:marks")
 
     def conversations(self, user_id: int) -> bytes:
-        """Sorted set: the user's conversations, private ones by the time of the last message."""
+        """Sorted set: ids of the user's conversations; private ones by the time of their last
+        message in ms, rooms all by 0."""
         return self._key(f"u:{{{user_id}}}:convs")
 
     def blocks(self, user_id: int) -> bytes:
-        """Hash: who the user takes no private messages from -> since, ms."""
+        """Hash: id of a user whose private messages are refused -> since when, in ms."""
         return self._key(f"u:{{{user_id}}}:blocks")
 
     def invited(self, user_id: int) -> bytes:
-        """Hash: room that the user may join though it is private -> who invited."""
+        """Hash: id of a room that the user may join though it is private -> ``id:name`` of who
+        invited."""
         return self._key(f"u:{{{user_id}}}:invited")
 
     # What scripts need to make keys that are known only inside them
@@ -124,19 +126,21 @@ class Keys:
     # Conversations
 
     def meta(self, cid: str) -> bytes:
-        """Hash: generation, epoch, epochFirst, seq, topic, options."""
+        """Hash: epoch, epochFirst, epochs, seq, first, time (``conversation.lua``); days
+        (``post.lua``); topic; rules and what is set for single users (``rules.lua``)."""
         return self._key(f"c:{{{cid}}}:meta")
 
     def log(self, cid: str) -> bytes:
-        """Stream: the entries, ``<seq>-0``."""
+        """Stream: the entries, ``<seq>-0`` (``entries.py`` says what each holds)."""
         return self._key(f"c:{{{cid}}}:log")
 
     def members(self, cid: str) -> bytes:
-        """Hash: user -> role, joined seq; the lobby has none."""
+        """Hash: user id -> ``role:number of the entry of joining:name``; of the lobby, which
+        everybody is in, moderators only."""
         return self._key(f"c:{{{cid}}}:members")
 
     def gone(self, cid: str) -> bytes:
-        """Set: redacted numbers."""
+        """Sorted set: the numbers of redacted entries, by number."""
         return self._key(f"c:{{{cid}}}:gone")
 
     def rooms(self) -> bytes:
@@ -144,7 +148,7 @@ class Keys:
         return self._key("rooms")
 
     def generation(self) -> bytes:
-        """Counter: raised whenever numbers may have been lost."""
+        """String: ``<count>.<random>``, raised whenever numbers may have been lost."""
         return self._key("gen")
 
     def tide(self) -> bytes:
@@ -164,7 +168,8 @@ class Keys:
         return self._key("reports")
 
     def master(self) -> bytes:
-        """String: the replication id of the store that the generation belongs to."""
+        """String: which store the generation belongs to: its replication id, its run id, and
+        which start of its machine it was, where that is known."""
         return self._key("master")
 
     def replicated(self) -> bytes:
@@ -192,7 +197,7 @@ class Keys:
     # Limits
 
     def limit(self, purpose: str, who: str) -> bytes:
-        """Counter of what ``who`` spent of a budget."""
+        """Counter of what ``who`` spent of a budget; of passwords a hash (``guess_try.lua``)."""
         return self._key(f"limit:{purpose}:{who}")
 
     # Channels
