@@ -61,14 +61,14 @@ class Session:
     :ivar rooms: the conversation ids of the rooms it hears.
     :ivar entering: held while one of them is entered, so that they are entered one at a time.
     :ivar feed: what it hears, from the login on.
+    :ivar busy: a request is being served.
     :ivar budget: what its user may do on all devices together, from the login on.
     """
 
     __slots__ = (
-        "_busy", "_language", "_light_bucket", "_postponed", "_refusals", "_released",
-        "_request_bucket", "_sms_bucket", "_waiting", "author", "budget", "closed", "connection",
-        "context", "device", "entering", "feed", "key", "rooms", "user", "user_id", "voice",
-        "watched",
+        "_language", "_light_bucket", "_postponed", "_refusals", "_released", "_request_bucket",
+        "_sms_bucket", "_waiting", "author", "budget", "busy", "closed", "connection", "context",
+        "device", "entering", "feed", "key", "rooms", "user", "user_id", "voice", "watched",
     )  # fmt: skip
 
     def __init__(self, context: "Context", connection: "Connection", key: str) -> None:
@@ -87,7 +87,7 @@ class Session:
         self.closed = False
         self._postponed: list[Event] = []
         self._released: tuple[dict[str, int], frozenset[str]] | None = None
-        self._busy = False
+        self.busy = False
         self._language = ""
         self._waiting: deque[bytes] | None = None
         settings, seconds = context.settings, context.clock.seconds
@@ -107,11 +107,6 @@ class Session:
     def origin(self) -> str:
         """The same as limits count it."""
         return counted_as(self.connection.address)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request is being served."""
-        return self._busy
 
     @property
     def plain(self) -> bool:
@@ -137,7 +132,7 @@ class Session:
             return
         if len(body) >= LONG and (wait := self._light_bucket.overdraw(len(body) // LONG)):
             self.connection.hold(wait)
-        if not self._busy:
+        if not self.busy:
             self._process(body)
             return
         if self._waiting is None:
@@ -211,7 +206,7 @@ class Session:
         message: Message,
         request_id: str | None,
     ) -> None:
-        self._busy = True
+        self.busy = True
         answer = Deferred.fromCoroutine(work)
         answer.addCallback(self._served, request_id)
         answer.addErrback(self._failed, message, request_id)
@@ -242,9 +237,9 @@ class Session:
         self.connection.abort()
 
     def _next(self) -> None:
-        self._busy = False
+        self.busy = False
         waiting = self._waiting
-        while waiting and not self._busy and not self.connection.closing:
+        while waiting and not self.busy and not self.connection.closing:
             self._process(waiting.popleft())
         if self.connection.paused and not waiting:
             self.connection.resume_reading()
