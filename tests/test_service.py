@@ -14,11 +14,17 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from chat.server.background import WAIT_SECONDS, InBackground
+from chat.server.lifecycle import Lifecycle
+from chat.server.listening import Listeners
 from chat.server.options import Options
 from chat.server.service import ChatService
+from chat.server.settings import Settings
 from chat.server.starting import SPARE_FILES
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
@@ -104,6 +110,40 @@ class ServerCase(SynchronousTestCase):
         return peer
 
 
+class Waiting(Lifecycle):
+    """A server whose store is away."""
+
+    async def start(self, parts: contextlib.AsyncExitStack) -> None:
+        await Deferred()
+
+
+class InBackgroundTest(SynchronousTestCase):
+    """What twistd's process in front reads from its pipe."""
+
+    def test_who_waits_for_the_store_for_long_is_waited_for_no_longer(self) -> None:
+        reactor, (hears, says) = MemoryReactorClock(), os.pipe()
+        self.addCleanup(os.close, hears)
+        standard_error = os.dup(2)
+        self.addCleanup(lambda: (os.dup2(standard_error, 2), os.close(standard_error)))
+        service = InBackground(
+            reactor,
+            Waiting(reactor, Settings(), Listeners(reactor, [])),
+            twistd := {"statusPipe": says},
+        )
+        self.addCleanup(signal.alarm, 0)
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual(twistd, {})  # or twistd would tell by itself
+        reactor.run()
+        reactor.advance(WAIT_SECONDS - 0.1)
+        os.set_blocking(hears, False)
+        self.assertRaises(BlockingIOError, os.read, hears, 100)
+        reactor.advance(0.1)
+        self.assertEqual(os.read(hears, 100), b"0")
+        self.assertEqual(os.read(hears, 100), b"")
+
+
 class StartTest(ServerCase):
     def test_a_port_in_use_is_one_sentence_and_status_1(self) -> None:
         home = self.directory()
@@ -116,7 +156,7 @@ class StartTest(ServerCase):
             self.assertEqual(done.stderr, sentence)
             done = twistd("--logfile=log", *words, cwd=home)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("cannot listen: Address already in use", done.stderr)
+        self.assertTrue(done.stderr.startswith(sentence), done.stderr)
         # The process in the background says so to the one in front, then takes its file away, and
         # then writes its last words.
         said = sentence.removeprefix("chatroom: ")
@@ -151,7 +191,25 @@ class StartTest(ServerCase):
         done = twistd("-n", "--pidfile=", "chatroom", *words, cwd=server.home)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, rf"\Achatroom: .*{server.home}/data.*\n\Z")
+        done = twistd("--logfile=other", "--pidfile=pid", "chatroom", *words, cwd=server.home)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rf"\Achatroom: .*{server.home}/data.*\nAn error has occurred")
         self.enter(server)
+
+    def test_in_the_background_it_serves_when_its_command_has_ended(self) -> None:
+        home = self.directory()
+        words = ["chatroom", "--listen", f"unix:{home / 'door'}", "--data", str(home / "data")]
+        # Until the end of its standard error, which the server has let go.
+        done = twistd("--logfile=log", "--pidfile=pid", *words, cwd=home)
+        try:
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("Listening on", (home / "log").read_text())
+        finally:
+            pid = int((home / "pid").read_text())
+            os.kill(pid, signal.SIGTERM)
+            give_up = time.monotonic() + PATIENCE
+            while lives(pid) and time.monotonic() < give_up:
+                time.sleep(0.01)  # nobody's child any more, so nobody can wait for it
 
     def test_the_log_says_where_it_listens_and_where_it_keeps_things(self) -> None:
         server = self.server()

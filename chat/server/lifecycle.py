@@ -48,7 +48,7 @@ class Lifecycle(Service):
         self.pages: Pages | None = None
         self.reloading = Reloading(settings, read_again or (lambda: settings))
         self.parts = AsyncExitStack()
-        self._started: Deferred[None] = succeed(None)
+        self._started: Deferred[bool] = succeed(False)
         self.stopping = False
         self._unfilter_log: Callable[[], None] = lambda: None
 
@@ -84,12 +84,13 @@ class Lifecycle(Service):
         self.stopping = True
         return Deferred.fromCoroutine(self._stop())
 
-    def when_started(self) -> Deferred[None]:
-        """Fires when clients are let in, or the start has failed."""
-        waiter: Deferred[None] = Deferred()
+    def when_started(self) -> Deferred[bool]:
+        """Fires with whether clients are let in, as soon as they are or the start has failed."""
+        waiter: Deferred[bool] = Deferred()
 
-        def started(result: None) -> None:
-            waiter.callback(None)
+        def started(serves: bool) -> bool:
+            waiter.callback(serves)
+            return serves
 
         self._started.addCallback(started)
         return waiter
@@ -100,21 +101,22 @@ class Lifecycle(Service):
             self._started = Deferred.fromCoroutine(self._start())
             self._started.addErrback(self._cannot_start)
 
-    async def _start(self) -> None:
+    async def _start(self) -> bool:
         parts = self.parts
         self._filter_log(self.reloading.settings)
         parts.callback(lambda: self._unfilter_log())
         self.reloading.add(self._filter_log)
         parts.push_async_callback(self.listeners.close)
         await self.start(parts)
+        return True
 
     def _filter_log(self, settings: Settings) -> None:
         self._unfilter_log()
         self._unfilter_log = log_from(settings.log_level)
 
-    def _cannot_start(self, failure: Failure) -> None:
+    def _cannot_start(self, failure: Failure) -> bool:
         if self.stopping:
-            return
+            return False
         if failure.check(CannotStart, StoreCannotStart):
             sentence = failure.getErrorMessage()
             self.log.critical("{sentence}", sentence=sentence)
@@ -123,6 +125,7 @@ class Lifecycle(Service):
             self.log.failure("cannot start", failure)
         exit_with_status_1(sentence)
         stop(self.reactor)
+        return False
 
     async def _stop(self) -> None:
         """Stop the parts. A start that is still waiting for one of them fails with it."""

@@ -25,6 +25,7 @@ __all__ = [
     "exit_with_status_1",
     "on_hangup",
     "raise_open_files",
+    "say",
     "stop",
 ]
 
@@ -148,15 +149,15 @@ def end_plainly() -> None:
     """
     usual = sys.excepthook
 
-    def say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, CannotStart):
             # No level above: before its log is there Twisted would print that one by itself.
             _log.error("{sentence}", sentence=str(error))
-            _say(str(error))
+            say(str(error))
         elif not isinstance(error, KeyboardInterrupt):
             usual(kind, error, trace)
 
-    sys.excepthook = say
+    sys.excepthook = end
 
 
 def exit_with_status_1(sentence: str) -> None:
@@ -164,12 +165,13 @@ def exit_with_status_1(sentence: str) -> None:
 
     twistd itself ends with 0 whatever happened while the reactor ran.
     """
-    _say(sentence)
+    say(sentence)
     atexit.register(_exit)
 
 
-def _say(sentence: str) -> None:
-    """On the real standard error: twistd has put its log in the place of ``sys.stderr``."""
+def say(sentence: str) -> None:
+    """Tell whoever started the server, on the real standard error: in the place of ``sys.stderr``
+    twistd has put its log."""
     if sys.__stderr__ is not None:
         sys.__stderr__.write(f"chatroom: {sentence}\n")
         sys.__stderr__.flush()

@@ -1,6 +1,6 @@
 """What ``twistd chatroom`` loads: its options, and the service made from them, imported late."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chat.server.options import Options
 
@@ -22,7 +22,13 @@ def makeService(options: Options) -> "IService":
 
     alone = worker_count(options.settings) == 1
     kind = ChatService if alone else SupervisingService
-    service = kind(reactor, options.settings, options.read)
+    server = kind(reactor, options.settings, options.read)
+    twistd: Any = options.parent or {}
+    service: IService = server
+    if not twistd.get("nodaemon", True):
+        from chat.server.background import InBackground
+
+        service = InBackground(reactor, server, twistd)
     if options.settings.log_format == "json":
-        return JsonLogs(service, options.parent or {})
+        return JsonLogs(service, twistd)
     return service
