@@ -63,9 +63,24 @@ class PhrasesTest(SynchronousTestCase):
             self.assertTrue(chinese.endswith("。"), key)
 
     def test_every_placeholder_is_an_option_or_given_by_the_caller(self) -> None:
-        known = {each.name for each in fields(Settings)} | set(GIVEN)
+        known = {each.name for each in fields(Settings)} | {"wait", *GIVEN}
         for key, texts in PHRASES.items():
             self.assertLessEqual(placeholders(texts[0]), known, key)
+
+    def test_a_wait_is_said_in_a_unit_that_people_count_in(self) -> None:
+        for seconds, english, chinese in (
+            (0.2, "1 s", "1 秒"),
+            (119, "119 s", "119 秒"),
+            (119.5, "2 min", "2 分钟"),
+            (3415, "57 min", "57 分钟"),
+            (7199, "120 min", "120 分钟"),
+            (7200, "2 h", "2 小时"),
+            (86_000, "24 h", "24 小时"),
+        ):
+            said = phrase("slow-mode", "en", seconds=seconds)
+            self.assertEqual(said, f"Slow mode: wait {english} before you write again.")
+            said = phrase("slow-mode", "zh", seconds=seconds)
+            self.assertEqual(said, f"慢速模式：请在 {chinese}后再发言。")
 
     def test_every_sentence_can_be_said_in_every_language(self) -> None:
         for language in LANGUAGES:

@@ -16,7 +16,7 @@ from chat.client.model import Model
 from chat.client.printing import Printer
 from chat.client.reasons import reason
 from chat.client.tls import REASONS
-from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, sentence
+from chat.client.tui.sentences import INVITATION, account_flaw, login_flaw, password_flaw, sentence
 from chat.client.tui.telling import Telling
 from chat.client.wire import WORDLESS
 from chat.client.words import LANGUAGES, Words
@@ -143,8 +143,14 @@ class SentenceTests(TestCase):
             self.assertIn(wanted, said)
             self.assertEqual(place, at)
             self.assertFalse(account_flaw(refused, name, password, ZH)[0].isascii())
-        closed = Refused(506, "closed")
-        self.assertEqual(account_flaw(closed, "anna", "secret", EN), ("closed", None))
+
+    def test_a_code_is_asked_for_only_where_it_may_help(self) -> None:
+        for refused, place in (
+            (Refused(506, "not so"), INVITATION),
+            (Refused(506, "later", retry_after=60), None),
+            (Refused(503, "busy"), None),
+        ):
+            self.assertEqual(account_flaw(refused, "anna", "secret", EN), (str(refused), place))
 
     def test_every_flaw_of_a_name_has_its_words(self) -> None:
         for language in LANGUAGES:

@@ -10,6 +10,7 @@ __all__ = [
     "JOINER",
     "MARK_CATEGORIES",
     "acted",
+    "acts",
     "ascii_only",
     "bounded_marks",
     "clean",
@@ -70,10 +71,14 @@ def is_character(text: str) -> bool:
     return text != JOINER and is_printable(text) and len(list(graphemes(text))) == 1
 
 
+def acts(content: str) -> bool:
+    """Whether a message says what its sender does: ``/me waves``, as for thirty years."""
+    return content.startswith("/me ")
+
+
 def acted(content: str) -> str:
-    """The content of a message as it is shown: ``* waves`` for ``/me waves``, by which people have
-    said for thirty years what they do."""
-    return f"* {content[4:]}" if content.startswith("/me ") else content
+    """The content of a message as it is shown: ``* waves`` for ``/me waves``."""
+    return f"* {content[4:]}" if acts(content) else content
 
 
 # Cleaning --------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Every sentence that a client may get in ``error``, in English and in Chinese."""
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 from chat.server.settings import Settings
@@ -71,12 +73,12 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "您的设备数已达上限（{devices}）：请先让其中一个退出登录。",
     ),
     "too-many-logins": (
-        "Too many failed logins: try again in {seconds:.0f} s.",
-        "登录失败次数太多：请在 {seconds:.0f} 秒后再试。",
+        "Too many failed logins: try again in {wait}.",
+        "登录失败次数太多：请在{wait}后再试。",
     ),
     "too-many-registrations": (
-        "Too many registrations from your address: try again in {seconds:.0f} s.",
-        "您的地址注册次数太多：请在 {seconds:.0f} 秒后再试。",
+        "Too many registrations from your address: try again in {wait}.",
+        "您的地址注册次数太多：请在{wait}后再试。",
     ),
     "registration-closed": (
         "Nobody can register here.",
@@ -105,14 +107,14 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "无需操作：对方不在这里，或者已经如此。",
     ),
     "too-many-reports": (
-        "You have reported a lot: try again in {seconds:.0f} s.",
-        "举报次数太多：请在 {seconds:.0f} 秒后再试。",
+        "You have reported a lot: try again in {wait}.",
+        "举报次数太多：请在{wait}后再试。",
     ),
     "muted": ("You may not write here at present.", "您目前不能在这里发言。"),
     "banned": ("You are banned from here.", "您已被禁止进入这里。"),
     "slow-mode": (
-        "Slow mode: wait {seconds:.0f} s before you write again.",
-        "慢速模式：请在 {seconds:.0f} 秒后再发言。",
+        "Slow mode: wait {wait} before you write again.",
+        "慢速模式：请在{wait}后再发言。",
     ),
     "blocked": ("They do not take messages from you.", "对方拒收您的消息。"),
     "blocking": (
@@ -192,11 +194,30 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+_WAITS: Final[Sequence[tuple[int, tuple[str, str]]]] = (
+    (3600, ("{n} h", " {n} 小时")),
+    (60, ("{n} min", " {n} 分钟")),
+    (1, ("{n} s", " {n} 秒")),
+)
+"""Units of a wait, the largest first: their seconds, and how they are said."""
+
+
+def _wait(seconds: float, language: str) -> str:
+    """How long somebody is to wait, in the largest unit of which it has two; never too short."""
+    whole = math.ceil(seconds)
+    size, said = next((each for each in _WAITS if whole >= 2 * each[0]), _WAITS[-1])
+    return said[LANGUAGES.index(language)].format(n=math.ceil(whole / size))
+
+
 def phrase(key: str, language: str, /, **values: object) -> str:
-    """The sentence ``key`` in ``language``, its placeholders filled from ``values``.
+    """The sentence ``key`` in ``language``, its placeholders filled from ``values``; ``wait`` is
+    what ``seconds`` says to a person.
 
     :raises KeyError: no such sentence, or a value that it needs is missing.
     """
+    seconds = values.get("seconds")
+    if isinstance(seconds, int | float):
+        values["wait"] = _wait(seconds, language)
     return PHRASES[key][LANGUAGES.index(language)].format(**values)
 
 

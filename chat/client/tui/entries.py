@@ -5,7 +5,7 @@ from itertools import chain, islice, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
 from chat.client.model import Model
-from chat.client.text import acted, clip, fold, pad, width
+from chat.client.text import acted, acts, clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
 from chat.client.tui.folding import Folded
 from chat.client.tui.linking import marked
@@ -131,6 +131,7 @@ class EntryRows:
             and before.user_name == entry.user_name
             and 0 <= entry.time - before.time < GROUPED_MS
             and entry.seq % NAMED_EVERY != 0
+            and not acts(entry.content)  # "* waves" needs to say who does
         )
 
     def folded(self, folded: Folded, entries: Sequence[Entry]) -> list[Row]:
@@ -177,7 +178,8 @@ class EntryRows:
         told = any(before and notice.after >= before.seq for notice in conversation.notices)
         for seq, each in enumerate(conversation.pending, conversation.newest + 1):
             time = max(each.message.written, before.time if before else 0)
-            entry = Entry(seq, user_id=me.user_id, user_name=me.user_name, time=time)
+            text = each.message.text
+            entry = Entry(seq, user_id=me.user_id, user_name=me.user_name, content=text, time=time)
             alone = told or self.bare or before is None
             grouped = not alone and before is not None and self._grouped(before, entry)
             blocks.append(self._pending(each, "" if grouped else self._look.line(me.user_name)))

@@ -8,7 +8,13 @@ from chat.client.reasons import reason
 from chat.client.words import Words
 from chat.names import BadName, check_password, user_name
 
-__all__ = ["account_flaw", "login_flaw", "password_flaw", "sentence"]
+__all__ = ["INVITATION", "account_flaw", "login_flaw", "password_flaw", "sentence"]
+
+INVITATION: Final = 3
+"""The place of the code in the form to register, behind name, password and password again."""
+
+NOT_THAT_WAY: Final = 506
+"""A registration is refused for another reason than that somebody has the name."""
 
 _AT_LOGIN: Final = {403: ("wrong-password", 1), 500: ("no-such-user", 0)}
 
@@ -42,11 +48,15 @@ def account_flaw(error: Refused, name: str, password: str, words: Words) -> tupl
 
     Judged after the server has: its limits may be others.
 
-    :returns: as ``login_flaw``.
+    :returns: as ``login_flaw``; ``INVITATION`` where it may be for want of a code.
     """
     if error.code == 505:
         return words("name-taken"), 0
-    return _first_flaw(error, words, _flaw(user_name, name), _flaw(check_password, password))
+    flaws = _flaw(user_name, name), _flaw(check_password, password)
+    said, place = _first_flaw(error, words, *flaws)
+    # Where waiting helps, no code does.
+    wanting = place is None and error.code == NOT_THAT_WAY and not error.retry_after
+    return said, INVITATION if wanting else place
 
 
 def password_flaw(error: Refused, new: str, words: Words) -> tuple[str, int | None]:

@@ -17,7 +17,13 @@ from chat.client.tui.forms import Form, Menu, MenuItem, asked
 from chat.client.tui.local_server import is_local, is_vacant, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
-from chat.client.tui.sentences import account_flaw, login_flaw, password_flaw, sentence
+from chat.client.tui.sentences import (
+    INVITATION,
+    account_flaw,
+    login_flaw,
+    password_flaw,
+    sentence,
+)
 
 __all__ = ["Entrance", "Start"]
 
@@ -25,11 +31,6 @@ PROBE_SECONDS = 10.0
 """How long a server started here may take before we say that it doesn't come."""
 
 PROBE_EVERY = 0.2
-
-NOT_THAT_WAY = 506
-"""A registration is refused for another reason than that somebody has the name."""
-
-REGISTER_FIELDS = 3
 
 
 class Entrance(Protocol):
@@ -277,7 +278,7 @@ class Start:
             await client.register(name, password, invitation=invitation)
         except Refused as error:
             flaw, place = account_flaw(error, name, password, self._around.look.words)
-            if place is None and error.code == NOT_THAT_WAY:
+            if place == INVITATION:
                 self._ask_for_invitation()
             self._mend(place)
             raise Refused(error.code, flaw, error.retry_after) from None
@@ -288,7 +289,7 @@ class Start:
     def _ask_for_invitation(self) -> None:
         """The refusal may be for want of a code: let there be a place for one."""
         form = self._form
-        if form is not None and len(form.fields) == REGISTER_FIELDS:
+        if form is not None and len(form.fields) == INVITATION:
             form.fields = [*form.fields, *asked(self._around.look.words, "field-invitation")]
 
     def _distrust(self, error: Untrusted) -> None:
