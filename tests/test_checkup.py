@@ -1,10 +1,18 @@
 """Settings of a store that others run, judged on a real one."""
 
+import re
+from pathlib import Path
+
 from twisted.trial.unittest import TestCase
 
-from chat.store.checkup import Unfit, complaints
+import chat.store.scripts
+from chat.store.checkup import Unfit, complaints, try_commands
+from chat.store.connection import RedisReplyError
+from chat.store.keys import Keys
 from tests.connections import connected_to
 from tests.valkey import start_for
+
+SCRIPTS = Path(chat.store.scripts.__file__).with_name("scripts")
 
 
 class CheckupTest(TestCase):
@@ -81,3 +89,29 @@ class CheckupTest(TestCase):
 
     async def test_a_store_that_hides_its_settings_is_used_all_the_same(self) -> None:
         self.assertIn("could not be checked", await self.complaints(user="guest"))
+
+    async def test_commands_that_are_not_permitted_or_renamed_are_named(self) -> None:
+        for command in ("PUBLISH", "XADD", "EVALSHA", "DEL"):
+            with self.assertRaisesRegex(RedisReplyError, f"(?i){command}"):
+                await self.tried("--rename-command", command, "")
+            with self.assertRaisesRegex(RedisReplyError, f"(?i){command}"):
+                await self.tried(allowed=f"-{command}")
+
+    async def test_trying_commands_leaves_nothing(self) -> None:
+        self.assertEqual(await self.tried(), [])
+
+    async def tried(self, *settings: str, allowed: str = "+@all") -> list[bytes]:
+        """The keys of a store after all commands were tried by somebody."""
+        valkey = start_for(self, *settings)
+        valkey.ask("ACL", "SETUSER", "guest", "on", ">pw", "~ch:*", "&ch:*", "+@all", allowed)
+        redis = await connected_to(self, valkey.url.replace("://", "://guest:pw@"))
+        await try_commands(redis, Keys("ch:"))
+        keys: list[bytes] = valkey.ask("KEYS", "*")
+        return keys
+
+    def test_every_command_of_every_script_is_tried(self) -> None:
+        texts = {path.stem: path.read_text() for path in SCRIPTS.glob("*.lua")}
+        used = {word for text in texts.values() for word in re.findall(r"call\('(\w+)'", text)}
+        tried = set(re.findall(r"{'([A-Z]+)'", texts["permitted"]))
+        self.assertGreater(len(used), 30)
+        self.assertEqual(used - tried, set())

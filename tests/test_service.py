@@ -241,12 +241,14 @@ class StartTest(ServerCase):
 
     def test_a_store_that_does_not_permit_it_is_one_sentence_and_status_1(self) -> None:
         valkey = valkey_for(self)
-        valkey.ask("ACL", "SETUSER", "chat", "on", ">pw", "~*", "&*", "+@all", "-eval")
         words = ["chatroom", "--store", f"redis+unix://chat:pw@{valkey.path}"]
-        done = twistd("-n", "--pidfile=", *words, "--listen", "tcp:0", cwd=self.directory())
-        self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"\Achatroom: The store refuses .*: NOPERM .*'eval'.*\n\Z")
-        self.assertNotIn("Traceback", done.stdout)
+        for command in ("eval", "publish"):
+            valkey.ask("ACL", "SETUSER", "chat", "on", ">pw", "~*", "&*", "+@all", f"-{command}")
+            done = twistd("-n", "--pidfile=", *words, "--listen", "tcp:0", cwd=self.directory())
+            self.assertEqual(done.returncode, 1)
+            said = rf"(?i)\Achatroom: The store refuses .*: NOPERM .*{command}.*\n\Z"
+            self.assertRegex(done.stderr, said)
+            self.assertNotIn("Traceback", done.stdout)
 
     def test_what_the_page_for_operators_asks_of_the_store_is_needed_and_suffices(self) -> None:
         (line,) = re.findall(r"^ +ACL (SETUSER .*)$", PAGE, re.MULTILINE)

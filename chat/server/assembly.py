@@ -25,7 +25,7 @@ from chat.store.accounts import Accounts
 from chat.store.address import Address
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
-from chat.store.checkup import Unfit, complaints, forgets, memory
+from chat.store.checkup import Unfit, complaints, forgets, memory, try_commands
 from chat.store.connection import RedisReplyError
 from chat.store.conversations import Conversations
 from chat.store.datadir import machine_boot
@@ -210,6 +210,7 @@ class ChatServer:
             self.tide.forgets = await forgets(self._redis)
         if self._checked:
             return
+        await try_commands(self._redis, Keys(self.context.settings.prefix))
         try:
             found = await complaints(self._redis, self.context.settings.durability)
         except Unfit as error:

@@ -6,9 +6,11 @@ from typing import Final
 
 from chat.store.connection import RedisReplyError
 from chat.store.errors import StoreError
+from chat.store.keys import Keys
 from chat.store.redis import Redis
+from chat.store.scripts import load
 
-__all__ = ["Unfit", "complaints", "forgets", "memory"]
+__all__ = ["Unfit", "complaints", "forgets", "memory", "try_commands"]
 
 PUBSUB_HARD: Final = 256 << 20
 PUBSUB_SOFT: Final = 64 << 20
@@ -57,6 +59,17 @@ async def _refuse_too_old(redis: Redis) -> None:
     number = re.match(r"(\d+)\.(\d+)", version)
     if number and (int(number[1]), int(number[2])) < OLDEST:
         raise Unfit(f"The store is Redis {version}: 6.2 or later, or Valkey, is needed.")
+
+
+async def try_commands(redis: Redis, keys: Keys) -> None:
+    """Find out at the start that somebody renamed a command or does not permit it, and not when
+    the first message is sent.
+
+    :raises RedisReplyError: the text names the command.
+    :raises StoreUnavailable, FateUnknown: the store is away.
+    """
+    for _ in ("by its text", "by its hash"):
+        await redis.script(load("permitted"), [keys.trial()], [keys.trial()])
 
 
 async def forgets(redis: Redis) -> bool:

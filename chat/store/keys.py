@@ -155,6 +155,10 @@ class Keys:
         """Counter that only rises; a server that sees it fall knows that the store went back."""
         return self._key("tide")
 
+    def trial(self) -> bytes:
+        """What commands are tried on, key and channel: there for a moment, and heard by nobody."""
+        return self._key("trial")
+
     def audit(self) -> bytes:
         """Stream: what administrators did."""
         return self._key("audit")
