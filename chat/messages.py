@@ -301,9 +301,10 @@ class ModerateMes(Request, frozen=True, omit_defaults=True):
 
 
 class SanctionsMes(Request, frozen=True, omit_defaults=True):
-    """Who is banned, muted or invited in a room."""
+    """Page who is banned, muted or invited in a room, by user id."""
 
     conversation: str
+    after: int = 0
 
 
 class BlockMes(Request, frozen=True, omit_defaults=True):
@@ -315,11 +316,15 @@ class BlockMes(Request, frozen=True, omit_defaults=True):
 
 
 class BlocksMes(Request, frozen=True, omit_defaults=True):
-    """Whom one has blocked."""
+    """Page whom one has blocked, by user id."""
+
+    after: int = 0
 
 
 class InvitationsMes(Request, frozen=True, omit_defaults=True):
-    """The rooms that one is invited to."""
+    """Page the rooms that one is invited to, by name."""
+
+    after: str = ""
 
 
 class ReportMes(Request, frozen=True, omit_defaults=True):
@@ -526,6 +531,7 @@ class ModerateResMes(Reply, frozen=True, kw_only=True):
 
 class SanctionsResMes(Reply, frozen=True, kw_only=True):
     sanctions: tuple[Sanction, ...] = ()
+    more: bool = False
 
 
 class BlockResMes(Reply, frozen=True, kw_only=True):
@@ -534,10 +540,12 @@ class BlockResMes(Reply, frozen=True, kw_only=True):
 
 class BlocksResMes(Reply, frozen=True, kw_only=True):
     users: tuple[User, ...] = ()
+    more: bool = False
 
 
 class InvitationsResMes(Reply, frozen=True, kw_only=True):
     invitations: tuple[Invitation, ...] = ()
+    more: bool = False
 
 
 class ReportResMes(Reply, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Requests on whichever connection there is, repeated while the server is only busy."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
@@ -11,7 +11,7 @@ from chat.client.link import Link
 from chat.client.wire import Wire
 from chat.messages import Message, Request, SmsMes, SmsResMes
 
-__all__ = ["READING", "Asker", "granted"]
+__all__ = ["READING", "Asker", "every_page", "granted"]
 
 PATIENCE = 30.0
 """Seconds for which a request that the server refuses for the moment is made again."""
@@ -21,6 +21,7 @@ READING = frozenset({429, 503, 504})
 """Codes after which a request is made again; reading may also be repeated when in doubt."""
 
 _Answer = TypeVar("_Answer", bound=Message)
+_Item = TypeVar("_Item")
 
 
 class Asker:
@@ -93,3 +94,21 @@ def granted(reply: _Answer) -> _Answer:
     if code != 200:
         raise Refused(code, getattr(reply, "error", ""), getattr(reply, "retry_after", 0.0))
     return reply
+
+
+async def every_page(
+    page: Callable[[_Item | None], Awaitable[tuple[Sequence[_Item], bool]]],
+    enough: int = 0,
+) -> list[_Item]:
+    """Page to the end.
+
+    :param page: gives what comes after its argument, and whether there is more.
+    :param enough: ask for no further page once there are so many; 0 for all.
+    """
+    found: list[_Item] = []
+    more = True
+    while more:
+        part, more = await page(found[-1] if found else None)
+        found += part
+        more = more and bool(part) and not 0 < enough <= len(found)
+    return found

@@ -1,6 +1,8 @@
 """The requests that moderate rooms and block people; part of ChatClient."""
 
-from chat.client.asker import READING
+from collections.abc import Sequence
+
+from chat.client.asker import READING, every_page
 from chat.client.session import Session
 from chat.messages import (
     BlockMes,
@@ -50,14 +52,25 @@ class Moderating:
         await self._session.asker.ask(request, ModerateResMes)
 
     async def sanctions(self, room: str) -> list[Sanction]:
-        """Who is banned, muted or invited in a room that one moderates."""
-        reply = await self._session.asker.ask(SanctionsMes(room), SanctionsResMes, READING)
-        return list(reply.sanctions)
+        """Who is banned, muted or invited in a room that one moderates, each together."""
+
+        async def page(last: Sanction | None) -> tuple[Sequence[Sanction], bool]:
+            request = SanctionsMes(room, last.user_id if last else 0)
+            reply = await self._session.asker.ask(request, SanctionsResMes, READING)
+            return reply.sanctions, reply.more
+
+        found = await every_page(page)
+        return sorted(found, key=lambda each: (each.action, each.user_id))
 
     async def invitations(self) -> list[Invitation]:
         """The rooms that one is invited to."""
-        reply = await self._session.asker.ask(InvitationsMes(), InvitationsResMes, READING)
-        return list(reply.invitations)
+
+        async def page(last: Invitation | None) -> tuple[Sequence[Invitation], bool]:
+            request = InvitationsMes(last.conversation if last else "")
+            reply = await self._session.asker.ask(request, InvitationsResMes, READING)
+            return reply.invitations, reply.more
+
+        return await every_page(page)
 
     # In private --------------------------------------------------------------------------------
 
@@ -68,7 +81,13 @@ class Moderating:
 
     async def blocks(self) -> list[User]:
         """Whom one has blocked."""
-        return list((await self._session.asker.ask(BlocksMes(), BlocksResMes, READING)).users)
+
+        async def page(last: User | None) -> tuple[Sequence[User], bool]:
+            request = BlocksMes(last.user_id if last else 0)
+            reply = await self._session.asker.ask(request, BlocksResMes, READING)
+            return reply.users, reply.more
+
+        return await every_page(page)
 
     async def report(self, conversation: str, seq: int, reason: str = "") -> None:
         """Show a message to the administrators.

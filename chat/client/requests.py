@@ -1,9 +1,8 @@
 """The requests about rooms, people and one's own account; part of ChatClient."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-from chat.client.asker import READING
+from chat.client.asker import READING, every_page
 from chat.client.errors import BadServer
 from chat.client.moderation import Moderating
 from chat.client.session import Session
@@ -43,26 +42,6 @@ from chat.messages import Session as DeviceSession
 from chat.names import room_name
 
 __all__ = ["Requests"]
-
-_T = TypeVar("_T")
-
-
-async def every_page(
-    page: Callable[[_T | None], Awaitable[tuple[Sequence[_T], bool]]],
-    enough: int = 0,
-) -> list[_T]:
-    """Page to the end.
-
-    :param page: gives what comes after its argument, and whether there is more.
-    :param enough: ask for no further page once there are so many; 0 for all.
-    """
-    found: list[_T] = []
-    more = True
-    while more:
-        part, more = await page(found[-1] if found else None)
-        found += part
-        more = more and bool(part) and not 0 < enough <= len(found)
-    return found
 
 
 class Requests(Moderating):

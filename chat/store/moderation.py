@@ -84,7 +84,7 @@ class Moderation:
             raise {403: NotAllowed(cid), 404: Unknown(cid), 410: NothingToDo(action)}[code]
 
     async def sanctions(self, user_id: int, cid: str) -> list[Sanction]:
-        """Who is banned, muted or invited in a room, for those who moderate it.
+        """Who is banned, muted or invited in a room, by user id, for those who moderate it.
 
         :raises Unknown: there is no such room, or it is not for the user to know.
         :raises NotAllowed: the user does not moderate it.
@@ -110,7 +110,7 @@ class Moderation:
                 found.append(
                     Sanction(action, int(field[1:]), name.decode(), int(until), int(since), int(by))
                 )
-        return sorted(found, key=lambda each: (each.action, each.user_id))
+        return sorted(found, key=lambda each: (each.user_id, each.action))
 
     # Between two people ----------------------------------------------------------------------
 

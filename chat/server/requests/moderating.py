@@ -64,11 +64,14 @@ async def _somebody(session: "Session", user_id: int, user_name: str) -> User:
 
 
 async def sanctions(session: "Session", message: messages.SanctionsMes) -> messages.SanctionsResMes:
-    """Who is banned, muted or invited in a room that one moderates."""
+    """A page of who is banned, muted or invited in a room that one moderates."""
     cid = await _room_cid(session, message.conversation)
     found = await session.context.moderation.sanctions(session.user_id, cid)
-    kept, _ = fit(found, session.context.settings.frame_limit)
-    return messages.SanctionsResMes(sanctions=kept)
+    rest = [each for each in found if each.user_id > message.after]
+    kept, more = fit(rest, session.context.settings.frame_limit)
+    while more and kept and kept[-1].user_id == rest[len(kept)].user_id:
+        kept = kept[:-1]  # The next page begins behind a user.
+    return messages.SanctionsResMes(sanctions=kept, more=more)
 
 
 async def block(session: "Session", message: messages.BlockMes) -> messages.BlockResMes:
@@ -81,22 +84,24 @@ async def block(session: "Session", message: messages.BlockMes) -> messages.Bloc
 
 
 async def blocks(session: "Session", message: messages.BlocksMes) -> messages.BlocksResMes:
-    """Whom one has blocked."""
+    """A page of whom one has blocked."""
     context = session.context
-    ids = await context.moderation.blocked(session.user_id)
+    blocked = await context.moderation.blocked(session.user_id)
+    ids = [each for each in blocked if each > message.after]
     names = await context.accounts.names(ids)
     users = [User(each, names.get(each, "")) for each in ids]
-    kept, _ = fit(users, context.settings.frame_limit)
-    return messages.BlocksResMes(users=kept)
+    kept, more = fit(users, context.settings.frame_limit)
+    return messages.BlocksResMes(users=kept, more=more)
 
 
 async def invitations(
     session: "Session", message: messages.InvitationsMes
 ) -> messages.InvitationsResMes:
-    """The rooms that one is invited to."""
+    """A page of the rooms that one is invited to."""
     found = await session.context.moderation.invitations(session.user_id)
-    kept, _ = fit(found, session.context.settings.frame_limit)
-    return messages.InvitationsResMes(invitations=kept)
+    rest = [each for each in found if each.conversation > message.after]
+    kept, more = fit(rest, session.context.settings.frame_limit)
+    return messages.InvitationsResMes(invitations=kept, more=more)
 
 
 async def report(session: "Session", message: messages.ReportMes) -> messages.ReportResMes:
