@@ -34,8 +34,8 @@ class _Asyncio(ModuleType):
 
 
 _INSTEAD = {"asyncio": _Asyncio("asyncio"), "http.cookiejar": ModuleType("http.cookiejar")}
-"""What stands in for modules that Twisted loads, and much with them, for next to nothing: the
-second for an old name of it that nobody uses. They take a tenth of the start, and 2 MB."""
+"""Stand-ins for two modules that Twisted imports, and much with them, but hardly uses: of the
+second it needs one old name, which nobody asks it for. They take a tenth of the start, and 2 MB."""
 
 
 @contextmanager

@@ -23,10 +23,10 @@ __all__ = ["Link"]
 SHORTEST_WAIT = 0.25
 QUICK_WAIT = 3.0
 LONGEST_WAIT = 30.0
-"""Seconds between two tries. Each failure doubles the bound, chance picks below it, so that the
-clients of a server that died do not all come back at one moment. While nobody is there to send
-them away, no wait is longer than ``QUICK_WAIT``, or than half the time that one has been away: a
-server that restarts has everybody back in half as long again as it was gone."""
+"""Seconds between two tries. Each failure doubles the bound, and chance picks a time below it, so
+that the clients of a server that died do not all come back at one moment. While no server answers
+at all, the bound is ``QUICK_WAIT`` or half the time since the loss, whichever is longer: when a
+server has restarted, everybody is back after at most half as long again as it was gone."""
 
 STEADY_AFTER = 5.0
 """Seconds logged in after which the next loss starts again with the shortest wait."""

@@ -27,7 +27,7 @@ KEPT_IN_VIEW = 10 * KEPT
 """``KEPT`` for the conversation that is open, while its reader is further up."""
 
 LONGER = 200
-"""Names kept, at most, that begin with one's own: all are in a pattern tried on every message."""
+"""Names that begin with one's own are kept, so many at most: every message is searched for them."""
 
 NOTICES = 50
 """Lines the client itself has said (errors, answers to commands) that are kept."""
@@ -40,7 +40,7 @@ _UNSPACED = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U
 def _mention_of(name: str, longer: Iterable[str] = ()) -> "re.Pattern[str] | None":
     """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does.
 
-    :param longer: how names of others go on that begin so: whoever writes those means them.
+    :param longer: how the names of others go on that begin with ``name``: those mean them.
     """
     letter = rf"[^\W{_UNSPACED}]"
     behind = "|".join([letter, *map(re.escape, longer)])
@@ -317,9 +317,9 @@ class Model:
             self._heard_of(user.user_name)
 
     def _heard_of(self, name: str) -> None:
-        """Somebody is called ``name``. Where one's own begins it, ``@name`` does not mean oneself,
-        though no space need stand behind a name in Chinese. Who is called ``ann.`` takes no
-        ``@ann.`` from ann all the same: a sentence may end there."""
+        """Somebody is called ``name``. If that begins with one's own name, ``@name`` does not speak
+        to oneself, even in Chinese, where no space need follow a name. But somebody called ``ann.``
+        does not take ``@ann.`` away from ann: a sentence may end there."""
         mine = self.me.user_name
         rest = name[len(mine) :]
         begins = mine and name[: len(mine)].casefold() == mine.casefold()

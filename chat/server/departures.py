@@ -66,8 +66,8 @@ class Departures:
         return departure.key if departure is not None else ""
 
     def take(self, user_id: int, device: str) -> Departure | None:
-        """The same, for a session that takes its place, so that nobody hears that it has gone. When
-        that one holds the channels itself, ``let_go``."""
+        """Take such a session out, for a new one in its place: nobody hears that it has gone. Call
+        ``let_go`` with it once the new one holds the channels itself."""
         departure = self._gone.pop((user_id, device), None)
         if departure is not None:
             departure.timer.cancel()

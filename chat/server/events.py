@@ -62,7 +62,7 @@ NAMES: Final[Mapping[str, str]] = {
     "a hole could not be filled": "failure",
     "numbers went backwards in {cid}": "numbers-went-back",
     "Entry {seq} of {cid} can't be read": "entry-unreadable",
-    "the store lost numbers; by now it is at {g}": "new-epoch",
+    "the store lost numbers; its generation is {now} now": "new-epoch",
     "what was missed can't be read now: {why}": "replay-not-read",
     "marks could not be written: {why}": "marks-not-written",
     "marks wait for the store: {why}": "marks-wait",

@@ -18,12 +18,12 @@ TOLD_AT_ONCE: Final = 32
 """Connections above the limit that are told why they are closed, at one time."""
 
 WHILE_SERVED: Final = 3
-"""Times the time to log in, for who is being served when it is over: not for ever, since one can
-ask again and again."""
+"""How many times the time to log in a connection has whose request is being served when that is
+over: not any number, since it could make one request after the other."""
 
 UNFINISHED_BYTES: Final = 64 * 1024 * 1024
-"""What all strangers' frames that are not complete may take: 4,096 of the longest would be four
-times that."""
+"""Most bytes of incomplete frames on all connections without a login together: 4,096 of the longest
+frames would be four times that."""
 
 ADDRESSES: Final = 65_536
 """Addresses whose rate is remembered, the newest."""

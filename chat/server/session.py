@@ -38,9 +38,10 @@ MOST_WAITING: Final = 64
 """Frames that may wait for the request before them; more, and the client is not read."""
 
 LONG: Final = 1_024
-"""Bytes from which on a frame is long. Behind a long one no other may wait: 64 of the longest would
-be 4 MiB, for each of very many that have not even logged in. And it counts as one ping for every so
-many bytes, since decoding the longest, when full of unknown members, takes four milliseconds."""
+"""Bytes of a frame from which on it is long. No other frame may wait behind a long one: 64 of the
+longest would be 4 MiB, on each of very many connections that need not even have logged in. A long
+frame also counts as one ping for each so many bytes, since decoding the longest one, when full of
+unknown members, takes four milliseconds."""
 
 COSTS: Final[Mapping[type[Message], int]] = {
     messages.SearchMes: 10, messages.SanctionsMes: 10, messages.ConversationsMes: 5,
@@ -190,7 +191,7 @@ class Session:
         if wait and not getattr(message, "client_id", ""):
             self.refuse(message, request_id, Refused(429, "too-fast", wait))
             return
-        # Over the rate only a repetition is answered, and that the store has to find out.
+        # Above the rate only what was accepted before is answered: the store knows whether it was.
         try:
             done = talking.post_at_once(self, message, request_id, bool(wait))
         except Exception:
@@ -324,7 +325,7 @@ class Session:
         self.refuse(message, post.request_id, post_refusal(code, retry_after, reason))
 
     def hears(self, cid: str) -> bool:
-        """Whether what is published of a conversation of its user's comes here."""
+        """Whether the publications of one of its user's conversations come here."""
         return cid in self.rooms or cid.startswith("p:")
 
     def post_overdue(self, post: Post) -> None:

@@ -117,10 +117,11 @@ def share_of(settings: Settings, number: int, count: int) -> Settings:
 
 
 def _fair(limit: int, count: int) -> int:
-    """As many of one address as a worker can get, when there are ``limit`` on all ``count``.
+    """What one worker allows when all ``count`` together are to allow ``limit`` connections.
 
-    The kernel spreads connections by chance: three standard deviations above its share nobody is
-    refused who keeps the limit, and ``limit + 3 * sqrt(limit * count)`` is the most on all of them.
+    The kernel spreads connections by chance. With three standard deviations on top of its share a
+    worker refuses nobody who keeps to the limit, and ``limit + 3 * sqrt(limit * count)`` is the
+    most that all of them allow.
     Small limits are not shared out, nor is anything where no kernel spreads (other than Linux).
     """
     if sys.platform != "linux":

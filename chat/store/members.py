@@ -13,7 +13,7 @@ PIECE: Final = 500
 """Members that are read at once: below half a millisecond of the store's time."""
 
 KEPT_SECONDS: Final = 10.0
-"""A page that goes on where another ended is of the same list, unless it comes later than this."""
+"""How long a list is kept for the pages behind the first; a later one reads the list again."""
 
 
 class _List(NamedTuple):

@@ -5,11 +5,11 @@ A server remembers the highest that it saw, also on its own disk where it has on
 comes back with a lower one was rolled back, and numbers that were given out may be given out
 again: the generation is raised in the same step.
 
-A replica that takes over may lack the last of what its predecessor was told, and the counts of
-those servers that come back first need not show it: the store's replication id does. Nor need they
-when the store's machine lost power: so a store with another run id has lost something, unless its
-machine is this one and goes on, or this server saw it end. The end of a process closes its
-connections; a machine without power says nothing.
+Two kinds of loss need not show in the counts of the servers that come back first. A replica that
+takes over may lack the last of what its predecessor was told: another replication id tells that.
+And a store whose machine lost power may lack its last second: another run id tells that, unless the
+machine is this one, which goes on, or this server saw the store's process end. (That closes its
+connections; a machine without power says nothing.)
 """
 
 import secrets

@@ -25,21 +25,21 @@ Deliver = Callable[[Thread, Host, Publication], None]
 _Found = TypeVar("_Found")
 
 CONTACT_SECONDS: Final = 30.0
-"""How long a server takes it for known that a private conversation is on both users' lists with
-a time that is not old: before it is asked to post there again, it puts it there anew."""
+"""How long a server relies on a private conversation being on both users' lists, with a recent
+time. After that the next message puts it there again."""
 
 LOST_MARGIN_MS: Final = 60_000
-"""How long before a loss of the bus the time on the list may be of a private conversation in
-which something was said after it. That of an entry itself is written up to a second later, and
-never by a server that was killed in between."""
+"""How much older than a loss of the bus a private conversation's time on the lists may be, and the
+conversation is compared all the same. The time is written up to a second after an entry, and not at
+all by a server that is killed in between."""
 
 CLOCKS_MS: Final = 1_000
-"""How far the store's clock, which entries carry, may be from ours."""
+"""How far the store's clock, by which entries are dated, may be from ours."""
 
 POSITIONS_PAGE: Final = 200
 COMPARED_AT_ONCE: Final = 32
-"""Users whose private conversations are compared at a time: one after the other, each waits for
-its turn in a busy store, and ten thousand would take longer than a loss may last."""
+"""Users whose private conversations are compared side by side. One by one each would wait for a
+turn in a busy store, and ten thousand would take longer than a loss may last."""
 
 ANSWER_SECONDS: Final = 15.0
 """How long a request waits for all to be compared: longer than that takes when the store is well,
@@ -161,7 +161,7 @@ class Recovery:
             self._look_again()
 
     async def _find_position(self, thread: Thread, cid: str) -> None:
-        """Where nothing is known: nothing was delivered here before the loss, or it would be."""
+        """Take up a conversation of which nothing was delivered here before the loss."""
         if thread.position is None:
             found = await self._context.conversations.seek(cid, self._lost_at)
             if thread.position is None:  # nobody has found out meanwhile
@@ -245,8 +245,8 @@ class Recovery:
             part = hosted[start : start + POSITIONS_PAGE]
             seen = await self._went_back(part, user_id)
             if seen >= 0:
-                generation = await self._context.conversations.generation_after(seen)
-                self._log.error("the store lost numbers; by now it is at {g}", g=generation)
+                now = await self._context.conversations.generation_after(seen)
+                self._log.error("the store lost numbers; its generation is {now} now", now=now)
                 await self._went_back(part, user_id)
 
     async def _went_back(self, part: Sequence[Hosted], user_id: int) -> int:

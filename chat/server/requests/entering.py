@@ -33,8 +33,8 @@ SEX_LIMIT: Final = 64
 """Characters of an account's ``sex``: kept, and read at each look at that user."""
 
 REMEMBERED: Final = 100
-"""Devices of a user whose tokens live, ten times as many as may be online. A program that names
-none is a new one at each login, and to remember them all would make each login dearer."""
+"""Most devices of a user that have a token, ten times as many as may be online. A program that
+gives no device is a new one at each login; to remember all of those would slow every login down."""
 
 TOKEN_BYTES: Final = 32
 HOUR: Final = 3600.0
@@ -86,8 +86,9 @@ def _check_account(session: "Session", message: messages.RegisterMes) -> str:
 
 
 async def _check_free(session: "Session", *whom: int | str) -> None:
-    """Have no password hashed, which is dear, for what is somebody's already: such a registration
-    counts as none. Who was quicker meanwhile is found out when the account is made.
+    """Refuse an id or a name that is taken before the password is hashed, which is expensive; such
+    an attempt does not use up the budget. Who takes it meanwhile is noticed when the account is
+    made.
 
     :param whom: an id and a name, 0 and empty for any.
     :raises NameTaken: one of them belongs to somebody.

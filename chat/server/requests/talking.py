@@ -169,8 +169,9 @@ def check_lobby(session: "Session", cid: str) -> None:
 
 
 async def _hear(session: "Session", cid: str) -> None:
-    """Let the session hear a room that its user has just joined elsewhere, as the answer to what it
-    says there does not come by another way. Who is not in it is told so by the store."""
+    """Let the session hear a room that its user has just joined on another device: the answer to
+    what it says there comes with the room's publications. Who is in no such room is refused by the
+    store."""
     if cid in session.rooms:
         return
     (position,) = await session.context.conversations.positions(session.user_id, [cid])
@@ -180,7 +181,7 @@ async def _hear(session: "Session", cid: str) -> None:
 
 
 async def _make_contact(session: "Session", cid: str, over_rate: bool) -> None:
-    """See to it that a private conversation is on both lists, where something can be said in it.
+    """Put a private conversation on both users' lists, unless what is said in it is refused.
 
     :raises Unknown: the partner does not exist.
     """
