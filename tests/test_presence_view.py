@@ -223,12 +223,12 @@ class LoginListTest(SynchronousTestCase):
     """Who is online, as a login is told it, and what changes until the client is live."""
 
     def listed(self, hall: Hall, user_id: int = 7, limit: int = 1_000) -> tuple[list[int], int]:
-        ids, telling = self.successResultOf(
+        ids, update = self.successResultOf(
             Deferred.fromCoroutine(hall.context.online.online_ids(limit, user_id))
         )
-        return list(ids), telling
+        return list(ids), update
 
-    def test_in_a_storm_it_is_read_once_for_each_telling_and_never_old(self) -> None:
+    def test_in_a_storm_it_is_read_once_for_each_update_and_never_old(self) -> None:
         hall = Hall()
         presence = hall.people
         presence.ids = [5, 7]
@@ -251,14 +251,14 @@ class LoginListTest(SynchronousTestCase):
             self.assertEqual(self.listed(hall, 500)[0], [*range(1, online + 1), 500])
             self.assertEqual(hall.context.online.scope, scope)
 
-    def test_who_was_given_it_before_a_telling_is_told_what_that_said(self) -> None:
+    def test_who_was_given_it_before_an_update_is_told_what_that_said(self) -> None:
         hall = Hall()
         guest = hall.arriving(1)
-        _, telling = self.listed(hall)
+        _, update = self.listed(hall)
         come(hall, 1, 6)
         hall.clock.advance(TELL_SECONDS)
         self.assertEqual(told(guest), [])
-        hall.context.online.add(guest.session, telling)
+        hall.context.online.add(guest.session, update)
         (said,) = told(guest)
         self.assertEqual([each["userId"] for each in said["users"]], [6])
         come(hall, 1, 7)
@@ -269,11 +269,11 @@ class LoginListTest(SynchronousTestCase):
     def test_each_generation_is_told_what_it_missed_in_its_own_words(self) -> None:
         hall = Hall()
         current, original = hall.arriving(1), hall.arriving(2, original=True)
-        _, telling = self.listed(hall)
+        _, update = self.listed(hall)
         come(hall, 3, 1)
         hall.clock.advance(TELL_SECONDS)
         for guest in (current, original):
-            hall.context.online.add(guest.session, telling)
+            hall.context.online.add(guest.session, update)
         self.assertEqual([each.type for each in current.frames], ["PresenceMes"])
         said = [(each.type, each.data["userId"]) for each in original.frames]
         self.assertEqual(said, [("NotifyUserStatusMes", 1), ("NotifyUserStatusMes", 3)])
@@ -282,10 +282,10 @@ class LoginListTest(SynchronousTestCase):
         for late, reset in ((REMEMBERED, False), (REMEMBERED + 1, True)):
             hall = Hall()
             guest = hall.arriving(1)
-            _, telling = self.listed(hall)
+            _, update = self.listed(hall)
             for number in range(late):
                 come(hall, 1, 100 + number)
                 hall.clock.advance(TELL_SECONDS)
-            hall.context.online.add(guest.session, telling)
+            hall.context.online.add(guest.session, update)
             (said,) = told(guest)
             self.assertEqual((said["reset"], len(said["users"])), (reset, 0 if reset else late))

@@ -71,7 +71,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
     user = _be(session, identity)
-    arrival, online, telling = await _come_in(session, identity, user)
+    arrival, online, update = await _come_in(session, identity, user)
     # A room that was joined or left meanwhile is told of behind the reply.
     described = {
         cid: each
@@ -84,7 +84,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     session.emit(reply, request_id)
     if not session.voice.is_current:
         await replay(session, described)
-    _go_live(session, {cid: each.seq for cid, each in described.items()}, telling)
+    _go_live(session, {cid: each.seq for cid, each in described.items()}, update)
 
 
 def _be(session: "Session", identity: Identity) -> User:
@@ -103,7 +103,7 @@ async def _come_in(
 ) -> tuple[Arrival, tuple[int, ...], int]:
     """Let the session hear all that is its user's, and be seen.
 
-    :returns: what the user is in; the ids of who is online, and the number of the last telling
+    :returns: what the user is in; the ids of who is online, and the number of the last update
         before they were read.
     """
     context, feed = session.context, session.feed
@@ -123,20 +123,22 @@ async def _come_in(
             ANSWER_SECONDS,
             heard=True,
         )
-        online, telling = await context.online.online_ids(_listed(session), user.user_id)
+        online, update = await context.online.online_ids(_listed(session), user.user_id)
         if session.closed:
             raise _Gone
     except BaseException:
         _depart(session, user)  # whether anybody has seen it or not
         raise
-    return arrival, online, telling
+    return arrival, online, update
 
 
 async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
-    """Where all stands that is the user's, and that the session hears by then.
+    """Let the session be seen, and read where all the user's conversations stand, all of which it
+    hears by the time of the reading.
 
-    What is subscribed to before is confirmed when the answer is here, for it comes by the same way.
-    A room that nobody else here was in is subscribed to behind it, and so all is read again.
+    What was subscribed to before is confirmed when the answer is here, for both come on the same
+    connection. A room that nobody else on this server was in is subscribed to only now, and then
+    everything is read again.
     """
     context = session.context
     departed = context.departures.take(user.user_id, session.device)
@@ -200,10 +202,10 @@ def _welcome(
     )  # fmt: skip
 
 
-def _go_live(session: "Session", snapshot: dict[str, int], telling: int) -> None:
+def _go_live(session: "Session", snapshot: dict[str, int], update: int) -> None:
     if session.feed is None:  # lost while the replay was read
         return
-    session.context.online.add(session, telling)
+    session.context.online.add(session, update)
     session.feed.release(snapshot)
     session.tell_postponed_events()
 

@@ -29,7 +29,8 @@ RESET_SECONDS: Final = 5.0
 """Between two resets for overflows: each makes every client page the whole list."""
 
 REMEMBERED: Final = 40
-"""Tellings, ten seconds of them: whoever needs longer from the list to being live has a reset."""
+"""Updates that are remembered, ten seconds of them: a session that takes longer from the list to
+being live pages the list again."""
 
 BACK_TO_ALL: Final = 0.9
 """Of the limit: no more may be left before the scope is ``all`` again. Else a number that moves
@@ -58,18 +59,18 @@ class PresenceView:
         self._next_reset = 0.0
         self._pages = SharedPages(self._read_page)
         self._ids = SharedPages(self._read_ids)
-        self._tellings = 0
+        self._updates = 0
         self._told: deque[dict[int, User]] = deque(maxlen=REMEMBERED)
 
     # Who listens -----------------------------------------------------------------------------
 
-    def add(self, session: "Session", telling: int) -> None:
+    def add(self, session: "Session", update: int) -> None:
         """A session is live now; it is told what has changed since it was given the list.
 
-        :param telling: which telling was the last one then (``online_ids``).
+        :param update: which update was the last one then (``online_ids``).
         """
         self._sessions[session] = None
-        missed = self._tellings - telling
+        missed = self._updates - update
         if missed > len(self._told):
             session.emit(self.reset_message())
             return
@@ -154,7 +155,7 @@ class PresenceView:
         """A page of the users online above an id.
 
         After a reset everybody asks for the same pages at once: then what one was given serves
-        all until the next telling. What has changed since it was read is told after it.
+        all until the next update. What has changed since it was read is told after it.
 
         :raises StoreError: it can't be read.
         """
@@ -170,15 +171,15 @@ class PresenceView:
 
     async def online_ids(self, limit: int, user_id: int) -> tuple[tuple[int, ...], int]:
         """The ids of at most ``limit`` users online, lowest first, for a login; and the number of
-        the last telling before they were read, for ``add``.
+        the last update before they were read, for ``add``.
 
-        In a storm of logins what was read for one serves all until the next telling, with what
+        In a storm of logins what was read for one serves all until the next update, with what
         has changed since.
 
         :param user_id: who has just come, whether that has been heard here by now or not.
         :raises StoreError: they can't be read.
         """
-        telling = self._tellings
+        update = self._updates
         self._schedule()
         ids = await self._ids.page(0, limit)
         whole = len(ids) < limit
@@ -193,14 +194,14 @@ class PresenceView:
             if whole:
                 self.set_total(len(present))
             ids = tuple(sorted(present)[:limit])
-        return ids, telling
+        return ids, update
 
     async def _read_ids(self, _: int, limit: int) -> tuple[int, ...]:
         ids, total = await self.context.presence.online_ids(limit)
         self.set_total(total)
         return tuple(ids)
 
-    # Telling ---------------------------------------------------------------------------------
+    # Updates ---------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
         if self._timer is None:
@@ -211,7 +212,7 @@ class PresenceView:
         self._pages.forget()
         self._ids.forget()
         changed, self._changed = self._changed, {}
-        self._tellings += 1
+        self._updates += 1
         self._told.append(changed)
         now = self.context.clock.seconds()
         if self.scope == "all" and len(changed) > MOST_AT_ONCE:
