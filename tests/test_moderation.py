@@ -303,6 +303,8 @@ def test_who_comes_in_is_told_their_rank_in_the_lobby_as_in_any_room(town: Town)
     peer = town.there.current(user)
     roles = {each["conversation"]: each["role"] for each in peer.welcome["conversations"]}
     assert roles == {"#lobby": "moderator", room: "member", partner.at: ""}
+    present = peer.get("MembersMes", conversation="#lobby")["users"]
+    assert [each["userId"] for each in present if "role" in each] == [user.user_id]
 
 
 def test_slow_mode_spares_moderators_and_counts_across_servers(town: Town) -> None:

@@ -9,7 +9,7 @@ from chat.store.conversations import Conversations, is_open
 from chat.store.entries import Author, record
 from chat.store.errors import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
-from chat.store.members import MemberLists
+from chat.store.members import MemberLists, as_user
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
@@ -117,6 +117,13 @@ class Rooms:
             return []
         found = await self._redis.call("HMGET", self._keys.members(cid), *user_ids)
         return [who for who, member in zip(user_ids, found, strict=True) if member is None]
+
+    async def roles(self, cid: str, user_ids: Sequence[int]) -> list[str]:
+        """The role that each has in a room, empty for who has none."""
+        if not user_ids:
+            return []
+        found = await self._redis.call("HMGET", self._keys.members(cid), *user_ids)
+        return [as_user(0, member).role if member else "" for member in found]
 
     async def listed(self, after: str, limit: int) -> tuple[list[Room], bool]:
         """A page of the public rooms after the name ``after``; more?"""

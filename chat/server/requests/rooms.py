@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from chat import messages, names
 from chat.server import attendance, hearing
@@ -167,9 +167,12 @@ async def members(session: "Session", message: messages.MembersMes) -> messages.
     cid = room_cid(_existing(session, message.conversation))
     if cid == LOBBY_CID:
         page = await context.online.page(message.after, limit)
-        return messages.MembersResMes(users=page.users, more=page.more)
-    listed, more = await context.rooms.members(session.user_id, cid, message.after, limit)
-    statuses = await context.presence.statuses([user.user_id for user in listed])
-    users = [msgspec.structs.replace(user, user_status=statuses[user.user_id]) for user in listed]
+        roles = await context.rooms.roles(cid, [user.user_id for user in page.users])
+        together = zip(page.users, roles, strict=True)
+        users, more = [replace(user, role=role) for user, role in together], page.more
+    else:
+        listed, more = await context.rooms.members(session.user_id, cid, message.after, limit)
+        statuses = await context.presence.statuses([user.user_id for user in listed])
+        users = [replace(user, user_status=statuses[user.user_id]) for user in listed]
     kept, cut = fit(users, context.settings.frame_limit)
     return messages.MembersResMes(users=kept, more=more or cut)
