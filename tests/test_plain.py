@@ -365,6 +365,7 @@ class PlainPtyTests(TestCase):
         self.assertIn("emil: after all\n", said, "it goes on behind what was refused")
         said = self.pipe("emil", "/rooms\ncats\n1\n/search meow\n\n/whois emil\n").stdout
         self.assertIn("You are in #cats.", said, "what was asked for comes before what is next")
+        self.assertIn("Rooms\n1  ", said, "a number joins here, and not Enter")
         self.assertIn("emil meow", said)
         self.assertTrue(said.endswith("emil, id 10001, online\n"), said)
         said = self.pipe("emil", "/rooms\n/go cats\nhiss\n").stdout

@@ -8,7 +8,16 @@ from unittest import TestCase
 from twisted.internet.defer import Deferred
 
 from chat.client import events
-from chat.client.tui.commands import Kind, completions, parse, refused, written
+from chat.client.tui.commands import (
+    COMMANDS,
+    ELSEWHERE,
+    RENAMING,
+    Kind,
+    completions,
+    parse,
+    refused,
+    written,
+)
 from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.drafts import Drafts
 from chat.client.words import LANGUAGES, Words
@@ -263,6 +272,27 @@ class CommandTests(TestCase):
         screen.type("/leave @nobody")
         self.assertIn("no conversation called @nobody", "\n".join(screen.press("enter")))
 
+    def test_what_cannot_be_put_away_is_not_said_to_be(self) -> None:
+        screen = lively()
+        screen.chat.open("@2")
+        screen.type("half a thought")
+        screen.press("meta 1")
+        screen.type("/leave @ben")
+        text = screen.press("enter")
+        self.assertIn("ben stays on the list", " ".join("\n".join(text).split()))
+        self.assertTrue(any("ben" in row[:20] for row in text), text)
+        screen.chat.model.conversation("@2").draft = ""
+        self.assertNotIn("@2", [each.name for each in screen.chat.model.listed()], "it is gone")
+
+    def test_the_only_conversation_there_is_stays(self) -> None:
+        screen = Screen(ScriptedClient())
+        screen.client.tell(events.ConversationChanged(Conversation("#lobby", gone=True)))
+        notes = f"@{ME.user_id}"
+        screen.chat.open(notes)
+        screen.type("/close")
+        self.assertIn("There is no other conversation", "\n".join(screen.press("enter")))
+        self.assertEqual([each.name for each in screen.chat.model.listed()], [notes])
+
     def test_who_is_taken_out_of_a_room_that_is_not_open_is_told_too(self) -> None:
         screen = lively()
         screen.client.tell(events.ConversationChanged(Conversation("#cats", gone=True)))
@@ -378,9 +408,15 @@ class CommandTests(TestCase):
             ("/SEAR x", "Is /search meant?"),
             ("/zebra", "//zebra would say it."),
             ("/", "// would say it."),
+            ("/edit", "Is /undo meant?"),
+            ("/Whisper ben psst", "Is /msg meant?"),
+            ("/nick zoe", "you keep the name that you registered"),
             (" /quit", "/quit stands behind a space"),
         ):
             self.assertIn(answer, refused(parse(typed), Words("en")), typed)
+        names = {name for command in COMMANDS for name in command.names}
+        self.assertLessEqual(set(ELSEWHERE.values()), names)
+        self.assertFalse(names & {*ELSEWHERE, *RENAMING}, "what is a command here")
 
     def test_a_command_is_completed_by_its_first_name_before_others(
         self,

@@ -8,7 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.client import events
 from chat.client.api import SearchPage
 from chat.client.errors import NotConnected
+from chat.client.tui.draw import plain
 from chat.client.tui.found import PAGE, Found
+from chat.client.tui.search import excerpt
 from chat.messages import Entry
 from tests.tui_builders import CHEN, NOON, Screen, ScriptedClient, entry, room
 
@@ -69,12 +71,13 @@ class FoundTests(SynchronousTestCase):
 
 
 class SearchTests(SynchronousTestCase):
-    def screen(self) -> Screen:
+    def screen(self, *said: str) -> Screen:
         log = [entry(seq) for seq in range(1, 400)]
+        log += [entry(seq, content=content) for seq, content in enumerate(said, 400)]
         cats = [entry(seq, CHEN, f"cat {seq}", to="#cats") for seq in range(1, 90)]
         client = ScriptedClient({"#lobby": log, "#cats": cats})
         client.conversations = {
-            "#lobby": room("#lobby", seq=399, read=399),
+            "#lobby": room("#lobby", seq=399 + len(said), read=399 + len(said)),
             "#cats": room("#cats", seq=89, read=89),
         }
         screen = Screen(client, (80, 24))
@@ -129,6 +132,33 @@ class SearchTests(SynchronousTestCase):
             if role == "selected" and "message" in run.decode()
         ]
         return [each.removesuffix(" ✓").strip() for each in texts]
+
+    def test_what_was_sought_is_seen_in_long_messages_at_every_width_and_stands_out(self) -> None:
+        long = "x" * 90
+        for content, columns, shown in (
+            (f"first the keyhole, then {long}", 40, "first the keyhole, then xxx"),
+            (f"{'words and ' * 9}a KeyHole {long}", 40, "…words and a KeyHole xxx"),
+            (f"{long}keyhole", 40, "…xxxxxxxxxxxxxkeyhole"),
+            (f"{'你好' * 20}keyhole 再见", 40, "…你好你好你好keyhole 再见"),
+            ("just as wide as keyhole", 23, "just as wide as keyhole"),
+            ("just as wide as keyhole", 22, "…as keyhole"),
+            ("just as wide as keyholes", 23, "…as keyhole"),
+        ):
+            row = excerpt(content, "keyhole", columns, "…")
+            self.assertTrue(plain(row).startswith(shown), row)
+            self.assertEqual([text.lower() for role, text in row if role], ["keyhole"])
+        for columns in (40, 80, 120):
+            for content in (f"{long} keyhole", f"a keyhole {long}", f"{'你好' * 50}keyhole"):
+                screen = self.screen(content)
+                screen.size = (columns, 24)
+                text = self.search(screen, "/search KeyHole")
+                self.assertRegex(text, r"11-14 18:40 ben .*keyhole")
+
+    def test_of_several_words_the_first_that_is_there_is_shown(self) -> None:
+        row = excerpt("a" * 50 + " word", "no word", 36, "…")
+        self.assertEqual(plain(row), "…aaaaaaaaaaa word")
+        self.assertEqual(plain(excerpt("nothing of it", "dogs", 36, "…")), "nothing of it")
+        self.assertEqual(plain(excerpt("क्षि", "क", 36, "…")), "क्षि")
 
     def test_nothing_found_is_said(self) -> None:
         screen = self.screen()

@@ -151,7 +151,8 @@ class ScriptedClient:
     ) -> SearchPage:
         self.asked.append(("search", (text, conversation, before)))
         names = [conversation] if conversation else list(self.logs)
-        found = [each for name in names for each in self.logs.get(name, []) if text in each.content]
+        said = [each for name in names for each in self.logs.get(name, [])]
+        found = [each for each in said if text.casefold() in each.content.casefold()]
         found = sorted(found, key=lambda each: -each.time)
         found = [each for each in found if not before or each.time < before]
         page = tuple(found[:limit])

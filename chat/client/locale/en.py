@@ -183,6 +183,7 @@ WORDS: Final = {
     # Sentences
     "unknown-command": "There is no command /{name}; nothing was sent. //{name} would say it.",
     "unknown-command-meant": "There is no command /{name}; nothing was sent. Is /{meant} meant?",
+    "no-renaming": "There is no /{name}: you keep the name that you registered.",
     "command-behind-space": (
         "/{name} stands behind a space; nothing was sent. Remove the space to run it."
     ),
@@ -212,7 +213,9 @@ WORDS: Final = {
     "held-mute": "{who} is muted",
     "held-invite": "{who} is invited",
     "held-until": "until {time}",
-    "sanctions-title": "Banned, muted, invited   (Enter writes what ends it)",
+    "sanctions-title": "Banned, muted, invited",
+    "sanctions-hint": "Enter writes what ends it",
+    "with-hint": "{title}   ({hint})",
     "blocked-list": "{n} blocked: {names}",
     "nobody-blocked": "You have blocked nobody.",
     "now-blocked": "{who} is blocked: no private messages between you.",
@@ -221,6 +224,10 @@ WORDS: Final = {
     "reported": "The last message of {who} was shown to the administrators.",
     "left": "You left {conversation}.",
     "put-away": "The conversation with {who} is put away until one of you writes.",
+    "put-away-waiting": (
+        "{who} stays on the list until what you began or could not send there is gone."
+    ),
+    "put-away-last": "There is no other conversation that could be shown instead.",
     "topic-private": "Only rooms have a topic.",
     "no-topic": "No topic is set.",
     "members": "members: {n}",
@@ -244,7 +251,8 @@ WORDS: Final = {
     "help-title": "Help   (type to search, Esc closes)",
     "switch-title": "Go to   (type a name)",
     "switch-person": "private",
-    "rooms-title": "Rooms   (Enter joins)",
+    "rooms-title": "Rooms",
+    "rooms-hint": "Enter joins",
     "search-title": "{n} found: {text}",
     "search-title-more": "{n} found so far: {text}",
     "search-title-here": "{n} found on this machine: {text}",

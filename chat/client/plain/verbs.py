@@ -49,6 +49,10 @@ class PlainVerbs(Verbs):
             usage = helptext.command_usage(command, self._words)
             self._chat.tell(f"{usage}: {self._words(command.help)}")
 
+    def _hinted(self, title: str, hint: str) -> str:
+        """Here a number does it, as is said with every list."""
+        return self._words(title)
+
     def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         for name, about, _ in rows:
             self._chat.tell(f"{name}  {about}".rstrip())

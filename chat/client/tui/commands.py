@@ -1,6 +1,6 @@
 """Every command of the composer in one table, from which help and completion are made."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -76,6 +76,28 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("quit", "q", "exit"), "quit", "cmd-quit"),
 )
 
+
+ELSEWHERE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("pm", "notice", "whisper", "tell"), "msg"),
+    **dict.fromkeys(("window", "win", "buffer"), "go"),
+    **dict.fromkeys(("channel", "create"), "join"),
+    **dict.fromkeys(("users", "online", "nicks"), "who"),
+    **dict.fromkeys(("channels", "chans"), "rooms"),
+    **dict.fromkeys(("mentions", "unread"), "next"),
+    **dict.fromkeys(("find", "grep", "lastlog"), "search"),
+    **dict.fromkeys(("history", "scrollback"), "more"),
+    **dict.fromkeys(("edit", "unsend"), "undo"),
+    **dict.fromkeys(("op", "deop"), "role"),
+    **dict.fromkeys(("connect", "server"), "reconnect"),
+    **dict.fromkeys(("color", "colors", "colour", "colours"), "theme"),
+    **dict.fromkeys(("disconnect", "bye"), "quit"),
+    "afk": "busy",
+    "version": "doctor",
+}
+"""What commands of other programs are called here."""
+
+RENAMING: Final = ("nick", "name", "rename")
+"""Commands by which one changes one's name elsewhere."""
 
 WIDE_SLASH: Final = "\uff0f"
 
@@ -163,7 +185,9 @@ def refused(parsed: Parsed, words: Words) -> str:
     name = parsed.text
     if parsed.kind is Kind.BEHIND_SPACE:
         return words("command-behind-space", name=name)
-    meant = _meant(name)
+    if name.casefold() in RENAMING:
+        return words("no-renaming", name=name)
+    meant = ELSEWHERE.get(name.casefold()) or _meant(name)
     return words("unknown-command-meant" if meant else "unknown-command", name=name, meant=meant)
 
 

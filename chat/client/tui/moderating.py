@@ -119,7 +119,7 @@ class ModeratingVerbs(Offering):
                 until = self._words("held-until", time=time)
             rows.append((text, until, f"/{ENDS[each.action]} {each.user_name or each.user_id}"))
         if rows:
-            self._list(self._words("sanctions-title"), rows, self._desk.write)
+            self._list(self._hinted("sanctions-title", "sanctions-hint"), rows, self._desk.write)
         else:
             self._chat.say(self._words("nothing-found"))
 

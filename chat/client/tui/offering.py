@@ -18,6 +18,11 @@ class Offering:
     _desk: Desk
     _around: Stage
 
+    def _hinted(self, title: str, hint: str) -> str:
+        """The title of a list, and what Enter does there."""
+        words = self._desk.look.words
+        return words("with-hint", title=words(title), hint=words(hint))
+
     def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         """Have one of ``rows`` chosen; ``chosen`` is called with its value."""
         choices = [

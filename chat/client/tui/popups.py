@@ -8,7 +8,16 @@ from chat.client.tui.draw import Row, Run, plain, shortened
 from chat.client.tui.look import Look
 from chat.client.tui.panes import ListPane
 
-__all__ = ["FRAME_COLUMNS", "FRAME_FROM", "Choice", "Popup", "narrowed", "room", "told"]
+__all__ = [
+    "FRAME_COLUMNS",
+    "FRAME_FROM",
+    "MOST_COLUMNS",
+    "Choice",
+    "Popup",
+    "narrowed",
+    "room",
+    "told",
+]
 
 FRAME_FROM = (60, 14)
 """Columns and rows below which a popup takes the whole screen."""

@@ -170,7 +170,13 @@ class Verbs(ModeratingVerbs, MovingVerbs):
                 each.put_away()
                 if model.open == each.name:
                     self._chat.open(model.home)
-                self._chat.say(self._words("put-away", who=self._chat.title_of(each)))
+                who = self._chat.title_of(each)
+                if each.hidden:
+                    self._chat.say(self._words("put-away", who=who))
+                elif model.open == each.name:
+                    self._chat.say(self._words("put-away-last"), bad=True)
+                else:
+                    self._chat.say(self._words("put-away-waiting", who=who), bad=True)
                 return
         self._chat.say(self._words("go-nowhere", name=name), bad=True)
 
@@ -213,7 +219,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             name = Telling(self._chat.model, look).room(each.conversation)
             rows.append((name, about, each.conversation))
         if rows:
-            title = self._words("rooms-title")
+            title = self._hinted("rooms-title", "rooms-hint")
             self._offer(title, rows, lambda room: self._chat.spawn(self.join(room)))
         else:
             self._chat.say(self._words("no-rooms"))
