@@ -79,14 +79,14 @@ class StrangersTest(SynchronousTestCase):
     def test_who_is_logged_in_or_logging_in_stays(self) -> None:
         inside = [self.hall.guest(7, ROOM), self.hall.guest(8, ROOM)]
         busy = self.hall.stranger()
-        busy.session._busy = True
+        busy.session.busy = True
         idle = [self.hall.stranger() for _ in range(3)]
         self.assertEqual(self.gone([*inside, busy, *idle]), [3])
 
     def test_whose_login_is_looked_at_when_the_time_is_over_has_some_more(self) -> None:
         hall = Hall(login_seconds=10.0)
         busy, idle = hall.stranger(), hall.stranger()
-        busy.session._busy = True
+        busy.session.busy = True
         for seconds, gone in ((9.9, []), (0.1, [1]), (19.9, [1]), (0.1, [0, 1])):
             hall.clock.advance(seconds)
             hall.factory._end_late_logins()
