@@ -1,9 +1,12 @@
 """Messages that are not stored yet: what survives a disconnect, a restart, a full disk."""
 
+import contextlib
 import json
 import os
+import resource
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,6 +19,17 @@ from chat.client.events import Failed, Queued, Sending, Stored
 from chat.client.outbox import FORGOTTEN_AFTER, Outbox, OutboxBusy
 from tests import fake_server
 from tests.api_case import ApiCase
+
+
+@contextlib.contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """No file can be written beyond so many bytes: what still fits is written."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class OutboxCase(SynchronousTestCase):
@@ -62,6 +76,12 @@ class OutboxTest(OutboxCase):
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(self.path.parent.stat().st_mode), 0o700)
 
+    def test_one_that_others_could_read_is_closed_to_them(self) -> None:
+        self.path.parent.mkdir()
+        self.path.touch(mode=0o644)
+        self.open()
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+
     def test_two_programs_cannot_have_it_at_once(self) -> None:
         outbox = self.open()
         with self.assertRaises(OutboxBusy):
@@ -89,12 +109,47 @@ class OutboxTest(OutboxCase):
         self.assertEqual(self.texts(outbox), ["one"])
         self.assertEqual(self.path.read_bytes(), before)
 
+    def test_of_a_line_that_only_partly_fits_on_the_disk_nothing_stays(self) -> None:
+        outbox = self.open()
+        outbox.add("#lobby", "one", 5.0)
+        before = self.path.read_bytes()
+        with disk_with_room_for(len(before) + 10):
+            self.assertRaises(OSError, outbox.add, "#lobby", "two", 5.0)
+        self.assertEqual(self.path.read_bytes(), before)
+        outbox.add("#lobby", "three", 5.0)
+        outbox.close()
+        self.assertEqual(self.texts(self.open()), ["one", "three"])
+
+    def test_a_file_that_cannot_be_written_anew_stays_as_it_is(self) -> None:
+        outbox = self.open()
+        for text in ("one", "two"):
+            outbox.add("#lobby", text, 5.0)
+        outbox.close()
+        with disk_with_room_for(self.path.stat().st_size - 1):
+            outbox = self.open()
+        self.assertEqual(self.texts(outbox), ["one", "two"])
+        outbox.add("#lobby", "three", 5.0)
+        outbox.close()
+        self.assertEqual(self.texts(self.open()), ["one", "two", "three"])
+
+    def test_half_a_new_file_that_a_crash_has_left_is_no_part_of_the_next(self) -> None:
+        outbox = self.open()
+        outbox.add("#lobby", "stored long ago", 5.0)
+        outbox.close()
+        self.path.rename(self.path.with_name(self.path.name + ".new"))
+        outbox = self.open()
+        outbox.add("#lobby", "one", 5.0)
+        outbox.close()
+        outbox = self.open()
+        outbox.close()
+        self.assertEqual(self.texts(self.open()), ["one"])
+
     def test_the_file_does_not_grow_with_what_is_done(self) -> None:
         outbox = self.open()
         outbox.add("#lobby", "stays", 5.0)
-        for number in range(3000):
+        for number in range(1_500):
             outbox.done(outbox.add("#lobby", f"{number}", 5.0).client_id)
-        self.assertLess(self.path.stat().st_size, 400_000)
+        self.assertLess(self.path.stat().st_size, 150_000)
         outbox.close()
         self.assertEqual(self.texts(self.open()), ["stays"])
 
