@@ -27,7 +27,8 @@ from chat.store.connection import pack
 from chat.store.entries import record
 from chat.store.keys import Keys
 from chat.store.post import Post
-from tests.hall import EPOCH, Guest, Hall
+from tests.hall import Guest, Hall
+from tests.hall_store import EPOCH
 
 __all__ = ["ROOM", "WORK", "Stages", "Work", "main", "sending"]
 

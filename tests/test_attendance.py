@@ -14,7 +14,8 @@ from chat.store.accounts import Account
 from chat.store.arriving import Arrival
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreUnavailable
-from tests.hall import EPOCH, Doorbell, Guest, Hall
+from tests.hall import Guest, Hall
+from tests.hall_store import EPOCH, Doorbell
 
 ROOM, NAME = "r:cooks", "#cooks"
 

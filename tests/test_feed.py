@@ -15,7 +15,8 @@ from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
 from chat.store.entries import Page
 from chat.store.errors import FateUnknown, NotAllowed, StoreUnavailable
-from tests.hall import EPOCH, Hall
+from tests.hall import Hall
+from tests.hall_store import EPOCH
 
 ROOM, NAME = "r:cooks", "#cooks"
 LOBBY = "r:lobby"

@@ -11,7 +11,8 @@ from chat.server.delivery.marks import LOOK_SECONDS, WRITE_SECONDS, Marks
 from chat.server.delivery.registry import Thread
 from chat.store.conversations import Mark
 from chat.store.errors import StoreUnavailable
-from tests.hall import EPOCH, Hall
+from tests.hall import Hall
+from tests.hall_store import EPOCH
 
 Written = dict[tuple[int, str], tuple[int, int, str]]
 
