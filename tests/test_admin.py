@@ -591,7 +591,8 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
         with admin.program.full_disk():
             assert "too large" in admin.refused("restore", str(file), "--replace")
         assert not list((server.home / "data").glob("appendonlydir.*"))
-        assert "new epoch" in admin.do("restore", str(file), "--replace")
+        for _ in range(3):  # two of them within the same second
+            assert "new epoch" in admin.do("restore", str(file), "--replace")
         server.start()
         with Party(server.port) as party:
             peer = party.current(user)
@@ -602,7 +603,7 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
             assert said == [f"kept {n}" for n in range(50)]
             assert peer.post("#lobby", "going on")["seq"] == lost[0]["seq"]
         server.stop()
-        assert list((server.home / "data").glob("appendonlydir.*"))
+        assert len(list((server.home / "data").glob("appendonlydir.*"))) == 3
         check_log(server.log)
     finally:
         server.remove()

@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.store import aof, repair
+from chat.store.datadir import RESTORED, SAVED
 from chat.store.embedded import CannotStart, EmbeddedStore, find_program
 from chat.store.redis import Redis
 from tests.connections import connected_to, usable
@@ -145,6 +146,23 @@ class LifeTest(TestCase):
         directory = new_directory(self)
         await started(self, directory)
         self.assertEqual(directory.stat().st_mode & 0o777, 0o700)
+
+    async def test_only_its_owner_may_read_it_wherever_it_is(self) -> None:
+        self.addCleanup(os.umask, os.umask(0o022))
+        directory = new_directory(self)
+        directory.mkdir(0o755)
+        await filled(self, directory)
+        kept = [*(directory / "appendonlydir").iterdir(), directory / "appendonlydir"]
+        self.assertEqual({path.stat().st_mode & 0o077 for path in kept}, {0})
+
+    async def test_what_a_killed_backup_or_restore_left_is_gone_with_the_next_start(self) -> None:
+        directory = new_directory(self)
+        (directory / RESTORED).mkdir(parents=True)
+        for left in (directory / SAVED, directory / RESTORED / "appendonly.aof.1.base.rdb"):
+            left.write_bytes(b"all that was said")
+        await started(self, directory)
+        self.assertFalse((directory / SAVED).exists())
+        self.assertFalse((directory / RESTORED).exists())
 
     async def test_a_second_server_on_the_directory_is_told_so(self) -> None:
         directory = new_directory(self)
@@ -440,14 +458,33 @@ class DamageTest(TestCase):
         self.assertIn("is damaged at byte", str(error))
         self.assertEqual(file.read_bytes(), content)
 
-    async def test_a_damaged_base_is_named_by_the_stores_own_words(self) -> None:
+    async def test_a_damaged_base_is_named_with_what_to_do(self) -> None:
         directory = new_directory(self)
         file = await filled(self, directory)
         [base] = file.parent.glob("*.base.rdb")
-        base.write_bytes(base.read_bytes()[:40])
-        store = EmbeddedStore(reactor, directory)
-        error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
-        self.assertIn("RDB", str(error))
+        sound = base.read_bytes()
+        for damaged in (sound[:40], b"", b"XXXX" + sound[4:], sound[:-1] + b"?", b"REDIS0999"):
+            base.write_bytes(damaged)
+            store = EmbeddedStore(reactor, directory)
+            error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
+            self.assertIn("build", str(error))
+            self.assertIn("chatroom admin restore", str(error))
+            self.assertEqual(base.read_bytes(), damaged)
+
+    async def test_a_manifest_that_lacks_a_line_is_not_believed(self) -> None:
+        directory = new_directory(self)
+        file = await filled(self, directory)
+        manifest = file.parent / aof.MANIFEST
+        lines = manifest.read_text().splitlines(keepends=True)
+        before = file.read_bytes()
+        for line in lines:
+            manifest.write_text(line)
+            store = EmbeddedStore(reactor, directory)
+            error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
+            self.assertIn(str(manifest), str(error))
+            self.assertEqual(file.read_bytes(), before)
+        manifest.write_text("".join(lines))
+        await started(self, directory)
 
     async def test_a_lock_that_leads_elsewhere_is_not_followed(self) -> None:
         """Whoever may write in the directory could have root write over another's file."""

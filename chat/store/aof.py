@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["MANIFEST", "Damage", "close_gaps", "cut", "find_damage", "newest_files"]
+__all__ = ["MANIFEST", "Damage", "close_gaps", "cut", "find_damage", "named_files", "newest_files"]
 
 MANIFEST: Final = "appendonly.aof.manifest"
 _LINE: Final = re.compile(rb"file (\S+) seq (\d+) type ([bhi])")
@@ -42,6 +42,13 @@ class _Bad(Exception):
 
 class _Short(Exception):
     """The file ends in the middle of a command."""
+
+
+def named_files(directory: Path) -> dict[str, str]:
+    """The files that an append-only directory's manifest names, with what they are: ``b`` the base,
+    ``i`` commands since, ``h`` one that is done with."""
+    lines = _LINE.findall((directory / MANIFEST).read_bytes())
+    return {name.decode(): kind.decode() for name, _, kind in lines}
 
 
 def newest_files(directory: Path) -> list[Path]:

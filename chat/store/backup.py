@@ -5,6 +5,7 @@ base of a new append-only file, in the layout of
 https://valkey.io/topics/persistence/ ("How it works", since Redis 7).
 """
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
 from chat.store.aof import MANIFEST
-from chat.store.datadir import CannotStart, DataDirectory
+from chat.store.datadir import RESTORED, SAVED, CannotStart, DataDirectory
 from chat.store.embedded import find_program
 from chat.store.errors import StoreError
 from chat.store.redis import Redis
@@ -29,9 +30,6 @@ MAGIC: Final = (b"REDIS0", b"VALKEY")
 CHECKER: Final = "valkey-check-rdb redis-check-rdb"
 """Called by a name with one of these in it, the store's program reads such a file, its checksum
 too, and does nothing else (``main`` in Valkey's and in Redis' ``server.c``)."""
-
-SAVED: Final = "dump.rdb"
-"""What the store calls it; the name can't be changed while it runs."""
 
 BASE: Final = "appendonly.aof.1.base.rdb"
 INCREMENT: Final = "appendonly.aof.1.incr.aof"
@@ -134,7 +132,7 @@ def _check(source: Path) -> None:
 
 def _prepare(source: Path, home: DataDirectory) -> Path:
     """Make of a backup the directory that a store reads; where there is no room nothing is left."""
-    fresh = home.path / "appendonlydir.new"
+    fresh = home.path / RESTORED
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
     try:
@@ -161,6 +159,10 @@ def _give_to_owner(home: DataDirectory) -> None:
 def _set_aside(home: DataDirectory) -> Path | None:
     if not home.append_only.exists():
         return None
-    aside = home.path / f"appendonlydir.{time.strftime('%Y%m%d-%H%M%S')}"
+    aside = name = home.path / f"appendonlydir.{time.strftime('%Y%m%d-%H%M%S')}"
+    for number in itertools.count(2):
+        if not aside.exists():
+            break
+        aside = name.with_name(f"{name.name}-{number}")
     home.append_only.rename(aside)
     return aside

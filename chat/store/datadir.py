@@ -12,13 +12,22 @@ from typing import Final
 
 import msgspec
 
-from chat.store.aof import MANIFEST
+from chat.store.aof import MANIFEST, named_files
 from chat.store.errors import StoreError
 
-__all__ = ["CannotStart", "DataDirectory", "machine_boot"]
+__all__ = ["INSTEAD", "RESTORED", "SAVED", "CannotStart", "DataDirectory", "machine_boot"]
 
 SOCKET_PATH_LIMIT: Final = 100
 """Bytes; ``sun_path`` holds 104 on macOS and 108 on Linux, with a final NUL."""
+
+SAVED: Final = "dump.rdb"
+"""Where the store saves itself; the name can't be changed while it runs."""
+
+RESTORED: Final = "appendonlydir.new"
+"""What becomes the store's directory when a backup is put back."""
+
+INSTEAD: Final = "'chatroom admin restore --replace' puts a backup in the place of them all"
+"""What there is to do where nothing can be repaired."""
 
 NOTHING_YET: Final = 1_024
 """Bytes; the files of a store that nothing was ever written to are some 90."""
@@ -139,6 +148,11 @@ class DataDirectory:
         self._locks[name] = descriptor
         return True
 
+    def tidy(self) -> None:
+        """Take away what a backup or a restore left that was killed: copies of everything."""
+        (self.path / SAVED).unlink(missing_ok=True)
+        shutil.rmtree(self.path / RESTORED, ignore_errors=True)
+
     # How it was left
 
     def opened(self, durability: str) -> None:
@@ -170,14 +184,33 @@ class DataDirectory:
 
     def _refuse_to_begin_anew(self) -> None:
         """Without the file that names the others a store takes itself for a new one, and the first
-        thing it does is to write over what is there."""
-        if not self.append_only.exists() or (self.append_only / MANIFEST).exists():
+        thing it does is to write over what is there. One whose first file is empty or not named,
+        or whose last one is not named, lacks what was in it, and says nothing."""
+        if not self.append_only.exists():
+            return
+        if (self.append_only / MANIFEST).exists():
+            self._refuse_to_forget()
             return
         if sum(path.stat().st_size for path in self.append_only.iterdir()) > NOTHING_YET:
             raise CannotStart(
                 f"{self.append_only} has a store's files, but not {MANIFEST}, which says what they "
                 "are: put it back, or a backup in the place of them all."
             )
+
+    def _refuse_to_forget(self) -> None:
+        names = named_files(self.append_only)
+        base = next((self.append_only / name for name, kind in names.items() if kind == "b"), None)
+        if base is None or (base.exists() and not base.stat().st_size):
+            raise CannotStart(
+                f"{base or self.append_only / MANIFEST} lacks what all else in {self.append_only} "
+                f"builds upon: {INSTEAD}."
+            )
+        for path in sorted(self.append_only.glob("*.incr.aof")):
+            if path.name not in names and path.stat().st_size:
+                raise CannotStart(
+                    f"{self.append_only / MANIFEST} does not name {path.name}, and the store would "
+                    f"start without what is in it: put back the right one, or a backup."
+                )
 
     def _judge(self) -> bool:
         path = self.path / "state.json"

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from chat.store import aof
 from chat.store.address import Address
-from chat.store.datadir import CannotStart, DataDirectory, machine_boot
+from chat.store.datadir import INSTEAD, CannotStart, DataDirectory, machine_boot
 from chat.store.errors import StoreError
 from chat.store.flushing import Flusher
 from chat.store.redis import Redis
@@ -159,6 +159,7 @@ class EmbeddedStore:
         self._home.claim()
         try:
             await self._end_orphan()
+            self._home.tidy()
             self._home.opened(self._durability)
             self._socket = self._home.new_socket()
             await self._bring_up()
@@ -337,7 +338,7 @@ class EmbeddedStore:
         if "append only file" in said:
             damage = await deferToThreadPool(self._reactor, pool, first_damage, self._home)
         if damage is None:
-            raise CannotStart(f"The store does not start ({self._home.log}): {said}")
+            raise CannotStart(f"The store does not start ({self._home.log}): {said}{_advice(said)}")
         if damage.gaps:
             await deferToThreadPool(self._reactor, pool, aof.close_gaps, damage)
             self.log.error("Closed {count} gaps in the store's file", count=len(damage.gaps))
@@ -365,6 +366,16 @@ class EmbeddedStore:
                 return warnings[-1].decode(errors="replace").strip()
         said = self._child.said.decode(errors="replace").strip()
         return said or f"it ended with {self._child.code} and said nothing."
+
+
+def _advice(said: str) -> str:
+    """What to do about what the store said, as far as it is known."""
+    if "RDB" not in said and ".base." not in said:
+        return ""
+    return (
+        " The file that the others build upon can't be read: it is damaged, or a later version of "
+        f"the store wrote it. Nothing repairs it: {INSTEAD}."
+    )
 
 
 def first_damage(home: DataDirectory) -> aof.Damage | None:

@@ -15,6 +15,7 @@ PR_SET_PDEATHSIG = 1
 def main(parent: int, command: list[str]) -> None:
     """Turn into ``command``; give up when ``parent`` is gone already."""
     os.setsid()
+    os.umask(0o077)  # What it writes is for its own user, also where others may look.
     if sys.platform == "linux":
         import ctypes  # costs milliseconds that macOS need not pay
 
