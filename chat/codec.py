@@ -143,10 +143,31 @@ def decode_envelope(body: bytes) -> Envelope:
     try:
         envelope = _envelope_decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        envelope = _decode_slowly(body, Envelope)
+        try:
+            envelope = _decode_slowly(body, Envelope)
+        except BadMessage as error:
+            raise BadMessage(str(error), *_readable(body)) from None
     if envelope.id is not None and len(envelope.id) > ID_LIMIT:
         raise BadMessage(f"id: longer than {ID_LIMIT} characters", envelope.type)
     return envelope
+
+
+class _Part(msgspec.Struct):
+    """What an envelope may have of any type."""
+
+    type: Any = None
+    id: Any = None
+
+
+def _readable(body: bytes) -> tuple[str, str | None]:
+    """The type and the id in what is no envelope, empty and None where there are none."""
+    try:
+        part = _decode_slowly(body, _Part)
+    except BadMessage:
+        return "", None
+    about = part.type[:64] if isinstance(part.type, str) else ""
+    its_own = isinstance(part.id, str) and len(part.id) <= ID_LIMIT
+    return about, part.id if its_own else None
 
 
 def decode_data(envelope: Envelope, known: Mapping[str, type[Message]]) -> Message:

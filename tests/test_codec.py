@@ -177,6 +177,22 @@ class RefusedTest(SynchronousTestCase):
         ):  # fmt: skip
             self.refused(document)
 
+    def test_what_can_be_read_of_no_envelope_is_said(self) -> None:
+        """Above all of one whose author forgot that ``data`` is a string."""
+        known, unknown = ("SmsMes", "17"), ("", None)
+        for document, found in (
+            (b'{"type":"SmsMes","data":{"content":"hi"},"id":"17"}', known),
+            (b'{"ID":"17","Type":"SmsMes","x":[{"type":"y"}]}', known),
+            (b'{"type":"SmsMes","data":null,"id":17}', ("SmsMes", None)),
+            (b'{"type":"SmsMes","data":7,"id":"%b"}' % (b"i" * 65), ("SmsMes", None)),
+            (b'{"type":"%b"}' % (b"x" * 65), ("x" * 64, None)),
+            (b'{"type":["SmsMes"],"data":"{}","id":"17"}', ("", "17")),
+            (b'{"type":"SmsMes","data":{},"id":"17"', unknown),
+            (b'["SmsMes"]', unknown),
+        ):
+            error = self.refused(document)
+            self.assertEqual((error.about, error.request_id), found, document)
+
     def test_what_is_no_json_although_some_readers_take_it(self) -> None:
         for data in (
             "{'limit':1}", '{"limit":NaN}', '{"limit":Infinity}', '{"limit":-Infinity}',
