@@ -8,7 +8,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from chat.server.requests import searching
-from chat.store.conversations import LOBBY_CID, Mark
+from chat.store.conversations import LOBBY_CID, TOUCHED_AT_ONCE, Mark
 from chat.store.entries import Author, epoch_count
 from chat.store.errors import NotAllowed, TooMany, Unknown
 from chat.store.scripts import Script, load
@@ -498,6 +498,15 @@ class MarkTests(TestCase):
         self.assertEqual((first, more), ([LOBBY_CID, "p:5:8", "p:5:9"], True))
         self.assertEqual(await store.conversations.ids(5, "p:5:9", 3), (["p:5:7"], False))
         self.assertEqual(await store.conversations.ids(5, "p:1:5", 3), ([], False))
+
+    async def test_however_many_private_conversations_moved_all_get_their_places(self) -> None:
+        store = await Store.start(self)
+        later, many = 1 << 42, 2 * TOUCHED_AT_ONCE + 1
+        cids = [await store.conversations.contact(5, 5 + each) for each in range(many)]
+        moved = {cid: later + number for number, cid in enumerate(cids)}
+        await store.conversations.touch({**moved, "p:5:9999": later})  # which is on no list
+        listed, _ = await store.conversations.ids(5, "", many + 2)
+        self.assertEqual(listed, [LOBBY_CID, *reversed(cids)])
 
 
 class BusTests(TestCase):
