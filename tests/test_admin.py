@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -200,6 +201,8 @@ def test_rooms_bans_and_moderation_of_any_room(admin: Admin, party: Party) -> No
     owner.get("JoinMes", conversation=room, private=True, topic="secret")
     found = one(admin.get("rooms"), conversation=room)
     assert (found["private"], found["members"], found["topic"]) == (True, 1, "secret")
+    assert one(admin.get("rooms"), conversation="#lobby")["members"] is None
+    assert re.search("^#lobby +all ", admin.do("rooms"), re.MULTILINE)
     assert one(admin.get("members", room), userId=owner.user_id)["role"] == "owner"
     admin.do("moderate", room, "invite", str(guest.user_id))
     assert guest.expect("InvitationMes")["userName"] == "#server"
@@ -216,6 +219,23 @@ def test_rooms_bans_and_moderation_of_any_room(admin: Admin, party: Party) -> No
     assert "USER" in admin.refused("moderate", room, "kick")
     assert one(admin.get("audit"), action="ban", conversation=room)["reason"] == "enough"
     assert room in admin.do("rooms")
+
+
+def test_what_is_done_is_done_though_a_full_store_cannot_note_it() -> None:
+    with (
+        running("--maxmemory-policy", "noeviction") as store,
+        serving(*GENEROUS, "--store", store.url) as server,
+        Party(server.port) as party,
+    ):
+        user = party.user()
+        party.current(user)
+        store.ask("CONFIG", "SET", "maxmemory", "1")
+        done = Admin("--store", store.url).run("logout", user.name)
+        assert (done.returncode, done.stdout) == (0, f"{user.name} is logged out.\n")
+        assert "was done" in done.stderr
+        assert "maxmemory" in done.stderr
+        assert "refuses" in Admin("--store", store.url).refused("suspend", user.name)
+        store.ask("CONFIG", "SET", "maxmemory", "0")
 
 
 def test_an_administrator_acts_in_rooms_until_dismissed(admin: Admin, party: Party) -> None:

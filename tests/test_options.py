@@ -150,6 +150,25 @@ class CommandLineTest(OptionsCase):
     def test_with_a_store_elsewhere_the_data_directory_does_not_matter(self) -> None:
         self.parse("--data", "/dev/null/x", "--store", "redis://host")
 
+    def test_a_variable_that_nearly_is_an_options_is_told_and_ends_nothing(self) -> None:
+        for wrong, meant in (
+            ("CHATROOM_METRIC", "METRICS"), ("CHATROOM_LOG-LEVEL", "LOG_LEVEL"),
+            ("CHATROOM_STORE_URL", "STORE"), ("CHATROOM_DATA_DIR", "DATA"),
+            ("CHATROOM_PASSWORD", ""), ("CHATROOM_PORT", ""), ("CHATROOM_SERVICE_HOST", ""),
+            ("CHATROOM_DEVICES", ""), ("XCHATROOM_METRIC", ""), ("CHATROOM_CONFIG", ""),
+        ):  # fmt: skip
+            said = io.StringIO()
+            self.patch(sys, "stderr", said)
+            self.patch(os, "environ", {wrong: ""})
+            self.assertEqual(self.parse(), Settings(data=Path("/tmp")))
+            sentence = f"chatroom: {wrong} in the environment is no option of the server; "
+            self.assertEqual(said.getvalue(), meant and f"{sentence}CHATROOM_{meant} is\n")
+
+    def test_the_file_can_be_named_in_the_environment(self) -> None:
+        self.patch(os, "environ", {"CHATROOM_CONFIG": self.file("rooms = 7")})
+        self.assertEqual(self.parse().rooms, 7)
+        self.assertEqual(self.parse("--config", self.file("rooms = 8")).rooms, 8)
+
     def test_the_default_directory_follows_the_environment(self) -> None:
         self.patch(os, "environ", {"XDG_DATA_HOME": "/somewhere"})
         self.assertEqual(default_data_directory(), Path("/somewhere/chatroom/server"))

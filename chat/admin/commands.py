@@ -152,6 +152,11 @@ def _password_from(desk: Desk, file: Path) -> str:
 async def rooms(desk: Desk) -> None:
     """List all rooms, private ones as well."""
     rows = [_timed(each, desk.options.json) for each in await desk.administration.rooms()]
+    if not desk.options.json:
+        rows = [
+            each | {"members": desk.words("all")} if each["members"] is None else each
+            for each in rows
+        ]
     desk.table(rows, ("conversation", "members", "seq", "time", "private", "slow", "topic"))
 
 

@@ -91,3 +91,5 @@ async def _perform(reactor: Any, options: Namespace, settings: Settings, words: 
         keys = Keys(settings.prefix)
         desk = Desk(reactor, options, settings, words, sys.stdout, sys.stderr, redis, keys)
         await COMMANDS[options.command](desk)
+        if why := desk.administration.not_noted:
+            print(f"chatroom admin: {words('not-noted', reason=why)}", file=sys.stderr)

@@ -112,6 +112,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "store-away": ("The store does not answer: {place}", "存储没有应答：{place}"),
     "store-error": ("The store refuses: {reason}", "存储拒绝：{reason}"),
+    "not-noted": (
+        "It was done, but the audit log has no room for it: {reason}",
+        "已完成，但审计记录无法写入：{reason}",
+    ),
     "no-such-user": ("There is no user {who}.", "没有用户 {who}。"),
     "no-such-room": ("There is no room {room}.", "没有房间 {room}。"),
     "no-such-device": ("They have no device {device}.", "没有设备 {device}。"),
@@ -154,7 +158,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "not-saved": ("The store could not be saved: {reason}", "无法备份：{reason}"),
     "not-restored": ("Nothing was restored: {reason}", "没有恢复：{reason}"),
-    # What was done
+    # What was done, and what tables say
+    "all": ("all", "全部"),
     "done": ("Done.", "完成。"),
     "logged-out": ("{user} is logged out.", "{user} 已退出登录。"),
     "suspended": ("{user} is suspended.", "{user} 已停用。"),

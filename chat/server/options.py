@@ -3,7 +3,7 @@
 import os
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, replace
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -18,6 +18,10 @@ from chat.server.settings import Settings, options
 __all__ = ["Options", "describe"]
 
 TWISTDS_PID_FILE: Final = "twistd.pid"
+
+ALIKE: Final = 0.86
+"""What ``difflib`` finds of two variables of which one is probably a slip for the other: more than
+it finds of ``CHATROOM_PORT`` and ``_RATE``, less than of ``CHATROOM_DATA_DIR`` and ``_DATA``."""
 
 _TABLE = options()
 
@@ -97,9 +101,12 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """:raises usage.UsageError: an option is wrong."""
         _leave_no_pid_file(self.parent)
-        if self["config"] is not None:
-            self["config"] = Path(self["config"]).absolute()  # twistd changes its directory
+        config = self["config"] or os.environ.get("CHATROOM_CONFIG") or None
+        if config is not None:
+            self["config"] = Path(config).absolute()  # twistd changes its directory
         self.settings = self.read()
+        for slip in _slips(os.environ):
+            sys.stderr.write(f"chatroom: {slip}\n")
         if self.settings.log_format == "json":
             _refuse_other_logs(self.parent or {})
         if not self.settings.store:
@@ -197,6 +204,16 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             several = option.metadata["kind"].several
             given[option.name] = _read(variable, option, text.split() if several else text)
     return given
+
+
+def _slips(environment: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that nearly is an option's. It is no mistake that ends a start,
+    as in a file: variables are anybody's, and this may be somebody else's."""
+    known = {f"CHATROOM_{option.name.upper()}" for option in _TABLE.values()}
+    for variable in sorted(environment):
+        if variable.startswith("CHATROOM_") and variable not in known:
+            for meant in get_close_matches(variable, known, n=1, cutoff=ALIKE):
+                yield f"{variable} in the environment is no option of the server; {meant} is"
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from chat.names import canonical_user_name
 from chat.store.accounts import Accounts
 from chat.store.bus import Event, payload
 from chat.store.connection import Answer
+from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry, logged, record
-from chat.store.errors import Unknown
+from chat.store.errors import StoreUnavailable, Unknown
 from chat.store.keys import Keys, cid_name
 from chat.store.members import as_user
 from chat.store.redis import Redis, Word
@@ -30,12 +31,16 @@ ACCOUNT: Final = ("name", "sex", "created", "lastSeen", "admin", "suspended")
 
 
 class Administration:
-    """Methods for whoever runs the server. All raise StoreUnavailable and FateUnknown."""
+    """Methods for whoever runs the server. All raise StoreUnavailable and FateUnknown.
+
+    :ivar not_noted: why the audit log does not have what was done, empty when it has.
+    """
 
     def __init__(self, redis: Redis, keys: Keys, accounts: Accounts) -> None:
         self._redis = redis
         self._keys = keys
         self._accounts = accounts
+        self.not_noted = ""
 
     # Looking ---------------------------------------------------------------------------------
 
@@ -75,18 +80,20 @@ class Administration:
         return bool(await self._redis.call("EXISTS", self._keys.meta(cid)))
 
     async def rooms(self) -> list[dict[str, Any]]:
-        """All rooms, private ones as well, by name."""
+        """All rooms, private ones as well, by name; ``members`` is None of the lobby, which
+        everybody is in and nobody counts."""
         cids = [cid for cid in await self.conversations() if cid.startswith("r:")]
         fields = ("topic", "seq", "time", "rules")
         metas = await _each(cids, lambda c: self._redis.call("HMGET", self._keys.meta(c), *fields))
         sizes = await _each(cids, lambda c: self._redis.call("HLEN", self._keys.members(c)))
         found = []
         for cid, (topic, seq, time, rules), members in zip(cids, metas, sizes, strict=True):
+            counted = None if cid == LOBBY_CID else members
             slow, private, _ = (rules or b"0:0:0").split(b":")
             found.append(
                 {
                     "conversation": cid_name(cid, 0), "topic": (topic or b"").decode(),
-                    "members": members, "seq": int(seq), "time": int(time),
+                    "members": counted, "seq": int(seq), "time": int(time),
                     "private": private == b"1", "slow": int(slow) // 1000,
                 }
             )  # fmt: skip
@@ -196,7 +203,10 @@ class Administration:
             "seconds", seconds, "reason", reason,
         ]  # fmt: skip
         words = [word.encode() if isinstance(word, str) else word for word in fields]
-        await self._redis.call("XADD", self._keys.audit(), "MAXLEN", "~", 100_000, "*", *words)
+        try:
+            await self._redis.call("XADD", self._keys.audit(), "MAXLEN", "~", 100_000, "*", *words)
+        except StoreUnavailable as error:  # It is done by now, and takes place away, if anything.
+            self.not_noted = str(error)
 
     # One user's data -------------------------------------------------------------------------
 
