@@ -122,6 +122,25 @@ class ListsTests(TestCase):
         screen.press("down", "enter")
         self.assertEqual(screen.desk.composer.editor.text, "/unmute Chen")
 
+    def test_help_begins_with_what_it_was_asked_for(self) -> None:
+        screen = lively(size=(80, 24))
+        screen.type("/help")
+        self.assertIn("/join [-private] #room", "\n".join(screen.press("enter")))
+        screen.press("esc")
+        self.assertIn("Enter                   send", "\n".join(screen.press("f1")))
+
+    def test_the_last_row_has_the_keys_of_what_has_the_focus_at_the_least_usual_width(self) -> None:
+        screen = lively(size=(80, 24))
+        for pressed, hinted in (
+            ("ctrl l", " F1 help"),
+            ("shift tab", " Enter open  F1 help"),
+            ("shift tab", " / search  v select messages  F1 help"),
+            ("ctrl k", " Enter choose  Esc close"),
+            ("esc", " / search"),
+            ("v", " Space several"),
+        ):
+            self.assertTrue(screen.press(pressed)[-1].startswith(hinted), (pressed, hinted))
+
     def test_help_can_be_searched(self) -> None:
         screen = lively()
         screen.press("f1")

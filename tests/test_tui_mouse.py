@@ -67,6 +67,10 @@ class MouseTests(TestCase):
         self.assertIn("Help", "\n".join(click(screen, "F1 help")))
         screen.press("esc")
         self.assertIn("Go to", "\n".join(click(screen, "go to …")))
+        screen.type("cats")
+        click(screen, "Enter choose")
+        self.assertEqual(screen.chat.model.open, "#cats")
+        self.assertIsNone(screen.root.popup)
 
     def test_a_popup_is_chosen_from_scrolled_and_closed_by_pointing_beside_it(self) -> None:
         screen = lively(size=(100, 30))

@@ -13,7 +13,7 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.completing import candidates
 from chat.client.tui.composer import Composer
 from chat.client.tui.draw import Drawn, Row, Run, canvas, joined, stacked
-from chat.client.tui.keys import KEYS, key_name
+from chat.client.tui.keys import hints, key_name
 from chat.client.tui.layout import Layout, Pane, arrange
 from chat.client.tui.look import Look
 from chat.client.tui.messages import Wish
@@ -123,6 +123,8 @@ class Desk(urwid.Widget):
         self.chat = chat
         self.active = Pane.COMPOSER
         self.hidden: frozenset[Pane] = frozenset()
+        self.covered = False
+        """Whether keys go to a popup."""
         self.composer = Composer(look, self._candidates)
         self.messages = PickingPane(look, chat.model)
         self.conversations = ConversationsPane(look, chat.model)
@@ -238,19 +240,20 @@ class Desk(urwid.Widget):
 
     def _hint_list(self, columns: int) -> Iterator[tuple[str, str, str, int]]:
         """What the last row has room for: a key, as it is written, its help, where that ends."""
-        used, hinted = 0, self._hinted
-        for each in KEYS:
-            if each.hint and each.context in hinted:
-                key, text = f" {key_name(each.keys[0])}", f" {self.look.words(each.help)} "
-                used += width(key) + width(text)
-                if used > columns:
-                    return
-                yield each.keys[0], key, text, used
+        used = 0
+        for each in (key for context in self._hinted for key in hints(context)):
+            key, text = f" {key_name(each.keys[0])}", f" {self.look.words(each.help)} "
+            used += width(key) + width(text)
+            if used > columns:
+                return
+            yield each.keys[0], key, text, used
 
     @property
     def _hinted(self) -> tuple[str, ...]:
-        """The contexts whose keys the last row shows."""
-        return ("select",) if self.context == "select" else ("everywhere", self.context)
+        """The contexts whose keys the last row shows: what has room goes by their order."""
+        if self.covered:
+            return ("popup",)
+        return ("select",) if self.context == "select" else (self.context, "everywhere")
 
     # What is where
 

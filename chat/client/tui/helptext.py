@@ -40,16 +40,16 @@ def _key_lines(context: str, words: Words) -> Iterator[tuple[str, str]]:
 def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
     """Pairs of a key or command and what it does; a heading has an empty second part.
 
-    :param first: the context whose keys come before all others.
+    :param first: the context whose keys come before all others; or ``commands``.
     """
-    for context in sorted(CONTEXTS, key=lambda each: each != first):
-        found = list(_key_lines(context, words))
+    for context in sorted((*CONTEXTS, "commands"), key=lambda each: each != first):
+        if context == "commands":
+            found = [(command_usage(each, words), words(each.help)) for each in COMMANDS]
+        else:
+            found = list(_key_lines(context, words))
         if found:
             yield words(f"context-{context}"), ""
             yield from found
-    yield words("context-commands"), ""
-    for command in COMMANDS:
-        yield command_usage(command, words), words(command.help)
 
 
 def popup(look: Look, focus: str, columns: int, close: Callable[[], None]) -> Popup:

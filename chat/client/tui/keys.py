@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-__all__ = ["CONTEXTS", "KEYS", "PREFIXES", "WHEEL", "Key", "action", "key_name"]
+__all__ = ["CONTEXTS", "KEYS", "PREFIXES", "WHEEL", "Key", "action", "hints", "key_name"]
 
 CONTEXTS: Final = (
     "everywhere",
@@ -153,6 +153,12 @@ KEYS: Final[Sequence[Key]] = (
 
 PREFIXES: Final = frozenset({"ctrl x"})
 """Keys that mean something only with the one after them."""
+
+
+@cache
+def hints(context: str) -> Sequence[Key]:
+    """The keys of ``context`` that are worth a place in the last row."""
+    return [each for each in KEYS if each.hint and each.context == context]
 
 
 @cache

@@ -98,6 +98,8 @@ class Root(urwid.Widget):
         self._size = size
         if self.shown is None:
             return canvas([], columns, rows)
+        if isinstance(self.shown, Desk):
+            self.shown.covered = self.popup is not None
         under = self.shown.render(size, focus)
         if self.popup is None:
             return stacked([under])
@@ -291,13 +293,15 @@ class Root(urwid.Widget):
     def _click_popup(
         self, popup: Popup, size: tuple[int, int], button: int, column: int, row: int
     ) -> None:
-        """The wheel moves, a click chooses, and one beside the popup closes it."""
+        """The wheel moves, a click chooses, and one beside the popup closes it; but a hint is the
+        key that it names."""
         if button in WHEEL:
             popup.move(WHEEL[button])
         elif button == 1:
             left, top, width, height = self._frame(popup, *size)
             if not (left <= column < left + width and top <= row < top + height):
-                self.pop_up(None)
+                hinted = self.shown.hint_at(column, row) if isinstance(self.shown, Desk) else ""
+                self._press_popup(popup, hinted or "esc")
             elif row > top and (place := popup.item_at(row - top - 1)) < len(popup.items()):
                 popup.select(place)
                 self._choose(popup)

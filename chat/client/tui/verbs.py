@@ -108,7 +108,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self._chat.tell(f"{usage}  {self._words(command.help)}")
             return
         columns, close = self._desk.columns, partial(self._around.pop_up, None)
-        self._around.pop_up(helptext.popup(self._desk.look, "composer", columns, close))
+        self._around.pop_up(helptext.popup(self._desk.look, "commands", columns, close))
 
     # Conversations
 
