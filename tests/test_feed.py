@@ -373,6 +373,22 @@ class HeldTest(SynchronousTestCase):
         guest.send("JoinMes", conversation=NAME)
         self.assertEqual(guest.contents(), ["meanwhile"] * 2)
 
+    def test_what_the_numbers_of_a_reply_have_comes_before_it_and_the_rest_behind(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        described = hall.log.one
+
+        async def one(user_id: int, cid: str) -> Conversation:
+            hall.say(ROOM, "meanwhile")
+            found = await described(user_id, cid)
+            hall.say(ROOM, "afterwards")
+            return found
+
+        hall.log.one = one  # type: ignore[method-assign]
+        guest.send("JoinMes", conversation=NAME)
+        told = [each.data.get("content", each.type) for each in guest.frames]
+        self.assertEqual(told, ["meanwhile", "JoinResMes", "afterwards"])
+
     def test_more_than_can_be_held_is_read_from_the_log_instead(self) -> None:
         hall = Hall()
         guest = hall.arriving(1, ROOM)

@@ -214,6 +214,8 @@ class Session:
         answer.addErrback(self._broken)
 
     def _served(self, reply: Message | None, request_id: str | None) -> None:
+        if self._released is not None and self.feed is not None:
+            self.feed.give_older(*self._released)
         if reply is not None:
             self.emit(reply, request_id)
         self._release()

@@ -148,6 +148,21 @@ class Feed:
         self._changed()
         return True
 
+    def give_older(self, snapshot: Mapping[str, int], new: frozenset[str]) -> None:
+        """Give what was held and stands before what the session is about to be told.
+
+        :param snapshot, new: those of ``release``, which follows when it has been told.
+        """
+
+        def is_older(cid: str, seq: int) -> bool:
+            return cid not in new and seq <= snapshot.get(cid, 0)
+
+        held = self._held
+        self._held = [each for each in held if not is_older(*each[:2])]
+        for cid, seq, words, answered in held:
+            if is_older(cid, seq):
+                self._give_held(cid, seq, words, answered)
+
     def release(self, snapshot: Mapping[str, int], new: frozenset[str] | None = None) -> None:
         """Go live again: give what was held, but nothing old of what the session never heard.
 
@@ -163,18 +178,22 @@ class Feed:
             return
         self._state = _State.LIVE
         self._changed()
-        rooms = self._session.rooms
         for cid, seq, words, answered in held:
             is_old = (new is None or cid in new) and seq <= snapshot.get(cid, 0)
-            # A room may have been left meanwhile, or given up before the client heard of it.
-            if not is_old and (cid in rooms or not cid.startswith("r:")):
-                self._session.queue_frame(words, (cid, seq))
-            elif answered is not None:  # It has no place any more, and is an answer all the same.
-                answered.seq = seq
-                self._session.post_overdue(answered)
+            self._give_held(cid, seq, words, answered, is_old)
         self._session.flush()
         if self._session.connection.behind:
             self.fell_behind()
+
+    def _give_held(
+        self, cid: str, seq: int, words: bytes, answered: Post | None, is_old: bool = False
+    ) -> None:
+        # A room may have been left meanwhile, or given up before the client heard of it.
+        if not is_old and (cid in self._session.rooms or not cid.startswith("r:")):
+            self._session.queue_frame(words, (cid, seq))
+        elif answered is not None:  # It has no place any more, and is an answer all the same.
+            answered.seq = seq
+            self._session.post_overdue(answered)
 
     def _changed(self) -> None:
         self._session.context.registry.changed(self._session)
