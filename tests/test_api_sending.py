@@ -14,7 +14,7 @@ from chat.client.events import (
     Withdrawn,
 )
 from chat.client.sender import AT_A_TIME
-from chat.codec import FRAME_LIMIT
+from chat.codec import FRAME_LIMIT, ID_LIMIT, LENGTH_SIZE, encode
 from tests import fake_server
 from tests.api_case import ApiCase
 from tests.fake_server import FakeConnection
@@ -183,6 +183,23 @@ class SendTest(ApiCase):
         self.server.handlers[m.SmsMes] = lambda c, r: None
         sent = self.client.send("#lobby", "oops")
         self.assertFalse(self.client.withdraw(sent.outgoing.client_id))
+        self.assertFalse(self.client.retry(sent.outgoing.client_id), "it has not failed")
+
+    def test_a_message_that_is_not_there_is_neither_taken_back_nor_retried(self) -> None:
+        self.assertFalse(self.client.withdraw("id-of-nothing"))
+        self.assertFalse(self.client.retry("id-of-nothing"))
+
+    def test_an_id_that_no_server_takes_is_refused_here(self) -> None:
+        with self.assertRaises(ValueError):
+            self.client.send("#lobby", "hello", client_id="two words")
+        self.assertEqual(self.client.outgoing, [])
+
+    def test_the_answer_to_a_message_that_is_not_there_changes_nothing(self) -> None:
+        self.log_in()
+        self.server.last.reply(m.SmsResMes(200, "", "id-of-nothing", "#lobby", "1.aa", 1, 1, 1), "")
+        self.net.flush()
+        self.assertEqual((self.client.outgoing, self.heard()), ([], []))
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_text_that_is_no_utf8_is_refused_here(self) -> None:
         with self.assertRaises(ValueError):
@@ -267,15 +284,18 @@ class SendTest(ApiCase):
     def test_a_message_longer_than_usual_is_tried_once_before_it_is_given_up(self) -> None:
         self.log_in()
         self.server.handlers[m.SmsMes] = lambda c, r: None
-        # It fits under the short request ids of a test, and not under the longest.
-        sent = self.client.send("#lobby", "x" * (FRAME_LIMIT - 125))
+        # Under the short request ids of a test all of it fits, under the longest just this much.
+        empty = encode(m.SmsMes("", "#room0", "c" * 32), "1" * ID_LIMIT)
+        most = FRAME_LIMIT - (len(empty) - LENGTH_SIZE)
+        usual, longer = (self.client.send(f"#room{more}", "x" * (most + more)) for more in (0, 1))
         self.net.flush()
-        self.assertEqual(len(self.server.of(m.SmsMes)), 1)
+        self.assertEqual(len(self.server.of(m.SmsMes)), 2)
         self.net.cut()
         self.advance(5)
-        self.assertEqual(len(self.server.of(m.SmsMes)), 1)
-        assert isinstance(sent.state, Failed)
-        self.assertEqual(sent.state.code, 413)
+        self.assertEqual([each.to for each in self.server.of(m.SmsMes)[2:]], ["#room0"])
+        self.assertEqual(usual.state, Sending())
+        assert isinstance(longer.state, Failed)
+        self.assertEqual(longer.state.code, 413)
 
     def test_after_a_moment_of_the_stores_nothing_is_slow(self) -> None:
         self.log_in()

@@ -253,6 +253,10 @@ class RestartTest(ApiCase, OutboxCase):
         (old,) = self.client.outgoing
         assert isinstance(old.state, Failed)
         self.assertEqual(old.state.code, 504)
+        self.clock.advance(-FORGOTTEN_AFTER)  # somebody sets the clock back
+        self.restart()
+        (old,) = self.client.outgoing
+        self.assertIsInstance(old.state, Failed)
         del self.server.handlers[m.SmsMes]
         self.log_in()
         self.assertEqual(self.heard(), [])

@@ -190,7 +190,7 @@ class Sender:
     def stop(self) -> None:
         """The connection is gone; what has no answer is sent again after the next login."""
         self._running = False
-        if self._resume is not None and self._resume.active():
+        if self._resume is not None:
             self._resume.cancel()
         self._resume = None
 
@@ -233,8 +233,6 @@ class Sender:
 
     def _pump(self) -> None:
         """Send what may be sent now, one of each conversation in turn."""
-        if self._resume is not None:
-            return
         sent = True
         while sent:
             sent = False
