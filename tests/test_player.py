@@ -93,7 +93,9 @@ class PlayerTests(RecordingTestCase):
         player.go_on()
         self.pass_time(4 + 2 * LONGEST_PAUSE)
         self.assertTrue(self.left)
-        self.assertIn("Nonsense", str(player.trouble))
+        assert player.trouble is not None
+        lines = self.path.read_bytes().count(b"\n")
+        self.assertEqual(player.trouble.values, {"line": lines})
 
     def test_a_screen_of_another_size_is_cut_or_filled_up(self) -> None:
         player = self.player()

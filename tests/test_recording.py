@@ -193,21 +193,33 @@ class FileTests(RecordingTestCase):
         self.screen().press("f1")
         good = self.path.read_bytes()
         head, first = good.split(b"\n")[:2]
-        for bad in (
-            b"",
-            b"not json\n",
-            b"{}\n",
-            good.replace(b'"chatroom-recording":1', b'"chatroom-recording":99'),
-            head + b"\n[]\n",
-            head + b'\n[1.0,"event","NoSuchEvent",{}]\n',
-            head + b'\n[1.0,"event","MessageArrived",{"entry":7}]\n',
-            head + b'\n[1.0,"size","",[1]]\n',
-            head + b'\n[1.0,"answer","Nobody.x.1",1]\n',
-            head + b"\n" + first.replace(b'"state"', b'"mouse"') + b"\n",
+        other = good.replace(b'"chatroom-recording":1', b'"chatroom-recording":99')
+        for bad, wrong in (
+            (b"", "tape-none"),
+            (b"not json\n", "tape-none"),
+            (b"{}\n", "tape-none"),
+            (other, "tape-version"),
+            (head + b"\n[]\n", "tape-line"),
+            (head + b'\n[1.0,"event","NoSuchEvent",{}]\n', "tape-line"),
+            (head + b'\n[1.0,"event","MessageArrived",{"entry":7}]\n', "tape-line"),
+            (head + b'\n[1.0,"size","",[1]]\n', "tape-line"),
+            (head + b'\n[1.0,"answer","Nobody.x.1",1]\n', "tape-line"),
+            (head + b"\n" + first.replace(b'"state"', b'"mouse"') + b"\n", "tape-line"),
         ):
             self.path.write_bytes(bad)
-            with self.assertRaises(BadTape, msg=bad[:60]):
+            with self.assertRaises(BadTape) as raised:
                 print_screens(self.path, io.StringIO())
+            values = {"line": 2} if wrong == "tape-line" else {}
+            self.assertEqual((raised.exception.key, raised.exception.values), (wrong, values), bad)
+
+    def test_without_a_chat_there_is_no_recording_and_no_file(self) -> None:
+        recorder = Recorder(self.path, lambda: 0.0)
+        self.assertFalse(recorder.close())
+        self.assertFalse(self.path.exists())
+        recorder = self.screen().root.watcher
+        assert isinstance(recorder, Recorder)
+        self.assertTrue(recorder.close())
+        self.assertTrue(self.path.exists())
 
     def test_a_full_disk_ends_the_recording_and_nothing_else(self) -> None:
         screen = self.screen()

@@ -67,7 +67,7 @@ class RecordedSessionTests(TestCase):
         self.path.write_text("nothing")
         played = self.start("replay", str(self.path))
         self.assertEqual(played.wait_ended(), 1)
-        self.assertIn("cannot be played", played.text())
+        self.assertIn("cannot be played: it is no recording", played.text())
         self.path.unlink()
         missing = self.start("replay", str(self.path))
         self.assertEqual(missing.wait_ended(), 1)

@@ -321,11 +321,13 @@ def _replay(options: argparse.Namespace, phrases: Phrases) -> int:
             print_screens(options.file, sys.stdout, every=options.print_all)
         else:
             play(options.file, Words(phrases.language), options.speed)
-    except (BadTape, OSError) as error:
-        why = getattr(error, "strerror", None) or error
-        print(f"chatroom: {phrases('bad-tape', reason=why)}", file=sys.stderr)
-        return 1
-    return 0
+        return 0
+    except BadTape as error:
+        why = phrases(error.key, **error.values)
+    except OSError as error:
+        why = error.strerror or str(error)
+    print(f"chatroom: {phrases('bad-tape', reason=why)}", file=sys.stderr)
+    return 1
 
 
 def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int:

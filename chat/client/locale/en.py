@@ -305,6 +305,7 @@ WORDS: Final = {
         "What happened is in {path}, with other letters in all texts; names are as they were."
         " To see it again: chatroom replay {path}"
     ),
+    "recorded-nothing": "Nothing was recorded: nobody logged in.",
     "no-recording": "{path} cannot be written: {error}",
     # The doctor
     "doctor-size": "The window is {columns} by {rows}.",

@@ -290,6 +290,7 @@ WORDS: Final = {
     "recorded-masked": (
         "过程已记录在 {path}，所有文字已被替换，名字保持原样。重放：chatroom replay {path}"
     ),
+    "recorded-nothing": "没有录制任何内容：未登录。",
     "no-recording": "无法写入 {path}：{error}",
     # The doctor
     "doctor-size": "窗口大小为 {columns}×{rows}。",

@@ -55,6 +55,7 @@ class Recorder:
     def __init__(self, path: Path, seconds: Callable[[], float], veil: bool = False) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._path = path
         self.seconds = seconds
         self.veil = veil
         self._began = seconds()
@@ -98,9 +99,13 @@ class Recorder:
         data = msgspec.to_builtins(data)
         self._put(Line(at, what, of, veiled_texts(data) if self.veil else data))
 
-    def close(self) -> None:
-        """Write nothing more."""
+    def close(self) -> bool:
+        """Write nothing more. Return whether there is a recording: without a chat there is none,
+        and no file either."""
         self._file.close()
+        if not self._begun:
+            self._path.unlink(missing_ok=True)
+        return self._begun
 
     def _put(self, line: object) -> None:
         try:

@@ -67,14 +67,21 @@ def read_tape(path: Path) -> Tape:
     :raises BadTape: it is none.
     :raises OSError: it cannot be read.
     """
-    written = path.read_bytes().split(b"\n")
+    first, *others = path.read_bytes().split(b"\n")
     try:
-        head = msgspec.json.decode(written[0], type=Head)
-        if head.chatroom_recording != FORMAT or head.language not in LANGUAGES:
-            raise BadTape(f"a recording of another version: {head.chatroom_recording}")
-        return Tape(head, [msgspec.json.decode(each, type=Line) for each in written[1:-1]])
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise BadTape(str(error)) from None
+        head = msgspec.json.decode(first, type=Head)
+    except msgspec.DecodeError:
+        raise BadTape("tape-none") from None
+    if head.chatroom_recording != FORMAT or head.language not in LANGUAGES:
+        raise BadTape
+    return Tape(head, [_line(number, each) for number, each in enumerate(others[:-1], 2)])
+
+
+def _line(number: int, written: bytes) -> Line:
+    try:
+        return msgspec.json.decode(written, type=Line)
+    except msgspec.DecodeError:
+        raise BadTape("tape-line", line=number) from None
 
 
 @dataclass
@@ -116,7 +123,7 @@ class _Played:
         if name != "send":
             return bool(data)
         if data is None:
-            raise BadTape("a message was sent that was not sent then")
+            raise BadTape  # that was not sent then
         return _Sent(msgspec.convert(data[0], type=events.Outgoing), untagged(data[1]))
 
     def answered(self, called: str, answer: Any) -> None:
@@ -217,8 +224,8 @@ class Replay:
         self.clock.advance(max(0.0, line.at - self.clock.seconds()))
         try:
             self._happen(line)
-        except (msgspec.ValidationError, LookupError, TypeError, ValueError) as error:
-            raise BadTape(f"line {self.place + 1}: {error!r}") from None
+        except (BadTape, LookupError, TypeError, ValueError):
+            raise BadTape("tape-line", line=self.place + 1) from None
 
     def _happen(self, line: Line) -> None:
         match line.what:

@@ -46,8 +46,9 @@ def run(options: ScreenOptions) -> int:
         return 73
     failure = _show(options, look, recorder)
     if recorder is not None:
-        recorder.close()
         key = "recorded-masked" if options.mask else "recorded"
+        if not recorder.close():
+            key = "recorded-nothing"
         print(look.words(key, path=options.record), file=sys.stderr)
     if failure:
         print(failure, file=sys.stderr)

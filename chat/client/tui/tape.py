@@ -39,7 +39,15 @@ _ERRORS: Final = {name: getattr(errors, name) for name in errors.__all__}
 
 
 class BadTape(Exception):
-    """That is no recording, or one of another version of the program."""
+    """That is no recording, or one of another version of the program.
+
+    :ivar key: of the sentence that says so; ``values`` are what it needs.
+    """
+
+    def __init__(self, key: str = "tape-version", **values: object) -> None:
+        super().__init__(key, values)
+        self.key = key
+        self.values = values
 
 
 class Head(msgspec.Struct, rename="kebab"):
@@ -174,12 +182,12 @@ def untagged(data: Any) -> Any:
 
 def _kind(name: object) -> Any:
     if name not in events.__all__:
-        raise BadTape(f"there is no event {name}")
+        raise BadTape
     return getattr(events, str(name))
 
 
 def _converted(data: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise BadTape(str(error)) from None
+    except msgspec.ValidationError:
+        raise BadTape from None
