@@ -103,6 +103,15 @@ def test_what_takes_long_counts_as_several_requests(
     assert 429 in codes
 
 
+def test_hashing_passwords_counts_as_ten_requests(usual: Party) -> None:
+    user = usual.user()
+    peer, both = usual.current(user), {"userPwd": user.password, "newPwd": user.password}
+    sent = [peer.send("PasswordMes", **both) for _ in range(8)]
+    codes = [peer.reply(each).data["code"] for each in sent]
+    assert codes[:3] == [200, 200, 200]
+    assert 429 in codes[3:]
+
+
 def test_forty_requests_at_once_then_ten_a_second(usual: Party) -> None:
     began = time.monotonic()
     peer = usual.current()  # its login was one of them

@@ -21,7 +21,7 @@ class LightFramesTest(SynchronousTestCase):
 
     def test_up_to_the_burst_they_are_served_at_once_and_then_one_by_one(self) -> None:
         hall = Hall(light_rate=(5, 10.0))
-        guest = hall.stranger()
+        guest = hall.guest(1)
         guest.receive(framed(enveloped("PingMes", {})) * 12)
         self.assertEqual(self.pongs(guest), 6, "the one over it is served, and ends the reading")
         for served in (7, 8, 9):
@@ -31,14 +31,14 @@ class LightFramesTest(SynchronousTestCase):
         self.assertEqual(self.pongs(guest), 12, "nothing is lost")
 
     def test_nought_is_no_limit(self) -> None:
-        guest = Hall(light_rate=(0, 0.0)).stranger()
+        guest = Hall(light_rate=(0, 0.0)).guest(1)
         guest.receive(framed(enveloped("PingMes", {})) * 2_000)
         self.assertEqual(self.pongs(guest), 2_000)
 
     def test_a_long_frame_counts_for_each_kibibyte_whatever_it_says(self) -> None:
         for size, served in ((LONG - 1, 12), (4 * LONG, 9)):
             hall = Hall(light_rate=(40, 10.0))
-            guest = hall.stranger()
+            guest = hall.guest(1)
             short = len(enveloped("PingMes", {"x": ""}))
             ping = enveloped("PingMes", {"x": "y" * (size - short)})
             self.assertEqual(len(ping), size)
@@ -48,13 +48,23 @@ class LightFramesTest(SynchronousTestCase):
             self.assertEqual(self.pongs(guest), 12, "nothing is lost")
 
     def test_who_is_gone_is_not_read_again(self) -> None:
-        hall = Hall(light_rate=(5, 10.0))
+        hall = Hall(request_rate=(5, 10.0))
         guest = hall.stranger()
         guest.receive(framed(enveloped("PingMes", {})) * 12)
         guest.session.connection.connectionLost()
         hall.clock.pump([0, 0.1, 0.1])
         self.assertEqual(self.pongs(guest), 6)
         self.assertEqual(hall.clock.getDelayedCalls(), [])
+
+    def test_a_strangers_are_held_to_the_rate_of_requests(self) -> None:
+        hall = Hall(light_rate=(1_000, 500.0), request_rate=(5, 10.0))
+        guest = hall.stranger()
+        guest.receive(framed(enveloped("PingMes", {})) * 12)
+        self.assertEqual(self.pongs(guest), 6)
+        hall.clock.advance(0.1)
+        self.assertEqual(self.pongs(guest), 7)
+        hall.clock.pump([0.1] * 10)
+        self.assertEqual(self.pongs(guest), 12, "nothing is lost")
 
     def pongs(self, guest: Guest) -> int:
         return sum(frame.type == "PongMes" for frame in guest.frames)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat import messages as m
+from chat.server.requests.moderating import BLOCKS_PAGE
 from chat.store.keys import Keys
 from tests.api_case import ApiCase
 from tests.fake_server import FakeConnection
@@ -65,6 +66,7 @@ def test_nobody_whom_one_blocked_is_left_out(hall: tuple[Party, Valkey]) -> None
     store.ask("HSET", KEYS.blocks(peer.user_id), *(word for each in many for word in (each, 1)))
     found = pages(peer, "BlocksMes", "users")
     assert [each["userId"] for page in found for each in page] == many
+    assert max(map(len, found)) == BLOCKS_PAGE
 
 
 def test_no_invitation_is_left_out(hall: tuple[Party, Valkey]) -> None:

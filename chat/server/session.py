@@ -44,10 +44,11 @@ frame also counts as one ping for each so many bytes, since decoding the longest
 unknown members, takes four milliseconds."""
 
 COSTS: Final[Mapping[type[Message], int]] = {
-    messages.SearchMes: 10, messages.SanctionsMes: 10, messages.ConversationsMes: 5,
+    messages.SearchMes: 10, messages.SanctionsMes: 10, messages.PasswordMes: 10,
+    messages.ConversationsMes: 5,
 }  # fmt: skip
 """What counts as several requests: a search takes some 25 ms of CPU time, a list of 10,000 banned
-users 40, a hundred conversations ten, any other request one or two."""
+users 40, two hashes of passwords 45, a hundred conversations ten, any other request one or two."""
 
 REFUSAL_SECONDS: Final = 10.0
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
@@ -155,8 +156,12 @@ class Session:
             self._malformed(error)
             return
         kind = type(message)
-        if kind in UNMETERED and (wait := self._light_bucket.overdraw()):
-            self.connection.hold(wait)  # It is served all the same, and the next ones wait.
+        if kind in UNMETERED:
+            # Of a stranger it counts like all else: a thousand from each of so many at once take
+            # the server seconds.
+            bucket = self._request_bucket if self.user is None else self._light_bucket
+            if wait := bucket.overdraw():
+                self.connection.hold(wait)  # It is served all the same, and the next ones wait.
         if self.user is None and kind not in OPEN_TO_ALL:
             self.refuse(message, request_id, Refused(401, "login-first"))
         elif isinstance(message, SAYINGS):

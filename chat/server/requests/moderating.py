@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["block", "blocks", "invitations", "moderate", "report", "sanctions"]
 
+BLOCKS_PAGE: Final = 500
+"""Blocked users whose names are looked up at once: of 20,000 that took the store 40 ms."""
+
 REPORTS: Final = 10
 REPORT_SECONDS: Final = 3600.0
 """Reports of one user in an hour: a person reads each of them."""
@@ -87,11 +90,12 @@ async def blocks(session: "Session", message: messages.BlocksMes) -> messages.Bl
     """A page of whom one has blocked."""
     context = session.context
     blocked = await context.moderation.blocked(session.user_id)
-    ids = [each for each in blocked if each > message.after]
+    rest = [each for each in blocked if each > message.after]
+    ids = rest[:BLOCKS_PAGE]
     names = await context.accounts.names(ids)
     users = [User(each, names.get(each, "")) for each in ids]
-    kept, more = fit(users, context.settings.frame_limit)
-    return messages.BlocksResMes(users=kept, more=more)
+    kept, cut = fit(users, context.settings.frame_limit)
+    return messages.BlocksResMes(users=kept, more=cut or len(rest) > len(ids))
 
 
 async def invitations(
