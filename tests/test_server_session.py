@@ -161,6 +161,13 @@ class RefusedTest(SynchronousTestCase):
         guest.send("SmsMes", to="#lobby", content="x")
         self.assertEqual(codes(guest), [429])
 
+    def test_a_wait_is_said_in_whole_seconds_and_never_shorter_than_it_is(self) -> None:
+        for per_second, said in ((4.0, "wait 1 s."), (0.4, "wait 3 s."), (0.002, "wait 9 min.")):
+            guest = Hall(rate=(1, per_second)).guest(1, LOBBY)
+            for _ in range(2):
+                guest.send("SmsMes", to="#lobby", content="x")
+            self.assertIn(said, guest.frames[0].data["error"])
+
     def test_over_the_budget_the_store_is_asked_about_repetitions_alone(self) -> None:
         hall = Hall(rate=(1, 1.0))
         guest = hall.guest(1, LOBBY)

@@ -138,8 +138,8 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "一帧的大小必须是 1 到 {frame_limit} 字节。",
     ),
     "too-fast": (
-        "Too fast: wait {seconds:.1f} s.",
-        "太快了：请等待 {seconds:.1f} 秒。",
+        "Too fast: wait {wait}.",
+        "太快了：请等待{wait}。",
     ),
     "flooding": (
         "Too many refused requests: the connection is closed.",

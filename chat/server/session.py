@@ -263,7 +263,7 @@ class Session:
     def refuse(self, message: Message, request_id: str | None, why: Refused) -> None:
         """Tell the client that a request is not served."""
         tracing.refused(self, messages.type_name(type(message)), why.code, why.key)
-        seconds = max(1, round(why.retry_after))
+        seconds = max(1, why.retry_after)
         sentence = self.phrase(why.key, **{"seconds": seconds, **why.values})
         self.emit(reply_to(message, why, sentence), request_id)
         self._count_refusal()
