@@ -121,8 +121,8 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "You have blocked them: unblock them before you write.",
         "您已屏蔽对方：请先解除屏蔽再发消息。",
     ),
-    "content-empty": ("The message is empty.", "消息不能为空。"),
-    "content-nul": ("The message has a NUL character.", "消息不能含有 NUL 字符。"),
+    "content-empty": ("The message has no content.", "消息不能为空。"),
+    "content-nul": ("The content of the message has a NUL character.", "消息不能含有 NUL 字符。"),
     "content-too-long": (
         "The message is too long: at most {content_limit} bytes.",
         "消息太长：最多 {content_limit} 字节。",
