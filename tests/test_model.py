@@ -208,6 +208,34 @@ class EntriesTests(TestCase):
         self.assertEqual(found.open, "#lobby")
         self.assertNotIn("#cats", found.conversations)
 
+    def test_what_waits_in_a_room_is_listed_until_it_is_gone_though_one_is_no_longer_in(
+        self,
+    ) -> None:
+        outgoing = Outgoing("c1", "#cats", "meow", NOON)
+        refused = events.MessageStateChanged(outgoing, events.Failed(403, "banned"))
+        withdrawn = events.MessageStateChanged(outgoing, events.Withdrawn())
+        taken_out = events.ConversationChanged(Conversation("#cats", gone=True))
+        for happens in ((refused, taken_out), (taken_out, refused), (refused,)):
+            listed = () if happens == (refused,) else (room("#cats", seq=9, read=4),)
+            found = model(room("#lobby"), *listed)
+            for each in happens:
+                found.apply(each)
+            self.assertEqual([each.name for each in found.listed()], ["#lobby", "#cats"])
+            self.assertEqual(found.unread(), (0, 0))
+            found.apply(withdrawn)
+            self.assertEqual([each.name for each in found.listed()], ["#lobby"])
+            found.state(room("#cats"))
+            self.assertEqual([each.name for each in found.listed()], ["#lobby", "#cats"])
+        found.conversation("#cats").draft = "half a thought"
+        found.apply(taken_out)
+        self.assertEqual(found.conversation("#cats").draft, "half a thought")
+
+    def test_a_lobby_that_one_is_not_in_is_no_home(self) -> None:
+        found = model(room("#cats"))
+        outgoing = Outgoing("c1", "#lobby", "hello", NOON)
+        found.apply(events.MessageStateChanged(outgoing, events.Failed(404, "no lobby")))
+        self.assertEqual(found.home, "#cats")
+
     def test_the_divider_stands_where_reading_stopped(self) -> None:
         found = model(room("#lobby"), room("#cats", seq=9, read=4))
         self.assertEqual(found.show("#cats").divider, 4)

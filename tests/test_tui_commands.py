@@ -303,6 +303,28 @@ class CommandTests(TestCase):
         screen.chat.model.conversation("@2").draft = ""
         self.assertNotIn("@2", [each.name for each in screen.chat.model.listed()], "it is gone")
 
+    def test_a_room_that_one_was_taken_out_of_is_left_when_nothing_waits_there(self) -> None:
+        screen = lively()
+        screen.chat.open("#cats")
+        outgoing = events.Outgoing("c9", "#cats", "a last word", NOON)
+        screen.client.tell(
+            events.MessageStateChanged(outgoing, events.Failed(403, "no")),
+            events.ConversationChanged(Conversation("#cats", gone=True)),
+        )
+        screen.type("/go #cats")
+        screen.press("enter")
+        self.assertIn("a last word", "\n".join(screen.text()))
+        screen.type("/leave")
+        self.assertIn("#cats stays on the list", "\n".join(screen.press("enter")))
+        asked = [what for what, _ in screen.client.asked]
+        self.assertNotIn("leave", asked, "one is not in it")
+        screen.client.tell(events.MessageStateChanged(outgoing, events.Withdrawn()))
+        screen.type("/leave #cats")
+        text = screen.press("enter")
+        self.assertIn("You left #cats.", "\n".join(text))
+        self.assertEqual(screen.chat.model.open, "#lobby")
+        self.assertFalse(any("#cats" in row[:20] for row in text), text)
+
     def test_the_only_conversation_there_is_stays(self) -> None:
         screen = Screen(ScriptedClient())
         screen.client.tell(events.ConversationChanged(Conversation("#lobby", gone=True)))

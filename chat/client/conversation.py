@@ -51,8 +51,9 @@ class Conversation:
     ``told``: the read mark that the server has. ``divider``: the entry below which everything was
     read when it was opened. ``sealed``: entries before which the server has nothing more.
     ``fetched``: its newest page is here. ``recalled``: what the cache has of that is. ``closed``: a
-    room for who is invited. ``away``: the newest entry when it was put away. ``rewritten``: how
-    often something that was held became something else, or went.
+    room for who is invited. ``away``: the newest entry when it was put away. ``gone``: one is not
+    in it (any more). ``rewritten``: how often something that was held became something else, or
+    went.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Conversation:
     fetched: bool = False
     recalled: bool = False
     away: int | None = None
+    gone: bool = False
     rewritten: int = 0
     sealed: set[int] = field(default_factory=set)
     mentions: set[int] = field(default_factory=set)
@@ -93,9 +95,15 @@ class Conversation:
 
     @property
     def hidden(self) -> bool:
-        """Whether it was put away, and nothing came since, nor is begun or on its way."""
-        old = self.away is not None and self.newest <= self.away
-        return old and not (self.unread or self.pending or self.draft)
+        """Whether it was put away and nothing came since, or one is not in it; and nothing of one's
+        own waits there."""
+        old = self.away is not None and self.newest <= self.away and not self.unread
+        return (old or self.gone) and not self.waiting
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is begun, on its way, or was refused: nobody's words just go."""
+        return bool(self.pending or self.draft)
 
     @property
     def complete(self) -> bool:

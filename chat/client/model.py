@@ -13,7 +13,7 @@ from chat.client.events import ConnectionState, Outgoing
 from chat.client.text import looks_like, mixes_scripts
 from chat.messages import BUSY, OFFLINE, ONLINE, Entry, User
 from chat.messages import Conversation as ConversationState
-from chat.names import LOBBY, private_with
+from chat.names import LOBBY, is_room, private_with
 
 __all__ = ["Model"]
 
@@ -80,9 +80,10 @@ class Model:
     def home(self) -> str:
         """Where one is when nothing else is open: the lobby, or without one whatever comes first,
         at the least one's notes to oneself."""
-        if LOBBY in self.conversations or not self.me.user_id:
+        lobby = self.conversations.get(LOBBY)
+        if (lobby is not None and not lobby.gone) or not self.me.user_id:
             return LOBBY
-        return next((each.name for each in self.listed()), f"@{self.me.user_id}")
+        return next((each.name for each in self.listed() if not each.gone), f"@{self.me.user_id}")
 
     @property
     def connected(self) -> bool:
@@ -100,8 +101,8 @@ class Model:
         return sorted(found, key=lambda each: (-each.active, each.name))
 
     def listed(self) -> list[Conversation]:
-        """All conversations in the order of their pane, but those that were put away."""
-        return self.rooms() + [each for each in self.privates() if not each.hidden]
+        """All conversations in the order of their pane, but those that are hidden."""
+        return [each for each in self.rooms() + self.privates() if not each.hidden]
 
     def online(self) -> list[User]:
         """Who is online or busy, by name; kept until somebody comes or goes."""
@@ -221,16 +222,25 @@ class Model:
             found = self.conversations[name] = Conversation(name)
         return found
 
+    def _absent(self, name: str) -> Conversation:
+        """A conversation that nobody has said one is in, for what of one's own waits there."""
+        found = self.conversations[name] = Conversation(name, gone=is_room(name))
+        return found
+
     def state(self, state: ConversationState) -> None:
         """Marks moved, a topic changed, one joined or left: *conv* of the protocol."""
         if state.gone:
-            self.conversations.pop(state.conversation, None)
+            left = self.conversations.pop(state.conversation, None)
+            if left is not None and left.waiting:
+                kept = self._absent(left.name)
+                kept.pending, kept.draft = left.pending, left.draft
             if self.open == state.conversation:
                 self.show(self.home)
             return
         known = self.conversation(state.conversation)
         if state.epoch and known.epoch and state.epoch != known.epoch:
             known.drop_from(max(1, state.epoch_first))
+        known.gone = False
         known.epoch = state.epoch or known.epoch
         known.partner = state.user_name or known.partner
         known.topic, known.closed = state.topic, state.private
@@ -274,7 +284,7 @@ class Model:
                 known.put(entry, self.me.user_id, self._mention)
 
     def _outgoing(self, message: Outgoing, state: events.MessageState) -> None:
-        known = self.conversation(message.to)
+        known = self.conversations.get(message.to) or self._absent(message.to)
         match state:
             case events.Stored() | events.Withdrawn():
                 known.pending = [

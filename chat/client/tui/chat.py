@@ -287,15 +287,17 @@ class Chat:
         return True
 
     async def leave(self, name: str) -> None:
-        """Leave a room, and show another conversation if it was open.
+        """Leave a room, if one is still in it, and show another conversation if it was open.
 
         :raises ClientError: as ``ChatClient.leave`` has it.
         """
-        self._leaving = name
-        try:
-            await self.client.leave(name)
-        finally:
-            self._leaving = ""
+        known = self.model.conversations.get(name)
+        if known is None or not known.gone:
+            self._leaving = name
+            try:
+                await self.client.leave(name)
+            finally:
+                self._leaving = ""
         if self.model.open == name:
             self.open(self.model.home)
 

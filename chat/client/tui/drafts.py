@@ -69,9 +69,8 @@ class Drafts:
         """
         texts = {each.name: each.draft for each in model.conversations.values() if each.draft}
         here = {OPEN: model.open} if self._stay and model.open else {}
-        hidden = [
-            f"{each.name}:{each.away}" for each in model.conversations.values() if each.hidden
-        ]
+        known = (each for each in model.conversations.values() if each.away is not None)
+        hidden = [f"{each.name}:{each.away}" for each in known if each.hidden]
         away = {AWAY: " ".join(hidden)} if hidden else {}
         self.save({**self._begun, **texts, **here, **away}, run)
 

@@ -318,7 +318,7 @@ class MessagesPane(Pane):
 
         :param above: the entry above the view; :param lowest: the last one in it.
         """
-        if conversation.loading:
+        if conversation.loading or conversation.gone:
             return
         if not (conversation.fetched or (conversation.recalled and not self._model.connected)):
             self.wish = Wish(conversation.name, 0)

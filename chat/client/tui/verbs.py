@@ -159,7 +159,12 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         if not is_room(name):
             name = f"#{name}"
         await self._chat.leave(name)
-        self._chat.say(self._words("left", conversation=name))
+        left = self._chat.model.conversations.get(name)
+        if left is None or left.hidden:
+            self._chat.say(self._words("left", conversation=name))
+        else:
+            who = self._chat.title_of(left)
+            self._chat.say(self._words("put-away-waiting", who=who), bad=True)
 
     def _put_away(self, name: str) -> None:
         """A private conversation cannot be left, but need not be on the list."""
