@@ -17,6 +17,9 @@ from tests.pty_screen import PtyScreen, client_command, client_environ, register
 
 HERE = Path(__file__).resolve().parent
 WIDE, NORMAL = (112, 22), (100, 22)
+PORT = 8889
+"""The server's own, which must be free."""
+
 PER_KEY = 0.06
 """Seconds for each letter in the film: a quick typist."""
 
@@ -223,11 +226,10 @@ def main() -> None:
     (HERE / "screens").mkdir(exist_ok=True)
     for play in (_draw_pictures, _make_film):
         with tempfile.TemporaryDirectory(prefix="cr-", dir="/tmp") as directory:
-            home = Path(directory)
-            # The server comes back at the same place in the film.
-            server = ServerProcess("--listen", f"unix:{home}/chat.sock")
+            # The address is on the pictures, and the server comes back at it in the film.
+            server = ServerProcess("--listen", f"tcp:{PORT}:interface=127.0.0.1")
             server.start()
-            people = People(f"unix:{home}/chat.sock", home)
+            people = People(f"127.0.0.1:{PORT}", Path(directory))
             try:
                 play(people, server)
             finally:
