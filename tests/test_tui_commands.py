@@ -450,6 +450,7 @@ class CommandTests(TestCase):
             ("/zebra", "//zebra would say it."),
             ("/", "// would say it."),
             ("/edit", "Is /undo meant?"),
+            ("/帮助", "Is /help meant?"),
             ("/Whisper ben psst", "Is /msg meant?"),
             ("/nick zoe", "you keep the name that you registered"),
             (" /quit", "/quit stands behind a space"),

@@ -93,8 +93,15 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("disconnect", "bye"), "quit"),
     "afk": "busy",
     "version": "doctor",
+    "帮助": "help",
+    "加入": "join",
+    "离开": "leave",
+    "私聊": "msg",
+    "房间": "rooms",
+    "搜索": "search",
+    "退出": "quit",
 }
-"""What commands of other programs are called here."""
+"""What commands are called here that are called so in other programs, or in Chinese."""
 
 RENAMING: Final = ("nick", "name", "rename")
 """Commands by which one changes one's name elsewhere."""
