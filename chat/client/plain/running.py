@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 
 from chat.client.lean import lean_reactor
 from chat.client.paths import Profile
@@ -90,7 +91,7 @@ def _writer(reactor: Any) -> Callable[[str], None]:
                 data = data[os.write(descriptor, data) :]
         except BrokenPipeError:
             # Nobody listens any more.
-            with suppress(Exception):
+            with suppress(ReactorNotRunning):
                 reactor.stop()
 
     return write

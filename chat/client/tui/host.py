@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from chat.client import events
@@ -236,7 +237,7 @@ class Host:
         chat.spawn(go())
 
     def _stop(self) -> None:
-        with suppress(Exception):
+        with suppress(ReactorNotRunning):
             self._reactor.stop()
 
 
