@@ -4,7 +4,7 @@ A message's type on the wire is the name of its class. Members are camel case on
 snake case here. ``REQUESTS`` are what a server takes, ``ANSWERS`` what a client takes.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
@@ -144,6 +144,13 @@ class Invitation(Value, frozen=True):
 # Requests --------------------------------------------------------------------------------------
 
 
+LARGEST: Final = 2**53 - 1
+Number = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+"""A number in a request of somebody who is logged in: one that every JSON reader keeps exact (RFC
+8259, section 6). With numbers of thousands of digits nothing may be computed: to write the result
+down ends the process (``hiredis.pack_command``, which does not expect Python's limit of digits)."""
+
+
 class Request(Message, frozen=True, omit_defaults=True):
     """What a client asks for; a member that is left out has the default written here."""
 
@@ -198,7 +205,7 @@ class ConversationsMes(Request, frozen=True, omit_defaults=True):
     """Page one's own conversations, in the order LoginRes has them."""
 
     after: str = ""
-    limit: int = 100
+    limit: Number = 100
 
 
 class HistoryMes(Request, frozen=True, omit_defaults=True):
@@ -206,9 +213,9 @@ class HistoryMes(Request, frozen=True, omit_defaults=True):
 
     conversation: str
     epoch: str = ""
-    before: int = 0
-    after: int | None = None
-    limit: int = 50
+    before: Number = 0
+    after: Number | None = None
+    limit: Number = 50
 
 
 class SearchMes(Request, frozen=True, omit_defaults=True):
@@ -217,9 +224,9 @@ class SearchMes(Request, frozen=True, omit_defaults=True):
 
     text: str
     conversation: str = ""
-    before: int = 0
-    limit: int = 50
-    skip: int | None = None
+    before: Number = 0
+    limit: Number = 50
+    skip: Number | None = None
 
 
 class AckMes(Request, frozen=True, omit_defaults=True):
@@ -227,33 +234,33 @@ class AckMes(Request, frozen=True, omit_defaults=True):
 
     conversation: str
     epoch: str = ""
-    delivered: int | None = None
-    read: int | None = None
+    delivered: Number | None = None
+    read: Number | None = None
 
 
 class OnlineMes(Request, frozen=True, omit_defaults=True):
     """Page who is online, by user id."""
 
-    after: int = 0
-    limit: int = 500
+    after: Number = 0
+    limit: Number = 500
 
 
 class WatchMes(Request, frozen=True, omit_defaults=True):
     """Whom the screen shows: their presence is wanted even in scope ``watched``."""
 
-    users: tuple[int, ...] = ()
+    users: tuple[Number, ...] = ()
 
 
 class StatusMes(Request, frozen=True, omit_defaults=True):
     """Be online (0) or busy (2)."""
 
-    status: int
+    status: Number
 
 
 class LookupMes(Request, frozen=True, omit_defaults=True):
     """Who somebody is, by id or by name."""
 
-    user_id: int = 0
+    user_id: Number = 0
     user_name: str = ""
 
 
@@ -282,7 +289,7 @@ class RedactMes(Request, frozen=True, omit_defaults=True):
     """Take the text of an entry away; its number stays."""
 
     conversation: str
-    seq: int
+    seq: Number
 
 
 class ModerateMes(Request, frozen=True, omit_defaults=True):
@@ -294,9 +301,9 @@ class ModerateMes(Request, frozen=True, omit_defaults=True):
 
     conversation: str
     action: str
-    user_id: int = 0
+    user_id: Number = 0
     user_name: str = ""
-    seconds: int = 0
+    seconds: Number = 0
     reason: str = ""
 
 
@@ -304,13 +311,13 @@ class SanctionsMes(Request, frozen=True, omit_defaults=True):
     """Page who is banned, muted or invited in a room, by user id."""
 
     conversation: str
-    after: int = 0
+    after: Number = 0
 
 
 class BlockMes(Request, frozen=True, omit_defaults=True):
     """Exchange no private messages with somebody, or, ``block`` false, do so again."""
 
-    user_id: int = 0
+    user_id: Number = 0
     user_name: str = ""
     block: bool = True
 
@@ -318,7 +325,7 @@ class BlockMes(Request, frozen=True, omit_defaults=True):
 class BlocksMes(Request, frozen=True, omit_defaults=True):
     """Page whom one has blocked, by user id."""
 
-    after: int = 0
+    after: Number = 0
 
 
 class InvitationsMes(Request, frozen=True, omit_defaults=True):
@@ -331,7 +338,7 @@ class ReportMes(Request, frozen=True, omit_defaults=True):
     """Show a message to the administrators."""
 
     conversation: str
-    seq: int
+    seq: Number
     reason: str = ""
 
 
@@ -339,15 +346,15 @@ class RoomsMes(Request, frozen=True, omit_defaults=True):
     """Page the public rooms, by name."""
 
     after: str = ""
-    limit: int = 100
+    limit: Number = 100
 
 
 class MembersMes(Request, frozen=True, omit_defaults=True):
     """Page the members of a room, by user id."""
 
     conversation: str
-    after: int = 0
-    limit: int = 500
+    after: Number = 0
+    limit: Number = 500
 
 
 class SessionsMes(Request, frozen=True, omit_defaults=True):

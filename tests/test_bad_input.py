@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat import messages
 from tests.party import Party
 from tests.peers import CurrentPeer, Frame, enveloped, framed
 from tests.process import ServerProcess
+from tests.samples import requests_with
 
 FRAME_LIMIT = 65_536
 CODES = {200, 400, 401, 403, 404, 409, 413, 429, 500, 505, 506}
@@ -57,6 +59,17 @@ def nested(opening: str, times: int) -> bytes:
     closing = {"[": "]", "{": "}"}
     end = "".join(closing[each] for each in opening[::-1] if each in closing)
     return (opening * times + "0" + end * times).encode()
+
+
+def test_numbers_so_long_that_nothing_can_be_computed_with_them_end_nothing(party: Party) -> None:
+    longest = 10**4_300 - 1  # digits that Python reads and writes at most (sys.int_info)
+    for number in (longest, -longest):
+        for kind, data in requests_with(number):
+            logs_in = kind in (messages.RegisterMes, messages.LoginMes)
+            peer = party.connect() if logs_in else party.current()
+            frame = answer(peer, enveloped(kind.__name__, {**data, "version": 2}))
+            assert frame.data["code"] in CODES, (kind, frame)
+            peer.close()
 
 
 # Envelopes -------------------------------------------------------------------------------------
@@ -310,6 +323,9 @@ def test_coming_and_going_in_the_middle_of_anything_is_harmless(party: Party) ->
             for peer in (party.connect(), party.current()):
                 peer.send_bytes(whole[:cut])
                 getattr(peer, leave)()
+    talker, reader = party.current(), party.current()
+    talker.post("#lobby", "still here")
+    reader.hears("still here")
 
 
 def test_what_a_vanished_client_had_accepted_is_there(party: Party) -> None:

@@ -5,7 +5,8 @@ import json
 import struct
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from hypothesis import given
@@ -14,12 +15,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat import codec, messages
 from chat.codec import BadMessage, Envelope, FrameReader, FrameTooLarge
-from chat.messages import ANSWERS, ORIGINAL_REQUESTS, REQUESTS, Message
+from chat.messages import ANSWERS, LARGEST, ORIGINAL_REQUESTS, REQUESTS, Message
+from tests.samples import requests_with
 
 EVERY_MESSAGE = sorted(
     {*REQUESTS.values(), *ANSWERS.values(), *ORIGINAL_REQUESTS.values()}, key=lambda m: m.__name__
 )
-WHOLE_NUMBERS = st.integers(-(2**53), 2**53)
+WHOLE_NUMBERS = st.integers(-LARGEST, LARGEST)
 
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
@@ -35,7 +37,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     }
     if hint in simple:
         return simple[hint]
-    if isinstance(hint, type) or hint.__class__.__name__ == "UnionType":
+    if isinstance(hint, type) or get_origin(hint) in (Union, UnionType):
         return st.one_of([values_of(each) for each in get_args(hint)])
     return st.lists(values_of(get_args(hint)[0]), max_size=3).map(tuple)
 
@@ -85,6 +87,20 @@ JSON_VALUES = st.recursive(
 MEMBER_NAMES = sorted(
     {name for kind in REQUESTS.values() for name in kind.__struct_encode_fields__}
 )
+
+
+class NumbersTest(SynchronousTestCase):
+    def test_who_is_logged_in_sends_no_number_that_some_reader_would_round(self) -> None:
+        for number in (LARGEST, -LARGEST):
+            for kind, data in requests_with(number):
+                self.assertIsInstance(read(enveloped(kind.__name__, data)), kind)
+        for number in (LARGEST + 1, -LARGEST - 1):
+            for kind, data in requests_with(number):
+                if kind in (messages.RegisterMes, messages.LoginMes):
+                    continue  # Original clients know no other refusal than the reply to these.
+                with self.assertRaises(BadMessage) as refused:
+                    read(enveloped(kind.__name__, data))
+                self.assertIn("int", str(refused.exception))
 
 
 class RoundTripTest(SynchronousTestCase):

@@ -181,4 +181,4 @@ class TideTests(TestCase):
         valkey = start_for(self)
         note = Path(tempfile.mkdtemp()) / "tide"
         note.write_text("what?")
-        await (await self._server(valkey, note))._count()
+        self.assertTrue(await (await self._server(valkey, note))._count())
