@@ -4,7 +4,6 @@ from collections.abc import Collection
 from functools import partial
 from typing import Protocol
 
-from chat.client.conversation import Conversation
 from chat.client.text import is_character
 from chat.client.tui import commands, helptext
 from chat.client.tui.chat import Chat
@@ -12,12 +11,12 @@ from chat.client.tui.commands import Kind
 from chat.client.tui.desk import Desk
 from chat.client.tui.keys import PREFIXES, WHEEL, action
 from chat.client.tui.layout import Pane
+from chat.client.tui.listing import Listing
 from chat.client.tui.picked import Stage as PickedStage
 from chat.client.tui.popups import Choice, Popup
 from chat.client.tui.recall import Recall
 from chat.client.tui.switcher import Switcher
 from chat.client.tui.verbs import Verbs
-from chat.messages import User
 
 __all__ = ["Actions", "Stage"]
 
@@ -50,7 +49,11 @@ class Actions:
         self._verbs = verbs
         self._leaving = False
         self._begun = ""
-        others = (Switcher(chat, desk, stage, self.open), Recall(chat, desk, stage))
+        others = (
+            Switcher(chat, desk, stage, self.open),
+            Recall(chat, desk, stage),
+            Listing(chat, desk, self.open),
+        )
         self._table = {
             name.removeprefix("do_"): getattr(part, name)
             for part in (self, verbs.picked, *others)
@@ -172,7 +175,7 @@ class Actions:
             place = chosen.item_at(line)
             if place < len(chosen.items()):
                 chosen.select(place)
-                self.do_choose()
+                self.do("choose")
         return True
 
     def _click_message(self, line: int) -> None:
@@ -359,44 +362,6 @@ class Actions:
     def do_retry(self) -> None:
         if not self.chat.retry():
             self.chat.say(self.desk.look.words("nothing-failed"))
-
-    # Lists
-
-    def do_select_up(self) -> None:
-        self._move(-1)
-
-    def do_select_down(self) -> None:
-        self._move(1)
-
-    def do_select_first(self) -> None:
-        pane = self.desk.list_pane()
-        if pane is not None:
-            pane.select(0)
-
-    def do_select_last(self) -> None:
-        pane = self.desk.list_pane()
-        if pane is not None:
-            pane.select(len(pane.items()))
-
-    def _move(self, step: int) -> None:
-        pane = self.desk.list_pane()
-        if pane is not None:
-            pane.move(step)
-
-    def do_choose(self) -> None:
-        pane = self.desk.list_pane()
-        chosen = pane.chosen() if pane is not None else None
-        if isinstance(chosen, Conversation):
-            self.open(chosen.name)
-        elif isinstance(chosen, User):
-            if chosen.user_name:
-                self.chat.model.conversation(f"@{chosen.user_id}").partner = chosen.user_name
-            self.open(f"@{chosen.user_id}")
-
-    def do_unfilter(self) -> None:
-        pane = self.desk.list_pane()
-        if pane is not None:
-            pane.unfilter()
 
 
 def _meant(context: str, key: str) -> str:

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from chat.client import events
 from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
+from chat.client.happenings import lasting, why
 from chat.client.model import Model
 from chat.client.notify import Came, Quiet
 from chat.client.text import acted, width
@@ -153,7 +154,8 @@ class Chat:
                 return self.look.words(
                     f"you-{entry.kind}", who=self.name_of(entry.user_id, entry.user_name),
                     conversation=conversation.name,
-                    time=self.look.lasting(entry.seconds), why=self.look.why(entry.content),
+                    time=lasting(self.look.words, entry.seconds),
+                    why=why(self.look.words, self.look.line(entry.content)),
                 )  # fmt: skip
             if entry.kind == "join" and entry.user_id == me:
                 break

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import chain, islice, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
+from chat.client.happenings import span
 from chat.client.model import Model
 from chat.client.text import acted, acts, clip, fold, pad, width
 from chat.client.tui.draw import Row, Run
@@ -64,18 +65,14 @@ class EntryRows:
         self.bare = False
         self._cache: dict[int, tuple[tuple[object, ...], list[Row]]] = {}
 
-    def parts(
-        self, conversation: Conversation, index: int, apart: bool = False
-    ) -> tuple[list[Row], list[Row]]:
-        """What separates entry ``index`` from what is before it, and its own rows.
+    def own(self, conversation: Conversation, index: int, apart: bool) -> list[Row]:
+        """The rows of entry ``index``.
 
-        :param apart: what is before it is not shown, so that its name must be.
+        :param apart: what is before it is not right above it, so that its name must be there.
         """
         entry = conversation.entries[index]
-        before = conversation.entries[index - 1] if index else None
-        rows = self._separators(conversation, index, before, entry)
-        alone = apart or self.bare or bool(rows)
-        grouped = not alone and before is not None and self._grouped(before, entry)
+        before = conversation.entries[index - 1] if index and not (apart or self.bare) else None
+        grouped = before is not None and self._grouped(before, entry)
         mine = entry.user_id == self._model.me.user_id
         fate = conversation.fate(entry) if mine else None
         key = (entry, grouped, fate, entry.user_id in self._model.blocked)
@@ -84,7 +81,7 @@ class EntryRows:
             if len(self._cache) > CACHED:
                 self._cache.clear()
             known = self._cache[entry.seq] = (key, self._entry(entry, grouped, fate))
-        return rows, known[1]
+        return known[1]
 
     def clear(self) -> None:
         """Another conversation, another theme: nothing of what is kept holds."""
@@ -92,9 +89,10 @@ class EntryRows:
 
     # What stands between entries
 
-    def _separators(
-        self, conversation: Conversation, index: int, before: Entry | None, entry: Entry
-    ) -> list[Row]:
+    def separators(self, conversation: Conversation, index: int) -> list[Row]:
+        """What separates entry ``index`` from what is before it."""
+        entry = conversation.entries[index]
+        before = conversation.entries[index - 1] if index else None
         rows: list[Row] = []
         missing = conversation.gap_before(index)
         if missing:
@@ -145,7 +143,7 @@ class EntryRows:
             n=folded.last - folded.first + 1,
             who=self._telling.name(some, name),
             people=len(folded.people),
-            time=self._look.span(folded.seconds),
+            time=span(self._look.words, folded.seconds),
         )
         return [[("dim", clip(f"  {self._look.glyphs.ellipsis} {text}", self.columns))]]
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Final
 
-from chat.client import happenings
 from chat.client.text import clean, clean_line
 from chat.client.tui.themes import NAME_COLOURS, THEMES, UNICODE, Glyphs, Theme
 from chat.client.words import Words
@@ -55,18 +54,6 @@ class Look:
         return self.words(
             "day", year=moment.year, month=moment.month, day=moment.day, weekday=weekday
         )
-
-    def span(self, seconds: int) -> str:
-        """How long something lasts, in the reader's units: ``1d12h``, ``1 天 12 小时``."""
-        return happenings.span(self.words, seconds)
-
-    def lasting(self, seconds: int) -> str:
-        """`` for 10m``; nothing where there is no end."""
-        return happenings.lasting(self.words, seconds)
-
-    def why(self, reason: str) -> str:
-        """`` (too loud)``; nothing where nobody said why."""
-        return happenings.why(self.words, self.line(reason))
 
     @staticmethod
     def colour(user_id: int) -> str:

@@ -241,10 +241,10 @@ class MessagesPane(Pane):
         """The rows at the place of entry ``index``, and what belongs above and below it."""
         entries = conversation.entries
         folded, seq = self._folded(conversation, index), entries[index].seq
-        apart = index > 0 and self._apart(conversation, index)
-        separators, rows = self._rows.parts(conversation, index, apart)
+        separators = self._rows.separators(conversation, index)
         if folded is None:
-            rows = self._dressed(seq, rows)
+            apart = bool(separators) or (index > 0 and self._apart(conversation, index))
+            rows = self._dressed(seq, self._rows.own(conversation, index, apart))
         else:
             index, rows = folded.last, self._rows.folded(folded, entries)
         rows = [*separators, *rows] if separators else rows
