@@ -85,22 +85,26 @@ def test_a_repetition_is_answered_however_fast(usual: Party) -> None:
         assert max(each["retryAfter"] for each in pair) > 0
 
 
-@pytest.mark.parametrize(
-    ("kind", "data", "at_once"),
-    [
-        ("SearchMes", {"text": "anything"}, 3),
-        ("SanctionsMes", {"conversation": "#lobby"}, 3),
-        ("ConversationsMes", {}, 7),
-    ],
-)
-def test_what_takes_long_counts_as_several_requests(
-    usual: Party, kind: str, data: dict[str, Any], at_once: int
-) -> None:
+def test_what_takes_long_counts_as_several_requests(usual: Party) -> None:
     peer = usual.current()  # its login was one of them
-    sent = [peer.send(kind, **data) for _ in range(30)]
+    sent = [peer.send("SanctionsMes", conversation="#lobby") for _ in range(30)]
     codes = [peer.reply(each).data["code"] for each in sent]
-    assert 429 not in codes[:at_once]
+    assert 429 not in codes[:3]
     assert 429 in codes
+
+
+def test_a_list_of_conversations_counts_by_its_length(usual: Party) -> None:
+    user = usual.user()
+    for _ in range(2):
+        device, friends = usual.current(user), [f"@{usual.user().user_id}" for _ in range(18)]
+        sent = [device.send("SmsMes", to=friend, content="hi") for friend in friends]
+        assert {device.reply(each).data["code"] for each in sent} == {200}
+    for limit, at_once in ((20, 30), (0, 15)):
+        peer = usual.current(user)
+        sent = [peer.send("ConversationsMes", limit=limit) for _ in range(90)]
+        codes = [peer.reply(each).data["code"] for each in sent]
+        assert 429 not in codes[:at_once], limit
+        assert 429 in codes, limit
 
 
 def test_hashing_passwords_counts_as_ten_requests(usual: Party) -> None:

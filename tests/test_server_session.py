@@ -213,6 +213,16 @@ class RefusedTest(SynchronousTestCase):
         guest.send("SmsMes", to="@2", content="x", clientId="2")
         self.assertEqual(listed, [(1, 2)])
 
+    def test_a_search_counts_by_what_is_read_for_it(self) -> None:
+        for messages, at_once in ((100, 40), (1_000, 14), (10_000, 4)):
+            hall = Hall(request_rate=(40, 0.001), user_request_rate=(0, 0.0))
+            guest = hall.guest(1, LOBBY)
+            for _ in range(messages):
+                hall.log.append(LOBBY, guest.session.author, "hay")
+            for _ in range(at_once + 1):
+                guest.send("SearchMes", text="needle", conversation="#lobby")
+            self.assertEqual(codes(guest), [200] * at_once + [429], messages)
+
     def test_too_many_refusals_end_the_connection(self) -> None:
         hall = Hall(refusals=3)
         guest = hall.guest(1, LOBBY)

@@ -44,11 +44,10 @@ frame also counts as one ping for each so many bytes, since decoding the longest
 unknown members, takes four milliseconds."""
 
 COSTS: Final[Mapping[type[Message], int]] = {
-    messages.SearchMes: 10, messages.SanctionsMes: 10, messages.PasswordMes: 10,
-    messages.ConversationsMes: 5,
+    messages.SanctionsMes: 10, messages.PasswordMes: 10,
 }  # fmt: skip
-"""What counts as several requests: a search takes some 25 ms of CPU time, a list of 10,000 banned
-users 40, two hashes of passwords 45, a hundred conversations ten, any other request one or two."""
+"""What counts as several requests: a list of 10,000 banned users takes 40 ms of CPU, two hashes of
+passwords 45, others one or two; what is known only when it is done is charged then."""
 
 REFUSAL_SECONDS: Final = 10.0
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
@@ -181,6 +180,12 @@ class Session:
         if not wait and self.budget is not None:
             wait = self.budget.requests.take_some(cost)
         return wait
+
+    def charge(self, more: int) -> None:
+        """What is being served takes as much as so many further requests; the next ones wait."""
+        self._request_bucket.overdraw(more)
+        if self.budget is not None:
+            self.budget.requests.overdraw(more)
 
     def _handled(
         self, message: Message, request_id: str | None

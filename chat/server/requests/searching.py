@@ -37,11 +37,13 @@ class Found:
 
     :ivar entries: JSON, with its conversation, newest first; ``places`` are theirs.
     :ivar rest: where the search stopped, to go on from there; None when all was looked at.
+    :ivar read: how many entries were read for it.
     """
 
     entries: list[bytes] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     rest: Place | None = None
+    read: int = 0
 
 
 class _Source:
@@ -58,6 +60,7 @@ class _Source:
         self.cid = cid
         self._conversation = cid_name(cid, user_id)
         self._next: int | None = 0
+        self.read = 0
         self._read: deque[tuple[SmsPush, bytes]] = deque()
 
     async def start_before(self, moment: int) -> None:
@@ -77,6 +80,7 @@ class _Source:
                     raise
                 return None
             self._next = page.entries[0].seq if page.more else None
+            self.read += len(page.entries)
             for entry in reversed(page.entries):
                 if entry.json:
                     json = entry.for_user(self._user_id)
@@ -105,6 +109,11 @@ class _Merged:
         head = await source.newest()
         if head is not None:
             heappush(self._heads, (-head.time, source.cid))
+
+    @property
+    def read(self) -> int:
+        """How many entries were read so far."""
+        return sum(source.read for source in self._sources.values())
 
     @property
     def place(self) -> Place | None:
@@ -158,5 +167,5 @@ async def search(
         if new and not entry.kind and wanted in entry.content.casefold():
             found.entries.append(json)
             found.places.append(place)
-    found.rest = merged.place
+    found.rest, found.read = merged.place, merged.read
     return found
