@@ -110,7 +110,7 @@ class FoldingTests(TestCase):
         folded = "".join(fold(text, columns))
         self.assertEqual(folded.replace(" ", ""), text.replace(" ", ""))
 
-    @given(st.text("aaa  -\n", max_size=60), st.integers(1, 12), st.integers(0, 3))
+    @given(st.text("aaa:  -\n", max_size=60), st.integers(1, 12), st.integers(0, 3))
     def test_plain_text_folds_as_any_other_does(self, text: str, columns: int, limit: int) -> None:
         other = fold(text.replace("a", "à"), columns, limit)
         self.assertEqual(fold(text, columns, limit), [each.replace("à", "a") for each in other])
@@ -119,6 +119,13 @@ class FoldingTests(TestCase):
         self.assertEqual(fold("one two three", 8), ["one two", "three"])
         self.assertEqual(fold("abcdefghij", 4), ["abcd", "efgh", "ij"])
         self.assertEqual(fold("a\n\nb", 4), ["a", "", "b"])
+
+    def test_the_bytes_of_a_fingerprint_stay_whole(self) -> None:
+        fingerprint = ":".join(["AB"] * 32)
+        for columns in range(3, 100):
+            rows = fold(fingerprint, columns)
+            self.assertEqual("".join(rows), fingerprint)
+            self.assertEqual({len(each) % 3 for each in rows[:-1]} - {0}, set(), columns)
 
     def test_chinese_breaks_between_characters_but_not_before_a_comma(self) -> None:
         self.assertEqual(fold("你好世界", 5), ["你好", "世界"])

@@ -1,7 +1,7 @@
 """Text from outside made safe for a terminal, measured in columns, and folded into rows."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import wcwidth
@@ -223,7 +223,8 @@ def ascii_only(text: str) -> str:
 def fold(text: str, columns: int, limit: int = 0) -> list[str]:
     """Fold cleaned ``text`` into rows of at most ``columns`` columns; one pass, whatever it holds.
 
-    Breaks at spaces, between wide characters, and inside what is longer than a row.
+    Breaks at spaces, between wide characters, and inside what is longer than a row, there behind a
+    colon if one is near.
 
     :param limit: return at most one row more than this many, 0 for all.
     """
@@ -253,7 +254,7 @@ def _fold_ascii(line: str, columns: int, rows: list[str], limit: int) -> None:
             start = end + 1
             continue
         space = line.rfind(" ", start, end)
-        kept = end if space < 0 else space + 1
+        kept = start + _broken(line[start:end]) if space < 0 else space + 1
         rows.append(line[start:kept].rstrip(" "))
         start = kept
     rows.append(line[start:])
@@ -272,7 +273,7 @@ def _fold_any(line: str, columns: int, rows: list[str], limit: int) -> None:
                 rows.append("".join(row))
                 row, used, break_at = [], 0, 0
                 continue
-            kept = break_at or len(row)
+            kept = break_at or _broken(row)
             rows.append("".join(row[:kept]).rstrip(" "))
             row = row[kept:]
             used = sum(map(width, row))
@@ -282,6 +283,13 @@ def _fold_any(line: str, columns: int, rows: list[str], limit: int) -> None:
         row.append(part)
         used += size
     rows.append("".join(row))
+
+
+def _broken(word: Sequence[str]) -> int:
+    """How much of a word that is longer than a row stands in it: all that fits, or up to a colon
+    close to the end, so that a fingerprint's bytes, and a port, stay whole."""
+    places = range(len(word), max(0, len(word) - 3), -1)
+    return next((place for place in places if word[place - 1] == ":"), len(word))
 
 
 def _measured(line: str, columns: int) -> Iterator[str]:
