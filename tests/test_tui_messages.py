@@ -219,6 +219,22 @@ class MessagesTests(TestCase):
         screen.press("meta r")
         self.assertIn(("retry", sent.outgoing.client_id), screen.client.asked)
 
+    def test_what_was_refused_leaves_room_for_what_others_say_below_which_it_stays(self) -> None:
+        screen = lively(size=(80, 24))
+        for number, (text, why) in enumerate(
+            (("x" * 9_000, "long"), ("a", "muted"), ("b", "muted"))
+        ):
+            outgoing = events.Outgoing(f"f{number}", "#lobby", text, NOON)
+            failed = events.Failed(403, why)
+            screen.client.tell(events.MessageStateChanged(outgoing, failed))
+        screen.client.say(entry(8, BEN, "can you see me?"))
+        text = "\n".join(screen.text())
+        self.assertIn("can you see me?", text)
+        self.assertIn("the rest of this long message", text)
+        self.assertEqual(text.count("✗"), 3)
+        self.assertEqual((text.count("Not sent: long"), text.count("Not sent: muted")), (1, 1))
+        self.assertLess(text.index("│ b "), text.index("Not sent: muted"), "below the last of them")
+
     def test_an_imitated_name_is_marked(self) -> None:
         screen = lively()
         screen.client.say(entry(8, User(66, "аnna"), "I am anna"))

@@ -37,6 +37,10 @@ NAMED = 3
 ROWS_SHOWN = 200
 """Rows of one message that are drawn: nobody scrolls through more, and 16 KiB can be 16,000."""
 
+REFUSED_SHOWN = 5
+"""Rows of a message that was refused: it stays below what others say meanwhile, which is to be
+seen, and comes back whole when it is taken back."""
+
 CACHED = 3_000
 """Messages whose rows are kept."""
 
@@ -174,24 +178,27 @@ class EntryRows:
         me, blocks = self._model.me, []
         before = conversation.entries[-1] if conversation.entries else None
         told = any(before and notice.after >= before.seq for notice in conversation.notices)
-        for seq, each in enumerate(conversation.pending, conversation.newest + 1):
+        below: list[Pending | None] = [*conversation.pending[1:], None]
+        both = zip(conversation.pending, below, strict=False)
+        for seq, (each, other) in enumerate(both, conversation.newest + 1):
             time = max(each.message.written, before.time if before else 0)
             text = each.message.text
             entry = Entry(seq, user_id=me.user_id, user_name=me.user_name, content=text, time=time)
             alone = told or self.bare or before is None
             grouped = not alone and before is not None and self._grouped(before, entry)
-            blocks.append(self._pending(each, "" if grouped else self._look.line(me.user_name)))
+            name = "" if grouped else self._look.line(me.user_name)
+            rows = self._message(text, each.message.written, name, me.user_id, each.fate)
+            # Once for several that were refused for the same reason.
+            same = other and (other.fate, other.error) == (each.fate, each.error)
+            refused = each.fate is Fate.FAILED and not same
+            blocks.append([*rows, *self._refusal(each)] if refused else rows)
             before, told = None if each.fate is Fate.FAILED else entry, False
         return blocks
 
-    def _pending(self, pending: Pending, name: str) -> list[Row]:
-        message = pending.message
-        me = self._model.me.user_id
-        rows = self._message(message.text, message.written, name, me, pending.fate)
-        if pending.fate is Fate.FAILED:
-            error = self._look.line(pending.error)
-            rows = [*rows, *self._system(0, self._look.words("failed", error=error), "error")]
-        return rows
+    def _refusal(self, pending: Pending) -> list[Row]:
+        """Why it was not sent."""
+        error = self._look.line(pending.error)
+        return self._system(0, self._look.words("failed", error=error), "error")
 
     def notice(self, notice: Notice) -> list[Row]:
         """What the client itself says."""
@@ -221,7 +228,8 @@ class EntryRows:
         lead, after = self._lead(time, name, user_id)
         taken, indent = (sum(width(text) for _, text in runs) for runs in (lead, after))
         room = max(1, self.columns - indent - 1 - (3 if fate else 0))
-        lines = self._lines(content, room, taken - indent, self._role(content, user_id))
+        most = REFUSED_SHOWN if fate is Fate.FAILED else ROWS_SHOWN
+        lines = self._lines(content, room, taken - indent, self._role(content, user_id), most)
         rows: list[Row] = []
         for number, line in enumerate(lines):
             row: list[Run] = [*(lead if number == 0 else after), *line]
@@ -233,14 +241,17 @@ class EntryRows:
         return rows
 
     def _lines(
-        self, content: str, columns: int, taken: int, role: str | None
+        self, content: str, columns: int, taken: int, role: str | None, most: int
     ) -> list[Sequence[Run]]:
-        """The text folded, and the links in it marked; ``taken``: of the first row's columns."""
+        """The text folded, and the links in it marked.
+
+        :param taken: of the first row's columns; :param most: rows that are shown.
+        """
         text = self._look.text(content)
         before = " ".rjust(taken, ".") if taken else ""
-        lines = fold(before + text, columns, ROWS_SHOWN)
+        lines = fold(before + text, columns, most)
         lines[0] = lines[0][taken:]
-        if len(lines) > ROWS_SHOWN:
+        if len(lines) > most:
             lines[-1] = self._look.words("more-rows")
         return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
 
