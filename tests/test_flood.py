@@ -70,6 +70,88 @@ class LightFramesTest(SynchronousTestCase):
         return sum(frame.type == "PongMes" for frame in guest.frames)
 
 
+class StrangersInTurnTest(SynchronousTestCase):
+    """What they may do at once, all of them do in turn, a little in each of the reactor's."""
+
+    def test_so_many_frames_are_served_in_a_turn_and_the_next_is_anothers(self) -> None:
+        hall = Hall()
+        strangers = [hall.stranger() for _ in range(20)]
+        for number, each in enumerate(strangers):
+            each.receive(b"".join(self.ping(f"{number}-{which}") for which in range(2)))
+        served, turns = self.ids(strangers), []
+        turns.append(len(served))
+        while len(served) < 40:
+            self.turn(hall)
+            now = self.ids(strangers)
+            turns.append(len(now) - len(served))
+            served = now
+            self.assertLess(len(turns), 20)
+        self.assertLessEqual(max(turns), gate.SERVED_A_TURN)
+        self.assertGreaterEqual(sum(turns[:3]), 20)
+        for number, each in enumerate(strangers):
+            self.assertEqual(self.ids([each]), [f"{number}-0", f"{number}-1"])
+        hall.clock.advance(0)
+        self.assertEqual(hall.clock.getDelayedCalls(), [])
+
+    def test_who_is_logged_in_waits_for_none_of_them(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        for each in [hall.stranger() for _ in range(20)]:
+            each.receive(self.ping("stranger"))
+        guest.receive(b"".join(self.ping(f"{number}") for number in range(30)))
+        self.assertEqual(self.ids([guest]), [f"{number}" for number in range(30)])
+
+    def test_who_waits_stands_in_the_queue_once_and_is_served_in_order(self) -> None:
+        hall = Hall()
+        queue = hall.factory._gate._queue
+        strangers = [hall.stranger() for _ in range(2 * gate.SERVED_A_TURN)]
+        for each in strangers:
+            each.receive(self.ping("a"))
+        last = strangers[-1]
+        last.session.connection.resumeProducing()  # as when it has read what it was sent
+        last.receive(self.ping("b") + self.ping("c"))
+        self.assertEqual([*queue].count(last.session), 1)
+        for _ in range(6):
+            self.turn(hall)
+        self.assertEqual(self.ids([last]), ["a", "b", "c"])
+
+    def test_what_was_sent_behind_a_login_waits_its_turn_too(self) -> None:
+        hall = Hall()
+        guest = hall.stranger()
+        guest.session.busy = True
+        everything = [f"{number}" for number in range(2 * gate.SERVED_A_TURN + 1)]
+        guest.receive(b"".join(map(self.ping, everything)))
+        guest.session.go_on()
+        self.assertEqual(self.ids([guest]), everything[: gate.SERVED_A_TURN])
+        hall.clock.pump([0, 0])
+        self.assertEqual(self.ids([guest]), everything)
+
+    def test_who_is_gone_before_the_turn_comes_leaves_nothing(self) -> None:
+        hall = Hall()
+        strangers = [hall.stranger() for _ in range(10)]
+        for each in strangers:
+            each.receive(self.ping("a") * 3)
+        for each in strangers:
+            each.session.connection.connectionLost()
+        hall.clock.pump([0] * 5)
+        self.assertEqual(len(self.ids(strangers)), gate.SERVED_A_TURN)
+        self.assertEqual(hall.clock.getDelayedCalls(), [])
+
+    def turn(self, hall: Hall) -> None:
+        """One turn of the reactor; the clock's own ``advance`` goes on with what that brings."""
+        now = hall.clock.seconds()
+        for call in [each for each in hall.clock.calls if each.getTime() <= now]:
+            hall.clock.calls.remove(call)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
+    def ping(self, request_id: str) -> bytes:
+        return framed(enveloped("PingMes", {}, id=request_id))
+
+    def ids(self, guests: list[Guest]) -> list[str]:
+        return [frame.id or "" for each in guests for frame in each.frames]
+
+
 class StrangersTest(SynchronousTestCase):
     """Over the cap the stranger goes who has held a place for longest and said nothing."""
 

@@ -175,6 +175,12 @@ class Connection(Int32StringReceiver):
         if not self.closing:
             self.pauseProducing()
 
+    def has_to_wait(self) -> bool:
+        """Whether strangers had their share of this turn; if so, ``session.go_on`` is called when
+        it is this one's."""
+        waits: bool = self.factory.has_to_wait(self.session)
+        return waits
+
     def hold(self, seconds: float) -> None:
         """Read nothing for a while: a client that sends too fast is read more slowly."""
         if not self.closing and self._held is None:

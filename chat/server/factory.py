@@ -90,6 +90,10 @@ class ChatFactory(Factory):
         """Strangers' frames that are not complete take so many bytes more."""
         self._make_room(self._gate.hold(more))
 
+    def has_to_wait(self, session: Session) -> bool:
+        """See ``Gate.has_to_wait``."""
+        return self._gate.has_to_wait(session)
+
     def _make_room(self, strangers: list[Connection]) -> None:
         """Close connections; a crowd is not told why, for that takes longer than to come again."""
         for stranger in strangers:

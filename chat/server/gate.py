@@ -1,6 +1,6 @@
 """Who may connect: how many, how fast, from where, and for how long without logging in."""
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +11,7 @@ from chat.server.settings import Settings
 if TYPE_CHECKING:
     from chat.server.connection import Connection
     from chat.server.context import Context
+    from chat.server.session import Session
 
 __all__ = ["Gate"]
 
@@ -24,6 +25,10 @@ over: not any number, since it could make one request after the other."""
 UNFINISHED_BYTES: Final = 64 * 1024 * 1024
 """Most bytes of incomplete frames on all connections without a login together: 4,096 of the longest
 frames would be four times that."""
+
+SERVED_A_TURN: Final = 8
+"""Frames of strangers in one turn of the reactor, as many as connections are let in. When hundreds
+sent all that each may at once, everybody else waited for seconds."""
 
 ADDRESSES: Final = 65_536
 """Addresses whose rate is remembered, the newest."""
@@ -44,6 +49,8 @@ class Gate:
         self._rates: OrderedDict[str, TokenBucket] = OrderedDict()
         self._exempt = Networks()
         self._settings: Settings | None = None
+        self._served = 0
+        self._queue: deque[Session] = deque()
 
     def lets_in(self, host: str) -> bool:
         """Whether somebody from ``host`` may come in at all; who may not is closed without a word.
@@ -88,6 +95,25 @@ class Gate:
         if not most or len(self._strangers) <= most:
             return []
         return self._oldest(most)
+
+    def has_to_wait(self, session: "Session") -> bool:
+        """Whether a stranger's frame is not served in this turn any more: then its session is told
+        to go on as soon as those are served who wait already."""
+        if not self._served:
+            self._context.clock.callLater(0, self._next_turn)
+        self._served += 1
+        if self._served <= SERVED_A_TURN:
+            return False
+        self._queue.append(session)
+        return True
+
+    def _next_turn(self) -> None:
+        waiting = len(self._queue)
+        self._served = min(waiting, SERVED_A_TURN)
+        if self._served:
+            self._context.clock.callLater(0, self._next_turn)
+        for _ in range(self._served):
+            self._queue.popleft().go_on(True)
 
     def hold(self, more: int) -> "list[Connection]":
         """Strangers' unfinished frames take ``more`` bytes; who has to go if that is too much."""

@@ -133,7 +133,7 @@ class Session:
             return
         if len(body) >= LONG and (wait := self._light_bucket.overdraw(len(body) // LONG)):
             self.connection.hold(wait)
-        if not self.busy:
+        if not self.busy and (self.user or not (self._waiting or self.connection.has_to_wait())):
             self._process(body)
             return
         if self._waiting is None:
@@ -232,13 +232,13 @@ class Session:
         if isinstance(reply, messages.LogoutResMes):
             attendance.leave(self, 0.0)
             self.connection.close()
-        self._next()
+        self.go_on()
 
     def _failed(self, failure: Failure, message: Message, request_id: str | None) -> None:
         if not self.closed:
             self.refuse(message, request_id, refusal(failure, self.key))
         self._release()
-        self._next()
+        self.go_on()
 
     def _release(self) -> None:
         released, self._released = self._released, None
@@ -249,10 +249,17 @@ class Session:
         tracing.failed(self, "answering", failure)
         self.connection.abort()
 
-    def _next(self) -> None:
+    def go_on(self, its_turn: bool = False) -> None:
+        """Nothing is being served any more.
+
+        :param its_turn: one frame is to be served, of a stranger who had to wait.
+        """
         self.busy = False
         waiting = self._waiting
         while waiting and not self.busy and not self.connection.closing:
+            if not (self.user or its_turn) and self.connection.has_to_wait():
+                return
+            its_turn = False
             self._process(waiting.popleft())
         if self.connection.paused and not waiting:
             self.connection.resume_reading()
