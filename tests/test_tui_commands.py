@@ -416,6 +416,20 @@ class CommandTests(TestCase):
         self.assertIn("/me text", "\n".join(screen.text()), "there is nothing to say")
         self.assertEqual(written("/me waves"), "/me waves")
 
+    def test_a_room_can_be_named_where_a_command_is_about_one(self) -> None:
+        screen = lively()
+        for typed in ("/topic #cats all about dogs", "/topic #1 priority", "/names #CATS"):
+            screen.type(typed)
+            text = "\n".join(screen.press("enter"))
+        for asked in ("#cats", "all about dogs"), ("#lobby", "#1 priority"):
+            self.assertIn(("topic", asked), screen.client.asked)
+        self.assertIn(("members", "#cats"), screen.client.asked)
+        self.assertIn("1: ben", text)
+        screen.type("/who #nowhere")
+        self.assertIn("no conversation called #nowhere", "\n".join(screen.press("enter")))
+        screen.type("/topic #cats")
+        self.assertIn("· all about cats", "\n".join(screen.press("enter")))
+
     def test_msg_speaks_to_a_room_that_one_is_in_as_well(self) -> None:
         screen = lively()
         screen.type("/msg #CATS meow")

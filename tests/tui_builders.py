@@ -180,6 +180,13 @@ class ScriptedClient:
     async def rooms(self) -> list[Room]:
         return self.public
 
+    async def members(self, room: str) -> list[User]:
+        self.asked.append(("members", room))
+        return [BEN]
+
+    async def set_topic(self, room: str, topic: str) -> None:
+        self.asked.append(("topic", (room, topic)))
+
     async def redact(self, conversation: str, seq: int) -> None:
         self.asked.append(("redact", (conversation, seq)))
         if self.slow is not None:

@@ -37,7 +37,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("more",), "more", "cmd-more"),
     Command(("catchup",), "catchup", "cmd-catchup"),
     Command(("rooms",), "rooms", "cmd-rooms"),
-    Command(("who", "names"), "who", "cmd-who"),
+    Command(("who", "names"), "who", "cmd-who", "arg-who-in"),
     Command(("whois",), "whois", "cmd-whois", "arg-who", 1),
     Command(("search",), "search", "cmd-search", "arg-search", 1),
     Command(("searchall", "sa"), "search_all", "cmd-search-all", "arg-search", 1),

@@ -19,7 +19,7 @@ _OF_PEOPLE = frozenset(
     {"arg-msg", "arg-who", "arg-delete", "arg-kick", "arg-ban", "arg-role", "arg-block",
      "arg-report"}
 )  # fmt: skip
-_OF_ROOMS = frozenset({"arg-join", "arg-room"})
+_OF_ROOMS = frozenset({"arg-join", "arg-room", "arg-topic", "arg-who-in"})
 _OF_FEW = {"arg-theme": tuple(THEMES), "arg-language": tuple(LANGUAGES), "arg-dnd": ("off",)}
 """What commands take first, by its key in the catalogue. Only ``/go`` takes a room or a person."""
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig
+from chat.client.conversation import Conversation
 from chat.client.errors import ClientError
 from chat.client.tui import helptext
 from chat.client.tui.catchup import CatchUp
@@ -185,14 +186,20 @@ class Verbs(ModeratingVerbs, MovingVerbs):
                 return
         self._chat.say(self._words("go-nowhere", name=name), bad=True)
 
+    def _which(self, arguments: str) -> tuple[Conversation | None, str]:
+        """The room of one's own that a command names first, or what is open; and the rest."""
+        name, _, rest = arguments.partition(" ")
+        named = self._chat.model.conversations.get(name.casefold()) if is_room(name) else None
+        return (named, rest.strip()) if named else (self._chat.model.current, arguments)
+
     async def topic(self, arguments: str) -> None:
-        conversation = self._chat.model.current
+        conversation, text = self._which(arguments)
         if conversation is None or conversation.private:
             self._chat.say(self._words("topic-private"), bad=True)
-        elif not arguments:
+        elif not text:
             self._chat.tell(conversation.topic or self._words("no-topic"))
         else:
-            await self._chat.client.set_topic(conversation.name, arguments)
+            await self._chat.client.set_topic(conversation.name, text)
 
     async def msg(self, arguments: str) -> None:
         name, *rest = arguments.split(None, 1)
@@ -230,7 +237,10 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self._chat.say(self._words("no-rooms"))
 
     async def who(self, arguments: str) -> None:
-        conversation = self._chat.model.current
+        conversation, rest = self._which(arguments)
+        if rest:
+            self._chat.say(self._words("go-nowhere", name=self._desk.look.line(rest)), bad=True)
+            return
         if conversation is None or conversation.private or conversation.name == LOBBY:
             users = self._chat.model.online()
         else:
