@@ -223,6 +223,13 @@ class RestartTest(ApiCase, OutboxCase):
         self.assertEqual(self.heard(), ["one", "two"])
         self.assertEqual(self.client.outgoing, [])
 
+    def test_what_was_stored_is_not_there_any_more(self) -> None:
+        self.restart()
+        self.log_in()
+        self.done(self.client.send("#lobby", "one").stored())
+        self.restart()
+        self.assertEqual(self.client.outgoing, [])
+
     def test_what_was_sent_without_an_answer_is_sent_again_under_the_same_id(self) -> None:
         self.restart()
         self.log_in()
