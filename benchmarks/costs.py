@@ -237,7 +237,7 @@ class Laboratory:
         log = f"ch:c:{{{cid}}}:log"
         marks = ask("KEYS", f"ch:c:{{{cid}}}:dd:*")
         taken = [ask("MEMORY", "USAGE", key, "SAMPLES", 0) for key in (log, *marks)]
-        return float(sum(taken) / ask("XLEN", log))
+        return float(sum(taken) / int(ask("HGET", f"ch:c:{{{cid}}}:meta", "seq")))
 
     # What the store says -------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from twisted.trial.unittest import TestCase
 from chat.names import MAX_USER_ID
 from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, Accounts
 from chat.store.administration import Administration
+from chat.store.conversations import Conversations
 from chat.store.entries import Author
 from chat.store.errors import NameTaken, Unknown
 from chat.store.keys import Keys
@@ -53,7 +54,8 @@ class RegisterTest(AccountsCase):
     """Who gets which id and which name."""
 
     async def test_a_deletion_that_was_cut_short_takes_no_name_from_who_has_it_since(self) -> None:
-        administration = Administration(self.redis, KEYS, self.accounts)
+        conversations = Conversations(self.redis, KEYS, self.accounts.names)
+        administration = Administration(self.redis, KEYS, self.accounts, conversations)
         for user_id in (100, 200):
             await self.accounts.register(user_id, "Zoë", "", "")
             if user_id == 100:

@@ -64,8 +64,10 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.redis, self.keys)
-        self.administration = Administration(self.redis, self.keys, self.accounts)
         self.conversations = Conversations(self.redis, self.keys, self.accounts.names)
+        self.administration = Administration(
+            self.redis, self.keys, self.accounts, self.conversations
+        )
         self.moderation = Moderation(self.redis, self.keys, self.conversations)
         self.rooms = Rooms(self.reactor, self.redis, self.keys, self.conversations)
         self.invitations = Invitations(self.redis, self.keys)

@@ -10,8 +10,8 @@ from chat.names import canonical_user_name
 from chat.store.accounts import Accounts
 from chat.store.bus import Event, payload
 from chat.store.connection import Answer
-from chat.store.conversations import LOBBY_CID
-from chat.store.entries import Author, LoggedEntry, logged, record
+from chat.store.conversations import LOBBY_CID, Conversations
+from chat.store.entries import Author, LoggedEntry, record
 from chat.store.errors import StoreUnavailable, Unknown
 from chat.store.keys import Keys, cid_name
 from chat.store.members import as_user
@@ -36,10 +36,13 @@ class Administration:
     :ivar not_noted: why the audit log does not have what was done, empty when it has.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, accounts: Accounts) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, accounts: Accounts, conversations: Conversations
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._accounts = accounts
+        self._conversations = conversations
         self.not_noted = ""
 
     # Looking ---------------------------------------------------------------------------------
@@ -213,18 +216,13 @@ class Administration:
     async def written_by(self, user_id: int) -> AsyncIterator[tuple[str, LoggedEntry]]:
         """Everything that a user wrote and the store keeps, by conversation id."""
         for cid in await self.conversations():
-            start = "-"
-            while True:
-                page = await self._redis.call(
-                    "XRANGE", self._keys.log(cid), start, "+", "COUNT", PAGE
-                )
-                for number, fields in page:
-                    entry = logged(int(number.partition(b"-")[0]), fields[1])
+            at, more = 0, True
+            while more:
+                page = await self._conversations.read(cid, after=at, limit=PAGE)
+                for entry in page.entries:
                     if entry.sender == user_id:
                         yield cid, entry
-                if len(page) < PAGE:
-                    break
-                start = "(" + page[-1][0].decode()
+                at, more = page.entries[-1].seq if page.entries else at, page.more
 
     async def belongings(self, user_id: int) -> dict[str, Any]:
         """What else is kept of a user: devices, the addresses that they logged in from with their
@@ -277,7 +275,7 @@ class Administration:
 
     async def _erase_in(self, cid: str, user_id: int, by: Author) -> int:
         keys = self._keys
-        log = [keys.meta(cid), keys.log(cid), keys.gone(cid), keys.generation()]
+        log = [keys.meta(cid), keys.log(cid), keys.apart(cid), keys.generation()]
         telling = record(by.does("erase", target=user_id), by.user_id)
         at, erased = 1, 0
         while at:

@@ -225,7 +225,8 @@ class Conversations:
 
     async def _logged(self, cid: str, args: list[Word]) -> Sequence[Any]:
         name = self._keys
-        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
+        keys = [name.generation(), name.meta(cid), name.log(cid)]
+        keys += [name.members(cid), name.apart(cid)]
         answer: Sequence[Any] | int = await self._redis.script(load("history"), keys, args)
         if isinstance(answer, int):
             raise NotAllowed(cid) if answer == -403 else Unknown(cid)
@@ -233,7 +234,7 @@ class Conversations:
 
     async def seek(self, cid: str, moment: int) -> int:
         """The highest number in ``cid`` whose entry is older than ``moment`` (ms since 1970)."""
-        keys = [self._keys.meta(cid), self._keys.log(cid)]
+        keys = [self._keys.meta(cid), self._keys.log(cid), self._keys.apart(cid)]
         return int(await self._redis.script(load("seek"), keys, [moment]))
 
     # Marks -----------------------------------------------------------------------------------

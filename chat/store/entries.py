@@ -4,7 +4,8 @@ All big endian. An entry's *record* is made by the server that it was sent to, a
 
     server:8  serial:4  sender:8  its size:1  size of the middle:4  clientId  middle
 
-The middle is the entry as JSON between its epoch and its time. The log keeps
+The middle is the entry as JSON between its epoch and its time. Of an entry the log keeps (up to
+eight of which lie together: ``scripts/log.lua``)
 
     time:8  its size:1  epoch  record
 

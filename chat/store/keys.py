@@ -131,7 +131,8 @@ class Keys:
         return self._key(f"c:{{{cid}}}:meta")
 
     def log(self, cid: str) -> bytes:
-        """Stream: the entries, ``<seq>-0`` (``entries.py`` says what each holds)."""
+        """Stream: blocks of entries, each ``<its first seq>-0`` (``log.lua``; ``entries.py`` says
+        what an entry holds)."""
         return self._key(f"c:{{{cid}}}:log")
 
     def members(self, cid: str) -> bytes:
@@ -139,9 +140,9 @@ class Keys:
         everybody is in, moderators only."""
         return self._key(f"c:{{{cid}}}:members")
 
-    def gone(self, cid: str) -> bytes:
-        """Sorted set: the numbers of redacted entries, by number."""
-        return self._key(f"c:{{{cid}}}:gone")
+    def apart(self, cid: str) -> bytes:
+        """Sorted set: what is left of blocks from which an entry was taken away, by number."""
+        return self._key(f"c:{{{cid}}}:apart")
 
     def rooms(self) -> bytes:
         """Sorted set, all scores 0: the rooms' names."""

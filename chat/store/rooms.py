@@ -89,7 +89,8 @@ class Rooms:
 
     async def _act(self, author: Author, cid: str, kind: str, value: str, middle: bytes) -> None:
         name = self._keys
-        keys = [name.generation(), name.meta(cid), name.log(cid), name.members(cid), name.gone(cid)]
+        keys = [name.generation(), name.meta(cid), name.log(cid)]
+        keys += [name.members(cid), name.apart(cid)]
         keys += [name.user(author.user_id), name.audit(), name.audit_of_rooms()]
         args: list[bytes | int] = [
             kind.encode(), author.user_id, value.encode(), is_open(cid),

@@ -1,7 +1,7 @@
--- needs: conversation rules belonging
+-- needs: log conversation rules belonging
 -- Set a room's topic, or take the text of an entry away: both are entries themselves.
 --
--- KEYS   1 generation  2 meta  3 log  4 members  5 gone  6 the user's account
+-- KEYS   1 generation  2 meta  3 log  4 members  5 apart 6 the user's account
 --        7 audit of administrators  8 audit of what was done in rooms
 -- ARGV   1 `topic` or `redact`  2 user id  3 topic, or number of the entry  4 1 when everybody is a
 --        member  5 record  6 channel  7 second channel or ''  8 conversation id  9 user name
@@ -20,10 +20,10 @@ if ARGV[1] == 'topic' then
 else
   local wanted = tonumber(ARGV[3])
   if wanted < readable_from(c, member) or wanted > c.seq then return -404 end
-  local found = redis.call('XRANGE', KEYS[3], ARGV[3] .. '-0', ARGV[3] .. '-0')
-  if not found[1] then return -404 end
-  local kept = found[1][2][2]
-  local at = record_at(kept)
+  local log = log_reader()
+  local kept = log.entries(KEYS[3], KEYS[5], wanted, wanted)[wanted]
+  if not kept then return -404 end
+  local at = log.record_at(kept)
   local sender, length = struct.unpack('>I8B', kept, at + 12)
   local uid = string.format('%.0f', sender)
   if uid ~= ARGV[2] then
@@ -36,8 +36,7 @@ else
   if uid ~= ARGV[2] then
     audit(KEYS[7], KEYS[8], rank, ARGV[2], ARGV[9], 'redact', ARGV[8], uid, 0, ARGV[3])
   end
-  redis.call('ZADD', KEYS[5], ARGV[3], ARGV[3])
-  redis.call('XDEL', KEYS[3], ARGV[3] .. '-0')
+  log.take_away(KEYS[3], KEYS[5], wanted)
 end
 local seq = append(c, ARGV[5])
 close(c, ARGV[6], ARGV[7])

@@ -1,4 +1,4 @@
--- needs: conversation rules standing presence
+-- needs: log conversation rules standing presence
 -- A user comes in: is seen, and told where all that is theirs stands.
 --
 -- KEYS   1 to 5 as `presence_enter` has them  6 generation  7 account  8 the user's conversations

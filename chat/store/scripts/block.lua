@@ -1,4 +1,4 @@
--- needs: conversation
+-- needs: log conversation
 -- Take no messages from somebody any more, or take them again.
 --
 -- KEYS   1 generation  2 meta of the private conversation  3 its log  4 those whom the user blocked

@@ -1,5 +1,5 @@
--- Shared by the scripts that write to a conversation: its numbers, its log, its publication.
--- A script asks for this file with a first line `-- needs: conversation`.
+-- Shared by the scripts that write to a conversation: its numbers, its publication; needs log.
+-- A script asks for such files with a first line `-- needs: log conversation`.
 
 -- Milliseconds since 1970 by the store's clock, the only one that all servers share.
 local function now()
@@ -32,69 +32,68 @@ local function open(meta, log, gen, at)
   if at then
     if at > c.time then c.time = at end
     c.stamp = struct.pack('>I8B', c.time, #c.epoch) .. c.epoch
-    c.records = {}
+    c.records, c.written = {}, 0
   end
   return c
 end
 
--- From which number on somebody who knows `epoch` knows nothing: the lowest that any epoch after it
--- began with, 1 when it is none of this conversation's.
-local function known_below(c, epoch)
-  local lowest
-  for name, first in string.gmatch(redis.call('HGET', c.meta, 'epochs'), '(%S+):(%d+)') do
-    first = tonumber(first)
-    if name == epoch then
-      lowest = c.seq + 1
-    elseif lowest and first < lowest then
-      lowest = first
+-- Give a record (`chat/store/entries.py`) the next number. It is in the log when `write` has succeeded.
+local function add(c, record)
+  c.seq, c.count = c.seq + 1, c.count + 1
+  c.records[c.count] = record
+  return c.seq
+end
+
+-- Append what was added and is not written yet, BLOCK records at most. What the store refuses (a number
+-- that goes backwards, a full store) has changed nothing.
+local function write(c)
+  local from, to = c.written + 1, c.count
+  local id, first = string.format('%d-0', c.seq - to + from), c.stamp .. c.records[from]
+  if from == to then
+    redis.call('XADD', c.log, id, 'e', first)
+  else
+    local fields = { 'e', first }
+    for i = from + 1, to do
+      fields[#fields + 1] = 'e'
+      fields[#fields + 1] = c.records[i]
     end
+    redis.call('XADD', c.log, id, unpack(fields))
   end
-  return lowest or 1
+  c.written = to
 end
 
--- Append one entry: the log keeps when, in which epoch, and the record that the server made of it
--- (`chat/store/entries.py`). The append comes first: what it refuses (a number that goes
--- backwards, a full store) has changed nothing.
+-- Append one entry. This comes before anything else is changed.
 local function append(c, record)
-  local seq, n = c.seq + 1, c.count + 1
-  redis.call('XADD', c.log, string.format('%d-0', seq), 'e', c.stamp .. record)
-  c.seq, c.count, c.records[n] = seq, n, record
+  local seq = add(c, record)
+  write(c)
   return seq
-end
-
--- When what the log keeps of an entry was appended, and where its record begins in it.
-local function time_of(kept)
-  return (struct.unpack('>I8', kept))
-end
-
-local function record_at(kept)
-  return 10 + string.byte(kept, 9)
 end
 
 -- What was appended, for everybody who listens: where it stands, then the records.
 local function news(c)
   local id = string.sub(c.meta, string.find(c.meta, '{', 1, true) + 1, -7)
   return struct.pack('>BI4I8I8I8BB', 69, c.count, c.epoch_first, c.seq - c.count + 1, c.time,
-    #c.epoch, #id) .. c.epoch .. id .. table.concat(c.records)
+    #c.epoch, #id) .. c.epoch .. id .. table.concat(c.records, '', 1, c.count)
 end
 
 -- Drop what retention does not keep: `most` entries (0: all), or those from before `oldest` (ms).
-local function trim(c, gone, most, oldest)
+local function trim(c, apart, most, oldest)
   local first = c.first
   if most > 0 and c.seq - most + 1 > first then first = c.seq - most + 1 end
   if oldest > 0 then
-    local old = redis.call('XRANGE', c.log, first .. '-0', '+', 'COUNT', 64)
-    for _, entry in ipairs(old) do
-      if time_of(entry[2][2]) >= oldest then break end
-      first = tonumber(string.match(entry[1], '^%d+')) + 1
+    local from, to = first, math.min(first + 63, c.seq)
+    local log = log_reader()
+    local old = log.entries(c.log, apart, from, to)
+    for seq = from, to do
+      if old[seq] and log.time_of(old[seq]) >= oldest then break end
+      first = seq + 1
     end
   end
   if first > c.first then
     c.first = first
     -- A store that is full, or can't write to its disk, is read all the same.
     if type(redis.pcall('HSET', c.meta, 'first', first)) == 'table' then return end
-    redis.call('XTRIM', c.log, 'MINID', first .. '-0')
-    redis.call('ZREMRANGEBYSCORE', gone, '-inf', first - 1)
+    log_reader().forget_below(c.log, apart, first)
   end
 end
 

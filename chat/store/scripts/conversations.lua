@@ -1,4 +1,4 @@
--- needs: conversation rules standing
+-- needs: log conversation rules standing
 -- Which conversations a user is in, rooms and private ones, the newest first, with the marks.
 --
 -- KEYS   1 the user's conversations  2 the user's marks

@@ -1,14 +1,14 @@
--- needs: conversation
+-- needs: log conversation
 -- Take away what one user wrote in a conversation, a page of it, and what it says about them; the
 -- lists of others who blocked them there, or were invited by them, name them no more. An entry tells
 -- it to those who hold copies, in the same step as the first text goes.
 --
--- KEYS   1 meta  2 log  3 gone  4 generation
+-- KEYS   1 meta  2 log  3 apart  4 generation
 -- ARGV   1 user id  2 number to begin with  3 entries to look at  4 the entry's record, or '' when it
 --        stands there already  5 channel  6 second channel or ''
 --        7 the conversation's id  8 what every account's key starts with
 -- Result {the number to go on with, 0 at the end; how many entries went}
-local uid, erased, last = ARGV[1], 0, 0
+local uid, erased = ARGV[1], 0
 if ARGV[2] == '1' then
   for _, field in ipairs({ 'm', 'b', 'i', 's' }) do redis.call('HDEL', KEYS[1], field .. uid) end
   local one, other = string.match(KEYS[1], '^[^{]*{p:(%d+):(%d+)}')
@@ -25,14 +25,15 @@ if ARGV[2] == '1' then
   end
 end
 local about = ',"target":' .. uid .. ',"targetName":'
-local page = redis.call('XRANGE', KEYS[2], ARGV[2] .. '-0', '+', 'COUNT', ARGV[3])
-for _, entry in ipairs(page) do
-  local seq, kept = string.match(entry[1], '^%d+'), entry[2][2]
-  last = tonumber(seq)
-  local sender = string.format('%.0f', (struct.unpack('>I8', kept, record_at(kept) + 12)))
+local numbers = redis.call('HMGET', KEYS[1], 'first', 'seq')
+local from = math.max(tonumber(ARGV[2]), tonumber(numbers[1] or 1))
+local newest = tonumber(numbers[2] or 0)
+local last = math.min(from + tonumber(ARGV[3]) - 1, newest)
+local log = log_reader()
+for seq, kept in pairs(log.entries(KEYS[2], KEYS[3], from, last)) do
+  local sender = string.format('%.0f', (struct.unpack('>I8', kept, log.record_at(kept) + 12)))
   if sender == uid or string.find(kept, about, 1, true) then
-    redis.call('ZADD', KEYS[3], seq, seq)
-    redis.call('XDEL', KEYS[2], entry[1])
+    log.take_away(KEYS[2], KEYS[3], seq)
     erased = erased + 1
   end
 end
@@ -41,5 +42,4 @@ if erased > 0 and ARGV[4] ~= '' then
   append(c, ARGV[4])
   close(c, ARGV[5], ARGV[6])
 end
-if #page < tonumber(ARGV[3]) then return { 0, erased } end
-return { last + 1, erased }
+return { last < newest and last + 1 or 0, erased }

@@ -1,7 +1,7 @@
--- needs: conversation rules
+-- needs: log conversation rules
 -- A page of a conversation's log.
 --
--- KEYS   1 generation  2 meta  3 log  4 members  5 gone
+-- KEYS   1 generation  2 meta  3 log  4 members  5 apart
 -- ARGV   1 user id  2 1 when everybody is a member  3 lowest number wanted  4 highest number wanted,
 --        0 for the newest  5 limit  6 1 when the newest of them are wanted, 0 the oldest
 --        7 epoch the caller speaks of, or ''  8 messages kept (0: all)  9 ms kept (0: for ever)
@@ -10,6 +10,22 @@
 --        {epoch, epochFirst, first, seq, {n, what the log keeps of it, n, ...}}; '' for a number
 --        that is gone. When the epoch is another one there are no entries, and
 --        epochFirst is the lowest number that was given out anew since.
+
+-- From which number on somebody who knows `epoch` knows nothing: the lowest that any epoch after it
+-- began with, 1 when it is none of this conversation's.
+local function known_below(c, epoch)
+  local lowest
+  for name, first in string.gmatch(redis.call('HGET', c.meta, 'epochs'), '(%S+):(%d+)') do
+    first = tonumber(first)
+    if name == epoch then
+      lowest = c.seq + 1
+    elseif lowest and first < lowest then
+      lowest = first
+    end
+  end
+  return lowest or 1
+end
+
 local c = open(KEYS[2], KEYS[3], redis.call('GET', KEYS[1]) or '0')
 if not c then return -404 end
 local member = ARGV[2] ~= '1' and redis.call('HGET', KEYS[4], ARGV[1])
@@ -39,15 +55,14 @@ local newest, room = ARGV[6] == '1', tonumber(ARGV[10])
 if room == 0 then room = math.huge end
 local piece = room < math.huge and 25 or high - low + 1
 local found, from, to = {}, low, high
+local log = log_reader()
 while room > 0 and from <= to do
   local a, b = from, math.min(to, from + piece - 1)
   if newest then a, b = math.max(from, to - piece + 1), to end
-  local entries = redis.call('XRANGE', KEYS[3], a .. '-0', b .. '-0')
-  for i = 1, #entries do
-    local entry = entries[newest and #entries - i + 1 or i]
-    local seq = tonumber(string.match(entry[1], '^%d+'))
-    found[seq] = entry[2][2]
-    room = room - #entry[2][2]
+  local entries = log.entries(KEYS[3], KEYS[5], a, b)
+  for seq = newest and b or a, newest and a or b, newest and -1 or 1 do
+    found[seq] = entries[seq]
+    room = room - #(entries[seq] or '')
     if room <= 0 then
       if newest then low = seq else high = seq end
       break

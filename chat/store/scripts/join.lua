@@ -1,4 +1,4 @@
--- needs: conversation rules
+-- needs: log conversation rules
 -- Make a user a member of a room, which is made when it does not exist.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 the list of public rooms

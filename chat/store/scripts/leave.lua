@@ -1,4 +1,4 @@
--- needs: conversation rules belonging
+-- needs: log conversation rules belonging
 -- End a user's membership of a room.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 the list of public rooms

@@ -1,4 +1,4 @@
--- needs: conversation rules belonging
+-- needs: log conversation rules belonging
 -- Do something to a room, or to somebody in it, as its owner, a moderator or an administrator.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 the actor's account  6 the list of public rooms

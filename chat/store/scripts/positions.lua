@@ -1,4 +1,4 @@
--- needs: conversation rules standing
+-- needs: log conversation rules standing
 -- Where conversations stand, and what they are to one user.
 --
 -- KEYS   1 generation; then for each conversation 3: meta, log, members

@@ -1,4 +1,4 @@
--- needs: conversation rules
+-- needs: log conversation rules
 -- Post messages to conversations: look up, permit, number, mark, append, publish, each atomically.
 --
 -- KEYS   1 the store's generation  2 the tide; then meta of each conversation, from whose name those
@@ -24,10 +24,39 @@ local both = today .. ' ' .. yesterday
 local most, age = tonumber(ARGV[1]), tonumber(ARGV[2])
 local results, arg, appended = { 0 }, 3, false
 
-local function repeated(c, seq)
-  local found = redis.call('XRANGE', c.log, seq .. '-0', seq .. '-0')
-  local time = found[1] and time_of(found[1][2][2]) or 0
-  return { 1, tonumber(seq), time, c.epoch, c.epoch_first }
+local function refused(why)
+  return { -503, type(why) == 'table' and why.err or tostring(why) }
+end
+
+-- Write what was added to a conversation, whose results begin at `from` and whose posts at `ARGV[at]`.
+-- What the store refuses is answered so, and not marked.
+local function flush(c, from, at)
+  if c.written == c.count then return end
+  local ok, why = pcall(write, c)
+  if ok then return end
+  c.seq, c.count = c.seq - c.count + c.written, c.written
+  local marks = string.sub(c.meta, 1, -5) .. 'dd:' .. today
+  for i = from, #results do
+    local result = results[i]
+    local seq = type(result) == 'number' and result or result[1] == 1 and result[2]
+    if seq and seq > c.seq then
+      local _, digest = struct.unpack('>HBc0', ARGV[at + i - from])
+      if digest ~= '' then redis.call('HDEL', marks, digest) end
+      results[i] = refused(why)
+    end
+  end
+end
+
+-- Say of repetitions what their first answers said, when all is written: they may repeat each other.
+local function tell_repeated(c, from)
+  local log, apart = log_reader(), string.sub(c.meta, 1, -5) .. 'apart'
+  for i = from, #results do
+    local seq = type(results[i]) == 'table' and results[i][1] == 1 and results[i][2]
+    if seq then
+      local kept = log.entries(c.log, apart, seq, seq)[seq]
+      results[i] = { 1, seq, kept and log.time_of(kept) or 0, c.epoch, c.epoch_first }
+    end
+  end
 end
 
 -- On which of the last two days something was marked: `days` of meta names the last one, and the
@@ -49,7 +78,8 @@ local function mark(c, marks, digest)
   end
 end
 
--- `word` is the post as it came, `keys` what the conversation's keys begin with.
+-- `word` is the post as it came, `keys` what the conversation's keys begin with. Returns its number, or
+-- why it has none; and its sender, where that had to be known.
 local function post(c, keys, word, open_to_all)
   local refusal, digest, start = struct.unpack('>HBc0', word)
   local permitted, code, reason, wait, uid = open_to_all
@@ -73,44 +103,44 @@ local function post(c, keys, word, open_to_all)
         seq = redis.call('HGET', marks, digest)
       end
     end
-    if seq then return repeated(c, seq) end
+    if seq then
+      c.repeats = true
+      return { 1, tonumber(seq) }
+    end
   end
   if refusal ~= 0 then return { -refusal } end
   if code then return { code, reason, wait } end
   if not permitted then return { shut(c) } end
-  local ok, seq = pcall(append, c, string.sub(word, start))
-  if not ok then
-    if digest ~= '' then redis.call('HDEL', marks, digest) end
-    error(seq)
-  end
-  if c.slow then redis.call('HSET', c.meta, 's' .. uid, at) end
-  return seq
+  return add(c, string.sub(word, start)), uid
 end
 
 for k = 3, #KEYS do
   local count, open_to_all = tonumber(ARGV[arg]), ARGV[arg + 1] == '1'
-  local keys = string.sub(KEYS[k], 1, -5)
+  local keys, from, at_post = string.sub(KEYS[k], 1, -5), #results + 1, arg + 4
   local c = open(KEYS[k], keys .. 'log', gen, at)
   if not c and open_to_all and pcall(create, KEYS[k], gen) then
     c = open(KEYS[k], keys .. 'log', gen, at)
   end
   if c then look_at_days(c) end
-  for i = arg + 4, arg + 3 + count do
+  for i = at_post, at_post + count - 1 do
     if not c then
       results[#results + 1] = { open_to_all and -503 or -404 }
     else
-      local ok, result = pcall(post, c, keys, ARGV[i], open_to_all)
-      if not ok then
-        result = { -503, type(result) == 'table' and result.err or tostring(result) }
+      local ok, result, uid = pcall(post, c, keys, ARGV[i], open_to_all)
+      results[#results + 1] = ok and result or refused(result)
+      if c.slow or c.count - c.written == BLOCK then flush(c, from, at_post) end
+      if c.slow and type(results[#results]) == 'number' then
+        redis.pcall('HSET', c.meta, 's' .. uid, at)
       end
-      results[#results + 1] = result
     end
   end
   if c then
+    flush(c, from, at_post)
+    if c.repeats then tell_repeated(c, from) end
     close(c, ARGV[arg + 2], ARGV[arg + 3])
     appended = appended or c.count > 0
     if c.count > 0 and (most > 0 or age > 0) then
-      trim(c, keys .. 'gone', most, age > 0 and at - age or 0)
+      trim(c, keys .. 'apart', most, age > 0 and at - age or 0)
     end
   end
   arg = arg + 4 + count

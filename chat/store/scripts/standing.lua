@@ -1,4 +1,4 @@
--- Shared by the scripts that say where a user's conversations stand; needs conversation and rules.
+-- Shared by the scripts that say where a user's conversations stand; needs log, conversation and rules.
 
 -- Which conversations a user is in, rooms and private ones, the newest first: the ids of those from
 -- place `rank` on, and 1 when there are more. `first`: ids that come before all and are in nobody's
@@ -28,12 +28,13 @@ local function stands(meta, log, members, gen, user, newest, make)
     create(meta, gen)
     c = open(meta, log, gen)
   end
-  local last = newest and redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local last, kept
+  if newest then last, kept = log_reader().newest(log, string.sub(meta, 1, -5) .. 'apart', c.seq) end
   local member = members and redis.call('HGET', members, user)
   return {
     c.seq, readable_from(c, member), c.epoch, c.epoch_first,
     redis.call('HGET', meta, 'topic') or '', member or '',
-    last and tonumber(string.match(last[1], '^%d+')) or 0, last and last[2][2] or '',
+    last or 0, kept or '',
     c.rules or '',
   }
 end
