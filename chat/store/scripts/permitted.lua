@@ -15,7 +15,7 @@ local commands = {
   {'XREVRANGE', key, '+', '-'}, {'XTRIM', key, 'MAXLEN', 0}, {'XDEL', key, '1-0'},
   {'ZADD', key, 0, 0}, {'ZCARD', key}, {'ZCOUNT', key, 0, 0}, {'ZSCORE', key, 0},
   {'ZRANGE', key, 0, 0}, {'ZRANGEBYSCORE', key, 0, 0}, {'ZREVRANGE', key, 0, 0},
-  {'ZREVRANK', key, 0}, {'ZREM', key, 0}, {'ZREMRANGEBYSCORE', key, 0, 0},
+  {'ZREVRANGEBYSCORE', key, 0, 0}, {'ZREVRANK', key, 0}, {'ZREM', key, 0}, {'ZREMRANGEBYSCORE', key, 0, 0},
   {'PUBLISH', ARGV[1], ''}, {'DEL', key},
 }
 for _, command in ipairs(commands) do
