@@ -146,6 +146,8 @@ class JsonServerTest(SynchronousTestCase):
     def test_at_the_usual_level_a_connection_that_behaves_is_not_mentioned(self) -> None:
         server = ServerProcess.start_for(self, "--log-format", "json")
         alice = CurrentPeer(server.port)
+        # Nor one with a token that is none: nobody counts these, and they could fill a disk.
+        self.assertEqual(alice.log_in(token="made up", device="d")["code"], 403)
         alice.register(userName="alice", userPwd=PASSWORD)
         alice.log_in(userName="alice", userPwd=PASSWORD, device="d")
         alice.close()
