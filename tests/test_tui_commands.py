@@ -152,7 +152,7 @@ class ListsTests(TestCase):
 class CommandTests(TestCase):
     def test_join_leave_msg_and_rooms_do_what_they_say(self) -> None:
         screen = lively()
-        for text in ("/join cats", "/leave #cats", "/msg 陈晓明 hello there"):
+        for text in ("/join cats", "/part #cats good bye", "/msg 陈晓明 hello there"):
             screen.type(text)
             screen.press("enter")
         for asked in (("join", "#cats"), ("leave", "#cats"), ("send", ("@3", "hello there"))):
@@ -217,6 +217,7 @@ class CommandTests(TestCase):
         for text, said in {
             "/role Ben king": "The roles are", "/slow soon": "is no time",
             "/ban Ben 0s": "0s is no time", "/mute Ben 0 x": "0 is no time",
+            "/ban Ben 10min spam": "10min is no time",
             "/invitations": "/join #cats", "/block": "blocked nobody", "/report nobody x": "nobody",
         }.items():  # fmt: skip
             screen.type(text)

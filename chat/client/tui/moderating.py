@@ -66,7 +66,8 @@ class ModeratingVerbs(Offering):
             first, _, after = rest.strip().partition(" ")
             seconds = read_duration(first) if first else None
             rest = rest if seconds is None else after
-            if seconds == 0:  # on the wire that is for ever
+            # No time is for ever on the wire, and so is what was to be one and is none.
+            if first[:1].isdecimal() and not seconds:
                 self._chat.say(self._words("no-duration", text=first), bad=True)
                 return False
         room = self._room()

@@ -153,7 +153,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         editor.replace(f"{editor.text}\n{text}" if editor.text else text)
 
     async def leave(self, arguments: str) -> None:
-        name = arguments.strip().casefold() or self._chat.model.open
+        name = next(iter(arguments.split()), self._chat.model.open).casefold()
         if name.startswith("@"):
             self._put_away(name)
             return
