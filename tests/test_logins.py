@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from chat.server.phrases import phrase
 from tests.party import Party
+from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.server import GENEROUS, serving
 from tests.valkey import running
@@ -218,6 +219,40 @@ def test_the_same_device_again_replaces_its_old_connection(party: Party) -> None
     third = party.connect()
     assert third.log_in(token=new.welcome["token"], device="desk")["code"] == 200
     assert new.expect("ByeMes")["code"] == 409
+
+
+def test_of_those_that_come_at_the_same_moment_on_one_device_one_stays() -> None:
+    with (
+        running() as store,
+        serving(*GENEROUS, "--store", store.url) as here,
+        serving(*GENEROUS, "--store", store.url) as there,
+        Party(here.port) as one,
+        Party(there.port) as two,
+    ):
+        token = one.current(one.user(), "desk").welcome["token"]
+        for _ in range(3):
+            peers = [party.connect() for party in (one, two) for _ in range(4)]
+            for peer in peers:
+                peer.ping()
+            with here.frozen(), there.frozen():
+                asked = [peer.send("LoginMes", version=2, token=token) for peer in peers]
+            codes = [peer.reply(each).data["code"] for peer, each in zip(peers, asked, strict=True)]
+            assert codes == [200] * 8
+            give_up, stays = time.monotonic() + PATIENCE, peers
+            while len(stays) > 1 and time.monotonic() < give_up:
+                stays = [peer for peer in stays if answers(peer)]
+            assert len(stays) == 1
+            assert answers(stays[0])
+            assert {peer.heard[-1].type for peer in peers if peer not in stays} == {"ByeMes"}
+
+
+def answers(peer: CurrentPeer) -> bool:
+    """Whether a connection is still open."""
+    try:
+        peer.ping()
+    except (Closed, OSError):
+        return False
+    return True
 
 
 def test_an_eleventh_device_is_refused(party: Party) -> None:

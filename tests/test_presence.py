@@ -178,7 +178,7 @@ class SessionsTest(PresenceCase):
         node, news = await self.node("one"), await self.listen()
         await node.presence.enter(ANN, "a", "d", ONLINE)
         await node.presence.enter(ANN, "b", "d", ONLINE, instead="a")
-        self.assertEqual(await node.presence.sessions(1), {node.presence.name_of("b"): "d"})
+        self.assertEqual(await node.presence.sessions(1), {f"{node.presence.node}/b": "d"})
         await node.presence.leave(ANN, "a")
         await self.expect_news(news, (1, ONLINE, "ann"))
         await node.presence.stop()

@@ -21,7 +21,6 @@ from chat.server.departures import Departure
 from chat.server.paging import fit
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
-from chat.store.bus import Event
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
 from chat.store.errors import NotAllowed, StoreError, StoreUnavailable
@@ -51,14 +50,12 @@ class _Gone(Exception):
 class Identity(Struct, frozen=True):
     """Whose login it is, and on which device; original clients have neither device nor token.
 
-    :ivar replaces: the device has a session already, here or on another server.
     :ivar shown: the digest of the token that was shown, empty where it was the password.
     """
 
     account: Account
     device: str = ""
     token: str = ""
-    replaces: bool = False
     shown: bytes = b""
 
 
@@ -113,9 +110,6 @@ async def _come_in(
     context.bus.hold_user(user.user_id)
     _listen(session, context.conversations.in_all_lists)
     try:
-        if identity.replaces:
-            event = Event("replaced", device=identity.device, session=session.key)
-            await context.bus.tell(user.user_id, event)
         await context.fanout.write_times()
         arrival = await context.fanout.recovery.steady(
             lambda: _arrive(session, user, Proof(identity.account.password, identity.shown)),
@@ -150,6 +144,7 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
                 user, proof, session.key, session.device,
                 instead=instead, limit=FIRST_PAGE, devices=devices,
             )  # fmt: skip
+            session.is_the_latest()
             if not context.bus.hears(user.user_id, session.rooms):
                 raise StoreUnavailable("a subscription was not confirmed")
             for cid in session.rooms.difference(arrival.rooms):

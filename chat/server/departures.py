@@ -60,14 +60,9 @@ class Departures:
         self._gone[place] = departure
         departure.timer = self._context.clock.callLater(grace, self._end, place, departure)
 
-    def find(self, user_id: int, device: str) -> str:
-        """The key of a session whose place one on the same device could take, or empty."""
-        departure = self._gone.get((user_id, device))
-        return departure.key if departure is not None else ""
-
     def take(self, user_id: int, device: str) -> Departure | None:
-        """Take such a session out, for a new one in its place: nobody hears that it has gone. Call
-        ``let_go`` with it once the new one holds the channels itself."""
+        """Take a session out, for a new one of the same device in its place: nobody hears that it
+        has gone. Call ``let_go`` with it once the new one holds the channels itself."""
         departure = self._gone.pop((user_id, device), None)
         if departure is not None:
             departure.timer.cancel()

@@ -370,6 +370,10 @@ class Session:
         """Go live again as soon as the reply that is being made has been sent."""
         self._released = snapshot, new
 
+    def is_the_latest(self) -> None:
+        """It came in last of all on its device: whoever replaced those until now came earlier."""
+        self._postponed = [each for each in self._postponed if each.event != "replaced"]
+
     def left_meanwhile(self) -> list[str]:
         """The rooms that the user left, or was taken out of, since this login began."""
         return [event.cid for event in self._postponed if event.event == "left"]

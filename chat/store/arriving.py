@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 
 from chat.messages import Conversation, User
+from chat.store.bus import Event, payload
 from chat.store.conversations import Conversations, describe, is_member, position_of
 from chat.store.errors import Disproved, NotAllowed, TooMany
 from chat.store.keys import Keys
@@ -77,7 +78,8 @@ class Arrivals:
         limit: int,
         devices: int,
     ) -> Arrival:
-        """A session of ``user`` is here from now on.
+        """A session of ``user`` is here from now on; others of its device are told that it replaces
+        them.
 
         :param proof: why the session is that user's.
         :param instead: a session of the same user that has left and need not be told of, or empty.
@@ -89,11 +91,21 @@ class Arrivals:
         :raises StoreError: the store is away; the session is as good as gone.
         """
 
+        replaced = payload(Event("replaced", device=device, session=session))
+
         async def tell(names: Sequence[bytes], arguments: Sequence[Word]) -> Sequence[Any]:
             answer: Sequence[Any] = await self._pipe.script(
                 load("arrive"),
                 [*names, *self._names(user.user_id), self._shown(user.user_id, proof)],
-                [*arguments, limit, *self._places, proof.password, devices],
+                [
+                    *arguments,
+                    limit,
+                    *self._places,
+                    proof.password,
+                    devices,
+                    self._keys.user_channel(user.user_id),
+                    replaced,
+                ],
             )
             if answer[0] == SUSPENDED:
                 raise NotAllowed("suspended")

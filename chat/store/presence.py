@@ -117,10 +117,6 @@ class Presence:
 
     # Sessions of this server -------------------------------------------------------------------
 
-    def name_of(self, session: str) -> str:
-        """What a session of this server is called on all of them."""
-        return f"{self.node}/{session}"
-
     async def enter(
         self,
         user: User,
@@ -317,7 +313,7 @@ class Presence:
         return frozenset((await self.sessions(user_id)).values())
 
     async def sessions(self, user_id: int) -> Mapping[str, str]:
-        """The devices of the user's sessions, on any server, by what ``name_of`` calls them."""
+        """The devices of the user's sessions, on any server, by ``node/session``."""
         return devices_of(await self._redis.call("HGETALL", self._keys.sessions(user_id)))
 
     # News --------------------------------------------------------------------------------------

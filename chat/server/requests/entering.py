@@ -142,12 +142,12 @@ async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
         return Identity(account)
     device = message.device or "device-" + secrets.token_hex(4)
     online = await session.context.presence.sessions(account.user_id)
-    replaces = _replaces(session, account.user_id, device, online)
+    _check_devices(session, device, online)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
     await accounts.add_device(account.user_id, device, digest, REMEMBERED)
     await accounts.seen(account.user_id, device)
-    return Identity(account, device, token, replaces)
+    return Identity(account, device, token)
 
 
 async def _resume(session: "Session", token: str) -> Identity:
@@ -157,22 +157,18 @@ async def _resume(session: "Session", token: str) -> Identity:
         account, device, online = await context.accounts.resume(digest)
     except Unknown:
         raise Refused(403, "token-ended") from None
-    replaces = _replaces(session, account.user_id, device, online)
-    return Identity(account, device, token, replaces, digest)
+    _check_devices(session, device, online)
+    return Identity(account, device, token, digest)
 
 
-def _replaces(session: "Session", user_id: int, device: str, online: Mapping[str, str]) -> bool:
-    """Whether the device has a session that has to be told that it ends with this login.
-
-    :param online: the devices of the user's sessions.
-    :raises Refused: the device has none, and there are as many online as may be.
+def _check_devices(session: "Session", device: str, online: Mapping[str, str]) -> None:
     """
-    context, devices = session.context, set(online.values())
-    most = context.settings.devices
+    :param online: the devices of the user's sessions.
+    :raises Refused: this is none of them, and there are as many as may be.
+    """
+    devices, most = set(online.values()), session.context.settings.devices
     if most and device not in devices and len(devices) >= most:
         raise Refused(429, "too-many-devices")
-    departed = context.presence.name_of(context.departures.find(user_id, device))
-    return any(its == device for name, its in online.items() if name != departed)
 
 
 async def _check_password(session: "Session", message: messages.LoginMes) -> Account:

@@ -8,6 +8,7 @@
 --        12 what every conversation's key starts with  13 what every account's key starts with
 --        14 the password that the user, or who gave the user the token, has proven to know
 --        15 devices of the user that may be online, 0 for any number
+--        16 the user's channel  17 what the device's other sessions are told
 -- Result {-1} the account is suspended, {-2} its password or the token has ended meanwhile, {-3} as
 --        many other devices are online as may be; else
 --        {1 or 0 as `presence_enter`, {ids of the rooms on the list that were not described, and of
@@ -27,6 +28,15 @@ if most > 0 and redis.call('HLEN', KEYS[5]) >= most then
     if not devices[device] then devices[device], count = true, count + 1 end
   end
   if count >= most and not devices[ARGV[6]] then return { -3 } end
+end
+-- Here, in one step with coming in: of those that come at the same moment the last one stays.
+local me, before = ARGV[3] .. '/' .. ARGV[4], ARGV[3] .. '/' .. ARGV[9]
+local sessions = redis.call('HGETALL', KEYS[5])
+for i = 1, #sessions, 2 do
+  if string.sub(sessions[i + 1], 2) == ARGV[6] and sessions[i] ~= me and sessions[i] ~= before then
+    redis.call('PUBLISH', ARGV[16], ARGV[17])
+    break
+  end
 end
 local user, gen = ARGV[1], redis.call('GET', KEYS[6]) or '0'
 local done = enter(KEYS, ARGV)
