@@ -50,13 +50,13 @@ class _Gone(Exception):
 class Identity(Struct, frozen=True):
     """Whose login it is, and on which device; original clients have neither device nor token.
 
-    :ivar shown: the digest of the token that was shown, empty where it was the password.
+    :ivar digest: that of the token, which has to be the device's still when it comes in.
     """
 
     account: Account
     device: str = ""
     token: str = ""
-    shown: bytes = b""
+    digest: bytes = b""
 
 
 async def enter(session: "Session", identity: Identity, request_id: str | None) -> None:
@@ -112,7 +112,7 @@ async def _come_in(
     try:
         await context.fanout.write_times()
         arrival = await context.fanout.recovery.steady(
-            lambda: _arrive(session, user, Proof(identity.account.password, identity.shown)),
+            lambda: _arrive(session, user, Proof(identity.account.password, identity.digest)),
             lambda: feed.threads().values(),
             ANSWER_SECONDS,
             heard=True,

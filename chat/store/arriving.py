@@ -35,10 +35,10 @@ class Arrival(Struct, frozen=True):
 
 
 class Proof(NamedTuple):
-    """What somebody has shown to be a user, and that must still be true when they come in.
+    """What makes somebody a user, and must still be true when they come in.
 
     :ivar password: the PHC string of the account as it was read then.
-    :ivar token: SHA-256 of the token that was shown, empty where it was the password.
+    :ivar token: SHA-256 of the token that was shown, or made for them; empty for none.
     """
 
     password: str

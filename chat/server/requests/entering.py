@@ -147,7 +147,7 @@ async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
     digest = sha256(token.encode()).digest()
     await accounts.add_device(account.user_id, device, digest, REMEMBERED)
     await accounts.seen(account.user_id, device)
-    return Identity(account, device, token)
+    return Identity(account, device, token, digest)
 
 
 async def _resume(session: "Session", token: str) -> Identity:

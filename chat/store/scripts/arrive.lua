@@ -2,7 +2,7 @@
 -- A user comes in: is seen, and told where all that is theirs stands.
 --
 -- KEYS   1 to 5 as `presence_enter` has them  6 generation  7 account  8 the user's conversations
---        9 the user's marks  10 the token that was shown, or the account again
+--        9 the user's marks  10 the token, or the account again
 -- ARGV   1 to 9 as `presence_enter` has them  10 how many conversations are described at most
 --        11 conversation ids that come first and are in nobody's list, separated by spaces
 --        12 what every conversation's key starts with  13 what every account's key starts with
