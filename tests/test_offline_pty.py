@@ -107,7 +107,7 @@ class OfflineTests(TestCase):
             if each["device"] != "other":
                 other.get("RevokeMes", device=each["device"])
         anna = self.screen()
-        anna.wait_for("You are logged out")
+        anna.wait_for("You are logged out. This session has ended")
         self.leave(anna)
         self.assertEqual(list(cache.parent.iterdir()), [])
 

@@ -48,6 +48,7 @@ WORDS: Final = {
     "logging-in": "Logging in …",
     "log-in-again": "Please log in again.",
     "logged-out": "You are logged out.",
+    "logged-out-by": "You are logged out. {reason}",
     "another-window": "{name} is in use in another window; log in for this one, too.",
     "no-device": "Too many programs of this account run on this machine.",
     "no-terminal": (

@@ -47,6 +47,7 @@ WORDS: Final = {
     "logging-in": "正在登录……",
     "log-in-again": "请重新登录。",
     "logged-out": "您已退出登录。",
+    "logged-out-by": "您已退出登录。{reason}",
     "another-window": "{name} 正在另一个窗口中使用；再登录一次，这里也可使用。",
     "no-device": "本机上使用此账号的程序太多。",
     "no-terminal": (

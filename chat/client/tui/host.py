@@ -166,7 +166,8 @@ class Host:
         """The library gave up: say so; the words that are still there can be read."""
         if self._chat is not None and stopped.code in (403, 500) and not self._leaving:
             self._forget_device()
-            self._start.show_menu(self.look.words("logged-out"), bad=True)
+            why = self.look.words("logged-out-by", reason=self.look.line(stopped.reason))
+            self._start.show_menu(why.rstrip(), bad=True)
 
     def _end_chat(self) -> Deferred[None]:
         """Keep what is to be kept. Fires when it is on the disk."""
