@@ -113,6 +113,8 @@ def test_a_list_of_conversations_counts_by_its_length(usual: Party) -> None:
 def test_hashing_passwords_counts_as_ten_requests(usual: Party) -> None:
     user = usual.user()
     peer, both = usual.current(user), {"userPwd": user.password, "newPwd": user.password}
+    refused = peer.send_together(*[("PasswordMes", {**both, "newPwd": "short"})] * 6)
+    assert {peer.reply(each).data["code"] for each in refused} == {400}  # None was hashed.
     sent = [peer.send("PasswordMes", **both) for _ in range(8)]
     codes = [peer.reply(each).data["code"] for each in sent]
     assert codes[:3] == [200, 200, 200]

@@ -43,11 +43,9 @@ longest would be 4 MiB, on each of very many connections that need not even have
 frame also counts as one ping for each so many bytes, since decoding the longest one, when full of
 unknown members, takes four milliseconds."""
 
-COSTS: Final[Mapping[type[Message], int]] = {
-    messages.SanctionsMes: 10, messages.PasswordMes: 10,
-}  # fmt: skip
-"""What counts as several requests: a list of 10,000 banned users takes 40 ms of CPU, two hashes of
-passwords 45, others one or two; what is known only when it is done is charged then."""
+COSTS: Final[Mapping[type[Message], int]] = {messages.SanctionsMes: 10}
+"""What counts as several requests: a list of 10,000 banned users takes 40 ms of CPU time, any other
+one or two; where it depends on what is found, it is charged when that is known (``charge``)."""
 
 REFUSAL_SECONDS: Final = 10.0
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
