@@ -28,7 +28,7 @@ from chat.server.settings import Settings
 from chat.server.starting import SPARE_FILES
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
-from tests.process import ServerProcess, twistd
+from tests.process import TWISTD, ServerProcess, twistd
 from tests.server import check_log
 from tests.valkey import start_for as valkey_for
 
@@ -77,6 +77,16 @@ def lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def end_in_the_background(pid: int) -> None:
+    """Stop a server that is nobody's child, and for which nobody can wait."""
+    os.kill(pid, signal.SIGTERM)
+    give_up = time.monotonic() + PATIENCE
+    while lives(pid):
+        if time.monotonic() > give_up:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 class ServerCase(SynchronousTestCase):
@@ -206,10 +216,21 @@ class StartTest(ServerCase):
             self.assertIn("Listening on", (home / "log").read_text())
         finally:
             pid = int((home / "pid").read_text())
-            os.kill(pid, signal.SIGTERM)
-            give_up = time.monotonic() + PATIENCE
-            while lives(pid) and time.monotonic() < give_up:
-                time.sleep(0.01)  # nobody's child any more, so nobody can wait for it
+            end_in_the_background(pid)
+
+    def test_a_standard_error_that_is_closed_makes_no_difference(self) -> None:
+        home = self.directory()
+        words = ["--logfile=log", "--pidfile=pid", "chatroom", "--data", str(home / "data")]
+        words += ["--listen", f"unix:{home / 'door'}"]
+        command = ["sh", "-c", 'exec "$0" "$@" 2>&-', sys.executable, "-c", TWISTD, *words]
+        done = subprocess.run(command, cwd=home, timeout=PATIENCE, check=False)
+        pid = int((home / "pid").read_text())
+        try:
+            self.assertEqual(done.returncode, 0)
+        finally:
+            end_in_the_background(pid)
+        self.assertIn("Server Shut Down", (home / "log").read_text())
+        check_log((home / "log").read_text())
 
     def test_the_log_says_where_it_listens_and_where_it_keeps_things(self) -> None:
         server = self.server()

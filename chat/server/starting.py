@@ -23,6 +23,7 @@ __all__ = [
     "choose_reactor",
     "end_plainly",
     "exit_with_status_1",
+    "fill_standard_streams",
     "on_hangup",
     "raise_open_files",
     "say",
@@ -32,6 +33,7 @@ __all__ = [
 SPARE_FILES: Final = 64
 """Open files that connections leave alone: the store's, the log's, and what a restart needs."""
 
+STANDARD_ERROR: Final = 2
 
 _log = Logger()
 
@@ -57,6 +59,14 @@ def choose_reactor() -> Any:
 
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # its timers look at it
     return reactor
+
+
+def fill_standard_streams() -> None:
+    """Have something stand where a standard stream was closed (``2>&-``): in the background twistd
+    puts ``/dev/null`` there, and would put it over the reactor's own descriptor."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        pass
+    os.close(descriptor)
 
 
 def raise_open_files() -> int:

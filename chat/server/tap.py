@@ -12,8 +12,9 @@ __all__ = ["Options", "makeService"]
 
 def makeService(options: Options) -> "IService":
     """Build the server. Only here may the reactor be imported: what was asked for is known now."""
-    from chat.server.starting import choose_reactor, end_plainly
+    from chat.server.starting import choose_reactor, end_plainly, fill_standard_streams
 
+    fill_standard_streams()
     end_plainly()  # Before what takes a second to load, in which somebody may change their mind.
     reactor = choose_reactor()
     from chat.server.logs import JsonLogs
