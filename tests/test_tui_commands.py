@@ -202,6 +202,13 @@ class CommandTests(TestCase):
             "/unmute Ben": ("moderate", ("#lobby", "unmute", "Ben", 0, "")),
             "/role Ben moderator": ("moderate", ("#lobby", "moderator", "Ben", 0, "")),
             "/invite Ben": ("moderate", ("#lobby", "invite", "Ben", 0, "")),
+            "/invite Ben #cats": ("moderate", ("#cats", "invite", "Ben", 0, "")),
+            "/uninvite Ben  #cats a pity": (
+                "moderate",
+                ("#cats", "uninvite", "Ben", 0, "a pity"),
+            ),
+            "/kick #cats Ben too loud": ("moderate", ("#cats", "kick", "Ben", 0, "too loud")),
+            "/ban Ben #cats": ("moderate", ("#lobby", "ban", "Ben", 0, "#cats")),
             "/slow 30s": ("moderate", ("#lobby", "slow", "", 30, "")),
             "/slow off": ("moderate", ("#lobby", "slow", "", 0, "")),
             "/private": ("moderate", ("#lobby", "private", "", 0, "")),

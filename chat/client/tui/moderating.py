@@ -45,11 +45,12 @@ class ModeratingVerbs(Offering):
         await self._act("unmute", arguments)
 
     async def invite(self, arguments: str) -> None:
-        await self._act("invite", arguments)
+        await self._act("invite", _room_first(arguments))
 
     async def uninvite(self, arguments: str) -> None:
-        if await self._act("uninvite", arguments):
-            self._chat.say(self._words("uninvited", who=arguments.split()[0]))
+        _, whom = self._which(_room_first(arguments))
+        if await self._act("uninvite", _room_first(arguments)):
+            self._chat.say(self._words("uninvited", who=whom.partition(" ")[0]))
 
     async def role(self, arguments: str) -> None:
         who, _, role = arguments.partition(" ")
@@ -59,7 +60,9 @@ class ModeratingVerbs(Offering):
         await self._act(role.strip(), who)
 
     async def _act(self, action: str, arguments: str, timed: bool = False) -> bool:
-        """``name [time] [reason]``, to a member of the open room. Return whether it was done."""
+        """``[#room] name [time] [reason]``, to a member of that room, or of the open one. Return
+        whether it was done."""
+        conversation, arguments = self._which(arguments)
         who, _, rest = arguments.partition(" ")
         seconds = None
         if timed:
@@ -70,20 +73,26 @@ class ModeratingVerbs(Offering):
             if first[:1].isdecimal() and not seconds:
                 self._chat.say(self._words("no-duration", text=first), bad=True)
                 return False
-        room = self._room()
+        room = self._room(conversation)
         if room:
             await self._chat.client.moderate(
                 room, action, self._somebody(who), seconds or 0, rest.strip()
             )
         return bool(room)
 
-    def _room(self) -> str:
-        """The open room; empty, and said so, when a private conversation is open."""
-        name = self._chat.model.open
+    def _room(self, conversation: Conversation | None = None) -> str:
+        """That room, or the open one; empty, and said so, where that is a private conversation."""
+        name = conversation.name if conversation else self._chat.model.open
         if is_room(name):
             return name
         self._chat.say(self._words("only-rooms"), bad=True)
         return ""
+
+    def _which(self, arguments: str) -> tuple[Conversation | None, str]:
+        """The room of one's own that a command names first, or what is open; and the rest."""
+        name, _, rest = arguments.partition(" ")
+        named = self._chat.model.conversations.get(name.casefold()) if is_room(name) else None
+        return (named, rest.strip()) if named else (self._chat.model.current, arguments)
 
     @staticmethod
     def _somebody(name: str) -> int | str:
@@ -176,3 +185,11 @@ class ModeratingVerbs(Offering):
             if (named or same) and not each.kind and not each.deleted:
                 return each
         return None
+
+
+def _room_first(arguments: str) -> str:
+    """``#cats Ben`` for ``Ben #cats``, as invitations are written elsewhere."""
+    words = arguments.split(None, 2)
+    if len(words) > 1 and is_room(words[1]) and not is_room(words[0]):
+        words[:2] = words[1], words[0]
+    return " ".join(words)

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 
 from chat.client.cli_words import Phrases
 from chat.client.config import BadConfig
-from chat.client.conversation import Conversation
 from chat.client.errors import ClientError
 from chat.client.tui import helptext
 from chat.client.tui.catchup import CatchUp
@@ -185,12 +184,6 @@ class Verbs(ModeratingVerbs, MovingVerbs):
                     self._chat.say(self._words("put-away-waiting", who=who), bad=True)
                 return
         self._chat.say(self._words("go-nowhere", name=name), bad=True)
-
-    def _which(self, arguments: str) -> tuple[Conversation | None, str]:
-        """The room of one's own that a command names first, or what is open; and the rest."""
-        name, _, rest = arguments.partition(" ")
-        named = self._chat.model.conversations.get(name.casefold()) if is_room(name) else None
-        return (named, rest.strip()) if named else (self._chat.model.current, arguments)
 
     async def topic(self, arguments: str) -> None:
         conversation, text = self._which(arguments)
