@@ -89,7 +89,7 @@ class ComparisonTests(SynchronousTestCase):
         self.assertNoResult(entering)
         hall.say("r:room", "said before all is compared", heard=False)
         self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
-        self.assertEqual(self.successResultOf(entering).seq, 2)
+        self.assertEqual(self.successResultOf(entering)[0].seq, 2)
 
     def test_what_moved_is_told_when_all_has_been_compared(self) -> None:
         hall = Hall()

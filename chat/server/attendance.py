@@ -249,18 +249,21 @@ def _moment(missed: tuple[int, str, LoggedEntry]) -> tuple[int, str, int]:
 # Rooms -----------------------------------------------------------------------------------------
 
 
-async def enter_room(session: "Session", cid: str) -> Conversation:
-    """Let a session hear a room that its user is a member of; what it is now, to be told.
+async def enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]:
+    """Let a session hear a room that its user is a member of; what it is now, to be told, and
+    whether the session has not heard it before.
 
     The session is held back; the caller releases it when the client has been told. One room after
     the other: who joins, leaves and joins again on several devices is let in by what was read last.
     """
     turn = session.entering = session.entering or DeferredLock()
-    entered: Conversation = await turn.run(Deferred.fromCoroutine, _enter_room(session, cid))
+    entered: tuple[Conversation, bool] = await turn.run(
+        Deferred.fromCoroutine, _enter_room(session, cid)
+    )
     return entered
 
 
-async def _enter_room(session: "Session", cid: str) -> Conversation:
+async def _enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]:
     context = session.context
     is_new = cid not in session.rooms
     if is_new:
@@ -287,7 +290,7 @@ async def _enter_room(session: "Session", cid: str) -> Conversation:
         # Should it be behind: what was said before is nothing that it missed.
         session.feed.seen[cid] = conversation.seq
     _take_positions(session, {cid: conversation})
-    return conversation
+    return conversation, is_new
 
 
 def _check_still_in(session: "Session", cid: str) -> None:

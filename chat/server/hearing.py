@@ -88,10 +88,10 @@ async def tell_room(session: "Session", cid: str) -> None:
     """Let a session hear a room that its user joined elsewhere, and say so."""
     feed = session.feed
     held = feed.hold() if feed is not None else False
-    is_new = cid not in session.rooms
+    is_new = False
     snapshot = {}
     try:
-        conversation = await attendance.enter_room(session, cid)
+        conversation, is_new = await attendance.enter_room(session, cid)
         snapshot[cid] = conversation.seq
         _push_conversation(session, conversation)
     finally:

@@ -43,11 +43,15 @@ class Feed:
     :ivar seen: while not live, the last number it was given of each conversation.
     """
 
-    __slots__ = ("_held", "_overflown", "_owed", "_session", "_state", "_unsent", "seen")
+    __slots__ = (
+        "_held", "_holds", "_overflown", "_owed", "_session", "_state", "_told", "_unsent", "seen",
+    )  # fmt: skip
 
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._state = _State.HELD
+        self._holds = 1  # Until the reply to the login.
+        self._told: dict[str, int] = {}
         self._held: list[tuple[str, int, bytes, Post | None]] = []
         self._overflown = False
         self._owed: dict[tuple[str, int], bytes] = {}
@@ -140,12 +144,18 @@ class Feed:
     # Held back -------------------------------------------------------------------------------
 
     def hold(self) -> bool:
-        """Keep what comes until ``release``; False when it is kept already, or behind."""
-        if self._state is not _State.LIVE:
+        """Keep what comes until ``release``; False when it is behind.
+
+        Several may hold it at the same time, as when a room is joined here while another device's
+        joining is told: it goes live when the last of them has released it.
+        """
+        if self._state is _State.BEHIND:
             return False
-        self._state = _State.HELD
-        self.seen = self._positions()
-        self._changed()
+        if self._state is _State.LIVE:
+            self._state = _State.HELD
+            self.seen = self._positions()
+            self._changed()
+        self._holds += 1
         return True
 
     def give_older(self, snapshot: Mapping[str, int], new: frozenset[str]) -> None:
@@ -169,18 +179,23 @@ class Feed:
         :param snapshot: the numbers that the session was just told, by conversation id.
         :param new: the conversations it did not hear before; None for all.
         """
+        fresh = snapshot.keys() if new is None else snapshot.keys() & new
+        self._told.update({cid: snapshot[cid] for cid in fresh})
+        self._holds -= 1
+        if self._holds:
+            return
         held, self._held = self._held, []
+        told, self._told = self._told, {}
         if self._overflown:
             self._overflown = False
-            told = snapshot.keys() if new is None else snapshot.keys() & new
-            self.seen.update({cid: snapshot[cid] for cid in told})
+            self.seen.update(told)
+            self._holds = 1
             self._start_catching_up()
             return
         self._state = _State.LIVE
         self._changed()
         for cid, seq, words, answered in held:
-            is_old = (new is None or cid in new) and seq <= snapshot.get(cid, 0)
-            self._give_held(cid, seq, words, answered, is_old)
+            self._give_held(cid, seq, words, answered, seq <= told.get(cid, 0))
         self._session.flush()
         if self._session.connection.behind:
             self.fell_behind()
@@ -225,6 +240,7 @@ class Feed:
         """The client has read all that was buffered: tell it what it missed."""
         if self._state is _State.BEHIND:
             self._state = _State.HELD
+            self._holds = 1
             self._changed()
             self._start_catching_up()
 

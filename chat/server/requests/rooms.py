@@ -74,10 +74,10 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
         await _become_member(session, room, message)
     feed = session.feed
     held = feed is not None and feed.hold()
-    is_new = cid not in session.rooms
+    is_new = False
     snapshot: dict[str, int] = {}
     try:
-        joined = await attendance.enter_room(session, cid)
+        joined, is_new = await attendance.enter_room(session, cid)
         snapshot[cid] = joined.seq
         await context.bus.tell(session.user_id, Event("joined", cid, session=session.key))
     except StoreError:
