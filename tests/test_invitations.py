@@ -130,10 +130,13 @@ class RegistrationTest(StoreCase):
         )
         code, _ = await Invitations(await connected_to(self, valkey.url), Keys()).make()
         peer, user = self.peer(server), {"userName": "ann", "userPwd": PASSWORD}
-        for wrong in ({}, {"invitation": "AAAA-BBBB"}):
-            reply = peer.ask("RegisterMes", version=2, user=user, **wrong)
-            self.assertEqual(reply["code"], 506)
-            self.assertIn("邀请码", reply["error"])
+        for given, said in (
+            ({}, "在此注册需要邀请码。"),
+            ({"invitation": " "}, "在此注册需要邀请码。"),
+            ({"invitation": "AAAA-BBBB"}, "该邀请码错误、已用完或已过期。"),
+        ):
+            reply = peer.ask("RegisterMes", version=2, user=user, **given)
+            self.assertEqual((reply["code"], reply["error"]), (506, said))
         reply = peer.ask("RegisterMes", version=2, user=user, invitation=code)
         self.assertEqual(reply["code"], 200, reply)
         user["userName"] = "bob"

@@ -84,9 +84,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "Nobody can register here.",
         "此服务器不开放注册。",
     ),
+    "invitation-needed": ("Registering here needs an invitation code.", "在此注册需要邀请码。"),
     "not-invited": (
-        "Registering here needs an invitation code; this one is wrong, used up or expired.",
-        "在此注册需要邀请码；该邀请码错误、已用完或已过期。",
+        "This invitation code is wrong, used up or expired.",
+        "该邀请码错误、已用完或已过期。",
     ),
     "status": ("status: 0 (online) or 2 (busy).", "status：0（在线）或 2（忙碌）。"),
     # Conversations.

@@ -111,6 +111,8 @@ async def _invitation(session: "Session", message: messages.RegisterMes) -> str:
     """
     if session.context.settings.registration != "invitation":
         return ""
+    if not message.invitation.strip():
+        raise Refused(506, "invitation-needed")
     if not await session.context.invitations.holds(message.invitation):
         raise Refused(506, "not-invited")
     return message.invitation
