@@ -88,6 +88,15 @@ def test_a_repetition_is_answered_however_fast(usual: Party) -> None:
         assert max(each["retryAfter"] for each in pair) > 0
 
 
+def test_who_is_too_fast_gets_onto_nobodys_list(usual: Party) -> None:
+    peer, stranger = usual.current(), usual.current()
+    too_fast = {"to": "#lobby", "content": "too fast"}
+    first = {"to": stranger.at, "content": "buy this", "clientId": "spam-1"}
+    *_, last = peer.send_together(*[("SmsMes", too_fast)] * 40, ("SmsMes", first))
+    assert peer.reply(last).data["code"] == 429
+    assert peer.at not in [each["conversation"] for each in stranger.conversations()]
+
+
 def test_what_takes_long_counts_as_several_requests(usual: Party) -> None:
     peer = usual.current()  # its login was one of them
     sent = [peer.send("SanctionsMes", conversation="#lobby") for _ in range(30)]

@@ -176,6 +176,13 @@ def test_nobody_can_spoil_what_somebody_else_searches(party: Party) -> None:
     assert (found["content"], found["conversation"]) == (word, peer.at)
 
 
+def test_no_page_begins_below_the_first_number(party: Party) -> None:
+    peer = party.current()
+    for bound in ("before", "after"):
+        reply = peer.ask("HistoryMes", conversation="#lobby", **{bound: -1})
+        assert (reply["code"], bound in reply["error"]) == (400, True)
+
+
 def test_a_page_without_a_size_has_the_usual_one_and_none_is_larger_than_allowed(
     party: Party,
 ) -> None:
