@@ -193,6 +193,13 @@ def test_neither_rooms_nor_ones_notes_have_receipts_in_their_pages(party: Party)
     assert not [each for each in peer.heard if each.type == "ReceiptMes"]
 
 
+def test_an_acknowledgement_where_nothing_was_said_is_404(party: Party) -> None:
+    peer, other = party.current(), party.current()
+    request = peer.send("AckMes", conversation=other.at, read=1)
+    reply = peer.reply(request).data
+    assert (reply["code"], reply["about"]) == (404, "AckMes")
+
+
 def test_an_acknowledgement_of_an_unknown_epoch_moves_nothing_in_this_one(party: Party) -> None:
     user = party.user()
     one, sender = party.current(user), party.current()
