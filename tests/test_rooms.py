@@ -113,6 +113,8 @@ def test_what_does_not_exist_is_404_and_nothing_makes_it(party: Party) -> None:
 def test_nobody_leaves_the_lobby_and_joining_it_is_harmless(party: Party) -> None:
     peer = party.current()
     assert peer.ask("LeaveMes", conversation="#lobby")["code"] == 403
+    party.current().post("#lobby", "who is still here?")
+    peer.hears("who is still here?")
     before = peer.conversation("#lobby")["seq"]
     assert peer.get("JoinMes", conversation="#Lobby")["seq"] == before
     assert peer.post("#lobby", "still here")["seq"] == before + 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from chat import messages, names
-from chat.server import attendance, hearing
+from chat.server import attendance
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused, check_line
@@ -148,7 +148,6 @@ async def set_topic(session: "Session", message: messages.TopicMes) -> messages.
 async def redact(session: "Session", message: messages.RedactMes) -> messages.RedactResMes:
     """Take a message's text away; everybody sees that as an entry."""
     cid = await find_cid(session, message.conversation)
-    await hearing.known_thread(session, cid)
     try:
         await session.context.rooms.redact(session.author, cid, message.seq)
     except Unknown:
