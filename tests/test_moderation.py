@@ -547,7 +547,10 @@ def test_a_report_keeps_the_message_for_the_administrators(town: Town) -> None:
     one.hears("something awful")
     town.store.ask("DEL", "ch:reports")
     one.get("ReportMes", conversation=two.at, seq=said["seq"], reason="awful")
-    assert one.ask("ReportMes", conversation=two.at, seq=said["seq"] + 1)["code"] == 404
+    for nothing in (said["seq"] + 1, 0, -1):
+        assert one.ask("ReportMes", conversation=two.at, seq=nothing)["code"] == 404
+    lines = one.ask("ReportMes", conversation=two.at, seq=said["seq"], reason="two\nlines")
+    assert (lines["code"], "reason" in lines["error"]) == (400, True)
     two.get("RedactMes", conversation=one.at, seq=said["seq"])
     ((_, kept),) = town.store.ask("XRANGE", "ch:reports", "-", "+")
     found = dict(zip(kept[::2], kept[1::2], strict=True))

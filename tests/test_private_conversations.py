@@ -193,6 +193,16 @@ def test_neither_rooms_nor_ones_notes_have_receipts_in_their_pages(party: Party)
     assert not [each for each in peer.heard if each.type == "ReceiptMes"]
 
 
+def test_the_list_has_what_was_said_and_read_a_moment_ago(party: Party) -> None:
+    one, two, peer = party.current(), party.current(), party.current()
+    for other in (one, two, one):
+        said = peer.post(other.at, "to the top of the list")
+        listed = [each["conversation"] for each in peer.conversations()]
+        assert listed[:2] == ["#lobby", other.at]
+    peer.send("AckMes", conversation=one.at, epoch=said["epoch"], read=said["seq"])
+    assert peer.conversation(one.at)["read"] == said["seq"]
+
+
 def test_an_acknowledgement_where_nothing_was_said_is_404(party: Party) -> None:
     peer, other = party.current(), party.current()
     request = peer.send("AckMes", conversation=other.at, read=1)
