@@ -18,8 +18,8 @@
 --        {-503, text}                                the store could not write
 local gen = redis.call('GET', KEYS[1]) or '0'
 local at = now()
-local number_of_day = math.floor(at / 86400000)
-local today, yesterday = tostring(number_of_day), tostring(number_of_day - 1)
+local day = at / 86400000
+local today, yesterday = string.format('%d', day), string.format('%d', day - 1)
 local both = today .. ' ' .. yesterday
 local most, age = tonumber(ARGV[1]), tonumber(ARGV[2])
 local results, arg, appended = { 0 }, 3, false
