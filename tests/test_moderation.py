@@ -142,6 +142,7 @@ def test_who_was_suspended_while_the_bus_was_away_is_out_when_it_is_back(town: T
     bye = user.expect("ByeMes")
     assert (bye["code"], bye["error"]) == (403, "This account is suspended.")
     back(town.here)
+    back(town.there)
 
 
 def test_who_was_logged_out_while_the_bus_was_away_is_out_when_it_is_back(town: Town) -> None:
@@ -160,6 +161,7 @@ def test_who_was_logged_out_while_the_bus_was_away_is_out_when_it_is_back(town: 
     again = town.there.current(user, "lost")
     assert town.store.ask("CLIENT", "KILL", "TYPE", "pubsub")
     back(town.there)
+    back(town.here)
     again.ping()
 
 
