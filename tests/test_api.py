@@ -35,6 +35,22 @@ class LoginTest(ApiCase):
         self.assertEqual((error.code, str(error)), (403, "wrong password"))
         self.assertIsInstance(self.client.state, Stopped)
 
+    def test_as_many_devices_as_may_be_is_a_refusal_like_others(self) -> None:
+        full = m.LoginResMes(429, error="Too many devices.")
+        self.server.handlers[m.LoginMes] = lambda c, r: full
+        self.assertEqual(self.refused(self.client.log_in("alice", "wonderland")).code, 429)
+        self.assertIsInstance(self.client.state, Stopped)
+
+    def test_what_one_user_has_written_is_not_sent_by_another(self) -> None:
+        self.log_in()
+        self.net.cut()
+        self.client.send("#lobby", "by alice")
+        self.done(self.client.close())
+        bob = m.LoginResMes(200, user=m.User(2, "bob"))
+        self.server.handlers[m.LoginMes] = lambda c, r: bob
+        self.assertEqual(self.refused(self.client.log_in("bob", "builder")).code, 403)
+        self.assertEqual(self.server.of(m.SmsMes), [])
+
     def test_after_a_refusal_one_can_try_again(self) -> None:
         self.refused(self.client.log_in("alice", "guess"))
         self.log_in()

@@ -53,3 +53,19 @@ class FloodTests(TestCase):
         self.assertEqual(self.got, [*range(MANY), "end"])
         self.clock.advance(100)
         self.assertEqual(len(self.got), MANY + 1)
+
+
+class LifeTests(TestCase):
+    def test_a_server_that_is_heard_while_a_ping_waits_is_alive(self) -> None:
+        for speaks, lost in ((True, False), (False, True)):
+            clock, transport = Clock(), StringTransport()
+            wire = Wire(clock, lambda message: None, lambda wire, reason: None)
+            wire.makeConnection(transport)
+            wire.check(3.0)
+            clock.advance(2.9)
+            if speaks:
+                wire.dataReceived(codec.encode(SmsPush(1, conversation="#lobby")))
+            clock.advance(0.2)
+            self.assertEqual(transport.disconnecting, lost)
+            wire.connectionLost(Failure(ConnectionLost()))
+            self.assertEqual(clock.getDelayedCalls(), [])
