@@ -1,6 +1,7 @@
 """What the screen shows, as values: counts, marks, order, fates, gaps."""
 
 from unittest import TestCase
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -291,6 +292,16 @@ class PeopleTests(TestCase):
         self.assertTrue(found.imitates(9, "Аnna"))
         self.assertTrue(found.imitates(10, "anna"))
         self.assertFalse(found.imitates(11, "annabel"))
+
+    def test_of_very_many_names_only_ones_own_is_remembered_for_ever(self) -> None:
+        found = model()
+        with patch("chat.client.model.KNOWN_LOOKS", 10):
+            for number in range(9):  # and oneself
+                found.imitates(100 + number, f"guest{number}")
+            self.assertTrue(found.imitates(7, "guest0"), "up to there all are")
+            self.assertFalse(found.imitates(8, "guest9"))
+            self.assertFalse(found.imitates(7, "guest0"))
+            self.assertTrue(found.imitates(9, ME.user_name))
 
     def test_completion_offers_the_latest_speakers_first(self) -> None:
         found = model()
