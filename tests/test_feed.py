@@ -556,6 +556,21 @@ class BehindTest(SynchronousTestCase):
         hall.say(ROOM, "afterwards")
         self.assertEqual(guest.numbers(NAME), [1, 2, 3])
 
+    def test_more_than_can_be_held_while_catching_up_tells_nothing_twice_elsewhere(self) -> None:
+        hall = Hall()
+        guest, author = hall.guest(1, ROOM, LOBBY), hall.guest(2).session.author
+        heard = CATCH_UP + 1
+        hall.publish(LOBBY, [hall.log.append(LOBBY, author, "heard") for _ in range(heard)])
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        hall.publish(ROOM, [hall.log.append(ROOM, author, "x") for _ in range(MOST_HELD + 1)])
+        hall.log.slow = False
+        hall.log.answer()
+        self.assertEqual(guest.numbers(NAME), [1, MOST_HELD + 2])
+        self.assertEqual(guest.numbers("#lobby"), list(range(1, heard + 1)))
+
     def test_catching_up_tells_nothing_that_comes_again(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)

@@ -255,9 +255,10 @@ class Feed:
         told: dict[str, int] = {}
         try:
             for cid, thread in self.threads().items():
-                last, newest = seen.get(cid, 0), thread.position or 0
-                if newest > last:
-                    told[cid] = await self._catch_up_one(cid, last, newest)
+                told[cid] = seen.get(cid, 0)
+                newest = thread.position or 0
+                if newest > told[cid]:
+                    told[cid] = await self._catch_up_one(cid, told[cid], newest)
             await session.context.bus.fence()
         except StoreError as error:
             # Its numbers show the client what it has not got; better gone than wrong.
