@@ -163,6 +163,20 @@ class BlockTests(TestCase):
         for _ in range(10):
             await walk.look()
 
+    async def test_erased_is_also_what_retention_hides_and_lies_with_what_it_keeps(self) -> None:
+        store = await Store.start(self, retention=(3, 0))
+        await store.bus.hold_rooms([LOBBY_CID])
+        for number in range(BLOCK):
+            store.say(LOBBY_CID, f"{number}", author=AUTHORS[number % 2])
+        await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == BLOCK)
+        accounts = Accounts(store.redis, store.keys)
+        await accounts.register(BOB.user_id, BOB.name, "", "")
+        office = Administration(store.redis, store.keys, accounts, store.conversations)
+        await office.erase(BOB.user_id, Author(0, "#server"))
+        kept = b"".join(each for _, _, each in raw(store))
+        self.assertNotIn(b'"bob"', kept)
+        self.assertIn(b'"ann"', kept)
+
     async def test_eight_lie_together_and_the_ninth_begins_another_block(self) -> None:
         store = await Store.start(self)
         await store.bus.hold_rooms([LOBBY_CID])

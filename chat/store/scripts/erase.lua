@@ -26,7 +26,8 @@ if ARGV[2] == '1' then
 end
 local about = ',"target":' .. uid .. ',"targetName":'
 local numbers = redis.call('HMGET', KEYS[1], 'first', 'seq')
-local from = math.max(tonumber(ARGV[2]), tonumber(numbers[1] or 1))
+-- Nobody reads what is below the first, and some of it lies there with what is above.
+local from = math.max(tonumber(ARGV[2]), tonumber(numbers[1] or 1) - BLOCK + 1)
 local newest = tonumber(numbers[2] or 0)
 local last = math.min(from + tonumber(ARGV[3]) - 1, newest)
 local log = log_reader()
