@@ -10,6 +10,7 @@ from chat.store.accounts import Accounts
 from chat.store.administration import Administration
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
+from chat.store.errors import Unknown
 from tests.store_builders import Sender, Store
 
 BLOCK: Final = 8
@@ -235,6 +236,46 @@ class RefusedTests(TestCase):
         await store.bus.hold_rooms([LOBBY_CID])
         answered = await self.answers(store, ["a", "b", "a", "c", "b", "a"])
         self.assertEqual(answered, [None, None, 1, None, 2, 1, [1, 2, 3]])
+
+
+class DamagedTests(TestCase):
+    """An entry that is no entry, as somebody may leave it who writes to the store by hand."""
+
+    answers = RefusedTests.answers
+
+    async def start(self) -> Store:
+        """A store with three messages of bob's, the first two of which can't be read."""
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        log = store.keys.log(LOBBY_CID)
+        for number, client_id in enumerate(("one", "two", "three"), 1):
+            self.assertEqual(await self.answers(store, [client_id]), [None, [number]])
+        ((_, fields),) = store.valkey.ask("XRANGE", log, "3-0", "3-0")
+        store.valkey.ask("DEL", log)
+        for name, value in (("1-0", b"junk"), ("2-0", fields[1][:20]), ("3-0", fields[1])):
+            store.valkey.ask("XADD", log, name, "e", value)
+        return store
+
+    async def test_its_repetition_is_answered_and_all_others_are_accepted(self) -> None:
+        store = await self.start()
+        answered = await self.answers(store, ["four", "one", "five", "two"])
+        self.assertEqual(answered, [None, 1, None, 2, [4, 5]])
+        self.assertEqual(await self.answers(store, ["six"]), [None, [6]])
+
+    async def test_it_can_no_more_be_taken_back_than_what_is_gone(self) -> None:
+        store = await self.start()
+        for seq in (1, 2):
+            with self.assertRaises(Unknown):
+                await store.rooms.redact(BOB, LOBBY_CID, seq)
+        await store.rooms.redact(BOB, LOBBY_CID, 3)
+
+    async def test_it_keeps_nobody_from_being_erased(self) -> None:
+        store = await self.start()
+        accounts = Accounts(store.redis, store.keys)
+        await accounts.register(BOB.user_id, BOB.name, "", "")
+        office = Administration(store.redis, store.keys, accounts, store.conversations)
+        self.assertEqual(await office.erase(BOB.user_id, Author(0, "#server")), 1)
+        self.assertNotIn(b'"bob"', b"".join(each for _, _, each in raw(store)))
 
 
 def _answer(sender: Sender) -> int | None:

@@ -22,17 +22,15 @@ else
   if wanted < readable_from(c, member) or wanted > c.seq then return -404 end
   local log = log_reader()
   local kept = log.entries(KEYS[3], KEYS[5], wanted, wanted)[wanted]
-  if not kept then return -404 end
-  local at = log.record_at(kept)
-  local sender, length = struct.unpack('>I8B', kept, at + 12)
-  local uid = string.format('%.0f', sender)
+  local uid, middle = log.sender_of(kept or '')
+  if not uid then return -404 end
   if uid ~= ARGV[2] then
     local theirs = redis.call('HGET', KEYS[4], uid)
     -- The account's key is known here only: a single store, or one tag.
     if rank <= rank_of(uid, theirs, ARGV[10] .. uid .. '}') then return -403 end
   end
   -- Only messages carry text of people; what happened in the room stays on record.
-  if string.sub(kept, at + 25 + length, at + 31 + length) == '"kind":' then return -403 end
+  if string.sub(kept, middle, middle + 6) == '"kind":' then return -403 end
   if uid ~= ARGV[2] then
     audit(KEYS[7], KEYS[8], rank, ARGV[2], ARGV[9], 'redact', ARGV[8], uid, 0, ARGV[3])
   end

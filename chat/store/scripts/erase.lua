@@ -32,8 +32,7 @@ local newest = tonumber(numbers[2] or 0)
 local last = math.min(from + tonumber(ARGV[3]) - 1, newest)
 local log = log_reader()
 for seq, kept in pairs(log.entries(KEYS[2], KEYS[3], from, last)) do
-  local sender = string.format('%.0f', (struct.unpack('>I8', kept, log.record_at(kept) + 12)))
-  if sender == uid or string.find(kept, about, 1, true) then
+  if log.sender_of(kept) == uid or string.find(kept, about, 1, true) then
     log.take_away(KEYS[2], KEYS[3], seq)
     erased = erased + 1
   end

@@ -14,13 +14,22 @@ local function log_reader()
     return string.format('%d-0', seq)
   end
 
-  -- When what the log keeps of an entry was appended, and where its record begins in it.
+  -- When what the log keeps of an entry was appended, and where its record begins in it. One entry that
+  -- is no entry must not end the call of a script: what was appended in it is in the log by then.
   local function time_of(kept)
-    return (struct.unpack('>I8', kept))
+    return #kept >= 8 and struct.unpack('>I8', kept) or 0
   end
 
   local function record_at(kept)
     return 10 + (string.byte(kept, 9) or 0)
+  end
+
+  -- Who wrote it, and where in it the record's middle begins; nil of what can't be read.
+  local function sender_of(kept)
+    local at = record_at(kept)
+    if #kept < at + 24 then return nil end
+    local sender, length = struct.unpack('>I8B', kept, at + 12)
+    return string.format('%.0f', sender), at + 25 + length
   end
 
   -- A block as the stream has it: its first number, its last one, and what is kept of each of its
@@ -102,7 +111,7 @@ local function log_reader()
   end
 
   return {
-    time_of = time_of, record_at = record_at, entries = entries, newest = newest,
+    time_of = time_of, sender_of = sender_of, entries = entries, newest = newest,
     take_away = take_away, forget_below = forget_below,
   }
 end

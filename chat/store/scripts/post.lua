@@ -136,8 +136,8 @@ for k = 3, #KEYS do
   end
   if c then
     flush(c, from, at_post)
-    if c.repeats then tell_repeated(c, from) end
     close(c, ARGV[arg + 2], ARGV[arg + 3])
+    if c.repeats then tell_repeated(c, from) end
     appended = appended or c.count > 0
     if c.count > 0 and (most > 0 or age > 0) then
       trim(c, keys .. 'apart', most, age > 0 and at - age or 0)
