@@ -531,6 +531,16 @@ class BehindTest(SynchronousTestCase):
         self.assertEqual(answers, [1])
         self.assertEqual(guest.numbers(NAME), [1, CATCH_UP + 11])
 
+    def test_an_answer_is_owed_in_a_room_that_was_left_meanwhile(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "mine", by=guest, client_id="c1")
+        hall.fanout.event(1, Event("left", ROOM))
+        guest.transport.drain()
+        answers = [each.data["seq"] for each in guest.frames if each.type == "SmsResMes"]
+        self.assertEqual(answers, [1])
+
     def test_an_answer_that_was_owed_comes_once(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)

@@ -259,6 +259,7 @@ class Feed:
                 newest = thread.position or 0
                 if newest > told[cid]:
                     told[cid] = await self._catch_up_one(cid, told[cid], newest)
+            self._answer_where_left()
             await session.context.bus.fence()
         except StoreError as error:
             # Its numbers show the client what it has not got; better gone than wrong.
@@ -283,6 +284,13 @@ class Feed:
             self._missed(cid, entry, conversation)
         self._owed = {key: words for key, words in self._owed.items() if key[0] != cid}
         return entries[-1].seq if entries else seen
+
+    def _answer_where_left(self) -> None:
+        """In a room that was left meanwhile nothing is caught up with, but what is owed."""
+        heard = self.threads()
+        for cid, seq in sorted(self._owed):
+            if cid not in heard:
+                self._session.queue_frame(self._owed.pop((cid, seq)), (cid, seq))
 
     def _worth_reading(self, seen: int, newest: int) -> int:
         """The number above which missed entries are told one by one.
