@@ -64,10 +64,8 @@ class _Subscription(Commands):
 
     def take(self, data: bytes) -> None:
         owner, take = self._owner, self._reader.gets
-        self._pinged = False
-        self._overdue = (
-            None  # It is alive: an answer may have a long queue of publications before it.
-        )
+        # It is alive: an answer may have a long queue of publications before it.
+        self._pinged, self._overdue = False, None
         self._reader.feed(data)
         delivered = False
         while (reply := take()) is not False:
