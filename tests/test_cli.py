@@ -145,6 +145,16 @@ class SendTest(CliCase):
         self.assertEqual(self.said(), [f"line {number}" for number in range(20)])
         self.assertEqual(len(out.splitlines()), 20)
 
+    async def test_lines_go_with_no_other_text_and_no_name_for_one_message(self) -> None:
+        for words in (["a text"], ["--client-id", "once"]):
+            status, _, errors = await self.as_alice(
+                "send", "#lobby", "--lines", *words, given=b"a line\n"
+            )
+            self.assertEqual((status, len(errors.splitlines())), (2, 1))
+            self.assertEqual(self.said(), [])
+        await self.as_alice("send", "#lobby", "-", "--lines", given=b"a line\n")
+        self.assertEqual(self.said(), ["a line"])
+
     async def test_nothing_and_no_text_are_wrong_usage(self) -> None:
         for data in (b"", b"\n", b"\xff\xfe"):
             status, _, errors = await self.as_alice("send", "#lobby", "-", given=data)
@@ -349,6 +359,13 @@ class TailTest(CliCase):
         self.server.say("#lobby", "this")
         _, out, _ = await tail.end()
         self.assertEqual([json.loads(line)["content"] for line in out.splitlines()], ["this"])
+
+    async def test_no_new_message_is_waited_for_when_none_is_wanted(self) -> None:
+        for text in ("one", "two", "three"):
+            self.server.say("#lobby", text)
+        status, out, errors = await self.as_alice("tail", "-n", "2", "--count", "0")
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual([line.split(": ")[1] for line in out.splitlines()], ["two", "three"])
 
     async def test_a_room_one_is_not_in_is_joined_only_when_asked(self) -> None:
         self.assertEqual((await self.as_alice("tail", "#tea"))[0], 1)

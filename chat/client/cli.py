@@ -193,7 +193,7 @@ def _add_tail(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     )
     parser.add_argument("--missed", action="store_true", help=phrases("opt-missed"))
     parser.add_argument("--join", action="store_true", help=phrases("opt-join"))
-    parser.add_argument("--count", type=number, default=0, metavar="N", help=phrases("opt-count"))
+    parser.add_argument("--count", type=number, metavar="N", help=phrases("opt-count"))
 
 
 def _add_history(parser: argparse.ArgumentParser, phrases: Phrases) -> None:

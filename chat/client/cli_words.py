@@ -306,6 +306,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "tape-none": ("it is no recording", "这不是录制文件"),
     "tape-version": ("another version of the program made it", "它由程序的其他版本录制"),
     "tape-line": ("line {line} is damaged", "第 {line} 行已损坏"),
+    "only-lines": (
+        "--lines takes what to say from standard input alone: no TEXT, no --client-id.",
+        "--lines 只从标准输入读取内容，不能与 TEXT 或 --client-id 合用。",
+    ),
     "nothing-to-say": ("There is nothing to say.", "没有要发送的内容。"),
     "not-text": ("That is no UTF-8 text.", "内容不是 UTF-8 文本。"),
     "too-long": ("Standard input is too long for a message.", "标准输入太长，不能作为一条消息。"),

@@ -122,6 +122,8 @@ async def send(context: Context) -> Status:
     options = context.options
     if private_with(options.to) is None:
         _room(context, options.to)
+    if options.lines and (options.text not in (None, "-") or options.client_id):
+        raise Stop(Status.USAGE, context.phrases("only-lines"))
     if options.lines:
         async with logged_in(context) as client:
             return await _send_lines(context, client)
@@ -186,12 +188,14 @@ async def tail(context: Context) -> Status:
         try:
             wanted = await _resolve(context, client, options.conversations)
             await _print_last(context, client, wanted)
+            if options.count == 0:
+                return Status.DONE
             printed = 0
             async for entry in queue:
                 if not wanted or entry.conversation in wanted:
                     _print(context, client, entry)
                     printed += 1
-                if options.count and printed >= options.count:
+                if printed == options.count:
                     break
         finally:
             stop()
