@@ -217,7 +217,9 @@ def test_rooms_bans_and_moderation_of_any_room(admin: Admin, party: Party) -> No
     assert "no room" in admin.refused("members", "#no-such-room")
     assert "no room" in admin.refused("bans", "#no-such-room")
     assert "USER" in admin.refused("moderate", room, "kick")
-    assert one(admin.get("audit"), action="ban", conversation=room)["reason"] == "enough"
+    noted = one(admin.get("audit"), action="ban", conversation=room)
+    assert (noted["by"], noted["target"], noted["seconds"]) == (0, owner.user_id, 86_400)
+    assert noted["reason"] == "enough"
     assert room in admin.do("rooms")
 
 
@@ -326,7 +328,8 @@ def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:
     assert before["servers"] == 1
     said = other.post(one_peer.at, "something awful")
     one_peer.get("ReportMes", conversation=other.at, seq=said["seq"], reason="awful")
-    report = one(admin.get("reports"), sender=str(other.user_id))
+    report = one(admin.get("reports"), sender=other.user_id)
+    assert (report["by"], report["seq"]) == (one_peer.user_id, said["seq"])
     assert "something awful" in report["entry"]
     assert report["conversation"] == other.at
     admin.do("reports", "--close", report["id"])

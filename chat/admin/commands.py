@@ -28,6 +28,9 @@ LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 LENGTH: Final = 16
 """79 bits."""
 
+NUMBERS: Final = ("by", "target", "seconds", "seq", "sender")
+"""What the audit log and reports have as numbers, as all other commands print them."""
+
 
 # People ----------------------------------------------------------------------------------------
 
@@ -321,9 +324,11 @@ def _line(desk: Desk, text: str) -> str:
 
 
 def _placed(row: dict[str, Any]) -> dict[str, Any]:
-    """The conversation as it is called everywhere, by whoever did something there."""
+    """The conversation as it is called everywhere, by whoever did something there; and numbers,
+    which a stream keeps as text, as what they are. 0 is nobody, and no time."""
     cid = row["conversation"]
-    return {**row, "conversation": cid_name(cid, int(row["by"])) if cid else ""}
+    numbers: dict[str, Any] = {key: int(row[key] or 0) for key in NUMBERS if key in row}
+    return {**row, **numbers, "conversation": cid_name(cid, numbers["by"]) if cid else ""}
 
 
 def _timed(row: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
