@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.messages import Conversation, User
 from chat.server.attendance import Identity, enter, enter_room
 from chat.store.accounts import Account
-from chat.store.arriving import Arrival
+from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreUnavailable
 from tests.hall import Guest, Hall
@@ -48,12 +48,17 @@ class Porter:
     """Says of everybody that they are in one room.
 
     :ivar meanwhile: what happens before the answer is here.
+    :ivar names: those of the sessions that came, as the store knows them.
     """
 
     meanwhile: Callable[[], None] = staticmethod(lambda: None)
 
-    async def enter(self, user: User, *_: Any, **__: Any) -> Arrival:
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    async def enter(self, user: User, proof: Proof, session: str, *_: Any, **__: Any) -> Arrival:
         """A user comes in."""
+        self.names.append(session)
         self.meanwhile()
         return Arrival({ROOM: Conversation(NAME, EPOCH, 1, seq=5)}, False, [ROOM])
 
@@ -69,8 +74,11 @@ class LoginTest(SynchronousTestCase):
     def log_in(self, user_id: int) -> tuple[Guest, Deferred[None]]:
         """A client proves to be a user."""
         guest = self.hall.stranger()
-        identity = Identity(Account(user_id, f"name{user_id}", ""), "desk", "token")
-        return guest, Deferred.fromCoroutine(enter(guest.session, identity, "1"))
+        return guest, Deferred.fromCoroutine(enter(guest.session, self.identity(user_id), "1"))
+
+    def identity(self, user_id: int) -> Identity:
+        """What proves it."""
+        return Identity(Account(user_id, f"name{user_id}", ""), "desk", "token")
 
     def test_all_rooms_are_heard_above_where_the_reply_says_that_they_stand(self) -> None:
         for _ in range(5):
@@ -98,6 +106,19 @@ class LoginTest(SynchronousTestCase):
         self.assertIsNone(guest.session.user)
         self.assertEqual(self.hall.registry.users, {})
         self.assertEqual(guest.frames, [])
+
+    def test_who_came_in_at_the_second_attempt_does_not_leave_with_the_first(self) -> None:
+        self.bus.confirmed = False
+        guest, entered = self.log_in(1)
+        for _ in range(2):
+            self.failureResultOf(entered, StoreUnavailable)
+            entered = Deferred.fromCoroutine(enter(guest.session, self.identity(1), "2"))
+        self.failureResultOf(entered, StoreUnavailable)
+        self.bus.confirmed = True
+        self.successResultOf(Deferred.fromCoroutine(enter(guest.session, self.identity(1), "3")))
+        *failed, here = self.porter.names
+        self.assertEqual(guest.session.key, here)
+        self.assertEqual(len({*failed, here}), 4)
 
     def test_of_very_many_who_are_online_oneself_is_never_left_out(self) -> None:
         self.hall.people.ids = [2, 3, 4, 5]

@@ -122,8 +122,16 @@ async def _come_in(
             raise _Gone
     except BaseException:
         _depart(session, user)  # whether anybody has seen it or not
+        session.key = _next_key(session.key)
         raise
     return arrival, online, update
+
+
+def _next_key(key: str) -> str:
+    """The name for a session's next attempt to come in. Under the one before the store is told in a
+    moment that it has left, which must not take away what has come in by then."""
+    first, _, attempts = key.partition("+")
+    return f"{first}+{int(attempts or 0) + 1}"
 
 
 async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
