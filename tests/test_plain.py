@@ -351,7 +351,8 @@ class PlainPtyTests(TestCase):
             input=text,
             env=client_environ(self.home / person, "en_US.UTF-8"),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             timeout=60,
             check=False,
         )
@@ -374,6 +375,12 @@ class PlainPtyTests(TestCase):
         self.assertIn("emil: meow\n", said)
         self.assertNotIn("\x1b", said)
         self.assertNotIn("#lobby> ", said)
+
+    def test_what_is_no_text_ends_a_pipe_and_is_no_success(self) -> None:
+        done = self.pipe("gus", "2\ngus\nsecret\nsecret\nbefore\n\udcff\udcfe\nbehind\n")
+        self.assertEqual((done.returncode, done.stderr), (2, "chatroom: That is no UTF-8 text.\n"))
+        self.assertIn("gus: before\n", done.stdout)
+        self.assertNotIn("behind", done.stdout)
 
     def test_a_pipe_that_ends_before_a_login_is_no_success(self) -> None:
         self.assertEqual(self.pipe("fred", "").returncode, 1)

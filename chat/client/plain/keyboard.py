@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from chat.client.plain.page import Page
 from chat.client.plain.typed import Key, TypedLine
-from chat.client.standard_input import NotText, lines
+from chat.client.standard_input import lines
 
 __all__ = ["Keyboard", "Person", "read_pipe"]
 
@@ -120,13 +120,12 @@ class Keyboard:
 async def read_pipe(reactor: Any, stream: BinaryIO, person: Person) -> None:
     """Have ``person`` take one line after the other, and end it with them.
 
-    :raises NotText: a line is no UTF-8.
+    :raises NotText: a line is no UTF-8; it and those behind it were not taken.
     """
     try:
         await person.ready()
         async for line in lines(reactor, stream):
             person.take([line])
             await person.ready()
-    except NotText:
-        pass
-    person.end()
+    finally:
+        person.end()

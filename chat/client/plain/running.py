@@ -1,6 +1,5 @@
 """The way into the linear mode and out of it."""
 
-import logging
 import os
 import signal
 import sys
@@ -10,12 +9,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
+from twisted.python.failure import Failure
 
+from chat.client.cli_words import Phrases
 from chat.client.lean import lean_reactor
 from chat.client.paths import Profile
 from chat.client.plain.keyboard import Keyboard, read_pipe
 from chat.client.plain.linear import Linear
 from chat.client.plain.page import Page
+from chat.client.standard_input import NotText
 from chat.client.tui.logfile import LOG_NAME, log_exception, logging_to
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions, make_look
@@ -27,20 +29,25 @@ __all__ = ["run_plain"]
 def run_plain(options: ScreenOptions) -> int:
     """Talk line by line until the user leaves, or standard input ends.
 
-    :returns: an exit status: 0, 1 when nobody was ever logged in, or 70 when the program is to
-        blame.
+    :returns: an exit status: 0, 1 when nobody was ever logged in, 2 when standard input is no
+        text, or 70 when the program is to blame.
     """
     look = make_look(options)
     profile = Profile(options.profile)
     logfile = profile.state / LOG_NAME
-    failure = ""
+    failure = unreadable = ""
     was_in = False
     with logging_to(logfile):
         try:
             was_in = _talk(options, look, profile)
+        except NotText as error:
+            unreadable = Phrases(look.words.language)(str(error))
         except Exception as error:
             log_exception("the linear mode ended")
             failure = repr(error)
+    if unreadable:
+        print(f"chatroom: {unreadable}", file=sys.stderr)
+        return 2
     if failure:
         print(look.words("crashed", error=failure, log=logfile), file=sys.stderr)
         return 70
@@ -48,7 +55,10 @@ def run_plain(options: ScreenOptions) -> int:
 
 
 def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
-    """Return whether somebody was logged in."""
+    """Return whether somebody was logged in.
+
+    :raises NotText: standard input has a line that is no UTF-8: it ended there.
+    """
     reactor = lean_reactor()
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     page = Page(reactor, _writer(reactor), interactive)
@@ -58,8 +68,11 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
     if not interactive:
         reading = Deferred.fromCoroutine(read_pipe(reactor, sys.stdin.buffer, linear))
-        reading.addErrback(lambda failure: logging.error("reading failed: %s", failure))
+        failed: list[Failure] = []
+        reading.addErrback(failed.append)
         reactor.run()
+        for failure in failed:
+            failure.raiseException()
         return linear.was_in
     keyboard = Keyboard(reactor, sys.stdin.fileno(), page, linear)
     keyboard.start()
