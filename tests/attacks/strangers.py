@@ -115,6 +115,22 @@ def half_frames(field: Field) -> str:
     return f"{held:,} places, 64 MiB together at most"
 
 
+def bursts(field: Field) -> str:
+    """200 connections of one address that each say a thousand things at once"""
+    kinds = [
+        framed(enveloped("PingMes", {})), framed(enveloped("SmsMes", {"content": "x"})),
+        framed(enveloped("NoSuchMes", {})), framed(enveloped("RegisterMes", {"user": {}})),
+    ]  # fmt: skip
+    crowd = field.crowd(200, lambda number: kinds[number % len(kinds)] * 1_000, hosts=1)
+    waited = newcomer_waits(field)
+    for _ in field.goes_on():
+        time.sleep(0.05)
+    return (
+        f"8 of all their frames in a turn, each at its rate; {held_places(crowd)} were not sent"
+        f" away; a newcomer was in after {waited:.2f} s"
+    )
+
+
 def bombs(field: Field) -> str:
     """Passwords of 60,000 characters, names of 20,000 accents, and compressed nothing"""
     bomb = gzip.compress(bytes(40_000_000))[:60_000]
@@ -136,4 +152,4 @@ def bombs(field: Field) -> str:
     return "400, and 506 before anything is hashed or put into order; nothing is unpacked"
 
 
-ATTACKS = (slow_loris, wrong_frames, guessing, hashing, registrations, half_frames, bombs)
+ATTACKS = (slow_loris, wrong_frames, guessing, hashing, registrations, half_frames, bursts, bombs)
