@@ -193,10 +193,11 @@ class Linear(Host):
 
     def _leave_when_sent(self, chat: Chat, until: float) -> None:
         under_way = [s for s in chat.client.outgoing if not isinstance(s.state, events.Failed)]
-        if not under_way or self._reactor.seconds() >= until:
-            self.leave()
-        else:
+        if self._reactor.seconds() < until and (under_way or not self._is_ready()):
             self._reactor.callLater(0.05, self._leave_when_sent, chat, until)
+        else:
+            self._refresh()  # What was stored by now may not have been said yet.
+            self.leave()
 
     def ready(self) -> "Deferred[None]":
         waiting: Deferred[None] = Deferred()
