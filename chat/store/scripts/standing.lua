@@ -16,6 +16,8 @@ local function listed(conversations, rank, limit, first)
   return ids, more
 end
 
+local reader  -- of all conversations that are described, when the first one's newest entry is wanted
+
 -- Where a conversation stands, and what it is to a user:
 --   {seq, first, epoch, epochFirst, topic, member (role:joined:name) or '', the number of the newest
 --    entry, what the log keeps of it or '', rules or ''}, false when there is no such conversation
@@ -29,7 +31,10 @@ local function stands(meta, log, members, gen, user, newest, make)
     c = open(meta, log, gen)
   end
   local last, kept
-  if newest then last, kept = log_reader().newest(log, string.sub(meta, 1, -5) .. 'apart', c.seq) end
+  if newest then
+    reader = reader or log_reader()
+    last, kept = reader.newest(log, string.sub(meta, 1, -5) .. 'apart', c.seq)
+  end
   local member = members and redis.call('HGET', members, user)
   return {
     c.seq, readable_from(c, member), c.epoch, c.epoch_first,
