@@ -17,23 +17,52 @@ __all__ = ["EPOCH", "Belonging", "Doorbell", "Log", "People", "Scripts"]
 EPOCH = "1.abcdef"
 
 
-class Log:
-    """What the store keeps of every conversation; reading it takes until ``answer``, or no time.
+class Asked:
+    """What is asked, and takes until ``answer``, or no time.
 
-    :ivar slow: reads wait for ``answer``.
-    :ivar failure: what the next read raises instead.
+    :ivar slow: questions wait for ``answer``.
+    :ivar failure: what the next question raises instead.
+    """
+
+    def __init__(self) -> None:
+        self.slow = False
+        self.failure: Exception | None = None
+        self._waiting: list[Deferred[None]] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+        return len(self._waiting)
+
+    def answer(self) -> None:
+        """Let every question that waits have its answer."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+    async def _its_time(self) -> None:
+        if self.slow:
+            waiter: Deferred[None] = Deferred()
+            self._waiting.append(waiter)
+            await waiter
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+
+
+class Log(Asked):
+    """What the store keeps of every conversation.
+
     :ivar asked: how often somebody asked for one conversation.
     :ivar listed: the time on the lists of a private conversation, ms; that of its last entry if
         nothing is said here.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.entries: dict[str, list[LoggedEntry]] = defaultdict(list)
-        self.slow = False
-        self.failure: Exception | None = None
         self.listed: dict[str, int] = {}
         self.reads = self.asked = 0
-        self._waiting: list[Deferred[None]] = []
 
     def append(self, cid: str, author: Author, content: str, client_id: str = "") -> LoggedEntry:
         """Keep one more entry."""
@@ -47,13 +76,7 @@ class Log:
     async def read(self, cid: str, *, after: int, limit: int = 200) -> Page:
         """The oldest entries above ``after``."""
         self.reads += 1
-        if self.slow:
-            waiter: Deferred[None] = Deferred()
-            self._waiting.append(waiter)
-            await waiter
-        if self.failure is not None:
-            failure, self.failure = self.failure, None
-            raise failure
+        await self._its_time()
         return self.page(cid, after, limit)
 
     async def history(self, user_id: int, cid: str, *, before: int = 0, limit: int = 50) -> Page:
@@ -88,17 +111,6 @@ class Log:
         """The private conversations of a user in which something was said since, by their list."""
         of_user = [cid for cid in self.entries if str(user_id) in cid.split(":")[1:]]
         return [cid for cid in of_user if self.listed.get(cid, moment) >= moment]
-
-    @property
-    def waiting(self) -> int:
-        """How many reads wait."""
-        return len(self._waiting)
-
-    def answer(self) -> None:
-        """Let every read that waits have its answer."""
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(None)
 
 
 class Belonging:
@@ -166,30 +178,21 @@ class Scripts:
         self._waiting.pop(0).callback((1, *results))
 
 
-class People:
-    """Who is online, as far as anybody asks; answering takes until ``answer``, or no time.
+class People(Asked):
+    """Who is online, as far as anybody asks.
 
-    :ivar failure: what the next question raises instead.
     :ivar asked: how often anybody asked for a page.
     """
 
     def __init__(self) -> None:
-        self.slow = False
-        self.failure: Exception | None = None
+        super().__init__()
         self.asked = 0
         self.ids: list[int] = []
-        self._waiting: list[Deferred[None]] = []
 
     async def online(self, after: int, limit: int) -> tuple[list[User], int, bool]:
         """A page of the online list: nobody."""
         self.asked += 1
-        if self.slow:
-            waiter: Deferred[None] = Deferred()
-            self._waiting.append(waiter)
-            await waiter
-        if self.failure is not None:
-            failure, self.failure = self.failure, None
-            raise failure
+        await self._its_time()
         return [], 0, False
 
     async def online_ids(self, limit: int) -> tuple[list[int], int]:
@@ -199,9 +202,3 @@ class People:
 
     async def leave(self, user: User, session: str) -> None:
         """Somebody is gone."""
-
-    def answer(self) -> None:
-        """Let every question that waits have its answer."""
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(None)
