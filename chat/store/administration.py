@@ -219,10 +219,11 @@ class Administration:
             at, more = 0, True
             while more:
                 page = await self._conversations.read(cid, after=at, limit=PAGE)
+                more = page.more
                 for entry in page.entries:
+                    at = entry.seq
                     if entry.sender == user_id:
                         yield cid, entry
-                at, more = page.entries[-1].seq if page.entries else at, page.more
 
     async def belongings(self, user_id: int) -> dict[str, Any]:
         """What else is kept of a user: devices, the addresses that they logged in from with their

@@ -167,7 +167,8 @@ async def _resume(session: "Session", token: str) -> Identity:
 
 
 def _check_devices(session: "Session", device: str, online: Mapping[str, str]) -> None:
-    """
+    """Let nobody be online on one device more than may be.
+
     :param online: the devices of the user's sessions.
     :raises Refused: this is none of them, and there are as many as may be.
     """
