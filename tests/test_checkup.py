@@ -6,8 +6,9 @@ from pathlib import Path
 from twisted.trial.unittest import TestCase
 
 import chat.store.scripts
-from chat.store.checkup import Unfit, complaints, try_commands
+from chat.store.checkup import complaints, try_commands
 from chat.store.connection import RedisReplyError
+from chat.store.errors import CannotStart
 from chat.store.keys import Keys
 from tests.connections import connected_to
 from tests.valkey import start_for
@@ -36,20 +37,20 @@ class CheckupTest(TestCase):
 
     async def test_a_store_that_will_evict_is_not_used(self) -> None:
         settings = ("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru")
-        with self.assertRaisesRegex(Unfit, "volatile-lru"):
+        with self.assertRaisesRegex(CannotStart, "volatile-lru"):
             await self.complaints(*settings)
         self.assertEqual(await self.complaints("--maxmemory", "100mb"), "")
 
     async def test_a_cluster_is_not_used(self) -> None:
-        with self.assertRaisesRegex(Unfit, "cluster"):
+        with self.assertRaisesRegex(CannotStart, "cluster"):
             await self.complaints("--cluster-enabled", "yes")
 
     async def test_a_store_that_does_not_keep_what_clients_are_told_is_not_used(self) -> None:
         always = ("--appendfsync", "always")
-        with self.assertRaisesRegex(Unfit, "appendfsync"):
+        with self.assertRaisesRegex(CannotStart, "appendfsync"):
             await self.complaints(durability="always")
         self.assertEqual(await self.complaints(*always, durability="always"), "")
-        with self.assertRaisesRegex(Unfit, "min-replicas-to-write"):
+        with self.assertRaisesRegex(CannotStart, "min-replicas-to-write"):
             await self.complaints(durability="replicated")
         replicated = ("--min-replicas-to-write", "1")
         self.assertEqual(await self.complaints(*replicated, durability="replicated"), "")
@@ -67,7 +68,7 @@ class CheckupTest(TestCase):
             await complaints(redis)
         for version in ("6.0.16", "5.0.7"):
             told["redis_version"] = version
-            with self.assertRaisesRegex(Unfit, f"Redis {version}: 6.2"):
+            with self.assertRaisesRegex(CannotStart, f"Redis {version}: 6.2"):
                 await complaints(redis)
 
     async def test_a_store_that_leaves_the_disk_to_chance_is_named(self) -> None:

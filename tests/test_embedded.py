@@ -21,7 +21,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.store import aof, repair
 from chat.store.datadir import RESTORED, SAVED
-from chat.store.embedded import CannotStart, EmbeddedStore, find_program
+from chat.store.embedded import EmbeddedStore, find_program
+from chat.store.errors import CannotStart
 from chat.store.redis import Redis
 from tests.connections import connected_to, usable
 from tests.patience import PATIENCE

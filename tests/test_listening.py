@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from chat.server.listening import Listeners
 from chat.server.logs import RETRIES, log_from
-from chat.server.starting import CannotStart
+from chat.store.errors import CannotStart
 from tests.patience import PATIENCE
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -240,7 +240,11 @@ class EndPlainlyTest(SynchronousTestCase):
             "ValueError('a bug')": r"\ATraceback [\s\S]*ValueError: a bug\n\Z",
             "KeyboardInterrupt": r"\A\Z",
         }.items():
-            code = f"from chat.server.starting import *; end_plainly(); raise {raised}"
+            code = (
+                "from chat.server.starting import end_plainly\n"
+                "from chat.store.errors import CannotStart\n"
+                f"end_plainly(); raise {raised}"
+            )
             done = subprocess.run(
                 [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
             )

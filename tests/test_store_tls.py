@@ -14,7 +14,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from chat.store.address import Address
-from chat.store.datadir import CannotStart
+from chat.store.errors import CannotStart
 from chat.store.pubsub import Subscriber
 from chat.store.reaching import endpoint
 from tests.certificates import Authority

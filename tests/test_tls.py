@@ -22,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.server.certificates import DAY, Certificates, fingerprint, self_signed
 from chat.server.options import Options
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart
+from chat.store.errors import CannotStart
 from tests.certificates import Authority
 from tests.peers import PASSWORD, CurrentPeer
 from tests.process import ServerProcess, twistd

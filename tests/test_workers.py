@@ -29,10 +29,10 @@ from chat.server.options import Options
 from chat.server.overview import Overview
 from chat.server.service import ChatService
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart
 from chat.server.supervising import SupervisingService, share_of
 from chat.server.tap import makeService
 from chat.server.worker import Orders
+from chat.store.errors import CannotStart
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.process import TWISTD, ServerProcess

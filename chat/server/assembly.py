@@ -20,16 +20,15 @@ from chat.server.factory import ChatFactory
 from chat.server.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart
 from chat.store.accounts import Accounts
 from chat.store.address import Address
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
-from chat.store.checkup import Unfit, complaints, forgets, memory, try_commands
+from chat.store.checkup import complaints, forgets, memory, try_commands
 from chat.store.connection import RedisReplyError
 from chat.store.conversations import Conversations
 from chat.store.datadir import machine_boot
-from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
+from chat.store.errors import CannotStart, FateUnknown, StoreError, StoreUnavailable
 from chat.store.guesses import Guesses
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys
@@ -211,11 +210,7 @@ class ChatServer:
         if self._checked:
             return
         await try_commands(self._redis, Keys(self.context.settings.prefix))
-        try:
-            found = await complaints(self._redis, self.context.settings.durability)
-        except Unfit as error:
-            raise CannotStart(str(error)) from None
-        for complaint in found:
+        for complaint in await complaints(self._redis, self.context.settings.durability):
             self.log.warn("{complaint}", complaint=complaint)
 
     def _may_post(self) -> bool:

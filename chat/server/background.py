@@ -10,7 +10,8 @@ from twisted.application.service import MultiService
 from twisted.internet.interfaces import IDelayedCall
 
 from chat.server.lifecycle import Lifecycle
-from chat.server.starting import CannotStart, say
+from chat.server.starting import say
+from chat.store.errors import CannotStart
 
 __all__ = ["InBackground"]
 

@@ -21,7 +21,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from chat.server.starting import CannotStart
+from chat.store.errors import CannotStart
 
 __all__ = ["Certificates", "fingerprint", "self_signed"]
 

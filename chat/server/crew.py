@@ -18,9 +18,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, eventFromJSON, globalLogPublisher
 from twisted.python.failure import Failure
 
-from chat.server.starting import CannotStart
 from chat.server.worker import FIRST_SOCKET, READY, REPORTS, Orders
 from chat.store import launch
+from chat.store.errors import CannotStart
 
 __all__ = ["Crew"]
 

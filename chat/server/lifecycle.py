@@ -13,8 +13,8 @@ from chat.server.listening import Listeners
 from chat.server.logs import log_from
 from chat.server.reloading import Reloading
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart, calm_signals, exit_with_status_1, on_hangup, stop
-from chat.store.embedded import CannotStart as StoreCannotStart
+from chat.server.starting import calm_signals, exit_with_status_1, on_hangup, stop
+from chat.store.errors import CannotStart
 
 if TYPE_CHECKING:
     from chat.server.watching import Pages
@@ -117,7 +117,7 @@ class Lifecycle(Service):
     def _cannot_start(self, failure: Failure) -> bool:
         if self.stopping:
             return False
-        if failure.check(CannotStart, StoreCannotStart):
+        if failure.check(CannotStart):
             sentence = failure.getErrorMessage()
             self.log.critical("{sentence}", sentence=sentence)
         else:

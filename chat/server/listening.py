@@ -31,8 +31,8 @@ from zope.interface import implementer
 from chat.server.addresses import Networks
 from chat.server.kinds import PLAIN
 from chat.server.proxied import ProxiedFactory
-from chat.server.starting import CannotStart
 from chat.server.transport import tune
+from chat.store.errors import CannotStart
 
 __all__ = ["Listeners", "listen", "written"]
 

@@ -145,7 +145,7 @@ def _check_certificate(settings: Settings) -> None:
     from twisted.internet.task import Clock
 
     from chat.server.certificates import Certificates
-    from chat.server.starting import CannotStart
+    from chat.store.errors import CannotStart
 
     try:
         Certificates(Clock(), settings.tls_cert, settings.tls_key or settings.tls_cert).check()

@@ -16,9 +16,10 @@ from typing import Any, Final, NoReturn
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
+from chat.store.errors import CannotStart
+
 __all__ = [
     "SPARE_FILES",
-    "CannotStart",
     "calm_signals",
     "choose_reactor",
     "end_plainly",
@@ -36,10 +37,6 @@ SPARE_FILES: Final = 64
 STANDARD_ERROR: Final = 2
 
 _log = Logger()
-
-
-class CannotStart(Exception):
-    """The server cannot start. The text is a sentence for whoever started it."""
 
 
 def choose_reactor() -> Any:

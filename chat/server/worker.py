@@ -21,7 +21,8 @@ from twisted.python.failure import Failure
 
 from chat.server.listening import Listeners
 from chat.server.settings import Settings
-from chat.server.starting import CannotStart, choose_reactor, exit_with_status_1, stop
+from chat.server.starting import choose_reactor, exit_with_status_1, stop
+from chat.store.errors import CannotStart
 
 __all__ = ["FIRST_SOCKET", "READY", "REPORTS", "InheritedPorts", "Orders", "main"]
 

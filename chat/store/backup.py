@@ -18,12 +18,12 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
 from chat.store.aof import MANIFEST
-from chat.store.datadir import RESTORED, SAVED, CannotStart, DataDirectory
+from chat.store.datadir import RESTORED, SAVED, DataDirectory
 from chat.store.embedded import find_program
 from chat.store.errors import StoreError
 from chat.store.redis import Redis
 
-__all__ = ["CannotRestore", "restore", "save"]
+__all__ = ["restore", "save"]
 
 LOOK_SECONDS: Final = 0.05
 MAGIC: Final = (b"REDIS0", b"VALKEY")
@@ -33,10 +33,6 @@ too, and does nothing else (``main`` in Valkey's and in Redis' ``server.c``)."""
 
 BASE: Final = "appendonly.aof.1.base.rdb"
 INCREMENT: Final = "appendonly.aof.1.incr.aof"
-
-
-class CannotRestore(StoreError):
-    """A backup can't be put back; the text is a sentence for whoever wanted it."""
 
 
 async def save(reactor: Any, redis: Redis, data: Path, target: Path) -> int:
@@ -91,21 +87,18 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
 
     :param replace: set what is there aside, and go on.
     :returns: where it was set aside, None when there was nothing.
-    :raises CannotRestore: ``source`` is no backup, or a damaged one; something is there, or a
-        server uses it.
+    :raises StoreError: ``source`` is no backup, or a damaged one; something is there, or a server
+        uses it. The text is a sentence for whoever wanted it.
     :raises OSError: files can't be written.
     """
     _check(source)
     home = DataDirectory(data, "")
-    try:
-        home.claim()
-    except CannotStart as error:
-        raise CannotRestore(str(error)) from None
+    home.claim()
     try:
         if not home.claim_for_store():
-            raise CannotRestore(f"A store still uses {data}: start and stop its server once.")
+            raise StoreError(f"A store still uses {data}: start and stop its server once.")
         if home.append_only.exists() and not replace:
-            raise CannotRestore(f"There is a store in {data} already.")
+            raise StoreError(f"There is a store in {data} already.")
         fresh = _prepare(source, home)
         aside = _set_aside(home)
         # Whoever starts without this file, and with a store, knows that numbers may be lost.
@@ -120,14 +113,14 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
 def _check(source: Path) -> None:
     """Have a backup read to its end before anything is set aside for it.
 
-    :raises CannotRestore: it is none, or not a whole one.
+    :raises StoreError: it is none, or not a whole one.
     """
     with source.open("rb") as file:
         if file.read(6) not in MAGIC:
-            raise CannotRestore(f"{source} is no backup.")
+            raise StoreError(f"{source} is no backup.")
     words = [CHECKER, str(source.absolute())]
     if subprocess.run(words, executable=find_program(), capture_output=True).returncode:
-        raise CannotRestore(f"{source} is damaged: the store can't read it to its end.")
+        raise StoreError(f"{source} is damaged: the store can't read it to its end.")
 
 
 def _prepare(source: Path, home: DataDirectory) -> Path:

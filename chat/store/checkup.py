@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from chat.store.connection import RedisReplyError
-from chat.store.errors import StoreError
+from chat.store.errors import CannotStart
 from chat.store.keys import Keys
 from chat.store.redis import Redis
 from chat.store.scripts import load
 
-__all__ = ["Unfit", "complaints", "forgets", "memory", "try_commands"]
+__all__ = ["complaints", "forgets", "memory", "try_commands"]
 
 PUBSUB_HARD: Final = 256 << 20
 PUBSUB_SOFT: Final = 64 << 20
@@ -27,15 +27,11 @@ OLDEST: Final = (6, 2)
 """Of Redis; Valkey tells which one it descends from. ``ZADD GT`` and ``XTRIM MINID`` are so old."""
 
 
-class Unfit(StoreError):
-    """The store can't be used as it is; the text is a sentence for whoever runs the server."""
-
-
 async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
     """What is wrong with the store's settings, one sentence each for whoever runs the server.
 
     :param durability: what clients are told; where the store does not keep it, it is unfit.
-    :raises Unfit: with these settings it would lose what is accepted, or not work at all.
+    :raises CannotStart: with these settings it would lose what is accepted, or not work at all.
     :raises StoreUnavailable, FateUnknown: the store is away.
     """
     await _refuse_too_old(redis)
@@ -46,19 +42,19 @@ async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
     values = [pair[1].decode() if pair else "" for pair in pairs]
     settings = dict(zip(NAMES, values, strict=True))
     for sentence in _reasons_against(settings, durability):
-        raise Unfit(sentence)
+        raise CannotStart(sentence)
     return list(_complaints(settings))
 
 
 async def _refuse_too_old(redis: Redis) -> None:
-    """:raises Unfit: scripts of ours say what the store does not know."""
+    """:raises CannotStart: scripts of ours say what the store does not know."""
     try:
         version = (await redis.info("server")).get("redis_version", "")
     except RedisReplyError:
         return  # It does not tell everybody.
     number = re.match(r"(\d+)\.(\d+)", version)
     if number and (int(number[1]), int(number[2])) < OLDEST:
-        raise Unfit(f"The store is Redis {version}: 6.2 or later, or Valkey, is needed.")
+        raise CannotStart(f"The store is Redis {version}: 6.2 or later, or Valkey, is needed.")
 
 
 async def try_commands(redis: Redis, keys: Keys) -> None:

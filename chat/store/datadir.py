@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from chat.store.aof import MANIFEST, named_files
-from chat.store.errors import StoreError
+from chat.store.errors import CannotStart
 
-__all__ = ["INSTEAD", "RESTORED", "SAVED", "CannotStart", "DataDirectory", "machine_boot"]
+__all__ = ["INSTEAD", "RESTORED", "SAVED", "DataDirectory", "machine_boot"]
 
 SOCKET_PATH_LIMIT: Final = 100
 """Bytes; ``sun_path`` holds 104 on macOS and 108 on Linux, with a final NUL."""
@@ -31,11 +31,6 @@ INSTEAD: Final = "'chatroom admin restore --replace' puts a backup in the place 
 
 NOTHING_YET: Final = 1_024
 """Bytes; the files of a store that nothing was ever written to are some 90."""
-
-
-class CannotStart(StoreError):
-    """The store can't be started, or reached as one was told to; the text is a sentence for whoever
-    runs the server."""
 
 
 class _State(msgspec.Struct, frozen=True):

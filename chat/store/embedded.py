@@ -19,12 +19,12 @@ from twisted.python.failure import Failure
 
 from chat.store import aof
 from chat.store.address import Address
-from chat.store.datadir import INSTEAD, CannotStart, DataDirectory, machine_boot
-from chat.store.errors import StoreError
+from chat.store.datadir import INSTEAD, DataDirectory, machine_boot
+from chat.store.errors import CannotStart, StoreError
 from chat.store.flushing import Flusher
 from chat.store.redis import Redis
 
-__all__ = ["CannotStart", "EmbeddedStore", "find_program"]
+__all__ = ["EmbeddedStore", "find_program"]
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0

@@ -1,6 +1,7 @@
 """What can go wrong with a request to the store, each as its own exception."""
 
 __all__ = [
+    "CannotStart",
     "Disproved",
     "FateUnknown",
     "NameTaken",
@@ -28,6 +29,11 @@ class StoreUnavailable(StoreError):
     def __init__(self, text: str = "", retry_after: float = 1.0) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+
+
+class CannotStart(StoreError):
+    """The server, or the store that it needs, can't be started or reached as one was told to; the
+    text is a sentence for whoever runs it."""
 
 
 class FateUnknown(StoreError):

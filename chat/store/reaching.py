@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from zope.interface import implementer
 
 from chat.store.address import TLS, Address
-from chat.store.datadir import CannotStart
+from chat.store.errors import CannotStart
 from chat.store.sentinel import MasterWatch, Place, Sentinels
 
 __all__ = ["endpoint", "master_watch"]

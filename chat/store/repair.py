@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from chat.store import aof
-from chat.store.datadir import CannotStart, DataDirectory, machine_boot
+from chat.store.datadir import DataDirectory, machine_boot
+from chat.store.errors import CannotStart
 
 __all__ = ["main", "repair"]
 
