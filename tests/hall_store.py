@@ -40,11 +40,14 @@ class Asked:
         for each in waiting:
             each.callback(None)
 
-    async def _its_time(self) -> None:
+    async def _answered(self) -> None:
         if self.slow:
             waiter: Deferred[None] = Deferred()
             self._waiting.append(waiter)
             await waiter
+
+    async def _its_time(self) -> None:
+        await self._answered()
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
@@ -119,6 +122,9 @@ class Belonging:
     async def join(self, author: Author, room: str, *how: Any) -> None:
         """Somebody is a member now."""
 
+    async def leave(self, author: Author, room: str, session: str) -> None:
+        """Somebody is none any more."""
+
     async def ended(self, sessions: Sequence[tuple[int, str]]) -> list[str]:
         """Why they may not go on."""
         return [""] * len(sessions)
@@ -128,13 +134,12 @@ class Belonging:
         return []
 
 
-class Doorbell:
+class Doorbell(Asked):
     """The bus as far as delivery asks it for anything.
 
-    :ivar failure: what telling others raises.
+    :ivar slow: what was published before a fence is not heard until ``answer``.
+    :ivar failure: what telling others raises, each time.
     """
-
-    failure: Exception | None = None
 
     async def hold_rooms(self, cids: Sequence[str]) -> None:
         """One session more hears rooms."""
@@ -145,7 +150,8 @@ class Doorbell:
             raise self.failure
 
     async def fence(self) -> None:
-        """All that was published before is heard: here, publications are heard at once."""
+        """All that was published before is heard."""
+        await self._answered()
 
     def release_user(self, user_id: int) -> None:
         """One session less hears a user."""

@@ -165,3 +165,25 @@ class RoomTest(SynchronousTestCase):
         hall.fanout.event(2, Event("left", ROOM))
         hall.log.answer()
         self.failureResultOf(entering, NotAllowed)
+
+    def test_nothing_of_a_room_is_heard_behind_the_answer_that_one_has_left_it(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.bus.slow = True
+        guest.send("LeaveMes", conversation=NAME)
+        hall.say(ROOM, "numbered before the leaving, and heard after the store's answer")
+        hall.fanout.event(1, Event("left", ROOM, session=guest.session.key))
+        hall.bus.answer()
+        hall.say(ROOM, "later")
+        self.assertEqual([each.type for each in guest.frames], ["SmsMes", "LeaveResMes"])
+
+    def test_that_one_left_before_one_joined_takes_nobody_out_however_late_it_is_heard(
+        self,
+    ) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.bus.slow = True
+        guest.send("JoinMes", conversation=NAME)
+        hall.fanout.event(1, Event("left", ROOM))
+        hall.bus.answer()
+        self.assertEqual(guest.session.rooms, {ROOM})

@@ -37,7 +37,6 @@ async def moderate(session: "Session", message: messages.ModerateMes) -> message
     await session.context.moderation.act(
         session.author, cid, message.action, target, message.seconds, message.reason
     )
-    await session.context.bus.fence()
     return messages.ModerateResMes()
 
 

@@ -141,7 +141,6 @@ async def set_topic(session: "Session", message: messages.TopicMes) -> messages.
     await context.rooms.set_topic(session.author, cid, message.topic)
     if cid in session.rooms:  # An administrator need not be in it.
         await context.bus.tell(session.user_id, Event("changed", cid, session=session.key))
-    await context.bus.fence()
     return messages.TopicResMes()
 
 
@@ -152,7 +151,6 @@ async def redact(session: "Session", message: messages.RedactMes) -> messages.Re
         await session.context.rooms.redact(session.author, cid, message.seq)
     except Unknown:
         raise Refused(404, "no-such-entry") from None
-    await session.context.bus.fence()
     return messages.RedactResMes()
 
 
