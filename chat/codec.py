@@ -45,8 +45,8 @@ LENGTH_SIZE: Final = 4
 FRAME_LIMIT: Final = 65_536
 """Largest N, in bytes, unless an option says otherwise."""
 
-ORIGINAL_FRAME_LIMIT: Final = 8_096
-"""Largest N to an original client: it reads into a buffer of this many bytes."""
+ORIGINAL_FRAME_LIMIT: Final = 8_000
+"""Largest N to an original client: the smallest buffer that one of them reads into."""
 
 ID_LIMIT: Final = 64
 ELLIPSIS: Final = "…"

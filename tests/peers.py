@@ -38,7 +38,7 @@ SHORTEST_SECRET = 8
 
 SECRET_MEMBERS = ("userPwd", "userpwd", "newPwd", "token", "content")
 PASSWORD = "sesame-öffne-dich"
-BUFFER = 8_096
+BUFFER = 8_000
 
 _length = struct.Struct(">I")
 _unique = itertools.count(1)
@@ -112,7 +112,7 @@ class Peer:
 class OriginalPeer(Peer):
     """Writes and reads as the Go clients do.
 
-    Header and body are written separately; a body is read by one ``recv`` into 8,096 bytes, and
+    Header and body are written separately; a body is read by one ``recv`` into 8,000 bytes, and
     when that is short, or N larger, the client dies; the first frame after LoginMes is its reply;
     types that it does not know are ignored; some members are written in lower case.
 

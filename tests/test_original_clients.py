@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.party import Party, User, meet
-from tests.peers import enveloped, framed
+from tests.peers import BUFFER, enveloped, framed
 
 PRIVATE, SYSTEM = "[私聊] ", "[系统] "
 
@@ -288,6 +288,34 @@ def test_a_refusal_is_a_message_of_the_system(party: Party, content: str) -> Non
     assert list(heard) == ["content", "userId", "userPwd", "userName", "userStatus", "sex"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("PersonalMesType", {"suserid": 100, "content": "psst", "ruserid": 200}),
+        ("SmsMes", {"user": {"userId": 100}}),
+        ("SmsMes", {"content": 5}),
+    ],
+)
+def test_what_this_server_does_not_understand_is_not_swallowed(
+    party: Party, kind: str, data: dict[str, Any]
+) -> None:
+    """Some of these clients have messages of their own, for private talk as a rule."""
+    peer, witness = party.original(), party.current()
+    peer.write(kind, data)
+    heard = peer.hear("SmsMes", userId=0)
+    assert heard["content"].startswith(SYSTEM)
+    assert len(heard["content"]) > len(SYSTEM)
+    peer.say("still here")
+    witness.hears("still here")
+
+
+def test_nothing_comes_before_the_login_even_if_it_was_not_understood(party: Party) -> None:
+    user, peer = party.user(), party.connect_original()
+    assert peer.register(party.user_id(), "")["code"] == 200
+    peer.write("PersonalMesType", {})
+    assert peer.log_in(user.user_id, user.password)["code"] == 200
+
+
 def test_long_content_is_cut_to_what_the_client_can_read(party: Party) -> None:
     peer, talker = party.original(), party.current()
     for content in ("x" * 16_384, "字" * 5_461, '"\\' * 2_000, "🦊" * 4_096, "\t" * 8_000):
@@ -295,7 +323,7 @@ def test_long_content_is_cut_to_what_the_client_can_read(party: Party) -> None:
         heard = peer.hear("SmsMes", userId=talker.user_id)["content"]
         assert heard.endswith("…")
         assert content.startswith(heard[:-1])
-        assert len(peer.heard[-1].body) > 8_096 - 30, "more would have fitted"
+        assert len(peer.heard[-1].body) > BUFFER - 30, "more would have fitted"
         talker.post(f"@{peer.user_id}", content)
         private = peer.hear("SmsMes", userId=talker.user_id)["content"]
         assert private.startswith(PRIVATE + content[:100])

@@ -37,7 +37,7 @@ LISTED_USERS: Final = 1_000
 """User ids in a current client's LoginResMes (protocol, Presence)."""
 
 ORIGINAL_USERS: Final = 5_000
-"""More ids than a frame of 8,096 bytes holds."""
+"""More ids than one of their frames holds."""
 
 FIRST_PAGE: Final = 100
 LONGEST_ID: Final = len(f"{MAX_USER_ID},")

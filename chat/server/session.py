@@ -267,7 +267,8 @@ class Session:
     def _malformed(self, error: BadMessage) -> None:
         sentence = self.phrase("malformed", detail=str(error))
         tracing.refused(self, "", 400, "malformed")
-        self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
+        if self.user or self.voice.is_current:  # Nothing precedes an original's LoginResMes.
+            self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
         self._count_refusal()
 
     def refuse(self, message: Message, request_id: str | None, why: Refused) -> None:

@@ -11,8 +11,8 @@ from chat.soak.link import Link, connect
 
 __all__ = ["Original"]
 
-BUFFER: Final = 8_096
-"""Bytes: the Go clients read a frame into this."""
+BUFFER: Final = 8_000
+"""Bytes: some of the Go clients read a frame into no more."""
 
 RETRY_SECONDS: Final = 0.5
 LOGIN_SECONDS: Final = 10.0

@@ -84,6 +84,8 @@ class _Original:
                 return encode(messages.OriginalLoginResMes(known, None, error))
             case messages.SmsResMes(code=code, error=error) if code not in (200, 401):
                 return original_sms(0, "", SYSTEM_MARK + error)
+            case messages.ErrorMes(code=400, error=error):
+                return original_sms(0, "", SYSTEM_MARK + error)
             case messages.NotifyUserStatusMes():
                 return encode(message)
         return None
