@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.limits import ROUNDING, TokenBucket, Window
+from chat.server.limits import TokenBucket, Window
 
 PAUSES = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=80)
 
@@ -38,25 +38,6 @@ class TokenBucketTest(SynchronousTestCase):
         self.clock.advance(1.0)
         self.assertEqual(bucket.take(), 0.0)
 
-    def test_several_are_taken_together_or_not_at_all(self) -> None:
-        bucket = self.bucket(40, 10.0)
-        self.assertEqual([bucket.take_some(10) for _ in range(4)], [0.0] * 4)
-        self.assertAlmostEqual(bucket.take_some(10), 1.0)
-        self.assertAlmostEqual(bucket.take(), 0.1, msg="what was refused costs nothing")
-        self.clock.advance(bucket.take_some(10))
-        self.assertEqual(bucket.take_some(10), 0.0)
-        self.assertGreater(bucket.take(), 0.0)
-
-    def test_more_than_it_holds_is_all_that_it_holds(self) -> None:
-        bucket = self.bucket(3, 2.0)
-        self.assertEqual(bucket.take_some(10), 0.0)
-        self.assertAlmostEqual(bucket.take_some(10), 1.5)
-        self.clock.advance(1.5 + ROUNDING)
-        self.assertEqual(bucket.take_some(10), 0.0)
-        one = self.bucket(1, 1.0)
-        self.assertEqual(one.take_some(10), 0.0)
-        self.assertAlmostEqual(one.take_some(10), 1.0)
-
     def test_rest_never_fills_it_above_the_burst(self) -> None:
         bucket = self.bucket(4, 2.0)
         self.clock.advance(3600)
@@ -66,7 +47,6 @@ class TokenBucketTest(SynchronousTestCase):
     def test_0_is_no_limit(self) -> None:
         for bucket in (self.bucket(0, 5.0), self.bucket(5, 0.0), self.bucket(0, 0.0)):
             self.assertEqual({bucket.take() for _ in range(10_000)}, {0.0})
-            self.assertEqual({bucket.take_some(7) for _ in range(10_000)}, {0.0})
 
     @given(burst=st.integers(1, 50), rate=st.floats(0.1, 100), pauses=PAUSES)
     def test_never_more_than_burst_and_rate_and_never_less(

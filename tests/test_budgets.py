@@ -98,8 +98,9 @@ def test_who_is_too_fast_gets_onto_nobodys_list(usual: Party) -> None:
 
 
 def test_what_takes_long_counts_as_several_requests(usual: Party) -> None:
-    peer = usual.current()  # its login was one of them
-    sent = [peer.send("SanctionsMes", conversation="#lobby") for _ in range(30)]
+    peer = usual.current()
+    room = usual.room_of(peer)  # its login and this were two of them
+    sent = [peer.send("SanctionsMes", conversation=room) for _ in range(30)]
     codes = [peer.reply(each).data["code"] for each in sent]
     assert 429 not in codes[:3]
     assert 429 in codes

@@ -41,19 +41,6 @@ class TokenBucket:
             return 0.0
         return wait + ROUNDING
 
-    def take_some(self, count: int) -> float:
-        """Take several, or all that the bucket ever holds; else as ``take``."""
-        if count == 1:
-            return self.take()
-        now = self._seconds()
-        more = min(self._interval * (count - 1), self._tolerance - ROUNDING)
-        last = max(self._full_at, now) + more
-        wait = last - now - self._tolerance
-        if wait <= 0.0:
-            self._full_at = last + self._interval
-            return 0.0
-        return wait + ROUNDING
-
     def overdraw(self, count: int = 1) -> float:
         """Take so many in any case; return the seconds until none is owed, 0.0 if none was."""
         now = self._seconds()

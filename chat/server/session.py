@@ -43,10 +43,6 @@ longest would be 4 MiB, on each of very many connections that need not even have
 frame also counts as one ping for each so many bytes, since decoding the longest one, when full of
 unknown members, takes four milliseconds."""
 
-COSTS: Final[Mapping[type[Message], int]] = {messages.SanctionsMes: 10}
-"""What counts as several requests: a list of 10,000 banned users takes 40 ms of CPU time, any other
-one or two; where it depends on what is found, it is charged when that is known (``charge``)."""
-
 REFUSAL_SECONDS: Final = 10.0
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
 
@@ -167,16 +163,16 @@ class Session:
             return
         elif isinstance(message, messages.PingMes):
             self.emit(messages.PongMes(self.context.now()), request_id)
-        elif kind not in UNMETERED and (wait := self._seconds_to_wait(COSTS.get(kind, 1))):
+        elif kind not in UNMETERED and (wait := self._seconds_to_wait()):
             self.refuse(message, request_id, Refused(429, "too-fast", wait))
         else:
             self._serve(self._handled(message, request_id), message, request_id)
 
-    def _seconds_to_wait(self, cost: int) -> float:
-        """Until a request may be made that counts as ``cost``, 0.0 when this one may."""
-        wait = self._request_bucket.take_some(cost)
+    def _seconds_to_wait(self) -> float:
+        """Until a request may be made, 0.0 when this one may."""
+        wait = self._request_bucket.take()
         if not wait and self.budget is not None:
-            wait = self.budget.requests.take_some(cost)
+            wait = self.budget.requests.take()
         return wait
 
     def charge(self, more: int) -> None:
