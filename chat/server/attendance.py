@@ -194,7 +194,7 @@ def _welcome(
         others = tuple(each for each in online if each != session.user_id)
         online = (session.user_id, *others)[: _listed(session)]
     if session.feed is not None and not session.voice.is_current:
-        session.feed.count_frames(session.connection.write_whole_frames())
+        session.feed.count_frames()
     shown, limit = list(described.values()), context.settings.frame_limit
     kept, cut = fit(shown, limit, used=LONGEST_ID * len(online))
     if cut:  # Perhaps only by that measure, which is quickly taken.

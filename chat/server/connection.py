@@ -1,6 +1,7 @@
 """One socket: frames in, bytes out, and how much may wait for a client that does not read."""
 
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp
@@ -203,9 +204,9 @@ class Connection(Int32StringReceiver):
         if self.paused and not (self.closing or self.behind or self._held):
             self.resumeProducing()
 
-    def write_whole_frames(self) -> bool:
-        """See ``chat.server.transport``; ``session.frames_sent`` is told of each frame."""
-        return write_whole_frames(self.transport, self.session.frames_sent)
+    def write_whole_frames(self, frames_sent: Callable[[int], None]) -> bool:
+        """See ``chat.server.transport``."""
+        return write_whole_frames(self.transport, frames_sent)
 
 
 def _carrier(transport: Any) -> Any:

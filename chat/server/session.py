@@ -304,10 +304,6 @@ class Session:
             self.feed.about_to_send(brings)
         self.context.writes.add(self.connection, frame)
 
-    def flush(self) -> None:
-        """Send what the turn has gathered so far."""
-        self.connection.flush()
-
     def bye(self, code: int, key: str, retry_after: float = 0.0) -> None:
         """Say why, and close."""
         self.context.tally.goodbyes[key] += 1
@@ -385,11 +381,6 @@ class Session:
         if thread is not None:
             self.context.marks.move(self.user_id, cid, thread, delivered=seq)
 
-    def frames_sent(self, count: int) -> None:
-        """So many more frames went to the kernel, told by a transport that counts them."""
-        if self.feed is not None:
-            self.feed.frames_sent(count)
-
     def fell_behind(self) -> None:
         """The client does not read what it is sent."""
         if self.feed is not None:
@@ -401,11 +392,6 @@ class Session:
         self.connection.resume_reading()
         if self.feed is not None:
             self.feed.caught_up()
-
-    def after_catching_up(self) -> None:
-        """Presence and marks may have moved meanwhile."""
-        if self.voice.is_current:
-            self.emit(self.context.online.reset_message())
 
     def connection_lost(self) -> None:
         """The client is gone."""

@@ -196,7 +196,7 @@ class Feed:
         self._changed()
         for cid, seq, words, answered in held:
             self._give_held(cid, seq, words, answered, seq <= told.get(cid, 0))
-        self._session.flush()
+        self._session.connection.flush()
         if self._session.connection.behind:
             self.fell_behind()
 
@@ -267,7 +267,8 @@ class Feed:
             session.bye(503, "store-away", 1.0)
             return
         self.release({**told, **self.seen})  # rooms entered meanwhile among them
-        session.after_catching_up()
+        if session.voice.is_current:  # Presence may have moved meanwhile.
+            session.emit(session.context.online.reset_message())
 
     async def _catch_up_one(self, cid: str, seen: int, newest: int) -> int:
         session = self._session
@@ -314,11 +315,10 @@ class Feed:
 
     # What has gone out -----------------------------------------------------------------------
 
-    def count_frames(self, told: bool) -> None:
-        """From now on what a frame brings counts as delivered once the frame has been sent.
-
-        :param told: the transport tells when that is; else it is when it is handed over.
-        """
+    def count_frames(self) -> None:
+        """From now on what a frame brings counts as delivered once the frame has been sent, where
+        the transport tells when that is; else once it is handed over."""
+        told = self._session.connection.write_whole_frames(self.frames_sent)
         self._unsent = deque() if told else None
 
     def about_to_send(self, brings: tuple[str, int] | None) -> None:

@@ -266,7 +266,7 @@ class PresenceView:
                 for user_id, frame in frames.items():
                     if user_id != session.user_id:
                         session.queue_frame(frame, None)
-                session.flush()
+                session.connection.flush()
 
 
 def is_in(user_id: int, ids: Sequence[int]) -> bool:
