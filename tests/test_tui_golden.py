@@ -242,7 +242,11 @@ class WordsTests(TestCase):
                     self.assertLessEqual(width(bare(each.row)), room, (language, columns))
                 for left, right in helptext.lines(Words(language)):
                     if right:
-                        rows = [bare(each.row) for each in found if each.find == f"{left} {right}"]
+                        rows = [
+                            bare(each.row)
+                            for each in found
+                            if f"{each.find} ".startswith(f"{left} {right} ")
+                        ]
                         self.assertIn("".join(right.split()), "".join("".join(rows).split()))
 
     def test_the_language_is_what_was_asked_else_that_of_the_locale_else_english(self) -> None:

@@ -1,7 +1,6 @@
 """What the keys of the main screen do, one method for each action of the key table."""
 
 from collections.abc import Collection
-from functools import partial
 from typing import Protocol
 
 from chat.client.text import is_character
@@ -260,8 +259,7 @@ class Actions:
     # Going about
 
     def do_help(self) -> None:
-        desk, close = self.desk, partial(self._stage.pop_up, None)
-        self._stage.pop_up(helptext.popup(desk.look, desk.context, desk.columns, close))
+        helptext.show(self.desk, self._stage, self.desk.context)
 
     def open(self, name: str) -> None:
         """Show a conversation and write in it."""

@@ -1,16 +1,18 @@
 """The help, made from the tables of keys and commands."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from chat.client.text import fold, width
-from chat.client.tui.commands import COMMANDS, Command
+from chat.client.tui.commands import COMMANDS, Command, find
+from chat.client.tui.desk import Desk
 from chat.client.tui.draw import Row
 from chat.client.tui.keys import CONTEXTS, KEYS, key_name
 from chat.client.tui.look import Look
+from chat.client.tui.picked import Stage
 from chat.client.tui.popups import Choice, Popup, narrowed, room
 from chat.client.words import Words
 
-__all__ = ["choices", "command_usage", "lines", "popup"]
+__all__ = ["choices", "command_usage", "lines", "show"]
 
 KEY_COLUMNS = 24
 NARROW_COLUMNS = 14
@@ -52,26 +54,34 @@ def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
             yield from found
 
 
-def popup(look: Look, focus: str, columns: int, close: Callable[[], None]) -> Popup:
-    """The help, narrowed by typing; choosing closes it.
+def show(desk: Desk, stage: Stage, first: str) -> None:
+    """Pop the help up, narrowed by typing; a command that is chosen stands in the composer then.
 
-    :param focus, columns: as ``choices`` has them.
+    :param first: as ``lines`` has it.
     """
-    rows = choices(look, focus, columns)
-    title = look.words("help-title")
-    return Popup(look, title, lambda typed: narrowed(rows, typed), lambda value: close())
+    rows = choices(desk.look, first, desk.columns)
+
+    def chosen(value: object) -> None:
+        stage.pop_up(None)
+        if isinstance(value, Command):
+            desk.write(f"/{value.names[0]} ")
+
+    title = desk.look.words("help-title")
+    stage.pop_up(Popup(desk.look, title, lambda typed: narrowed(rows, typed), chosen))
 
 
-def choices(look: Look, focus: str, columns: int) -> Sequence[Choice]:
-    """The help as rows of a popup on a screen of so many columns, the focused pane's keys first.
-    What has no room in one row goes on in the next; typing finds all rows of it together."""
+def choices(look: Look, first: str, columns: int) -> Sequence[Choice]:
+    """The help as rows of a popup on a screen of so many columns. What has no room in one row goes
+    on in the next; typing finds all rows of it together, a command by its other names, too."""
     found = []
-    for left, right in lines(look.words, focus):
+    for left, right in lines(look.words, first):
         if not right:
             found.append(Choice([("prompt", f" {left}")]))
             continue
         shown = left if columns >= NARROW else left.partition(", ")[0]
-        found += [Choice(row, find=f"{left} {right}") for row in _rows(shown, right, room(columns))]
+        command = find(left[1:].split(" ")[0]) if left.startswith("/") else None
+        names = " ".join([left, right, *(command.names if command else ())])
+        found += [Choice(row, command, names) for row in _rows(shown, right, room(columns))]
     return found
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -107,8 +106,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             usage = helptext.command_usage(command, self._words)
             self._chat.tell(f"{usage}  {self._words(command.help)}")
             return
-        columns, close = self._desk.columns, partial(self._around.pop_up, None)
-        self._around.pop_up(helptext.popup(self._desk.look, "commands", columns, close))
+        helptext.show(self._desk, self._around, "commands")
 
     # Conversations
 
