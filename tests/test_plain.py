@@ -18,7 +18,7 @@ from chat.client.plain.page import PATIENCE, Page
 from chat.client.plain.telling import LAST, MOST, PAGE, News
 from chat.client.plain.typed import MOST as LONGEST_LINE
 from chat.client.plain.typed import Happened, Key, TypedLine
-from chat.client.text import width
+from chat.client.text import is_character, width
 from chat.client.tui.forms import Menu, MenuItem
 from chat.messages import Conversation, Entry
 from tests.process import ServerProcess
@@ -83,7 +83,10 @@ class TypedTests(TestCase):
         expected = [each.text for each in whole.feed(b"".join(pieces)) if each.key is Key.LINE]
         found = [h.text for each in pieces for h in cut.feed(each) if h.key is Key.LINE]
         self.assertEqual(found, expected)
-        self.assertTrue("".join(found).isprintable())
+        self.assertTrue(all(is_character(each) or each == "\u200d" for each in "".join(found)))
+
+    def test_every_space_is_one(self) -> None:
+        self.assertEqual(self.lines("好\u3000的\xa0x\r".encode()), ["好\u3000的\xa0x"])
 
 
 class PageTests(TestCase):

@@ -68,6 +68,9 @@ class CleaningTests(TestCase):
         self.assertEqual(clean("a\tb"), "a    b")
         self.assertEqual(clean("a\r\nb\rc"), "a\nb\nc")
 
+    def test_a_wide_space_stays_wide(self) -> None:
+        self.assertEqual(clean("\u3000\u3000你\u3000好\xa0吗\u2003"), "    你  好 吗 ")
+
     def test_bidirectional_and_invisible_characters_are_dropped(self) -> None:
         self.assertEqual(clean("a\u202eb\u2066c\u200bd\u2028e\u3164f"), "abcdef")
 

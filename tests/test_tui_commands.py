@@ -148,6 +148,20 @@ class ListsTests(TestCase):
         self.assertIn("Alt-End", text)
         self.assertNotIn("/join", text)
 
+    def test_help_finds_a_command_by_any_name_of_it_and_has_it_written(self) -> None:
+        screen = lively()
+        screen.type("begun")
+        screen.press("f1")
+        self.assertIn("/quit", "\n".join(screen.type("exit")))
+        screen.press("enter")
+        self.assertIsNone(screen.root.popup)
+        self.assertEqual(screen.desk.composer.editor.text, "/quit ")
+        screen.press("ctrl c", "f1")
+        screen.type("new line")
+        screen.press("enter")
+        self.assertIsNone(screen.root.popup)
+        self.assertEqual(screen.desk.composer.editor.text, "")
+
 
 class CommandTests(TestCase):
     def test_join_leave_msg_and_rooms_do_what_they_say(self) -> None:
@@ -472,7 +486,6 @@ class CommandTests(TestCase):
             ("/zebra", "//zebra would say it."),
             ("/", "// would say it."),
             ("/edit", "Is /undo meant?"),
-            ("/帮助", "Is /help meant?"),
             ("/Whisper ben psst", "Is /msg meant?"),
             ("/nick zoe", "you keep the name that you registered"),
             (" /quit", "/quit stands behind a space"),

@@ -39,7 +39,7 @@ class ComposerTests(TestCase):
 
     def test_a_command_with_a_wide_slash_is_one_and_another_text_with_it_is_none(self) -> None:
         screen = lively("zh")
-        texts = ("\uff0fnothing of that kind", "\uff0f", "\uff0f\uff0f")
+        texts = ("\uff0f(^o^)\uff3c", "\uff0f", "\uff0f\uff0f", "\u3001", "\uff0f好的")
         for text in ("\uff0fmsg ben a secret", *texts, " \uff0fquit"):
             screen.type(text)
             screen.press("enter")
@@ -47,6 +47,37 @@ class ComposerTests(TestCase):
         self.assertEqual(sent, [("@2", text) for text in ("a secret", *texts)])
         self.assertFalse(screen.left)
         self.assertEqual(screen.desk.composer.editor.text, " \uff0fquit")
+
+    def test_chinese_keyboards_write_commands_their_own_way(self) -> None:
+        for text, asked in (
+            ("\uff0f加入\u3000\uff03cats", ("join", "#cats")),
+            ("\u3001join \uff03cats", ("join", "#cats")),
+            ("\u3001私聊\u3000\uff20ben\u3000好\u3000的", ("send", ("@2", "好  的"))),
+            ("/me \uff03\u3000x", ("send", ("#lobby", "/me \uff03  x"))),
+        ):
+            screen = lively("zh")
+            screen.type(text)
+            screen.press("enter")
+            self.assertIn(asked, screen.client.asked, text)
+
+    def test_a_slip_in_a_command_with_a_wide_slash_is_not_said_to_all(self) -> None:
+        for text, meant in (
+            ("\uff0fhlep", "/help"),
+            ("\u3001querry x", "/query"),
+            ("\uff0fpm b", "/msg"),
+        ):
+            screen = lively("zh", size=(100, 30))
+            screen.type(text)
+            self.assertIn(meant, "\n".join(screen.press("enter")), text)
+            self.assertEqual(screen.desk.composer.editor.text, text)
+            self.assertNotIn("send", [what for what, _ in screen.client.asked])
+
+    def test_every_space_that_is_typed_is_written(self) -> None:
+        for space, shown in (("\u3000", "好  的"), ("\xa0", "好 的")):
+            screen = lively("zh")
+            self.assertIn(f"› {shown}", "\n".join(screen.type(f"好{space}的")))
+            screen.press("enter")
+            self.assertIn(("send", ("#lobby", shown)), screen.client.asked)
 
     def test_any_space_ends_a_command_and_a_name(self) -> None:
         for text in (

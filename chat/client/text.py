@@ -35,6 +35,7 @@ MARKS_PER_BASE = 4
 
 TAB = "    "
 REPLACEMENT = "\ufffd"
+WIDE_SPACE = "\u3000"
 JOINER = "\u200d"
 _MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 """What may stand between an emoji and a joiner: U+FE0F and the five skin tones."""
@@ -67,8 +68,11 @@ def is_printable(text: str) -> bool:
 
 
 def is_character(text: str) -> bool:
-    """Whether ``text`` is one character, as a reader sees it: joined emoji are one."""
-    return text != JOINER and is_printable(text) and len(list(graphemes(text))) == 1
+    """Whether ``text`` is one character, as a reader sees it: joined emoji are one. So is any space
+    that is typed: Chinese keyboards have a wide one, others one that does not break."""
+    if len(text) == 1:
+        return text.isprintable() or unicodedata.category(text) == "Zs"
+    return is_printable(text) and len(list(graphemes(text))) == 1
 
 
 def acts(content: str) -> bool:
@@ -147,7 +151,7 @@ def _judge(character: str, emoji: bool, before: str) -> str:
     if category in _DROPPED_CATEGORIES or character in _INVISIBLE:
         return ""
     if category == "Zs":
-        return " "
+        return "  " if character == WIDE_SPACE else " "
     if category in MARK_CATEGORIES and (before.isspace() or before == JOINER):
         return ""
     code = ord(character)

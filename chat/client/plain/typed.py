@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chat.client.text import graphemes, is_printable, width
+from chat.client.text import JOINER, graphemes, is_character, width
 
 __all__ = ["Happened", "Key", "TypedLine"]
 
@@ -77,7 +77,7 @@ class TypedLine:
                 return Happened(Key.AGAIN)
             case "\t":
                 character = " "
-        if not is_printable(character) or len(self.text) >= MOST:
+        if not (is_character(character) or character == JOINER) or len(self.text) >= MOST:
             return None
         self.text += character
         return self._echo(character)

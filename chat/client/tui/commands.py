@@ -7,8 +7,8 @@ from typing import Final
 
 from chat.client.words import Words
 
-__all__ = ["COMMANDS", "Command", "Kind", "Parsed", "completions", "find", "parse", "refused",
-           "written"]  # fmt: skip
+__all__ = ["COMMANDS", "SLASHES", "Command", "Kind", "Parsed", "completions", "find", "parse",
+           "refused", "written"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class Command:
 
 
 COMMANDS: Final[Sequence[Command]] = (
-    Command(("help", "h"), "help", "cmd-help", "arg-command"),
-    Command(("join", "j"), "join", "cmd-join", "arg-join", 1),
-    Command(("leave", "part", "close"), "leave", "cmd-leave", "arg-room"),
-    Command(("topic",), "topic", "cmd-topic", "arg-topic"),
-    Command(("msg", "m", "query", "dm"), "msg", "cmd-msg", "arg-msg", 1),
+    Command(("help", "h", "帮助"), "help", "cmd-help", "arg-command"),
+    Command(("join", "j", "加入"), "join", "cmd-join", "arg-join", 1),
+    Command(("leave", "part", "close", "离开"), "leave", "cmd-leave", "arg-room"),
+    Command(("topic", "话题"), "topic", "cmd-topic", "arg-topic"),
+    Command(("msg", "m", "query", "dm", "私聊"), "msg", "cmd-msg", "arg-msg", 1),
     Command(("me",), "", "cmd-me", "arg-search", 1),
     Command(("go", "switch"), "go", "cmd-go", "arg-go", 1),
     Command(("next",), "next_unread", "cmd-next"),
     Command(("list", "ls"), "conversations", "cmd-list"),
     Command(("more",), "more", "cmd-more"),
     Command(("catchup",), "catchup", "cmd-catchup"),
-    Command(("rooms",), "rooms", "cmd-rooms"),
+    Command(("rooms", "房间"), "rooms", "cmd-rooms"),
     Command(("who", "names"), "who", "cmd-who", "arg-who-in"),
     Command(("whois",), "whois", "cmd-whois", "arg-who", 1),
-    Command(("search",), "search", "cmd-search", "arg-search", 1),
+    Command(("search", "搜索"), "search", "cmd-search", "arg-search", 1),
     Command(("searchall", "sa"), "search_all", "cmd-search-all", "arg-search", 1),
-    Command(("delete", "del"), "delete", "cmd-delete", "arg-delete"),
-    Command(("undo",), "undo", "key-take-back"),
+    Command(("delete", "del", "删除"), "delete", "cmd-delete", "arg-delete"),
+    Command(("undo", "收回"), "undo", "key-take-back"),
     Command(("retry",), "retry", "cmd-retry"),
     Command(("inspect",), "inspect", "cmd-inspect", "arg-delete"),
     Command(("links",), "links", "key-links"),
@@ -61,19 +61,19 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("slow",), "slow", "cmd-slow", "arg-slow"),
     Command(("private",), "private", "cmd-private"),
     Command(("public",), "public", "cmd-public"),
-    Command(("invite",), "invite", "cmd-invite", "arg-who", 1),
+    Command(("invite", "邀请"), "invite", "cmd-invite", "arg-who", 1),
     Command(("uninvite",), "uninvite", "cmd-uninvite", "arg-who", 1),
     Command(("invitations",), "invitations", "cmd-invitations"),
     Command(("sanctions", "bans"), "sanctions", "cmd-sanctions"),
-    Command(("block", "blocks", "ignore"), "block", "cmd-block", "arg-block"),
+    Command(("block", "blocks", "ignore", "屏蔽"), "block", "cmd-block", "arg-block"),
     Command(("unblock", "unignore"), "unblock", "cmd-unblock", "arg-who", 1),
     Command(("report",), "report", "cmd-report", "arg-report", 1),
     Command(("theme",), "theme", "cmd-theme", "arg-theme"),
-    Command(("language", "lang"), "language", "cmd-language", "arg-language", 1),
+    Command(("language", "lang", "语言"), "language", "cmd-language", "arg-language", 1),
     Command(("reconnect",), "reconnect", "cmd-reconnect"),
     Command(("doctor",), "doctor", "cmd-doctor"),
     Command(("logout",), "logout", "cmd-logout"),
-    Command(("quit", "q", "exit"), "quit", "cmd-quit"),
+    Command(("quit", "q", "exit", "退出"), "quit", "cmd-quit"),
 )
 
 
@@ -93,20 +93,18 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("disconnect", "bye"), "quit"),
     "afk": "busy",
     "version": "doctor",
-    "帮助": "help",
-    "加入": "join",
-    "离开": "leave",
-    "私聊": "msg",
-    "房间": "rooms",
-    "搜索": "search",
-    "退出": "quit",
 }
-"""What commands are called here that are called so in other programs, or in Chinese."""
+"""What commands are called here that are called so in other programs."""
 
 RENAMING: Final = ("nick", "name", "rename")
 """Commands by which one changes one's name elsewhere."""
 
-WIDE_SLASH: Final = "\uff0f"
+SLASHES: Final = "/\uff0f\u3001"
+"""What the key of the slash writes: input methods for Chinese make a wide one of it, or an
+enumeration comma, with which no text begins."""
+
+_NARROW: Final = str.maketrans("\uff03\uff20\u3000", "#@ ")
+"""How what they write wide is meant in a command: the signs of rooms and people, and a space."""
 
 
 class Kind(Enum):
@@ -154,7 +152,7 @@ def parse(text: str) -> Parsed:
     arguments = written[len(name) :].strip()
     if arguments and not command.verb:
         return Parsed(Kind.MESSAGE, f"/{command.names[0]} {arguments}")
-    return Parsed(Kind.COMMAND, arguments, command)
+    return Parsed(Kind.COMMAND, _narrowed_first(arguments), command)
 
 
 def written(text: str) -> str:
@@ -166,17 +164,24 @@ def written(text: str) -> str:
 def _narrowed(text: str) -> str:
     """``text`` with the slash of a command as it is meant: an input method for Chinese may have
     written it wide, and what was meant for one would be said to all."""
-    bare = text.lstrip()
-    name = bare[1:].split(None, 1)[:1]
-    meant = bare.startswith(WIDE_SLASH) and name and find(name[0])
-    return text.replace(WIDE_SLASH, "/", 1) if meant else text
+    sign, name = text.lstrip()[:1], "".join(text.lstrip()[1:].split(None, 1)[:1])
+    latin = name.isascii() and name.isalpha()
+    meant = sign in SLASHES and (latin or find(name) or name.casefold() in ELSEWHERE)
+    return text.replace(sign, "/", 1) if sign and meant else text
+
+
+def _narrowed_first(arguments: str) -> str:
+    """What a command takes, with the sign of its first word, and the space behind it, as meant."""
+    first = "".join(arguments.split(None, 1)[:1])
+    end = len(first) + 1
+    return arguments[:end].translate(_NARROW) + arguments[end:]
 
 
 def completions(word: str) -> Iterator[str]:
     """Commands that begin as ``word`` does (``/jo``), each with a space after it; behind them those
     that are also called so."""
-    if word.startswith("/") and not word.startswith("//"):
-        typed = word[1:].casefold()
+    sign, typed = word[:1], word[1:].casefold()
+    if sign and sign in SLASHES and not typed.startswith("/"):
         others = []
         for command in COMMANDS:
             first, *rest = command.names

@@ -5,7 +5,7 @@ from itertools import islice
 
 from chat.client.emoji import emoji_for
 from chat.client.model import Model
-from chat.client.tui.commands import Kind, completions, parse
+from chat.client.tui.commands import SLASHES, Kind, completions, parse
 from chat.client.tui.look import Look
 from chat.client.tui.themes import THEMES
 from chat.client.words import LANGUAGES
@@ -26,7 +26,7 @@ _OF_FEW = {"arg-theme": tuple(THEMES), "arg-language": tuple(LANGUAGES), "arg-dn
 
 def candidates(model: Model, look: Look, before: str, word: str) -> Iterable[str]:
     """What ``word`` may become where ``before`` stands before it, each with what follows it."""
-    if not before and word.startswith("/"):
+    if not before and word[:1] in tuple(SLASHES):
         return completions(word)
     parsed = parse(before)
     if parsed.kind is Kind.COMMAND and not parsed.text and parsed.command is not None:
