@@ -165,6 +165,13 @@ class LifeTest(TestCase):
         self.assertFalse((directory / SAVED).exists())
         self.assertFalse((directory / RESTORED).exists())
 
+    async def test_what_somebody_brought_from_another_store_stays_where_it_is(self) -> None:
+        directory = new_directory(self)
+        directory.mkdir()
+        (directory / "dump.rdb").write_bytes(b"all that was said elsewhere")
+        await started(self, directory)
+        self.assertTrue((directory / "dump.rdb").exists())
+
     async def test_a_second_server_on_the_directory_is_told_so(self) -> None:
         directory = new_directory(self)
         await started(self, directory)

@@ -20,8 +20,9 @@ __all__ = ["INSTEAD", "RESTORED", "SAVED", "DataDirectory", "machine_boot"]
 SOCKET_PATH_LIMIT: Final = 100
 """Bytes; ``sun_path`` holds 104 on macOS and 108 on Linux, with a final NUL."""
 
-SAVED: Final = "dump.rdb"
-"""Where the store saves itself; the name can't be changed while it runs."""
+SAVED: Final = "store.saving.rdb"
+"""Where the store saves itself for a backup. By its own name for it, ``dump.rdb``, people call what
+they bring from elsewhere."""
 
 RESTORED: Final = "appendonlydir.new"
 """What becomes the store's directory when a backup is put back."""

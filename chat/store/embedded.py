@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from chat.store import aof
 from chat.store.address import Address
-from chat.store.datadir import INSTEAD, DataDirectory, machine_boot
+from chat.store.datadir import INSTEAD, SAVED, DataDirectory, machine_boot
 from chat.store.errors import CannotStart, StoreError
 from chat.store.flushing import Flusher
 from chat.store.redis import Redis
@@ -282,6 +282,7 @@ class EmbeddedStore:
             "logfile": str(self._home.log),
             "pidfile": str(home / "store.pid"),
             "save": "",
+            "dbfilename": SAVED,
             "appendonly": "yes",
             "appendfsync": "always" if self._durability == "always" else "no",
             "aof-load-truncated": "no",  # cut by us: the store would throw the rest away
