@@ -499,6 +499,17 @@ class MarkTests(TestCase):
         self.assertEqual(await store.conversations.ids(5, "p:5:9", 3), (["p:5:7"], False))
         self.assertEqual(await store.conversations.ids(5, "p:1:5", 3), ([], False))
 
+    async def test_a_list_goes_on_behind_a_room_that_was_left_meanwhile(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.contact(5, 7)
+        for room in ("#a", "#b", "#c"):
+            await store.rooms.join(BOB, room, "", 0)
+        self.assertEqual((await store.conversations.ids(5, "p:5:7", 2))[0], ["r:c", "r:b"])
+        await store.rooms.leave(BOB, "#b")
+        self.assertEqual(await store.conversations.ids(5, "r:b", 3), (["r:a"], False))
+        self.assertEqual((await store.conversations.ids(5, "r:x", 3))[0], ["r:c", "r:a"])
+        self.assertEqual(await store.conversations.rooms_of(5), [LOBBY_CID, "r:a", "r:c"])
+
     async def test_however_many_private_conversations_moved_all_get_their_places(self) -> None:
         store = await Store.start(self)
         later, many = 1 << 42, 2 * TOUCHED_AT_ONCE + 1
