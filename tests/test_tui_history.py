@@ -1,5 +1,6 @@
 """What was said before on the screen: from the cache at once, from the server what is not there."""
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -145,6 +146,24 @@ class HistoryTests(SynchronousTestCase):
         seqs = [each.seq for each in screen.chat.model.conversations["#lobby"].entries]
         self.assertEqual(seqs, list(range(1, NEWEST + 1)))
         self.assertLess(len(self.asked(client)), 4)
+
+    def test_who_reads_on_from_an_old_message_passes_over_nothing(self) -> None:
+        client = FollowedClient()
+        log = [each for each in long_log() if not 100 < each.seq < 120]
+        client.logs = {"#lobby": log}
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        screen = self.screen(client)
+        screen.text()
+        self.successResultOf(Deferred.fromCoroutine(screen.chat.history.have("#lobby", 10)))
+        screen.desk.messages.go_to(10)
+        seen = set()
+        while not screen.desk.messages.at_end:
+            shown = "\n".join([*screen.text(), *screen.press("page down")])
+            seen |= {int(number) for number in re.findall(r"message (\d+)", shown)}
+        self.assertEqual([each.seq for each in log if each.seq not in seen and each.seq > 10], [])
+        self.assertIn("after 100", [after for _, after in self.asked(client)])
+        lobby = screen.chat.model.conversations["#lobby"]
+        self.assertEqual(lobby.sealed, {120})
 
     def test_a_hole_that_stays_takes_older_entries_along(self) -> None:
         self.remember(*long_log()[:60])

@@ -137,11 +137,15 @@ class ScriptedClient:
     async def history(
         self, conversation: str, *, before: int = 0, after: int | None = None, limit: int = 50
     ) -> HistoryPage:
-        self.asked.append(("history", (conversation, before)))
+        self.asked.append(
+            ("history", (conversation, before if after is None else f"after {after}"))
+        )
         if not isinstance(self.state, events.LoggedIn):
             raise NotConnected("there is no connection at the moment")
         log = self.logs.get(conversation, [])
         page = [each for each in log if not before or each.seq < before][-limit:]
+        if after is not None:
+            page = [each for each in log if each.seq > after][:limit]
         first = log[0].seq if log else 1
         more = bool(page) and page[0].seq > first
         return HistoryPage(tuple(page), EPOCH, 1, first, more)

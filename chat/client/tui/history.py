@@ -70,7 +70,9 @@ class History:
         conversation.loading = True
         self._redraw()
         try:
-            if not await self._recall(conversation, wish.before) and self._model.connected:
+            if wish.after:
+                await self._go_on(conversation, wish)
+            elif not await self._recall(conversation, wish.before) and self._model.connected:
                 await self._ask(conversation, wish.before)
         finally:
             conversation.loading = False
@@ -165,6 +167,18 @@ class History:
             self._receipted.add(name)
         if before and not page.entries:
             conversation.sealed.add(before)
+
+    async def _go_on(self, conversation: Conversation, wish: Wish) -> None:
+        """Have the page above ``after``; what is not in it is kept no longer."""
+        try:
+            page = await self._client.history(conversation.name, after=wish.after, limit=PAGE)
+        except Refused:
+            conversation.sealed.add(wish.before)
+            raise
+        self._came(conversation.name, page.entries, page.first)
+        next_one = min((each.seq for each in page.entries), default=wish.before)
+        if next_one > wish.after + 1:
+            conversation.sealed.add(next_one)
 
     def _came(self, name: str, entries: Sequence[Entry], first: int) -> None:
         self._model.page(name, entries, first)

@@ -16,7 +16,7 @@ from chat.client.tui.telling import Telling
 __all__ = ["MessagesPane"]
 
 AHEAD = 20
-"""Rows above the view that are asked for before they are needed."""
+"""Entries above and below the view that are asked for before they are needed."""
 
 SOUGHT = 1_000
 """Messages that are fetched, beyond those one scrolls for, to find where a flood began."""
@@ -47,10 +47,12 @@ class Counted:
 
 @dataclass(frozen=True)
 class Wish:
-    """History that the view needs: the page below ``before``, 0 for the newest."""
+    """History that the view needs: the page below ``before``, 0 for the newest; or that above
+    ``after``, for who reads down to where something is missing."""
 
     conversation: str
     before: int
+    after: int = 0
 
 
 class MessagesPane(Pane):
@@ -327,8 +329,10 @@ class MessagesPane(Pane):
         at = min(len(entries) - 1, lowest + AHEAD)
         while at > max(0, above - AHEAD):
             at = self._top(conversation, at)
-            if conversation.gap_before(at) and entries[at].seq not in conversation.sealed:
-                self.wish = Wish(conversation.name, entries[at].seq)
+            if self._lacks(conversation, at):
+                below = at > lowest and self._model.connected
+                after = entries[at - 1].seq if below else 0
+                self.wish = Wish(conversation.name, entries[at].seq, after)
                 return
             at -= 1
         if above >= AHEAD or not entries or conversation.complete:
@@ -336,6 +340,12 @@ class MessagesPane(Pane):
         far = len(entries) >= self._sought and self._folded(conversation, SHOWN) is not None
         if not far and entries[0].seq not in conversation.sealed:
             self.wish = Wish(conversation.name, entries[0].seq)
+
+    @staticmethod
+    def _lacks(conversation: Conversation, index: int) -> bool:
+        """Whether something before entry ``index`` is not here, and could be."""
+        kept = conversation.entries[index].seq not in conversation.sealed
+        return kept and conversation.gap_before(index) > 0
 
     # Where the view stands
 
@@ -355,7 +365,8 @@ class MessagesPane(Pane):
     def _walk(
         self, conversation: Conversation, place: tuple[int, int], rows: int
     ) -> tuple[int, int]:
-        """``rows`` further from ``place``, or as far as there is something."""
+        """``rows`` further from ``place``, or as far as there is something: who reads down passes
+        over nothing that the server is still to give."""
         index, row = place
         row += rows
         while row < 0 and index > 0:
@@ -365,6 +376,8 @@ class MessagesPane(Pane):
             folded = self._folded(conversation, index)
             below = folded.last + 1 if folded else index + 1
             if below >= len(conversation.entries):
+                break
+            if self._model.connected and self._lacks(conversation, below):
                 break
             index, row = below, row - here
         return index, max(0, row)
