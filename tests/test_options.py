@@ -135,6 +135,17 @@ class CommandLineTest(OptionsCase):
         self.assertIn("9", self.refusal("--password-shortest=9", "--password-longest=8"))
         self.assertEqual(self.parse("--password-longest=0").password_longest, 0)
 
+    def test_every_mistake_is_told_wherever_it_stands(self) -> None:
+        said = io.StringIO()
+        self.patch(sys, "stderr", said)
+        self.patch(os, "environ", {"CHATROOM_LEASE": "0", "CHATROOM_RATE": "20,5"})
+        path = self.file("rooms = -1\nxyzzy = 3\ndevices = 5\nlogin_seconds = 3\n")
+        with self.assertRaises(SystemExit):
+            self.parse("--config", path, "--language=de", "--password-shortest=9999999999")
+        starts = [line.split()[:2] for line in said.getvalue().splitlines()]
+        names = ["rooms", "xyzzy", "login_seconds", "CHATROOM_LEASE:", "--language:"]
+        self.assertEqual(starts, [["chatroom:", name] for name in [*names, "--password-shortest:"]])
+
     def test_a_stores_password_is_not_repeated(self) -> None:
         self.assertNotIn("hunter2", self.refusal("--store=redis://:hunter2@"))
 

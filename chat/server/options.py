@@ -1,4 +1,4 @@
-"""The command line and the TOML file as ``Settings``; each error is one clear sentence."""
+"""The command line, the environment and a TOML file as ``Settings``; a sentence for each error."""
 
 import os
 import sys
@@ -90,12 +90,12 @@ class Options(usage.Options):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line, and the file that it names.
 
-        :raises SystemExit: with status 1, after one sentence on standard error.
+        :raises SystemExit: with status 1, after one sentence on standard error for each mistake.
         """
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
-            sys.stderr.write(f"chatroom: {error}\n")
+            sys.stderr.writelines(f"chatroom: {line}\n" for line in str(error).splitlines())
             raise SystemExit(1) from None
 
     def postOptions(self) -> None:
@@ -119,20 +119,40 @@ class Options(usage.Options):
     def read(self) -> Settings:
         """What the command line, the environment and the files, as they are now, say together.
 
-        :raises usage.UsageError: an option is wrong.
+        :raises usage.UsageError: options are wrong, each in a line of its own.
         """
-        given = {} if self["config"] is None else _from_file(self["config"])
-        given |= _from_environment(os.environ)
+        given: dict[str, Any] = {}
+        wrong: list[str] = []
+        for where, name, written in self._written():
+            try:
+                given[name.replace("-", "_")] = _read(where, name, written)
+            except ValueError as error:
+                wrong.append(str(error))
+        try:
+            if not wrong:
+                return _with_store_password(Settings(**given))
+        except ValueError as error:
+            wrong.append(str(error))
+        raise usage.UsageError("\n".join(wrong))
+
+    def _written(self) -> Iterator[tuple[str, str, object]]:
+        """Where something is said, of which option, and what; the last that is said of one counts.
+
+        :raises usage.UsageError: the file can't be read.
+        """
+        if self["config"] is not None:
+            for name, value in _from_file(self["config"]).items():
+                yield f"{name} in {self['config']}", name, value
+        for name, option in _TABLE.items():
+            variable = f"CHATROOM_{option.name.upper()}"
+            if text := os.environ.get(variable):  # An empty one says nothing.
+                yield variable, name, text.split() if option.metadata["kind"].several else text
         for name, option in _TABLE.items():
             written = self._listen if option.metadata["kind"].several else self.get(name)
             if option.metadata["kind"].flag:
                 written = "yes" if written else None
             if written or written == "":
-                given[option.name] = _read(f"--{name}", option, written)
-        try:
-            return _with_store_password(Settings(**given))
-        except ValueError as error:
-            raise usage.UsageError(str(error)) from None
+                yield f"--{name}", name, written
 
 
 def _check_certificate(settings: Settings) -> None:
@@ -194,18 +214,6 @@ def _with_store_password(settings: Settings) -> Settings:
     return replace(settings, store=store)
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What variables say that are named like options; an empty one says nothing."""
-    given = {}
-    for option in _TABLE.values():
-        variable = f"CHATROOM_{option.name.upper()}"
-        text = environment.get(variable)
-        if text:
-            several = option.metadata["kind"].several
-            given[option.name] = _read(variable, option, text.split() if several else text)
-    return given
-
-
 def _slips(environment: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each variable that nearly is an option's. It is no mistake that ends a start,
     as in a file: variables are anybody's, and this may be somebody else's."""
@@ -216,24 +224,13 @@ def _slips(environment: Mapping[str, str]) -> Iterator[str]:
                 yield f"{variable} in the environment is no option of the server; {meant} is"
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def _from_file(path: Path) -> dict[str, object]:
     try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise usage.UsageError(f"--config: cannot read {path}: {error.strerror}") from None
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
         raise usage.UsageError(f"--config: {path} is no TOML: {error}") from None
-    return _from_table(path, written)
-
-
-def _from_table(path: Path, written: Mapping[str, object]) -> dict[str, Any]:
-    given = {}
-    for name, value in written.items():
-        option = _TABLE.get(name)
-        if option is None:
-            raise usage.UsageError(f"{name} in {path} is no option of the server{_meant(name)}")
-        given[option.name] = _read(f"{name} in {path}", option, value)
-    return given
 
 
 def _meant(name: str) -> str:
@@ -241,11 +238,14 @@ def _meant(name: str) -> str:
     return f"; {close[0]} is" if close else ""
 
 
-def _read(where: str, option: Field[Any], written: object) -> Any:
-    """The value of ``option``: text from the command line, or whatever TOML can say.
+def _read(where: str, name: str, written: object) -> Any:
+    """The value of an option: text from the command line, or whatever TOML can say.
 
-    :raises usage.UsageError: it is none.
+    :raises ValueError: it is none, or there is no such option; the text is a sentence.
     """
+    option = _TABLE.get(name)
+    if option is None:
+        raise ValueError(f"{where} is no option of the server{_meant(name)}")
     kind: Kind = option.metadata["kind"]
     try:
         if kind.several:
@@ -254,7 +254,7 @@ def _read(where: str, option: Field[Any], written: object) -> Any:
         return kind.read(_text(written, kind))
     except ValueError as error:
         why = str(error) if error.args and kind.explains else f"{written!r} is not {kind.what}"
-        raise usage.UsageError(f"{where}: {why}") from None
+        raise ValueError(f"{where}: {why}") from None
 
 
 def _text(written: object, kind: Kind) -> str:
