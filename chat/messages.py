@@ -427,7 +427,8 @@ class OriginalLoginResMes(Message, frozen=True):
 
 
 class LoginResMes(Message, frozen=True):
-    """Everything a screen needs to start. ``server_time`` in ms since 1970 UTC."""
+    """Everything a screen needs to start. ``server_time`` in ms since 1970 UTC, ``content_limit``
+    in bytes of UTF-8 (0: not told)."""
 
     code: int
     error: str = ""
@@ -441,6 +442,7 @@ class LoginResMes(Message, frozen=True):
     conversations: tuple[Conversation, ...] = ()
     more: bool = False
     retry_after: float = 0
+    content_limit: int = 0
 
 
 class ConversationsResMes(Reply, frozen=True, kw_only=True):

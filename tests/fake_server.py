@@ -204,6 +204,7 @@ def _log_in(connection: FakeConnection, request: messages.LoginMes) -> Message:
         scope="all",
         conversations=tuple(places[: server.listed_at_login]),
         more=len(places) > server.listed_at_login,
+        content_limit=100,
     )
 
 

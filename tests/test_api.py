@@ -24,6 +24,7 @@ class LoginTest(ApiCase):
         self.assertEqual((user.user_id, user.user_name), (100, "alice"))
         self.assertEqual(self.client.conversations["#lobby"].seq, 1)
         self.assertEqual(self.client.durability, "everysec")
+        self.assertEqual(self.client.content_limit, 100)
         self.assertIn(ConversationsListed(), self.events)
 
     def test_by_id_or_by_name(self) -> None:

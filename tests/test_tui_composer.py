@@ -287,6 +287,18 @@ class ComposerTests(TestCase):
         screen.press("enter", "ctrl r", *"needle", "enter")
         self.assertTrue(screen.desk.composer.editor.text.endswith("xneedle"))
 
+    def test_how_long_a_text_is_shows_near_what_the_server_takes(self) -> None:
+        for told, limit in ((0, 16_384), (100, 100)):
+            screen = lively()
+            screen.client.content_limit = told
+            near = limit * 9 // 10
+            self.assertNotIn(f"/{limit}", "\n".join(screen.paste("x" * near)))
+            self.assertIn(f"{near + 1}/{limit}", "\n".join(screen.type("x")))
+            self.assertIn(f"{limit}/{limit}", "\n".join(screen.paste("x" * (limit - near - 1))))
+            self.assertIn("2 bytes too long", "\n".join(screen.type("é")))
+            roles = {text: role for role, text in screen.desk.status.rows_of(80, 1, False)[0]}
+            self.assertEqual(roles["2 bytes too long"], "status bad")
+
     def test_what_is_typed_right_behind_an_esc_loses_no_letter(self) -> None:
         # A terminal's Esc and a key within an eighth of a second are Alt and that key.
         screen = lively()

@@ -134,7 +134,11 @@ def test_content_that_would_not_fit_a_frame_is_413_too(usual: Party) -> None:
     assert max(len(each.body) for each in other.heard) <= 65_536 - 2_048
 
 
-def test_the_content_limit_is_an_option(small: Party, off: Party) -> None:
+def test_the_content_limit_is_an_option_that_is_told(
+    usual: Party, small: Party, off: Party
+) -> None:
+    told = [each.current().welcome["contentLimit"] for each in (usual, small, off)]
+    assert told == [16_384, 100, 0]
     peer = small.current()
     peer.post("#lobby", "x" * 100)
     assert peer.ask("SmsMes", to="#lobby", content="x" * 101, clientId="c")["code"] == 413

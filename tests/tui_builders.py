@@ -107,6 +107,7 @@ class ScriptedClient:
         self.blocked: list[User] = []
         self.public = [Room("#lobby", "", 3), Room("#cats", "all about cats", 2)]
         self.device = "desk"
+        self.content_limit = 0
         self.asked: list[tuple[str, object]] = []
         self.outgoing: list[Sent] = []
         self.slow: Deferred[None] | None = None

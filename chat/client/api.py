@@ -168,6 +168,12 @@ class ChatClient(Requests):
         return self._session.login.durability
 
     @property
+    def content_limit(self) -> int:
+        """Bytes of UTF-8 that a message may have (as of the last login), 0 where the server did not
+        say."""
+        return self._session.login.content_limit
+
+    @property
     def clock_offset(self) -> float:
         """Seconds to add to this machine's clock to have the server's (as of the last login)."""
         return self._session.clock_offset

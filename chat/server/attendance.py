@@ -202,6 +202,7 @@ def _welcome(
     return messages.LoginResMes(
         200, "", online, session.user, token, context.now(), context.settings.durability,
         (), context.online.scope, kept, more or cut,
+        content_limit=context.settings.content_limit or limit,
     )  # fmt: skip
 
 

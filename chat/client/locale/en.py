@@ -179,6 +179,7 @@ WORDS: Final = {
     "status-online": "{n} here",
     "status-unread": "{n} unread",
     "status-mentions": "{n} unread, {mentions} for you",
+    "too-long": "{n} bytes too long",
     "status-busy": " (busy)",
     "status-quiet": " (do not disturb)",
     # Sentences

@@ -171,6 +171,7 @@ WORDS: Final = {
     "status-online": "{n} 人在线",
     "status-unread": "{n} 条未读",
     "status-mentions": "{n} 条未读，{mentions} 条给您",
+    "too-long": "超出 {n} 字节",
     "status-busy": "（忙碌）",
     "status-quiet": "（免打扰）",
     # Sentences

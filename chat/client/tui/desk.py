@@ -26,7 +26,7 @@ from chat.messages import BUSY
 __all__ = ["Desk", "StatusLine"]
 
 CONTENT_LIMIT = 16_384
-"""Bytes of a message that the server takes as a rule; the counter shows from nine tenths on."""
+"""Bytes of a message that a server takes as a rule, where it does not say how many."""
 
 _SIDES = frozenset({Pane.CONVERSATIONS, Pane.ONLINE})
 
@@ -39,7 +39,7 @@ class StatusLine(PaneWidget):
         self._chat = chat
         self._composer = composer
         self.count_online = False
-        self._shown_counter = ""
+        self._shown_counter = "status", ""
 
     def rows_of(self, columns: int, height: int, focus: bool) -> list[Row]:
         model, words = self._chat.model, self.look.words
@@ -68,7 +68,14 @@ class StatusLine(PaneWidget):
             noted = "status bad" if self._chat.note_bad else "status note"
         else:
             noted = role
-        return [[(noted, left), (role, gap + right)]]
+        return [[(noted, left), *self._right(gap, right, role)]]
+
+    def _right(self, gap: str, right: str, role: str) -> list[Run]:
+        """What is counted, and who one is; what one writes stands out where it is too long."""
+        counter = self._shown_counter[1]
+        if not counter or not right.startswith(counter):
+            return [(role, gap + right)]
+        return [(role, gap), self._shown_counter, (role, right.removeprefix(counter))]
 
     def _counts(self, columns: int) -> str:
         """What is to be counted, as far as there are columns for it; who is here goes first."""
@@ -77,7 +84,7 @@ class StatusLine(PaneWidget):
         key = "status-mentions" if mentions else "status-unread"
         here = words("status-online", n=len(model.online())) if self.count_online else ""
         news = words(key, n=unread, mentions=mentions) if unread else ""
-        found = [f"{each}  " if each else "" for each in (self._shown_counter, here, news)]
+        found = [f"{each}  " if each else "" for each in (self._shown_counter[1], here, news)]
         bare = f"({unread})  " if unread else ""
         for less_needed, instead in ((1, ""), (2, bare), (2, ""), (0, "")):
             if width("".join(found)) > columns:
@@ -106,9 +113,13 @@ class StatusLine(PaneWidget):
         if self._counter() != self._shown_counter:
             self.changed()
 
-    def _counter(self) -> str:
+    def _counter(self) -> tuple[str, str]:
+        """How long the text is, from nine tenths of what the server takes on."""
         used = len(self._composer.editor.text.encode())
-        return f"{used}/{CONTENT_LIMIT}" if used > CONTENT_LIMIT * 9 // 10 else ""
+        limit = self._chat.client.content_limit or CONTENT_LIMIT
+        if used > limit:
+            return "status bad", self.look.words("too-long", n=used - limit)
+        return "status", f"{used}/{limit}" if used > limit * 9 // 10 else ""
 
 
 class Desk(urwid.Widget):

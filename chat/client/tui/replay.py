@@ -152,6 +152,7 @@ class _PlayedClient(_Played):
         self.outgoing: list[_Sent] = []
         self.clock_offset = 0.0
         self.durability = ""
+        self.content_limit = 0
         self.device = ""
         self.hear: Callable[[events.Event], None] = lambda event: None
 
