@@ -100,7 +100,7 @@ class CommandLineTest(OptionsCase):
         self.assertEqual(settings.argon2, (3, 65536, 4))
         self.assertEqual(settings.rate, (7, 0.5))
         self.assertEqual(settings.request_rate, (0, 0.0))
-        self.assertEqual((settings.retention_days, settings.retention_messages), (30.0, 1000))
+        self.assertEqual(settings.retention, (30.0, 1000))
         self.assertEqual(settings.rooms, 0)
         self.assertIs(settings.direct_writes, False)
         self.assertEqual(settings.store, "redis://host:1/2")

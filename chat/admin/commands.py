@@ -331,7 +331,7 @@ def _placed(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **numbers, "conversation": cid_name(cid, numbers["by"]) if cid else ""}
 
 
-def _timed(row: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
+def _timed(row: dict[str, Any], as_json: bool) -> dict[str, Any]:
     """Times for people: as a date by this machine's clock. Programs get milliseconds."""
     if as_json:
         return row

@@ -263,7 +263,8 @@ def put_together(
     :param alone: no other server uses this store.
     """
     keys = Keys(settings.prefix)
-    retention = (settings.retention_messages, int(settings.retention_days * MS_PER_DAY))
+    days, messages = settings.retention
+    retention = (messages, int(days * MS_PER_DAY))
     accounts = Accounts(redis, keys)
     presence = Presence(
         reactor, redis, keys, secrets.token_hex(8), alone=alone, lease=settings.lease

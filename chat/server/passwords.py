@@ -66,9 +66,9 @@ class Passwords:
     def __init__(
         self,
         reactor: IReactorFromThreads,
-        cost: tuple[int, int, int] = (2, 19_456, 1),
-        threads: int = 2,
-        queue: int = 256,
+        cost: tuple[int, int, int],
+        threads: int,
+        queue: int,
     ) -> None:
         passes, kib, lanes = cost
         self._reactor = reactor

@@ -8,9 +8,7 @@ from twisted.python.usage import UsageError
 
 from chat.server.settings import Settings, options
 
-__all__ = ["Reloading", "Taker"]
-
-Taker = Callable[[Settings], None]
+__all__ = ["Reloading"]
 
 
 class Reloading:
@@ -27,9 +25,9 @@ class Reloading:
         self.settings = settings
         self.quiet = False
         self._read_again = read_again
-        self._takers: list[Taker] = []
+        self._takers: list[Callable[[Settings], None]] = []
 
-    def add(self, take: Taker) -> None:
+    def add(self, take: Callable[[Settings], None]) -> None:
         """Call ``take`` with the settings in force at each reload, whether they changed or not:
         files that they name may have."""
         self._takers.append(take)

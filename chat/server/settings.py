@@ -220,16 +220,6 @@ class Settings:
             self.user_request_rate if self.request_rate[0] else (0, 0.0),
         )
 
-    @property
-    def retention_days(self) -> float:
-        """Days that messages are kept, 0 for ever."""
-        return self.retention[0]
-
-    @property
-    def retention_messages(self) -> int:
-        """Messages that a conversation keeps, 0 for all."""
-        return self.retention[1]
-
 
 def options() -> dict[str, Field[Any]]:
     """The options by their names on the command line and in the TOML file."""

@@ -24,7 +24,7 @@ from chat.server.settings import Settings
 from chat.server.starting import choose_reactor, exit_with_status_1, stop
 from chat.store.errors import CannotStart
 
-__all__ = ["FIRST_SOCKET", "READY", "REPORTS", "InheritedPorts", "Orders", "main"]
+__all__ = ["FIRST_SOCKET", "READY", "REPORTS", "Orders", "main"]
 
 REPORTS: Final = 3
 """The descriptor on which a worker tells its supervisor how it is."""

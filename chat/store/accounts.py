@@ -46,10 +46,10 @@ class Accounts:
     the way: on a cluster those two would need a second step.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, token_life: float = TOKEN_LIFE) -> None:
+    def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
-        self._life = int(token_life * 1000)
+        self._life = int(TOKEN_LIFE * 1000)
         self._tokens = keys.token_start()
 
     # Users

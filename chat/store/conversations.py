@@ -23,7 +23,6 @@ __all__ = [
     "Position",
     "describe",
     "is_member",
-    "mark_numbers",
     "position_of",
 ]
 

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-__all__ = ["DEFAULT_PREFIX", "Keys", "cid_name", "private_cid", "room_cid"]
+__all__ = ["Keys", "cid_name", "private_cid", "room_cid"]
 
 DEFAULT_PREFIX = "ch:"
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from chat.store.address import Address
 from chat.store.errors import StoreUnavailable
 
-__all__ = ["FULL", "check_login", "login_commands"]
+__all__ = ["check_login", "login_commands"]
 
 Command = tuple[bytes | str | int, ...]
 
