@@ -44,18 +44,17 @@ class _Short(Exception):
     """The file ends in the middle of a command."""
 
 
-def named_files(directory: Path) -> dict[str, str]:
-    """The files that an append-only directory's manifest names, with what they are: ``b`` the base,
-    ``i`` commands since, ``h`` one that is done with."""
+def named_files(directory: Path) -> dict[Path, str]:
+    """The files that an append-only directory's manifest names, oldest first, with what they are:
+    ``b`` the base, ``i`` commands since, ``h`` one that is done with."""
     lines = _LINE.findall((directory / MANIFEST).read_bytes())
-    return {name.decode(): kind.decode() for name, _, kind in lines}
+    numbered = sorted((int(number), name.decode(), kind.decode()) for name, number, kind in lines)
+    return {directory / name: kind for _, name, kind in numbered}
 
 
 def newest_files(directory: Path) -> list[Path]:
     """The files of commands in an append-only directory, oldest first, without the base."""
-    lines = _LINE.findall((directory / MANIFEST).read_bytes())
-    numbered = [(int(number), name.decode()) for name, number, kind in lines if kind == b"i"]
-    return [directory / name for _, name in sorted(numbered)]
+    return [path for path, kind in named_files(directory).items() if kind == "i"]
 
 
 def find_damage(path: Path) -> Damage | None:

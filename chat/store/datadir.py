@@ -194,15 +194,15 @@ class DataDirectory:
             )
 
     def _refuse_to_forget(self) -> None:
-        names = named_files(self.append_only)
-        base = next((self.append_only / name for name, kind in names.items() if kind == "b"), None)
+        named = named_files(self.append_only)
+        base = next((path for path, kind in named.items() if kind == "b"), None)
         if base is None or (base.exists() and not base.stat().st_size):
             raise CannotStart(
                 f"{base or self.append_only / MANIFEST} lacks what all else in {self.append_only} "
                 f"builds upon: {INSTEAD}."
             )
         for path in sorted(self.append_only.glob("*.incr.aof")):
-            if path.name not in names and path.stat().st_size:
+            if path not in named and path.stat().st_size:
                 raise CannotStart(
                     f"{self.append_only / MANIFEST} does not name {path.name}, and the store would "
                     f"start without what is in it: put back the right one, or a backup."
