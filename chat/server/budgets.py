@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from chat.server.limits import TokenBucket
+from chat.server.buckets import TokenBucket
 
 if TYPE_CHECKING:
     from chat.server.context import Context

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from chat.server.addresses import Networks, counted_as
-from chat.server.limits import TokenBucket
+from chat.server.buckets import TokenBucket
 from chat.server.settings import Settings
 
 if TYPE_CHECKING:

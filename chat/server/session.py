@@ -17,10 +17,10 @@ from chat.codec import BadMessage, decode, encode
 from chat.messages import Message, User
 from chat.server import attendance, hearing, tracing
 from chat.server.addresses import counted_as
+from chat.server.buckets import TokenBucket, Window
 from chat.server.budgets import Budget
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
-from chat.server.limits import TokenBucket, Window
 from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
 from chat.server.requests.refusals import Refused, post_refusal, refusal, reply_to
 from chat.store.bus import Event

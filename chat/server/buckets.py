@@ -1,4 +1,4 @@
-"""How often something may happen on one connection: a token bucket and a window, both pure."""
+"""How often something may happen: a token bucket and a window, both pure."""
 
 from collections import deque
 from collections.abc import Callable
