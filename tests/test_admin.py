@@ -432,7 +432,8 @@ def test_who_is_deleted_leaves_numbers_and_nothing_else(admin: Admin, party: Par
     witness.get("JoinMes", conversation=named_like_it)
     assert "Nothing brings them back" in admin.refused("delete", user.name)
     assert user.name in admin.do("delete", user.name, "--yes", user.name)
-    assert peer.expect("ByeMes")["code"] == 403
+    bye = peer.expect("ByeMes")
+    assert (bye["code"], bye["error"]) == (403, "This account was deleted.")
     assert other.ask("SmsMes", to=f"@{user.user_id}", content="are you there?")["code"] == 404
     other.post(witness.at, "are you there?")
     witness.post(named_like_it, "not concerned")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chat.messages import LARGEST
+from chat.store.bus import Event, payload
 from chat.store.keys import Keys
 from chat.store.scripts import load
 from tests.party import Party
@@ -143,6 +144,15 @@ def test_who_was_suspended_while_the_bus_was_away_is_out_when_it_is_back(town: T
     assert (bye["code"], bye["error"]) == (403, "This account is suspended.")
     back(town.here)
     back(town.there)
+
+
+def test_a_reason_that_only_later_servers_know_ends_a_session_for_the_one_that_is_known(
+    town: Town,
+) -> None:
+    user = town.there.current()
+    event = payload(Event("ended", reason="suspended", why="transmogrified"))
+    town.store.ask("PUBLISH", Keys().user_channel(user.user_id).decode(), event.decode())
+    assert user.expect("ByeMes")["error"] == "This account is suspended."
 
 
 def test_who_was_logged_out_while_the_bus_was_away_is_out_when_it_is_back(town: Town) -> None:

@@ -72,7 +72,7 @@ async def delete(desk: Desk) -> None:
     user = await desk.user(desk.options.user)
     if desk.options.yes != user.user_name:
         raise Stop(desk.words("really", user=user.user_name))
-    await desk.administration.suspend(user.user_id, 0, "deleted")
+    await desk.administration.suspend(user.user_id, 0, "deleted", why="deleted")
     author = await desk.administration.author(user.user_id)
     for cid in await desk.administration.rooms_of(user.user_id):
         if cid == LOBBY_CID:

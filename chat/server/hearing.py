@@ -125,8 +125,12 @@ async def _replaced(session: "Session", event: Event) -> None:
 
 async def _ended(session: "Session", event: Event) -> None:
     if not event.device or event.device == session.device:
-        session.bye(403, event.reason)
+        session.bye(403, event.why if event.why in _MORE_PRECISELY else event.reason)
 
+
+_MORE_PRECISELY: Final = frozenset({"deleted"})
+"""What an event may say of a session's end beyond its reason: a server of a later version may say
+more than this one has sentences for."""
 
 _HANDLERS: Final[dict[str, Callable[["Session", Event], Awaitable[None]]]] = {
     "mark": _mark,

@@ -191,6 +191,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "密码已修改：请重新登录。",
     ),
     "suspended": ("This account is suspended.", "此账号已被停用。"),
+    "deleted": ("This account was deleted.", "此账号已被删除。"),
     "logged-out": ("This device was logged out.", "此设备已退出登录。"),
 }
 

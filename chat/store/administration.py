@@ -157,13 +157,18 @@ class Administration:
             raise Unknown("no such report")
         await self._note("close-report", 0, reason=report)
 
-    async def suspend(self, user_id: int, seconds: int = 0, reason: str = "") -> None:
-        """Let nobody be this user for so long, 0 for ever; the sessions end now."""
+    async def suspend(
+        self, user_id: int, seconds: int = 0, reason: str = "", why: str = ""
+    ) -> None:
+        """Let nobody be this user for so long, 0 for ever; the sessions end now.
+
+        :param why: what their users are told in place of that.
+        """
         until = await self._now() + seconds * 1000 if seconds else 0
         await self._redis.call(
             "HSET", self._keys.user(user_id), "suspended", f"{until}:{reason}".encode()
         )
-        await self._tell(user_id, Event("ended", reason="suspended"))
+        await self._tell(user_id, Event("ended", reason="suspended", why=why))
         await self._note("suspend", user_id, seconds, reason)
 
     async def reinstate(self, user_id: int) -> None:

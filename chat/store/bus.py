@@ -39,7 +39,8 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     ``left``, ``changed`` (a conversation), ``invited`` (by
     ``user_id``, called ``reason``), ``blocked`` and ``unblocked`` (them, by the user),
     ``replaced`` (a device, by ``session``) or ``ended`` (sessions: of ``device``, or all but
-    ``session``'s).
+    ``session``'s; for ``reason``, or more precisely for ``why``, which a server of before does not
+    know).
     """
 
     event: str
@@ -51,6 +52,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     device: str = ""
     session: str = ""
     reason: str = ""
+    why: str = ""
 
 
 def payload(event: Event) -> bytes:
