@@ -408,12 +408,14 @@ class OriginalRegisterResMes(Message, frozen=True):
 
 
 class RegisterResMes(Message, frozen=True):
-    """The fate of a registration; ``user_id`` is the one that was picked."""
+    """The fate of a registration; ``user_id`` is the one that was picked. ``invitation``: it was
+    refused for want of a good code; None where the server does not say."""
 
     code: int
     error: str = ""
     user_id: int = 0
     retry_after: float = 0
+    invitation: bool | None = None
 
 
 class OriginalLoginResMes(Message, frozen=True):

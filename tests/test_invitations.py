@@ -108,7 +108,8 @@ class RegistrationTest(StoreCase):
 
     def test_closed_is_closed_for_both_generations(self) -> None:
         server = ServerProcess.start_for(self, "--registration", "closed")
-        self.assertEqual(self.peer(server).register(userName="ann", userPwd=PASSWORD)["code"], 506)
+        refused = self.peer(server).register(userName="ann", userPwd=PASSWORD)
+        self.assertEqual((refused["code"], refused["invitation"]), (506, False))
         original = OriginalPeer(server.port)
         self.addCleanup(original.close)
         self.assertEqual(original.register(100, "ann")["code"], 506)
@@ -136,7 +137,8 @@ class RegistrationTest(StoreCase):
             ({"invitation": "AAAA-BBBB"}, "该邀请码错误、已用完或已过期。"),
         ):
             reply = peer.ask("RegisterMes", version=2, user=user, **given)
-            self.assertEqual((reply["code"], reply["error"]), (506, said))
+            found = (reply["code"], reply["error"], reply["invitation"])
+            self.assertEqual(found, (506, said, True))
         reply = peer.ask("RegisterMes", version=2, user=user, invitation=code)
         self.assertEqual(reply["code"], 200, reply)
         user["userName"] = "bob"

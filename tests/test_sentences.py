@@ -149,6 +149,8 @@ class SentenceTests(TestCase):
             (Refused(506, "not so"), INVITATION),
             (Refused(506, "later", retry_after=60), None),
             (Refused(503, "busy"), None),
+            (Refused(506, "closed", invitation=False), None),
+            (Refused(506, "a code, please", invitation=True), INVITATION),
         ):
             self.assertEqual(account_flaw(refused, "anna", "secret", EN), (str(refused), place))
 

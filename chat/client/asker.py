@@ -9,7 +9,7 @@ from chat.client.errors import Closed, NotConnected, Refused
 from chat.client.events import LoggedIn, Stopped
 from chat.client.link import Link
 from chat.client.wire import Wire
-from chat.messages import Message, Request, SmsMes, SmsResMes
+from chat.messages import Message, RegisterResMes, Request, SmsMes, SmsResMes
 
 __all__ = ["READING", "Asker", "every_page", "granted"]
 
@@ -92,7 +92,9 @@ def granted(reply: _Answer) -> _Answer:
     """
     code = getattr(reply, "code", 200)
     if code != 200:
-        raise Refused(code, getattr(reply, "error", ""), getattr(reply, "retry_after", 0.0))
+        invitation = reply.invitation if isinstance(reply, RegisterResMes) else None
+        wait = getattr(reply, "retry_after", 0.0)
+        raise Refused(code, getattr(reply, "error", ""), wait, invitation)
     return reply
 
 

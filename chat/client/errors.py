@@ -41,13 +41,21 @@ class Refused(ClientError):
     :ivar code: as in the protocol: 400, 401, 403, 404, 413, 429, 500, 503, 504, 505, 506.
     :ivar sentence: the server's words for a person; text from the network, not yet sanitised.
     :ivar retry_after: seconds after which it may work, 0 when waiting does not help.
+    :ivar invitation: whether a registration might go well with a code; None where nobody says.
     """
 
-    def __init__(self, code: int, sentence: str = "", retry_after: float = 0.0) -> None:
+    def __init__(
+        self,
+        code: int,
+        sentence: str = "",
+        retry_after: float = 0.0,
+        invitation: bool | None = None,
+    ) -> None:
         super().__init__(sentence or f"refused with code {code}")
         self.code = code
         self.sentence = sentence
         self.retry_after = retry_after
+        self.invitation = invitation
 
 
 class BadServer(ClientError):

@@ -54,8 +54,10 @@ def account_flaw(error: Refused, name: str, password: str, words: Words) -> tupl
         return words("name-taken"), 0
     flaws = _flaw(user_name, name), _flaw(check_password, password)
     said, place = _first_flaw(error, words, *flaws)
-    # Where waiting helps, no code does.
-    wanting = place is None and error.code == NOT_THAT_WAY and not error.retry_after
+    wanting = error.invitation
+    if wanting is None and place is None:
+        # Servers of before do not say. Where waiting helps, no code does.
+        wanting = error.code == NOT_THAT_WAY and not error.retry_after
     return said, INVITATION if wanting else place
 
 

@@ -64,7 +64,7 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
         await context.limits.refund("register", session.origin)
         raise
     await context.conversations.start_marks(user_id)
-    return messages.RegisterResMes(200, "", user_id)
+    return messages.RegisterResMes(200, "", user_id, invitation=False)
 
 
 def _check_account(session: "Session", message: messages.RegisterMes) -> str:

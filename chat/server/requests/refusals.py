@@ -36,6 +36,8 @@ _POSTS: Final = {
     504: "fate-unknown",
 }
 
+_FOR_WANT_OF_A_CODE: Final = frozenset({"invitation-needed", "not-invited"})
+
 _log = Logger()
 
 _REPLIES: Final = {
@@ -80,6 +82,8 @@ def reply_to(request: Message, why: Refused, sentence: str) -> Message:
     members: dict[str, Any] = {"code": why.code, "error": sentence}
     if "retry_after" in reply.__struct_fields__:
         members["retry_after"] = why.retry_after
+    if isinstance(request, messages.RegisterMes):
+        members["invitation"] = why.key in _FOR_WANT_OF_A_CODE
     if isinstance(request, messages.SmsMes):
         members["client_id"] = request.client_id[:64]
     return reply(**members)
