@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.messages import ORIGINAL_REQUESTS
 from chat.server.session import LONG
 from chat.store.errors import FateUnknown, StoreUnavailable
+from chat.store.keys import Keys
+from chat.store.posting import Posting
 from tests.hall import Guest, Hall
 from tests.peers import enveloped, framed
 
@@ -50,6 +52,16 @@ class OrderTest(SynchronousTestCase):
         hall.people.answer()
         hall.clock.advance(0)
         self.assertFalse(hall.posting.idle)
+
+    def test_of_more_messages_than_may_wait_for_the_store_the_last_are_refused(self) -> None:
+        hall = Hall()
+        store: Any = hall.scripts
+        hall.context.posting = Posting(hall.clock, store, Keys(), 7, most_waiting=2)
+        guest = hall.guest(1, LOBBY)
+        for name in ("one", "two", "three"):
+            guest.send("SmsMes", to="#lobby", content="hi", clientId=name)
+        refused = [(each.data["code"], each.data["clientId"]) for each in guest.frames]
+        self.assertEqual(refused, [(503, "three")])
 
     def test_behind_a_long_frame_none_waits_and_behind_a_shorter_one_some_do(self) -> None:
         for size, state in ((LONG - 1, "producing"), (LONG, "paused")):
