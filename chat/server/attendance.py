@@ -1,6 +1,7 @@
 """A session's beginning and end: from proven identity to the first push, and leaving."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -29,7 +30,7 @@ from chat.store.keys import cid_name
 if TYPE_CHECKING:
     from chat.server.session import Session
 
-__all__ = ["Identity", "enter", "enter_room", "leave", "leave_room", "replay"]
+__all__ = ["Identity", "enter", "enter_room", "held_back", "leave", "leave_room", "replay"]
 
 _log = Logger()
 
@@ -258,12 +259,34 @@ def _moment(missed: tuple[int, str, LoggedEntry]) -> tuple[int, str, int]:
 # Rooms -----------------------------------------------------------------------------------------
 
 
+@contextmanager
+def held_back(
+    session: "Session", until_reply: bool = True
+) -> Iterator[tuple[dict[str, int], set[str]]]:
+    """Keep back what comes for a session while what it is to be told is read, so that both fit.
+
+    Yields what is to be filled in: the numbers that it is told, by conversation id, and those of
+    the conversations that it did not hear before.
+
+    :param until_reply: keep it until the request that is being served is answered.
+    """
+    snapshot: dict[str, int] = {}
+    new: set[str] = set()
+    held = session.feed is not None and session.feed.hold()
+    try:
+        yield snapshot, new
+    finally:
+        if held and session.feed is not None:  # The client may have gone meanwhile.
+            release = session.release_after_reply if until_reply else session.feed.release
+            release(snapshot, frozenset(new))
+
+
 async def enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]:
     """Let a session hear a room that its user is a member of; what it is now, to be told, and
     whether the session has not heard it before.
 
-    The session is held back; the caller releases it when the client has been told. One room after
-    the other: who joins, leaves and joins again on several devices is let in by what was read last.
+    To be called while the session is ``held_back``. One room after the other: who joins, leaves and
+    joins again on several devices is let in by what was read last.
     """
     turn = session.entering = session.entering or DeferredLock()
     entered: tuple[Conversation, bool] = await turn.run(

@@ -86,17 +86,12 @@ async def _joined(session: "Session", event: Event) -> None:
 
 async def tell_room(session: "Session", cid: str) -> None:
     """Let a session hear a room that its user joined elsewhere, and say so."""
-    feed = session.feed
-    held = feed.hold() if feed is not None else False
-    is_new = False
-    snapshot = {}
-    try:
+    with attendance.held_back(session, until_reply=False) as (snapshot, new):
         conversation, is_new = await attendance.enter_room(session, cid)
         snapshot[cid] = conversation.seq
+        if is_new:
+            new.add(cid)
         _push_conversation(session, conversation)
-    finally:
-        if held and session.feed is not None:
-            session.feed.release(snapshot, frozenset([cid]) if is_new else frozenset())
 
 
 async def _left(session: "Session", event: Event) -> None:

@@ -34,22 +34,16 @@ async def conversations(
     after = await find_cid(session, message.after) if message.after else ""
     await context.marks.flush(session.user_id)
     await context.fanout.write_times()
-    feed = session.feed
-    held = feed is not None and feed.hold()
-    snapshot: dict[str, int] = {}
-    try:
+    with attendance.held_back(session) as (snapshot, _):
         page, more = await context.fanout.recovery.steady(
             lambda: context.conversations.page(session.user_id, after, clamp(message.limit, PAGE)),
             lambda: (),
             ANSWER_SECONDS,
         )
         session.charge(len(page) // LISTED_AT_ONCE)
-        snapshot = {cid: conversation.seq for cid, conversation in page.items()}
+        snapshot.update({cid: conversation.seq for cid, conversation in page.items()})
         kept, cut = fit(list(page.values()), context.settings.frame_limit)
         return messages.ConversationsResMes(conversations=kept, more=more or cut)
-    finally:
-        if held and session.feed is not None:
-            session.release_after_reply(snapshot, frozenset())
 
 
 def _room(session: "Session", conversation: str, limit: int) -> str:
@@ -72,21 +66,17 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     check_line("topic", message.topic)
     if cid != LOBBY_CID:
         await _become_member(session, room, message)
-    feed = session.feed
-    held = feed is not None and feed.hold()
-    is_new = False
-    snapshot: dict[str, int] = {}
-    try:
+    with attendance.held_back(session) as (snapshot, new):
         joined, is_new = await attendance.enter_room(session, cid)
         snapshot[cid] = joined.seq
-        await context.bus.tell(session.user_id, Event("joined", cid, session=session.key))
-    except StoreError:
-        if is_new:  # The client is told that this failed, and is to hear nothing of it.
-            attendance.leave_room(session, cid)
-        raise
-    finally:
-        if held and session.feed is not None:
-            session.release_after_reply(snapshot, frozenset([cid]) if is_new else frozenset())
+        if is_new:
+            new.add(cid)
+        try:
+            await context.bus.tell(session.user_id, Event("joined", cid, session=session.key))
+        except StoreError:
+            if is_new:  # The client is told that this failed, and is to hear nothing of it.
+                attendance.leave_room(session, cid)
+            raise
     return messages.JoinResMes(
         200, "", room, joined.epoch, joined.epoch_first, joined.seq, joined.first,
         joined.delivered, joined.read, joined.topic, joined.role, joined.last,
