@@ -11,6 +11,14 @@ import msgspec
 __all__ = ["ANSWERS", "BUSY", "OFFLINE", "ONLINE", "REQUESTS", "Message"]
 
 
+LARGEST: Final = 2**53 - 1
+Number = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+"""A number that every JSON reader keeps exact (RFC 8259, section 6). With numbers of thousands of
+digits nothing may be computed: to write the result down ends a server (``hiredis.pack_command``
+does not expect Python's limit of digits), and a client's SQLite and calendar have no room for them.
+Only ids before a login may be any number: they are looked up as they are written."""
+
+
 class Value(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A part of a message. The codec takes unknown members out before they get here."""
 
@@ -42,10 +50,10 @@ class User(Value, frozen=True, omit_defaults=True):
     ``role`` is filled in MembersRes, ``last_seen`` (ms since 1970 UTC) in LookupRes.
     """
 
-    user_id: int
+    user_id: Number
     user_name: str
-    user_status: int = msgspec.field(default=-1)
-    last_seen: int = 0
+    user_status: Number = msgspec.field(default=-1)
+    last_seen: Number = 0
     role: str = ""
 
 
@@ -60,17 +68,17 @@ class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     ``time`` in ms since 1970 UTC.
     """
 
-    seq: int
+    seq: Number
     epoch: str = ""
     kind: str = ""
-    user_id: int = 0
+    user_id: Number = 0
     user_name: str = ""
     content: str = ""
-    time: int = 0
+    time: Number = 0
     client_id: str = ""
-    target: int = 0
+    target: Number = 0
     target_name: str = ""
-    seconds: int = 0
+    seconds: Number = 0
     deleted: bool = False
     cut: bool = False
     conversation: str = ""
@@ -87,26 +95,26 @@ class Conversation(Value, frozen=True):
 
     conversation: str
     epoch: str = ""
-    epoch_first: int = 0
-    seq: int = 0
-    first: int = 0
-    delivered: int = 0
-    read: int = 0
+    epoch_first: Number = 0
+    seq: Number = 0
+    first: Number = 0
+    delivered: Number = 0
+    read: Number = 0
     topic: str = ""
     role: str = ""
     last: Entry | None = None
     user_name: str = ""
     gone: bool = False
     private: bool = False
-    slow: int = 0
+    slow: Number = 0
 
 
 class Session(Value, frozen=True):
     """One device of one's own. ``since`` and ``last_seen`` in ms since 1970 UTC."""
 
     device: str
-    since: int = 0
-    last_seen: int = 0
+    since: Number = 0
+    last_seen: Number = 0
     online: bool = False
 
 
@@ -115,7 +123,7 @@ class Room(Value, frozen=True):
 
     conversation: str
     topic: str = ""
-    members: int = 0
+    members: Number = 0
 
 
 class Sanction(Value, frozen=True):
@@ -126,29 +134,22 @@ class Sanction(Value, frozen=True):
     """
 
     action: str
-    user_id: int
+    user_id: Number
     user_name: str = ""
-    until: int = 0
-    since: int = 0
-    by: int = 0
+    until: Number = 0
+    since: Number = 0
+    by: Number = 0
 
 
 class Invitation(Value, frozen=True):
     """A room that one may join, and who said so."""
 
     conversation: str
-    user_id: int = 0
+    user_id: Number = 0
     user_name: str = ""
 
 
 # Requests --------------------------------------------------------------------------------------
-
-
-LARGEST: Final = 2**53 - 1
-Number = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
-"""A number in a request of somebody who is logged in: one that every JSON reader keeps exact (RFC
-8259, section 6). With numbers of thousands of digits nothing may be computed: to write the result
-down ends the process (``hiredis.pack_command``, which does not expect Python's limit of digits)."""
 
 
 class Request(Message, frozen=True, omit_defaults=True):
@@ -393,7 +394,7 @@ class Reply(Message, frozen=True, kw_only=True):
     ``retry_after`` in seconds, with the codes 429 and 503.
     """
 
-    code: int = 200
+    code: Number = 200
     error: str = ""
     retry_after: float = 0
 
@@ -411,9 +412,9 @@ class RegisterResMes(Message, frozen=True):
     """The fate of a registration; ``user_id`` is the one that was picked. ``invitation``: it was
     refused for want of a good code; None where the server does not say."""
 
-    code: int
+    code: Number
     error: str = ""
-    user_id: int = 0
+    user_id: Number = 0
     retry_after: float = 0
     invitation: bool | None = None
 
@@ -432,12 +433,12 @@ class LoginResMes(Message, frozen=True):
     """Everything a screen needs to start. ``server_time`` in ms since 1970 UTC, ``content_limit``
     in bytes of UTF-8 (0: not told)."""
 
-    code: int
+    code: Number
     error: str = ""
-    users_id: tuple[int, ...] | None = msgspec.field(name="UsersId", default=None)
+    users_id: tuple[Number, ...] | None = msgspec.field(name="UsersId", default=None)
     user: User | None = None
     token: str = ""
-    server_time: int = 0
+    server_time: Number = 0
     durability: str = ""
     features: tuple[str, ...] = ()
     scope: str = ""
@@ -455,14 +456,14 @@ class ConversationsResMes(Reply, frozen=True, kw_only=True):
 class SmsResMes(Message, frozen=True):
     """The fate of one SmsMes. ``retry_after`` in seconds."""
 
-    code: int
+    code: Number
     error: str = ""
     client_id: str = ""
     conversation: str = ""
     epoch: str = ""
-    epoch_first: int = 0
-    seq: int = 0
-    time: int = 0
+    epoch_first: Number = 0
+    seq: Number = 0
+    time: Number = 0
     duplicate: bool = False
     retry_after: float = 0
 
@@ -470,8 +471,8 @@ class SmsResMes(Message, frozen=True):
 class HistoryResMes(Reply, frozen=True, kw_only=True):
     conversation: str = ""
     epoch: str = ""
-    epoch_first: int = 0
-    first: int = 0
+    epoch_first: Number = 0
+    first: Number = 0
     messages: tuple[Entry, ...] = ()
     more: bool = False
 
@@ -482,13 +483,13 @@ class SearchResMes(Reply, frozen=True, kw_only=True):
 
     messages: tuple[Entry, ...] = ()
     more: bool = False
-    before: int = 0
-    skip: int = 0
+    before: Number = 0
+    skip: Number = 0
 
 
 class OnlineResMes(Reply, frozen=True, kw_only=True):
     users: tuple[User, ...] = ()
-    total: int = 0
+    total: Number = 0
     more: bool = False
 
 
@@ -507,21 +508,21 @@ class LookupResMes(Reply, frozen=True, kw_only=True):
 class JoinResMes(Message, frozen=True):
     """The members of *conv* stand beside the code."""
 
-    code: int
+    code: Number
     error: str = ""
     conversation: str = ""
     epoch: str = ""
-    epoch_first: int = 0
-    seq: int = 0
-    first: int = 0
-    delivered: int = 0
-    read: int = 0
+    epoch_first: Number = 0
+    seq: Number = 0
+    first: Number = 0
+    delivered: Number = 0
+    read: Number = 0
     topic: str = ""
     role: str = ""
     last: Entry | None = None
     retry_after: float = 0
     private: bool = False
-    slow: int = 0
+    slow: Number = 0
 
 
 class LeaveResMes(Reply, frozen=True, kw_only=True):
@@ -592,7 +593,7 @@ class LogoutResMes(Reply, frozen=True, kw_only=True):
 class PongMes(Message, frozen=True):
     """``server_time`` in ms since 1970 UTC."""
 
-    server_time: int
+    server_time: Number
 
 
 # Pushed ----------------------------------------------------------------------------------------
@@ -603,17 +604,17 @@ class SmsPush(Message, frozen=True, omit_defaults=True, gc=False):
 
     type_name: ClassVar[str] = "SmsMes"
 
-    seq: int = 0
+    seq: Number = 0
     epoch: str = ""
     kind: str = ""
-    user_id: int = 0
+    user_id: Number = 0
     user_name: str = ""
     content: str = ""
-    time: int = 0
+    time: Number = 0
     client_id: str = ""
-    target: int = 0
+    target: Number = 0
     target_name: str = ""
-    seconds: int = 0
+    seconds: Number = 0
     deleted: bool = False
     conversation: str = ""
 
@@ -644,7 +645,7 @@ class InvitationMes(Invitation, Message, frozen=True):
 class BlockedMes(Message, frozen=True):
     """One blocked somebody, or, ``block`` false, took that back; on whichever device."""
 
-    user_id: int
+    user_id: Number
     user_name: str
     block: bool
 
@@ -653,16 +654,16 @@ class ReceiptMes(Message, frozen=True):
     """How far the partner of a private conversation is."""
 
     conversation: str
-    user_id: int
+    user_id: Number
     epoch: str
-    delivered: int
-    read: int
+    delivered: Number
+    read: Number
 
 
 class ErrorMes(Message, frozen=True, omit_defaults=True):
     """A frame was refused; ``about`` is its type, where that could be read."""
 
-    code: int
+    code: Number
     error: str = ""
     about: str = ""
     retry_after: float = 0
@@ -671,7 +672,7 @@ class ErrorMes(Message, frozen=True, omit_defaults=True):
 class ByeMes(Message, frozen=True, omit_defaults=True):
     """The server is about to close. ``retry_after`` in seconds."""
 
-    code: int
+    code: Number
     error: str = ""
     retry_after: float = 0
 

@@ -287,6 +287,13 @@ class RequestTest(ApiCase):
         self.done(self.client.leave("#tea"))
         self.assertNotIn("#tea", self.client.conversations)
 
+    def test_a_room_whose_name_only_the_server_has_room_for_in_its_rules_can_be_left(self) -> None:
+        self.log_in()
+        name = "#\U0003fffd"  # What no Unicode of today has a character for.
+        self.done(self.client.join(name))
+        self.done(self.client.leave(name))
+        self.assertNotIn(name, self.client.conversations)
+
     def test_what_the_screen_watches_and_the_status_are_said_again_after_a_reconnect(self) -> None:
         self.log_in()
         self.done(self.client.watch([101, 102]))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chat import messages as m
-from chat.client.api import Closed
+from chat.client.api import Closed, Refused
 from chat.client.events import (
     Failed,
     MessageArrived,
@@ -79,6 +79,10 @@ class SendTest(ApiCase):
             del self.server.handlers[m.SmsMes]
             self.advance(2)
             self.assertIsInstance(sent.state, Stored)
+
+    def test_a_wait_below_nothing_is_none(self) -> None:
+        """The reactor takes no such time; the clock of these tests does."""
+        self.assertEqual(Refused(503, retry_after=-1).retry_after, 0)
 
     def test_an_unknown_fate_is_found_out_with_the_same_id(self) -> None:
         self.log_in()

@@ -107,6 +107,14 @@ class TrackTest(SynchronousTestCase):
         self.assertEqual(steps[0], GapSkipped("#x", 5, 6, kept=False))
         self.assertEqual(numbers(steps), [7])
 
+    def test_nor_is_one_that_always_says_that_there_is_more(self) -> None:
+        track = at(4)
+        track.push(entry(7))
+        for turn in range(FRUITLESS - 1):
+            self.assertEqual(self.wish(track).again, turn > 0)
+            self.assertEqual(track.page(page(more=True), self.wish(track)), [])
+        self.assertEqual(numbers(track.page(page(more=True), self.wish(track))), [7])
+
     def test_before_the_start_everything_is_held(self) -> None:
         track = Track("#x")
         self.assertEqual(track.push(entry(3)) + track.push(entry(4)), [])

@@ -21,7 +21,7 @@ from chat.client.tui.commands import (
 from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.drafts import Drafts
 from chat.client.words import LANGUAGES, Words
-from chat.messages import Conversation
+from chat.messages import Conversation, Sanction
 from tests.tui_builders import (
     BEN,
     CHEN,
@@ -121,6 +121,18 @@ class ListsTests(TestCase):
         self.assertIn("Chen is muted", text)
         screen.press("down", "enter")
         self.assertEqual(screen.desk.composer.editor.text, "/unmute Chen")
+
+    def test_what_a_newer_server_holds_against_somebody_is_passed_over(self) -> None:
+        screen = lively()
+
+        async def sanctions(room: str) -> list[Sanction]:
+            return [Sanction("hush", 2, "Ben"), Sanction("mute", 3, "Chen")]
+
+        screen.client.sanctions = sanctions  # type: ignore[method-assign]
+        screen.type("/sanctions")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("Chen is muted", text)
+        self.assertNotIn("Ben is", text)
 
     def test_help_begins_with_what_it_was_asked_for(self) -> None:
         screen = lively(size=(80, 24))

@@ -54,7 +54,7 @@ class Refused(ClientError):
         super().__init__(sentence or f"refused with code {code}")
         self.code = code
         self.sentence = sentence
-        self.retry_after = retry_after
+        self.retry_after = max(0.0, retry_after)  # No timer takes less: a server may say anything.
         self.invitation = invitation
 
 

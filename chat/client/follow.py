@@ -6,7 +6,7 @@ from typing import ClassVar
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
-from chat.client.errors import FateUnknown, NotConnected, Refused
+from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
 from chat.client.events import Event, Position
 from chat.client.track import PAGE, Step, Track, Wish
 from chat.messages import Conversation, Entry, HistoryMes, HistoryResMes
@@ -172,7 +172,7 @@ class Follower:
                         self._emit(step)
         except (NotConnected, FateUnknown):
             pass
-        except Refused as error:
+        except (Refused, BadServer) as error:
             self.log.info("no history of {name}: {error}", name=track.conversation, error=error)
         finally:
             self._filling.discard(track.conversation)

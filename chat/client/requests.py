@@ -1,6 +1,7 @@
 """The requests about rooms, people and one's own account; part of ChatClient."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from chat.client.asker import READING, every_page
 from chat.client.errors import BadServer
@@ -39,7 +40,7 @@ from chat.messages import (
     WatchResMes,
 )
 from chat.messages import Session as DeviceSession
-from chat.names import room_name
+from chat.names import BadName, room_name
 
 __all__ = ["Requests"]
 
@@ -81,7 +82,9 @@ class Requests(Moderating):
         :raises Refused: 403 the lobby cannot be left.
         """
         await self._session.asker.ask(LeaveMes(room), LeaveResMes)
-        self._session.gone(room_name(room, 0))
+        with suppress(BadName):  # The server's Unicode may be newer: it knows what it let us leave.
+            room = room_name(room, 0)
+        self._session.gone(room)
 
     async def set_topic(self, room: str, topic: str) -> None:
         """Set a room's topic."""

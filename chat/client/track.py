@@ -137,14 +137,13 @@ class Track:
         if wish.epoch != self.epoch:
             return []
         steps: list[Step] = []
-        before = self.at
         if reply.first > self.at + 1:
             steps += self._skip_to(reply.first - 1, kept=False)
         for entry in reply.messages:
             if entry.seq > self.at:
                 steps += self._skip_to(entry.seq - 1, kept=False)
                 steps.append(self._hand_out(entry, live=False))
-        self._judge(reply, wish, progressed=self.at > before)
+        self._judge(wish)
         if self._fruitless >= FRUITLESS:
             steps += self._skip_to(wish.upto, kept=False)
             self._fruitless = 0
@@ -225,10 +224,11 @@ class Track:
             self._gap_first = last + 1
         return [GapSkipped(self.conversation, first, last, kept)]
 
-    def _judge(self, reply: HistoryResMes, wish: Wish, progressed: bool) -> None:
-        """Count answers that say there is no more, where there must be."""
+    def _judge(self, wish: Wish) -> None:
+        """Count answers that led nowhere, where there must be something. That there is more counts
+        for nothing by itself: a server might say so for ever."""
         assert self.at is not None
-        if progressed or reply.more or self.at >= wish.upto:
+        if self.at > wish.after or self.at >= wish.upto:
             self._fruitless = 0
         else:
             self._fruitless += 1

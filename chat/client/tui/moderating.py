@@ -122,6 +122,8 @@ class ModeratingVerbs(Offering):
             return
         rows = []
         for each in await self._chat.client.sanctions(room):
+            if each.action not in ENDS:
+                continue  # Something of a newer server's: nobody here could end it.
             who = self._chat.name_of(each.user_id, each.user_name)
             text, until = self._words(f"held-{each.action}", who=who), ""
             if each.until:
