@@ -445,7 +445,7 @@ class LoginResMes(Message, frozen=True):
     conversations: tuple[Conversation, ...] = ()
     more: bool = False
     retry_after: float = 0
-    content_limit: int = 0
+    content_limit: Number = 0
 
 
 class ConversationsResMes(Reply, frozen=True, kw_only=True):
