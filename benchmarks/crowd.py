@@ -11,7 +11,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from chat import messages
-from chat.client.link import LONGEST_WAIT, SHORTEST_WAIT
+from chat.client.network.link import LONGEST_WAIT, SHORTEST_WAIT
 from chat.codec import FrameReader, decode_envelope, encode
 from chat.messages import Message
 
@@ -23,7 +23,7 @@ AT_ONCE: Final = 50
 
 
 class Member:
-    """One user with one connection, who comes back as ``chat.client.link`` does.
+    """One user with one connection, who comes back as ``chat.client.network.link`` does.
 
     :ivar port: the server that it is connected to, 0 for none.
     :ivar refused: how often it was sent away with a code since ``forgive``.

@@ -17,7 +17,7 @@ import hiredis
 
 from benchmarks.machine import Missing, free_port
 from benchmarks.servers import OPTIONS
-from chat.store.embedded import find_program
+from chat.store.embedded.valkey import find_program
 
 __all__ = ["Deployment", "Process", "Store"]
 

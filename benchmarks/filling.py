@@ -13,8 +13,8 @@ from benchmarks.servers import Chatroom
 from chat import messages
 from chat.codec import FrameReader, encode
 from chat.messages import Message
-from chat.store.connection import Word, pack
 from chat.store.keys import Keys, private_cid
+from chat.store.link.connection import Word, pack
 
 __all__ = ["fill"]
 

@@ -23,9 +23,9 @@ import msgspec
 from benchmarks.machine import LOAD_CORE, SERVER_CORE
 from chat.codec import envelope, frame
 from chat.store.bus import Bus
-from chat.store.connection import pack
 from chat.store.entries import record
 from chat.store.keys import Keys
+from chat.store.link.connection import pack
 from chat.store.post import Post
 from tests.hall import Guest, Hall
 from tests.hall_store import EPOCH

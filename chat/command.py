@@ -17,7 +17,7 @@ def main() -> int:
             from chat.admin import cli as administration
 
             return administration.main(sys.argv[2:])
-        from chat.client import cli
+        from chat.client.cli import main as cli
 
         return cli.main()
     except KeyboardInterrupt:  # while it was being loaded, most likely

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks import needs, reconnect, side_by_side
 from benchmarks.screen import report as screen_report
-from chat.server.events import NAMES
 from chat.server.options import default_text
+from chat.server.process.events import NAMES
 from chat.server.settings import options
 from docs import completion, man_pages, manual
 

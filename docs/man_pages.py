@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from chat.admin.cli import build_parser
 from chat.admin.words import Words
-from chat.client.tui.keys import CONTEXTS
+from chat.client.tui.commands.keys import CONTEXTS
 from chat.server.options import Options, default_text
 from chat.server.settings import options
 from docs import manual

@@ -8,14 +8,14 @@ import argparse
 import textwrap
 from collections.abc import Iterator
 
-from chat.client.cli import build_parser
-from chat.client.cli_words import Phrases
-from chat.client.config import Settings, rule_parts, setting_names
-from chat.client.tui.commands import COMMANDS
-from chat.client.tui.helptext import command_usage
-from chat.client.tui.keys import CONTEXTS, KEYS, key_name
+from chat.client.cli.main import build_parser
+from chat.client.files.config import Settings, rule_parts, setting_names
+from chat.client.language.cli_words import Phrases
+from chat.client.language.words import Words
+from chat.client.tui.commands.helptext import command_usage
+from chat.client.tui.commands.keys import CONTEXTS, KEYS, key_name
+from chat.client.tui.commands.table import COMMANDS
 from chat.client.tui.themes import ROLES, Glyphs
-from chat.client.words import Words
 
 Rows = Iterator[tuple[str, str]]
 

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.logger import LogEvent, globalLogPublisher
 
 from chat.codec import FrameReader
-from chat.server.proxied import BadHeader, parse_header
+from chat.server.network.proxied import BadHeader, parse_header
 from chat.server.requests import HANDLERS
 from chat.store.accounts import Account
 from chat.store.errors import (

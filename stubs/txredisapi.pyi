@@ -1,4 +1,4 @@
-# The part of txredisapi 1.6 that chat.store.redis uses; the package itself has no annotations.
+# The part of txredisapi 1.6 that chat.store.link.redis uses; the package itself has no annotations.
 from collections.abc import Callable
 from typing import Any
 

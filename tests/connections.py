@@ -6,8 +6,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from chat.store.address import Address
-from chat.store.redis import Redis
+from chat.store.link.address import Address
+from chat.store.link.redis import Redis
 from tests.patience import PATIENCE
 
 __all__ = ["connected_to", "starting", "usable"]

@@ -157,7 +157,7 @@ class PtyScreen(PtyProgram):
 
 def client_command(server: str) -> list[str]:
     """The screen as the ``chatroom`` command shows it."""
-    program = "import sys; from chat.client.cli import main; sys.exit(main())"
+    program = "import sys; from chat.client.cli.main import main; sys.exit(main())"
     return [sys.executable, "-c", program, "--server", server]
 
 

@@ -7,14 +7,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from chat.store.address import Address
 from chat.store.bus import Bus, Event, Listener
 from chat.store.conversations import Conversations
 from chat.store.entries import Author, Header, Publication
 from chat.store.keys import Keys
+from chat.store.link.address import Address
+from chat.store.link.redis import Redis
 from chat.store.post import Post
 from chat.store.posting import Posting
-from chat.store.redis import Redis
 from chat.store.rooms import Rooms
 from chat.store.tide import raise_generation
 from tests.valkey import Valkey, start_for

@@ -12,7 +12,7 @@ from chat.store.conversations import Conversations
 from chat.store.entries import Author
 from chat.store.errors import NameTaken, Unknown
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.redis import Redis
 from tests.connections import connected_to
 from tests.valkey import Valkey, start_for
 

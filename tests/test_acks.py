@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.client.acks import EVERY, Acks
+from chat.client.delivery.acks import EVERY, Acks
 from chat.messages import AckMes
 
 A, B = "#a", "#b"

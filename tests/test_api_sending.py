@@ -4,6 +4,7 @@ from typing import Any
 
 from chat import messages as m
 from chat.client.api import Closed, Refused
+from chat.client.delivery.sender import AT_A_TIME
 from chat.client.events import (
     Failed,
     MessageArrived,
@@ -13,7 +14,6 @@ from chat.client.events import (
     Stored,
     Withdrawn,
 )
-from chat.client.sender import AT_A_TIME
 from chat.codec import FRAME_LIMIT, ID_LIMIT, LENGTH_SIZE, encode
 from tests import fake_server
 from tests.api_case import ApiCase

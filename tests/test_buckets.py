@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.buckets import TokenBucket, Window
+from chat.server.guard.buckets import TokenBucket, Window
 
 PAUSES = st.lists(st.floats(0, 3, allow_nan=False), min_size=1, max_size=80)
 

@@ -7,11 +7,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from chat.store import bus as bus_module
-from chat.store.address import Address
 from chat.store.bus import Bus
 from chat.store.errors import StoreUnavailable
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.address import Address
+from chat.store.link.redis import Redis
 from tests.store_builders import Heard, Store
 from tests.valkey import start_for
 

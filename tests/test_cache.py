@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.client import cache as cache_module
 from chat.client import events
-from chat.client.cache import BATCH, WRITE_EVERY, Cache, Known
-from chat.client.cache_file import CacheFile
 from chat.client.events import Position
+from chat.client.files import cache as cache_module
+from chat.client.files.cache import BATCH, WRITE_EVERY, Cache, Known
+from chat.client.files.cache_file import CacheFile
 from chat.messages import Conversation, Entry
 from tests.tui_builders import BEN, ME, ScriptedClient, entry, room
 

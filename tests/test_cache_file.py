@@ -15,8 +15,8 @@ from unittest import TestCase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.client.cache_file import Batch, CacheFile, erase
 from chat.client.events import Position
+from chat.client.files.cache_file import Batch, CacheFile, erase
 from chat.messages import Conversation, Entry
 from tests.tui_builders import BEN, CHEN, ME, entry, room
 
@@ -299,7 +299,7 @@ class CacheFileTests(TestCase):
 _WRITER = """
 import sys
 from pathlib import Path
-from chat.client.cache_file import Batch, CacheFile
+from chat.client.files.cache_file import Batch, CacheFile
 from chat.client.events import Position
 from tests.tui_builders import ME, entry, room
 

@@ -2,7 +2,7 @@
 
 from unittest import TestCase
 
-from chat.client.catalogue import Catalogue
+from chat.client.delivery.catalogue import Catalogue
 from chat.client.events import ConversationChanged
 from chat.messages import Conversation
 

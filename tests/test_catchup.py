@@ -2,7 +2,7 @@
 
 from unittest import TestCase
 
-from chat.client.tui.catchup import LONGEST, SHORTEST, reading_seconds
+from chat.client.tui.commands.catchup import LONGEST, SHORTEST, reading_seconds
 from tests.tui_builders import BEN, Screen, ScriptedClient, entry, room
 
 MANY = 40

@@ -7,9 +7,9 @@ from twisted.trial.unittest import TestCase
 
 import chat.store.scripts
 from chat.store.checkup import complaints, try_commands
-from chat.store.connection import RedisReplyError
 from chat.store.errors import CannotStart
 from chat.store.keys import Keys
+from chat.store.link.connection import RedisReplyError
 from tests.connections import connected_to
 from tests.valkey import start_for
 

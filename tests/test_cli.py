@@ -25,12 +25,12 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat import messages as m
-from chat.client.argparse_words import CHINESE, speak
-from chat.client.cli import _chosen_theme, build_parser
-from chat.client.cli_words import TABLE, Phrases
-from chat.client.context import Status
-from chat.client.paths import SLOTS, Profile
-from chat.client.printing import safe_json
+from chat.client.cli.argparse_words import CHINESE, speak
+from chat.client.cli.context import Status
+from chat.client.cli.main import _chosen_theme, build_parser
+from chat.client.cli.printing import safe_json
+from chat.client.files.paths import SLOTS, Profile
+from chat.client.language.cli_words import TABLE, Phrases
 from chat.client.private import write_private
 from tests import fake_server
 from tests.fake_server import FakeConnection, FakeServer
@@ -46,7 +46,7 @@ class Program:
         self, home: Path, words: tuple[str, ...], env: dict[str, str], out: int = subprocess.PIPE
     ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "chat.client.cli", *words],
+            [sys.executable, "-m", "chat.client.cli.main", *words],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.PIPE,

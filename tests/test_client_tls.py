@@ -18,9 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.client.api import ChatClient, NotConnected, Trust, Untrusted
 from chat.client.events import Event, Stopped
-from chat.client.tls import TlsEndpoint
-from chat.client.trust import KnownServers, fingerprint_of
-from chat.server.certificates import Certificates, fingerprint, self_signed
+from chat.client.network.tls import TlsEndpoint
+from chat.client.network.trust import KnownServers, fingerprint_of
+from chat.server.network.certificates import Certificates, fingerprint, self_signed
 from tests.certificates import Authority
 from tests.fake_server import FakeConnection, FakeServer
 from tests.patience import PATIENCE
@@ -251,7 +251,7 @@ class ProgramTest(SynchronousTestCase):
     def run_program(self, *words: str) -> tuple[int, str]:
         """The exit status of ``chatroom``, and what it complained about."""
         done = subprocess.run(
-            [sys.executable, "-m", "chat.client.cli", *words, "--server", self.address],
+            [sys.executable, "-m", "chat.client.cli.main", *words, "--server", self.address],
             env={**self.environ, "CHATROOM_PASSWORD": "secret-ann"},
             capture_output=True, text=True, timeout=PATIENCE, start_new_session=True,
         )  # fmt: skip
@@ -281,7 +281,7 @@ class ProgramTest(SynchronousTestCase):
         self.assertEqual(status, 2, said)
 
     def test_a_person_is_asked_once_and_a_changed_one_is_refused(self) -> None:
-        words = [sys.executable, "-m", "chat.client.cli", "register", "ann"]
+        words = [sys.executable, "-m", "chat.client.cli.main", "register", "ann"]
         words += ["--server", self.address, "--password-command", "echo secret-ann"]
         with PtyScreen(words, self.environ, 120) as terminal:
             terminal.wait_for("[yes/no]")
@@ -302,7 +302,15 @@ class ProgramTest(SynchronousTestCase):
         self.assertEqual(self.run_program("who"), (0, ""))
 
     def test_who_says_no_has_sent_nothing(self) -> None:
-        words = [sys.executable, "-m", "chat.client.cli", "register", "ann", "--language", "zh"]
+        words = [
+            sys.executable,
+            "-m",
+            "chat.client.cli.main",
+            "register",
+            "ann",
+            "--language",
+            "zh",
+        ]
         with PtyScreen([*words, "--server", self.address], self.environ, 120) as terminal:
             terminal.wait_for("从现在起信任它吗")
             terminal.type("\n")

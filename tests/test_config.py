@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from unittest import TestCase
 
-from chat.client.cli_words import TABLE, Phrases
-from chat.client.config import BadConfig, Settings, read_settings, rule_parts, setting_names
+from chat.client.files.config import BadConfig, Settings, read_settings, rule_parts, setting_names
+from chat.client.language.cli_words import TABLE, Phrases
 from chat.client.notify import DEFAULT_RULES, Rule
 from chat.client.tui.theme_file import find_theme, theme_names
 from chat.client.tui.themes import ASCII, ROLES, THEMES, UNICODE
@@ -180,7 +180,7 @@ class ThemeTests(FileTestCase):
 
 class CheckTests(FileTestCase):
     def run_program(self, *words: str) -> subprocess.CompletedProcess[str]:
-        program = "import sys; from chat.client.cli import main; sys.exit(main())"
+        program = "import sys; from chat.client.cli.main import main; sys.exit(main())"
         environ = {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / "xdg"), "LANG": "en"}
         return subprocess.run(
             [sys.executable, "-c", program, *words],

@@ -18,8 +18,8 @@ from twisted.trial.unittest import TestCase as AsyncTestCase
 
 from chat.server.settings import options as all_options
 from chat.soak.processes import free_ports
-from chat.store.address import Address
 from chat.store.checkup import complaints
+from chat.store.link.address import Address
 from tests.certificates import Authority
 from tests.connections import connected_to
 from tests.patience import PATIENCE

@@ -13,10 +13,10 @@ import pyte
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat import messages
-from chat.client.config import Settings as ClientSettings
-from chat.client.config import read_settings
-from chat.client.tui.commands import find
-from chat.client.tui.keys import KEYS, key_name
+from chat.client.files.config import Settings as ClientSettings
+from chat.client.files.config import read_settings
+from chat.client.tui.commands.keys import KEYS, key_name
+from chat.client.tui.commands.table import find
 from chat.codec import LENGTH_SIZE, decode_envelope, frame
 from chat.messages import ANSWERS, ORIGINAL_REQUESTS, REQUESTS
 from chat.server.options import Options
@@ -223,6 +223,14 @@ class ReadmeTest(SynchronousTestCase):
         }
         self.assertGreater(len(files), 20)
         self.assertEqual([name for name in sorted(files) if not (ROOT / name).exists()], [])
+
+    def test_every_file_of_the_code_that_is_named_anywhere_exists(self) -> None:
+        kinds = ["*.rst", "docs/*.rst", *(f"chat/**/*.{end}" for end in ("py", "lua"))]
+        pages = [page for kind in kinds for page in ROOT.glob(kind)]
+        text = "".join(page.read_text(encoding="utf-8") for page in pages)
+        named = set(re.findall(r"\bchat/[a-z_/]+\.(?:py|lua)\b", text))
+        self.assertGreater(len(named), 20)
+        self.assertEqual([name for name in sorted(named) if not (ROOT / name).exists()], [])
 
     def test_every_file_in_the_readme_exists(self) -> None:
         for name in re.findall(r"``((?:docs|examples)/[^`]+|[A-Z]+(?:\.rst)?)``", self.README):

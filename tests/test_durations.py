@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.client.durations import read_duration, write_duration
+from chat.client.language.durations import read_duration, write_duration
 
 
 class DurationTests(SynchronousTestCase):

@@ -19,11 +19,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from chat.store import aof, repair
-from chat.store.datadir import RESTORED, SAVED
-from chat.store.embedded import EmbeddedStore, find_program
+from chat.store.embedded import aof, repair
+from chat.store.embedded.datadir import RESTORED, SAVED
+from chat.store.embedded.valkey import EmbeddedStore, find_program
 from chat.store.errors import CannotStart
-from chat.store.redis import Redis
+from chat.store.link.redis import Redis
 from tests.connections import connected_to, usable
 from tests.patience import PATIENCE
 from tests.valkey import start_for
@@ -292,8 +292,8 @@ class DeathTest(TestCase):
             from pathlib import Path
             from twisted.internet import reactor
             from twisted.internet.defer import Deferred
-            from chat.store.embedded import EmbeddedStore
-            from chat.store.redis import Redis
+            from chat.store.embedded.valkey import EmbeddedStore
+            from chat.store.link.redis import Redis
 
             async def main():
                 store = EmbeddedStore(reactor, Path(sys.argv[1]))
@@ -446,7 +446,7 @@ class DamageTest(TestCase):
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
         good = content.rindex(b"*3\r\n", 0, middle)
         self.assertIn(f"damaged at byte {good} of {len(content)}", str(error))
-        self.assertIn(f"python -m chat.store.repair {directory}", str(error))
+        self.assertIn(f"python -m chat.store.embedded.repair {directory}", str(error))
         self.assertEqual(file.read_bytes(), content)
 
         self.assertEqual(repair.main([str(directory)]), 0)

@@ -2,7 +2,7 @@
 
 from unittest import TestCase
 
-from chat.client.emoji import emoji_for
+from chat.client.language.emoji import emoji_for
 from chat.client.text import clean, width
 
 

@@ -419,8 +419,8 @@ class RollbackTest(Case):
             opened.write(b"\xff" * 20)
         server.begin()
         self.assertEqual(server.ended(), 1)
-        repair = [sys.executable, "-m", "chat.store.repair", str(server.home / "data")]
-        self.assertIn("chat.store.repair", server.log)
+        repair = [sys.executable, "-m", "chat.store.embedded.repair", str(server.home / "data")]
+        self.assertIn("chat.store.embedded.repair", server.log)
         subprocess.run(repair, check=True, capture_output=True)
         server.start()
         alice = self.enter(server, "alice")

@@ -5,8 +5,8 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server import gate
-from chat.server.budgets import USERS, Budgets
+from chat.server.guard import gate
+from chat.server.guard.budgets import USERS, Budgets
 from chat.server.session import LONG
 from tests.hall import CountingTransport, Guest, Hall
 from tests.party import Party

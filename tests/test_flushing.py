@@ -7,8 +7,8 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.store import flushing
-from chat.store.flushing import Flusher
+from chat.store.embedded import flushing
+from chat.store.embedded.flushing import Flusher
 
 
 class _Pool:

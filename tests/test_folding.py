@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from chat.client import events
 from chat.client.conversation import KEPT
-from chat.client.tui.folding import FLOOD_FROM, MANY_MS, MOVES_FROM, ONE_MS, SHOWN, Folding
-from chat.client.tui.messages import SOUGHT
+from chat.client.tui.panes.folding import FLOOD_FROM, MANY_MS, MOVES_FROM, ONE_MS, SHOWN, Folding
+from chat.client.tui.panes.messages import SOUGHT
 from chat.messages import Entry, User
 from tests.tui_builders import BEN, CHEN, ME, NOON, Screen, ScriptedClient, entry, room
 

@@ -8,8 +8,8 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.names import BadName
-from chat.server.addresses import Networks, counted_as
-from chat.server.common_passwords import check_not_common
+from chat.server.guard.addresses import Networks, counted_as
+from chat.server.guard.common_passwords import check_not_common
 from chat.store.errors import TooMany
 from chat.store.guesses import Allowances, Guesses
 from chat.store.keys import Keys

@@ -9,11 +9,11 @@ from unittest import TestCase
 from twisted.internet.task import Clock
 
 from chat.client import events
-from chat.client.cli_words import Phrases
+from chat.client.cli.printing import Printer
 from chat.client.errors import Refused
+from chat.client.language.cli_words import Phrases
 from chat.client.plain.page import Page
 from chat.client.plain.telling import News
-from chat.client.printing import Printer
 from chat.messages import Conversation, Entry, Invitation, Room, Sanction, Session, User
 from tests.tui_builders import (
     BEN,

@@ -9,8 +9,8 @@ from tests.process import ServerProcess
 
 SCRIPT = """
 import sys
-from chat.client.lean import lean_reactor
-from chat.client.address import endpoint_for
+from chat.client.network.lean import lean_reactor
+from chat.client.network.address import endpoint_for
 reactor = lean_reactor()
 from chat.client import api
 from twisted.internet.protocol import Factory, Protocol
@@ -46,7 +46,7 @@ CLOCK = """
 import time
 real, back = time.time, [0.0]
 time.time = lambda: real() - back[0]
-from chat.client.lean import lean_reactor
+from chat.client.network.lean import lean_reactor
 reactor = lean_reactor()
 
 def put_back():
@@ -61,7 +61,7 @@ assert back[0]
 
 NEWER = """
 import sys
-import chat.client.lean as lean
+import chat.client.network.lean as lean
 with lean._lean():
     from asyncio import Future, iscoroutine
     assert "asyncio.events" not in sys.modules
@@ -97,9 +97,9 @@ class LeanTests(TestCase):
 
 FIRST = """
 import sys
-from chat.client.tui.early import lean_urwid, twisted_loop
+from chat.client.tui.terminal.early import lean_urwid, twisted_loop
 lean_urwid()
-import chat.client.cli, chat.client.tui.running
+import chat.client.cli.main, chat.client.tui.running
 loaded = {each.partition(".")[0] for each in sys.modules}
 print(*sorted(loaded & {"asyncio", "msgspec", "sqlite3", "ssl", "tornado", "twisted", "zope"}))
 from twisted.internet import reactor

@@ -10,11 +10,11 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.client.address import endpoint_for, server_string
 from chat.client.errors import FateUnknown, Refused
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
-from chat.client.link import LONGEST_WAIT, QUICK_WAIT, SHORTEST_WAIT, WAKE_WITHIN, Link
-from chat.client.wire import (
+from chat.client.network.address import endpoint_for, server_string
+from chat.client.network.link import LONGEST_WAIT, QUICK_WAIT, SHORTEST_WAIT, WAKE_WITHIN, Link
+from chat.client.network.wire import (
     DOUBT_AFTER,
     DOUBT_WITHIN,
     PING_AFTER,

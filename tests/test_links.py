@@ -9,7 +9,7 @@ from urwid.display.raw import Screen
 
 from chat.client.links import LONGEST, MOST_LINKS, find_links
 from chat.client.text import clean, fold
-from chat.client.tui.linking import marked
+from chat.client.tui.panes.linking import marked
 from chat.client.tui.themes import THEMES
 from tests.test_text import NASTY
 

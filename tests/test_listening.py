@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from chat.server.listening import Listeners
-from chat.server.logs import RETRIES, log_from
+from chat.server.network.listening import Listeners
+from chat.server.process.logs import RETRIES, log_from
 from chat.store.errors import CannotStart
 from tests.patience import PATIENCE
 
@@ -241,7 +241,7 @@ class EndPlainlyTest(SynchronousTestCase):
             "KeyboardInterrupt": r"\A\Z",
         }.items():
             code = (
-                "from chat.server.starting import end_plainly\n"
+                "from chat.server.process.starting import end_plainly\n"
                 "from chat.store.errors import CannotStart\n"
                 f"end_plainly(); raise {raised}"
             )

@@ -10,9 +10,9 @@ from typing import Any
 from twisted.logger import Logger, eventAsJSON, eventFromJSON
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.events import NAMES
-from chat.server.logs import json_line
-from chat.store.address import Address
+from chat.server.process.events import NAMES
+from chat.server.process.logs import json_line
+from chat.store.link.address import Address
 from tests.peers import PASSWORD, CurrentPeer
 from tests.process import ServerProcess, twistd
 from tests.server import check_log
@@ -36,7 +36,9 @@ def log_calls() -> Iterator[ast.Call]:
 class NamesTest(SynchronousTestCase):
     def sentences(self) -> set[str]:
         """What is logged; ``tracing`` has each sentence in a variable first."""
-        tracing = ast.parse((CHAT / "server" / "tracing.py").read_text(encoding="utf-8"))
+        tracing = ast.parse(
+            (CHAT / "server" / "watching" / "tracing.py").read_text(encoding="utf-8")
+        )
         found = {
             node.value.value
             for node in ast.walk(tracing)
@@ -48,7 +50,9 @@ class NamesTest(SynchronousTestCase):
         return {each for each in found if isinstance(each, str)}
 
     def test_every_sentence_in_the_log_has_a_name_that_outlives_it(self) -> None:
-        self.assertEqual(self.sentences() - set(NAMES), set(), "add them to chat/server/events.py")
+        self.assertEqual(
+            self.sentences() - set(NAMES), set(), "add them to chat/server/process/events.py"
+        )
 
     def test_no_name_is_left_of_a_sentence_that_is_gone(self) -> None:
         self.assertEqual(set(NAMES) - self.sentences(), set())

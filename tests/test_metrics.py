@@ -11,7 +11,7 @@ import urllib.request
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.metrics import METRICS
+from chat.server.watching.metrics import METRICS
 from tests.patience import PATIENCE
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer
 from tests.process import ServerProcess, twistd

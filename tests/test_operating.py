@@ -10,10 +10,10 @@ import yaml
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.metrics import METRICS, Kind
-from chat.server.overview import Overview
 from chat.server.phrases import PHRASES
-from chat.server.watching import Watching
+from chat.server.watching.endpoint import Watching
+from chat.server.watching.metrics import METRICS, Kind
+from chat.server.workers.overview import Overview
 
 ROOT = Path(__file__).parent.parent
 DASHBOARD = (ROOT / "deploy" / "grafana-chatroom.json").read_text(encoding="utf-8")

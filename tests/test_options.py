@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.server.kinds import Kind
 from chat.server.options import Options, default_text, describe
 from chat.server.settings import Settings, default_data_directory, options
-from chat.store.address import Address
+from chat.store.link.address import Address
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat import messages as m
+from chat.client.delivery.outbox import FORGOTTEN_AFTER, Outbox, OutboxBusy
 from chat.client.events import Failed, Queued, Sending, Stored
-from chat.client.outbox import FORGOTTEN_AFTER, Outbox, OutboxBusy
 from tests import fake_server
 from tests.api_case import ApiCase
 

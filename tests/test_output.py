@@ -5,7 +5,7 @@ import pty
 import tty
 from unittest import TestCase
 
-from chat.client.tui.output import Output
+from chat.client.tui.terminal.output import Output
 
 
 class Writers:

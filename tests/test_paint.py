@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client.text import width
-from chat.client.tui.paint import Painter
-from chat.client.tui.pen import PLAIN, pen_of
+from chat.client.tui.terminal.paint import Painter
+from chat.client.tui.terminal.pen import PLAIN, pen_of
 
 Frame = tuple[list[list[tuple[Hashable, str]]], tuple[int, int] | None]
 

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from chat.server.passwords import Busy, Passwords
+from chat.server.guard.passwords import Busy, Passwords
 from chat.store.errors import StoreUnavailable
 
 CHEAP = (1, 8, 1)

@@ -19,7 +19,7 @@ from chat.client.plain.telling import LAST, MOST, PAGE, News
 from chat.client.plain.typed import MOST as LONGEST_LINE
 from chat.client.plain.typed import Happened, Key, TypedLine
 from chat.client.text import is_character, width
-from chat.client.tui.forms import Menu, MenuItem
+from chat.client.tui.panes.forms import Menu, MenuItem
 from chat.messages import Conversation, Entry
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register

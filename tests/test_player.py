@@ -4,9 +4,9 @@ import io
 
 from twisted.internet.task import Clock
 
-from chat.client.tui.player import LONGEST_PAUSE, Player, print_screens
-from chat.client.tui.replay import Replay, read_tape
-from chat.client.words import Words
+from chat.client.language.words import Words
+from chat.client.tui.recording.player import LONGEST_PAUSE, Player, print_screens
+from chat.client.tui.recording.replay import Replay, read_tape
 from tests.test_recording import RecordingTestCase
 
 

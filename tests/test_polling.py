@@ -39,7 +39,7 @@ class DirectReactorTest(SynchronousTestCase):
     def setUp(self) -> None:
         if not hasattr(select, "epoll"):
             raise SkipTest("this system has no epoll")
-        from chat.server.polling import DirectReactor
+        from chat.server.process.polling import DirectReactor
 
         self.reactor = DirectReactor()
         self.addCleanup(self.reactor._poller.close)

@@ -10,12 +10,12 @@ from twisted.trial.unittest import TestCase
 
 from chat.messages import User
 from chat.names import MAX_USER_ID
-from chat.store.address import Address
 from chat.store.errors import StoreError
 from chat.store.keys import Keys
+from chat.store.link.address import Address
+from chat.store.link.pubsub import Subscriber
+from chat.store.link.redis import Redis
 from chat.store.presence import LEASE_SECONDS, RENEWALS, Presence
-from chat.store.pubsub import Subscriber
-from chat.store.redis import Redis
 from tests.connections import connected_to
 from tests.patience import PATIENCE
 from tests.proxy import Proxy

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.proxied import V2_START, BadHeader, parse_header
+from chat.server.network.proxied import V2_START, BadHeader, parse_header
 from tests.patience import PATIENCE
 from tests.peers import PASSWORD, Closed, CurrentPeer
 from tests.process import ServerProcess

@@ -17,14 +17,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client import events
 from chat.client.api import ChatClient
-from chat.client.cache import Cache
 from chat.client.errors import ClientError, FateUnknown, NotConnected, Refused, Untrusted
+from chat.client.files.cache import Cache
 from chat.client.text import clean, width
 from chat.client.tui.drafts import OPEN, Drafts
-from chat.client.tui.player import print_screens
-from chat.client.tui.recording import Recorder
-from chat.client.tui.replay import Replay, read_tape
-from chat.client.tui.tape import (
+from chat.client.tui.recording.player import print_screens
+from chat.client.tui.recording.recorder import Recorder
+from chat.client.tui.recording.replay import Replay, read_tape
+from chat.client.tui.recording.tape import (
     BadTape,
     answers,
     error_from,
@@ -32,7 +32,7 @@ from chat.client.tui.tape import (
     event_from,
     event_to,
 )
-from chat.client.tui.veil import veiled
+from chat.client.tui.recording.veil import veiled
 from chat.messages import User
 from tests.test_text import NASTY
 from tests.test_tui import ALL_KEYS, hostile_event
@@ -231,7 +231,7 @@ class FileTests(RecordingTestCase):
         self.assertTrue(recorder._file.closed)
 
     def test_a_password_that_is_typed_into_a_form_is_not_written_down(self) -> None:
-        from chat.client.tui.forms import Field, Form
+        from chat.client.tui.panes.forms import Field, Form
 
         screen = self.screen()
         fields = [Field("Password", hidden=True)]

@@ -12,7 +12,7 @@ from tests.patience import PATIENCE
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register
 
-PROGRAM = "import sys; from chat.client.cli import main; sys.exit(main())"
+PROGRAM = "import sys; from chat.client.cli.main import main; sys.exit(main())"
 
 
 class RecordedSessionTests(TestCase):

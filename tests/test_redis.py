@@ -8,11 +8,11 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from chat.store import pubsub
-from chat.store.address import TLS, Address
 from chat.store.errors import FateUnknown, StoreUnavailable
-from chat.store.pubsub import Subscriber
-from chat.store.redis import Redis, RedisReplyError
+from chat.store.link import pubsub
+from chat.store.link.address import TLS, Address
+from chat.store.link.pubsub import Subscriber
+from chat.store.link.redis import Redis, RedisReplyError
 from chat.store.scripts import Script, load
 from tests.connections import connected_to, starting, usable
 from tests.patience import PATIENCE

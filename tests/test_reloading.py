@@ -12,7 +12,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.reloading import Reloading
+from chat.server.process.reloading import Reloading
 from chat.server.settings import Settings, options
 from tests.patience import PATIENCE
 from tests.peers import CurrentPeer

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.store.errors import FateUnknown, StoreUnavailable
-from chat.store.redis import RedisReplyError
+from chat.store.link.redis import RedisReplyError
 from chat.store.rewriting import AGAIN_SECONDS, Rewriting
 
 BUSY = "ERR Background append only file rewriting already in progress"

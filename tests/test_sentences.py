@@ -10,16 +10,16 @@ from twisted.internet.error import (
     TCPTimedOutError,
 )
 
-from chat.client.cli_words import Phrases
+from chat.client.cli.printing import Printer
 from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
+from chat.client.language.cli_words import Phrases
+from chat.client.language.reasons import reason
+from chat.client.language.words import LANGUAGES, Words
 from chat.client.model import Model
-from chat.client.printing import Printer
-from chat.client.reasons import reason
-from chat.client.tls import REASONS
+from chat.client.network.tls import REASONS
+from chat.client.network.wire import WORDLESS
 from chat.client.tui.sentences import INVITATION, account_flaw, login_flaw, password_flaw, sentence
 from chat.client.tui.telling import Telling
-from chat.client.wire import WORDLESS
-from chat.client.words import LANGUAGES, Words
 from chat.store.moderation import ACTIONS
 from tests.tui_builders import CHEN, entry, look
 

@@ -14,11 +14,11 @@ from twisted.trial.unittest import TestCase
 from chat.server.assembly import ChatServer
 from chat.server.settings import Settings
 from chat.soak.processes import free_ports
-from chat.store.address import Address
 from chat.store.errors import StoreError
 from chat.store.keys import Keys
-from chat.store.reaching import master_watch
-from chat.store.redis import Redis
+from chat.store.link.address import Address
+from chat.store.link.reaching import master_watch
+from chat.store.link.redis import Redis
 from chat.store.tide import Tide
 from tests.patience import PATIENCE
 from tests.sentinels import Group

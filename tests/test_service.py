@@ -19,13 +19,13 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from chat.server.background import WAIT_SECONDS, InBackground
-from chat.server.lifecycle import Lifecycle
-from chat.server.listening import Listeners
+from chat.server.network.listening import Listeners
 from chat.server.options import Options
+from chat.server.process.background import WAIT_SECONDS, InBackground
+from chat.server.process.lifecycle import Lifecycle
+from chat.server.process.starting import SPARE_FILES
 from chat.server.service import ChatService
 from chat.server.settings import Settings
-from chat.server.starting import SPARE_FILES
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.process import TWISTD, ServerProcess, twistd
@@ -36,7 +36,7 @@ SIGNALS = """
 import os, signal
 from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
-from chat.server.starting import calm_signals
+from chat.server.process.starting import calm_signals
 
 logged = []
 globalLogPublisher.addObserver(lambda event: logged.append(str(event.get("log_format"))))
@@ -328,7 +328,7 @@ class StopWhileStartingTest(TestCase):
 class StopTest(ServerCase):
     def test_whoever_stops_what_stops_already_does_no_harm(self) -> None:
         code = (
-            "from twisted.internet import reactor; from chat.server.starting import stop;"
+            "from twisted.internet import reactor; from chat.server.process.starting import stop;"
             "stop(reactor); reactor.callWhenRunning(lambda: (stop(reactor), stop(reactor)));"
             "reactor.run(); stop(reactor)"
         )

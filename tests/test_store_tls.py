@@ -13,10 +13,10 @@ from twisted.internet.ssl import Certificate, PrivateCertificate
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from chat.store.address import Address
 from chat.store.errors import CannotStart
-from chat.store.pubsub import Subscriber
-from chat.store.reaching import endpoint
+from chat.store.link.address import Address
+from chat.store.link.pubsub import Subscriber
+from chat.store.link.reaching import endpoint
 from tests.certificates import Authority
 from tests.connections import starting, usable
 from tests.patience import PATIENCE

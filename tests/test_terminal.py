@@ -8,7 +8,7 @@ from unittest import TestCase
 
 import urwid
 
-from chat.client.tui.terminal import Terminal
+from chat.client.tui.terminal.screen import Terminal
 from tests.patience import PATIENCE
 
 ALARM = 1

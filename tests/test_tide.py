@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
-from chat.store.address import Address
 from chat.store.errors import FateUnknown, StoreError
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.address import Address
+from chat.store.link.redis import Redis
 from chat.store.tide import AGAIN_SECONDS, NOTE_EVERY, Tide
 from tests.valkey import Valkey, start_for
 

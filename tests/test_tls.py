@@ -19,7 +19,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.certificates import DAY, Certificates, fingerprint, self_signed
+from chat.server.network.certificates import DAY, Certificates, fingerprint, self_signed
 from chat.server.options import Options
 from chat.server.settings import Settings
 from chat.store.errors import CannotStart
@@ -402,7 +402,9 @@ class MakingTest(TlsCase):
 
     def test_servers_that_start_at_once_serve_the_same(self) -> None:
         home = self.directory()
-        code = "import sys; from pathlib import Path; from chat.server.certificates import *; "
+        code = (
+            "import sys; from pathlib import Path; from chat.server.network.certificates import *; "
+        )
         code += "print(self_signed(Path(sys.argv[1])).read_text())"
         started = [
             subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE)

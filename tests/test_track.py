@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.client.delivery.track import FRUITLESS, HOLD_LIMIT, Step, Track, Wish
 from chat.client.events import EpochChanged, GapFilled, GapSkipped, MessageArrived, Position
-from chat.client.track import FRUITLESS, HOLD_LIMIT, Step, Track, Wish
 from chat.messages import Entry, HistoryResMes
 
 

@@ -17,8 +17,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from chat.codec import frame
-from chat.server.listening import Listeners
-from chat.server.transport import (
+from chat.server.network.listening import Listeners
+from chat.server.network.transport import (
     KEEP_ALIVE,
     FrameServer,
     QueuedFrameServer,

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client import events
-from chat.client.tui.commands import COMMANDS, Kind, find, parse
-from chat.client.tui.draw import canvas
-from chat.client.tui.editor import EDITS
-from chat.client.tui.keys import CONTEXTS, KEYS, action
-from chat.client.tui.layout import Pane, arrange
-from chat.client.tui.paint import Painter
-from chat.client.tui.people import OnlinePane
-from chat.client.tui.popups import Choice, Popup
-from chat.client.tui.switcher import MOST
+from chat.client.tui.commands.keys import CONTEXTS, KEYS, action
+from chat.client.tui.commands.switcher import MOST
+from chat.client.tui.commands.table import COMMANDS, Kind, find, parse
+from chat.client.tui.commands.verbs import Verbs
+from chat.client.tui.panes.draw import canvas
+from chat.client.tui.panes.editor import EDITS
+from chat.client.tui.panes.layout import Pane, arrange
+from chat.client.tui.panes.people import OnlinePane
+from chat.client.tui.panes.popups import Choice, Popup
+from chat.client.tui.terminal.paint import Painter
 from chat.client.tui.themes import ASCII, ROLES, THEMES, UNICODE
-from chat.client.tui.verbs import Verbs
 from chat.messages import User
 from tests.pty_screen import CONTROL
 from tests.test_text import NASTY

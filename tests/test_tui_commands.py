@@ -8,7 +8,9 @@ from unittest import TestCase
 from twisted.internet.defer import Deferred
 
 from chat.client import events
-from chat.client.tui.commands import (
+from chat.client.language.words import LANGUAGES, Words
+from chat.client.tui.commands.doctor import Examined, examine
+from chat.client.tui.commands.table import (
     COMMANDS,
     ELSEWHERE,
     RENAMING,
@@ -18,9 +20,7 @@ from chat.client.tui.commands import (
     refused,
     written,
 )
-from chat.client.tui.doctor import Examined, examine
 from chat.client.tui.drafts import Drafts
-from chat.client.words import LANGUAGES, Words
 from chat.messages import Conversation, Sanction
 from tests.tui_builders import (
     BEN,

@@ -7,9 +7,9 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.client.tui.composer import Paste
-from chat.client.tui.editor import EDITS, Editor
-from chat.client.tui.layout import Pane
+from chat.client.tui.panes.composer import Paste
+from chat.client.tui.panes.editor import EDITS, Editor
+from chat.client.tui.panes.layout import Pane
 from tests.test_text import NASTY
 from tests.tui_builders import (
     lively,

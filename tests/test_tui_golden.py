@@ -4,18 +4,18 @@ import string
 from collections.abc import Callable
 from unittest import TestCase
 
-from chat.client import cli_words, events
-from chat.client.locale import en, zh
+from chat.client import events
+from chat.client.language import cli_words, en, zh
+from chat.client.language.words import LANGUAGES, Words, choose_language
 from chat.client.plain.asking import FormAsking, MenuAsking, PopupAsking
 from chat.client.plain.page import Page
 from chat.client.plain.telling import News
 from chat.client.text import width
-from chat.client.tui import helptext
-from chat.client.tui.commands import COMMANDS
-from chat.client.tui.draw import plain as bare
-from chat.client.tui.forms import Field, Form, Menu, MenuItem
-from chat.client.tui.keys import CONTEXTS, KEYS
-from chat.client.words import LANGUAGES, Words, choose_language
+from chat.client.tui.commands import helptext
+from chat.client.tui.commands.keys import CONTEXTS, KEYS
+from chat.client.tui.commands.table import COMMANDS
+from chat.client.tui.panes.draw import plain as bare
+from chat.client.tui.panes.forms import Field, Form, Menu, MenuItem
 from tests import golden
 from tests.test_catchup import missed
 from tests.tui_builders import BEN, CHEN, NOON, Screen, entry, lively, look

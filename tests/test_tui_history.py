@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client import events
-from chat.client.cache import Cache, Known
 from chat.client.events import Position
+from chat.client.files.cache import Cache, Known
 from chat.messages import Conversation, Entry
 from tests.test_cache import FollowedClient
 from tests.tui_builders import BEN, CHEN, ME, Screen, entry, room

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from unittest import TestCase
 
 from chat.client.text import width
-from chat.client.tui.editor import Editor
-from chat.client.tui.forms import Field, Form, Menu, MenuItem
-from chat.client.tui.layout import Pane
+from chat.client.tui.panes.editor import Editor
+from chat.client.tui.panes.forms import Field, Form, Menu, MenuItem
+from chat.client.tui.panes.layout import Pane
 from chat.client.tui.root import Root
 from tests.tui_builders import Screen, lively, look
 

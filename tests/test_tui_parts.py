@@ -13,11 +13,10 @@ from unittest import TestCase
 import urwid
 from twisted.internet.task import Clock
 
+from chat.client.files.paths import Profile
 from chat.client.model import Model
-from chat.client.paths import Profile
+from chat.client.tui.commands.keys import key_name
 from chat.client.tui.drafts import Drafts
-from chat.client.tui.forms import Field, Form, first_menu
-from chat.client.tui.keys import key_name
 from chat.client.tui.options import (
     asks_background,
     bright_by_bold,
@@ -25,8 +24,9 @@ from chat.client.tui.options import (
     full_emoji,
     needs_ascii,
 )
-from chat.client.tui.redraw import FRAME, LONGEST, PACE, Redraw
+from chat.client.tui.panes.forms import Field, Form, first_menu
 from chat.client.tui.start import Start
+from chat.client.tui.terminal.redraw import FRAME, LONGEST, PACE, Redraw
 from chat.client.tui.themes import THEMES
 from tests.tui_builders import ME, look, room
 

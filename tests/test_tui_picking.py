@@ -7,8 +7,8 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred
 
 from chat.client import events
-from chat.client.tui.layout import Pane
 from chat.client.tui.outside import MOST_COPIED, clipboard, link_opener
+from chat.client.tui.panes.layout import Pane
 from chat.messages import User
 from tests.tui_builders import BEN, ME, Screen, ScriptedClient, entry, lively, room
 

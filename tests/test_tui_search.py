@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.client import events
 from chat.client.api import SearchPage
 from chat.client.errors import NotConnected
-from chat.client.tui.draw import plain
 from chat.client.tui.found import PAGE, Found
-from chat.client.tui.search import excerpt
+from chat.client.tui.panes.draw import plain
+from chat.client.tui.panes.search import excerpt
 from chat.messages import Entry
 from tests.tui_builders import CHEN, NOON, Screen, ScriptedClient, entry, room
 

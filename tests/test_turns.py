@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.turns import Turns
+from chat.server.guard.turns import Turns
 
 
 class TurnsTest(SynchronousTestCase):

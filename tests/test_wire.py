@@ -8,7 +8,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from chat import codec
-from chat.client.wire import LOOK_EVERY, SLICE, Wire
+from chat.client.network.wire import LOOK_EVERY, SLICE, Wire
 from chat.messages import Message, SmsPush
 
 MANY = 10 * LOOK_EVERY

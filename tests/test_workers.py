@@ -24,14 +24,14 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
 
-from chat.server.crew import LONGEST_PAUSE, Crew
 from chat.server.options import Options
-from chat.server.overview import Overview
 from chat.server.service import ChatService
 from chat.server.settings import Settings
-from chat.server.supervising import SupervisingService, share_of
 from chat.server.tap import makeService
-from chat.server.worker import Orders
+from chat.server.workers.crew import LONGEST_PAUSE, Crew
+from chat.server.workers.overview import Overview
+from chat.server.workers.supervising import SupervisingService, share_of
+from chat.server.workers.worker import Orders
 from chat.store.errors import CannotStart
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
@@ -59,7 +59,7 @@ def workers(pid: int) -> list[int]:
     found = []
     for child in children(pid):
         with contextlib.suppress(FileNotFoundError):
-            if b"chat.server.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"chat.server.workers.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(child)
     return found
 
@@ -83,7 +83,7 @@ class WorkersTest(SynchronousTestCase):
     def server(self, *options: str, workers: int = 2) -> ServerProcess:
         server = ServerProcess.start_for(self, "--workers", str(workers), *GENEROUS, *options)
         for number in range(1, workers + 1):
-            server.wait_for_log(rf"worker {number}: chat.store.pubsub.*Connected")
+            server.wait_for_log(rf"worker {number}: chat.store.link.pubsub.*Connected")
         return server
 
     def enter(self, server: ServerProcess, name: str) -> CurrentPeer:

@@ -13,9 +13,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.connection import CLOSING_SECONDS, Connection
 from chat.server.delivery import writes
-from chat.server.transport import FrameServer, QueuedFrameServer
+from chat.server.network.connection import CLOSING_SECONDS, Connection
+from chat.server.network.transport import FrameServer, QueuedFrameServer
 from tests.hall import Hall
 
 CLIENTS: Final = 3

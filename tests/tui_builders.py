@@ -12,23 +12,23 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from chat.client import events
 from chat.client.api import HistoryPage, SearchPage
-from chat.client.cache import Cache, Known
 from chat.client.errors import NotConnected
 from chat.client.events import Outgoing
+from chat.client.files.cache import Cache, Known
+from chat.client.language.words import Words
 from chat.client.notify import Came
-from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
+from chat.client.tui.commands.actions import Actions
+from chat.client.tui.commands.doctor import Examined
+from chat.client.tui.commands.verbs import Verbs
 from chat.client.tui.desk import Desk
-from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.look import Look
-from chat.client.tui.messages import Wish
-from chat.client.tui.popups import Popup
-from chat.client.tui.recording import Recorder
+from chat.client.tui.panes.messages import Wish
+from chat.client.tui.panes.popups import Popup
+from chat.client.tui.recording.recorder import Recorder
 from chat.client.tui.root import Root
 from chat.client.tui.themes import UNICODE, Glyphs
-from chat.client.tui.verbs import Verbs
-from chat.client.words import Words
 from chat.messages import Conversation, Entry, Invitation, Room, Sanction, Session, User
 
 NOON = 1_700_000_000_000 - 1_700_000_000_000 % 86_400_000 + 12 * 3_600_000

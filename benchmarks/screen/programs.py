@@ -12,7 +12,7 @@ from benchmarks.screen.typist import Typist
 
 __all__ = ["PROGRAMS", "Program"]
 
-PROGRAM: Final = "import sys; from chat.client.cli import main; sys.exit(main())"
+PROGRAM: Final = "import sys; from chat.client.cli.main import main; sys.exit(main())"
 
 
 class Program(ABC):

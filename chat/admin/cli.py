@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from chat.admin.words import Words
-from chat.client.argparse_words import speak
-from chat.client.arguments import Command
-from chat.client.words import LANGUAGES, choose_language
+from chat.client.cli.argparse_words import speak
+from chat.client.cli.arguments import Command
+from chat.client.language.words import LANGUAGES, choose_language
 from chat.moderation import ON_PEOPLE, ON_ROOMS
 
 __all__ = ["build_parser", "main"]
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = Words(choose_language(_language_in(words_in)))
     options = build_parser(words).parse_args(words_in)
     from chat.admin.running import run
-    from chat.client.printing import escape_what_is_missing
+    from chat.client.cli.printing import escape_what_is_missing
 
     escape_what_is_missing()
     return run(options, words)

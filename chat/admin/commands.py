@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from chat.admin import data, importing
 from chat.admin.desk import OPERATOR, Desk, Stop, why
-from chat.client.durations import read_duration, write_duration
-from chat.client.secret import first_line
+from chat.client.cli.secret import first_line
+from chat.client.language.durations import read_duration, write_duration
 from chat.messages import User
 from chat.moderation import ON_PEOPLE
 from chat.names import LINE_LIMIT, BadName, check_password, is_line

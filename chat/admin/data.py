@@ -11,11 +11,11 @@ from typing import Any, TextIO
 import msgspec
 
 from chat.admin.desk import OPERATOR, Desk, Stop, why
-from chat.client.printing import safe_json
+from chat.client.cli.printing import safe_json
 from chat.messages import User
 from chat.server.settings import Settings
-from chat.store import backup as saving
 from chat.store.conversations import LOBBY_CID
+from chat.store.embedded import backup as saving
 from chat.store.errors import StoreError
 from chat.store.keys import cid_name
 

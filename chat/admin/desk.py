@@ -11,24 +11,24 @@ from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TooLate
 
 from chat.admin.words import Words
-from chat.client.printing import safe_json
+from chat.client.cli.printing import safe_json
 from chat.client.text import clean_line, fit, width
 from chat.messages import User
 from chat.names import BadName, id_or_name, room_name
-from chat.server.passwords import Passwords
+from chat.server.guard.passwords import Passwords
 from chat.server.settings import Settings
 from chat.store.accounts import Accounts
-from chat.store.address import Address
 from chat.store.administration import Administration
 from chat.store.conversations import LOBBY_CID, Conversations
-from chat.store.datadir import DataDirectory
+from chat.store.embedded.datadir import DataDirectory
 from chat.store.entries import Author
 from chat.store.errors import Unknown
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys, room_cid
+from chat.store.link.address import Address
+from chat.store.link.redis import Redis
 from chat.store.moderation import Moderation
 from chat.store.presence import Presence
-from chat.store.redis import Redis
 from chat.store.rooms import Rooms
 
 __all__ = ["OPERATOR", "Desk", "Stop", "address_of", "opened", "why"]

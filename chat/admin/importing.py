@@ -17,10 +17,10 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from chat.admin.desk import Desk, Stop, opened
 from chat.names import MAX_USER_ID, BadName, canonical_user_name, fallback_user_name, user_name
-from chat.server.passwords import Passwords
-from chat.store.address import Address
+from chat.server.guard.passwords import Passwords
 from chat.store.errors import NameTaken, StoreError
-from chat.store.redis import Redis
+from chat.store.link.address import Address
+from chat.store.link.redis import Redis
 
 __all__ = ["run"]
 

@@ -11,7 +11,7 @@ from chat.admin.commands import COMMANDS
 from chat.admin.data import restore
 from chat.admin.desk import Desk, Stop, address_of, opened
 from chat.admin.words import Words
-from chat.client.printing import print_no_more
+from chat.client.cli.printing import print_no_more
 from chat.server.options import Options
 from chat.server.settings import Settings
 from chat.store.errors import StoreError

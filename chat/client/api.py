@@ -9,8 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from chat.client.address import DEFAULT_SERVER, endpoint_for
-from chat.client.asker import READING, granted
+from chat.client.delivery.outbox import Outbox
+from chat.client.delivery.sender import SentMessage
+from chat.client.delivery.stream import Stream
 from chat.client.errors import (
     BadServer,
     ClientError,
@@ -21,12 +22,11 @@ from chat.client.errors import (
     Untrusted,
 )
 from chat.client.events import Connected, ConnectionState, Event, LoggedIn, Position
-from chat.client.outbox import Outbox
+from chat.client.network.address import DEFAULT_SERVER, endpoint_for
+from chat.client.network.asker import READING, granted
+from chat.client.network.trust import AUTHORITIES, Trust
 from chat.client.requests import Requests
-from chat.client.sender import SentMessage
 from chat.client.session import VERSION, Options, Session
-from chat.client.stream import Stream
-from chat.client.trust import AUTHORITIES, Trust
 from chat.messages import (
     Account,
     Conversation,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chat.client.asker import READING, every_page
+from chat.client.network.asker import READING, every_page
 from chat.client.session import Session
 from chat.messages import (
     BlockMes,

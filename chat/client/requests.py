@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from chat.client.asker import READING, every_page
 from chat.client.errors import BadServer
 from chat.client.moderation import Moderating
+from chat.client.network.asker import READING, every_page
 from chat.client.session import Session
 from chat.messages import (
     BUSY,

@@ -9,9 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
-from chat.client.acks import Acks
-from chat.client.asker import READING, Asker
-from chat.client.catalogue import Catalogue
+from chat.client.delivery.acks import Acks
+from chat.client.delivery.catalogue import Catalogue
+from chat.client.delivery.follow import Follower
+from chat.client.delivery.hub import Hub
+from chat.client.delivery.outbox import Outbox
+from chat.client.delivery.sender import Sender
 from chat.client.errors import ClientError, Closed, NotConnected, Refused
 from chat.client.events import (
     Blocked,
@@ -31,12 +34,9 @@ from chat.client.events import (
     Stopped,
     Waiting,
 )
-from chat.client.follow import Follower
-from chat.client.hub import Hub
-from chat.client.link import Link
-from chat.client.outbox import Outbox
-from chat.client.sender import Sender
-from chat.client.wire import Wire
+from chat.client.network.asker import READING, Asker
+from chat.client.network.link import Link
+from chat.client.network.wire import Wire
 from chat.messages import (
     BUSY,
     BlockedMes,

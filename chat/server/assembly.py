@@ -17,30 +17,30 @@ from chat.server.delivery.presence import PresenceView
 from chat.server.delivery.registry import Registry
 from chat.server.delivery.writes import Writes
 from chat.server.factory import ChatFactory
-from chat.server.passwords import Passwords
+from chat.server.guard.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
 from chat.store.accounts import Accounts
-from chat.store.address import Address
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.checkup import complaints, forgets, memory, try_commands
-from chat.store.connection import RedisReplyError
 from chat.store.conversations import Conversations
-from chat.store.datadir import machine_boot
+from chat.store.embedded.datadir import machine_boot
 from chat.store.errors import CannotStart, FateUnknown, StoreError, StoreUnavailable
 from chat.store.guesses import Guesses
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys
 from chat.store.limits import Limits
+from chat.store.link.address import Address
+from chat.store.link.connection import RedisReplyError
+from chat.store.link.reaching import master_watch
+from chat.store.link.redis import Redis
+from chat.store.link.sentinel import Place
 from chat.store.moderation import Moderation
 from chat.store.posting import Posting
 from chat.store.presence import Presence
-from chat.store.reaching import master_watch
-from chat.store.redis import Redis
 from chat.store.rewriting import Rewriting
 from chat.store.rooms import Rooms
-from chat.store.sentinel import Place
 from chat.store.tide import Tide
 
 __all__ = ["ChatServer"]

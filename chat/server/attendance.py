@@ -14,12 +14,12 @@ from chat import messages
 from chat.codec import escaped_size
 from chat.messages import Conversation, User
 from chat.names import MAX_USER_ID
-from chat.server import tracing
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.presence import is_in
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.departures import Departure
 from chat.server.paging import fit
+from chat.server.watching import tracing
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.conversations import LOBBY_CID

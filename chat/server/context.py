@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chat.server.budgets import Budgets
 from chat.server.delivery.marks import Marks
 from chat.server.departures import Departures
-from chat.server.passwords import Passwords
+from chat.server.guard.budgets import Budgets
+from chat.server.guard.passwords import Passwords
 from chat.server.phrases import Phrases
 from chat.server.settings import Settings
-from chat.server.tally import Tally
+from chat.server.watching.tally import Tally
 from chat.store.accounts import Accounts
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus

@@ -10,11 +10,11 @@ from twisted.logger import Logger
 
 from chat import messages
 from chat.codec import encode
-from chat.server import tracing
-from chat.server.connection import Connection
 from chat.server.context import Context
-from chat.server.gate import Gate
+from chat.server.guard.gate import Gate
+from chat.server.network.connection import Connection
 from chat.server.session import Session
+from chat.server.watching import tracing
 from chat.store.errors import StoreError
 
 __all__ = ["ChatFactory"]

@@ -159,7 +159,7 @@ def _prefix(text: str) -> str:
 
 
 def _store(text: str) -> str:
-    from chat.store.address import Address, with_password
+    from chat.store.link.address import Address, with_password
 
     if text:
         # The password may be in a file of its own: then a user without one is no mistake.

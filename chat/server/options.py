@@ -164,7 +164,7 @@ def _check_certificate(settings: Settings) -> None:
         return
     from twisted.internet.task import Clock
 
-    from chat.server.certificates import Certificates
+    from chat.server.network.certificates import Certificates
     from chat.store.errors import CannotStart
 
     try:
@@ -195,7 +195,7 @@ def _with_store_password(settings: Settings) -> Settings:
 
     :raises ValueError: the password can't be read, or does not go with the URL.
     """
-    from chat.store.address import Address, with_password
+    from chat.store.link.address import Address, with_password
 
     path, store = settings.store_password_file, settings.store
     if path is not None:

@@ -8,18 +8,18 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from chat.server.addresses import Networks
 from chat.server.assembly import ChatServer
-from chat.server.certificates import Certificates, self_signed
-from chat.server.lifecycle import Lifecycle
-from chat.server.listening import Listeners
+from chat.server.guard.addresses import Networks
+from chat.server.network.certificates import Certificates, self_signed
+from chat.server.network.listening import Listeners
+from chat.server.network.transport import FrameServer, QueuedFrameServer
+from chat.server.process.lifecycle import Lifecycle
+from chat.server.process.starting import SPARE_FILES, raise_open_files
 from chat.server.settings import Settings
-from chat.server.starting import SPARE_FILES, raise_open_files
-from chat.server.transport import FrameServer, QueuedFrameServer
-from chat.store.address import Address
-from chat.store.embedded import EmbeddedStore
+from chat.store.embedded.valkey import EmbeddedStore
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.address import Address
+from chat.store.link.redis import Redis
 from chat.store.tide import raise_generation
 
 __all__ = ["ChatService", "embedded_store", "transport_for"]
@@ -56,7 +56,7 @@ class ChatService(Lifecycle):
         self._open = False
         self.server: ChatServer | None = None
         if settings.metrics:
-            from chat.server.watching import Watching
+            from chat.server.watching.endpoint import Watching
 
             self.pages = Watching(reactor, settings.metrics, self)
 

@@ -15,22 +15,23 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.codec import BadMessage, decode, encode
 from chat.messages import Message, User
-from chat.server import attendance, hearing, tracing
-from chat.server.addresses import counted_as
-from chat.server.buckets import TokenBucket, Window
-from chat.server.budgets import Budget
+from chat.server import attendance, hearing
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
+from chat.server.guard.addresses import counted_as
+from chat.server.guard.buckets import TokenBucket, Window
+from chat.server.guard.budgets import Budget
 from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
 from chat.server.requests.refusals import Refused, post_refusal, refusal, reply_to
+from chat.server.watching import tracing
 from chat.store.bus import Event
 from chat.store.entries import Author, Publication
 from chat.store.keys import cid_name
 from chat.store.post import Post
 
 if TYPE_CHECKING:
-    from chat.server.connection import Connection
     from chat.server.context import Context
+    from chat.server.network.connection import Connection
 
 __all__ = ["Session"]
 

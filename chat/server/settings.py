@@ -55,7 +55,7 @@ class Settings:
     """Options in the order of ``--help``; ``send_buffer`` is ``--send-buffer`` there.
 
     0 switches a limit off, unless its text says what 0 means. Those made by ``_live`` can change
-    while the server runs (``chat.server.reloading``), the others with its next start.
+    while the server runs (``chat.server.process.reloading``), the others with its next start.
     """
 
     listen: tuple[str, ...] = _option(

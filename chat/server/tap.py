@@ -12,14 +12,14 @@ __all__ = ["Options", "makeService"]
 
 def makeService(options: Options) -> "IService":
     """Build the server. Only here may the reactor be imported: what was asked for is known now."""
-    from chat.server.starting import choose_reactor, end_plainly, fill_standard_streams
+    from chat.server.process.starting import choose_reactor, end_plainly, fill_standard_streams
 
     fill_standard_streams()
     end_plainly()  # Before what takes a second to load, in which somebody may change their mind.
     reactor = choose_reactor()
-    from chat.server.logs import JsonLogs
+    from chat.server.process.logs import JsonLogs
     from chat.server.service import ChatService
-    from chat.server.supervising import SupervisingService, worker_count
+    from chat.server.workers.supervising import SupervisingService, worker_count
 
     alone = worker_count(options.settings) == 1
     kind = ChatService if alone else SupervisingService
@@ -27,7 +27,7 @@ def makeService(options: Options) -> "IService":
     twistd: Any = options.parent or {}
     service: IService = server
     if not twistd.get("nodaemon", True):
-        from chat.server.background import InBackground
+        from chat.server.process.background import InBackground
 
         service = InBackground(reactor, server, twistd)
     if options.settings.log_format == "json":

@@ -364,7 +364,7 @@ class TornMiddle(_Lossy):
         code = await server.start()
         if code != 1:
             raise RuntimeError(f"with a damaged file the server started, or ended with {code}")
-        words = ["-m", "chat.store.repair", str(world.data)]
+        words = ["-m", "chat.store.embedded.repair", str(world.data)]
         _, said, status = await getProcessOutputAndValue(sys.executable, words, env=None)
         if status:
             raise RuntimeError(f"the repair failed: {said!r}")

@@ -20,8 +20,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from chat.store import launch
-from chat.store.embedded import find_program
+from chat.store.embedded import launch
+from chat.store.embedded.valkey import find_program
 
 __all__ = ["Child", "Server", "Store", "ask", "free_ports", "limit_files", "resident"]
 
@@ -198,7 +198,7 @@ class Store:
         child = self.child = Child(self.home / "store.out")
         words = [find_program(), "--port", "0", "--unixsocket", self.path]
         words += ["--dir", str(self.home), "--save", "", "--logfile", str(self.home / "store.log")]
-        # With everysec it may answer before it has written (chat/store/flushing.py).
+        # With everysec it may answer before it has written (chat/store/embedded/flushing.py).
         words += ["--appendonly", "yes", "--appendfsync", "no"]
         words += ["--client-output-buffer-limit", "pubsub 256mb 64mb 60"]
         spawn(self._reactor, child, words, self.home)

@@ -15,7 +15,7 @@ from chat.soak.faults import Fault
 from chat.soak.processes import ASK_SECONDS, Child, Server, free_ports, spawn
 from chat.soak.processes import ask as ask_store
 from chat.soak.world import World
-from chat.store.embedded import find_program
+from chat.store.embedded.valkey import find_program
 
 __all__ = ["FAILOVERS", "StoreGroup", "WatchedWorld"]
 

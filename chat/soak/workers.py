@@ -29,7 +29,7 @@ class WorkersWorld(World):
         with suppress(OSError):
             pid = child.pid if child is not None else 0
             for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-                if b"chat.server.worker" in Path(f"/proc/{each}/cmdline").read_bytes():
+                if b"chat.server.workers.worker" in Path(f"/proc/{each}/cmdline").read_bytes():
                     found.append(int(each))
         return found
 

@@ -10,8 +10,8 @@ from chat.names import canonical_user_name, fallback_user_name
 from chat.store.errors import NameTaken, NotInvited, Unknown, UnknownUser
 from chat.store.invitations import digest_of
 from chat.store.keys import Keys
+from chat.store.link.redis import Redis, Word
 from chat.store.presence import devices_of
-from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = ["TOKEN_LIFE", "Account", "Accounts"]

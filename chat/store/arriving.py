@@ -10,8 +10,8 @@ from chat.store.bus import Event, payload
 from chat.store.conversations import Conversations, describe, is_member, position_of
 from chat.store.errors import Disproved, NotAllowed, TooMany
 from chat.store.keys import Keys
+from chat.store.link.redis import Redis, Word
 from chat.store.presence import Presence
-from chat.store.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = ["Arrival", "Arrivals", "Proof"]

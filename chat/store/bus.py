@@ -13,12 +13,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.address import Address
 from chat.store.entries import ENTRIES, News, Publication
 from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.keys import Keys
-from chat.store.pubsub import Subscriber
-from chat.store.redis import Redis
+from chat.store.link.address import Address
+from chat.store.link.pubsub import Subscriber
+from chat.store.link.redis import Redis
 
 __all__ = ["Bus", "Event", "Listener", "payload"]
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from chat.store.connection import RedisReplyError
 from chat.store.errors import CannotStart
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.connection import RedisReplyError
+from chat.store.link.redis import Redis
 from chat.store.scripts import load
 
 __all__ = ["complaints", "forgets", "memory", "try_commands"]

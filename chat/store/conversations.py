@@ -13,7 +13,7 @@ from chat.names import LOBBY
 from chat.store.entries import Page, logged
 from chat.store.errors import NotAllowed, Unknown
 from chat.store.keys import Keys, cid_name, private_cid, room_cid
-from chat.store.redis import Redis, Word
+from chat.store.link.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Final
 
 from chat.store.errors import TooMany
 from chat.store.keys import Keys
-from chat.store.redis import Redis, Word
+from chat.store.link.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = ["Allowances", "Guesses"]

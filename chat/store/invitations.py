@@ -9,7 +9,7 @@ from typing import Final
 
 from chat.store.errors import Unknown
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.redis import Redis
 from chat.store.scripts import load
 
 __all__ = ["INVITATION_LIFE", "Invitation", "Invitations", "digest_of"]

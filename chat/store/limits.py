@@ -2,7 +2,7 @@
 
 from chat.store.errors import TooMany
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.redis import Redis
 from chat.store.scripts import load
 
 __all__ = ["Limits"]

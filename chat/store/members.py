@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from chat.messages import User
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.redis import Redis
 
 __all__ = ["MemberLists", "as_user"]
 

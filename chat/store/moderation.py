@@ -10,7 +10,7 @@ from chat.store.conversations import Conversations
 from chat.store.entries import Author, LoggedEntry, record
 from chat.store.errors import NotAllowed, NothingToDo, Unknown
 from chat.store.keys import Keys, cid_name, private_cid
-from chat.store.redis import Redis
+from chat.store.link.redis import Redis
 from chat.store.scripts import load
 
 __all__ = ["ACTIONS", "LONGEST_SECONDS", "SLOWEST_SECONDS", "TIMED", "Moderation"]

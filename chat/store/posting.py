@@ -20,8 +20,8 @@ from twisted.python.failure import Failure
 from chat.store.conversations import is_open
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
+from chat.store.link.redis import Redis
 from chat.store.post import Post
-from chat.store.redis import Redis
 from chat.store.scripts import load
 from chat.store.timing import Timing
 

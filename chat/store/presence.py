@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from chat.messages import OFFLINE, User
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
-from chat.store.redis import Redis, Word
+from chat.store.link.redis import Redis, Word
 from chat.store.scripts import load
 
 __all__ = ["Presence", "Tell", "devices_of"]

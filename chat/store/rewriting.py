@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.errors import StoreUnavailable
-from chat.store.redis import Redis, RedisReplyError
+from chat.store.link.redis import Redis, RedisReplyError
 
 __all__ = ["Rewriting"]
 

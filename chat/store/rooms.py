@@ -9,8 +9,8 @@ from chat.store.conversations import Conversations, is_open
 from chat.store.entries import Author, record
 from chat.store.errors import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
+from chat.store.link.redis import Redis
 from chat.store.members import MemberLists, as_user
-from chat.store.redis import Redis
 from chat.store.scripts import load
 
 __all__ = ["Rooms"]

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from chat.store.entries import epoch_count
 from chat.store.errors import StoreError
 from chat.store.keys import Keys
-from chat.store.redis import Redis
+from chat.store.link.redis import Redis
 from chat.store.scripts import load
 
 __all__ = ["Tide", "raise_generation"]

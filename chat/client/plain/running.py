@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure
 
-from chat.client.cli_words import Phrases
-from chat.client.lean import lean_reactor
-from chat.client.paths import Profile
+from chat.client.files.paths import Profile
+from chat.client.language.cli_words import Phrases
+from chat.client.network.lean import lean_reactor
 from chat.client.plain.keyboard import Keyboard, read_pipe
 from chat.client.plain.linear import Linear
 from chat.client.plain.page import Page
@@ -21,7 +21,7 @@ from chat.client.standard_input import NotText
 from chat.client.tui.logfile import LOG_NAME, log_exception, logging_to
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions, make_look
-from chat.client.tui.output import Output
+from chat.client.tui.terminal.output import Output
 
 __all__ = ["run_plain"]
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from chat.client import events
 from chat.client.conversation import Conversation
+from chat.client.language.reasons import reason
 from chat.client.model import Model
 from chat.client.notify import Came
 from chat.client.plain.lines import Lines
-from chat.client.reasons import reason
 from chat.client.tui.look import Look
-from chat.client.tui.messages import Wish
+from chat.client.tui.panes.messages import Wish
 from chat.client.tui.telling import Telling
 
 __all__ = ["News"]

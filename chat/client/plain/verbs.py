@@ -6,13 +6,13 @@ from chat.client.conversation import Conversation
 from chat.client.links import Link
 from chat.client.plain.asking import SHOWN
 from chat.client.plain.telling import News
-from chat.client.tui import helptext
 from chat.client.tui.chat import Chat
-from chat.client.tui.commands import COMMANDS
+from chat.client.tui.commands import helptext
+from chat.client.tui.commands.offering import Offered
+from chat.client.tui.commands.picked import PickedActions
+from chat.client.tui.commands.table import COMMANDS
+from chat.client.tui.commands.verbs import Around, Verbs
 from chat.client.tui.desk import Desk
-from chat.client.tui.offering import Offered
-from chat.client.tui.picked import PickedActions
-from chat.client.tui.verbs import Around, Verbs
 from chat.messages import Entry
 
 __all__ = ["PlainVerbs"]

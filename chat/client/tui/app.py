@@ -3,29 +3,29 @@
 from typing import TYPE_CHECKING, Any
 
 from chat.client import events
+from chat.client.files.paths import Profile
 from chat.client.notify import Came
-from chat.client.paths import Profile
-from chat.client.tui.actions import Actions
 from chat.client.tui.chat import Chat
+from chat.client.tui.commands.actions import Actions
+from chat.client.tui.commands.doctor import Examined
+from chat.client.tui.commands.verbs import Verbs
 from chat.client.tui.desk import Desk
-from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts, Run
-from chat.client.tui.forms import Form, Menu
 from chat.client.tui.host import Host
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
-from chat.client.tui.messages import Wish
 from chat.client.tui.notifier import Notifier, run_command
 from chat.client.tui.options import ScreenOptions
 from chat.client.tui.outside import clipboard, edited, link_opener
-from chat.client.tui.popups import Popup
+from chat.client.tui.panes.forms import Form, Menu
+from chat.client.tui.panes.messages import Wish
+from chat.client.tui.panes.popups import Popup
 from chat.client.tui.root import Root
-from chat.client.tui.terminal import Loop
+from chat.client.tui.terminal.screen import Loop
 from chat.client.tui.themes import THEMES
-from chat.client.tui.verbs import Verbs
 
 if TYPE_CHECKING:
-    from chat.client.tui.recording import Recorder
+    from chat.client.tui.recording.recorder import Recorder
 
 __all__ = ["App"]
 

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from chat.client import events
 from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
-from chat.client.happenings import lasting, why
+from chat.client.language.happenings import lasting, why
 from chat.client.model import Model
 from chat.client.notify import Came, Quiet
 from chat.client.text import acted, width
@@ -25,7 +25,7 @@ from chat.messages import Entry, User
 
 if TYPE_CHECKING:
     from chat.client.api import ChatClient
-    from chat.client.cache import Cache, Known
+    from chat.client.files.cache import Cache, Known
 
 __all__ = ["Chat"]
 

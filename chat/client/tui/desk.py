@@ -7,20 +7,20 @@ from functools import lru_cache
 import urwid
 
 from chat.client import events
-from chat.client.reasons import reason
+from chat.client.language.reasons import reason
 from chat.client.text import clip, fold, width
 from chat.client.tui.chat import Chat
-from chat.client.tui.completing import candidates
-from chat.client.tui.composer import Composer
-from chat.client.tui.draw import Drawn, Row, Run, canvas, joined, stacked
-from chat.client.tui.keys import hints, key_name
-from chat.client.tui.layout import Layout, Pane, arrange
+from chat.client.tui.commands.completing import candidates
+from chat.client.tui.commands.keys import hints, key_name
 from chat.client.tui.look import Look
-from chat.client.tui.messages import Wish
-from chat.client.tui.panes import ListPane
-from chat.client.tui.panes import Pane as PaneWidget
-from chat.client.tui.people import ConversationsPane, OnlinePane
-from chat.client.tui.picking import PickingPane
+from chat.client.tui.panes.composer import Composer
+from chat.client.tui.panes.draw import Drawn, Row, Run, canvas, joined, stacked
+from chat.client.tui.panes.layout import Layout, Pane, arrange
+from chat.client.tui.panes.messages import Wish
+from chat.client.tui.panes.pane import ListPane
+from chat.client.tui.panes.pane import Pane as PaneWidget
+from chat.client.tui.panes.people import ConversationsPane, OnlinePane
+from chat.client.tui.panes.picking import PickingPane
 from chat.messages import BUSY
 
 __all__ = ["Desk", "StatusLine"]

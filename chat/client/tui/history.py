@@ -9,12 +9,12 @@ from chat.client.errors import Refused
 from chat.client.model import Model
 from chat.client.tui.found import PAGE as SEARCHED
 from chat.client.tui.found import Found
-from chat.client.tui.messages import Wish
+from chat.client.tui.panes.messages import Wish
 from chat.messages import Entry
 
 if TYPE_CHECKING:
     from chat.client.api import ChatClient, SearchPage
-    from chat.client.cache import Cache
+    from chat.client.files.cache import Cache
 
 __all__ = ["History"]
 

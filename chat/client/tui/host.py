@@ -12,19 +12,19 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from chat.client import events
-from chat.client.address import DEFAULT_SERVER, server_string
+from chat.client.files.paths import Profile, Remembered
+from chat.client.network.address import DEFAULT_SERVER, server_string
 from chat.client.notify import Came, Quiet
-from chat.client.paths import Profile, Remembered
 from chat.client.tui.chat import Chat
+from chat.client.tui.commands.doctor import Examined
 from chat.client.tui.desk import Desk
-from chat.client.tui.doctor import Examined
 from chat.client.tui.drafts import Drafts
-from chat.client.tui.forms import Form, Menu
 from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
-from chat.client.tui.messages import Wish
 from chat.client.tui.options import ScreenOptions
+from chat.client.tui.panes.forms import Form, Menu
+from chat.client.tui.panes.messages import Wish
 from chat.client.tui.start import Start
 from chat.client.tui.themes import ASCII
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import maybeDeferred
 
-from chat.client.outbox import Outbox, OutboxBusy
-from chat.client.paths import DeviceSlot, Profile
+from chat.client.delivery.outbox import Outbox, OutboxBusy
+from chat.client.files.paths import DeviceSlot, Profile
 from chat.messages import User
 
 if TYPE_CHECKING:
     from chat.client.api import ChatClient
-    from chat.client.cache import Cache, Known
+    from chat.client.files.cache import Cache, Known
 
 __all__ = ["Entered", "Login", "NoDevice"]
 
@@ -165,7 +165,7 @@ class Login:
 
     async def _cache(self, name: str, fresh: bool) -> "tuple[Cache, Known | None]":
         # Imported only now: SQLite takes its time, and the first screen does not need it.
-        from chat.client.cache import Cache, in_thread
+        from chat.client.files.cache import Cache, in_thread
 
         directory = self._profile.cache / self._profile.account(self._server, name).name
         cache = Cache(self._reactor, directory / CACHE_NAME, in_thread(self._reactor))

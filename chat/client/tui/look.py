@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Final
 
+from chat.client.language.words import Words
 from chat.client.text import clean, clean_line
 from chat.client.tui.themes import NAME_COLOURS, THEMES, UNICODE, Glyphs, Theme
-from chat.client.words import Words
 
 __all__ = ["Look"]
 

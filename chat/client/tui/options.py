@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from chat.client.language.words import Words, choose_language
 from chat.client.notify import DEFAULT_RULES, Rule
 from chat.client.tui.look import Look
 from chat.client.tui.theme_file import find_theme
 from chat.client.tui.themes import ASCII, UNICODE
-from chat.client.words import Words, choose_language
 
 __all__ = [
     "ScreenOptions",
@@ -32,7 +32,7 @@ class ScreenOptions:
     """Empty means: as remembered, as the environment says, or the default.
 
     ``emoji``: ``auto``, ``text`` (taken apart, right on every terminal) or ``full``. ``themes``:
-    the directory of theme files. The others are as in ``chat.client.config.Settings``.
+    the directory of theme files. The others are as in ``chat.client.files.config.Settings``.
     """
 
     server: str = ""

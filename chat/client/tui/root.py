@@ -7,14 +7,14 @@ import urwid
 from twisted.logger import Logger
 
 from chat.client.text import is_character
-from chat.client.tui.actions import Actions
-from chat.client.tui.composer import Paste
+from chat.client.tui.commands.actions import Actions
+from chat.client.tui.commands.keys import WHEEL as WHEEL_KEY
+from chat.client.tui.commands.keys import action
 from chat.client.tui.desk import Desk
-from chat.client.tui.draw import Drawn, canvas, joined, overlaid, stacked
-from chat.client.tui.forms import Form, Menu
-from chat.client.tui.keys import WHEEL as WHEEL_KEY
-from chat.client.tui.keys import action
-from chat.client.tui.popups import FRAME_COLUMNS, FRAME_FROM, Popup
+from chat.client.tui.panes.composer import Paste
+from chat.client.tui.panes.draw import Drawn, canvas, joined, overlaid, stacked
+from chat.client.tui.panes.forms import Form, Menu
+from chat.client.tui.panes.popups import FRAME_COLUMNS, FRAME_FROM, Popup
 
 __all__ = ["Root"]
 

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import urwid
 
-from chat.client.lean import lean_reactor, steady_seconds
-from chat.client.paths import Profile
-from chat.client.tui.early import twisted_loop
-from chat.client.tui.forms import first_menu
+from chat.client.files.paths import Profile
+from chat.client.network.lean import lean_reactor, steady_seconds
 from chat.client.tui.look import Look
 from chat.client.tui.options import (
     ScreenOptions,
@@ -20,10 +18,12 @@ from chat.client.tui.options import (
     choose_colours,
     make_look,
 )
-from chat.client.tui.terminal import Terminal
+from chat.client.tui.panes.forms import first_menu
+from chat.client.tui.terminal.early import twisted_loop
+from chat.client.tui.terminal.screen import Terminal
 
 if TYPE_CHECKING:
-    from chat.client.tui.recording import Recorder
+    from chat.client.tui.recording.recorder import Recorder
 
 __all__ = ["run"]
 
@@ -63,7 +63,7 @@ def _recorder(path: Path | None, mask: bool) -> "Recorder | None":
     """
     if path is None:
         return None
-    from chat.client.tui.recording import Recorder
+    from chat.client.tui.recording.recorder import Recorder
 
     return Recorder(path, steady_seconds, mask)  # the clock that the reactor has
 

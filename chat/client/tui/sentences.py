@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
-from chat.client.reasons import reason
-from chat.client.words import Words
+from chat.client.language.reasons import reason
+from chat.client.language.words import Words
 from chat.names import BadName, check_password, user_name
 
 __all__ = ["INVITATION", "account_flaw", "login_flaw", "password_flaw", "sentence"]

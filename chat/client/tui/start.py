@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from chat.client.address import server_string
 from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
-from chat.client.paths import Profile
-from chat.client.reasons import reason
-from chat.client.tui.forms import Form, Menu, MenuItem, asked
+from chat.client.files.paths import Profile
+from chat.client.language.reasons import reason
+from chat.client.network.address import server_string
 from chat.client.tui.local_server import is_local, is_vacant, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
+from chat.client.tui.panes.forms import Form, Menu, MenuItem, asked
 from chat.client.tui.sentences import (
     INVITATION,
     account_flaw,
@@ -131,7 +131,7 @@ class Start:
         ]
 
     def _other_language(self) -> None:
-        from chat.client.words import LANGUAGES, Words
+        from chat.client.language.words import LANGUAGES, Words
 
         here = LANGUAGES.index(self._around.look.words.language)
         words = Words(LANGUAGES[(here + 1) % len(LANGUAGES)])

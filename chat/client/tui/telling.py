@@ -1,7 +1,7 @@
 """People and events put into words, for panes and plain lines alike."""
 
 from chat.client.conversation import Conversation
-from chat.client.happenings import happening
+from chat.client.language.happenings import happening
 from chat.client.model import Model
 from chat.client.text import mixes_scripts
 from chat.client.tui.look import Look

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import urwid
 
-from chat.client.config import BadConfig, read_toml
+from chat.client.files.config import BadConfig, read_toml
 from chat.client.text import width
 from chat.client.tui.themes import ROLES, THEMES, Glyphs, Style, Theme
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from chat.client.notify import Came
-from chat.client.tui.messages import Wish
+from chat.client.tui.panes.messages import Wish
 
 __all__ = ["View"]
 

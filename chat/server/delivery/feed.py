@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet.defer import Deferred
 
 from chat.codec import sms_accepted
-from chat.server import tracing
 from chat.server.delivery.registry import HostedUser, Thread
+from chat.server.watching import tracing
 from chat.store.entries import Header, LoggedEntry, Publication, entry_of
 from chat.store.errors import StoreError
 from chat.store.keys import cid_name

@@ -9,7 +9,7 @@ from chat.store.entries import epoch_count
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
-    from chat.server.connection import Connection
+    from chat.server.network.connection import Connection
     from chat.server.session import Session
 
 __all__ = ["HostedRoom", "HostedUser", "Registry", "Thread"]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from chat.server import tracing
+from chat.server.watching import tracing
 from chat.store.posting import Posting
 
 if TYPE_CHECKING:
-    from chat.server.connection import Connection
+    from chat.server.network.connection import Connection
 
 __all__ = ["Writes"]
 

@@ -12,9 +12,9 @@ from chat import messages, names
 from chat.names import BadName
 from chat.server import attendance
 from chat.server.attendance import Identity
-from chat.server.common_passwords import check_not_common
+from chat.server.guard.common_passwords import check_not_common
+from chat.server.guard.passwords import Busy
 from chat.server.paging import fit
-from chat.server.passwords import Busy
 from chat.server.requests.refusals import Refused
 from chat.store.accounts import Account
 from chat.store.bus import Event

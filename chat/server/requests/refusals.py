@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.messages import Message
 from chat.names import LINE_LIMIT, BadName, is_line
-from chat.server.passwords import Busy
+from chat.server.guard.passwords import Busy
 from chat.store.errors import (
     FateUnknown,
     NameTaken,

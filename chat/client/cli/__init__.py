@@ -1,0 +1,1 @@
+"""The ``chatroom`` command for scripts: its options, its subcommands, what it prints."""

@@ -1,0 +1,85 @@
+"""Converts and checks the values of ``chatroom``'s options; and prints its version."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Command", "Version", "file", "fingerprint", "number", "seconds", "speed"]
+
+# What is wrong raises ValueError; argparse makes a sentence of it that has the function's name.
+
+
+class Command(argparse.ArgumentParser):
+    """The options of one command, which may stand between what else it takes.
+
+    By itself argparse takes ``send '#lobby' --json hi`` for one without a text, and ``hi`` for
+    something that it does not know (https://github.com/python/cpython/issues/59317).
+    """
+
+    _mixing = False
+
+    def parse_known_args(  # type: ignore[override]  # typeshed has an overload for each way to call
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        found, rest = super().parse_known_args(args, namespace)
+        if self._mixing or not rest or any(each.startswith("-") for each in rest):
+            return found, rest
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args)
+        finally:
+            self._mixing = False
+
+
+class Version(argparse.Action):
+    """Prints which version is installed, and ends. It is looked up only then: that takes longer
+    than all that other commands do before their first word."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print("chatroom", version("chatroom"))
+        parser.exit()
+
+
+def speed(text: str) -> float:
+    """How much faster than it was."""
+    value = float(text)
+    if not 0.01 <= value <= 1000:
+        raise ValueError
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time to wait; ``nan`` and what no clock reaches are none."""
+    value = float(text)
+    if not 0 <= value < 1e9:
+        raise ValueError
+    return value
+
+
+def file(text: str) -> Path:
+    """A file that is there."""
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError
+    return path
+
+
+def fingerprint(text: str) -> str:
+    """A SHA-256 in hexadecimal digits, however it is written; empty for none."""
+    from chat.client.network.trust import fingerprint_of
+
+    return fingerprint_of(text) if text else ""
+
+
+def number(text: str) -> int:
+    """A whole number, 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value

@@ -1,0 +1,122 @@
+"""What the command line prints: lines for people, JSON for programs, no control characters."""
+
+import json
+import os
+import re
+import sys
+import time
+import unicodedata
+from contextlib import suppress
+from typing import Any, TextIO
+
+import msgspec
+
+from chat.client.language.cli_words import Phrases
+from chat.client.language.happenings import happening
+from chat.client.language.words import Words
+from chat.client.text import acted, clean_line
+from chat.messages import BUSY, OFFLINE, ONLINE, Entry, Sanction, User
+
+__all__ = ["Printer", "escape_what_is_missing", "print_no_more", "safe_json"]
+
+_STATUS = {ONLINE: "online", OFFLINE: "offline", BUSY: "busy"}
+_NOT_ASCII = re.compile(r"[^ -~]")
+_HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe_json(value: Any) -> str:
+    """JSON in one line, in which whatever a terminal could act on is escaped. Letters of all
+    languages stay readable."""
+    return _NOT_ASCII.sub(_escaped, json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if unicodedata.category(character) not in _HARMFUL:
+        return character
+    return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
+
+
+def escape_what_is_missing() -> None:
+    """Where a terminal lacks a letter it shows an escape from now on, instead of ending the program
+    with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper
+
+
+def print_no_more() -> None:
+    """What is left of the output has nowhere to go. The interpreter would complain when it flushes
+    at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _moment(milliseconds: int) -> str:
+    """Local time, or dashes for none, and for what no calendar has: a server may say anything."""
+    with suppress(OverflowError, OSError, ValueError):
+        if milliseconds:
+            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))
+    return "-" * len("2026-01-01 00:00:00")
+
+
+class Printer:
+    """Prints to one stream, each line at once.
+
+    :param as_json: for programs.
+    """
+
+    def __init__(self, stream: TextIO, as_json: bool, phrases: Phrases) -> None:
+        self._stream = stream
+        self._as_json = as_json
+        self._phrases = phrases
+
+    def value(self, value: dict[str, Any], text: str = "") -> None:
+        """Something as JSON, or ``text`` for people (nothing when that is empty)."""
+        if self._as_json:
+            self._line(safe_json(value))
+        elif text:
+            self._line(clean_line(text))
+
+    def user(self, user: User) -> None:
+        """Somebody and their status."""
+        value = {
+            "userId": user.user_id,
+            "userName": user.user_name,
+            "userStatus": user.user_status,
+        }
+        status = self._phrases(_STATUS.get(user.user_status, "online"))
+        self.value(value, f"{user.user_id} {user.user_name} {status}")
+
+    def sanction(self, held: Sanction) -> None:
+        """Somebody who is banned, muted or invited."""
+        ends = f" -> {_moment(held.until)}" if held.until else ""
+        said = f"{held.action} {held.user_id} {held.user_name}{ends}"
+        self.value(msgspec.to_builtins(held), said)
+
+    def entry(self, entry: Entry, place: str) -> None:
+        """An entry of a conversation. People are not shown kinds that say nothing to them.
+
+        :param place: what people call the conversation.
+        """
+        if self._as_json:
+            self._line(safe_json(msgspec.to_builtins(entry)))
+            return
+        said = self._said(entry)
+        if said:
+            self._line(f"{_moment(entry.time)} {clean_line(place)} {said}")
+
+    def _said(self, entry: Entry) -> str:
+        name = clean_line(entry.user_name)
+        if entry.deleted:
+            return self._phrases("deleted", seq=entry.seq)
+        match entry.kind:
+            case "":
+                return f"{name}: {clean_line(acted(entry.content))}"
+            case "redact":
+                return self._phrases("deleted", seq=entry.target)
+            case _:
+                words = Words(self._phrases.language)
+                return happening(entry, words, lambda _, name: clean_line(name), clean_line)
+
+    def _line(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()

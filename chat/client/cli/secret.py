@@ -1,0 +1,93 @@
+"""Where a password comes from: file, command, environment or prompt; never an argument."""
+
+import getpass
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chat.client.language.cli_words import Phrases
+
+__all__ = ["NoPassword", "PasswordSource", "first_line", "interruptible"]
+
+VARIABLE = "CHATROOM_PASSWORD"
+
+
+class NoPassword(Exception):
+    """There is no password to be had; the text is a sentence."""
+
+
+@dataclass(frozen=True)
+class PasswordSource:
+    """What was said on the command line about the password."""
+
+    file: Path | None
+    command: str
+    phrases: Phrases
+
+    def read(self, user: str, environ: Mapping[str, str] | None = None) -> str:
+        """The password of ``user``.
+
+        :raises NoPassword: none of the ways leads to one.
+        """
+        return self._given(environ) or self._prompt(self.phrases("password-of", user=user))
+
+    def read_new(self, user: str, environ: Mapping[str, str] | None = None) -> str:
+        """A new password for ``user``, asked for twice where a person types it.
+
+        :raises NoPassword: none of the ways leads to one, or the two differ.
+        """
+        given = self._given(environ)
+        if given:
+            return given
+        first = self._prompt(self.phrases("new-password-of", user=user))
+        if self._prompt(self.phrases("password-again")) != first:
+            raise NoPassword(self.phrases("passwords-differ"))
+        return first
+
+    def _given(self, environ: Mapping[str, str] | None) -> str:
+        try:
+            if self.file is not None:
+                return first_line(self.file.read_bytes())
+            if self.command:
+                done = subprocess.run(self.command, shell=True, stdout=subprocess.PIPE, check=True)
+                return first_line(done.stdout)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise NoPassword(self.phrases("password-source", reason=error)) from None
+        return (os.environ if environ is None else environ).get(VARIABLE, "")
+
+    def _prompt(self, prompt: str) -> str:
+        """Ask on the terminal, which need not be where standard input comes from."""
+        try:
+            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+            with interruptible():
+                password = getpass.getpass(prompt)
+        except (OSError, EOFError):
+            raise NoPassword(self.phrases("no-password")) from None
+        if not password:
+            raise NoPassword(self.phrases("no-password"))
+        return password
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends the prompt by KeyboardInterrupt, whatever it does otherwise."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def first_line(data: bytes) -> str:
+    """The first line, as password files and password managers have it.
+
+    :raises ValueError: it is empty, or no UTF-8.
+    """
+    line = data.decode().partition("\n")[0].removesuffix("\r")
+    if not line:
+        raise ValueError("empty")
+    return line

@@ -1,0 +1,1 @@
+"""What the client keeps on this machine: its settings, the cache, and where they are."""

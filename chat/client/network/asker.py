@@ -1,0 +1,116 @@
+"""Requests on whichever connection there is, repeated while the server is only busy."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from twisted.internet.interfaces import IReactorTime
+
+from chat.client.errors import Closed, NotConnected, Refused
+from chat.client.events import LoggedIn, Stopped
+from chat.client.network.link import Link
+from chat.client.network.wire import Wire
+from chat.messages import Message, RegisterResMes, Request, SmsMes, SmsResMes
+
+__all__ = ["READING", "Asker", "every_page", "granted"]
+
+PATIENCE = 30.0
+"""Seconds for which a request that the server refuses for the moment is made again."""
+
+FOR_THE_MOMENT = frozenset({429, 503})
+READING = frozenset({429, 503, 504})
+"""Codes after which a request is made again; reading may also be repeated when in doubt."""
+
+_Answer = TypeVar("_Answer", bound=Message)
+_Item = TypeVar("_Item")
+
+
+class Asker:
+    """What one logged-in user asks of the server.
+
+    :param sleep: waits for so many seconds; raises ``Closed`` when the client ends meanwhile.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, link: Link, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._clock = clock
+        self._link = link
+        self._sleep = sleep
+
+    async def ask(
+        self,
+        request: Request,
+        answer: type[_Answer],
+        again: frozenset[int] = FOR_THE_MOMENT,
+    ) -> _Answer:
+        """Make a request, and once more while the server refuses it for the moment.
+
+        :raises Refused: the reply's code is not 200.
+        :raises NotConnected, FateUnknown: as ``Wire.ask`` has them.
+        """
+        patience = self._clock.seconds() + PATIENCE
+        pause = 0.25
+        while True:
+            try:
+                return granted(await self._wire().ask(request, answer))
+            except Refused as error:
+                wait = max(error.retry_after, pause)
+                if error.code not in again or self._clock.seconds() + wait > patience:
+                    raise
+            pause *= 2
+            await self._sleep(wait)
+
+    async def post(self, message: SmsMes) -> SmsResMes:
+        """Send a message; whether it is sent again is up to who sends it.
+
+        :raises NotConnected, FateUnknown: as ``Wire.ask`` has them.
+        """
+        return await self._wire().ask(message, SmsResMes)
+
+    def tell(self, message: Request) -> None:
+        """Say what has no answer, if there is a connection."""
+        if self._link.wire is not None:
+            self._link.wire.tell(message)
+
+    def _wire(self) -> Wire:
+        """The connection on which somebody is logged in.
+
+        :raises NotConnected: there is none.
+        """
+        state, wire = self._link.state, self._link.wire
+        if isinstance(state, LoggedIn) and wire is not None:
+            return wire
+        if isinstance(state, Stopped):
+            raise Closed(state.reason or "the client is closed", state.code)
+        raise NotConnected("there is no connection at the moment")
+
+
+def granted(reply: _Answer) -> _Answer:
+    """The reply when its code is 200.
+
+    :raises Refused: it is another.
+    """
+    code = getattr(reply, "code", 200)
+    if code != 200:
+        invitation = reply.invitation if isinstance(reply, RegisterResMes) else None
+        wait = getattr(reply, "retry_after", 0.0)
+        raise Refused(code, getattr(reply, "error", ""), wait, invitation)
+    return reply
+
+
+async def every_page(
+    page: Callable[[_Item | None], Awaitable[tuple[Sequence[_Item], bool]]],
+    enough: int = 0,
+) -> list[_Item]:
+    """Page to the end.
+
+    :param page: gives what comes after its argument, and whether there is more.
+    :param enough: ask for no further page once there are so many; 0 for all.
+    """
+    found: list[_Item] = []
+    more = True
+    while more:
+        part, more = await page(found[-1] if found else None)
+        found += part
+        more = more and bool(part) and not 0 < enough <= len(found)
+    return found

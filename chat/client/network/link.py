@@ -1,0 +1,398 @@
+"""One connection that reconnects: opens, logs in, watches, waits and tries again."""
+
+import random as _random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, ParamSpec, Protocol
+
+from automat import TypeMachineBuilder
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
+from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
+from chat.client.network.naps import Naps
+from chat.client.network.wire import Wire
+from chat.messages import ByeMes, Message
+
+__all__ = ["Link"]
+
+SHORTEST_WAIT = 0.25
+QUICK_WAIT = 3.0
+LONGEST_WAIT = 30.0
+"""Seconds between two tries. Each failure doubles the bound, and chance picks a time below it, so
+that the clients of a server that died do not all come back at one moment. While no server answers
+at all, the bound is ``QUICK_WAIT`` or half the time since the loss, whichever is longer: when a
+server has restarted, everybody is back after at most half as long again as it was gone."""
+
+STEADY_AFTER = 5.0
+"""Seconds logged in after which the next loss starts again with the shortest wait."""
+
+SLEEP = 150.0
+"""Seconds that this machine stood still after which the server has given a connection up for
+certain (it ends a silence of 150 s); after a nap it is tried with a quick ping."""
+
+WAKE_WITHIN = 3.0
+"""Seconds for the answer to that quick ping."""
+
+FOR_GOOD = frozenset({403, 409, 500})
+"""Codes after which coming back is no use: not allowed, replaced by another login, no such user."""
+
+AT_FIRST = FOR_GOOD | {400, 401, 404, 413, 505, 506}
+"""The same, for a login that has never succeeded."""
+
+DISTRUSTED = 495
+"""A code of our own for a certificate that proves nothing: trying again would not help."""
+
+_P = ParamSpec("_P")
+
+
+class _Inputs(Protocol):
+    """What can happen to a link."""
+
+    def start(self) -> None: ...
+    def opened(self, wire: Wire) -> None: ...
+    def unreachable(self, reason: str) -> None: ...
+    def welcomed(self) -> None: ...
+    def nobody(self) -> None: ...
+    def refused(self, error: Refused) -> None: ...
+    def lost(self, reason: str) -> None: ...
+    def due(self) -> None: ...
+    def hurry(self) -> None: ...
+    def woke(self, ahead: float) -> None: ...
+    def stop(self, reason: str, code: int) -> None: ...
+    def distrust(self, error: Untrusted) -> None: ...
+
+
+class Link:
+    """Keeps one connection to a server.
+
+    :param clock: time, in seconds; ``callLater`` and ``seconds``.
+    :param endpoint: where the server is.
+    :param greet: is awaited on each new connection; logs in. True: logged in, False: there is
+        nobody to log in yet. What it raises decides about trying again.
+    :param push: called with each message that is no reply.
+    :param changed: called with each new state.
+    :param random: a number from 0 to 1.
+    :param now: the time of day, which may go on where ``clock`` does not: while a virtual machine
+        is stopped. Without it ``clock`` tells it.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        greet: Callable[[Wire], Awaitable[bool]],
+        push: Callable[[Message], None],
+        changed: Callable[[ConnectionState], None],
+        random: Callable[[], float] = _random.random,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        self.state: ConnectionState = Stopped()
+        self.wire: Wire | None = None
+        """The connection while one is open, logged in or not."""
+        self._clock = clock
+        self._endpoint = endpoint
+        self._greet = greet
+        self._push = push
+        self._changed = changed
+        self._random = random
+        self._failures = 0
+        self._away_since = 0.0
+        self._since = 0.0
+        self._was_welcome = False
+        self._bye: ByeMes | None = None
+        self._attempt: Deferred[Any] | None = None
+        self._retry: IDelayedCall | None = None
+        self._naps = Naps(clock, now or clock.seconds, self._woke)
+        self._news: deque[ConnectionState] = deque()
+        self._depth = 0
+        self._machine: _Inputs = _machine(self)
+
+    # What the client calls -----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, or greet once more on a connection on which nobody is logged in."""
+        self._do(self._machine.start)
+
+    def reconnect_now(self) -> None:
+        """Do not wait any longer; a connection that is there is tried, and given up in seconds."""
+        self._do(self._machine.hurry)
+
+    def stop(self, reason: str = "", code: int = 0) -> None:
+        """Close, and do not come back until ``start``."""
+        self._do(self._machine.stop, reason, code)
+
+    # Steps of the machine ------------------------------------------------------------------------
+
+    def _do(self, happen: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        """Let something happen to the machine, and tell of the new states when it has settled.
+
+        Who is told may well make the next thing happen: that is told afterwards, so that
+        everybody hears of the states in their order.
+        """
+        self._depth += 1
+        try:
+            happen(*args, **kwargs)
+            while self._depth == 1 and self._news:
+                self._changed(self._news.popleft())
+        finally:
+            self._depth -= 1
+
+    def _show(self, state: ConnectionState) -> None:
+        self.state = state
+        self._news.append(state)
+
+    def _connect(self) -> None:
+        self._bye = None
+        self._naps.watch()
+        self._show(Connecting())
+        factory = Factory.forProtocol(lambda: Wire(self._clock, self._pushed, self._lost))
+        attempt = self._attempt = self._endpoint.connect(factory)
+        attempt.addCallbacks(self._opened, self._unreachable)
+        attempt.addErrback(lambda failure: self.log.failure("a connection's start", failure))
+
+    def _begin_greeting(self) -> None:
+        wire = self.wire
+        if wire is None:
+            raise NotConnected("there is no connection")
+        greeting = Deferred.fromCoroutine(_awaited(self._greet(wire)))
+        greeting.addCallbacks(self._greeted, self._not_greeted, (wire,), errbackArgs=(wire,))
+        greeting.addErrback(lambda failure: self.log.failure("a login", failure))
+
+    def _up(self) -> None:
+        self._since = self._clock.seconds()
+        self._was_welcome = True
+        self._show(LoggedIn())
+
+    def _wait(self, reason: str, at_least: float = 0.0, reached: bool = True) -> None:
+        now = self._clock.seconds()
+        if not self._failures:
+            self._away_since = now
+        bound = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(self._failures, 20))
+        if not reached:
+            bound = min(bound, max(QUICK_WAIT, (now - self._away_since) / 2))
+        self._failures += 1
+        seconds = SHORTEST_WAIT + (bound - SHORTEST_WAIT) * self._random()
+        # Those whom the server sent away with the same number come back spread over a fifth.
+        seconds = max(seconds, at_least * (1 + self._random() / 5))
+        self._retry = self._clock.callLater(seconds, self._do, self._machine.due)
+        self._show(Waiting(seconds, now + seconds, reason))
+
+    def _ended(self, reason: str) -> None:
+        """The connection is gone: wait and come back, or not, if the server said so."""
+        bye, self._bye = self._bye, None
+        if bye is not None and bye.code in FOR_GOOD and not bye.retry_after:
+            self._do(self._machine.stop, bye.error, bye.code)
+        elif bye is not None:
+            self._wait(bye.error or reason, bye.retry_after)
+        else:
+            self._wait(reason)
+
+    def _turned_away(self, error: Refused) -> None:
+        for_good = FOR_GOOD if self._was_welcome else AT_FIRST
+        hopeless = error.code == 429 and not error.retry_after
+        if error.code in for_good or (hopeless and not self._was_welcome):
+            self._do(self._machine.stop, str(error), error.code)
+        else:
+            self._let_go(str(error))
+            self._wait(str(error), error.retry_after)
+
+    def _let_go(self, why: str) -> None:
+        """Forget the connection and everything that is under way."""
+        wire, self.wire = self.wire, None
+        if wire is not None:
+            wire.close() if not why else wire.abort(why)
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel()
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        self._naps.stop()
+
+    def _try_the_wire(self, ahead: float) -> None:
+        self._failures = 0
+        if self.wire is not None:
+            if ahead >= SLEEP:
+                self.wire.abort("this machine was asleep")
+            else:
+                self.wire.check(WAKE_WITHIN)
+
+    def _settle(self) -> None:
+        """A connection that lasted was a good one."""
+        if self._clock.seconds() - self._since >= STEADY_AFTER:
+            self._failures = 0
+
+    # What happens outside ------------------------------------------------------------------------
+
+    def _opened(self, wire: Wire) -> None:
+        self._attempt = None
+        self._do(self._machine.opened, wire)
+
+    def _unreachable(self, failure: Failure) -> None:
+        self._attempt = None
+        if isinstance(failure.value, Untrusted):
+            self._do(self._machine.distrust, failure.value)
+        elif failure.check(CancelledError) is None:
+            self._do(self._machine.unreachable, failure.getErrorMessage())
+
+    def _greeted(self, welcome: bool, wire: Wire) -> None:
+        if wire is self.wire:
+            self._do(self._machine.welcomed if welcome else self._machine.nobody)
+
+    def _not_greeted(self, failure: Failure, wire: Wire) -> None:
+        if wire is not self.wire:
+            return
+        if isinstance(failure.value, Refused):
+            self._do(self._machine.refused, failure.value)
+            return
+        if failure.check(ClientError) is None:
+            self.log.failure("a login failed", failure)
+        wire.abort(failure.getErrorMessage())
+
+    def _pushed(self, message: Message) -> None:
+        if isinstance(message, ByeMes):
+            self._bye = message
+        self._push(message)
+
+    def _lost(self, wire: Wire, reason: str) -> None:
+        if wire is self.wire:
+            self.wire = None
+            self._do(self._machine.lost, reason)
+
+    def _woke(self, ahead: float) -> None:
+        self._do(self._machine.woke, ahead)
+
+
+async def _awaited(awaitable: Awaitable[bool]) -> bool:
+    return await awaitable
+
+
+def _build() -> Callable[[Link], _Inputs]:
+    """The table: state, what happens, next state, what is done."""
+    builder = TypeMachineBuilder(_Inputs, Link)
+    off = builder.state("off")
+    opening = builder.state("opening")
+    greeting = builder.state("greeting")
+    anonymous = builder.state("anonymous")
+    up = builder.state("up")
+    waiting = builder.state("waiting")
+    everywhere = (off, opening, greeting, anonymous, up, waiting)
+
+    @off.upon(_Inputs.start).to(opening)
+    def begin(inputs: _Inputs, link: Link) -> None:
+        link._failures = 0
+        link._was_welcome = False
+        link._connect()
+
+    @opening.upon(_Inputs.opened).to(greeting)
+    def greet(inputs: _Inputs, link: Link, wire: Wire) -> None:
+        link.wire = wire
+        link._begin_greeting()
+
+    @opening.upon(_Inputs.unreachable).to(waiting)
+    def not_there(inputs: _Inputs, link: Link, reason: str) -> None:
+        link._wait(reason, reached=False)
+
+    @opening.upon(_Inputs.distrust).to(off)
+    def distrusted(inputs: _Inputs, link: Link, error: Untrusted) -> None:
+        link._let_go("")
+        link._show(Stopped(str(error), DISTRUSTED, error))
+
+    @greeting.upon(_Inputs.welcomed).to(up)
+    def welcomed(inputs: _Inputs, link: Link) -> None:
+        link._up()
+
+    @greeting.upon(_Inputs.nobody).to(anonymous)
+    def nobody(inputs: _Inputs, link: Link) -> None:
+        link._show(Connected())
+
+    @anonymous.upon(_Inputs.start).to(greeting)
+    def greet_again(inputs: _Inputs, link: Link) -> None:
+        link._was_welcome = False
+        link._show(Connecting())
+        link._begin_greeting()
+
+    @anonymous.upon(_Inputs.lost).to(off)
+    def nobody_minds(inputs: _Inputs, link: Link, reason: str) -> None:
+        link._let_go("")
+        link._show(Stopped(reason))
+
+    @greeting.upon(_Inputs.refused).to(waiting)
+    def refused(inputs: _Inputs, link: Link, error: Refused) -> None:
+        link._turned_away(error)
+
+    @greeting.upon(_Inputs.lost).to(waiting)
+    def lost_early(inputs: _Inputs, link: Link, reason: str) -> None:
+        link._ended(reason)
+
+    @up.upon(_Inputs.lost).to(waiting)
+    def lost(inputs: _Inputs, link: Link, reason: str) -> None:
+        link._settle()
+        link._ended(reason)
+
+    @waiting.upon(_Inputs.due).to(opening)
+    def try_again(inputs: _Inputs, link: Link) -> None:
+        link._connect()
+
+    @waiting.upon(_Inputs.hurry).to(opening)
+    def try_now(inputs: _Inputs, link: Link) -> None:
+        link._let_go("")
+        link._connect()
+
+    @waiting.upon(_Inputs.woke).to(opening)
+    def try_after_sleep(inputs: _Inputs, link: Link, ahead: float) -> None:
+        link._let_go("")
+        link._failures = 0
+        link._connect()
+
+    @opening.upon(_Inputs.woke).to(opening)
+    def try_afresh(inputs: _Inputs, link: Link, ahead: float) -> None:
+        link._let_go("")
+        link._connect()
+
+    @greeting.upon(_Inputs.woke).loop()
+    @up.upon(_Inputs.woke).loop()
+    def try_the_wire(inputs: _Inputs, link: Link, ahead: float) -> None:
+        link._try_the_wire(ahead)
+
+    @up.upon(_Inputs.hurry).loop()
+    def doubted(inputs: _Inputs, link: Link) -> None:
+        link._try_the_wire(0)
+
+    def stopped(inputs: _Inputs, link: Link, reason: str, code: int) -> None:
+        link._let_go("")
+        link._show(Stopped(reason, code))
+
+    def too_late(inputs: _Inputs, link: Link, wire: Wire) -> None:
+        wire.close()
+
+    for state in everywhere:
+        state.upon(_Inputs.stop).to(off)(stopped)
+        if state is not opening:
+            state.upon(_Inputs.opened).loop()(too_late)
+    # What comes too late, or changes nothing where it comes.
+    nothing: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...] = (
+        (_Inputs.start, (opening, greeting, up, waiting)),
+        (_Inputs.unreachable, (off, greeting, anonymous, up, waiting)),
+        (_Inputs.distrust, (off, greeting, anonymous, up, waiting)),
+        (_Inputs.welcomed, (off, opening, anonymous, up, waiting)),
+        (_Inputs.nobody, (off, opening, anonymous, up, waiting)),
+        (_Inputs.refused, (off, opening, anonymous, up, waiting)),
+        (_Inputs.lost, (off, opening, waiting)),
+        (_Inputs.due, (off, opening, greeting, anonymous, up)),
+        (_Inputs.hurry, (off, opening, greeting, anonymous)),
+        (_Inputs.woke, (off, anonymous)),
+    )
+    for happening, states in nothing:
+        for state in states:
+            state.upon(happening).loop().returns(None)
+    return builder.build()
+
+
+_machine = _build()

@@ -1,0 +1,1 @@
+"""What keys and commands do, and the tables in which they stand."""

@@ -1,0 +1,110 @@
+"""The commands that go somewhere: to a conversation, to what is new, through what was missed."""
+
+from chat.client.conversation import Conversation
+from chat.client.language.words import Words
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands.catchup import CatchUp
+from chat.client.tui.commands.offering import Offering
+from chat.client.tui.desk import Desk
+
+__all__ = ["MovingVerbs"]
+
+_ENDING = frozenset(
+    {"back", "page_up", "page_down", "line_up", "line_down", "oldest", "newest", "first_unread"}
+)
+"""Actions after which the view stands where its reader wants it."""
+
+
+class MovingVerbs(Offering):
+    """Part of ``Verbs``."""
+
+    _chat: Chat
+    _desk: Desk
+    catch_up: CatchUp
+
+    @property
+    def _words(self) -> Words:
+        return self._desk.look.words
+
+    def go(self, arguments: str) -> None:
+        """Open a conversation by its name, or by a part that only one has."""
+        found = self._called(arguments.strip())
+        if len(found) == 1:
+            self._chat.open(found[0].name)
+        elif found:
+            names = ", ".join(self._chat.title_of(each) for each in found)
+            self._chat.say(self._words("go-which", names=names), bad=True)
+        else:
+            self._chat.say(self._words("go-nowhere", name=arguments.strip()), bad=True)
+
+    def _called(self, name: str) -> list[Conversation]:
+        wanted = name.casefold().lstrip("#@")
+        model = self._chat.model
+        titles = {
+            each.name: model.title(each).casefold().lstrip("#@")
+            for each in model.rooms() + model.privates()
+        }
+        for matches in (str.__eq__, str.startswith, str.__contains__):
+            found = [each for each, title in titles.items() if matches(title, wanted)]
+            if found:
+                return [model.conversation(each) for each in found]
+        return []
+
+    def next_unread(self, arguments: str) -> None:
+        """Open the conversation where one should look next."""
+        found = self._chat.model.next_active()
+        if found is not None:
+            self._chat.open(found.name)
+        else:
+            self._chat.say(self._words("nothing-unread"))
+
+    def conversations(self, arguments: str) -> None:
+        """Which conversations there are, and what is unread in them."""
+        rows = []
+        for each in self._chat.model.listed():
+            about = self._words("status-unread", n=each.unread) if each.unread else ""
+            rows.append((self._chat.title_of(each), about, each.name))
+        self._list(self._words("conversations"), rows, self._chat.open)
+
+    async def more(self, arguments: str) -> None:
+        """Older messages."""
+        self._desk.messages.page(-1)
+
+    async def catchup(self, arguments: str) -> None:
+        """Go through what was not read, at reading speed."""
+        conversation = self._chat.model.current
+        if conversation is None:
+            return
+        if self.catch_up.active:
+            self.catch_up.stop()
+        start = self._first_missed(conversation)
+        if start > conversation.newest:
+            self._chat.say(self._words("catchup-nothing"))
+            return
+        done = await self.catch_up.run(conversation, start)
+        if self._chat.model.current is conversation:
+            key = "catchup-done" if done else "catchup-ended"
+            self._chat.say(self._words(key, n=self.catch_up.left))
+
+    def _first_missed(self, conversation: Conversation) -> int:
+        read = conversation.read if conversation.divider is None else conversation.divider
+        return max(read + 1, conversation.first)
+
+    def steer(self, action: str | None, writing: bool) -> bool:
+        """A key while a catch-up goes on: Enter pauses it and goes on, Esc ends it, and so does
+        who moves by himself. Return whether that was all the key meant."""
+        if not self.catch_up.active:
+            return False
+        if action == "send" and not writing:
+            self.catch_up.toggle()
+            key = "catchup-paused" if self.catch_up.paused else "catchup-going"
+            self._chat.say(self._words(key, n=self.catch_up.left))
+            return True
+        if action in _ENDING:
+            self.catch_up.stop()
+        return action == "back"
+
+    def _catching_up(self, conversation: Conversation, index: int) -> None:
+        """Have the entry at ``index`` be the last one in view."""
+        self._desk.messages.end_at(conversation.entries[index].seq)
+        self._chat.say(self._words("catchup-going", n=self.catch_up.left))

@@ -1,0 +1,41 @@
+"""Lists that commands show, to choose from: in a popup, however long they are."""
+
+from collections.abc import Callable, Sequence
+
+from chat.client.tui.commands.picked import Stage
+from chat.client.tui.desk import Desk
+from chat.client.tui.panes.popups import Choice, Popup, narrowed
+
+__all__ = ["Offered", "Offering"]
+
+Offered = tuple[str, str, str]
+"""One of a list: what it is called, what there is to say of it, and its value."""
+
+
+class Offering:
+    """Part of ``Verbs``."""
+
+    _desk: Desk
+    _around: Stage
+
+    def _hinted(self, title: str, hint: str) -> str:
+        """The title of a list, and what Enter does there."""
+        words = self._desk.look.words
+        return words("with-hint", title=words(title), hint=words(hint))
+
+    def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
+        """Have one of ``rows`` chosen; ``chosen`` is called with its value."""
+        choices = [
+            Choice([(None, f" {name}  "), ("dim", about)], value) for name, about, value in rows
+        ]
+
+        def choose(value: object) -> None:
+            self._around.pop_up(None)
+            chosen(str(value))
+
+        popup = Popup(self._desk.look, title, lambda typed: narrowed(choices, typed), choose)
+        self._around.pop_up(popup)
+
+    def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
+        """Tell what there is; on a screen it can be chosen from as well."""
+        self._offer(title, rows, chosen)

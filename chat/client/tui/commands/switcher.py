@@ -1,0 +1,111 @@
+"""Finds a conversation, a person or a command by a part of its name, and goes there."""
+
+from collections.abc import Callable, Iterator
+
+from chat.client.conversation import Conversation
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands import table as commands
+from chat.client.tui.commands.picked import Stage
+from chat.client.tui.desk import Desk
+from chat.client.tui.panes.draw import Row
+from chat.client.tui.panes.popups import Choice, Popup
+from chat.messages import User
+
+__all__ = ["Switcher"]
+
+MOST = 200
+"""Rows: nobody scrolls through more, and there may be thousands of people."""
+
+COLUMNS = 64
+"""For a command and what it does: those are listed only when something is typed."""
+
+
+Target = Conversation | User | commands.Command
+
+
+class Switcher:
+    """``do_switch`` asks where to go.
+
+    :param open_conversation: called with the name of one that was chosen.
+    """
+
+    def __init__(
+        self, chat: Chat, desk: Desk, stage: Stage, open_conversation: Callable[[str], None]
+    ) -> None:
+        self._chat = chat
+        self._desk = desk
+        self._stage = stage
+        self._open = open_conversation
+
+    def do_switch(self) -> None:
+        look = self._desk.look
+        title = look.words("switch-title")
+        self._stage.pop_up(Popup(look, title, self._targets, self._switch_to, COLUMNS))
+
+    def _targets(self, typed: str) -> list[Choice]:
+        """Conversations, people, commands: what begins as typed before what has it."""
+        wanted = typed.casefold()
+        named = ((name.casefold(), target) for name, target in self._all(not typed))
+        matching = [(name, target) for name, target in named if wanted in name]
+        matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
+        return [*(self._choice(target) for _, target in matching[:MOST]), *self._further(typed)]
+
+    def _all(self, at_first: bool) -> Iterator[tuple[str, Target]]:
+        """Everything that one could go to, by the name by which it is found: first where one was
+        before, conversations by recency, and where one is behind them.
+
+        :param at_first: nothing was typed yet; what was put away, and commands, are left out.
+        """
+        model, look = self._chat.model, self._desk.look
+        near = {model.before: -1, model.open: 1}
+        found = model.listed() if at_first else model.conversations.values()
+        for each in sorted(found, key=lambda each: (near.get(each.name, 0), -each.active)):
+            yield look.line(model.title(each)), each
+        talked = {each.name for each in model.privates()}
+        for user in model.online():
+            if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
+                yield look.line(user.user_name), user
+        for command in () if at_first else commands.COMMANDS:
+            yield f"/{command.names[0]}", command
+
+    def _choice(self, target: Target) -> Choice:
+        words = self._desk.look.words
+        match target:
+            case Conversation():
+                row = self._target_row(self._chat.title_of(target), self._about(target))
+                return Choice(row, target.name)
+            case User():
+                name = self._chat.name_of(target.user_id, target.user_name)
+                row = self._target_row(name, words("switch-person"))
+                return Choice(row, f"@{target.user_id}")
+        row = self._target_row(f"/{target.names[0]}", words(target.help))
+        return Choice(row, target)
+
+    def _further(self, typed: str) -> Iterator[Choice]:
+        """Rooms that one is not in and people who are not here, by their whole name."""
+        words, name = self._desk.look.words, typed.strip().lstrip("#@")
+        if not name or typed.startswith("/"):
+            return
+        for sign, written, help_key in (
+            ("#", f"/join #{name}", "cmd-join"),
+            ("@", f"/msg {name}", "cmd-msg"),
+        ):
+            if typed[0] not in "#@" or typed[0] == sign:
+                yield Choice(self._target_row(written, words(help_key)), written)
+
+    def _about(self, conversation: Conversation) -> str:
+        words = self._desk.look.words
+        return words("status-unread", n=conversation.unread) if conversation.unread else ""
+
+    @staticmethod
+    def _target_row(name: str, about: str) -> Row:
+        return [(None, f" {name}  "), ("dim", about)]
+
+    def _switch_to(self, value: object) -> None:
+        self._stage.pop_up(None)
+        if isinstance(value, commands.Command):
+            self._desk.write(f"/{value.names[0]} ")
+        elif str(value).startswith("/"):
+            self._desk.write(str(value))
+        else:
+            self._open(str(value))

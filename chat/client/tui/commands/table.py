@@ -1,0 +1,213 @@
+"""Every command of the composer in one table, from which help and completion are made."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from chat.client.language.words import Words
+
+__all__ = ["COMMANDS", "SLASHES", "Command", "Kind", "Parsed", "completions", "find", "parse",
+           "refused", "written"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Command:
+    """``names`` without the slash, the first one shown; ``verb`` the method of ``Verbs`` that
+    does it, empty: it is said as it is written. ``arguments`` and ``help`` are keys of the
+    catalogue; ``least``: words it needs."""
+
+    names: tuple[str, ...]
+    verb: str
+    help: str
+    arguments: str = ""
+    least: int = 0
+
+
+COMMANDS: Final[Sequence[Command]] = (
+    Command(("help", "h", "帮助"), "help", "cmd-help", "arg-command"),
+    Command(("join", "j", "加入"), "join", "cmd-join", "arg-join", 1),
+    Command(("leave", "part", "close", "离开"), "leave", "cmd-leave", "arg-room"),
+    Command(("topic", "话题"), "topic", "cmd-topic", "arg-topic"),
+    Command(("msg", "m", "query", "dm", "私聊"), "msg", "cmd-msg", "arg-msg", 1),
+    Command(("me",), "", "cmd-me", "arg-search", 1),
+    Command(("go", "switch"), "go", "cmd-go", "arg-go", 1),
+    Command(("next",), "next_unread", "cmd-next"),
+    Command(("list", "ls"), "conversations", "cmd-list"),
+    Command(("more",), "more", "cmd-more"),
+    Command(("catchup",), "catchup", "cmd-catchup"),
+    Command(("rooms", "房间"), "rooms", "cmd-rooms"),
+    Command(("who", "names"), "who", "cmd-who", "arg-who-in"),
+    Command(("whois",), "whois", "cmd-whois", "arg-who", 1),
+    Command(("search", "搜索"), "search", "cmd-search", "arg-search", 1),
+    Command(("searchall", "sa"), "search_all", "cmd-search-all", "arg-search", 1),
+    Command(("delete", "del", "删除"), "delete", "cmd-delete", "arg-delete"),
+    Command(("undo", "收回"), "undo", "key-take-back"),
+    Command(("retry",), "retry", "cmd-retry"),
+    Command(("inspect",), "inspect", "cmd-inspect", "arg-delete"),
+    Command(("links",), "links", "key-links"),
+    Command(("busy", "away"), "busy", "cmd-busy"),
+    Command(("back",), "back", "cmd-back"),
+    Command(("dnd", "quiet"), "dnd", "cmd-dnd", "arg-dnd"),
+    Command(("devices",), "devices", "cmd-devices"),
+    Command(("revoke",), "revoke", "cmd-revoke", "arg-device", 1),
+    Command(("password",), "password", "cmd-password"),
+    Command(("kick",), "kick", "cmd-kick", "arg-kick", 1),
+    Command(("ban",), "ban", "cmd-ban", "arg-ban", 1),
+    Command(("unban",), "unban", "cmd-unban", "arg-who", 1),
+    Command(("mute",), "mute", "cmd-mute", "arg-ban", 1),
+    Command(("unmute",), "unmute", "cmd-unmute", "arg-who", 1),
+    Command(("role",), "role", "cmd-role", "arg-role", 2),
+    Command(("slow",), "slow", "cmd-slow", "arg-slow"),
+    Command(("private",), "private", "cmd-private"),
+    Command(("public",), "public", "cmd-public"),
+    Command(("invite", "邀请"), "invite", "cmd-invite", "arg-who", 1),
+    Command(("uninvite",), "uninvite", "cmd-uninvite", "arg-who", 1),
+    Command(("invitations",), "invitations", "cmd-invitations"),
+    Command(("sanctions", "bans"), "sanctions", "cmd-sanctions"),
+    Command(("block", "blocks", "ignore", "屏蔽"), "block", "cmd-block", "arg-block"),
+    Command(("unblock", "unignore"), "unblock", "cmd-unblock", "arg-who", 1),
+    Command(("report",), "report", "cmd-report", "arg-report", 1),
+    Command(("theme",), "theme", "cmd-theme", "arg-theme"),
+    Command(("language", "lang", "语言"), "language", "cmd-language", "arg-language", 1),
+    Command(("reconnect",), "reconnect", "cmd-reconnect"),
+    Command(("doctor",), "doctor", "cmd-doctor"),
+    Command(("logout",), "logout", "cmd-logout"),
+    Command(("quit", "q", "exit", "退出"), "quit", "cmd-quit"),
+)
+
+
+ELSEWHERE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("pm", "notice", "whisper", "tell"), "msg"),
+    **dict.fromkeys(("window", "win", "buffer"), "go"),
+    **dict.fromkeys(("channel", "create"), "join"),
+    **dict.fromkeys(("users", "online", "nicks"), "who"),
+    **dict.fromkeys(("channels", "chans"), "rooms"),
+    **dict.fromkeys(("mentions", "unread"), "next"),
+    **dict.fromkeys(("find", "grep", "lastlog"), "search"),
+    **dict.fromkeys(("history", "scrollback"), "more"),
+    **dict.fromkeys(("edit", "unsend"), "undo"),
+    **dict.fromkeys(("op", "deop"), "role"),
+    **dict.fromkeys(("connect", "server"), "reconnect"),
+    **dict.fromkeys(("color", "colors", "colour", "colours"), "theme"),
+    **dict.fromkeys(("disconnect", "bye"), "quit"),
+    "afk": "busy",
+    "version": "doctor",
+}
+"""What commands are called here that are called so in other programs."""
+
+RENAMING: Final = ("nick", "name", "rename")
+"""Commands by which one changes one's name elsewhere."""
+
+SLASHES: Final = "/\uff0f\u3001"
+"""What the key of the slash writes: input methods for Chinese make a wide one of it, or an
+enumeration comma, with which no text begins."""
+
+_NARROW: Final = str.maketrans("\uff03\uff20\u3000", "#@ ")
+"""How what they write wide is meant in a command: the signs of rooms and people, and a space."""
+
+
+class Kind(Enum):
+    """What a written text turns out to be."""
+
+    NOTHING = "nothing"
+    MESSAGE = "message"
+    COMMAND = "command"
+    UNKNOWN = "unknown"
+    BEHIND_SPACE = "behind space"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """``text`` is the message to send, the command's arguments, or the unknown name."""
+
+    kind: Kind
+    text: str = ""
+    command: Command | None = None
+
+
+def find(name: str) -> Command | None:
+    """The command that is called ``name``, in any case."""
+    name = name.casefold()
+    return next((each for each in COMMANDS if name in each.names), None)
+
+
+def parse(text: str) -> Parsed:
+    """Tell a message from a command. ``//x`` says ``/x``; an unknown ``/x`` is never a message."""
+    if not text.strip():
+        return Parsed(Kind.NOTHING)
+    text = _narrowed(text)
+    if text.startswith("//"):
+        return Parsed(Kind.MESSAGE, text[1:])
+    if not text.lstrip().startswith("/"):
+        return Parsed(Kind.MESSAGE, text)
+    written = text.lstrip()[1:]
+    name = "" if written[:1].isspace() else "".join(written.split(None, 1)[:1])
+    command = find(name)
+    if text[0] != "/":
+        known = command is not None
+        return Parsed(Kind.BEHIND_SPACE, name) if known else Parsed(Kind.MESSAGE, text)
+    if command is None:
+        return Parsed(Kind.UNKNOWN, name)
+    arguments = written[len(name) :].strip()
+    if arguments and not command.verb:
+        return Parsed(Kind.MESSAGE, f"/{command.names[0]} {arguments}")
+    return Parsed(Kind.COMMAND, _narrowed_first(arguments), command)
+
+
+def written(text: str) -> str:
+    """What one writes to say ``text``: ``//x`` for ``/x``."""
+    said = parse(text) == Parsed(Kind.MESSAGE, text)
+    return f"/{text}" if text.startswith("/") and not said else text
+
+
+def _narrowed(text: str) -> str:
+    """``text`` with the slash of a command as it is meant: an input method for Chinese may have
+    written it wide, and what was meant for one would be said to all."""
+    sign, name = text.lstrip()[:1], "".join(text.lstrip()[1:].split(None, 1)[:1])
+    latin = name.isascii() and name.isalpha()
+    meant = sign in SLASHES and (latin or find(name) or name.casefold() in ELSEWHERE)
+    return text.replace(sign, "/", 1) if sign and meant else text
+
+
+def _narrowed_first(arguments: str) -> str:
+    """What a command takes, with the sign of its first word, and the space behind it, as meant."""
+    first = "".join(arguments.split(None, 1)[:1])
+    end = len(first) + 1
+    return arguments[:end].translate(_NARROW) + arguments[end:]
+
+
+def completions(word: str) -> Iterator[str]:
+    """Commands that begin as ``word`` does (``/jo``), each with a space after it; behind them those
+    that are also called so."""
+    sign, typed = word[:1], word[1:].casefold()
+    if sign and sign in SLASHES and not typed.startswith("/"):
+        others = []
+        for command in COMMANDS:
+            first, *rest = command.names
+            if first.startswith(typed):
+                yield f"/{first} "
+            elif found := [each for each in rest if each.startswith(typed)]:
+                others.append(f"/{found[0]} ")
+        yield from others
+
+
+def refused(parsed: Parsed, words: Words) -> str:
+    """Why ``parsed``, which looks like a command and is none that could be run, was not sent."""
+    name = parsed.text
+    if parsed.kind is Kind.BEHIND_SPACE:
+        return words("command-behind-space", name=name)
+    if name.casefold() in RENAMING:
+        return words("no-renaming", name=name)
+    meant = ELSEWHERE.get(name.casefold()) or _meant(name)
+    return words("unknown-command-meant" if meant else "unknown-command", name=name, meant=meant)
+
+
+def _meant(name: str) -> str:
+    """The command that begins as ``name`` does, or is most like it; nothing where none is."""
+    # Here, for it takes as long to load as much of what a start needs.
+    from difflib import get_close_matches
+
+    begun = next(completions(f"/{name}"), "") if name else ""
+    known = [each for command in COMMANDS for each in command.names]
+    return begun.strip("/ ") or next(iter(get_close_matches(name.casefold(), known, 1, 0.7)), "")

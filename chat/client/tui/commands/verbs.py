@@ -1,0 +1,391 @@
+"""What the commands do, one method for each verb of the command table."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from chat.client.errors import ClientError
+from chat.client.files.config import BadConfig
+from chat.client.language.cli_words import Phrases
+from chat.client.language.words import LANGUAGES, Words
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands import helptext
+from chat.client.tui.commands.catchup import CatchUp
+from chat.client.tui.commands.doctor import Examined, examine
+from chat.client.tui.commands.moderating import ModeratingVerbs
+from chat.client.tui.commands.moving import MovingVerbs
+from chat.client.tui.commands.picked import PickedActions, Stage
+from chat.client.tui.commands.table import Command, find
+from chat.client.tui.desk import Desk
+from chat.client.tui.look import Look
+from chat.client.tui.panes.search import SearchPopup
+from chat.client.tui.telling import Telling
+from chat.client.tui.theme_file import find_theme, theme_names
+from chat.messages import BUSY, OFFLINE, Entry
+from chat.names import LOBBY, is_room
+
+__all__ = ["Verbs"]
+
+PRIVATE = "-private"
+"""Behind ``/join``: should the room be made, then for those who are invited."""
+
+MINUTES_DIGITS = 5
+"""A do not disturb of more than a month is one for good."""
+
+
+class Around(Stage, Protocol):
+    """What commands need of what stands around the main screen.
+
+    :ivar themes: the directory of theme files.
+    """
+
+    themes: Path
+
+    def redraw(self) -> None:
+        """Something changed; draw soon."""
+
+    def leave(self) -> None:
+        """End the program."""
+
+    def restyle(self, look: Look) -> None:
+        """Another theme or language from now on."""
+
+    def log_out(self) -> None:
+        """Forget the token and go back to the menu."""
+
+    def change_password(self) -> None:
+        """Show the form for it."""
+
+    def examined(self, round_trip: float | None) -> Examined:
+        """What is known of terminal and server."""
+
+
+class Verbs(ModeratingVerbs, MovingVerbs):
+    """Commands. ``run`` is the way in.
+
+    :ivar picked: what commands do with messages, as keys do.
+    """
+
+    _around: Around
+
+    def __init__(self, chat: Chat, desk: Desk, around: Around) -> None:
+        self._chat = chat
+        self._desk = desk
+        self._around = around
+        self.picked = PickedActions(chat, desk, around)
+        self.catch_up = CatchUp(chat.clock, chat, self._catching_up)
+        self.going = 0
+        """Commands on their way that will open another conversation."""
+
+    def complete(self, command: Command, arguments: str) -> bool:
+        """Whether a command has what it needs; if not, what that is is said."""
+        if len(arguments.split()) < command.least:
+            self._usage(command.names[0])
+            return False
+        return True
+
+    def run(self, command: Command, arguments: str) -> None:
+        """Carry a command out that is complete."""
+        verb: Callable[[str], Coroutine[Deferred[Any], Any, None] | None]
+        verb = getattr(self, command.verb)
+        work = verb(arguments)
+        if work is not None:
+            self._chat.spawn(work)
+
+    def _usage(self, name: str) -> None:
+        command = find(name)
+        usage = helptext.command_usage(command, self._words) if command else ""
+        self._chat.say(self._words("usage", usage=usage), bad=True)
+
+    def help(self, arguments: str) -> None:
+        command = find(arguments.lstrip("/"))
+        if arguments and command is not None:
+            usage = helptext.command_usage(command, self._words)
+            self._chat.tell(f"{usage}  {self._words(command.help)}")
+            return
+        helptext.show(self._desk, self._around, "commands")
+
+    # Conversations
+
+    @contextmanager
+    def _on_the_way(self) -> Iterator[None]:
+        self.going += 1
+        try:
+            yield
+        finally:
+            self.going -= 1
+
+    async def join(self, arguments: str) -> None:
+        first, _, rest = arguments.partition(" ")
+        private = first == PRIVATE
+        room, _, topic = (rest.lstrip() if private else arguments).partition(" ")
+        if not room:
+            self._usage("join")
+            return
+        if not is_room(room):
+            room = f"#{room}"
+        with self._on_the_way():
+            joined = await self._chat.client.join(room, topic.strip(), private)
+        self._chat.model.state(joined)
+        self._go(joined.conversation)
+        if private and not joined.private:
+            self._chat.say(self._words("room-public", room=joined.conversation), bad=True)
+
+    def _go(self, name: str) -> None:
+        """Open what a command asked for; what was typed meanwhile was meant for there."""
+        former, typed = self._chat.model.current, self._desk.composer.editor.text
+        self._chat.open(name)
+        self._desk.follow()
+        if typed and former is not self._chat.model.current:
+            self._begin(typed)
+            if former is not None:
+                former.draft = ""
+
+    def _begin(self, text: str) -> None:
+        """Have ``text`` in the composer, below what was begun there."""
+        editor = self._desk.composer.editor
+        editor.replace(f"{editor.text}\n{text}" if editor.text else text)
+
+    async def leave(self, arguments: str) -> None:
+        name = next(iter(arguments.split()), self._chat.model.open).casefold()
+        if name.startswith("@"):
+            self._put_away(name)
+            return
+        if not is_room(name):
+            name = f"#{name}"
+        await self._chat.leave(name)
+        left = self._chat.model.conversations.get(name)
+        if left is None or left.hidden:
+            self._chat.say(self._words("left", conversation=name))
+        else:
+            who = self._chat.title_of(left)
+            self._chat.say(self._words("put-away-waiting", who=who), bad=True)
+
+    def _put_away(self, name: str) -> None:
+        """A private conversation cannot be left, but need not be on the list."""
+        model = self._chat.model
+        for each in model.privates():
+            if name in (each.name, f"@{model.title(each).casefold()}"):
+                self._chat.client.mark_read(each.name)
+                each.put_away()
+                if model.open == each.name:
+                    self._chat.open(model.home)
+                who = self._chat.title_of(each)
+                if each.hidden:
+                    self._chat.say(self._words("put-away", who=who))
+                elif model.open == each.name:
+                    self._chat.say(self._words("put-away-last"), bad=True)
+                else:
+                    self._chat.say(self._words("put-away-waiting", who=who), bad=True)
+                return
+        self._chat.say(self._words("go-nowhere", name=name), bad=True)
+
+    async def topic(self, arguments: str) -> None:
+        conversation, text = self._which(arguments)
+        if conversation is None or conversation.private:
+            self._chat.say(self._words("topic-private"), bad=True)
+        elif not text:
+            self._chat.tell(conversation.topic or self._words("no-topic"))
+        else:
+            await self._chat.client.set_topic(conversation.name, text)
+
+    async def msg(self, arguments: str) -> None:
+        name, *rest = arguments.split(None, 1)
+        where = name.casefold() if is_room(name) else await self._private_with(name)
+        if where not in self._chat.model.conversations:
+            self._chat.say(self._words("go-nowhere", name=name), bad=True)
+            return
+        self._go(where)
+        text = "".join(rest)
+        if text and not self._chat.send(text):
+            self._begin(text)
+
+    async def _private_with(self, name: str) -> str:
+        """The conversation with somebody, made when it is new."""
+        with self._on_the_way():
+            user = await self._chat.client.lookup(self._somebody(name))
+        conversation = self._chat.model.conversation(f"@{user.user_id}")
+        conversation.partner = user.user_name
+        if user.user_status >= 0:
+            self._chat.model.people_changed([user])
+        return conversation.name
+
+    async def rooms(self, arguments: str) -> None:
+        rooms = await self._chat.client.rooms()
+        look = self._desk.look
+        rows = []
+        for each in rooms:
+            about = f"{self._words('members', n=each.members)}  {look.line(each.topic)}"
+            name = Telling(self._chat.model, look).room(each.conversation)
+            rows.append((name, about, each.conversation))
+        if rows:
+            title = self._hinted("rooms-title", "rooms-hint")
+            self._offer(title, rows, lambda room: self._chat.spawn(self.join(room)))
+        else:
+            self._chat.say(self._words("no-rooms"))
+
+    async def who(self, arguments: str) -> None:
+        conversation, rest = self._which(arguments)
+        if rest:
+            self._chat.say(self._words("go-nowhere", name=self._desk.look.line(rest)), bad=True)
+            return
+        if conversation is None or conversation.private or conversation.name == LOBBY:
+            users = self._chat.model.online()
+        else:
+            users = await self._chat.client.members(conversation.name)
+        names = ", ".join(self._chat.name_of(each.user_id, each.user_name) for each in users)
+        self._chat.tell(self._words("who", n=len(users), names=names))
+
+    async def whois(self, arguments: str) -> None:
+        user = await self._chat.client.lookup(self._somebody(arguments.split()[0]))
+        states = {OFFLINE: "state-offline", BUSY: "state-busy"}
+        state = self._words(states.get(user.user_status, "state-online"))
+        name = self._chat.name_of(user.user_id, user.user_name)
+        text = self._words("whois", name=name, id=user.user_id, state=state)
+        if user.last_seen and user.user_status == OFFLINE:
+            seen = self._desk.look.when(user.last_seen)
+            text += "  " + self._words("last-seen", time=f"{seen:%Y-%m-%d %H:%M}")
+        self._chat.tell(text)
+
+    # Messages
+
+    def search(self, arguments: str) -> None:
+        self._search(arguments, self._chat.model.open)
+
+    def search_all(self, arguments: str) -> None:
+        self._search(arguments, "")
+
+    def _search(self, text: str, conversation: str) -> None:
+        def title_of(name: str) -> str:
+            return self._chat.title_of(self._chat.model.conversation(name))
+
+        def chosen(entry: Entry) -> None:
+            self._around.pop_up(None)
+            self._chat.spawn(self._go_to(entry.conversation or conversation, entry.seq))
+
+        found = self._chat.history.search(text, conversation)
+        where = None if conversation else title_of
+        popup = SearchPopup(self._chat, found, text, where, chosen, self._around.redraw)
+        self._around.pop_up(popup)
+        popup.go_on()
+
+    async def _go_to(self, conversation: str, seq: int) -> None:
+        """Bring an entry into view, with what stands around it."""
+        if conversation != self._chat.model.open:
+            self._chat.open(conversation)
+        await self._chat.history.have(conversation, seq)
+        self._desk.messages.show_found(seq)
+        self._desk.changed()
+
+    async def delete(self, arguments: str) -> None:
+        """One's own last message, or that of somebody in a room that one moderates."""
+        me = self._chat.model.me.user_id
+        found = self._last_of(self._chat.model.current, arguments.strip() or str(me))
+        if found is None:
+            self._chat.say(self._words("nothing-to-delete"), bad=True)
+            return
+        await self._chat.client.redact(self._chat.model.open, found.seq)
+
+    def undo(self, arguments: str) -> None:
+        self.picked.do_take_back()
+
+    def inspect(self, arguments: str) -> None:
+        name = arguments.strip()
+        found = self._last_of(self._chat.model.current, name) if name else None
+        if name and found is None:
+            self._chat.say(self._words("nothing-by", who=self._desk.look.line(name)), bad=True)
+        else:
+            self.picked.inspect(found or self.picked.newest())
+
+    def links(self, arguments: str) -> None:
+        self.picked.do_links()
+
+    def retry(self, arguments: str) -> None:
+        if not self._chat.retry():
+            self._chat.say(self._words("nothing-failed"))
+
+    # Oneself
+
+    async def busy(self, arguments: str) -> None:
+        await self._chat.client.set_status(busy=True)
+        self._chat.say(self._words("now-busy"))
+
+    async def back(self, arguments: str) -> None:
+        await self._chat.client.set_status(busy=False)
+        self._chat.say(self._words("now-online"))
+
+    def dnd(self, arguments: str) -> None:
+        quiet, now = self._chat.quiet, self._desk.look.moment()
+        written = arguments.strip().casefold()
+        if written in ("off", "0") or (not written and quiet.holds(now)):
+            quiet.end()
+            self._chat.say(self._words("dnd-off"))
+        elif not written:
+            quiet.begin(now, None)
+            self._chat.say(self._words("dnd-on"))
+        elif written.isdecimal() and len(written) <= MINUTES_DIGITS:
+            quiet.begin(now, int(written))
+            self._chat.say(self._words("dnd-for", n=int(written)))
+        else:
+            self._usage("dnd")
+
+    async def devices(self, arguments: str) -> None:
+        for each in await self._chat.client.sessions():
+            seen = self._desk.look.when(each.last_seen)
+            state = self._words("state-online" if each.online else "state-offline")
+            here = self._words("this-device") if each.device == self._chat.client.device else ""
+            self._chat.tell(f"{each.device}  {state}  {seen:%Y-%m-%d %H:%M}  {here}".rstrip())
+
+    async def revoke(self, arguments: str) -> None:
+        await self._chat.client.revoke(arguments.strip())
+        self._chat.say(self._words("revoked", device=arguments.strip()))
+
+    def password(self, arguments: str) -> None:
+        self._around.change_password()
+
+    def logout(self, arguments: str) -> None:
+        self._around.log_out()
+
+    # The screen
+
+    def theme(self, arguments: str) -> None:
+        name = arguments.strip()
+        if not name:
+            names = ", ".join(theme_names(self._around.themes))
+            self._chat.say(self._words("themes", names=names))
+            return
+        try:
+            theme = find_theme(name, self._around.themes)
+        except BadConfig as error:
+            self._chat.say(Phrases(self._words.language).config(error), bad=True)
+            return
+        self._around.restyle(self._desk.look.with_theme(theme))
+
+    def language(self, arguments: str) -> None:
+        name = arguments.strip()
+        if name not in LANGUAGES:
+            self._chat.say(self._words("languages", names=", ".join(LANGUAGES)), bad=True)
+            return
+        self._around.restyle(self._desk.look.with_words(Words(name)))
+
+    async def doctor(self, arguments: str) -> None:
+        begun = self._chat.seconds()
+        round_trip: float | None = None
+        # When nobody answers, that is what the doctor says.
+        with suppress(ClientError):
+            await self._chat.client.lookup(self._chat.model.me.user_id)
+            round_trip = self._chat.seconds() - begun
+        glyphs = self._desk.look.glyphs
+        for well, key, values in examine(self._around.examined(round_trip)):
+            self._chat.tell(
+                f"{glyphs.stored if well else glyphs.failed} {self._words(key, **values)}"
+            )
+
+    def reconnect(self, arguments: str) -> None:
+        self._chat.client.reconnect_now()
+
+    def quit(self, arguments: str) -> None:
+        self._around.leave()

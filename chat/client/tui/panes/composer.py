@@ -1,0 +1,193 @@
+"""The composer: draws the editor, completes words, and takes a paste as one edit."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from chat.client.text import clean_line, clip, is_character, width
+from chat.client.tui.look import Look
+from chat.client.tui.panes.draw import Row
+from chat.client.tui.panes.editor import Editor
+from chat.client.tui.panes.pane import Pane
+
+__all__ = ["Completion", "Composer", "Paste"]
+
+PROMPT_COLUMNS = 2
+
+PASTED = {"enter": "\n", "ctrl j": "\n", "tab": "\t"}
+"""Keys that are characters of a paste."""
+
+PASTE_ENDS = ("end paste", "ctrl c")
+"""The end of a paste is lost with a connection. What swallows all keys ends with this one, too."""
+
+
+@dataclass
+class Completion:
+    """Going round the candidates for what stands before the cursor."""
+
+    start: int
+    candidates: Sequence[str]
+    place: int = -1
+    shown: str = ""
+
+
+Candidates = Callable[[str, str], Iterable[str]]
+"""What completes a word: what stands before it, and the word."""
+
+
+class Composer(Pane):
+    """What is being written. ``hint`` is shown in its place while it is empty."""
+
+    def __init__(self, look: Look, candidates: Candidates) -> None:
+        super().__init__(look)
+        self.editor = Editor()
+        self.hint = ""
+        self._candidates = candidates
+        self.completion: Completion | None = None
+        self._top = 0
+        self._columns = PROMPT_COLUMNS + 2
+        self._known: tuple[object, tuple[list[str], int, int]] | None = None
+
+    def _show(self, part: str) -> str:
+        # Asked for each character at each key: most of them are plain.
+        return part if part.isascii() and part.isprintable() else _drawn(part, self.look.emoji)
+
+    def wanted_rows(self, columns: int) -> int:
+        """How many rows the text takes in ``columns`` columns."""
+        if not self.editor.text:
+            return 1
+        return len(self._folded(columns)[0])
+
+    def _folded(self, columns: int) -> tuple[list[str], int, int]:
+        """The text as rows, and the cursor's place: asked for three times at each drawing."""
+        key = (self.editor.text, self.editor.cursor, columns, self.look)
+        if self._known is None or self._known[0] != key:
+            rows = self.editor.rows(columns - PROMPT_COLUMNS, self._show)
+            self._known = (key, rows)
+        return self._known[1]
+
+    def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
+        self._columns = columns
+        prompt = ("prompt", f"{self.look.glyphs.prompt} ")
+        if not self.editor.text:
+            hint = clip(self.hint, max(0, columns - PROMPT_COLUMNS), self.look.glyphs.ellipsis)
+            return [[prompt, ("hint", hint)]]
+        rows, _, row = self._folded(columns)
+        self._top = max(0, min(self._top, row, len(rows) - height))
+        self._top = max(self._top, row - height + 1)
+        lead = [prompt if number == 0 else (None, "  ") for number in range(len(rows))]
+        drawn = list(zip(lead, rows, strict=True))[self._top : self._top + height]
+        return [[start, (None, text)] for start, text in drawn]
+
+    def place(self, columns: int, height: int) -> tuple[int, int] | None:
+        _, column, row = self._folded(columns)
+        return column + PROMPT_COLUMNS, max(0, row - self._top)
+
+    def point(self, column: int, row: int) -> None:
+        """Put the cursor where somebody points, or at the end of that row."""
+        editor = self.editor
+        wanted = (row + self._top, max(0, column - PROMPT_COLUMNS))
+        columns = self._columns - PROMPT_COLUMNS
+        low, high = 0, len(editor.text)
+        while low < high:
+            editor.cursor = (low + high + 1) // 2
+            _, at_column, at_row = editor.rows(columns, self._show)
+            low, high = (editor.cursor, high) if (at_row, at_column) <= wanted else (
+                low, editor.cursor - 1
+            )  # fmt: skip
+        editor.settle_at(low)
+        self.changed()
+
+    # Changing
+
+    def insert(self, text: str) -> None:
+        """Type or paste ``text``."""
+        self.completion = None
+        self.editor.insert(text)
+        self.changed()
+
+    def edit(self, name: str) -> None:
+        """One of ``editor.EDITS``."""
+        self.completion = None
+        self.editor.do(name)
+        self.changed()
+
+    @property
+    def choosing(self) -> bool:
+        """Whether there are several candidates, of which one stands there."""
+        return self.completion is not None and len(self.completion.candidates) > 1
+
+    def complete(self, step: int = 1) -> bool:
+        """Complete what stands before the cursor, each time to the candidate ``step`` further.
+
+        :returns: whether there was one.
+        """
+        found = self.completion or self._look_up()
+        if not found.candidates:
+            return False
+        editor = self.editor
+        found.place = (found.place + step) % len(found.candidates)
+        word = found.candidates[found.place]
+        end = editor.cursor
+        editor.text = editor.text[: found.start] + word + editor.text[end:]
+        editor.cursor = found.start + len(word)
+        found.shown = word
+        self.completion = found
+        self.changed()
+        return True
+
+    def _look_up(self) -> Completion:
+        before = self.editor.text[: self.editor.cursor]
+        start = max(before.rfind(" "), before.rfind("\n")) + 1
+        # Chinese is written without spaces: a name or an emoji may follow it at once.
+        mark = max(before.rfind(":"), before.rfind("@"))
+        if mark > start and not before[mark - 1].isascii():
+            start = mark
+        return Completion(start, list(self._candidates(before[:start], before[start:])))
+
+    def choices(self, columns: int) -> str:
+        """The candidates in one line, the one that stands there now in brackets."""
+        found = self.completion
+        if found is None or not self.choosing:
+            return ""
+        shown = []
+        for place, each in enumerate(found.candidates):
+            text = each.strip()
+            shown.append(f"[{text}]" if place == found.place else text)
+        line = "  ".join(shown)
+        if width(line) > columns:
+            line = "  ".join(shown[max(0, found.place - 1) :])
+        return clip(line, columns, self.look.glyphs.ellipsis)
+
+
+@lru_cache(maxsize=1024)
+def _drawn(part: str, emoji: bool) -> str:
+    """One character as it is drawn; a text in Chinese asks for each of its own at each key."""
+    return clean_line(part, emoji)
+
+
+@dataclass
+class Paste:
+    """Collects a bracketed paste, which urwid hands over key by key."""
+
+    _parts: list[str] | None = field(default=None)
+
+    def take(self, key: str) -> str | None:
+        """Take one key.
+
+        :returns: None when it is to be treated as a key; else the text of a finished paste, or
+            empty while one is being collected.
+        """
+        if key == "begin paste":
+            self._parts = []
+            return ""
+        if self._parts is None:
+            return "" if key == "end paste" else None
+        if key in PASTE_ENDS:
+            text = "".join(self._parts)
+            self._parts = None
+            return text
+        character = PASTED.get(key, key)
+        if len(character) == 1 or is_character(character):
+            self._parts.append(character)
+        return ""

@@ -1,0 +1,51 @@
+"""Marks links for the terminal (OSC 8), across all the rows that a link is wrapped over."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import urwid
+
+from chat.client.links import Link, find_links
+from chat.client.tui.panes.draw import Run
+
+__all__ = ["marked"]
+
+
+def marked(text: str, lines: Sequence[str], role: str | None) -> list[Sequence[Run]]:
+    """The rows that ``text`` was folded into, as runs in which links are marked.
+
+    :param role: the colour of what is no link.
+    """
+    links = list(find_links(text))
+    rows: list[Sequence[Run]] = []
+    place = 0
+    for line in lines:
+        found = text.find(line, place) if links else -1
+        if found < 0:
+            # A row that isn't in the text as it stands: a sign too wide for it was replaced.
+            rows.append([(role, line)])
+            continue
+        place = found + len(line)
+        rows.append(list(_runs(line, found, links, role)))
+    return rows
+
+
+def _runs(line: str, start: int, links: Sequence[Link], role: str | None) -> Iterator[Run]:
+    done = 0
+    for link in links:
+        first, last = max(link.start - start, done), min(link.end - start, len(line))
+        if first < last:
+            if done < first:
+                yield role, line[done:first]
+            yield _attribute(link.target), line[first:last]
+            done = last
+    # Even when nothing is left: a row is filled up in the colour that it ends with.
+    yield role, line[done:]
+
+
+@lru_cache(maxsize=1024)
+def _attribute(target: str) -> urwid.LayeredAttr:
+    """The colour of links, and where this one leads; its parts are one link to the terminal."""
+    link = urwid.Hyperlink(target, id=f"{zlib.crc32(target.encode()):x}")
+    return urwid.LayeredAttr(urwid.AttrSpec("inherit", "inherit", hyperlink=link), "link")

@@ -1,0 +1,1 @@
+"""Recordings of the screen: made, veiled, played, and replayed."""

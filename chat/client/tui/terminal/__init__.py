@@ -1,0 +1,1 @@
+"""The terminal itself: its input, its pen, and as few bytes to it as possible."""

@@ -1,0 +1,1 @@
+"""Who may connect, log in and talk, how often, and from where."""

@@ -1,0 +1,47 @@
+"""What one user may do on all devices together, remembered after the last of them is gone."""
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from chat.server.guard.buckets import TokenBucket
+
+if TYPE_CHECKING:
+    from chat.server.context import Context
+
+__all__ = ["Budget", "Budgets"]
+
+USERS: Final = 65_536
+"""Users who are remembered on one server, those who logged in last."""
+
+
+class Budget:
+    """One user's.
+
+    :ivar talk: for messages.
+    :ivar requests: for everything else.
+    """
+
+    __slots__ = ("requests", "talk")
+
+    def __init__(self, context: "Context") -> None:
+        talk, requests = context.settings.user_rates()
+        self.talk = TokenBucket(*talk, context.clock.seconds)
+        self.requests = TokenBucket(*requests, context.clock.seconds)
+
+
+class Budgets:
+    """Those of all users who were here lately: coming again gives nobody a new one."""
+
+    def __init__(self, context: "Context") -> None:
+        self._context = context
+        self._of: OrderedDict[int, Budget] = OrderedDict()
+
+    def of(self, user_id: int) -> Budget:
+        """The budget of a user who logs in."""
+        budget = self._of.get(user_id)
+        if budget is None:
+            budget = self._of[user_id] = Budget(self._context)
+            if len(self._of) > USERS:
+                self._of.popitem(last=False)
+        self._of.move_to_end(user_id)
+        return budget

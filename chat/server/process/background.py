@@ -1,0 +1,80 @@
+"""``twistd`` without ``-n``: whoever starts the server waits until it serves, or reads why not."""
+
+import os
+import signal
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any, Final
+
+from twisted.application.service import MultiService
+from twisted.internet.interfaces import IDelayedCall
+
+from chat.server.process.lifecycle import Lifecycle
+from chat.server.process.starting import say
+from chat.store.errors import CannotStart
+
+__all__ = ["InBackground"]
+
+WAIT_SECONDS: Final = 10.0
+"""A store of one's own that is away is waited for without end, and a large one is read for a
+minute: what lasts longer than this goes on with nobody watching."""
+
+GONE_SECONDS: Final = 30
+"""After these twistd's process in front ends by SIGALRM: the one in the background was killed."""
+
+
+class InBackground(MultiService):
+    """Holds the server, and has twistd's process in front wait for how the start ends.
+
+    By itself twistd waits only until the ports are taken, succeeds whatever comes after that, and
+    shows a hundred bytes of what went wrong, as Python writes them.
+
+    :param twistd: its own options, in which it keeps the pipe that its process in front reads.
+    """
+
+    def __init__(self, reactor: Any, server: Lifecycle, twistd: MutableMapping[str, Any]) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._server = server
+        self._twistd = twistd
+        self._pipe: int | None = None
+        self._patience: IDelayedCall | None = None
+        self._terminal = os.dup(2)
+        signal.alarm(GONE_SECONDS)  # It does not outlive the fork.
+        server.setServiceParent(self)
+
+    def privilegedStartService(self) -> None:
+        """:raises CannotStart: a port can't be had; that was said."""
+        os.dup2(self._terminal, 2)  # In the background now, where it was ``/dev/null``.
+        try:
+            super().privilegedStartService()
+        except CannotStart as error:
+            say(str(error))
+            self._take_pipe()
+            self._tell(False)
+            raise
+
+    def startService(self) -> None:
+        """Begin, and tell the process in front later instead of now."""
+        super().startService()
+        self._take_pipe()
+        self._patience = self._reactor.callLater(WAIT_SECONDS, self._tell, True)
+        self._reactor.callWhenRunning(lambda: self._server.when_started().addCallback(self._tell))
+
+    def _take_pipe(self) -> None:
+        self._pipe = self._twistd.pop("statusPipe", None)
+
+    def _tell(self, serves: bool) -> None:
+        """Let the process in front end, and leave its terminal alone from now on."""
+        pipe, self._pipe = self._pipe, None
+        if pipe is None:
+            return
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 2)
+        for descriptor in (null, self._terminal):
+            os.close(descriptor)
+        with suppress(OSError):  # Nobody waits any more.
+            os.write(pipe, b"0" if serves else b"1 see above")
+        os.close(pipe)

@@ -1,0 +1,190 @@
+"""What a start needs from the operating system: open files, signals, a plain message on failure."""
+
+import atexit
+import contextlib
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
+
+from chat.store.errors import CannotStart
+
+__all__ = [
+    "SPARE_FILES",
+    "calm_signals",
+    "choose_reactor",
+    "end_plainly",
+    "exit_with_status_1",
+    "fill_standard_streams",
+    "on_hangup",
+    "raise_open_files",
+    "say",
+    "stop",
+]
+
+SPARE_FILES: Final = 64
+"""Open files that connections leave alone: the store's, the log's, and what a restart needs."""
+
+STANDARD_ERROR: Final = 2
+
+_log = Logger()
+
+
+def choose_reactor() -> Any:
+    """Install the fastest reactor that the system has, unless one was chosen (``--reactor``).
+
+    Its time is one that nobody sets. With Twisted's own, the time of day, a clock that is put back
+    by an hour would stop every timer for that hour, those of messages on their way among them, and
+    one that is put forward would end every connection for its silence.
+    """
+    if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
+        from twisted.internet.main import installReactor
+
+        from chat.server.process.polling import DirectReactor
+
+        installReactor(DirectReactor())
+    from twisted.internet import reactor
+
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]  # its timers look at it
+    return reactor
+
+
+def fill_standard_streams() -> None:
+    """Have something stand where a standard stream was closed (``2>&-``): in the background twistd
+    puts ``/dev/null`` there, and would put it over the reactor's own descriptor."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        pass
+    os.close(descriptor)
+
+
+def raise_open_files() -> int:
+    """Let this process open as many files as it may at all; return how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        # macOS refuses an unlimited number, and goes on with what it had.
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def stop(reactor: Any) -> None:
+    """Let a reactor stop, if nobody has done so yet."""
+    with contextlib.suppress(ReactorNotRunning):
+        reactor.stop()
+
+
+def calm_signals(reactor: Any, stopping: Callable[[], bool] = lambda: False) -> Callable[[], None]:
+    """Have what ``reactor`` does at SIGINT and SIGTERM done between two events, once; return what
+    undoes that. For a reactor that runs.
+
+    :param stopping: whether it is about to stop, so that there is no more to be done.
+
+    Twisted logs in the handler itself, and a signal comes in the middle of anything. In the middle
+    of taking the lock of the log, the handler would wait for that lock for ever.
+    """
+    before = {}
+    told: list[int] = []
+
+    def act(handler: Callable[[int, None], None], number: int) -> None:
+        if not told and not stopping():
+            told.append(number)
+            handler(number, None)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler: Any = signal.getsignal(number)
+        if getattr(handler, "__self__", None) is reactor:
+            before[number] = handler
+            signal.signal(number, _later(reactor, partial(act, handler)))
+
+    def undo() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return undo
+
+
+def _later(reactor: Any, handler: Callable[[int], None]) -> Callable[[int, Any], None]:
+    return lambda number, _: reactor.callFromThread(handler, number)
+
+
+def on_hangup(reactor: Any, reload: Callable[[], None]) -> Callable[[], None]:
+    """Call ``reload`` at each SIGHUP, in the reactor's thread; return what undoes that.
+
+    A terminal that is closed says SIGHUP too, and ends what was started from it as it always did,
+    unless that was started with nohup.
+    """
+    inherited = signal.getsignal(signal.SIGHUP)
+    ends_with_terminal = inherited != signal.SIG_IGN and _has_terminal()
+
+    def hung_up() -> None:
+        if ends_with_terminal and not _has_terminal():
+            stop(reactor)
+        else:
+            reload()
+
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(hung_up))
+
+    def undo() -> None:
+        signal.signal(signal.SIGHUP, inherited or signal.SIG_DFL)
+
+    return undo
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def end_plainly() -> None:
+    """From now on an uncaught CannotStart ends the process with its sentence, no traceback; and
+    Ctrl-C without a word.
+
+    The sentence is in the log, too: of a process in the background there is nothing else to read.
+    """
+    usual = sys.excepthook
+
+    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, CannotStart):
+            # No level above: before its log is there Twisted would print that one by itself.
+            _log.error("{sentence}", sentence=str(error))
+            say(str(error))
+        elif not isinstance(error, KeyboardInterrupt):
+            usual(kind, error, trace)
+
+    sys.excepthook = end
+
+
+def exit_with_status_1(sentence: str) -> None:
+    """Say ``sentence`` now, and end with status 1 when the reactor has stopped.
+
+    twistd itself ends with 0 whatever happened while the reactor ran.
+    """
+    say(sentence)
+    atexit.register(_exit)
+
+
+def say(sentence: str) -> None:
+    """Tell whoever started the server, on the real standard error: in the place of ``sys.stderr``
+    twistd has put its log."""
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(f"chatroom: {sentence}\n")
+        sys.__stderr__.flush()
+
+
+def _exit() -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

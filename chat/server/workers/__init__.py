@@ -1,0 +1,1 @@
+"""``--workers``: several processes behind the same ports, and the one that looks after them."""
