@@ -97,6 +97,15 @@ class TrackTest(SynchronousTestCase):
         assert wish is not None
         self.assertEqual(numbers(track.page(page(98, 99, 100), wish)), [98, 99, 100])
 
+    def test_holes_of_which_nothing_is_wanted_cost_nothing_of_what_stands_between_them(self) -> None:
+        track = at(4, fill_limit=0)
+        for seq in (7, 10, 11):
+            self.assertEqual(track.push(entry(seq)), [])
+        steps, wish = track.next_wish()
+        self.assertEqual((numbers(steps), wish), ([7, 10, 11], None))
+        skipped = [step for step in steps if isinstance(step, GapSkipped)]
+        self.assertEqual(skipped, [GapSkipped("#x", 5, 6, True), GapSkipped("#x", 8, 9, True)])
+
     def test_a_server_that_never_gives_what_it_announced_is_not_asked_for_ever(self) -> None:
         track = at(4)
         track.push(entry(7))

@@ -164,7 +164,8 @@ class Track:
         if self._fill_limit is not None and upto - self.at > self._fill_limit:
             steps = self._skip_to(upto - self._fill_limit, kept=True) + self._drain(live=True)
         if self.at >= upto:
-            return steps, None if self._top <= self.at else self.next_wish()[1]
+            further, wish = self.next_wish()
+            return steps + further, wish
         self._gap_first = self._gap_first or self.at + 1
         return steps, Wish(self.epoch, self.at, before, upto, self._fruitless > 0)
 
