@@ -149,6 +149,35 @@ class FoldingTests(TestCase):
         screen.client.tell(events.MessageArrived(taken, False, True))
         self.assertIn("deleted", "\n".join(screen.text()))
 
+    def test_what_was_deleted_one_after_the_other_has_one_row(self) -> None:
+        log = talk((CHEN, 2, 60_000), (BEN, 30, 60_000), (CHEN, 1, 60_000), (BEN, 2, 60_000))
+        screen = screen_of(log)
+        erasure = entry(36, User(0, ""), kind="erase", target=BEN.user_id, time=NOON + 3_000_000)
+        screen.client.tell(events.MessageArrived(erasure, False, True))
+        lines = "\n".join(screen.text())
+        self.assertIn("12:03 · 30 messages were deleted (F4)", lines)
+        self.assertEqual(lines.count("This message was deleted."), 2, "those after Chen's")
+        screen.press("f4")
+        screen.desk.messages.go_to(3)
+        self.assertGreater("\n".join(screen.text()).count("This message was deleted."), 25)
+
+    def test_what_was_deleted_on_two_days_has_two_rows(self) -> None:
+        log = talk((BEN, 8, 3 * 3_600_000))
+        screen = screen_of([Entry(each.seq, time=each.time, deleted=True) for each in log])
+        self.assertEqual(told(screen).count("messages were deleted (F4)"), 2)
+        self.assertIn("2023-11-15", "\n".join(screen.text()))
+
+    def test_what_is_not_shown_of_those_who_are_blocked_has_one_row(self) -> None:
+        for language, row in (
+            ("en", "Not shown: 40 messages of ben, blocked (F4)"),
+            ("zh", "未显示：已屏蔽 ben 的 40 条消息（F4）"),
+        ):
+            log = talk((CHEN, 1, 60_000), (BEN, 40, 60_000), (CHEN, 1, 60_000), (BEN, 1, 60_000))
+            screen = screen_of(log, language=language)
+            screen.client.tell(events.Blocked(BEN.user_id, BEN.user_name, True))
+            self.assertIn(row, "\n".join(screen.text()))
+            self.assertEqual("\n".join(screen.text()).count("12:4"), 2, "those below")
+
     def test_while_one_reads_further_up_a_flood_costs_little_and_moves_nothing(self) -> None:
         screen = screen_of(talk((CHEN, 60, 60_000), (BEN, FLOOD_FROM - 2, 25)), read=10)
         screen.desk.messages.scroll(-2)

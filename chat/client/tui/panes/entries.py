@@ -138,20 +138,24 @@ class EntryRows:
 
     def folded(self, folded: Folded, entries: Sequence[Entry]) -> list[Row]:
         """What stands for many of ``entries``."""
-        if folded.moves:
-            text = self._moved(folded, entries)
+        count = folded.last - folded.first + 1
+        if folded.sort != "said":
+            key = "-".join([f"folded-{folded.sort}", *sorted(folded.moves)])
+            who = "" if folded.sort == "deleted" else self._who(folded, entries)
+            text = self._look.words(key, n=count, who=who)
             return self._system(entries[folded.first].time, text)
         (some, name), *others = folded.people.items()
         text = self._look.words(
             "folded-many" if others else "folded-one",
-            n=folded.last - folded.first + 1,
+            n=count,
             who=self._telling.name(some, name),
             people=len(folded.people),
             time=span(self._look.words, folded.seconds),
         )
         return [[("dim", clip(f"  {self._look.glyphs.ellipsis} {text}", self.columns))]]
 
-    def _moved(self, folded: Folded, entries: Sequence[Entry]) -> str:
+    def _who(self, folded: Folded, entries: Sequence[Entry]) -> str:
+        """Those who move, or are blocked; the first of them, where they are many."""
         words, people = self._look.words, len(folded.people)
         names: dict[int, str] = {}
         for entry in islice(entries, folded.first, folded.last + 1):
@@ -161,7 +165,7 @@ class EntryRows:
         who = words("comma").join(names.values())
         if people > NAMED:
             who = words("and-more", who=who, n=people - NAMED)
-        return words("folded-" + "-".join(sorted(folded.moves)), who=who)
+        return who
 
     # The entry itself
 

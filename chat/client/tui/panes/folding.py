@@ -1,4 +1,4 @@
-"""Folding: what many quick messages, or many who join and leave, are in one row."""
+"""Folding: many quick messages, many who join and leave, or what nobody is shown, in one row."""
 
 import bisect
 from dataclasses import dataclass, field
@@ -8,7 +8,16 @@ from chat.client.model import Model
 from chat.client.tui.look import Look
 from chat.messages import Entry
 
-__all__ = ["FLOOD_FROM", "MANY_MS", "MOVES_FROM", "ONE_MS", "SHOWN", "Folded", "Folding"]
+__all__ = [
+    "FLOOD_FROM",
+    "HIDDEN_FROM",
+    "MANY_MS",
+    "MOVES_FROM",
+    "ONE_MS",
+    "SHOWN",
+    "Folded",
+    "Folding",
+]
 
 FLOOD_FROM = 20
 """Messages in a row that make a flood: most of a screen of 24 rows."""
@@ -28,6 +37,11 @@ MOVES = frozenset({"join", "leave"})
 MOVES_FROM = 4
 """Comings and goings with nothing between them that are one row: three names it can say."""
 
+HIDDEN_FROM = 3
+"""Messages that were deleted, or are of those who are blocked, that are one row."""
+
+_LEAST = {"moved": MOVES_FROM, "blocked": HIDDEN_FROM, "deleted": HIDDEN_FROM}
+
 RUNS_KEPT = 1_000
 """Runs that are remembered; a view has fewer."""
 
@@ -35,13 +49,16 @@ RUNS_KEPT = 1_000
 @dataclass
 class Run:
     """Messages ``first`` to ``last`` that follow each other fast, a flood when they are many; or
-    those who join and leave, as long as nobody says anything.
+    those who join and leave, as long as nobody says anything; or what is not shown.
+
+    ``sort``: which of them, as ``Folding._sort`` has it.
 
     Between the two no number is missing, so that a number tells where its entry is.
     """
 
     first: int
     last: int
+    sort: str | None = None
     people: dict[int, str] = field(default_factory=dict)
     moves: set[str] = field(default_factory=set)
 
@@ -61,10 +78,13 @@ class Folded:
     last: int
     seconds: int
     people: dict[int, str]
-    """Who speaks in the flood, or moves: names by id."""
+    """Who speaks, or moves: names by id."""
+
+    sort: str = "said"
+    """``said``, ``moved``, ``blocked`` or ``deleted``."""
 
     moves: frozenset[str] = frozenset()
-    """How they move, ``join`` and ``leave``; nothing where they speak."""
+    """How they move, ``join`` and ``leave``."""
 
 
 class Folding:
@@ -101,13 +121,14 @@ class Folding:
         entries = conversation.entries
         run = self._run(entries, index, (conversation.divider, seen))
         here = entries[index].seq
-        shown, least = (0, MOVES_FROM) if run.moves else (SHOWN, FLOOD_FROM)
+        shown = SHOWN if run.sort == "said" else 0
         first, last = run.first + shown, run.last - shown
+        least = _LEAST.get(run.sort or "", FLOOD_FROM)
         if run.last - run.first + 1 < least or not first <= here <= last:
             return None
         start, end = index - (here - first), index + (last - here)
         seconds = max(1, round((entries[end].time - entries[start].time) / 1000))
-        return Folded(start, end, seconds, run.people, frozenset(run.moves))
+        return Folded(start, end, seconds, run.people, run.sort or "", frozenset(run.moves))
 
     def _forget_what_changed(self, conversation: Conversation, seen: int) -> None:
         model = self._model
@@ -139,7 +160,7 @@ class Folding:
         if run is not None:
             self._go_on(entries, index + run.last - entry.seq, run, 1, ends)
         if run is None or entry.seq > run.last:
-            run = Run(entry.seq, entry.seq)
+            run = Run(entry.seq, entry.seq, self._sort(entry))
             run.take(entry)
             self._runs.insert(place, run)
             self._go_on(entries, index, run, 1, ends)
@@ -150,41 +171,43 @@ class Folding:
         self, entries: list[Entry], at: int, run: Run, step: int, ends: tuple[int | None, int]
     ) -> None:
         """Lengthen ``run`` from its end at index ``at``, if it is there, by what follows now."""
-        if at < 0 or entries[at].seq not in (run.first, run.last) or not self._plain(entries[at]):
+        if at < 0 or entries[at].seq not in (run.first, run.last) or run.sort is None:
             return
         while 0 <= at + step < len(entries):
             end, entry = entries[at], entries[at + step]
             before, after = (end, entry) if step > 0 else (entry, end)
-            if not (self._follows(before, after, ends) and self._plain(entry)):
+            if not self._follows(before, after, ends) or self._sort(entry) != run.sort:
                 return
             at += step
             run.take(entry)
 
     def _follows(self, before: Entry, after: Entry, ends: tuple[int | None, int]) -> bool:
-        """Whether both are in one run, if they are plain. None goes on below a row that must be
-        seen."""
+        """Whether both are in one run, if they are of one sort. None goes on below a row that must
+        be seen."""
         same = before.user_id == after.user_id
-        quick = after.time - before.time <= (ONE_MS if same else MANY_MS)
+        said = not (before.kind or before.deleted or before.user_id in self._model.blocked)
         return (
             after.seq == before.seq + 1
             and before.seq not in ends
             and before.time <= after.time
-            and bool(before.kind) == bool(after.kind)
-            and (quick or bool(before.kind))
+            and (not said or after.time - before.time <= (ONE_MS if same else MANY_MS))
+            and bool(before.time)
+            == bool(after.time)  # The server does not say when of deleted ones.
             and self._same_day(before.time, after.time)
         )
 
-    def _plain(self, entry: Entry) -> bool:
-        """Whether it may be in a run. What speaks to the reader never is, nor is anything that has
-        a row of another kind."""
+    def _sort(self, entry: Entry) -> str | None:
+        """What it may be in a run with; None for what is always seen: what speaks to the reader,
+        and what has a row of another kind."""
         model = self._model
-        return not (
-            (entry.kind and entry.kind not in MOVES)
-            or entry.deleted
-            or entry.user_id == model.me.user_id
-            or entry.user_id in model.blocked
-            or model.mentions_me(entry.content)
-        )
+        mine = entry.user_id == model.me.user_id
+        if entry.deleted:
+            return "deleted"
+        if entry.kind:
+            return "moved" if entry.kind in MOVES and not mine else None
+        if entry.user_id in model.blocked:
+            return "blocked"
+        return None if mine or model.mentions_me(entry.content) else "said"
 
     def _same_day(self, before: int, after: int) -> bool:
         """Days begin with a minute, everywhere."""
