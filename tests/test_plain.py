@@ -1,5 +1,6 @@
 """The linear mode: lines as they are typed, what is said and when; in a terminal and in a pipe."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -348,12 +349,15 @@ class PlainPtyTests(TestCase):
         piped = self.pipe("dora", "/more\n")
         self.assertIn("dora: line 0\n  line 1\n", piped.stdout)
 
-    def pipe(self, person: str, text: str) -> "subprocess.CompletedProcess[str]":
+    def pipe(
+        self, person: str, text: str, out: int = subprocess.PIPE
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [*client_command(self.address), "--plain"],
             input=text,
             env=client_environ(self.home / person, "en_US.UTF-8"),
-            capture_output=True,
+            stdout=out,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="surrogateescape",
             timeout=60,
@@ -384,6 +388,17 @@ class PlainPtyTests(TestCase):
         self.assertEqual((done.returncode, done.stderr), (2, "chatroom: That is no UTF-8 text.\n"))
         self.assertIn("gus: before\n", done.stdout)
         self.assertNotIn("behind", done.stdout)
+
+    def test_output_that_nobody_reads_or_has_room_for_ends_it_with_the_same_status_as_others(
+        self,
+    ) -> None:
+        reading, closed = os.pipe()
+        os.close(reading)
+        full = "chatroom: The output cannot be written: No space left on device\n"
+        for out, expected in ((closed, (141, "")), (os.open("/dev/full", os.O_WRONLY), (74, full))):
+            done = self.pipe("gil", "2\ngil\nsecret\nsecret\n", out)
+            os.close(out)
+            self.assertEqual((done.returncode, done.stderr), expected)
 
     def test_a_pipe_that_ends_before_a_login_is_no_success(self) -> None:
         self.assertEqual(self.pipe("fred", "").returncode, 1)

@@ -127,5 +127,7 @@ async def read_pipe(reactor: Any, stream: BinaryIO, person: Person) -> None:
         async for line in lines(reactor, stream):
             person.take([line])
             await person.ready()
-    finally:
+    except Exception:  # When the reactor stopped, nobody is there to end any more.
         person.end()
+        raise
+    person.end()

@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure
 
+from chat.client.cli.context import Status
+from chat.client.cli.printing import print_no_more
 from chat.client.files.paths import Profile
 from chat.client.language.cli_words import Phrases
 from chat.client.network.lean import lean_reactor
@@ -30,7 +32,8 @@ def run_plain(options: ScreenOptions) -> int:
     """Talk line by line until the user leaves, or standard input ends.
 
     :returns: an exit status: 0, 1 when nobody was ever logged in, 2 when standard input is no
-        text, or 70 when the program is to blame.
+        text, 70 when the program is to blame, or 141 when nobody reads the output any more.
+    :raises OSError: what was said could not be written.
     """
     look = make_look(options)
     profile = Profile(options.profile)
@@ -42,6 +45,11 @@ def run_plain(options: ScreenOptions) -> int:
             was_in = _talk(options, look, profile)
         except NotText as error:
             unreadable = Phrases(look.words.language)(str(error))
+        except BrokenPipeError:
+            print_no_more()
+            return Status.BROKEN_PIPE
+        except OSError:
+            raise
         except Exception as error:
             log_exception("the linear mode ended")
             failure = repr(error)
@@ -58,10 +66,12 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
     """Return whether somebody was logged in.
 
     :raises NotText: standard input has a line that is no UTF-8: it ended there.
+    :raises OSError: standard output takes nothing more: it ended there, too.
     """
     reactor = lean_reactor()
+    unwritten: list[OSError] = []
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
-    page = Page(reactor, _writer(reactor), interactive)
+    page = Page(reactor, _writer(reactor, unwritten), interactive)
     linear = Linear(reactor, look, profile, options, page, interactive)
     reactor.addSystemEventTrigger("before", "shutdown", linear.ended)
     reactor.callWhenRunning(linear.begin)
@@ -71,6 +81,8 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
         failed: list[Failure] = []
         reading.addErrback(failed.append)
         reactor.run()
+        for error in unwritten:
+            raise error
         for failure in failed:
             failure.raiseException()
         return linear.was_in
@@ -84,8 +96,9 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
     return linear.was_in
 
 
-def _writer(reactor: Any) -> Callable[[str], None]:
-    """What takes text: a terminal as fast as it can, a pipe or a file before we go on."""
+def _writer(reactor: Any, failed: list[OSError]) -> Callable[[str], None]:
+    """What takes text: a terminal as fast as it can, a pipe or a file before we go on. Why that
+    took no more is put into ``failed``."""
     descriptor = sys.stdout.fileno()
     if os.isatty(descriptor):
         output = Output(descriptor)
@@ -100,10 +113,11 @@ def _writer(reactor: Any) -> Callable[[str], None]:
     def write(text: str) -> None:
         data = text.encode("utf-8", "replace")
         try:
-            while data:
+            while data and not failed:
                 data = data[os.write(descriptor, data) :]
-        except BrokenPipeError:
-            # Nobody listens any more.
+        except OSError as error:
+            # Nobody listens any more, or the disk is full.
+            failed.append(error)
             with suppress(ReactorNotRunning):
                 reactor.stop()
 
