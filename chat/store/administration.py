@@ -12,7 +12,7 @@ from chat.store.bus import Event, payload
 from chat.store.conversations import LOBBY_CID, Conversations
 from chat.store.entries import Author, LoggedEntry, record
 from chat.store.errors import StoreUnavailable, Unknown
-from chat.store.keys import Keys, cid_name
+from chat.store.keys import Keys, around, cid_name
 from chat.store.link.connection import Answer
 from chat.store.link.redis import Redis, Word
 from chat.store.members import as_user
@@ -50,9 +50,8 @@ class Administration:
     async def users(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Every account, in pages and no order: id, name, times in ms, and what it may."""
         redis = self._redis
-        before, after = _around(self._keys.user(0))
-        async for found in self._scan(before.translate(PATTERN) + "*" + after):
-            ids = [int(key[len(before) : len(key) - len(after)]) for key in found]
+        async for found in self._scan(self._keys.user(0)):
+            ids = [int(each) for each in found]
             read = await _each(ids, lambda u: redis.call("HMGET", self._keys.user(u), *ACCOUNT))
             statuses = await _each(ids, lambda u: redis.call("HGET", self._keys.statuses(), u))
             now = await self._now()
@@ -72,11 +71,10 @@ class Administration:
 
     async def conversations(self) -> list[str]:
         """The ids of all conversations."""
-        before, after = _around(self._keys.meta("0"))
-        found = []
-        async for keys in self._scan(before.translate(PATTERN) + "*" + after):
-            found += [key[len(before) : len(key) - len(after)] for key in keys]
-        return sorted(set(found))
+        found: set[str] = set()
+        async for cids in self._scan(self._keys.meta("0")):
+            found.update(cids)
+        return sorted(found)
 
     async def exists(self, cid: str) -> bool:
         """Whether anything was ever said, or done, in a conversation."""
@@ -312,23 +310,20 @@ class Administration:
         """Milliseconds since 1970 by the store's clock, to the second."""
         return int((await self._redis.call("TIME"))[0]) * 1000
 
-    async def _scan(self, pattern: str) -> AsyncIterator[list[str]]:
-        """The keys that fit a pattern, in pages; one that is written meanwhile may come twice."""
+    async def _scan(self, key: bytes) -> AsyncIterator[list[str]]:
+        """What stands in the place of the id 0 in all keys like ``key``, in pages; of a key that is
+        written meanwhile perhaps twice."""
+        before, after = (part.decode() for part in around(key))
+        pattern = f"{before.translate(PATTERN)}*{after}"
         cursor = b"0"
         while True:
             cursor, found = await self._redis.call(
                 "SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED
             )
             if found:
-                yield [key.decode() for key in found]
+                yield [each.decode()[len(before) : -len(after)] for each in found]
             if cursor == b"0":
                 return
-
-
-def _around(key: bytes) -> tuple[str, str]:
-    """A key with the id 0, as what stands before and after the id."""
-    before, _, after = key.decode().rpartition("0")
-    return before, after
 
 
 async def _each(things: Sequence[T], call: Callable[[T], Answer]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-__all__ = ["Keys", "cid_name", "private_cid", "room_cid"]
+__all__ = ["Keys", "around", "cid_name", "private_cid", "room_cid"]
 
 DEFAULT_PREFIX = "ch:"
 
@@ -28,6 +28,12 @@ def cid_name(cid: str, for_user: int) -> str:
         return "#" + cid[2:]
     _, lower, higher = cid.split(":")
     return "@" + (higher if int(lower) == for_user else lower)
+
+
+def around(key: bytes) -> tuple[bytes, bytes]:
+    """A key with the id 0, as what stands before and after the id."""
+    before, _, after = key.rpartition(b"0")
+    return before, after
 
 
 class Keys:
@@ -107,21 +113,19 @@ class Keys:
 
     def account_start(self) -> bytes:
         """What the key of every account starts with; the id and ``}`` follow."""
-        return self.user(0).rpartition(b"0")[0]
+        return around(self.user(0))[0]
 
     def conversation_start(self) -> bytes:
         """What every key of a conversation starts with; the id, ``}:`` and the rest follow."""
-        return self.meta("").rpartition(b"}")[0]
+        return around(self.meta("0"))[0]
 
     def around_user(self) -> tuple[bytes, bytes]:
         """What stands before and after the id in the key of a user's sessions."""
-        before, _, after = self.sessions(0).rpartition(b"0")
-        return before, after
+        return around(self.sessions(0))
 
     def around_node(self) -> tuple[bytes, bytes]:
         """What stands before and after the node in the key of its sessions."""
-        before, _, after = self.node_sessions("0").rpartition(b"0")
-        return before, after
+        return around(self.node_sessions("0"))
 
     # Conversations
 
