@@ -1,6 +1,7 @@
 """The client library sends: each message once, whatever fails, and its state is known."""
 
 from typing import Any
+from unittest.mock import patch
 
 from chat import messages as m
 from chat.client.api import Closed, Refused
@@ -83,6 +84,32 @@ class SendTest(ApiCase):
     def test_a_wait_below_nothing_is_none(self) -> None:
         """The reactor takes no such time; the clock of these tests does."""
         self.assertEqual(Refused(503, retry_after=-1).retry_after, 0)
+
+    def test_what_goes_wrong_here_is_not_tried_again_without_a_pause(self) -> None:
+        self.log_in()
+        tries = []
+
+        async def fail(message: m.SmsMes) -> m.SmsResMes:
+            tries.append(message)
+            raise ZeroDivisionError
+
+        with patch.object(self.client._session.sender, "_ask", fail):
+            self.client.send("#lobby", "at last")
+            self.advance(0.5)
+            self.assertEqual(len(tries), 1)
+            self.advance(1)
+            self.assertEqual(len(tries), 2)
+        self.advance(2)
+        self.assertEqual(self.heard(), ["at last"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_what_is_no_text_is_asked_by_nobody_and_waited_for_by_nobody(self) -> None:
+        self.log_in()
+        with self.assertRaises(UnicodeEncodeError):
+            self.client.send("#\udcff", "x")
+        failed = self.start(self.client.set_topic("#lobby", "\udcff"))
+        self.failureResultOf(failed, UnicodeEncodeError)
+        self.assertEqual(self.server.of(m.SmsMes) + self.server.of(m.TopicMes), [])
 
     def test_an_unknown_fate_is_found_out_with_the_same_id(self) -> None:
         self.log_in()

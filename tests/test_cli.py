@@ -246,6 +246,17 @@ class LoginTest(CliCase):
         failing = ("--password-command", "exit 3", "--profile", "third")
         self.assertEqual((await self.as_alice("who", *failing))[0], 2)
 
+    async def test_what_is_no_text_is_wrong_usage_wherever_it_stands(self) -> None:
+        for words in (("send", "@\udcff", "x"), ("history", "@\udcff"), ("block", "b\udcff"),
+                      ("moderate", "#\udcff", "list"), ("tail", "#lobby", "#\udcff"),
+                      ("register", "\udcff"), ("send", "#lobby", "x\udcff")):  # fmt: skip
+            done = await self.as_alice(*words)
+            self.assertEqual((done[0], "no UTF-8 text" in done[2]), (2, True), done)
+        self.assertEqual(self.server.received, [])
+        self.password = {"CHATROOM_PASSWORD": "wonder\udcff"}
+        status, _, errors = await self.as_alice("who")
+        self.assertEqual((status, "Traceback" in errors), (2, False), errors)
+
     async def test_a_wrong_password_is_status_1(self) -> None:
         self.password = {"CHATROOM_PASSWORD": "guess"}
         status, _, errors = await self.as_alice("who")

@@ -272,7 +272,7 @@ class ChatClient(Requests):
         :param text: 1 to 16,384 bytes of UTF-8 as a rule; the server judges.
         :param client_id: 1 to 64 printable ASCII characters that name this message for a day:
             sent twice under one, it is stored once. Made here when it is empty.
-        :raises ValueError: ``text`` cannot be encoded as UTF-8, or ``client_id`` is none.
+        :raises ValueError: ``to`` or ``text`` cannot be encoded as UTF-8, or ``client_id`` is none.
         :raises OSError: the outbox's file cannot be written; the message is not kept.
         """
         return self._session.sender.send(to, text, client_id)

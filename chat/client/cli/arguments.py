@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Command", "Version", "file", "fingerprint", "number", "seconds", "speed"]
+__all__ = ["Command", "Version", "file", "fingerprint", "is_text", "number", "seconds", "speed"]
 
 # What is wrong raises ValueError; argparse makes a sentence of it that has the function's name.
 
@@ -83,3 +83,15 @@ def number(text: str) -> int:
     if value < 0:
         raise ValueError
     return value
+
+
+def is_text(options: argparse.Namespace) -> bool:
+    """Whether all that was given is text that can be sent; a file may be called anything."""
+    try:
+        for value in vars(options).values():
+            for each in value if isinstance(value, list) else (value,):
+                if isinstance(each, str):
+                    each.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -150,8 +150,6 @@ def _sent(context: Context, client: ChatClient, text: str, client_id: str) -> Se
         return client.send(context.options.to, text, client_id)
     except BadName:
         raise Stop(Status.USAGE, context.phrases("bad-client-id")) from None
-    except ValueError:
-        raise Stop(Status.USAGE, context.phrases("not-text")) from None
 
 
 async def _outcome(context: Context, client: ChatClient, sent: SentMessage) -> Status:

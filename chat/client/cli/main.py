@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chat.client.cli.argparse_words import speak
-from chat.client.cli.arguments import Command, Version, file, fingerprint, number, seconds, speed
+from chat.client.cli.arguments import (
+    Command,
+    Version,
+    file,
+    fingerprint,
+    is_text,
+    number,
+    seconds,
+    speed,
+)
 from chat.client.files.config import BadConfig, Settings, read_settings
 from chat.client.files.paths import Profile
 from chat.client.language.cli_words import Phrases
@@ -45,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         phrases = Phrases(settings.language)
         parser = build_parser(phrases)
     options = parser.parse_args(words)
+    if not is_text(options):
+        parser.error(phrases("not-text"))
     try:
         profile = Profile(options.profile)
     except ValueError:

@@ -55,9 +55,11 @@ class PasswordSource:
             if self.command:
                 done = subprocess.run(self.command, shell=True, stdout=subprocess.PIPE, check=True)
                 return first_line(done.stdout)
+            given = (os.environ if environ is None else environ).get(VARIABLE, "")
+            given.encode()
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise NoPassword(self.phrases("password-source", reason=error)) from None
-        return (os.environ if environ is None else environ).get(VARIABLE, "")
+        return given
 
     def _prompt(self, prompt: str) -> str:
         """Ask on the terminal, which need not be where standard input comes from."""
@@ -65,6 +67,8 @@ class PasswordSource:
             os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
             with interruptible():
                 password = getpass.getpass(prompt)
+        except UnicodeDecodeError as error:
+            raise NoPassword(self.phrases("password-source", reason=error)) from None
         except (OSError, EOFError):
             raise NoPassword(self.phrases("no-password")) from None
         if not password:

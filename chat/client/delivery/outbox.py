@@ -157,6 +157,7 @@ class Outbox:
         match line["op"]:
             case "add":
                 to, text, written = str(line["to"]), str(line["text"]), int(line["written"])
+                f"{client_id}{to}{text}".encode()
                 self._kept[client_id] = Kept(Outgoing(client_id, to, text, written))
             case "tried":
                 self._kept[client_id].tried = True

@@ -6,6 +6,7 @@ from typing import ClassVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from chat.client.delivery.outbox import FORGOTTEN_AFTER, Kept, Outbox
 from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
@@ -155,7 +156,7 @@ class Sender:
             check_client_id(client_id)
             if client_id in self._messages:
                 return self._messages[client_id]
-        text.encode()
+        f"{to}{text}".encode()
         kept = self._outbox.add(to, text, self._now(), client_id)
         message = SentMessage(kept, Queued())
         self._take(message)
@@ -250,8 +251,13 @@ class Sender:
         if not isinstance(message.state, Sending):
             self._show(message, Sending())
         delivery = Deferred.fromCoroutine(self._bring(message))
-        delivery.addErrback(lambda failure: self.log.failure("a message was not sent", failure))
+        delivery.addErrback(self._stumbled)
         delivery.addCallback(lambda _: self._landed(lane, message))
+
+    def _stumbled(self, failure: Failure) -> None:
+        """Something went wrong here: that is no reason to try again without a pause."""
+        self.log.failure("a message was not sent", failure)
+        self._pause(PAUSE)
 
     def _landed(self, lane: _Lane, message: SentMessage) -> None:
         self._in_flight -= 1

@@ -223,12 +223,13 @@ class Wire(Protocol):
             raise NotConnected("there is no connection")
         self._last_id += 1
         request_id = str(self._last_id)
+        data = codec.encode(request, request_id)
         timer = self._clock.callLater(within, self._overdue, request_id)
         waiting = _Waiting(timer, isinstance(request, PATIENT))
         self._waiting[request_id] = waiting
         if self._doubt is None and not waiting.patient:
             self._have_doubts()
-        self._write(codec.encode(request, request_id))
+        self._write(data)
         return waiting.deferred
 
     def _overdue(self, request_id: str) -> None:
