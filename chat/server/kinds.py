@@ -130,7 +130,7 @@ def _endpoint(text: str) -> str:
     except TypeError:  # A parser is called with the parts as its arguments.
         raise ValueError(f"{text!r} is no endpoint to listen on (wrong parts)") from None
     except Exception as error:  # Every parser raises errors of its own.
-        detail = str(error) or type(error).__name__
+        detail = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{text!r} is no endpoint to listen on ({detail})") from None
     return text
 

@@ -95,7 +95,7 @@ class Options(usage.Options):
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
-            sys.stderr.writelines(f"chatroom: {line}\n" for line in str(error).splitlines())
+            sys.stderr.writelines(f"chatroom: {line}\n" for line in str(error).split("\n"))
             raise SystemExit(1) from None
 
     def postOptions(self) -> None:
