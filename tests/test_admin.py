@@ -148,6 +148,11 @@ def test_users_and_sessions_are_listed(admin: Admin, party: Party) -> None:
     assert peer.expect("ByeMes")["code"] == 403
     assert "no device" in admin.refused("logout", user.name, "--device", "desk")
     assert "no user" in admin.refused("sessions", "nobody-at-all")
+    party.user("listed-too")
+    for limit, left in ((1, "1 more are not shown.\n"), (2, "")):
+        shown = admin.run("users", "listed", "--limit", f"{limit}")
+        assert (shown.returncode, shown.stderr) == (0, left)
+        assert shown.stdout.count("\n") == 1 + limit
 
 
 def test_who_is_suspended_is_out_at_once_and_stays_out(admin: Admin, party: Party) -> None:
@@ -330,7 +335,7 @@ def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:
     one_peer.get("ReportMes", conversation=other.at, seq=said["seq"], reason="awful")
     report = one(admin.get("reports"), sender=other.user_id)
     assert (report["by"], report["seq"]) == (one_peer.user_id, said["seq"])
-    assert "something awful" in report["entry"]
+    assert report["entry"]["content"] == "something awful"
     assert report["conversation"] == other.at
     admin.do("reports", "--close", report["id"])
     assert "no report" in admin.refused("reports", "--close", report["id"])
@@ -384,6 +389,7 @@ def test_what_cannot_be_reached_is_one_sentence(tmp_path: Path) -> None:
     assert "does not answer" in nowhere.refused("users")
     wrong = Admin("--store", "http://x").run("users")
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (1, "", 1)
+    assert wrong.stderr.startswith("chatroom admin: --store: ")
 
 
 # One user's data -------------------------------------------------------------------------------

@@ -160,6 +160,12 @@ class SendTest(CliCase):
             status, _, errors = await self.as_alice("send", "#lobby", "-", given=data)
             self.assertEqual((status, len(errors.splitlines())), (2, 1))
 
+    async def test_a_number_above_all_that_there_are_is_wrong_usage(self) -> None:
+        for option in ("--before", "--after", "-n"):
+            program = self.begin("history", "#lobby", *self.alice(), option, f"{2**53}")
+            status, out, _ = await program.end()
+            self.assertEqual((status, out), (2, ""))
+
     async def test_a_conversation_written_like_none_is_wrong_usage(self) -> None:
         for to in ("bob", "", "#", "@", "#a b"):
             status, _, errors = await self.as_alice("send", to, "hello")

@@ -47,7 +47,10 @@ async def users(desk: Desk) -> None:
         rows = {who: row for who, row in rows.items() if row["online"]}
     shown = [_timed(rows[who], desk.options.json) for who in sorted(rows)]
     columns = ("userId", "userName", "online", "lastSeen", "admin", "suspended")
-    desk.table(shown[: desk.options.limit or None], columns)
+    limit = desk.options.limit or len(shown)
+    desk.table(shown[:limit], columns)
+    if not desk.options.json and (left := len(shown) - limit) > 0:
+        print(desk.words("more-users", count=left), file=desk.errors)
 
 
 async def sessions(desk: Desk) -> None:
@@ -290,6 +293,8 @@ async def reports(desk: Desk) -> None:
         return
     found = await desk.administration.reports()
     rows = [_timed(_placed(each), desk.options.json) for each in found]
+    if desk.options.json:
+        rows = [data.with_entry(each) for each in rows]
     desk.table(rows, ("id", "time", "name", "conversation", "seq", "sender", "reason", "entry"))
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +19,7 @@ from chat.store.embedded import backup as saving
 from chat.store.errors import StoreError
 from chat.store.keys import cid_name
 
-__all__ = ["backup", "delete", "export", "restore"]
+__all__ = ["backup", "delete", "export", "restore", "with_entry"]
 
 
 async def export(desk: Desk) -> None:
@@ -30,7 +30,7 @@ async def export(desk: Desk) -> None:
     rooms = await desk.administration.rooms_of(user.user_id)
     lines.append({**belongings, "rooms": [cid_name(cid, user.user_id) for cid in rooms]})
     reported = [each for each in await desk.administration.reports() if _is_by(each, user)]
-    lines += [{"report": each} for each in reported]
+    lines += [{"report": with_entry(each)} for each in reported]
     with _output(desk) as out:
         for line in lines:
             print(safe_json(line), file=out)
@@ -61,6 +61,13 @@ def _output(desk: Desk) -> Iterator[TextIO]:
     except BaseException:
         path.unlink()
         raise
+
+
+def with_entry(report: dict[str, Any]) -> dict[str, Any]:
+    """A report whose ``entry`` is what it says, not its JSON; as it is where it can't be read."""
+    with suppress(msgspec.DecodeError):
+        return {**report, "entry": msgspec.json.decode(report["entry"])}
+    return report
 
 
 def _is_by(report: dict[str, Any], user: User) -> bool:

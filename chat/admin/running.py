@@ -56,6 +56,7 @@ def _settings(options: Namespace) -> Settings:
     :raises SystemExit: one of them is wrong; that was said.
     """
     told = Options()
+    told.program = "chatroom admin"
     given = []
     for name in ("config", "store", "data", "prefix"):
         value = getattr(options, name)

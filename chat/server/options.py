@@ -43,6 +43,8 @@ def describe(option: Field[Any]) -> str:
 class Options(usage.Options):
     """``twistd chatroom``: after ``parseOptions`` the ``settings`` are there."""
 
+    program = "chatroom"
+    """Who says that an option is wrong."""
     synopsis = "[options]"
     longdesc = (
         "A chat server. With no option it keeps everything in a store of its own below --data. "
@@ -95,7 +97,7 @@ class Options(usage.Options):
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
-            sys.stderr.writelines(f"chatroom: {line}\n" for line in str(error).split("\n"))
+            sys.stderr.writelines(f"{self.program}: {line}\n" for line in str(error).split("\n"))
             raise SystemExit(1) from None
 
     def postOptions(self) -> None:
@@ -106,7 +108,7 @@ class Options(usage.Options):
             self["config"] = Path(config).absolute()  # twistd changes its directory
         self.settings = self.read()
         for slip in _slips(os.environ):
-            sys.stderr.write(f"chatroom: {slip}\n")
+            sys.stderr.write(f"{self.program}: {slip}\n")
         if self.settings.log_format == "json":
             _refuse_other_logs(self.parent or {})
         if not self.settings.store:

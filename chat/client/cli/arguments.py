@@ -78,9 +78,9 @@ def fingerprint(text: str) -> str:
 
 
 def number(text: str) -> int:
-    """A whole number, 0 or more."""
+    """A whole number, 0 or more, and none that no server takes (protocol, Envelopes)."""
     value = int(text)
-    if value < 0:
+    if not 0 <= value < 2**53:
         raise ValueError
     return value
 
