@@ -1,6 +1,7 @@
 """The file of what was said: found again, searched, and forgotten when it must be."""
 
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from unittest import TestCase
@@ -107,6 +109,58 @@ class CacheFileTests(TestCase):
             base.execute("PRAGMA user_version = 99")
         base.close()
         self.assertIsNone(self.file().known())
+
+    def changed(self, how: str) -> CacheFile:
+        """A file of ours in which somebody, or a failing disk, has changed something."""
+        erase(self.path)
+        self.filled(*(entry(seq) for seq in range(1, 300))).close()
+        with sqlite3.connect(self.path) as base:
+            base.execute(how)
+        base.close()
+        return self.file()
+
+    def test_a_file_with_a_row_that_makes_no_sense_at_the_start_is_made_anew(self) -> None:
+        for how in (
+            "UPDATE fact SET value = x'ff' WHERE name = 'user'",
+            """UPDATE conversation SET state = '{"conversation":"#lobby","newer":1}'""",
+            "UPDATE conversation SET state = 5",
+            "UPDATE conversation SET seq = 'x'",
+            "DROP TABLE entry",
+        ):
+            with self.subTest(how):
+                file = self.changed(how)
+                self.assertIsNone(file.known())
+                file.log_in(ME)
+                self.put(file, entry(1))
+                self.assertEqual(self.seqs(file), [1])
+                file.close()
+                self.assertIsNotNone(self.file().known())
+
+    def test_an_entry_that_makes_no_sense_is_as_if_it_were_not_here(self) -> None:
+        file = self.changed("UPDATE entry SET body = x'ff' WHERE id % 2")
+        known = file.known()
+        assert known is not None
+        self.assertEqual(len(known.unread), 200 - 100)
+        self.assertEqual(len(file.page("#lobby", 0, 300)), 149)
+        self.assertEqual(len(self.found(file, "message")), 25)
+        gone = entry(301, ME, kind="redact", target=1), entry(302, kind="erase", target=BEN.user_id)
+        self.put(file, *gone)
+        left = [each.seq for each in file.page("#lobby", 0, 300) if each.content]
+        self.assertEqual(left, [301, 302])
+
+    def test_a_file_in_which_any_byte_was_changed_can_be_opened_and_used(self) -> None:
+        self.filled(*(entry(seq) for seq in range(1, 300))).close()
+        whole, chance = self.path.read_bytes(), random.Random(5)
+        for _ in range(40):
+            erase(self.path)
+            changed = bytearray(whole)
+            for at in chance.sample(range(len(whole)), 200):
+                changed[at] = chance.randrange(256)
+            self.path.write_bytes(changed)
+            with suppress(sqlite3.Error), closing(CacheFile(self.path)) as file:
+                file.known()
+                file.page("#lobby", 0, 300)
+                file.search("message", "", 0, 50)
 
     def test_a_batch_that_fails_leaves_what_was_there(self) -> None:
         file = self.filled(entry(1))

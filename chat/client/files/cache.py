@@ -249,8 +249,9 @@ class Cache:
 
     def _attempt(self, default: _T, work: Callable[..., _T], *args: object) -> "Deferred[_T]":
         def failed(failure: Any) -> _T:
-            # OverflowError: a number of the server's that SQLite has no room for.
-            failure.trap(sqlite3.Error, OSError, OverflowError)
+            # OverflowError: a number that SQLite has no room for. UnicodeDecodeError: what SQLite
+            # says of a damaged file quotes it.
+            failure.trap(sqlite3.Error, OSError, OverflowError, UnicodeDecodeError)
             self._give_up(str(failure.value))
             return default
 

@@ -1,10 +1,8 @@
 """The cache's SQLite file: entries, each conversation's position, full-text search."""
 
 import os
-import re
 import sqlite3
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +12,8 @@ import msgspec
 
 from chat.client.conversation import is_erased
 from chat.client.events import Position
+from chat.client.files.index_words import indexed, liked, matching
 from chat.client.private import private_directory
-from chat.client.text import bounded_marks
 from chat.messages import Conversation, Entry, User
 
 __all__ = ["KEPT_NUMBERS", "Batch", "CacheFile", "Known", "erase"]
@@ -35,6 +33,12 @@ UNREAD = 200
 _NUMBER_BITS = 40
 """An entry's id is its conversation's number above its own: no index, and ranges are runs."""
 
+_UNREADABLE = (msgspec.DecodeError, ValueError, TypeError)
+"""What reading a row raises where one of its bytes is not what was written, or is newer."""
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.SQLITE_ERROR)
+"""What SQLite says of pages that make no sense, the index's among them, and of missing tables."""
+
 _T = TypeVar("_T")
 _TABLES = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -48,11 +52,6 @@ CREATE TABLE entry (
 CREATE INDEX entry_target ON entry (target) WHERE target IS NOT NULL;
 CREATE VIRTUAL TABLE found USING fts5 (text, tokenize = "unicode61 remove_diacritics 2");
 """
-
-# Written without spaces: each character is a word of its own, and what is looked for is a run.
-_UNSPACED = re.compile(
-    "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
-)
 
 
 @dataclass(frozen=True)
@@ -99,10 +98,13 @@ class CacheFile:
         self._numbers: dict[str, int] = {}
         try:
             self._base = self._opened()
-        except sqlite3.DatabaseError:
-            erase(path)
-            self._base = self._opened()
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # What it says may be damaged, too.
+            self._anew()
         self._tidy()
+
+    def _anew(self) -> None:
+        erase(self._path)
+        self._base = self._opened()
 
     def _opened(self) -> sqlite3.Connection:
         private_directory(self._path.parent)
@@ -221,16 +223,19 @@ class CacheFile:
         rows = self._base.execute("SELECT id, body FROM entry WHERE id BETWEEN ? AND ?", older)
         known = {key: _entry(body) for key, body in rows}
         known |= {key: each for key, (each, _) in coming.items() if older[0] <= key <= older[1]}
-        return {key for key, each in known.items() if is_erased(each, erasure)}
+        return {key for key, each in known.items() if each is None or is_erased(each, erasure)}
 
     def _empty(self, ids: Iterable[int]) -> None:
         """Take the text of entries that are here already."""
         for key in ids:
             row = self._base.execute("SELECT body FROM entry WHERE id = ?", (key,)).fetchone()
             if row is not None:
-                body = msgspec.json.encode(_emptied(_entry(row[0])))
-                self._base.execute("UPDATE entry SET body = ? WHERE id = ?", (body, key))
                 self._base.execute("DELETE FROM found WHERE rowid = ?", (key,))
+                if (entry := _entry(row[0])) is None:
+                    self._base.execute("DELETE FROM entry WHERE id = ?", (key,))
+                    continue
+                body = msgspec.json.encode(_emptied(entry))
+                self._base.execute("UPDATE entry SET body = ? WHERE id = ?", (body, key))
 
     def _drop(self, name: str, seq: int) -> None:
         self._delete(*self._range(name, seq))
@@ -267,7 +272,20 @@ class CacheFile:
     # Reading
 
     def known(self) -> Known | None:
-        """What is here at the start; None when nothing is."""
+        """What is here at the start; None when nothing is. Where some of it can't be read, because
+        it is damaged or of a newer version, the file is made anew: the server has everything."""
+        try:
+            return self._known()
+        except _UNREADABLE:
+            pass
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode not in _DAMAGED:
+                raise
+        self._base.close()
+        self._anew()
+        return None
+
+    def _known(self) -> Known | None:
         user = self._fact("user", User)
         if user is None:
             return None
@@ -294,7 +312,7 @@ class CacheFile:
             "SELECT body FROM entry WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
             (first, last, limit),
         ).fetchall()
-        return tuple(_entry(body) for (body,) in reversed(rows))
+        return tuple(_readable(body for (body,) in reversed(rows)))
 
     def search(
         self, text: str, name: str, before: int, limit: int, skip: int = 0
@@ -312,9 +330,9 @@ class CacheFile:
             f"SELECT body FROM found JOIN entry ON entry.id = found.rowid WHERE {where} "
             "AND found.rowid BETWEEN ? AND ? AND time < ? "
             "ORDER BY time DESC, entry.id DESC LIMIT ? OFFSET ?",
-            (wanted or _liked(text), first, last, before or 1 << 62, limit, skip),
+            (wanted or liked(text), first, last, before or 1 << 62, limit, skip),
         )
-        return tuple(_entry(body) for (body,) in rows.fetchall())
+        return tuple(_readable(body for (body,) in rows.fetchall()))
 
     # Inside
 
@@ -347,35 +365,6 @@ class CacheFile:
         self._base.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
 
-# Words ------------------------------------------------------------------------------------------
-
-
-def indexed(text: str) -> str:
-    """``text`` as the index is to have it, cut into words by its spaces and punctuation."""
-    if text.isascii():
-        return text
-    return _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", bounded_marks(text)))
-
-
-def matching(text: str) -> str:
-    """What the index is asked for; empty when there is no word in ``text``.
-
-    Each word has to be there, as the beginning of one; Chinese and Japanese as written.
-    """
-    words = [" ".join(indexed(word).split()) for word in text.replace("\0", " ").split()]
-    return " ".join(
-        f'"{word.replace(chr(34), chr(34) * 2)}" *'
-        for word in words
-        if any(each.isalnum() for each in word)
-    )
-
-
-def _liked(text: str) -> str:
-    """What finds ``text`` as it stands, for LIKE: where it has no word, a smile for instance."""
-    wanted = indexed(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{wanted}%"
-
-
 def _searched(entry: Entry) -> bool:
     return bool(entry.content) and not (entry.kind or entry.deleted)
 
@@ -385,8 +374,16 @@ def _emptied(entry: Entry) -> Entry:
     return Entry(entry.seq, time=entry.time, deleted=True, conversation=entry.conversation)
 
 
-def _entry(body: bytes) -> Entry:
-    return msgspec.json.decode(body, type=Entry)
+def _entry(body: bytes) -> Entry | None:
+    """What a row says, None where it is damaged: then it is as if it were not here."""
+    try:
+        return msgspec.json.decode(body, type=Entry)
+    except _UNREADABLE:
+        return None
+
+
+def _readable(bodies: Iterable[bytes]) -> Iterator[Entry]:
+    return (entry for body in bodies if (entry := _entry(body)) is not None)
 
 
 def erase(path: Path) -> None:
