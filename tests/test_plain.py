@@ -310,6 +310,8 @@ class PlainPtyTests(TestCase):
         anna.wait_for("3  Yes, delete it")
         anna.type("3\r")
         ben.wait_for("This message was deleted.")
+        anna.type("quit\r")
+        anna.wait_for("Is /quit meant?")
         anna.type("/quit\r")
         self.assertEqual(anna.wait_ended(), 0)
         self.assert_linear(anna)
@@ -368,9 +370,10 @@ class PlainPtyTests(TestCase):
         done = self.pipe("emil", "2\nemil\nsecret\nsecret\nfrom a pipe\n/join #cats\nmeow\n")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("emil: from a pipe\n", done.stdout)
-        said = self.pipe("emil", "/msg nobody hello\n/join #\nafter all\n").stdout
+        said = self.pipe("emil", "/msg nobody hello\n/join #\nafter all\nhelp\n").stdout
         self.assertIn("There is no such user.\nThe name is empty.\n", said)
         self.assertIn("emil: after all\n", said, "it goes on behind what was refused")
+        self.assertIn("emil: help\n", said, "nobody is there to be asked")
         said = self.pipe("emil", "/rooms\ncats\n1\n/search meow\n\n/whois emil\n").stdout
         self.assertIn("You are in #cats.", said, "what was asked for comes before what is next")
         self.assertIn("Rooms\n1  ", said, "a number joins here, and not Enter")

@@ -72,6 +72,28 @@ class ComposerTests(TestCase):
             self.assertEqual(screen.desk.composer.editor.text, text)
             self.assertNotIn("send", [what for what, _ in screen.client.asked])
 
+    def test_a_command_without_its_slash_is_asked_about_once(self) -> None:
+        screen = lively(size=(100, 30))
+        for text, meant in (("help", "/help"), (" Exit", "/quit"), (":q", "/quit")):
+            screen.type(text)
+            self.assertIn(f"Is {meant} meant?", "\n".join(screen.press("enter")))
+            self.assertEqual(screen.desk.composer.editor.text, text)
+            self.assertNotIn(("send", ("#lobby", text)), screen.client.asked)
+            screen.press("enter")
+            self.assertIn(("send", ("#lobby", text)), screen.client.asked)
+        screen.type("back")
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "back")), screen.client.asked)
+
+    def test_what_can_be_completed_is_said_so_while_it_is_written(self) -> None:
+        screen = lively(size=(80, 24))
+        for text in ("/", "/jo", "\uff0f", "@", "hello @b", ":sm", "请@", "#"):
+            self.assertTrue(screen.type(text)[-1].startswith(" Tab complete  F1 help"), text)
+            screen.press("ctrl c")
+        for text in ("hello", "/join ", "a/b", "me@x.org"):
+            self.assertTrue(screen.type(text)[-1].startswith(" F1 help"), text)
+            screen.press("ctrl c")
+
     def test_every_space_that_is_typed_is_written(self) -> None:
         for space, shown in (("\u3000", "好  的"), ("\xa0", "好 的")):
             screen = lively("zh")

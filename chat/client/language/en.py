@@ -191,6 +191,7 @@ WORDS: Final = {
     "command-behind-space": (
         "/{name} stands behind a space; nothing was sent. Remove the space to run it."
     ),
+    "slash-missing": "Is /{meant} meant? Nothing was sent; the same once more is said here.",
     "usage": "Write it like this: {usage}",
     "no-editor": "The editor ($VISUAL or $EDITOR) could not be used: {error}",
     "not-kept": "Not sent: it cannot be kept on this machine ({error}).",
@@ -371,6 +372,7 @@ WORDS: Final = {
     "key-back": "back to the composer",
     "key-send": "send",
     "key-newline": "new line",
+    "hint-complete": "complete",
     "key-complete": "complete a command, a name or :emoji:",
     "key-cancel": "clear; twice: leave",
     "key-end": "leave, when empty",

@@ -14,7 +14,7 @@ from chat.client.plain.telling import News
 from chat.client.plain.verbs import PlainVerbs
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands.doctor import Examined
-from chat.client.tui.commands.table import Kind, parse, refused
+from chat.client.tui.commands.table import Doubt, Kind, parse, refused
 from chat.client.tui.desk import Desk
 from chat.client.tui.drafts import Drafts
 from chat.client.tui.host import Host
@@ -93,6 +93,7 @@ class Linear(Host):
         super().__init__(reactor, look, profile, options)
         self._page = page
         self._interactive = interactive
+        self._doubt = Doubt()
         self._asking: Asking | None = None
         self._popup: PopupAsking | None = None
         self._news: News | None = None
@@ -145,6 +146,8 @@ class Linear(Host):
         match parsed.kind:
             case Kind.MESSAGE if verbs.going:
                 chat.say(words("plain-busy"))
+            case Kind.MESSAGE if self._interactive and (meant := self._doubt.meant(parsed.text)):
+                chat.say(words("slash-missing", meant=meant))
             case Kind.MESSAGE:
                 chat.send(parsed.text)
             case Kind.UNKNOWN | Kind.BEHIND_SPACE:

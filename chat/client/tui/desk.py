@@ -10,8 +10,8 @@ from chat.client import events
 from chat.client.language.reasons import reason
 from chat.client.text import clip, fold, width
 from chat.client.tui.chat import Chat
-from chat.client.tui.commands.completing import candidates
-from chat.client.tui.commands.keys import hints, key_name
+from chat.client.tui.commands.completing import candidates, is_offered
+from chat.client.tui.commands.keys import Key, hints, key_name
 from chat.client.tui.look import Look
 from chat.client.tui.panes.composer import Composer
 from chat.client.tui.panes.draw import Drawn, Row, Run, canvas, joined, stacked
@@ -27,6 +27,9 @@ __all__ = ["Desk", "StatusLine"]
 
 CONTENT_LIMIT = 16_384
 """Bytes of a message that a server takes as a rule, where it does not say how many."""
+
+COMPLETE = Key("composer", ("tab",), "complete", "hint-complete")
+"""What is hinted at while something is written that this may complete."""
 
 _SIDES = frozenset({Pane.CONVERSATIONS, Pane.ONLINE})
 
@@ -241,7 +244,7 @@ class Desk(urwid.Widget):
     def _hints(self, columns: int) -> Drawn:
         """The last row; made anew only where it is another one, for it is drawn at every key."""
         choices = self.composer.choices(columns - 1)
-        shown = (columns, choices, self._hinted, self.look)
+        shown = (columns, choices, self._hinted, self._completable, self.look)
         if shown != self._hints_of:
             runs: list[Run] = [("hint key", f" {choices}")] if choices else []
             for _, key, text, _ in () if choices else self._hint_list(columns):
@@ -252,12 +255,17 @@ class Desk(urwid.Widget):
     def _hint_list(self, columns: int) -> Iterator[tuple[str, str, str, int]]:
         """What the last row has room for: a key, as it is written, its help, where that ends."""
         used = 0
-        for each in (key for context in self._hinted for key in hints(context)):
+        first = [COMPLETE] if self._completable else []
+        for each in [*first, *(key for context in self._hinted for key in hints(context))]:
             key, text = f" {key_name(each.keys[0])}", f" {self.look.words(each.help)} "
             used += width(key) + width(text)
             if used > columns:
                 return
             yield each.keys[0], key, text, used
+
+    @property
+    def _completable(self) -> bool:
+        return self._writing and not self.covered and is_offered(*self.composer.begun())
 
     @property
     def _hinted(self) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ class Actions:
         self._verbs = verbs
         self._leaving = False
         self._begun = ""
+        self._doubt = commands.Doubt()
         others = (
             Switcher(chat, desk, stage, self.open),
             Recall(chat, desk, stage),
@@ -197,6 +198,8 @@ class Actions:
             case Kind.MESSAGE if self._verbs.going:
                 # "/msg ben", Enter, a secret, Enter: never into the conversation before.
                 self.chat.say(words("one-moment"))
+            case Kind.MESSAGE if meant := self._doubt.meant(parsed.text):
+                self.chat.say(words("slash-missing", meant=meant), bad=True)
             case Kind.MESSAGE:
                 if self.chat.send(parsed.text):
                     self._clear()

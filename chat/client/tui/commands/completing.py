@@ -10,7 +10,7 @@ from chat.client.tui.commands.table import SLASHES, Kind, completions, parse
 from chat.client.tui.look import Look
 from chat.client.tui.themes import THEMES
 
-__all__ = ["candidates"]
+__all__ = ["candidates", "is_offered"]
 
 MOST = 50
 """Names and emoji that one goes through at most."""
@@ -22,6 +22,11 @@ _OF_PEOPLE = frozenset(
 _OF_ROOMS = frozenset({"arg-join", "arg-room", "arg-topic", "arg-who-in"})
 _OF_FEW = {"arg-theme": tuple(THEMES), "arg-language": tuple(LANGUAGES), "arg-dnd": ("off",)}
 """What commands take first, by its key in the catalogue. Only ``/go`` takes a room or a person."""
+
+
+def is_offered(before: str, word: str) -> bool:
+    """Whether ``word`` begins as what can be completed does: it is time to say so."""
+    return word[:1] in tuple("@#:" if before else f"@#:{SLASHES}")
 
 
 def candidates(model: Model, look: Look, before: str, word: str) -> Iterable[str]:

@@ -7,8 +7,8 @@ from typing import Final
 
 from chat.client.language.words import Words
 
-__all__ = ["COMMANDS", "SLASHES", "Command", "Kind", "Parsed", "completions", "find", "parse",
-           "refused", "written"]  # fmt: skip
+__all__ = ["COMMANDS", "SLASHES", "Command", "Doubt", "Kind", "Parsed", "completions", "find",
+           "parse", "refused", "written"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,13 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }
 """What commands are called here that are called so in other programs."""
 
+UNSLASHED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("help", ":h", ":help", "帮助"), "help"),
+    **dict.fromkeys(("quit", "exit", ":q", ":q!", ":wq", "退出"), "quit"),
+    "logout": "logout",
+}
+"""Messages that are most likely commands without their slash, and which: those that nobody says."""
+
 RENAMING: Final = ("nick", "name", "rename")
 """Commands by which one changes one's name elsewhere."""
 
@@ -115,6 +122,18 @@ class Kind(Enum):
     COMMAND = "command"
     UNKNOWN = "unknown"
     BEHIND_SPACE = "behind space"
+
+
+@dataclass
+class Doubt:
+    """Whether a message is a command without its slash: of each that is likely one it asks once."""
+
+    _of: str = ""
+
+    def meant(self, text: str) -> str:
+        """The command that ``text`` most likely is; empty where it is a message, or said again."""
+        again, self._of = text == self._of, text
+        return "" if again else UNSLASHED.get(text.strip().casefold(), "")
 
 
 @dataclass(frozen=True)

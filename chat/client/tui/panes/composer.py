@@ -136,14 +136,19 @@ class Composer(Pane):
         self.changed()
         return True
 
-    def _look_up(self) -> Completion:
+    def begun(self) -> tuple[str, str]:
+        """What stands before the word at the cursor, and that, as far as it is written."""
         before = self.editor.text[: self.editor.cursor]
         start = max(before.rfind(" "), before.rfind("\n")) + 1
         # Chinese is written without spaces: a name or an emoji may follow it at once.
         mark = max(before.rfind(":"), before.rfind("@"))
         if mark > start and not before[mark - 1].isascii():
             start = mark
-        return Completion(start, list(self._candidates(before[:start], before[start:])))
+        return before[:start], before[start:]
+
+    def _look_up(self) -> Completion:
+        before, word = self.begun()
+        return Completion(len(before), list(self._candidates(before, word)))
 
     def choices(self, columns: int) -> str:
         """The candidates in one line, the one that stands there now in brackets."""
