@@ -237,17 +237,6 @@ class Publication:
         """The frame of one entry."""
         return self.split()[header.seq - self.headers[0].seq]
 
-    def above(self, seq: int) -> "Publication":
-        """The same with only the entries above ``seq``."""
-        known = seq + 1 - self.headers[0].seq
-        if known <= 0:
-            return self
-        headers = self.headers[known:]
-        return Publication(
-            self.cid, self.conversation, self.epoch, self.epoch_first, headers,
-            {header.sender for header in headers}, lambda: self.split()[known:],
-        )  # fmt: skip
-
 
 class News:
     """What a script published, read once and put into words for each who is to see it.

@@ -77,7 +77,11 @@ class FanOut(Listener):
     # In order --------------------------------------------------------------------------------
 
     def _take(self, thread: Thread, host: Host, news: Publication) -> None:
-        """Deliver what is next; what is known already is dropped, a hole is filled first."""
+        """Deliver what is next; what is known already is dropped, a hole is filled first.
+
+        Of what one script published all is known, or nothing, but where reading the log has failed
+        half-way; then the rest is read again (``Recovery.tick``).
+        """
         thread.begin_epoch(news.epoch, news.epoch_first)
         position = thread.position
         first = news.headers[0].seq
@@ -89,10 +93,6 @@ class FanOut(Listener):
             self._deliver(thread, host, news)
         elif first > position + 1:
             self.recovery.start_filling(thread, host, news.cid)
-        else:
-            rest = news.above(position)
-            if rest.headers:
-                self._deliver(thread, host, rest)
 
     def _may_have_missed(self, host: Host) -> bool:
         """Whether a private conversation that is heard of for the first time may have begun while
