@@ -12,7 +12,7 @@ from chat.messages import ORIGINAL_REQUESTS
 from chat.server.session import LONG
 from chat.store.errors import FateUnknown, StoreUnavailable
 from chat.store.keys import Keys
-from chat.store.posting import Posting
+from chat.store.posting import FORGOTTEN_SECONDS, Posting
 from tests.hall import Guest, Hall
 from tests.peers import enveloped, framed
 
@@ -62,6 +62,15 @@ class OrderTest(SynchronousTestCase):
             guest.send("SmsMes", to="#lobby", content="hi", clientId=name)
         refused = [(each.data["code"], each.data["clientId"]) for each in guest.frames]
         self.assertEqual(refused, [(503, "three")])
+
+    def test_a_message_of_which_nothing_is_ever_heard_is_not_awaited_for_ever(self) -> None:
+        hall = Hall()
+        hall.guest(1, LOBBY).send("SmsMes", to="#lobby", content="hi", clientId="one")
+        hall.clock.advance(0)
+        for seconds, awaited in ((FORGOTTEN_SECONDS, {LOBBY}), (0.1, set())):
+            hall.clock.advance(seconds)
+            self.successResultOf(hall.tick())
+            self.assertEqual(hall.posting.awaited(), awaited)
 
     def test_behind_a_long_frame_none_waits_and_behind_a_shorter_one_some_do(self) -> None:
         for size, state in ((LONG - 1, "producing"), (LONG, "paused")):
