@@ -247,6 +247,14 @@ class GateTest(SynchronousTestCase):
         self.assertEqual([self.come(hall) is None for _ in range(2)], [False, True])
         self.assertEqual([self.come(hall, "127.0.0.1") for _ in range(9)].count(None), 0)
 
+    def test_of_very_many_addresses_those_that_came_last_are_remembered(self) -> None:
+        self.patch(gate, "ADDRESSES", 2)
+        hall = Hall(connection_rate=(1, 1.0))
+        first, second, third = (f"192.0.2.{number}" for number in (1, 2, 3))
+        came = (first, second, first, third, first, second)
+        refused = [self.come(hall, host) is None for host in came]
+        self.assertEqual(refused, [False, False, True, False, True, False])
+
     def test_nobody_need_be_exempt(self) -> None:
         hall = Hall(connection_rate=(3, 1.0), exempt=())
         self.assertEqual([self.come(hall, "127.0.0.1") for _ in range(5)].count(None), 2)
