@@ -111,6 +111,17 @@ class GoTests(TestCase):
         self.assertIn("no conversation called nowhere", "\n".join(screen.press("enter")))
         self.assertEqual(screen.chat.model.open, "#lobby")
 
+    def test_a_number_is_that_of_the_list_unless_a_conversation_is_called_so(self) -> None:
+        screen = missed()
+        for name in ("#cats", "#2", "#20"):
+            screen.chat.model.conversation(name)
+        for typed, opened in (("3", "#20"), ("2", "#2"), ("4", "#cats"), ("1", "#lobby")):
+            screen.type(f"/go {typed}")
+            screen.press("enter")
+            self.assertEqual(screen.chat.model.open, opened, typed)
+        screen.type("/go 77")
+        self.assertIn("no conversation called 77", "\n".join(screen.press("enter")))
+
     def test_next_goes_where_something_is_new_and_list_tells_where_that_is(self) -> None:
         screen = missed()
         screen.client.say(entry(1, BEN, "psst", to="@2"))

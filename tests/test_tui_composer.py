@@ -94,6 +94,27 @@ class ComposerTests(TestCase):
             self.assertTrue(screen.type(text)[-1].startswith(" F1 help"), text)
             screen.press("ctrl c")
 
+    def test_the_second_colon_makes_an_emoji_and_undo_brings_the_name_back(self) -> None:
+        screen = lively()
+        for typed, text in (
+            ("well :rocket:", "well 🚀"),
+            ("好:火:的", "好🔥的"),
+            (":Rocket:", "🚀"),
+            ("at 12:100:", "at 12:100:"),
+            ("a:rocket:", "a:rocket:"),
+            ("no :nonsense: here", "no :nonsense: here"),
+            (":rocket :x", ":rocket :x"),
+        ):
+            screen.type(typed)
+            self.assertEqual(screen.desk.composer.editor.text, text)
+            screen.press("ctrl c")
+        screen.type(":rocket:")
+        screen.press("ctrl _")
+        self.assertEqual(screen.desk.composer.editor.text, ":rocket:")
+        screen.press("ctrl c")
+        screen.paste(":rocket:")
+        self.assertEqual(screen.desk.composer.editor.text, ":rocket:")
+
     def test_every_space_that_is_typed_is_written(self) -> None:
         for space, shown in (("\u3000", "好  的"), ("\xa0", "好 的")):
             screen = lively("zh")

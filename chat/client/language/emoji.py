@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-__all__ = ["emoji_for"]
+__all__ = ["emoji_called", "emoji_for"]
 
 _TABLE: Final = """
 😀 grinning 笑 嘿嘿        😃 smiley 开心            😄 smile 大笑             😁 grin 嘻嘻
@@ -90,6 +90,11 @@ def _names() -> list[tuple[str, str]]:
         else:
             found.append((word, emoji))
     return found
+
+
+def emoji_called(name: str) -> str:
+    """The emoji of exactly that name; empty where there is none."""
+    return next((emoji for each, emoji in _names() if each == name.casefold()), "")
 
 
 def emoji_for(typed: str) -> Iterator[str]:

@@ -471,7 +471,7 @@ WORDS: Final = {
     "arg-who-in": "[#room]",
     "arg-msg": "name [text]",
     "arg-who": "name",
-    "arg-go": "name",
+    "arg-go": "name / number",
     "arg-search": "text",
     "arg-dnd": "[minutes / off]",
     "arg-device": "device",

@@ -445,7 +445,7 @@ WORDS: Final = {
     "arg-who-in": "[#房间]",
     "arg-msg": "名字 [文字]",
     "arg-who": "名字",
-    "arg-go": "名称",
+    "arg-go": "名称 / 序号",
     "arg-search": "文字",
     "arg-dnd": "[分钟 / off]",
     "arg-device": "设备",

@@ -93,7 +93,7 @@ class Actions:
             pane.type(key)
         else:
             desk.active = Pane.COMPOSER
-            desk.composer.insert(key)
+            desk.composer.type(key)
             desk.echo()
         return True
 

@@ -27,7 +27,7 @@ class MovingVerbs(Offering):
         return self._desk.look.words
 
     def go(self, arguments: str) -> None:
-        """Open a conversation by its name, or by a part that only one has."""
+        """Open a conversation by its name, by its number, or by a part that only one has."""
         found = self._called(arguments.strip())
         if len(found) == 1:
             self._chat.open(found[0].name)
@@ -44,6 +44,9 @@ class MovingVerbs(Offering):
             each.name: model.title(each).casefold().lstrip("#@")
             for each in model.rooms() + model.privates()
         }
+        numbered = {f"{number}": each for number, each in enumerate(model.listed(), 1)}
+        if wanted in numbered and wanted not in titles.values():
+            return [numbered[wanted]]
         for matches in (str.__eq__, str.startswith, str.__contains__):
             found = [each for each, title in titles.items() if matches(title, wanted)]
             if found:

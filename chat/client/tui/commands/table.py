@@ -78,10 +78,10 @@ COMMANDS: Final[Sequence[Command]] = (
 
 
 ELSEWHERE: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("pm", "notice", "whisper", "tell"), "msg"),
-    **dict.fromkeys(("window", "win", "buffer"), "go"),
-    **dict.fromkeys(("channel", "create"), "join"),
-    **dict.fromkeys(("users", "online", "nicks"), "who"),
+    **dict.fromkeys(("pm", "notice", "whisper", "w", "tell", "chat", "send"), "msg"),
+    **dict.fromkeys(("window", "win", "buffer", "goto", "jump"), "go"),
+    **dict.fromkeys(("channel", "create", "new"), "join"),
+    **dict.fromkeys(("users", "online", "nicks", "friends", "contacts"), "who"),
     **dict.fromkeys(("channels", "chans"), "rooms"),
     **dict.fromkeys(("mentions", "unread"), "next"),
     **dict.fromkeys(("find", "grep", "lastlog"), "search"),
@@ -89,10 +89,14 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("edit", "unsend"), "undo"),
     **dict.fromkeys(("op", "deop"), "role"),
     **dict.fromkeys(("connect", "server"), "reconnect"),
-    **dict.fromkeys(("color", "colors", "colour", "colours"), "theme"),
+    **dict.fromkeys(("color", "colors", "colour", "colours", "dark", "light"), "theme"),
     **dict.fromkeys(("disconnect", "bye"), "quit"),
-    "afk": "busy",
-    "version": "doctor",
+    **dict.fromkeys(("commands", "keys", "man", "?"), "help"),
+    **dict.fromkeys(("version", "ping", "about", "info"), "doctor"),
+    **dict.fromkeys(("login", "register"), "logout"),
+    **dict.fromkeys(("afk", "status"), "busy"),
+    **dict.fromkeys(("notify", "bell"), "dnd"),
+    "add": "invite",
 }
 """What commands are called here that are called so in other programs."""
 

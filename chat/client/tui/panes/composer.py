@@ -1,9 +1,11 @@
 """The composer: draws the editor, completes words, and takes a paste as one edit."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from chat.client.language.emoji import emoji_called
 from chat.client.text import clean_line, clip, is_character, width
 from chat.client.tui.look import Look
 from chat.client.tui.panes.draw import Row
@@ -13,6 +15,9 @@ from chat.client.tui.panes.pane import Pane
 __all__ = ["Completion", "Composer", "Paste"]
 
 PROMPT_COLUMNS = 2
+
+_NAMED_EMOJI = re.compile(r"(?<![!-~]):([^\s:]+):$")
+"""What stands right behind a letter, as in ``12:30:``, names none; but Chinese has no spaces."""
 
 PASTED = {"enter": "\n", "ctrl j": "\n", "tab": "\t"}
 """Keys that are characters of a paste."""
@@ -105,6 +110,15 @@ class Composer(Pane):
         self.completion = None
         self.editor.insert(text)
         self.changed()
+
+    def type(self, key: str) -> None:
+        """Type one character. The second colon makes an emoji of a ``:name:``, which undo brings
+        back."""
+        self.insert(key)
+        named = _NAMED_EMOJI.search(self.editor.text[: self.editor.cursor]) if key == ":" else None
+        emoji = emoji_called(named[1]) if named else ""
+        if named and emoji:
+            self.editor.put_instead(named.start(), emoji)
 
     def edit(self, name: str) -> None:
         """One of ``editor.EDITS``."""

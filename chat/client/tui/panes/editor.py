@@ -61,6 +61,11 @@ class Editor:
         text = self._cleaned(text)
         self._change(text, len(text))
 
+    def put_instead(self, start: int, text: str) -> None:
+        """Have ``text`` in place of what stands from ``start`` to the cursor."""
+        self._change(self.text[:start] + text + self.text[self.cursor :], start + len(text))
+        self._typing = False
+
     def _cleaned(self, text: str) -> str:
         return text.replace("\n", "") if self.raw else clean(text, emoji=True)
 
