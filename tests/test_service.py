@@ -142,6 +142,7 @@ class InBackgroundTest(SynchronousTestCase):
         )
         self.addCleanup(signal.alarm, 0)
         self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
+        self.addCleanup(service.stopService)  # or what this test logs is hidden in all later ones
         service.privilegedStartService()
         service.startService()
         self.assertEqual(twistd, {})  # or twistd would tell by itself
