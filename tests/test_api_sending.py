@@ -423,6 +423,18 @@ class MarksTest(ApiCase):
         self.advance(2)
         self.assertEqual(self.acks(), [("#lobby", 1, None)])
 
+    def test_what_was_read_while_the_connection_was_dead_already_is_said_again(self) -> None:
+        self.log_in()
+        self.say("#lobby", "one", "two")
+        self.client.mark_read("#lobby")
+        self.advance(2)
+        self.assertEqual(self.acks()[-1], ("#lobby", 2, 2))  # into a network that is gone
+        self.server.received.clear()
+        self.net.cut()
+        self.advance(2)
+        self.assertEqual(self.acks(), [("#lobby", 2, 2)])
+        self.assertEqual(self.client.conversations["#lobby"].read, 2)
+
     def test_a_reader_who_wants_no_marks_moved_moves_none(self) -> None:
         self.client = self.new_client(acknowledge=False)
         self.log_in()

@@ -296,6 +296,9 @@ class Session:
         """The server says how a conversation stands."""
         self.catalogue.learn(found)
         self.follower.listed(found)
+        read = self.catalogue.conversations[found.conversation].read
+        if read > found.read:  # What was said of it went into a connection that was dead already.
+            self.acks.move(found.conversation, found.epoch, read=read)
 
     def _told(self, found: Conversation) -> None:
         """Marks or a topic moved, or another device has joined."""
