@@ -219,6 +219,38 @@ class IterationTest(ApiCase):
         heard += [self.done(anext(messages)).content for _ in range(201)]
         self.assertEqual(heard, [*map(str, range(1, 202)), "other 151", "other 152"])
 
+    def test_a_slow_reader_misses_nothing_however_long_the_store_is_away(self) -> None:
+        self.log_in()
+        messages: Any = self.client.messages()
+        messages._limit = 1
+        self.say("#lobby", "1", "2", "3")
+        self.assertEqual(self.done(anext(messages)).content, "1")
+        self.server.handlers[m.HistoryMes] = lambda c, r: m.HistoryResMes(code=503, retry_after=40)
+        second = self.start(anext(messages))
+        self.advance(100)
+        asked = len(self.server.of(m.HistoryMes))
+        self.assertTrue(1 < asked < 200, asked)
+        self.assertNoResult(second)
+        del self.server.handlers[m.HistoryMes]
+        self.advance(2)
+        self.assertEqual(self.successResultOf(second).content, "2")
+        self.assertEqual(self.done(anext(messages)).content, "3")
+
+    def test_it_ends_when_the_client_is_closed_while_nothing_can_be_fetched(self) -> None:
+        self.log_in()
+        self.server.handlers[m.HistoryMes] = lambda c, r: m.HistoryResMes(code=503, retry_after=40)
+        messages: Any = self.client.messages()
+        messages._limit = 1
+
+        async def bot() -> list[str]:
+            return [message.content async for message in messages]
+
+        self.say("#lobby", "1", "2", "3")
+        running = self.start(bot())
+        self.advance(10)
+        self.done(self.client.close())
+        self.assertEqual(self.successResultOf(running), ["1"])
+
     def test_it_ends_when_the_client_is_closed(self) -> None:
         self.log_in()
 

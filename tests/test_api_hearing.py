@@ -202,6 +202,19 @@ class HandingOutTest(ApiCase):
         self.advance(3)
         self.assertEqual(self.heard(), ["one", "two"])
 
+    def test_a_hole_is_closed_however_long_the_store_was_away(self) -> None:
+        self.log_in()
+        for answer in (m.HistoryResMes(code=503, error="the store is away"), None):
+            self.server.handlers[m.HistoryMes] = lambda c, r, answer=answer: answer
+            self.unheard("#lobby", "one")
+            self.say("#lobby", "two")
+            self.advance(100)
+            self.assertEqual(self.heard(), [])
+            del self.server.handlers[m.HistoryMes]
+            self.advance(40)
+            self.assertEqual(self.heard(), ["one", "two"])
+            self.events.clear()
+
     def test_a_hundred_holes_are_fetched_a_few_at_a_time(self) -> None:
         for number in range(100):
             self.say(f"#room{number}", "old")

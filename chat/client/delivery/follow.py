@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from chat.client.delivery.track import PAGE, Step, Track, Wish
 from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
 from chat.client.events import Event, Position
+from chat.client.network.asker import READING
 from chat.messages import Conversation, Entry, HistoryMes, HistoryResMes
 from chat.names import is_room
 
@@ -167,10 +168,10 @@ class Follower:
                 if wish.again:
                     await self._sleep(ASK_AGAIN)
                 reply = await self._fetch(track.conversation, wish)
-                if self._tracks.get(track.conversation) is track:
+                if reply is not None and self._tracks.get(track.conversation) is track:
                     for step in track.page(reply, wish):
                         self._emit(step)
-        except (NotConnected, FateUnknown):
+        except NotConnected:
             pass
         except (Refused, BadServer) as error:
             self.log.info("no history of {name}: {error}", name=track.conversation, error=error)
@@ -185,8 +186,16 @@ class Follower:
             self._emit(step)
         return wish
 
-    async def _fetch(self, conversation: str, wish: Wish) -> HistoryResMes:
+    async def _fetch(self, conversation: str, wish: Wish) -> HistoryResMes | None:
+        """One page; None when the server is too busy, its store is away, or it said nothing."""
         limit = min(PAGE, max(1, wish.upto - wish.after))
-        return await self._ask(
-            HistoryMes(conversation, wish.epoch, wish.before, after=wish.after, limit=limit)
-        )
+        request = HistoryMes(conversation, wish.epoch, wish.before, after=wish.after, limit=limit)
+        try:
+            return await self._ask(request)
+        except FateUnknown:
+            return None
+        except Refused as error:
+            if error.code not in READING:
+                raise
+            await self._sleep(ASK_AGAIN)
+            return None

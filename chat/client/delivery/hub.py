@@ -73,10 +73,10 @@ class Hub:
 
     def end(self, end: Closed) -> None:
         """The client has stopped: nobody sleeps on, the streams are over."""
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            stream.finish(end)
         sleepers, self._sleepers = self._sleepers, {}
         for sleeper, timer in sleepers.items():
             timer.cancel()
             sleeper.errback(end)
-        streams, self._streams = self._streams, []
-        for stream in streams:
-            stream.finish(end)

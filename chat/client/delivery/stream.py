@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
 from chat.client.errors import Closed, FateUnknown, NotConnected, Refused
 from chat.client.events import EpochChanged, MessageArrived
+from chat.client.network.asker import READING
 from chat.messages import Entry
 
 __all__ = ["LIMIT", "Stream"]
@@ -93,12 +95,10 @@ class Stream:
         after = behind.after
         try:
             page = await self._fetch(conversation, after)
-        except Closed:
-            return
-        except (NotConnected, FateUnknown):
-            await self._sleep(ASK_AGAIN)
-            return
-        except Refused:
+        except (NotConnected, FateUnknown, Refused) as error:
+            if not isinstance(error, Refused) or error.code in READING:
+                await self._pause()
+                return
             page = ()
         if behind.after != after:
             return
@@ -106,6 +106,11 @@ class Stream:
         behind.after = page[-1].seq if page else behind.last
         if behind.after >= behind.last:
             del self._behind[conversation]
+
+    async def _pause(self) -> None:
+        if self._end is None:
+            with suppress(Closed):  # Whoever asks for the next one is told of the end.
+                await self._sleep(ASK_AGAIN)
 
 
 class _Behind:
