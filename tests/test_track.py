@@ -97,7 +97,7 @@ class TrackTest(SynchronousTestCase):
         assert wish is not None
         self.assertEqual(numbers(track.page(page(98, 99, 100), wish)), [98, 99, 100])
 
-    def test_holes_of_which_nothing_is_wanted_cost_nothing_of_what_stands_between_them(
+    def test_holes_of_which_nothing_is_wanted_take_nothing_else_along(
         self,
     ) -> None:
         track = at(4, fill_limit=0)
