@@ -1,11 +1,13 @@
 """Moderation on a real store: who may write, by the rules of the conversation."""
 
+from unittest.mock import patch
+
 from twisted.internet.defer import DeferredList
 from twisted.trial.unittest import TestCase
 
 from chat.messages import User
 from chat.store.conversations import LOBBY_CID
-from chat.store.entries import Author
+from chat.store.entries import Author, LoggedEntry
 from chat.store.errors import Unknown
 from chat.store.moderation import Moderation
 from tests.store_builders import Sender, Store
@@ -201,3 +203,18 @@ class InvitationsTests(TestCase):
                 found = [each.conversation for each in await moderation.invitations(EVE.user_id)]
                 self.assertEqual(len(found), listed)
                 self.assertIn("#tea", found)
+
+
+class ReportsTests(TestCase):
+    async def test_of_very_many_the_newest_are_kept(self) -> None:
+        most, sent, node = 100, 350, 100  # a stream is cut between its nodes, 100 entries each
+        store = await Store.start(self)
+        moderation = Moderation(store.redis, store.keys, store.conversations)
+        with patch("chat.store.moderation.REPORTS_KEPT", most):
+            for seq in range(sent):
+                entry = LoggedEntry(seq, EVE.user_id, b"", b"{}")
+                await moderation.report(BOB, ROOM, entry, "spam")
+        kept = [fields for _, fields in store.valkey.ask("XRANGE", store.keys.reports(), "-", "+")]
+        numbers = [int(fields[fields.index(b"seq") + 1]) for fields in kept]
+        self.assertEqual(numbers, list(range(sent))[-len(numbers) :])
+        self.assertTrue(most <= len(numbers) < most + node, len(numbers))
