@@ -109,6 +109,26 @@ class OutboxTest(OutboxCase):
         self.assertEqual(self.texts(outbox), ["one"])
         self.assertEqual(self.path.read_bytes(), before)
 
+    def test_what_is_done_is_done_where_no_further_file_can_be_made(self) -> None:
+        outbox = self.open()
+        first, second = (outbox.add("#lobby", text, 5.0) for text in ("one", "two"))
+        self.path.with_name(self.path.name + ".new").mkdir()
+        with patch("chat.client.delivery.outbox.REWRITE_AFTER", 1):
+            outbox.done(first.client_id)
+        self.assertEqual([kept.message for kept in outbox.pending()], [second])
+        outbox.close()
+        self.assertEqual([kept.message for kept in self.open().pending()], [second])
+
+    def test_a_new_file_that_has_its_place_is_the_one_that_is_written_to(self) -> None:
+        outbox = self.open()
+        first, _ = (outbox.add("#lobby", text, 5.0) for text in ("one", "two"))
+        no_more_files = patch("chat.client.delivery.outbox._sync_directory", side_effect=OSError)
+        with patch("chat.client.delivery.outbox.REWRITE_AFTER", 1), no_more_files:
+            outbox.done(first.client_id)
+        outbox.add("#lobby", "three", 5.0)
+        outbox.close()
+        self.assertEqual(self.texts(self.open()), ["two", "three"])
+
     def test_of_a_line_that_only_partly_fits_on_the_disk_nothing_stays(self) -> None:
         outbox = self.open()
         outbox.add("#lobby", "one", 5.0)

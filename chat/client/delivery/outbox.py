@@ -171,9 +171,13 @@ class Outbox:
     def _rewrite(self, file: FileIO) -> None:
         """Leave out what is done with. Never less on the disk than before, at any moment."""
         self._stale = 0
-        if not self._kept:
-            file.truncate(0)
-            return
+        with contextlib.suppress(OSError):  # It is only longer than it need be.
+            if self._kept:
+                self._write_anew(file)
+            else:
+                file.truncate(0)
+
+    def _write_anew(self, file: FileIO) -> None:
         assert self._path is not None
         beside = self._path.with_name(self._path.name + ".new")
         self._file = new = _opened(beside)
@@ -183,12 +187,12 @@ class Outbox:
                 self._write_whole(kept)
             os.fsync(new.fileno())
             os.replace(beside, self._path)
-            _sync_directory(self._path.parent)
         except OSError:
             self._file = file
             new.close()
         else:
             file.close()
+            _sync_directory(self._path.parent)
 
     def _write_whole(self, kept: Kept) -> None:
         client_id = kept.message.client_id
