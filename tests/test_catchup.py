@@ -122,6 +122,20 @@ class GoTests(TestCase):
         screen.type("/go 77")
         self.assertIn("no conversation called 77", "\n".join(screen.press("enter")))
 
+    def test_everything_can_be_had_as_read_at_once(self) -> None:
+        screen = missed()
+        screen.client.say(entry(1, BEN, "psst", to="@2"))
+        screen.client.say(entry(1, BEN, "@anna look", to="#dogs"))
+        unread, mentions = screen.chat.model.unread()
+        self.assertEqual((unread > 1, mentions), (True, 2))
+        screen.type("/readall")
+        self.assertIn(f"{unread} count as read now.", "\n".join(screen.press("enter")))
+        self.assertEqual(screen.chat.model.unread(), (0, 0))
+        for name in ("@2", "#dogs"):
+            self.assertEqual(screen.client.asked.count(("read", (name, 1))), 1)
+        screen.type("/readall")
+        self.assertIn("Nothing is unread.", "\n".join(screen.press("enter")))
+
     def test_next_goes_where_something_is_new_and_list_tells_where_that_is(self) -> None:
         screen = missed()
         screen.client.say(entry(1, BEN, "psst", to="@2"))

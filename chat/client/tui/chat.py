@@ -225,10 +225,14 @@ class Chat:
         newest = conversation.entries[-1].seq
         if newest <= conversation.told or not conversation.fetched or not self._view.in_view():
             return False
-        conversation.mark_read(newest)
-        conversation.told = newest
-        self.client.mark_read(conversation.name, newest)
+        self.read(conversation, newest)
         return True
+
+    def read(self, conversation: Conversation, upto: int) -> None:
+        """Have everything up to number ``upto`` count as read, on all devices."""
+        conversation.mark_read(upto)
+        conversation.told = upto
+        self.client.mark_read(conversation.name, upto)
 
     async def ask_blocks(self) -> list[User]:
         """Whom one has blocked: what they say in rooms is not shown."""

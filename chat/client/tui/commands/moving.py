@@ -61,6 +61,14 @@ class MovingVerbs(Offering):
         else:
             self._chat.say(self._words("nothing-unread"))
 
+    def read_all(self, arguments: str) -> None:
+        """Have everything count as read: nobody opens a hundred conversations after a holiday."""
+        count, _ = self._chat.model.unread()
+        for each in self._chat.model.conversations.values():
+            if each.unread:
+                self._chat.read(each, each.newest)
+        self._chat.say(self._words("all-read" if count else "nothing-unread", n=count))
+
     def conversations(self, arguments: str) -> None:
         """Which conversations there are, and what is unread in them."""
         rows = []

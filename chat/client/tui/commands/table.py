@@ -33,6 +33,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("me",), "", "cmd-me", "arg-search", 1),
     Command(("go", "switch"), "go", "cmd-go", "arg-go", 1),
     Command(("next",), "next_unread", "cmd-next"),
+    Command(("readall",), "read_all", "cmd-read-all"),
     Command(("list", "ls"), "conversations", "cmd-list"),
     Command(("more",), "more", "cmd-more"),
     Command(("catchup",), "catchup", "cmd-catchup"),
@@ -96,6 +97,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("login", "register"), "logout"),
     **dict.fromkeys(("afk", "status"), "busy"),
     **dict.fromkeys(("notify", "bell"), "dnd"),
+    **dict.fromkeys(("read", "mark", "markread"), "readall"),
     "add": "invite",
 }
 """What commands are called here that are called so in other programs."""
