@@ -377,6 +377,21 @@ class TailTest(CliCase):
         _, out, _ = await tail.end()
         self.assertEqual([json.loads(line)["content"] for line in out.splitlines()], ["this"])
 
+    async def test_what_is_said_while_it_begins_is_printed_once(self) -> None:
+        def look_up(connection: FakeConnection, request: m.LookupMes) -> m.Message:
+            self.server.say("#lobby", "two")
+            return m.LookupResMes(code=200, user=self.server.find(request))
+
+        self.server.handlers[m.LookupMes] = look_up
+        self.server.say("#lobby", "one")
+        words = ("tail", "#lobby", "@bob", "-n", "5", "--count", "1", "--json", *self.alice())
+        tail = self.begin(*words)
+        contents = [json.loads(await tail.line())["content"] for _ in "12"]
+        self.server.say("#lobby", "three")
+        _, out, _ = await tail.end()
+        contents += [json.loads(line)["content"] for line in out.splitlines()]
+        self.assertEqual(contents, ["one", "two", "three"])
+
     async def test_no_new_message_is_waited_for_when_none_is_wanted(self) -> None:
         for text in ("one", "two", "three"):
             self.server.say("#lobby", text)

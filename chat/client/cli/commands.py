@@ -185,12 +185,13 @@ async def tail(context: Context) -> Status:
         stop = client.listen(_connection_notes(context))
         try:
             wanted = await _resolve(context, client, options.conversations)
-            await _print_last(context, client, wanted)
+            last = await _print_last(context, client, wanted)
             if options.count == 0:
                 return Status.DONE
             printed = 0
             async for entry in queue:
-                if not wanted or entry.conversation in wanted:
+                place = entry.conversation
+                if (place in wanted or not wanted) and (place, entry.seq) not in last:
                     _print(context, client, entry)
                     printed += 1
                 if printed == options.count:
@@ -250,16 +251,23 @@ def _room(context: Context, written: str) -> str:
         raise Stop(Status.USAGE, sentence) from None
 
 
-async def _print_last(context: Context, client: ChatClient, wanted: Sequence[str]) -> None:
-    """The last messages of each conversation, oldest first over all of them."""
+async def _print_last(
+    context: Context, client: ChatClient, wanted: Sequence[str]
+) -> set[tuple[str, int]]:
+    """The last messages of each conversation, oldest first over all of them.
+
+    :returns: their conversations and numbers; some may have been handed out meanwhile.
+    """
     found: list[Entry] = []
     if context.options.last:
-        for name in wanted or tuple(client.conversations):
+        known = tuple(client.conversations)  # With whom nobody has talked yet, there is nothing.
+        for name in [each for each in wanted if each in known] if wanted else known:
             position = client.positions.get(name)
             before = position.seq + 1 if position is not None else 0
             found += await _newest(client, name, before, context.options.last)
     for entry in sorted(found, key=lambda entry: entry.time):
         _print(context, client, entry)
+    return {(entry.conversation, entry.seq) for entry in found}
 
 
 def _print(context: Context, client: ChatClient, entry: Entry) -> None:
