@@ -230,8 +230,8 @@ class MessagesTests(TestCase):
         screen.client.say(entry(8, BEN, "can you see me?"))
         text = "\n".join(screen.text())
         self.assertIn("can you see me?", text)
-        self.assertIn("the rest of this long message", text)
-        self.assertEqual(text.count("✗"), 3)
+        self.assertIn("… the rest is not shown", text)
+        self.assertEqual(text.count("✗"), 4)
         self.assertEqual((text.count("Not sent: long"), text.count("Not sent: muted")), (1, 1))
         self.assertLess(text.index("│ b "), text.index("Not sent: muted"), "below the last of them")
 

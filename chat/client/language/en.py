@@ -157,7 +157,7 @@ WORDS: Final = {
     "role-moderator": "a moderator",
     "role-member": "a member",
     "failed": "Not sent: {error}  (Alt-R tries again, Alt-X takes it back)",
-    "more-rows": "… the rest of this long message is not shown",
+    "more-rows": "… the rest is not shown",
     "bar-scrolled": "You are looking at older messages   (Alt-End newest)",
     "bar-new": "{n} new   (Alt-End)",
     "bar-mentions": "{n} new ({mentions} mention you)   (Alt-End)",

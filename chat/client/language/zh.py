@@ -149,7 +149,7 @@ WORDS: Final = {
     "role-moderator": "管理员",
     "role-member": "普通成员",
     "failed": "未发送：{error}（Alt-R 重试，Alt-X 收回）",
-    "more-rows": "……此长消息的其余部分未显示",
+    "more-rows": "……其余部分未显示",
     "bar-scrolled": "正在查看较早的消息（Alt-End 到最新）",
     "bar-new": "{n} 条新消息（Alt-End）",
     "bar-mentions": "{n} 条新消息（{mentions} 条提到您）（Alt-End）",

@@ -256,7 +256,7 @@ class EntryRows:
         lines = fold(before + text, columns, most)
         lines[0] = lines[0][taken:]
         if len(lines) > most:
-            lines[-1] = self._look.words("more-rows")
+            lines[-1] = clip(self._look.words("more-rows"), columns)
         return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
 
     def _bare(self, content: str, time: int, name: str) -> list[Row]:
