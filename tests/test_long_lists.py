@@ -17,6 +17,7 @@ from tests.server import GENEROUS, serving
 from tests.valkey import Valkey, running
 
 MANY = range(1_000_001, 1_001_001)
+SHIFTS = 7
 KEYS = Keys()
 
 
@@ -49,7 +50,11 @@ def test_nobody_who_is_banned_or_muted_is_left_out(hall: tuple[Party, Valkey]) -
     owner = party.current()
     room = party.room_of(owner)
     fields = [
-        word for each in MANY for kind in "bm" for word in (f"{kind}{each}", "0:1:7:somebody")
+        # Of different lengths, so that a page ends between two things said of one user as well.
+        word
+        for each in MANY
+        for kind in "bm"
+        for word in (f"{kind}{each}", f"0:1:7:{'x' * (each % SHIFTS)}")
     ]
     store.ask("HSET", KEYS.meta("r:" + room[1:]), *fields)
     found = pages(owner, "SanctionsMes", "sanctions", conversation=room)
