@@ -164,6 +164,12 @@ def test_search_finds_newest_first_in_one_conversation_or_in_all(party: Party) -
     assert [each["content"] for each in found] == [f"first {word}"]
 
 
+def test_what_is_searched_for_has_200_characters_at_most_and_one_at_least(party: Party) -> None:
+    peer = party.current()
+    for text, code in (("", 400), (" ", 400), ("x", 200), ("字" * 200, 200), ("字" * 201, 400)):
+        assert peer.ask("SearchMes", text=text)["code"] == code
+
+
 def test_nobody_can_spoil_what_somebody_else_searches(party: Party) -> None:
     peer, stranger = party.current(), party.current()
     word = party.name("needle")

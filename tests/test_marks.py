@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.server.delivery.marks import LOOK_SECONDS, WRITE_SECONDS, Marks
 from chat.server.delivery.registry import Thread
 from chat.store.conversations import Mark
+from chat.store.entries import Author
 from chat.store.errors import StoreUnavailable
 from tests.hall import Hall
 from tests.hall_store import EPOCH
@@ -56,6 +57,17 @@ class MarksTest(SynchronousTestCase):
         self.clock.advance(LOOK_SECONDS)
         both: Written = {(1, "r:tea"): (3, 0, "a"), (2, "r:tea"): (4, 4, "b")}
         self.assertEqual(self.store.calls, [both])
+
+    def test_those_of_a_conversation_that_was_not_heard_of_here_move_as_well(self) -> None:
+        hall = Hall()
+        log: Any = hall.log
+        log.mark = self.store.mark
+        for _ in range(5):
+            hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
+        guest = hall.guest(1)
+        guest.send("AckMes", conversation="@2", epoch=EPOCH, read=3)
+        hall.clock.advance(LOOK_SECONDS)
+        self.assertEqual(self.store.calls, [{(1, "p:1:2"): (3, 3, guest.session.key)}])
 
     def test_nobody_is_further_than_the_conversation(self) -> None:
         self.move(delivered=10, read=99)

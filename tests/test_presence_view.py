@@ -160,6 +160,20 @@ class ScopeTest(SynchronousTestCase):
         self.assertEqual(news["scope"], "watched")
         self.assertEqual(original.frames, [])
 
+    def test_who_looks_elsewhere_takes_nobody_else_s_eyes_away(self) -> None:
+        hall = Hall(scope_limit=100)
+        looking, leaving = guests = hall.guest(1), hall.guest(2)
+        hall.context.online.set_total(101)
+        hall.clock.advance(1)
+        for guest in guests:
+            told(guest)
+            hall.context.online.watch(guest.session, frozenset([FIRST]))
+        hall.context.online.watch(leaving.session, frozenset())
+        come(hall, 1)
+        hall.clock.advance(1)
+        self.assertEqual([len(told(guest)) for guest in guests], [1, 0])
+        self.assertEqual(looking.session.watched, {FIRST})
+
 
 class ListTest(SynchronousTestCase):
     """A reset has everybody page the list at the same time."""

@@ -28,6 +28,10 @@ def test_the_receiver_may_be_named_by_name(party: Party) -> None:
     assert peer.hears("found you by name")["seq"] == said["seq"]
     page = sender.get("HistoryMes", conversation=f"@{user.name}")
     assert page["conversation"] == peer.at
+    again = sender.post(f"@{user.name}", "and so it is known")
+    its_name = sender.welcome["user"]["userName"]
+    peer.send("AckMes", conversation=f"@{its_name}", epoch=again["epoch"], read=again["seq"])
+    sender.expect("ReceiptMes", userId=peer.user_id, read=again["seq"])
 
 
 def test_of_nobody_it_is_said_that_there_is_no_such_user(party: Party) -> None:

@@ -53,6 +53,11 @@ class OrderTest(SynchronousTestCase):
         hall.clock.advance(0)
         self.assertFalse(hall.posting.idle)
 
+    def test_with_a_buffer_of_0_nobody_is_told_that_too_much_waits(self) -> None:
+        for limit, is_told in ((0, False), (1, True)):
+            transport = Hall(send_buffer=limit).stranger().transport
+            self.assertEqual(transport.producer is not None, is_told)
+
     def test_of_more_messages_than_may_wait_for_the_store_the_last_are_refused(self) -> None:
         hall = Hall()
         store: Any = hall.scripts
