@@ -156,8 +156,6 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
             session.is_the_latest()
             if not context.bus.hears(user.user_id, session.rooms):
                 raise StoreUnavailable("a subscription was not confirmed")
-            for cid in session.rooms.difference(arrival.rooms):
-                leave_room(session, cid)
             if _listen(session, arrival.rooms):
                 return arrival
     finally:
@@ -217,11 +215,9 @@ def _go_live(session: "Session", snapshot: dict[str, int], update: int) -> None:
 
 def _take_positions(session: "Session", described: dict[str, Conversation]) -> None:
     registry = session.context.registry
-    user = registry.users.get(session.user_id)
     for cid, conversation in described.items():
-        thread = registry.rooms.get(cid) or (user.thread(cid) if user else None)
-        if thread is not None:
-            thread.starts_at(conversation)
+        thread = registry.rooms.get(cid) or registry.users[session.user_id].thread(cid)
+        thread.starts_at(conversation)
 
 
 async def replay(session: "Session", described: dict[str, Conversation]) -> None:

@@ -94,10 +94,9 @@ class PresenceView:
     def watch(self, session: "Session", user_ids: frozenset[int]) -> None:
         """A session shows these users from now on, and no others."""
         for user_id in session.watched - user_ids:
-            watchers = self._watchers.get(user_id, set())
-            watchers.discard(session)
-            if not watchers:
-                self._watchers.pop(user_id, None)
+            self._watchers[user_id].discard(session)
+            if not self._watchers[user_id]:
+                del self._watchers[user_id]
         for user_id in user_ids - session.watched:
             self._watchers.setdefault(user_id, set()).add(session)
         session.watched = user_ids

@@ -79,9 +79,9 @@ def reply_to(request: Message, why: Refused, sentence: str) -> Message:
     if reply is None:
         about = messages.type_name(type(request))
         return messages.ErrorMes(why.code, sentence, about, why.retry_after)
-    members: dict[str, Any] = {"code": why.code, "error": sentence}
-    if "retry_after" in reply.__struct_fields__:
-        members["retry_after"] = why.retry_after
+    members: dict[str, Any] = {
+        "code": why.code, "error": sentence, "retry_after": why.retry_after
+    }  # fmt: skip
     if isinstance(request, messages.RegisterMes):
         members["invitation"] = why.key in _FOR_WANT_OF_A_CODE
     if isinstance(request, messages.SmsMes):
