@@ -5,7 +5,7 @@ _chatroom_words() {
     case $1 in
         chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask --version register send tail who history replay moderate block admin' ;;
         'chatroom register') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --id --invitation' ;;
-        'chatroom send') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --lines --client-id' ;;
+        'chatroom send') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --lines --client-id --join' ;;
         'chatroom tail') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --missed --join --count' ;;
         'chatroom who') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config' ;;
         'chatroom history') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --before --after' ;;

@@ -155,6 +155,24 @@ class SendTest(CliCase):
         await self.as_alice("send", "#lobby", "-", "--lines", given=b"a line\n")
         self.assertEqual(self.said(), ["a line"])
 
+    async def test_the_room_that_is_written_to_is_joined_only_when_asked(self) -> None:
+        joined: list[str] = []
+
+        def join(connection: FakeConnection, request: m.JoinMes) -> m.Message:
+            joined.append(request.conversation)
+            return fake_server.join(connection, request)
+
+        self.server.handlers[m.JoinMes] = join
+        for to, words, lines in (
+            ("#soup", ["milk"], b""),
+            ("#Tea", ["milk", "--join"], b""),
+            ("#cocoa", ["--lines", "--join"], b"milk\n"),
+            ("#lobby", ["milk", "--join"], b""),
+            ("@bob", ["milk", "--join"], b""),
+        ):
+            await self.as_alice("send", to, *words, given=lines)
+        self.assertEqual(joined, ["#tea", "#cocoa"])
+
     async def test_nothing_and_no_text_are_wrong_usage(self) -> None:
         for data in (b"", b"\n", b"\xff\xfe"):
             status, _, errors = await self.as_alice("send", "#lobby", "-", given=data)

@@ -39,7 +39,7 @@ class OutboxCase(SynchronousTestCase):
         self.path = Path(directory.name) / "deep" / "outbox.jsonl"
 
     def open(self) -> Outbox:
-        outbox = Outbox(self.path)
+        outbox = Outbox(str(self.path))
         self.addCleanup(outbox.close)
         return outbox
 

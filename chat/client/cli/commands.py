@@ -126,12 +126,20 @@ async def send(context: Context) -> Status:
         raise Stop(Status.USAGE, context.phrases("only-lines"))
     if options.lines:
         async with logged_in(context) as client:
+            await _join_first(context, client)
             return await _send_lines(context, client)
     text = options.text if options.text not in (None, "-") else whole_text(context.stdin)
     if not text:
         raise Stop(Status.USAGE, context.phrases("nothing-to-say"))
     async with logged_in(context) as client:
+        await _join_first(context, client)
         return await _outcome(context, client, _sent(context, client, text, options.client_id))
+
+
+async def _join_first(context: Context, client: ChatClient) -> None:
+    """Join the room that is written to, if that is wanted."""
+    if context.options.join and private_with(context.options.to) is None:
+        await _resolve(context, client, [context.options.to])
 
 
 async def _send_lines(context: Context, client: ChatClient) -> Status:

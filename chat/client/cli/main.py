@@ -193,6 +193,7 @@ def _add_send(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("text", metavar="TEXT", nargs="?", help=phrases("opt-text"))
     parser.add_argument("--lines", action="store_true", help=phrases("opt-lines"))
     parser.add_argument("--client-id", default="", metavar="ID", help=phrases("opt-client-id"))
+    parser.add_argument("--join", action="store_true", help=phrases("opt-join-send"))
 
 
 def _add_tail(parser: argparse.ArgumentParser, phrases: Phrases) -> None:

@@ -47,16 +47,17 @@ class Outbox:
     ``done``. A message is on the disk before ``add`` returns; the other lines survive the death
     of this process, and losing them costs a resend that the server knows as a duplicate.
 
-    :param path: a file, made with mode 0600; None: only in memory.
+    :param file: its path, made with mode 0600; None: only in memory.
     :raises OutboxBusy: another process has the file open.
     :raises OSError: the file cannot be used.
     """
 
     def __init__(
         self,
-        path: Path | None = None,
+        file: str | os.PathLike[str] | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
+        path = Path(file) if file is not None else None
         self._new_id = new_id
         self._path = path
         self._kept: dict[str, Kept] = {}

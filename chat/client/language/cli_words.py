@@ -154,6 +154,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "first print what no device of yours has got yet",
         "先打印您所有设备都还没收到的消息",
     ),
+    "opt-join-send": ("join the room if you are not in it", "如尚未加入该房间则先加入"),
     "opt-join": ("join the rooms that you are not in", "自动加入尚未加入的房间"),
     "opt-count": ("end after N new messages", "打印 N 条新消息后结束"),
     "opt-history-n": ("how many messages (default 50)", "消息条数（默认 50）"),
