@@ -10,8 +10,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client import events
+from chat.client.errors import BadServer, Refused
 from chat.client.events import Position
 from chat.client.files.cache import Cache, Known
+from chat.client.tui.history import AGAIN, PAGE
 from chat.messages import Conversation, Entry
 from tests.test_cache import FollowedClient
 from tests.tui_builders import BEN, CHEN, ME, Screen, entry, room
@@ -164,6 +166,39 @@ class HistoryTests(SynchronousTestCase):
         self.assertIn("after 100", [after for _, after in self.asked(client)])
         lobby = screen.chat.model.conversations["#lobby"]
         self.assertEqual(lobby.sealed, {120})
+
+    def test_a_page_that_the_server_cannot_give_now_is_asked_for_again_in_a_while(self) -> None:
+        client = FollowedClient()
+        client.logs = {"#lobby": long_log()}
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        screen = self.screen(client)
+        for page_of_it in (0, NEWEST - PAGE + 1):
+            client.trouble = Refused(503, "the store is away")
+            for _ in range(10):
+                screen.press("page up")
+            asked = self.asked(client).count(("#lobby", page_of_it))
+            self.assertEqual(asked, 1)
+            screen.clock.advance(AGAIN)
+            screen.text()
+            self.assertEqual(self.asked(client).count(("#lobby", page_of_it)), 2)
+            client.trouble = None
+            screen.clock.advance(AGAIN)
+            screen.text()
+        for _ in range(30):
+            screen.press("page up")
+        self.assertIn("message 1\n", "\n".join(screen.press("page up")))
+        self.assertEqual(screen.chat.model.conversations["#lobby"].sealed, set())
+
+    def test_a_page_that_the_server_will_never_give_is_not_asked_for_again(self) -> None:
+        for trouble in (Refused(403, "not a member"), BadServer("an unreadable reply")):
+            client = FollowedClient()
+            client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+            client.trouble = trouble
+            screen = self.screen(client)
+            screen.press("page up", "page up")
+            screen.clock.advance(AGAIN)
+            screen.text()
+            self.assertEqual(self.asked(client), [("#lobby", 0)])
 
     def test_a_hole_that_stays_takes_older_entries_along(self) -> None:
         self.remember(*long_log()[:60])

@@ -12,7 +12,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from chat.client import events
 from chat.client.api import HistoryPage, SearchPage
-from chat.client.errors import NotConnected
+from chat.client.errors import ClientError, NotConnected
 from chat.client.events import Outgoing
 from chat.client.files.cache import Cache, Known
 from chat.client.language.words import Words
@@ -111,6 +111,7 @@ class ScriptedClient:
         self.asked: list[tuple[str, object]] = []
         self.outgoing: list[Sent] = []
         self.slow: Deferred[None] | None = None
+        self.trouble: ClientError | None = None
         self._listeners: list[Callable[[events.Event], None]] = []
 
     def listen(self, listener: Callable[[events.Event], None]) -> Callable[[], None]:
@@ -143,6 +144,8 @@ class ScriptedClient:
         )
         if not isinstance(self.state, events.LoggedIn):
             raise NotConnected("there is no connection at the moment")
+        if self.trouble is not None:
+            raise self.trouble
         log = self.logs.get(conversation, [])
         page = [each for each in log if not before or each.seq < before][-limit:]
         if after is not None:

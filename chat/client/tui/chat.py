@@ -64,7 +64,7 @@ class Chat:
         self.quiet = Quiet()
         self._drafts = drafts
         self._cache = cache
-        self.history = History(client, self.model, cache, view.redraw)
+        self.history = History(reactor, client, self.model, cache, view.redraw)
         self._remembered: set[str] = set()
         self._note_until = 0.0
         self._watching: list[int] = []

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from twisted.internet.interfaces import IReactorTime
+
 from chat.client.conversation import Conversation
-from chat.client.errors import Refused
+from chat.client.errors import BadServer, ClientError, Refused
 from chat.client.model import Model
+from chat.client.network.asker import READING
 from chat.client.tui.found import PAGE as SEARCHED
 from chat.client.tui.found import Found
 from chat.client.tui.panes.messages import Wish
@@ -24,6 +27,9 @@ PAGE = 100
 AROUND = 60
 """Entries fetched below one that is looked for; the rest of the page is above it."""
 
+AGAIN = 3.0
+"""Seconds after which a page is asked for again that the server could not give for the moment."""
+
 NOTHING_THERE = 404
 """A private conversation exists from its first message on; until then it is merely empty."""
 
@@ -36,11 +42,13 @@ class History:
 
     def __init__(
         self,
+        clock: IReactorTime,
         client: "ChatClient",
         model: Model,
         cache: "Cache | None",
         redraw: Callable[[], None],
     ) -> None:
+        self._clock = clock
         self._client = client
         self._model = model
         self._cache = cache
@@ -69,14 +77,24 @@ class History:
         conversation = self._model.conversation(wish.conversation)
         conversation.loading = True
         self._redraw()
+        pause = 0.0
         try:
             if wish.after:
                 await self._go_on(conversation, wish)
             elif not await self._recall(conversation, wish.before) and self._model.connected:
                 await self._ask(conversation, wish.before)
+        except ClientError as error:
+            pause = 0.0 if _is_final(error) else AGAIN
+            raise
         finally:
-            conversation.loading = False
-            self._redraw()
+            if pause:
+                self._clock.callLater(pause, self._loaded, conversation)
+            else:
+                self._loaded(conversation)
+
+    def _loaded(self, conversation: Conversation) -> None:
+        conversation.loading = False
+        self._redraw()
 
     def logged_in(self) -> None:
         """What partners have read meanwhile nobody has told us."""
@@ -155,11 +173,13 @@ class History:
         name = conversation.name
         try:
             page = await self._client.history(name, before=before, limit=PAGE)
-        except Refused as refusal:
-            # What the server won't give now it won't give at the next drawing either.
+        except ClientError as error:
+            if not _is_final(error):
+                raise
+            # It won't give it at the next drawing either.
             conversation.fetched = True
             conversation.sealed.add(before)
-            if refusal.code != NOTHING_THERE:
+            if not isinstance(error, Refused) or error.code != NOTHING_THERE:
                 raise
             return
         self._came(name, page.entries, page.first)
@@ -172,8 +192,9 @@ class History:
         """Have the page above ``after``; what is not in it is kept no longer."""
         try:
             page = await self._client.history(conversation.name, after=wish.after, limit=PAGE)
-        except Refused:
-            conversation.sealed.add(wish.before)
+        except ClientError as error:
+            if _is_final(error):
+                conversation.sealed.add(wish.before)
             raise
         self._came(conversation.name, page.entries, page.first)
         next_one = min((each.seq for each in page.entries), default=wish.before)
@@ -184,6 +205,13 @@ class History:
         self._model.page(name, entries, first)
         if self._cache is not None:
             self._cache.keep(entries)
+
+
+def _is_final(error: ClientError) -> bool:
+    """Whether the server will never give what it did not give."""
+    if isinstance(error, Refused):
+        return error.code not in READING
+    return isinstance(error, BadServer)
 
 
 def _ending_at(seq: int, page: Sequence[Entry]) -> Sequence[Entry]:
