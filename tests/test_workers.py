@@ -28,10 +28,11 @@ from chat.server.options import Options
 from chat.server.service import ChatService
 from chat.server.settings import Settings
 from chat.server.tap import makeService
-from chat.server.workers.crew import LONGEST_PAUSE, Crew
+from chat.server.workers.crew import Crew
 from chat.server.workers.overview import Overview
 from chat.server.workers.supervising import SupervisingService, share_of
 from chat.server.workers.worker import Orders
+from chat.store.embedded.pauses import LONGEST
 from chat.store.errors import CannotStart
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
@@ -318,7 +319,7 @@ class BackOffTest(TestCase):
             (call,) = clock.getDelayedCalls()
             pauses.append(round(call.getTime() - clock.seconds(), 3))
             clock.advance(pauses[-1])
-        self.assertEqual(pauses, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_PAUSE, LONGEST_PAUSE])
+        self.assertEqual(pauses, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, LONGEST, LONGEST])
 
     async def test_one_that_lived_long_is_brought_back_at_once(self) -> None:
         clock = Clock()

@@ -20,16 +20,10 @@ from twisted.python.failure import Failure
 
 from chat.server.workers.worker import FIRST_SOCKET, READY, REPORTS, Orders
 from chat.store.embedded import launch
+from chat.store.embedded.pauses import Pauses
 from chat.store.errors import CannotStart
 
 __all__ = ["Crew"]
-
-FIRST_PAUSE: Final = 0.05
-LONGEST_PAUSE: Final = 5.0
-"""Seconds before a worker that died is started again, doubled each time."""
-
-SOUND_SECONDS: Final = 30.0
-"""A worker that lived this long is brought back without a pause again."""
 
 STOP_SECONDS: Final = 30.0
 """Seconds to drain and end; then it is killed. A worker itself gives up much earlier."""
@@ -167,7 +161,7 @@ class _Place:
         return replace(self._crew.orders(self._number), families=families)
 
     async def _keep(self) -> None:
-        pause = FIRST_PAUSE
+        pauses = Pauses()
         while not self._leaving:
             since = self._reactor.seconds()
             code = await self.process.ended
@@ -178,12 +172,10 @@ class _Place:
                 number=self._number,
                 code=code,
             )
-            if self._reactor.seconds() - since > SOUND_SECONDS:
-                pause = FIRST_PAUSE
+            pause = pauses.after(self._reactor.seconds() - since)
             self._resting = deferLater(self._reactor, pause)
             with suppress(CancelledError):
                 await self._resting
-            pause = min(2 * pause, LONGEST_PAUSE)
             if not self._leaving:
                 self.restarts += 1
                 self.process = self._spawn()

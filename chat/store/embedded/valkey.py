@@ -20,21 +20,15 @@ from twisted.python.failure import Failure
 from chat.store.embedded import aof
 from chat.store.embedded.datadir import INSTEAD, SAVED, DataDirectory, machine_boot
 from chat.store.embedded.flushing import Flusher
+from chat.store.embedded.pauses import Pauses
 from chat.store.errors import CannotStart, StoreError
 from chat.store.link.address import Address
 from chat.store.link.redis import Redis
 
 __all__ = ["EmbeddedStore", "find_program"]
 
-FIRST_PAUSE: Final = 0.05
-LONGEST_PAUSE: Final = 5.0
-"""Seconds before a store that died is started again, doubled each time."""
-
 RAISE_SECONDS: Final = 1.0
 """Between two attempts to tell a store that can't write that it has lost numbers."""
-
-SOUND_SECONDS: Final = 30.0
-"""A store that lived this long is brought back without a pause again."""
 
 ORPHAN_SECONDS: Final = 10.0
 ORPHAN_LOOK: Final = 0.02
@@ -194,17 +188,14 @@ class EmbeddedStore:
 
     async def _keep(self) -> None:
         """Bring the store back whenever it dies, until ``stop``."""
-        pause = FIRST_PAUSE
+        pauses = Pauses()
         while not self._leaving:
             since = self._reactor.seconds()
             code = await self._child.ended()
             if self._leaving:
                 return
             self.log.error("The store ended with {code} and is started again", code=code)
-            if self._reactor.seconds() - since > SOUND_SECONDS:
-                pause = FIRST_PAUSE
-            await self._rest(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await self._rest(pauses.after(self._reactor.seconds() - since))
             try:
                 await self._bring_up()
             except CannotStart as error:
