@@ -95,13 +95,8 @@ class Session:
         self._refusals = Window(settings.refusals, REFUSAL_SECONDS, seconds)
 
     @property
-    def address(self) -> str:
-        """Where the client is."""
-        return self.connection.address
-
-    @property
     def origin(self) -> str:
-        """The same as limits count it."""
+        """Where the client is, as limits count it."""
         return counted_as(self.connection.address)
 
     @property

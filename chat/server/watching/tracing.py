@@ -33,7 +33,7 @@ def opened(session: "Session") -> None:
     """A client connected."""
     if _wanted(session):
         text = "connection {connection} from {address}"
-        _log.debug(text, connection=session.key, address=session.address)
+        _log.debug(text, connection=session.key, address=session.connection.address)
 
 
 def logged_in(session: "Session") -> None:
@@ -49,7 +49,7 @@ def refused(session: "Session", request: str, code: int, reason: str) -> None:
     session.context.tally.refused(request, code, reason)
     if request == "LoginMes" and reason in GUESSES:
         text = "connection {connection}: a login from {address} was refused ({reason})"
-        _log.info(text, connection=session.key, address=session.address, reason=reason)
+        _log.info(text, connection=session.key, address=session.connection.address, reason=reason)
     elif _wanted(session):
         text = "connection {connection}: {request} is refused with {code} ({reason})"
         known = request or "a frame"
@@ -60,13 +60,13 @@ def too_large(session: "Session", size: int) -> None:
     """A frame's length was 0 or above the limit."""
     session.context.tally.refused("", 413, "too-large")
     text = "connection {connection}: a frame of {size} bytes from {address}"
-    _log.info(text, connection=session.key, size=size, address=session.address)
+    _log.info(text, connection=session.key, size=size, address=session.connection.address)
 
 
 def flooding(session: "Session") -> None:
     """The client was refused too often, and is sent away."""
     text = "connection {connection}: flooding from {address}"
-    _log.info(text, connection=session.key, address=session.address)
+    _log.info(text, connection=session.key, address=session.connection.address)
 
 
 def sent_away(session: "Session", why: Exception) -> None:
