@@ -133,6 +133,9 @@ class StartMouseTests(TestCase):
         self.press(root, "Leave")
         self.press(root, "chatroom")
         self.assertEqual(done, ["menu-register", "menu-leave"])
+        for key in ("1", "\uff12", "0", "4", "x"):
+            root.keypress(self.SIZE, key)
+        self.assertEqual(done[2:], ["menu-login", "menu-register"])
 
     def test_the_fields_of_a_form(self) -> None:
         fields = [Field("Name", Editor("anna")), Field("Password", Editor("x"), hidden=True)]

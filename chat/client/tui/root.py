@@ -236,7 +236,7 @@ class Root(urwid.Widget):
                 menu.choose()
             case "quit":
                 self._leave()
-            case _ if key in "123456789":
+            case _ if len(key) == 1 and key.isdecimal():  # a Chinese keyboard may write them wide
                 menu.choose(int(key) - 1)
             case _ if key == "q":
                 self._leave()
