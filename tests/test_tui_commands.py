@@ -160,6 +160,15 @@ class ListsTests(TestCase):
         self.assertIn("Alt-End", text)
         self.assertNotIn("/join", text)
 
+    def test_who_reads_chinese_sees_what_commands_are_called_in_that(self) -> None:
+        for language, seen in (("zh", True), ("en", False)):
+            screen = lively(language, size=(100, 30))
+            screen.type("/help")
+            self.assertEqual("（/加入）" in "\n".join(screen.press("enter")), seen)
+            screen.press("esc")
+            screen.type("/help join")
+            self.assertEqual("（/加入）" in "\n".join(screen.press("enter")), seen)
+
     def test_help_finds_a_command_by_any_name_of_it_and_has_it_written(self) -> None:
         screen = lively()
         screen.type("begun")

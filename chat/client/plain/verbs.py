@@ -47,7 +47,7 @@ class PlainVerbs(Verbs):
             return
         for command in COMMANDS:
             usage = helptext.command_usage(command, self._words)
-            self._chat.tell(f"{usage}: {self._words(command.help)}")
+            self._chat.tell(f"{usage}: {helptext.about(command, self._words)}")
 
     def _hinted(self, title: str, hint: str) -> str:
         """Here a number does it, as is said with every list."""

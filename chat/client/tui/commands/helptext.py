@@ -12,7 +12,7 @@ from chat.client.tui.look import Look
 from chat.client.tui.panes.draw import Row
 from chat.client.tui.panes.popups import Choice, Popup, narrowed, room
 
-__all__ = ["choices", "command_usage", "lines", "show"]
+__all__ = ["about", "choices", "command_usage", "lines", "show"]
 
 KEY_COLUMNS = 24
 NARROW_COLUMNS = 14
@@ -28,6 +28,13 @@ def command_usage(command: Command, words: Words) -> str:
     """``/join #room [topic]``."""
     name = f"/{command.names[0]}"
     return f"{name} {words(command.arguments)}" if command.arguments else name
+
+
+def about(command: Command, words: Words) -> str:
+    """What it does; for who reads Chinese its name in that, too."""
+    named = next((each for each in command.names if not each.isascii()), "")
+    help = words(command.help)
+    return f"{help}（/{named}）" if named and words.language == "zh" else help
 
 
 def _key_lines(context: str, words: Words) -> Iterator[tuple[str, str]]:
@@ -46,7 +53,7 @@ def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
     """
     for context in sorted((*CONTEXTS, "commands"), key=lambda each: each != first):
         if context == "commands":
-            found = [(command_usage(each, words), words(each.help)) for each in COMMANDS]
+            found = [(command_usage(each, words), about(each, words)) for each in COMMANDS]
         else:
             found = list(_key_lines(context, words))
         if found:

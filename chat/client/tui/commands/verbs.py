@@ -104,7 +104,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         command = find(arguments.lstrip("/"))
         if arguments and command is not None:
             usage = helptext.command_usage(command, self._words)
-            self._chat.tell(f"{usage}  {self._words(command.help)}")
+            self._chat.tell(f"{usage}  {helptext.about(command, self._words)}")
             return
         helptext.show(self._desk, self._around, "commands")
 
