@@ -39,6 +39,7 @@ from chat.store.link.sentinel import Place
 from chat.store.moderation import Moderation
 from chat.store.posting import Posting
 from chat.store.presence import Presence
+from chat.store.retention import Retention
 from chat.store.rewriting import Rewriting
 from chat.store.rooms import Rooms
 from chat.store.tide import Tide
@@ -100,6 +101,9 @@ class ChatServer:
             self.tide.watch(redis)
         for redis in (self._redis, *self._others):
             redis.on_change(partial(self._reached, redis))
+        self._retention = Retention(
+            reactor, self._redis, Keys(settings.prefix), self.context.limits, kept(settings)
+        )
         self._master_watch = master_watch(reactor, address, self._store_moved)
         self.context.posting.takes_again = Rewriting(reactor, self._redis).ask
         self.factory = ChatFactory(self.context)
@@ -160,6 +164,8 @@ class ChatServer:
         await self._until(lambda: bus.ready, FINISH_SECONDS)
         stack.push_async_callback(context.presence.stop)
         await self._as_soon_as_possible(context.presence.start)
+        stack.callback(self._retention.stop)
+        self._retention.start()
         stack.push_async_callback(context.passwords.stop)
         context.passwords.start()
         stack.callback(self.factory.stop)
@@ -254,6 +260,12 @@ class ChatServer:
             await deferLater(self._reactor, LOOK_SECONDS)
 
 
+def kept(settings: Settings) -> tuple[int, int]:
+    """How many entries of a conversation are kept, and for how many ms; 0 for no limit."""
+    days, messages = settings.retention
+    return messages, int(days * MS_PER_DAY)
+
+
 def put_together(
     reactor: Any, settings: Settings, address: Address, redis: Redis, alone: bool
 ) -> Context:
@@ -263,8 +275,7 @@ def put_together(
     :param alone: no other server uses this store.
     """
     keys = Keys(settings.prefix)
-    days, messages = settings.retention
-    retention = (messages, int(days * MS_PER_DAY))
+    retention = kept(settings)
     accounts = Accounts(redis, keys)
     presence = Presence(
         reactor, redis, keys, secrets.token_hex(8), alone=alone, lease=settings.lease

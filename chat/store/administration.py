@@ -12,21 +12,18 @@ from chat.store.bus import Event, payload
 from chat.store.conversations import LOBBY_CID, Conversations
 from chat.store.entries import Author, LoggedEntry, record
 from chat.store.errors import StoreUnavailable, Unknown
-from chat.store.keys import Keys, around, cid_name
+from chat.store.keys import Keys, cid_name
 from chat.store.link.connection import Answer
 from chat.store.link.redis import Redis, Word
 from chat.store.members import as_user
+from chat.store.scanning import scan
 from chat.store.scripts import load
 
 __all__ = ["Administration"]
 
 T = TypeVar("T")
 
-SCANNED: Final = 1_000
-"""Keys that one SCAN looks at: the store does nothing else for a fraction of a millisecond."""
-
 PAGE: Final = 500
-PATTERN: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
 ACCOUNT: Final = ("name", "sex", "created", "lastSeen", "admin", "suspended")
 
 
@@ -50,7 +47,7 @@ class Administration:
     async def users(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Every account, in pages and no order: id, name, times in ms, and what it may."""
         redis = self._redis
-        async for found in self._scan(self._keys.user(0)):
+        async for found in scan(self._redis, self._keys.user(0)):
             ids = [int(each) for each in found]
             read = await _each(ids, lambda u: redis.call("HMGET", self._keys.user(u), *ACCOUNT))
             statuses = await _each(ids, lambda u: redis.call("HGET", self._keys.statuses(), u))
@@ -72,7 +69,7 @@ class Administration:
     async def conversations(self) -> list[str]:
         """The ids of all conversations."""
         found: set[str] = set()
-        async for cids in self._scan(self._keys.meta("0")):
+        async for cids in scan(self._redis, self._keys.meta("0")):
             found.update(cids)
         return sorted(found)
 
@@ -309,21 +306,6 @@ class Administration:
     async def _now(self) -> int:
         """Milliseconds since 1970 by the store's clock, to the second."""
         return int((await self._redis.call("TIME"))[0]) * 1000
-
-    async def _scan(self, key: bytes) -> AsyncIterator[list[str]]:
-        """What stands in the place of the id 0 in all keys like ``key``, in pages; of a key that is
-        written meanwhile perhaps twice."""
-        before, after = (part.decode() for part in around(key))
-        pattern = f"{before.translate(PATTERN)}*{after}"
-        cursor = b"0"
-        while True:
-            cursor, found = await self._redis.call(
-                "SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED
-            )
-            if found:
-                yield [each.decode()[len(before) : -len(after)] for each in found]
-            if cursor == b"0":
-                return
 
 
 async def _each(things: Sequence[T], call: Callable[[T], Answer]) -> list[Any]:

@@ -62,6 +62,8 @@ NAMES: Final[Mapping[str, str]] = {
     "a hole could not be filled": "failure",
     "numbers went backwards in {cid}": "numbers-went-back",
     "Entry {seq} of {cid} can't be read": "entry-unreadable",
+    "What retention does not keep was taken away everywhere": "retention-done",
+    "What retention does not keep stays for another hour: {why}": "retention-not-done",
     "the store lost numbers; its generation is {now} now": "new-epoch",
     "what was missed can't be read now: {why}": "replay-not-read",
     "marks could not be written: {why}": "marks-not-written",
