@@ -124,7 +124,7 @@ def test_the_latest_registration_or_login_says_which_generation_a_connection_is(
     user, peer = party.user(), party.connect()
     account = {"userId": party.user_id(), "userPwd": "sesame-turning"}
     reply = peer.reply(peer.send("RegisterMes", version=2, user=account))
-    assert list(reply.data) == ["code", "error", "userId", "retryAfter"]
+    assert {"userId", "retryAfter"} <= set(reply.data)
     peer.send("RegisterMes", user=account)
     frame = peer.read()
     assert (frame.id, list(frame.data)) == (None, ["code", "error"])
