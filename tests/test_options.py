@@ -25,7 +25,14 @@ TWISTD = "from twisted.scripts.twistd import run; run()"
 WRONG = {
     "listen": ["", "foo", "tcp", "tcp:x", "tcp:1:2:3:4", "ssl:1:privateKey=/does/not/exist"],
     "metrics": ["\n", "x\ry:1"],
-    "data": ["", "/dev/null", "/dev/null/below", "~nobody-of-this-name/x", "/tmp/" + "x" * 300],
+    "data": [
+        "",
+        "/dev/null",
+        "/dev/null/below",
+        "~nobody-of-this-name/x",
+        "/tmp/" + "x" * 300,
+        "/tmp/\udcff",
+    ],
     "store": ["http://host", "redis://", "redis://host:x", "redis+unix://", "redis://host/x"],
     "prefix": ["", "{a}", "a b", "密", "x" * 33],
     "durability": ["", "never"],

@@ -406,6 +406,15 @@ class OpenFilesTest(ServerCase):
         limits = Path(f"/proc/{server.process.pid}/limits").read_text()
         self.assertRegex(limits, r"Max open files\s+300\s+300")
 
+    def test_with_too_few_it_does_not_start_and_says_how_many_it_takes(self) -> None:
+        for few in (20, SPARE_FILES):
+            server = ServerProcess(open_files=(few, few))
+            self.addCleanup(server.remove)
+            server.begin()
+            self.assertEqual(server.ended(), 1)
+            self.assertIn(f"chatroom: Only {few} files may be open", server.errors)
+            self.assertNotIn("Traceback", server.log)
+
     def test_one_too_many_is_told_so_and_the_others_notice_nothing(self) -> None:
         server = self.server(open_files=(OPEN_FILES, OPEN_FILES))
         first = self.enter(server)

@@ -143,8 +143,9 @@ def _path(text: str) -> Path:
     if not text or "\0" in text:
         raise ValueError
     try:
+        text.encode()  # It is written into files, and told to the store.
         return Path(text).expanduser().absolute()
-    except RuntimeError:  # ~somebody who has no home
+    except (RuntimeError, UnicodeEncodeError):  # ~somebody who has no home; no UTF-8
         raise ValueError from None
 
 

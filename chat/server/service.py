@@ -17,6 +17,7 @@ from chat.server.process.lifecycle import Lifecycle
 from chat.server.process.starting import SPARE_FILES, raise_open_files
 from chat.server.settings import Settings
 from chat.store.embedded.valkey import EmbeddedStore
+from chat.store.errors import CannotStart
 from chat.store.keys import Keys
 from chat.store.link.address import Address
 from chat.store.link.redis import Redis
@@ -62,6 +63,11 @@ class ChatService(Lifecycle):
 
     async def start(self, parts: AsyncExitStack) -> None:
         settings = self.reloading.settings
+        if self._open_files <= SPARE_FILES:
+            raise CannotStart(
+                f"Only {self._open_files} files may be open at a time: the server itself needs "
+                f"{SPARE_FILES}, and each connection one (ulimit -n, or LimitNOFILE)."
+            )
         certificates = self._certificates(parts)
         embedded = None
         if not settings.store:
@@ -101,7 +107,7 @@ class ChatService(Lifecycle):
 
     def _possible(self, settings: Settings) -> Settings:
         """Never more connections than there are open files, less what the server needs itself."""
-        possible = max(1, self._open_files - SPARE_FILES)
+        possible = self._open_files - SPARE_FILES
         wanted = settings.connections or possible
         return replace(settings, connections=min(wanted, possible))
 
