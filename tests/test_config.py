@@ -213,6 +213,16 @@ class CheckTests(FileTestCase):
         self.assertEqual((found.returncode, found.stdout), (2, ""))
         self.assertIn("colour is no setting (colours?)", found.stderr)
 
+    def test_check_config_says_all_that_is_wrong(self) -> None:
+        self.configure("colour = 3\nmouse = 1\nnotify = [{dos = 1}]\n[profile]\na = 1\nb = {x = 1}")
+        found = self.run_program("--check-config")
+        self.assertEqual((found.returncode, found.stdout), (2, ""))
+        words = ("colour", "mouse", "notify 1: dos", "profile.a", "profile.b: x")
+        lines = found.stderr.splitlines()
+        self.assertEqual(len(lines), len(words), found.stderr)
+        for word, line in zip(words, lines, strict=True):
+            self.assertIn(word, line)
+
     def test_a_file_that_is_named_is_used_and_help_is_there_even_if_it_is_wrong(self) -> None:
         self.path.write_text("language = 'zh'", encoding="utf-8")
         self.assertIn("终端聊天", self.run_program("--config", str(self.path), "--help").stdout)

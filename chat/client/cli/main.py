@@ -99,7 +99,8 @@ def _settings(early: argparse.Namespace) -> Settings:
 
 
 def _complain(phrases: Phrases, error: BadConfig) -> int:
-    print(f"chatroom: {phrases.config(error)}", file=sys.stderr)
+    for each in (error, *error.more):
+        print(f"chatroom: {phrases.config(each)}", file=sys.stderr)
     return WRONG_CONFIG
 
 

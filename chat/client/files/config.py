@@ -13,12 +13,13 @@ __all__ = ["BadConfig", "Settings", "read_settings", "read_toml", "rule_parts", 
 
 class BadConfig(Exception):
     """A setting is wrong. ``key`` names the sentence of ``cli_words`` that says how, ``values``
-    go into it."""
+    go into it; ``more`` are what else is wrong in the same file."""
 
     def __init__(self, key: str, **values: object) -> None:
         super().__init__(key)
         self.key = key
         self.values = values
+        self.more: Sequence[BadConfig] = ()
 
 
 class _Wrong(ValueError):
@@ -160,8 +161,12 @@ def read_settings(path: Path, profile: str, asked: bool = False) -> Settings:
     profiles = written.pop("profile", {})
     if not isinstance(profiles, dict):
         raise _bad("profile", profiles, _Wrong("what-profiles"))
-    common = _read_table(written, "")
-    special = {name: _profile(name, table) for name, table in profiles.items()}
+    wrong: list[BadConfig] = []
+    common = _read_table(written, "", wrong)
+    special = {name: _profile(name, table, wrong) for name, table in profiles.items()}
+    if wrong:
+        wrong[0].more = wrong[1:]
+        raise wrong[0]
     return Settings(**{**common, **special.get(profile, {})})
 
 
@@ -187,22 +192,28 @@ def read_toml(path: Path) -> dict[str, Any] | None:
         raise BadConfig("config-no-toml", path=path, reason=error) from None
 
 
-def _profile(name: str, table: object) -> dict[str, Any]:
-    if not isinstance(table, dict):
-        raise _bad(f"profile.{name}", table, _Wrong("what-profiles"))
-    return _read_table(table, f"profile.{name}: ")
+def _profile(name: str, table: object, wrong: list[BadConfig]) -> dict[str, Any]:
+    if isinstance(table, dict):
+        return _read_table(table, f"profile.{name}: ", wrong)
+    wrong.append(_bad(f"profile.{name}", table, _Wrong("what-profiles")))
+    return {}
 
 
-def _read_table(table: Mapping[str, object], where: str) -> dict[str, Any]:
+def _read_table(table: Mapping[str, object], where: str, wrong: list[BadConfig]) -> dict[str, Any]:
+    """What a table says, as far as it is right; ``wrong`` gets the rest."""
     found = {}
     for name, written in table.items():
         if name not in _READ:
-            raise BadConfig("config-unknown", name=f"{where}{name}", **_near(name, _READ))
+            unknown = BadConfig("config-unknown", name=f"{where}{name}", **_near(name, _READ))
+            wrong.append(unknown)
+            continue
         attribute, read = _READ[name]
         try:
             found[attribute] = read(written)
-        except _Wrong as wrong:
-            raise _bad(f"{where}{name}", written, wrong) from None
+        except _Wrong as what:
+            wrong.append(_bad(f"{where}{name}", written, what))
+        except BadConfig as inside:
+            wrong.append(inside)
     return found
 
 
