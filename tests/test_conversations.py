@@ -169,6 +169,7 @@ class PostingTests(TestCase):
         await sent.answered
         store.valkey.thaw()
         self.assertEqual([code for _, code in sent.refused], [504])
+        self.assertTrue(store.posting.settled, "it has its answer: nobody waits")
 
 
 class EpochTests(TestCase):

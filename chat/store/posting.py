@@ -282,9 +282,10 @@ class Posting:
         """Whether all who are still here have their answers.
 
         What is said in a conversation that nobody else here hears is not heard here either, once
-        who said it is gone.
+        who said it is gone. A post without a number was answered by 504.
         """
-        return self.idle and all(post.poster.closed for post in self._under_way.values())
+        under_way = self._under_way.values()
+        return self.idle and all(post.poster.closed or not post.seq for post in under_way)
 
     def overdue(self) -> list[Post]:
         """Take out the stored posts whose publication should have come long ago."""
