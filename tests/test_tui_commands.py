@@ -93,6 +93,9 @@ class ListsTests(TestCase):
         self.assertEqual(screen.chat.model.open, "#cats")
         screen.press("ctrl k")
         self.assertIn("/topic", "\n".join(screen.type("top")))
+        for other_name in ("/exit", "退出"):
+            screen.press("esc", "ctrl k")
+            self.assertIn("/quit", "\n".join(screen.type(other_name)))
 
     def test_the_switcher_goes_back_to_where_one_was_before(self) -> None:
         screen = lively()

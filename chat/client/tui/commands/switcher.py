@@ -66,7 +66,7 @@ class Switcher:
             if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
                 yield look.line(user.user_name), user
         for command in () if at_first else commands.COMMANDS:
-            yield f"/{command.names[0]}", command
+            yield " ".join(f"/{each}" for each in command.names), command
 
     def _choice(self, target: Target) -> Choice:
         words = self._desk.look.words
