@@ -140,7 +140,7 @@ class GoTests(TestCase):
         screen = missed()
         screen.client.say(entry(1, BEN, "psst", to="@2"))
         screen.type("/list")
-        self.assertIn("ben  1 unread", "\n".join(screen.press("enter")))
+        self.assertIn("ben     1 unread", "\n".join(screen.press("enter")))
         screen.press("esc")
         screen.type("/next")
         screen.press("enter")

@@ -110,7 +110,7 @@ class ListsTests(TestCase):
         for number in range(100):
             screen.chat.model.conversation(f"#room-{number:02}")
         screen.type("/list")
-        self.assertIn("#cats  12 unread", "\n".join(screen.press("enter")))
+        self.assertIn("#cats     12 unread", "\n".join(screen.press("enter")))
         self.assertIn("#room-98", "\n".join(screen.type("room-98")))
         screen.press("enter")
         self.assertEqual(screen.chat.model.open, "#room-98")

@@ -78,7 +78,7 @@ class MouseTests(TestCase):
         click(screen, "#lobby  ", button=5)
         assert screen.root.popup is not None
         self.assertEqual(screen.root.popup.selected, 3)
-        click(screen, "#cats  1", aside=30)
+        click(screen, "12 unread")
         self.assertIsNone(screen.root.popup)
         self.assertEqual(screen.chat.model.open, "#cats")
         screen.press("ctrl k")

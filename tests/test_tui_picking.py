@@ -182,7 +182,7 @@ class InspectorTests(TestCase):
 
     def test_what_a_message_hides_and_who_imitates(self) -> None:
         screen = talk("one")
-        screen.client.say(entry(2, User(9, "bеn"), "look\u202e\u200b here"))
+        screen.client.say(entry(2, User(9, "bеn"), "\u3000look\u202e\u200b here"))
         text = "\n".join(screen.press("meta i"))
         self.assertIn("looks like somebody else's name", text)
         self.assertIn("draw nothing or more than they should: 2", text)

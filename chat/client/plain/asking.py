@@ -1,5 +1,6 @@
 """Menus, forms and lists to choose from, asked line by line."""
 
+import re
 from collections.abc import Callable
 
 from chat.client.tui.look import Look
@@ -135,7 +136,8 @@ class PopupAsking(Asking):
         self.prompt = look.words("plain-choose")
 
     def changed(self) -> None:
-        rows = [plain(each.row).strip() for each in self._popup.items()]
+        # Columns are for eyes: a voice, and a pipe, need no more than what parts them.
+        rows = [re.sub(" {3,}", "  ", plain(each.row).strip()) for each in self._popup.items()]
         lines = [self._popup.title(), *(f"{at}  {row}" for at, row in enumerate(rows[:SHOWN], 1))]
         if len(rows) > SHOWN:
             lines.append(self._look.words("plain-narrow", n=len(rows) - SHOWN))

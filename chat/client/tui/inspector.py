@@ -50,4 +50,6 @@ _FATES = {
 def _hidden(text: str, look: Look) -> int:
     """How many characters are not shown, or shown as something else."""
     shown = look.text(text).replace("\ufffd", "")
-    return max(0, len(text.replace("\r\n", "\n").replace("\t", "    ")) - len(shown))
+    for written, drawn in (("\r\n", "\n"), ("\t", "    "), ("\u3000", "  ")):
+        text = text.replace(written, drawn)
+    return max(0, len(text) - len(shown))

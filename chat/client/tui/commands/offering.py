@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from chat.client.tui.commands.picked import Stage
 from chat.client.tui.desk import Desk
-from chat.client.tui.panes.popups import Choice, Popup, narrowed
+from chat.client.tui.panes.popups import Popup, in_columns, narrowed
 
 __all__ = ["Offered", "Offering"]
 
@@ -25,9 +25,7 @@ class Offering:
 
     def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         """Have one of ``rows`` chosen; ``chosen`` is called with its value."""
-        choices = [
-            Choice([(None, f" {name}  "), ("dim", about)], value) for name, about, value in rows
-        ]
+        choices = in_columns(rows, self._desk.columns)
 
         def choose(value: object) -> None:
             self._around.pop_up(None)

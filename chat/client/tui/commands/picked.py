@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chat.client.links import Link, find_links
-from chat.client.text import clip
+from chat.client.text import clip, pad, width
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands.table import written
 from chat.client.tui.desk import Desk
@@ -119,11 +119,11 @@ class PickedActions:
         self._show_facts(entry, [(look.words(key), value) for key, value in found])
 
     def _show_facts(self, entry: Entry, facts: Sequence[tuple[str, str]]) -> None:
-        columns = room(self._desk.columns)
+        columns, column = room(self._desk.columns), max(width(what) for what, _ in facts)
         rows = [
             row
             for what, value in facts
-            for row in told(("dim", f" {what}  "), (None, value), columns)
+            for row in told(("dim", f" {pad(what, column)}  "), (None, value), columns)
         ]
         title = self._desk.look.words("inspect-title", n=entry.seq)
         self._list(title, rows, lambda value: None)

@@ -7,14 +7,16 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.commands import table as commands
 from chat.client.tui.commands.picked import Stage
 from chat.client.tui.desk import Desk
-from chat.client.tui.panes.draw import Row
-from chat.client.tui.panes.popups import Choice, Popup
+from chat.client.tui.panes.popups import Choice, Popup, in_columns
 from chat.messages import User
 
 __all__ = ["Switcher"]
 
 MOST = 200
 """Rows: nobody scrolls through more, and there may be thousands of people."""
+
+NAME_COLUMNS = 20
+"""Of the names, whatever is typed: what is said of them should not move meanwhile."""
 
 COLUMNS = 64
 """For a command and what it does: those are listed only when something is typed."""
@@ -48,7 +50,8 @@ class Switcher:
         named = ((name.casefold(), target) for name, target in self._all(not typed))
         matching = [(name, target) for name, target in named if wanted in name]
         matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
-        return [*(self._choice(target) for _, target in matching[:MOST]), *self._further(typed)]
+        found = [*(self._row(target) for _, target in matching[:MOST]), *self._further(typed)]
+        return in_columns(found, self._desk.columns, NAME_COLUMNS)
 
     def _all(self, at_first: bool) -> Iterator[tuple[str, Target]]:
         """Everything that one could go to, by the name by which it is found: first where one was
@@ -68,20 +71,18 @@ class Switcher:
         for command in () if at_first else commands.COMMANDS:
             yield " ".join(f"/{each}" for each in command.names), command
 
-    def _choice(self, target: Target) -> Choice:
+    def _row(self, target: Target) -> tuple[str, str, object]:
+        """What it is called, what there is to say of it, and what is chosen with it."""
         words = self._desk.look.words
         match target:
             case Conversation():
-                row = self._target_row(self._chat.title_of(target), self._about(target))
-                return Choice(row, target.name)
+                return self._chat.title_of(target), self._about(target), target.name
             case User():
                 name = self._chat.name_of(target.user_id, target.user_name)
-                row = self._target_row(name, words("switch-person"))
-                return Choice(row, f"@{target.user_id}")
-        row = self._target_row(f"/{target.names[0]}", words(target.help))
-        return Choice(row, target)
+                return name, words("switch-person"), f"@{target.user_id}"
+        return f"/{target.names[0]}", words(target.help), target
 
-    def _further(self, typed: str) -> Iterator[Choice]:
+    def _further(self, typed: str) -> Iterator[tuple[str, str, object]]:
         """Rooms that one is not in and people who are not here, by their whole name."""
         words, name = self._desk.look.words, typed.strip().lstrip("#@")
         if not name or typed.startswith("/"):
@@ -91,15 +92,11 @@ class Switcher:
             ("@", f"/msg {name}", "cmd-msg"),
         ):
             if typed[0] not in "#@" or typed[0] == sign:
-                yield Choice(self._target_row(written, words(help_key)), written)
+                yield written, words(help_key), written
 
     def _about(self, conversation: Conversation) -> str:
         words = self._desk.look.words
         return words("status-unread", n=conversation.unread) if conversation.unread else ""
-
-    @staticmethod
-    def _target_row(name: str, about: str) -> Row:
-        return [(None, f" {name}  "), ("dim", about)]
 
     def _switch_to(self, value: object) -> None:
         self._stage.pop_up(None)

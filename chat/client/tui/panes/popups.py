@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chat.client.text import clip, fold, width
+from chat.client.text import clip, fold, pad, width
 from chat.client.tui.look import Look
 from chat.client.tui.panes.draw import Row, Run, plain, shortened
 from chat.client.tui.panes.pane import ListPane
@@ -14,6 +14,7 @@ __all__ = [
     "MOST_COLUMNS",
     "Choice",
     "Popup",
+    "in_columns",
     "narrowed",
     "room",
     "told",
@@ -26,6 +27,9 @@ FRAME_COLUMNS = 6
 """What it leaves free on a larger one, its frame included."""
 
 MOST_COLUMNS = 90
+
+NAME_COLUMNS = 24
+"""Most columns of the names in a list; what is longer stands out of it."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,21 @@ def narrowed(choices: Sequence[Choice], typed: str) -> Sequence[Choice]:
         each
         for each in choices
         if all(word in (each.find or plain(each.row)).casefold() for word in words)
+    ]
+
+
+def in_columns(
+    rows: Sequence[tuple[str, str, object]], columns: int, least: int = 0
+) -> list[Choice]:
+    """Choices, each a name, what there is to say of it, and a value; the second below one another.
+
+    :param columns: of the screen; :param least: of the names, where a third of those is enough.
+    """
+    widest = max((width(name) for name, _, _ in rows), default=0)
+    column = min(max(least, widest), NAME_COLUMNS, columns // 3)
+    return [
+        Choice([(None, f" {pad(name, column) if about else name}  "), ("dim", about)], value)
+        for name, about, value in rows
     ]
 
 
