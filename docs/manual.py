@@ -8,7 +8,7 @@ import argparse
 import textwrap
 from collections.abc import Iterator
 
-from chat.client.cli.main import build_parser
+from chat.client.cli.options import build_parser
 from chat.client.files.config import Settings, rule_parts, setting_names
 from chat.client.language.cli_words import Phrases
 from chat.client.language.words import Words

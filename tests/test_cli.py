@@ -27,7 +27,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from chat import messages as m
 from chat.client.cli.argparse_words import CHINESE, speak
 from chat.client.cli.context import Status
-from chat.client.cli.main import _chosen_theme, build_parser
+from chat.client.cli.main import _chosen_theme
+from chat.client.cli.options import build_parser
 from chat.client.cli.printing import safe_json
 from chat.client.files.paths import SLOTS, Profile
 from chat.client.language.cli_words import TABLE, Phrases
