@@ -51,7 +51,7 @@ class Administration:
             ids = [int(each) for each in found]
             read = await _each(ids, lambda u: redis.call("HMGET", self._keys.user(u), *ACCOUNT))
             statuses = await _each(ids, lambda u: redis.call("HGET", self._keys.statuses(), u))
-            now = await self._now()
+            now = await self._redis.now()
             answers = zip(ids, read, statuses, strict=True)
             yield [_user(who, fields, status, now) for who, fields, status in answers if fields[0]]
 
@@ -64,7 +64,7 @@ class Administration:
         if fields[0] is None:
             raise Unknown("no such user")
         status = await self._redis.call("HGET", self._keys.statuses(), user_id)
-        return _user(user_id, fields, status, await self._now())
+        return _user(user_id, fields, status, await self._redis.now())
 
     async def conversations(self) -> list[str]:
         """The ids of all conversations."""
@@ -159,7 +159,7 @@ class Administration:
 
         :param why: what their users are told in place of that.
         """
-        until = await self._now() + seconds * 1000 if seconds else 0
+        until = await self._redis.now() + seconds * 1000 if seconds else 0
         await self._redis.call(
             "HSET", self._keys.user(user_id), "suspended", f"{until}:{reason}".encode()
         )
@@ -300,12 +300,6 @@ class Administration:
         :raises Unknown: there is none.
         """
         return Author(user_id, (await self.user(user_id))["userName"])
-
-    # -----------------------------------------------------------------------------------------
-
-    async def _now(self) -> int:
-        """Milliseconds since 1970 by the store's clock, to the second."""
-        return int((await self._redis.call("TIME"))[0]) * 1000
 
 
 async def _each(things: Sequence[T], call: Callable[[T], Answer]) -> list[Any]:

@@ -98,8 +98,7 @@ class Moderation:
             if role not in ("owner", "moderator") and not admin:
                 raise NotAllowed(cid)
         flat = await self._redis.call("HGETALL", self._keys.meta(cid))
-        seconds, micros = await self._redis.call("TIME")
-        now = int(seconds) * 1000 + int(micros) // 1000
+        now = await self._redis.now()
         found = []
         for field, value in zip(flat[::2], flat[1::2], strict=True):
             action = SANCTIONS.get(chr(field[0]))

@@ -221,6 +221,11 @@ class Redis(Owner[Commands]):
         lines = (line.partition(":") for line in told.splitlines())
         return {name: value for name, colon, value in lines if colon}
 
+    async def now(self) -> int:
+        """Milliseconds since 1970 by the store's clock; errors as in ``call``."""
+        seconds, micros = await self.call(b"TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
     def script(
         self,
         script: Script,
