@@ -28,6 +28,7 @@ __all__ = [
     "Envelope",
     "FrameReader",
     "FrameTooLarge",
+    "UnknownType",
     "decode",
     "decode_data",
     "decode_envelope",
@@ -65,6 +66,10 @@ class BadMessage(ValueError):
         super().__init__(text)
         self.about = about
         self.request_id = request_id
+
+
+class UnknownType(BadMessage):
+    """An envelope's type is not one of those that may come."""
 
 
 class FrameTooLarge(ValueError):
@@ -174,11 +179,13 @@ def decode_data(envelope: Envelope, known: Mapping[str, type[Message]]) -> Messa
     """Read the message in an envelope.
 
     :param known: the messages that may come, by the ``type`` of their envelope.
-    :raises BadMessage: an unknown type, or data that does not fit it.
+    :raises UnknownType: the type is none of these.
+    :raises BadMessage: the data does not fit it.
     """
     kind = known.get(envelope.type)
     if kind is None:
-        raise BadMessage(f"type: unknown, {envelope.type[:64]!r}", envelope.type[:64], envelope.id)
+        about = envelope.type[:64]
+        raise UnknownType(f"type: unknown, {about!r}", about, envelope.id)
     decoder = _data_decoders.get(kind)
     if decoder is None:
         decoder = _data_decoders[kind] = msgspec.json.Decoder(kind)

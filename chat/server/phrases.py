@@ -133,6 +133,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "消息写成 JSON 后超过一帧的大小。",
     ),
     # The wire.
+    "unknown-type": (
+        "There are no messages of type {type} here.",
+        "这里没有类型为 {type} 的消息。",
+    ),
     "malformed": ("The message is malformed: {detail}.", "消息格式错误：{detail}。"),
     "too-large": (
         "A frame has 1 to {frame_limit} bytes.",

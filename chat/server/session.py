@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python.failure import Failure
 
 from chat import messages
-from chat.codec import BadMessage, decode, encode
+from chat.codec import BadMessage, UnknownType, decode, encode
 from chat.messages import Message, User
 from chat.server import attendance, hearing
 from chat.server.delivery.feed import Feed
@@ -257,7 +257,10 @@ class Session:
     # Refusals --------------------------------------------------------------------------------
 
     def _malformed(self, error: BadMessage) -> None:
-        sentence = self.phrase("malformed", detail=str(error))
+        if isinstance(error, UnknownType):
+            sentence = self.phrase("unknown-type", detail=repr(error.about))
+        else:
+            sentence = self.phrase("malformed", detail=str(error))
         tracing.refused(self, "", 400, "malformed")
         if self.user or self.voice.is_current:  # Nothing precedes an original's LoginResMes.
             self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
