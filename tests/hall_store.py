@@ -84,6 +84,7 @@ class Log(Asked):
 
     async def history(self, user_id: int, cid: str, *, before: int = 0, limit: int = 50) -> Page:
         """The newest entries below ``before``."""
+        await self._answered()
         entries = self.entries[cid][: before - 1 if before else None]
         return Page(EPOCH, 1, 1, len(self.entries[cid]), entries[-limit:], len(entries) > limit)
 

@@ -10,9 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation, User
 from chat.server.attendance import Identity, enter, enter_room
+from chat.server.delivery.voices import ORIGINAL
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event
+from chat.store.conversations import LOBBY_CID
 from chat.store.errors import NotAllowed, StoreUnavailable
 from tests.hall import Guest, Hall
 from tests.hall_store import EPOCH, Doorbell
@@ -48,6 +50,7 @@ class Porter:
     """Says of everybody that they are in one room.
 
     :ivar meanwhile: what happens before the answer is here.
+    :ivar arrival: what they are told to be in.
     :ivar names: those of the sessions that came, as the store knows them.
     """
 
@@ -55,12 +58,13 @@ class Porter:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.arrival = Arrival({ROOM: Conversation(NAME, EPOCH, 1, seq=5)}, False, [ROOM])
 
     async def enter(self, user: User, proof: Proof, session: str, *_: Any, **__: Any) -> Arrival:
         """A user comes in."""
         self.names.append(session)
         self.meanwhile()
-        return Arrival({ROOM: Conversation(NAME, EPOCH, 1, seq=5)}, False, [ROOM])
+        return self.arrival
 
 
 class LoginTest(SynchronousTestCase):
@@ -119,6 +123,21 @@ class LoginTest(SynchronousTestCase):
         *failed, here = self.porter.names
         self.assertEqual(guest.session.key, here)
         self.assertEqual(len({*failed, here}), 4)
+
+    def test_an_original_client_that_goes_while_what_it_missed_is_read_is_gone(self) -> None:
+        for _ in range(5):
+            self.hall.say(LOBBY_CID, "missed")
+        lobby = Conversation("#lobby", EPOCH, 1, seq=5)
+        self.porter.arrival = Arrival({LOBBY_CID: lobby}, False, [LOBBY_CID])
+        self.hall.log.slow = True
+        guest = self.hall.stranger()
+        guest.session.voice = ORIGINAL
+        entered = Deferred.fromCoroutine(enter(guest.session, self.identity(1), None))
+        self.assertNoResult(entered)
+        guest.session.connection.connectionLost()
+        self.hall.log.answer()
+        self.successResultOf(entered)
+        self.assertEqual(self.hall.registry.users, {})
 
     def test_of_very_many_who_are_online_oneself_is_never_left_out(self) -> None:
         self.hall.people.ids = [2, 3, 4, 5]
