@@ -134,8 +134,8 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     ),
     # The wire.
     "unknown-type": (
-        "There are no messages of type {type} here.",
-        "这里没有类型为 {type} 的消息。",
+        "There are no messages of type {detail} here.",
+        "这里没有类型为 {detail} 的消息。",
     ),
     "malformed": ("The message is malformed: {detail}.", "消息格式错误：{detail}。"),
     "too-large": (
