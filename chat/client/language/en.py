@@ -247,6 +247,7 @@ WORDS: Final = {
     "dnd-for": "Nothing will disturb you for {n} min.",
     "this-device": "(this one)",
     "revoked": "{device} is logged out.",
+    "password-title": "Change your password",
     "password-changed": "The password is changed; all other devices are logged out.",
     "themes": "Themes: {names}",
     "languages": "Languages: {names}",

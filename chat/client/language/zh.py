@@ -235,6 +235,7 @@ WORDS: Final = {
     "dnd-for": "{n} 分钟内免打扰。",
     "this-device": "（本设备）",
     "revoked": "{device} 已退出登录。",
+    "password-title": "修改密码",
     "password-changed": "密码已修改，其他设备均已退出登录。",
     "themes": "配色：{names}",
     "languages": "语言：{names}",

@@ -234,7 +234,7 @@ class Start:
                 raise Refused(error.code, flaw) from None
             self._form = None
 
-        self._show(Form(self._around.look, words("cmd-password"), fields, submit, cancel))
+        self._show(Form(self._around.look, words("password-title"), fields, submit, cancel))
 
     def _back(self) -> None:
         self.show_menu()
