@@ -221,7 +221,7 @@ class Host:
     def leave(self) -> None:
         """Say goodbye to the server, for a moment at most, and end."""
         if self._leaving:
-            self._reactor.stop()
+            self._stop()
             return
         self._leaving = True
         chat = self._chat
