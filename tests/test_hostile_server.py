@@ -11,10 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat import codec, messages
 from chat.client.api import ChatClient
+from chat.client.plain.telling import News
 from chat.messages import ANSWERS, Message
 from tests.fake_server import FakeConnection, FakeNet, FakeServer
 from tests.test_hostile import EVIL, harmful
-from tests.tui_builders import Screen, failures
+from tests.tui_builders import Screen, failures, look
 
 SEEDS = range(4)
 STEPS = 40
@@ -156,7 +157,9 @@ class Afternoon:
             self.server.left = ASKED
             self.pass_time(30)
         client: Any = self.client
+        self.told: list[str] = []
         self.screen = Screen(client, self.chance.choice(((20, 5), (80, 24), (120, 40))))
+        self.news = News(self.screen.chat.model, look(), self.told.append, set())
 
     def pass_time(self, seconds: float) -> None:
         self.net.flush()
@@ -164,7 +167,7 @@ class Afternoon:
         self.net.flush()
 
     def step(self) -> str:
-        """Something happens. Return what is on the screen then."""
+        """Something happens. Return what is on the screen then, and what the linear mode says."""
         self.server.left = ASKED
         what = self.chance.random()
         if what < 0.6 and self.server.connections:
@@ -177,7 +180,9 @@ class Afternoon:
         elif self.server.connections:
             self.server.last.cut()
         self.pass_time(self.chance.choice((0, 0.1, 2, 10)))
-        return "\n".join(self.screen.text())
+        self.told.clear()
+        self.news.tell()
+        return "\n".join([*self.screen.text(), *self.told])
 
 
 class HostileServerTests(SynchronousTestCase):
