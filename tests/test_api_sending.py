@@ -27,8 +27,9 @@ class SendTest(ApiCase):
 
     def test_a_message_goes_from_queued_to_stored(self) -> None:
         self.log_in()
-        sent = self.client.send("#lobby", "hello")
+        sent = self.client.send("#lobby", "hello", "my-own")
         stored = self.done(sent.stored())
+        self.assertEqual(repr(sent), f"<SentMessage my-own to #lobby: {stored}>")
         self.assertEqual((stored.conversation, stored.seq), ("#lobby", 1))
         self.assertEqual(self.states(), [Queued(), Sending(), stored])
         self.assertEqual(self.client.outgoing, [])

@@ -61,6 +61,11 @@ class SentMessage:
         """Whether it may have been stored without our knowing."""
         self._waiting: list[Deferred[None]] = []
 
+    def __repr__(self) -> str:
+        """Without the text, which has no place in a log."""
+        name = f"{type(self).__name__} {self.outgoing.client_id}"
+        return f"<{name} to {self.outgoing.to}: {self.state}>"
+
     async def stored(self) -> Stored:
         """Wait until the server has accepted the message, over reconnects and refusals of the
         moment (429, 503, 504).
