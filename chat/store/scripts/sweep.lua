@@ -10,7 +10,7 @@ for i = 1, #KEYS, 3 do
   local meta = KEYS[i]
   -- In its own epoch: a new one begins when somebody writes or reads.
   local c = open(meta, KEYS[i + 1], redis.call('HGET', meta, 'epoch'))
-  if c then
+  if c and c.first <= c.seq then
     local first = c.first
     trim(c, KEYS[i + 2], most, age > 0 and now() - age or 0)
     -- In a store that is full nothing is taken away, and asking again would change nothing.
