@@ -115,6 +115,14 @@ class ComposerTests(TestCase):
         screen.paste(":rocket:")
         self.assertEqual(screen.desk.composer.editor.text, ":rocket:")
 
+    def test_undo_takes_a_completion_back(self) -> None:
+        screen = lively()
+        screen.type("well, be")
+        screen.press("tab")
+        self.assertEqual(screen.desk.composer.editor.text, "well, @ben ")
+        screen.press("ctrl _")
+        self.assertEqual(screen.desk.composer.editor.text, "well, be")
+
     def test_every_space_that_is_typed_is_written(self) -> None:
         for space, shown in (("\u3000", "好  的"), ("\xa0", "好 的")):
             screen = lively("zh")

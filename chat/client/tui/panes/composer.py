@@ -139,12 +139,9 @@ class Composer(Pane):
         found = self.completion or self._look_up()
         if not found.candidates:
             return False
-        editor = self.editor
         found.place = (found.place + step) % len(found.candidates)
         word = found.candidates[found.place]
-        end = editor.cursor
-        editor.text = editor.text[: found.start] + word + editor.text[end:]
-        editor.cursor = found.start + len(word)
+        self.editor.put_instead(found.start, word)
         found.shown = word
         self.completion = found
         self.changed()
