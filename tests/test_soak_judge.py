@@ -206,6 +206,16 @@ class JudgeTest(SynchronousTestCase):
         end = [*said(2, "c", epoch=E2, at=6.0), *log((E1, "a"), (E2, "c"))]
         self.assertEqual(self.promises(trace, end), {"lost"})
 
+    def test_what_was_accepted_before_a_rollback_may_be_read_after_it(self) -> None:
+        """Whoever does not read gets the answer late; who sends after it has lost something."""
+        for sent_at, broken in ((4.9, set()), (5.1, {"lost"})):
+            trace = [*begins(), *said(1, "a"), Sent(sent_at, ALICE, ROOM, "b")]
+            trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]
+            trace += [*sent(2, "b", at=6.0)[1:], *heard(2, "b", at=6.0)]
+            trace += [Dropped(6.0, f"device-{link}", ROOM, E2, 2) for link in (ALICE, BOB)]
+            end = [*said(2, "c", epoch=E2, at=6.0), *log((E1, "a"), (E2, "c"))]
+            self.assertEqual(self.promises(trace, end), broken)
+
     def test_what_a_rollback_lost_without_a_new_epoch(self) -> None:
         trace = [*begins(), *said(1, "a"), *said(2, "b", at=3.0)]
         trace += [rollback(True, 4.0, 2.0), rollback(False, 5.0, 2.0)]

@@ -168,6 +168,7 @@ class Judge:
         if message is None:
             message = self._messages[event.key] = Message(event.conv)
         message.sent += 1
+        message.sent_at = event.at
 
     def _answered(self, event: trace.Answered) -> None:
         message = self._messages[event.key]
@@ -175,7 +176,7 @@ class Judge:
             message.refused += 1
         if event.code != 200:
             return
-        message.accepted.append((event.at, event.epoch, event.seq))
+        message.accepted.append((message.sent_at, event.at, event.epoch, event.seq))
         self._epoch_seen(event.at, event.conv, event.epoch, event.epoch_first)
         if not event.duplicate:
             self._in_order(event, event.epoch, event.seq)
@@ -333,14 +334,17 @@ class Judge:
             if message.numbers or found:
                 text = f"was refused {message.refused} times and is {message.numbers or found}"
                 self._end("refused", text, message.conv, 0, key)
-        for at, epoch, seq in message.accepted:
+        for since, at, epoch, seq in message.accepted:
             there = conversation.log.get(seq, ("", "nothing"))[1]
             if there != key and not self._removals.explains(message.conv, seq, key, there):
-                self._check_loss(at, key, message.conv, epoch, seq)
+                self._check_loss(since, at, key, message.conv, epoch, seq)
 
-    def _check_loss(self, at: float, key: str, conv: str, epoch: str, seq: int) -> None:
-        """An accepted message is not in the log where it was: only a declared loss explains it."""
-        declared = self._undone(conv, at)
+    def _check_loss(
+        self, since: float, at: float, key: str, conv: str, epoch: str, seq: int
+    ) -> None:
+        """An accepted message is not in the log where it was: only a declared loss explains it. It
+        was accepted between its sending and its answer, which may have been read much later."""
+        declared = self._undone(conv, at, since)
         first = list(self._conversations[conv].first.items())
         order = [name for name, _ in first]
         later = order.index(epoch) + 1 if epoch in order else 0
@@ -349,8 +353,10 @@ class Judge:
             text = f"{conv}: {key!r} was accepted as {epoch}/{seq} and is not there"
             self.violations.append(Violation(at, "lost", text, conv, seq, key))
 
-    def _undone(self, conv: str, at: float) -> bool:
-        return any(since <= at <= until for since, until in self._losses[_world(conv)])
+    def _undone(self, conv: str, at: float, begun: float = math.inf) -> bool:
+        """Whether what happened at a moment, or at some moment since ``begun``, may be lost."""
+        begun = min(begun, at)
+        return any(since <= at and begun <= until for since, until in self._losses[_world(conv)])
 
     # Words -----------------------------------------------------------------------------------
 

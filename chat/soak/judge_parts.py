@@ -24,13 +24,15 @@ class Violation:
 
 @dataclass(slots=True)
 class Message:
-    """What is known of one message: how often sent and refused, and the numbers it was given."""
+    """What is known of one message: how often sent, when last, how often refused, and the
+    numbers it was given. ``accepted``: sent and answered when, as which number of which epoch."""
 
     conv: str
     sent: int = 0
+    sent_at: float = 0.0
     refused: int = 0
     numbers: list[tuple[str, int]] = field(default_factory=list)
-    accepted: list[tuple[float, str, int]] = field(default_factory=list)
+    accepted: list[tuple[float, float, str, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
