@@ -35,7 +35,7 @@ local function flush(c, from, at)
   local ok, why = pcall(write, c)
   if ok then return end
   c.seq, c.count = c.seq - c.count + c.written, c.written
-  local marks = string.sub(c.meta, 1, -5) .. 'dd:' .. today
+  local marks = c.keys .. 'dd:' .. today
   for i = from, #results do
     local result = results[i]
     local seq = type(result) == 'number' and result or result[1] == 1 and result[2]
@@ -49,7 +49,7 @@ end
 
 -- Say of repetitions what their first answers said, when all is written: they may repeat each other.
 local function tell_repeated(c, from)
-  local log, apart = log_reader(), string.sub(c.meta, 1, -5) .. 'apart'
+  local log, apart = log_reader(), c.keys .. 'apart'
   for i = from, #results do
     local seq = type(results[i]) == 'table' and results[i][1] == 1 and results[i][2]
     if seq then
@@ -78,9 +78,10 @@ local function mark(c, marks, digest)
   end
 end
 
--- `word` is the post as it came, `keys` what the conversation's keys begin with. Returns its number, or
--- why it has none; and its sender, where that had to be known.
-local function post(c, keys, word, open_to_all)
+-- `word` is the post as it came. Returns its number, or why it has none; and its sender, where that had
+-- to be known.
+local function post(c, word, open_to_all)
+  local keys = c.keys  -- what the conversation's keys begin with
   local refusal, digest, start = struct.unpack('>HBc0', word)
   local permitted, code, reason, wait, uid = open_to_all
   if c.rules or not open_to_all then
@@ -121,12 +122,15 @@ for k = 3, #KEYS do
   if not c and open_to_all and pcall(create, KEYS[k], gen) then
     c = open(KEYS[k], keys .. 'log', gen, at)
   end
-  if c then look_at_days(c) end
+  if c then
+    c.keys = keys
+    look_at_days(c)
+  end
   for i = at_post, at_post + count - 1 do
     if not c then
       results[#results + 1] = { open_to_all and -503 or -404 }
     else
-      local ok, result, uid = pcall(post, c, keys, ARGV[i], open_to_all)
+      local ok, result, uid = pcall(post, c, ARGV[i], open_to_all)
       results[#results + 1] = ok and result or refused(result)
       if c.slow or c.count - c.written == BLOCK then flush(c, from, at_post) end
       if c.slow and type(results[#results]) == 'number' then
