@@ -163,7 +163,7 @@ class QueueTest(SynchronousTestCase):
 
     OPTIONS = (
         "--argon2", "2,65536,1", "--hashing-threads", "1", "--proxy-from", "127.0.0.1",
-        "--logins-per-address", "0", "--logins-in-all", "0",
+        "--logins-per-address", "0", "--logins-in-all", "0", "--login-seconds", "0",
     )  # fmt: skip
 
     def connected(self, server: ServerProcess, host: str) -> Visitor:
