@@ -489,7 +489,8 @@ class DamageTest(TestCase):
         file = await filled(self, directory)
         [base] = file.parent.glob("*.base.rdb")
         sound = base.read_bytes()
-        for damaged in (sound[:40], b"", b"XXXX" + sound[4:], sound[:-1] + b"?", b"REDIS0999"):
+        other_end = sound[:-1] + bytes([sound[-1] ^ 1])
+        for damaged in (sound[:40], b"", b"XXXX" + sound[4:], other_end, b"REDIS0999"):
             base.write_bytes(damaged)
             store = EmbeddedStore(reactor, directory)
             error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
