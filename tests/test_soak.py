@@ -1,10 +1,16 @@
 """A short soak: servers, stores, load and faults, and no promise broken."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+from unittest import TestCase
+from unittest.mock import patch
+
+from chat.soak.processes import copy_directory
 
 PATIENCE = 240
 FAULTS = "server-kill,store-kill,bus-cut,rollback,client-cut,failover-late"
@@ -30,3 +36,27 @@ def test_a_few_faults_break_no_promise() -> None:
     assert said["calmAccepted"] == said["calmMade"]
     assert said["accepted"] > 300
     assert set(said["faults"]) == set(FAULTS.split(","))
+
+
+class CopyTest(TestCase):
+    def test_a_directory_whose_files_are_exchanged_meanwhile_is_copied_once_more(self) -> None:
+        copytree, copies = shutil.copytree, []
+
+        def copy(source: Path, target: Path, **options: Any) -> None:
+            """The first time a file is gone when its turn comes, and another takes its place."""
+            copies.append(target)
+            if len(copies) == 1:
+                (source / "old").rename(source / "new")
+                raise shutil.Error([("old", "old", "No such file")])
+            copytree(source, target, **options)
+
+        with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+            source, target = Path(directory) / "data", Path(directory) / "kept"
+            source.mkdir()
+            (source / "old").touch()
+            with patch("shutil.copytree", copy):
+                copy_directory(source, target)
+            self.assertEqual([each.name for each in target.iterdir()], ["new"])
+            failing = patch("shutil.copytree", side_effect=shutil.Error)
+            with failing, self.assertRaises(shutil.Error):
+                copy_directory(source, target)

@@ -25,6 +25,9 @@ from chat.store.embedded.valkey import find_program
 
 __all__ = ["Child", "Server", "Store", "ask", "free_ports", "limit_files", "resident"]
 
+COPIES: Final = 5
+"""How often a directory is copied in which files come and go."""
+
 LOOK_SECONDS: Final = 0.02
 ASK_SECONDS: Final = 3.0
 START_SECONDS: Final = 30.0
@@ -266,10 +269,22 @@ def newest_file(append_only: Path) -> Path:
 
 
 def copy_directory(source: Path, target: Path) -> None:
-    """Copy files that somebody may be appending to."""
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.sock", "store"))
+    """Copy files that somebody may be appending to; once more where some of them came or went
+    meanwhile, as when a store writes its file anew.
+
+    :raises shutil.Error: some can't be copied.
+    """
+    for attempt in range(COPIES):
+        shutil.rmtree(target, ignore_errors=True)
+        names = set(source.rglob("*"))
+        try:
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.sock", "store"))
+        except shutil.Error:
+            if attempt == COPIES - 1:
+                raise
+        else:
+            if set(source.rglob("*")) == names:
+                return
 
 
 def resident(pid: int) -> int:
