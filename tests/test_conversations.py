@@ -511,6 +511,16 @@ class MarkTests(TestCase):
         self.assertEqual((await store.conversations.ids(5, "r:x", 3))[0], ["r:c", "r:a"])
         self.assertEqual(await store.conversations.rooms_of(5), [LOBBY_CID, "r:a", "r:c"])
 
+    async def test_a_list_goes_on_behind_a_room_that_was_left_though_the_store_is_full(self) -> None:
+        store = await Store.start(self)
+        await store.conversations.contact(5, 7)
+        for room in ("#a", "#b", "#c"):
+            await store.rooms.join(BOB, room, "", 0)
+        await store.rooms.leave(BOB, "#b")
+        store.valkey.ask("CONFIG", "SET", "maxmemory", "1")
+        rest = await store.conversations.ids(5, "r:b", 3)
+        self.assertEqual(rest, (["r:c", "r:a"], False))  # better one twice than one not at all
+
     async def test_however_many_private_conversations_moved_all_get_their_places(self) -> None:
         store = await Store.start(self)
         later, many = 1 << 42, 2 * TOUCHED_AT_ONCE + 1

@@ -9,10 +9,14 @@ local rank, first = 0, ARGV[3]
 if ARGV[1] ~= '' then
   local found = redis.call('ZREVRANK', KEYS[1], ARGV[1])
   if not found and string.sub(ARGV[1], 1, 2) == 'r:' then
-    -- A room that was left since: where it stood. Rooms have no time, and so stand in one order.
-    redis.call('ZADD', KEYS[1], 0, ARGV[1])
-    found = redis.call('ZREVRANK', KEYS[1], ARGV[1]) - 1
-    redis.call('ZREM', KEYS[1], ARGV[1])
+    -- A room that was left since: where it stood. Rooms have no time, and so stand in one order. In a
+    -- store that is full it can't be put there: then all rooms come again.
+    if type(redis.pcall('ZADD', KEYS[1], 0, ARGV[1])) == 'table' then
+      found = redis.call('ZCOUNT', KEYS[1], '(0', '+inf') - 1
+    else
+      found = redis.call('ZREVRANK', KEYS[1], ARGV[1]) - 1
+      redis.call('ZREM', KEYS[1], ARGV[1])
+    end
   end
   if not found then return { 0 } end
   rank, first = found + 1, ''
