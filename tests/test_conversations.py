@@ -511,7 +511,7 @@ class MarkTests(TestCase):
         self.assertEqual((await store.conversations.ids(5, "r:x", 3))[0], ["r:c", "r:a"])
         self.assertEqual(await store.conversations.rooms_of(5), [LOBBY_CID, "r:a", "r:c"])
 
-    async def test_a_list_goes_on_behind_a_room_that_was_left_though_the_store_is_full(self) -> None:
+    async def test_a_list_goes_on_behind_a_room_that_was_left_in_a_full_store(self) -> None:
         store = await Store.start(self)
         await store.conversations.contact(5, 7)
         for room in ("#a", "#b", "#c"):
