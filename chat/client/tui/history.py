@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
@@ -185,11 +186,11 @@ class History:
         self._came(name, page.entries, page.first)
         if not before:
             self._receipted.add(name)
-        if before and not page.entries:
-            conversation.sealed.add(before)
+        numbers = [each.seq for each in page.entries if not before or each.seq < before]
+        _seal(conversation, [*(numbers or [0]), before] if before else numbers)
 
     async def _go_on(self, conversation: Conversation, wish: Wish) -> None:
-        """Have the page above ``after``; what is not in it is kept no longer."""
+        """Have the page above ``after``."""
         try:
             page = await self._client.history(conversation.name, after=wish.after, limit=PAGE)
         except ClientError as error:
@@ -197,14 +198,20 @@ class History:
                 conversation.sealed.add(wish.before)
             raise
         self._came(conversation.name, page.entries, page.first)
-        next_one = min((each.seq for each in page.entries), default=wish.before)
-        if next_one > wish.after + 1:
-            conversation.sealed.add(next_one)
+        numbers = [each.seq for each in page.entries if each.seq > wish.after]
+        _seal(conversation, [wish.after, *(numbers or [wish.before])])
 
     def _came(self, name: str, entries: Sequence[Entry], first: int) -> None:
         self._model.page(name, entries, first)
         if self._cache is not None:
             self._cache.keep(entries)
+
+
+def _seal(conversation: Conversation, numbers: Sequence[int]) -> None:
+    """What a page leaves out between two of its numbers is kept no longer, nor asked for again."""
+    for one, next_one in pairwise(sorted(numbers)):
+        if next_one > one + 1:
+            conversation.sealed.add(next_one)
 
 
 def _is_final(error: ClientError) -> bool:
