@@ -208,6 +208,21 @@ class IterationTest(ApiCase):
         self.say("#lobby", "live again")
         self.assertEqual(self.done(anext(messages)).content, "live again")
 
+    def test_what_is_pushed_behind_the_page_of_a_slow_reader_is_heard_once(self) -> None:
+        self.log_in()
+        messages: Any = self.client.messages()
+        messages._limit = 1
+        self.say("#lobby", "1", "2")
+        self.unheard("#lobby", "3")
+        heard = [self.done(anext(messages)).content for _ in "12"]
+        third = self.start(anext(messages))
+        self.say("#lobby", "4")
+        self.advance(2)
+        heard += [self.successResultOf(third).content, self.done(anext(messages)).content]
+        self.say("#lobby", "5")
+        heard.append(self.done(anext(messages)).content)
+        self.assertEqual(heard, ["1", "2", "3", "4", "5"])
+
     def test_a_slow_reader_goes_back_as_far_as_a_new_epoch_says(self) -> None:
         self.log_in()
         messages: Any = self.client.messages()

@@ -102,8 +102,10 @@ class Stream:
             page = ()
         if behind.after != after:
             return
-        self._entries += [entry for entry in page if self._wanted(entry)]
-        behind.after = page[-1].seq if page else behind.last
+        # What is above that is still to be handed out.
+        left_out = [entry for entry in page if entry.seq <= behind.last]
+        self._entries += [entry for entry in left_out if self._wanted(entry)]
+        behind.after = left_out[-1].seq if left_out else behind.last
         if behind.after >= behind.last:
             del self._behind[conversation]
 
