@@ -123,6 +123,8 @@ class LifeTest(TestCase):
             "port": b"0",
         }.items():
             self.assertEqual((await redis.call("CONFIG", "GET", option))[1], value, option)
+        await redis.call("XADD", "log", "1-0", "e", b"." * 200)
+        self.assertLess(await redis.call("MEMORY", "USAGE", "log"), 2_000)
         limits = (await redis.call("CONFIG", "GET", "client-output-buffer-limit"))[1]
         self.assertIn(b"pubsub 268435456 67108864 60", limits)
 

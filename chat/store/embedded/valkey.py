@@ -283,6 +283,9 @@ class EmbeddedStore:
             "maxmemory-policy": "noeviction",
             # A day's idempotency marks would be searched from one end to the other up to 512.
             "hash-max-listpack-entries": "64",
+            # A log begins with so many bytes. With the 4,096 that are usual a conversation in which
+            # little is said takes three times as much, and one of thousands of messages 8 % less.
+            "stream-node-max-bytes": "1024",
             "client-output-buffer-limit": "pubsub 256mb 64mb 60",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
