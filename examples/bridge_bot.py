@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
 from chat.client.api import ChatClient, Position, Refused
+from chat.names import room_name
 
 
 def read_position(path):
@@ -35,7 +36,7 @@ async def carry(messages, target, room, path):
         if message.conversation != room:
             continue
         text = f"<{message.user_name}> {message.content}"
-        client_id = f"{path.stem}-{message.epoch}-{message.seq}"
+        client_id = f"{message.epoch}-{message.seq}"  # ASCII, whatever the room is called
         try:
             await target.send(room, text, client_id).stored()
         except Refused as refusal:
@@ -44,7 +45,9 @@ async def carry(messages, target, room, path):
 
 
 async def bridge(reactor, name, room, one, two, directory="."):
-    paths = [Path(directory, f"{room[1:]}-{side}.json") for side in ("one", "two")]
+    room = room_name(room)
+    file = room[1:].replace("/", "@")  # which no room has in its name
+    paths = [Path(directory, f"{file}-{side}.json") for side in ("one", "two")]
     clients, streams = [], []
     for server, path in zip((one, two), paths, strict=True):
         position = read_position(path)

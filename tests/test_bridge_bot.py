@@ -14,6 +14,7 @@ from tests.peers import PASSWORD, CurrentPeer
 from tests.server import GENEROUS, serving
 
 ROOT = Path(__file__).parent.parent
+ROOM = "#ferry/渡"
 
 
 @contextmanager
@@ -41,32 +42,32 @@ def test_everything_is_carried_once_over_the_death_of_the_bot(tmp_path: Path) ->
         Party(first.port) as here,
         Party(second.port) as there,
     ):
-        words = ["bridge", "#ferry"]
+        words = ["bridge", "#Ferry/渡"]
         people = []
         for party in (here, there):
             party.connect().register(userName="bridge", userPwd=PASSWORD)
             people.append(party.current(party.user("passenger")))
-            people[-1].get("JoinMes", conversation="#ferry")
+            people[-1].get("JoinMes", conversation=ROOM)
             words.append(f"tcp:127.0.0.1:{party.port}")
         one, two = people
         with bot(tmp_path, *words):
             for peer in people:
                 peer.expect("SmsMes", kind="join", userName="bridge")
-            said = one.post("#ferry", "over 你好")
+            said = one.post(ROOM, "over 你好")
             two.hears(f"<{one.welcome['user']['userName']}> over 你好")
-            two.post("#ferry", "and back")
+            two.post(ROOM, "and back")
             one.hears(f"<{two.welcome['user']['userName']}> and back")
             for number in range(30):
-                one.post("#ferry", f"{number}")
-        one.post("#ferry", "while it was dead")
+                one.post(ROOM, f"{number}")
+        one.post(ROOM, "while it was dead")
         # As if it had died before it put down how far it was.
         position = {"epoch": said["epoch"], "seq": said["seq"] - 1}
-        (tmp_path / "ferry-one.json").write_text(json.dumps(position))
+        (tmp_path / "ferry@渡-one.json").write_text(json.dumps(position))
         with bot(tmp_path, *words):
             two.hears(f"<{one.welcome['user']['userName']}> while it was dead")
-            two.post("#ferry", "the end")
+            two.post(ROOM, "the end")
             one.hears(f"<{two.welcome['user']['userName']}> the end")
         name = one.welcome["user"]["userName"]
         all_said = ["over 你好", *map(str, range(30)), "while it was dead"]
-        carried = [each for each in texts(two, "#ferry") if each.startswith("<")]
+        carried = [each for each in texts(two, ROOM) if each.startswith("<")]
         assert carried == [f"<{name}> {each}" for each in all_said]
