@@ -69,6 +69,22 @@ class MarksTest(SynchronousTestCase):
         hall.clock.advance(LOOK_SECONDS)
         self.assertEqual(self.store.calls, [{(1, "p:1:2"): (3, 3, guest.session.key)}])
 
+    def test_they_take_nothing_for_heard_that_is_on_its_way(self) -> None:
+        hall = Hall()
+        log: Any = hall.log
+        log.mark = self.store.mark
+        for _ in range(5):
+            hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
+        guest = hall.guest(1)
+        hall.bus.slow = True
+        coming = hall.log.append("p:1:2", Author(2, "ben"), "said just now")
+        guest.send("AckMes", conversation="@2", epoch=EPOCH, read=5)
+        hall.publish("p:1:2", [coming])
+        hall.bus.answer()
+        self.assertEqual(guest.contents(), ["said just now"])
+        hall.clock.advance(LOOK_SECONDS)
+        self.assertEqual(self.store.calls, [{(1, "p:1:2"): (5, 5, guest.session.key)}])
+
     def test_nobody_is_further_than_the_conversation(self) -> None:
         self.move(delivered=10, read=99)
         self.clock.advance(LOOK_SECONDS)

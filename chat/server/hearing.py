@@ -44,6 +44,7 @@ async def known_thread(session: "Session", cid: str) -> Thread:
         raise Unknown(cid)
     if thread is None:
         raise NotAllowed(cid)
+    await session.context.bus.fence()  # What is on its way is not known yet.
     thread.starts_at(position)
     return thread
 
