@@ -411,6 +411,17 @@ class TailTest(CliCase):
         contents += [json.loads(line)["content"] for line in out.splitlines()]
         self.assertEqual(contents, ["one", "two", "three"])
 
+    async def test_a_conversation_that_the_login_did_not_name_is_one_all_the_same(self) -> None:
+        for name in ("#lobby", "#tea", "@101"):
+            self.server.say(name, f"in {name}")
+        self.server.listed_at_login = 1
+        self.server.handlers[m.ConversationsMes] = lambda connection, request: None
+        for name in ("#tea", "@bob"):
+            words = ("tail", name, "-n", "1", "--count", "0", "--json")
+            status, out, errors = await self.as_alice(*words)
+            self.assertEqual((status, errors), (0, ""))
+            self.assertIn("in ", json.loads(out)["content"])
+
     async def test_no_new_message_is_waited_for_when_none_is_wanted(self) -> None:
         for text in ("one", "two", "three"):
             self.server.say("#lobby", text)

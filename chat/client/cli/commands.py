@@ -232,12 +232,25 @@ async def _resolve(context: Context, client: ChatClient, conversations: Sequence
     found = []
     for each in conversations:
         name = await _canonical(context, client, each)
-        if is_room(name) and name not in client.conversations:
+        if is_room(name) and not await _is_in(client, name):
             if not context.options.join:
                 raise Stop(Status.REFUSED, context.phrases("not-in-room", room=name))
             await client.join(name)
         found.append(name)
     return found
+
+
+async def _is_in(client: ChatClient, name: str) -> bool:
+    """Whether the user is in a conversation: a login names the newest hundred, the rest follows."""
+    if name in client.conversations:
+        return True
+    try:
+        await client.history(name, limit=1)
+    except Refused as error:
+        if error.code not in (403, 404):
+            raise
+        return False
+    return True
 
 
 async def _canonical(context: Context, client: ChatClient, conversation: str) -> str:
@@ -268,8 +281,9 @@ async def _print_last(
     """
     found: list[Entry] = []
     if context.options.last:
-        known = tuple(client.conversations)  # With whom nobody has talked yet, there is nothing.
-        for name in [each for each in wanted if each in known] if wanted else known:
+        for name in wanted or tuple(client.conversations):
+            if not await _is_in(client, name):
+                continue  # Nobody has talked there yet.
             position = client.positions.get(name)
             before = position.seq + 1 if position is not None else 0
             found += await _newest(client, name, before, context.options.last)
