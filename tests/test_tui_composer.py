@@ -102,6 +102,8 @@ class ComposerTests(TestCase):
             (":Rocket:", "🚀"),
             ("at 12:100:", "at 12:100:"),
             ("a:rocket:", "a:rocket:"),
+            ("镜像:python:3.11", "镜像:python:3.11"),
+            ("好，:fire::100:", "好，🔥💯"),
             ("no :nonsense: here", "no :nonsense: here"),
             (":rocket :x", ":rocket :x"),
         ):

@@ -16,8 +16,9 @@ __all__ = ["Completion", "Composer", "Paste"]
 
 PROMPT_COLUMNS = 2
 
-_NAMED_EMOJI = re.compile(r"(?<![!-~]):([^\s:]+):$")
-"""What stands right behind a letter, as in ``12:30:``, names none; but Chinese has no spaces."""
+_NAMED_EMOJI = re.compile(r"(?<![!-~])(?:(?<!\w)|(?=:[^!-~])):([^\s:]+):$")
+"""What stands right behind a letter, as in ``12:30:`` or ``镜像:python:3.11``, names none; but
+Chinese has no spaces, so a Chinese name may."""
 
 PASTED = {"enter": "\n", "ctrl j": "\n", "tab": "\t"}
 """Keys that are characters of a paste."""
