@@ -85,6 +85,20 @@ class MarksTest(SynchronousTestCase):
         hall.clock.advance(LOOK_SECONDS)
         self.assertEqual(self.store.calls, [{(1, "p:1:2"): (5, 5, guest.session.key)}])
 
+    def test_they_take_nothing_for_heard_that_was_missed(self) -> None:
+        hall = Hall()
+        log: Any = hall.log
+        log.mark = self.store.mark
+        guest = hall.guest(1)
+        hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
+        hall.fanout.lost(0)
+        hall.log.append("p:1:2", Author(2, "ben"), "said while nothing was heard")
+        guest.send("AckMes", conversation="@2", epoch=EPOCH, read=1)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertIn("said while nothing was heard", guest.contents())
+        hall.clock.advance(LOOK_SECONDS)
+        self.assertEqual(self.store.calls, [{(1, "p:1:2"): (1, 1, guest.session.key)}])
+
     def test_nobody_is_further_than_the_conversation(self) -> None:
         self.move(delivered=10, read=99)
         self.clock.advance(LOOK_SECONDS)

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from chat import messages
 from chat.server import attendance
+from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.delivery.registry import Thread
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreError, Unknown
@@ -35,16 +36,22 @@ async def known_thread(session: "Session", cid: str) -> Thread:
 
     :raises Unknown: there is no such conversation.
     :raises NotAllowed: the session does not hear it.
+    :raises StoreError: the store is away.
     """
     thread = thread_of(session, cid)
     if thread is not None and thread.position is not None:
         return thread
-    (position,) = await session.context.conversations.positions(session.user_id, [cid])
+    context = session.context
+    # What is on its way while that is read, or was missed, must not be taken for known.
+    (position,) = await context.fanout.recovery.steady(
+        lambda: context.conversations.positions(session.user_id, [cid]),
+        lambda: () if thread is None else [thread],
+        ANSWER_SECONDS,
+    )
     if position is None or (thread is None and position.private):
         raise Unknown(cid)
     if thread is None:
         raise NotAllowed(cid)
-    await session.context.bus.fence()  # What is on its way is not known yet.
     thread.starts_at(position)
     return thread
 
