@@ -149,7 +149,7 @@ def test_users_and_sessions_are_listed(admin: Admin, party: Party) -> None:
     assert "no device" in admin.refused("logout", user.name, "--device", "desk")
     assert "no user" in admin.refused("sessions", "nobody-at-all")
     party.user("listed-too")
-    for limit, left in ((1, "1 more are not shown.\n"), (2, "")):
+    for limit, left in ((1, "Not shown: 1 more.\n"), (2, "")):
         shown = admin.run("users", "listed", "--limit", f"{limit}")
         assert (shown.returncode, shown.stderr) == (0, left)
         assert shown.stdout.count("\n") == 1 + limit

@@ -105,7 +105,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-apply": ("do it", "真正执行"),
     "opt-backup": ("what backup wrote", "备份文件"),
     "opt-replace": ("set aside what is there", "将已有内容移到别处保留"),
-    "more-users": ("{count} more are not shown.", "另有 {count} 个未显示。"),
+    "more-users": ("Not shown: {count} more.", "另有 {count} 个未显示。"),
     # What went wrong
     "no-server": (
         "No server has a store of its own in {place}: name it with --data or --store.",
