@@ -211,6 +211,20 @@ class HistoryTests(SynchronousTestCase):
         self.assertIn("message 1\n", "\n".join(screen.text()))
         self.assertEqual(len(self.asked(client)), 3, self.asked(client))
 
+    def test_what_is_no_longer_kept_between_remembered_entries_is_asked_for_once(self) -> None:
+        self.remember(*long_log()[40:80], *long_log()[120:140])
+        client = FollowedClient()
+        client.logs = {"#lobby": long_log()[200:]}
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        screen = self.screen(client)
+        screen.text()
+        self.successResultOf(Deferred.fromCoroutine(screen.chat.history.have("#lobby", 60)))
+        screen.desk.messages.go_to(60)
+        for _ in range(30):
+            screen.press("page down")
+        self.assertTrue(screen.desk.messages.at_end)
+        self.assertLess(len(self.asked(client)), 6, self.asked(client))
+
     def test_a_hole_that_stays_takes_older_entries_along(self) -> None:
         self.remember(*long_log()[:60])
         client = FollowedClient()

@@ -198,8 +198,11 @@ class History:
                 conversation.sealed.add(wish.before)
             raise
         self._came(conversation.name, page.entries, page.first)
-        numbers = [each.seq for each in page.entries if each.seq > wish.after]
-        _seal(conversation, [wish.after, *(numbers or [wish.before])])
+        above = [each.seq for each in page.entries if each.seq > wish.after]
+        between = [seq for seq in above if seq < wish.before]
+        # What is held may be older than anything that is kept: then the page begins behind it.
+        whole = not above or between != above
+        _seal(conversation, [wish.after, *between, *([wish.before] if whole else [])])
 
     def _came(self, name: str, entries: Sequence[Entry], first: int) -> None:
         self._model.page(name, entries, first)
