@@ -76,11 +76,9 @@ class MarksTest(SynchronousTestCase):
         for _ in range(5):
             hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
         guest = hall.guest(1)
-        hall.bus.slow = True
         coming = hall.log.append("p:1:2", Author(2, "ben"), "said just now")
         guest.send("AckMes", conversation="@2", epoch=EPOCH, read=5)
         hall.publish("p:1:2", [coming])
-        hall.bus.answer()
         self.assertEqual(guest.contents(), ["said just now"])
         hall.clock.advance(LOOK_SECONDS)
         self.assertEqual(self.store.calls, [{(1, "p:1:2"): (5, 5, guest.session.key)}])

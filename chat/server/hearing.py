@@ -8,7 +8,6 @@ from twisted.logger import Logger
 
 from chat import messages
 from chat.server import attendance
-from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.delivery.registry import Thread
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreError, Unknown
@@ -41,19 +40,16 @@ async def known_thread(session: "Session", cid: str) -> Thread:
     thread = thread_of(session, cid)
     if thread is not None and thread.position is not None:
         return thread
-    context = session.context
-    # What is on its way while that is read, or was missed, must not be taken for known.
-    (position,) = await context.fanout.recovery.steady(
-        lambda: context.conversations.positions(session.user_id, [cid]),
-        lambda: () if thread is None else [thread],
-        ANSWER_SECONDS,
-    )
+    (position,) = await session.context.conversations.positions(session.user_id, [cid])
     if position is None or (thread is None and position.private):
         raise Unknown(cid)
     if thread is None:
         raise NotAllowed(cid)
-    thread.starts_at(position)
-    return thread
+    # Apart from the one that is heard: there, what is on its way by now, or was missed, would be
+    # taken for told.
+    apart = Thread()
+    apart.starts_at(position)
+    return apart
 
 
 async def tell(session: "Session", event: Event) -> None:
