@@ -96,6 +96,15 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual((lobby.read, len(lobby.mentions)), (4, 0))  # one's own is read
         self.assertEqual(model.unread(), (1, 1))
 
+    def test_without_a_server_nothing_is_said_to_count_as_read(self) -> None:
+        self.remember(*long_log()[:9], states={"#lobby": room("#lobby", 9, 1)})
+        screen = self.screen(FollowedClient(), online=False)
+        unread = screen.chat.model.unread()
+        screen.type("/readall")
+        self.assertIn("There is no connection", "\n".join(screen.press("enter")))
+        self.assertEqual(screen.chat.model.unread(), unread)
+        self.assertGreater(unread, (0, 0))
+
     def test_back_online_what_the_server_says_of_the_newest_comes_on_top(self) -> None:
         self.remember(*long_log())
         log = [*long_log(), entry(251, content="since then")]

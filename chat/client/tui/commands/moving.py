@@ -1,6 +1,7 @@
 """The commands that go somewhere: to a conversation, to what is new, through what was missed."""
 
 from chat.client.conversation import Conversation
+from chat.client.errors import NotConnected
 from chat.client.language.words import Words
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands.catchup import CatchUp
@@ -61,8 +62,13 @@ class MovingVerbs(Offering):
         else:
             self._chat.say(self._words("nothing-unread"))
 
-    def read_all(self, arguments: str) -> None:
-        """Have everything count as read: nobody opens a hundred conversations after a holiday."""
+    async def read_all(self, arguments: str) -> None:
+        """Have everything count as read: nobody opens a hundred conversations after a holiday.
+
+        :raises NotConnected: the other devices could not be told.
+        """
+        if not self._chat.model.connected:
+            raise NotConnected("there is no connection at the moment")
         count, _ = self._chat.model.unread()
         for each in self._chat.model.conversations.values():
             if each.unread:
