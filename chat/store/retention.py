@@ -60,24 +60,27 @@ class Retention:
         """Of all servers on this store one does it in an hour."""
         try:
             await self._limits.spend("retention", "all", 1, EVERY_SECONDS * 0.9)
-            await self.sweep()
-            self._log.info("What retention does not keep was taken away everywhere")
+            if await self.sweep():
+                self._log.info("What retention does not keep was taken away everywhere")
         except TooMany:
             pass
         except (StoreError, RedisReplyError) as error:
             self._log.info("What retention does not keep stays for another hour: {why}", why=error)
 
-    async def sweep(self) -> None:
-        """Go through all conversations once.
+    async def sweep(self) -> bool:
+        """Go through all conversations once; whether it came to the end.
 
         :raises StoreUnavailable, FateUnknown: the store is away.
         """
         async for found in scan(self._redis, self._keys.meta("0")):
             for start in range(0, len(found), AT_A_TIME):
                 left: Sequence[str] = found[start : start + AT_A_TIME]
-                while left and not self._stopped:
+                while left:
+                    if self._stopped:
+                        return False
                     left = await self._sweep(left)
                     await deferLater(self._reactor, REST_SECONDS)
+        return True
 
     async def _sweep(self, cids: Sequence[str]) -> Sequence[str]:
         """Take something away from each. Return those that may have more of it."""
