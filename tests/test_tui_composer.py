@@ -85,6 +85,16 @@ class ComposerTests(TestCase):
         screen.press("enter")
         self.assertIn(("send", ("#lobby", "back")), screen.client.asked)
 
+    def test_who_has_done_something_else_meanwhile_is_asked_again(self) -> None:
+        screen = lively(size=(100, 30))
+        for between in ("", "/help"):
+            screen.type("help")
+            self.assertIn("Is /help meant?", "\n".join(screen.press("enter")))
+            screen.press("ctrl c")
+            screen.type(between)
+            screen.press("enter", "esc")
+        self.assertNotIn("send", [what for what, _ in screen.client.asked])
+
     def test_what_can_be_completed_is_said_so_while_it_is_written(self) -> None:
         screen = lively(size=(80, 24))
         for text in ("/", "/jo", "\uff0f", "@", "hello @b", ":sm", "请@", "#"):

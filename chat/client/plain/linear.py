@@ -153,6 +153,7 @@ class Linear(Host):
             case Kind.UNKNOWN | Kind.BEHIND_SPACE:
                 chat.say(refused(parsed, words))
             case Kind.COMMAND if parsed.command is not None:
+                self._doubt = Doubt()
                 if verbs.complete(parsed.command, parsed.text):
                     verbs.run(parsed.command, parsed.text)
             case _:

@@ -82,6 +82,8 @@ class Actions:
         found = action(context, key) or action("everywhere", key)
         if key != "ctrl c":
             self._leaving = False
+        if found != "send":
+            self._doubt = commands.Doubt()
         if self._verbs.steer(found, bool(desk.composer.editor.text)):
             return True
         if found is not None:

@@ -132,7 +132,8 @@ class Kind(Enum):
 
 @dataclass
 class Doubt:
-    """Whether a message is a command without its slash: of each that is likely one it asks once."""
+    """Whether a message is a command without its slash: of what is likely one it asks, until the
+    same is said at once again."""
 
     _of: str = ""
 
