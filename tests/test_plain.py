@@ -396,12 +396,13 @@ class PlainPtyTests(TestCase):
         self.assertIn("gus: before\n", done.stdout)
         self.assertNotIn("behind", done.stdout)
 
-    def test_who_quits_in_a_pipe_leaves_what_is_behind_it_unread(self) -> None:
-        done = self.pipe("hal", "2\nhal\nsecret\nsecret\nbefore\n/quit\nbehind\n")
+    def test_who_quits_in_a_pipe_has_said_what_was_before_and_nothing_behind_it(self) -> None:
+        done = self.pipe("hal", "2\nhal\nsecret\nsecret\none\ntwo\nthree\n/quit\nbehind\n")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("hal: one\n", done.stdout)
+        self.assertIn("hal: three\n", done.stdout)
         done = self.pipe("hal", "/quit\n")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("hal: before\n", done.stdout)
         self.assertNotIn("behind", done.stdout)
 
     def test_output_that_nobody_reads_or_has_room_for_ends_it_with_the_same_status_as_others(

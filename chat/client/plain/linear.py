@@ -94,6 +94,7 @@ class Linear(Host):
         self._page = page
         self._interactive = interactive
         self._doubt = Doubt()
+        self._ending = False
         self._asking: Asking | None = None
         self._popup: PopupAsking | None = None
         self._news: News | None = None
@@ -123,6 +124,8 @@ class Linear(Host):
         return self._asking is None and self._popup is None
 
     def take(self, typed: list[str]) -> None:
+        if self._ending:
+            return
         if len(typed) > PASTE_LINES and self.talking:
             self._ask_about(typed)
         else:
@@ -188,10 +191,17 @@ class Linear(Host):
             self._page.say(self.look.words("again-to-leave"))
         self.redraw()
 
+    def leave(self) -> None:
+        self.end()
+
     def end(self) -> None:
+        """Nothing is read any more. What a pipe has written before is sent first."""
+        if self._ending:
+            return
         if self._interactive or self._chat is None:
-            self.leave()
+            super().leave()
         else:
+            self._ending = True
             until = self._reactor.seconds() + DRAIN_SECONDS
             self._leave_when_sent(self._chat, until)
 
@@ -201,7 +211,7 @@ class Linear(Host):
             self._reactor.callLater(0.05, self._leave_when_sent, chat, until)
         else:
             self._refresh()  # What was stored by now may not have been said yet.
-            self.leave()
+            super().leave()
 
     def ready(self) -> "Deferred[None]":
         waiting: Deferred[None] = Deferred()
