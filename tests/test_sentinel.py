@@ -5,11 +5,13 @@ from typing import Any
 import hiredis
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import deferToThread
 from twisted.logger import LogEvent, Logger, formatEvent
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.server.assembly import ChatServer
 from chat.server.settings import Settings
@@ -19,6 +21,7 @@ from chat.store.keys import Keys
 from chat.store.link.address import Address
 from chat.store.link.reaching import master_watch
 from chat.store.link.redis import Redis
+from chat.store.link.sentinel import MasterWatch, Sentinels
 from chat.store.tide import Tide
 from tests.patience import PATIENCE
 from tests.sentinels import Group
@@ -85,6 +88,18 @@ class SentinelTest(TestCase):
             bad.start()
             self.assertIn(why, formatEvent(await said.get()))
             self.assertFalse(bad.connected)
+
+
+class WatchTest(SynchronousTestCase):
+    def test_who_stops_looking_asks_nobody_any_more(self) -> None:
+        reactor = MemoryReactorClock()
+        asked = [TCP4ClientEndpoint(reactor, "127.0.0.1", port) for port in (1, 2)]
+        watch = MasterWatch(reactor, Sentinels(reactor, asked, "chat"), self.fail)
+        watch.start()
+        self.assertEqual(len(reactor.connectors), 2)
+        watch.stop()
+        self.assertTrue(all(each.stoppedConnecting for each in reactor.connectors))
+        self.assertEqual(reactor.getDelayedCalls(), [])
 
 
 async def reach(redis: Redis, store: Valkey) -> None:

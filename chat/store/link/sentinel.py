@@ -149,6 +149,7 @@ class MasterWatch:
         self._sentinels = sentinels
         self._moved = moved
         self._place: Place | None = None
+        self._finding: Deferred[Place] | None = None
         self._loop = LoopingCall(self._look)
         self._loop.clock = reactor
 
@@ -161,12 +162,17 @@ class MasterWatch:
         """Look no more."""
         if self._loop.running:
             self._loop.stop()
+        if self._finding is not None:
+            self._finding.cancel()
 
     async def _look(self) -> None:
+        self._finding = Deferred.fromCoroutine(self._sentinels.find())
         try:
-            place = await self._sentinels.find()
+            place = await self._finding
         except StoreUnavailable:
             return  # Connections that work go on working without any Sentinel.
+        finally:
+            self._finding = None
         before, self._place = self._place, place
         if before not in (None, place):
             self.log.warn("The store moved from {before} to {place}", before=before, place=place)
