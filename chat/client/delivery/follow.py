@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from chat.client.delivery.track import PAGE, Step, Track, Wish
 from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
 from chat.client.events import Event, Position
-from chat.client.network.asker import READING
+from chat.client.network.asker import is_final
 from chat.messages import Conversation, Entry, HistoryMes, HistoryResMes
 from chat.names import is_room
 
@@ -195,7 +195,7 @@ class Follower:
         except FateUnknown:
             return None
         except Refused as error:
-            if error.code not in READING:
+            if is_final(error):
                 raise
             await self._sleep(ASK_AGAIN)
             return None

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from chat.client.errors import Closed, FateUnknown, NotConnected, Refused
 from chat.client.events import EpochChanged, MessageArrived
-from chat.client.network.asker import READING
+from chat.client.network.asker import is_final
 from chat.messages import Entry
 
 __all__ = ["LIMIT", "Stream"]
@@ -96,7 +96,7 @@ class Stream:
         try:
             page = await self._fetch(conversation, after)
         except (NotConnected, FateUnknown, Refused) as error:
-            if not isinstance(error, Refused) or error.code in READING:
+            if not is_final(error):
                 await self._pause()
                 return
             page = ()

@@ -5,13 +5,13 @@ from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
-from chat.client.errors import Closed, NotConnected, Refused
+from chat.client.errors import BadServer, ClientError, Closed, NotConnected, Refused
 from chat.client.events import LoggedIn, Stopped
 from chat.client.network.link import Link
 from chat.client.network.wire import Wire
 from chat.messages import Message, RegisterResMes, Request, SmsMes, SmsResMes
 
-__all__ = ["READING", "Asker", "every_page", "granted"]
+__all__ = ["READING", "Asker", "every_page", "granted", "is_final"]
 
 PATIENCE = 30.0
 """Seconds for which a request that the server refuses for the moment is made again."""
@@ -83,6 +83,14 @@ class Asker:
         if isinstance(state, Stopped):
             raise Closed(state.reason or "the client is closed", state.code)
         raise NotConnected("there is no connection at the moment")
+
+
+def is_final(error: ClientError) -> bool:
+    """Whether reading the same again would be answered the same: the server will not give it, or
+    what it gives can't be read."""
+    if isinstance(error, Refused):
+        return error.code not in READING
+    return isinstance(error, BadServer)
 
 
 def granted(reply: _Answer) -> _Answer:

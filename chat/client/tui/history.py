@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 
 from chat.client.conversation import Conversation
-from chat.client.errors import BadServer, ClientError, Refused
+from chat.client.errors import ClientError, Refused
 from chat.client.model import Model
-from chat.client.network.asker import READING
+from chat.client.network.asker import is_final
 from chat.client.tui.found import PAGE as SEARCHED
 from chat.client.tui.found import Found
 from chat.client.tui.panes.messages import Wish
@@ -85,7 +85,7 @@ class History:
             elif not await self._recall(conversation, wish.before) and self._model.connected:
                 await self._ask(conversation, wish.before)
         except ClientError as error:
-            pause = 0.0 if _is_final(error) else AGAIN
+            pause = 0.0 if is_final(error) else AGAIN
             raise
         finally:
             if pause:
@@ -175,7 +175,7 @@ class History:
         try:
             page = await self._client.history(name, before=before, limit=PAGE)
         except ClientError as error:
-            if not _is_final(error):
+            if not is_final(error):
                 raise
             # It won't give it at the next drawing either.
             conversation.fetched = True
@@ -194,7 +194,7 @@ class History:
         try:
             page = await self._client.history(conversation.name, after=wish.after, limit=PAGE)
         except ClientError as error:
-            if _is_final(error):
+            if is_final(error):
                 conversation.sealed.add(wish.before)
             raise
         self._came(conversation.name, page.entries, page.first)
@@ -215,13 +215,6 @@ def _seal(conversation: Conversation, numbers: Sequence[int]) -> None:
     for one, next_one in pairwise(sorted(numbers)):
         if next_one > one + 1:
             conversation.sealed.add(next_one)
-
-
-def _is_final(error: ClientError) -> bool:
-    """Whether the server will never give what it did not give."""
-    if isinstance(error, Refused):
-        return error.code not in READING
-    return isinstance(error, BadServer)
 
 
 def _ending_at(seq: int, page: Sequence[Entry]) -> Sequence[Entry]:
