@@ -10,7 +10,6 @@ from twisted.logger import Logger
 from chat.store.errors import StoreError, TooMany
 from chat.store.keys import Keys
 from chat.store.limits import Limits
-from chat.store.link.connection import RedisReplyError
 from chat.store.link.redis import Redis
 from chat.store.scanning import scan
 from chat.store.scripts import load
@@ -64,7 +63,7 @@ class Retention:
                 self._log.info("What retention does not keep was taken away everywhere")
         except TooMany:
             pass
-        except (StoreError, RedisReplyError) as error:
+        except StoreError as error:
             self._log.info("What retention does not keep stays for another hour: {why}", why=error)
 
     async def sweep(self) -> bool:

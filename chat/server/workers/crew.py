@@ -235,15 +235,5 @@ class Crew:
 
 def _command() -> list[str]:
     """A worker, which ends with its parent and hears no Ctrl-C."""
-    python = sys.executable
-    launcher = str(Path(launch.__file__))
-    return [
-        python,
-        "-I",
-        "-S",
-        launcher,
-        str(os.getpid()),
-        python,
-        "-m",
-        "chat.server.workers.worker",
-    ]
+    launcher = [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid())]
+    return [*launcher, sys.executable, "-m", "chat.server.workers.worker"]
