@@ -51,6 +51,15 @@ class MarksTest(SynchronousTestCase):
         """Somebody is this far."""
         self.marks.move(user_id, cid, self.thread, **how)
 
+    def hall(self, said: int = 0) -> Hall:
+        """A server whose store tells what marks it was given; ben has said something to ann."""
+        hall = Hall()
+        log: Any = hall.log
+        log.mark = self.store.mark
+        for _ in range(said):
+            hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
+        return hall
+
     def test_those_of_many_users_are_one_call(self) -> None:
         self.move(1, delivered=3, session="a")
         self.move(2, read=4, session="b")
@@ -59,22 +68,14 @@ class MarksTest(SynchronousTestCase):
         self.assertEqual(self.store.calls, [both])
 
     def test_those_of_a_conversation_that_was_not_heard_of_here_move_as_well(self) -> None:
-        hall = Hall()
-        log: Any = hall.log
-        log.mark = self.store.mark
-        for _ in range(5):
-            hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
+        hall = self.hall(said=5)
         guest = hall.guest(1)
         guest.send("AckMes", conversation="@2", epoch=EPOCH, read=3)
         hall.clock.advance(LOOK_SECONDS)
         self.assertEqual(self.store.calls, [{(1, "p:1:2"): (3, 3, guest.session.key)}])
 
     def test_they_take_nothing_for_heard_that_is_on_its_way(self) -> None:
-        hall = Hall()
-        log: Any = hall.log
-        log.mark = self.store.mark
-        for _ in range(5):
-            hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
+        hall = self.hall(said=5)
         guest = hall.guest(1)
         coming = hall.log.append("p:1:2", Author(2, "ben"), "said just now")
         guest.send("AckMes", conversation="@2", epoch=EPOCH, read=5)
@@ -84,9 +85,7 @@ class MarksTest(SynchronousTestCase):
         self.assertEqual(self.store.calls, [{(1, "p:1:2"): (5, 5, guest.session.key)}])
 
     def test_they_take_nothing_for_heard_that_was_missed(self) -> None:
-        hall = Hall()
-        log: Any = hall.log
-        log.mark = self.store.mark
+        hall = self.hall()
         guest = hall.guest(1)
         hall.log.append("p:1:2", Author(2, "ben"), "said long ago")
         hall.fanout.lost(0)
