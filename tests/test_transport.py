@@ -22,6 +22,7 @@ from chat.server.network.transport import (
     KEEP_ALIVE,
     FrameServer,
     QueuedFrameServer,
+    not_at_once,
     write_whole_frames,
 )
 from tests.hall import Hall
@@ -138,22 +139,22 @@ class DirectWritesTest(TransportCase):
     async def test_the_way_straight_to_the_socket_is_shut_while_anything_waits(self) -> None:
         server, client = await self.connected(receive_buffer=8192)
         transport: Any = server.transport
-        self.assertEqual(transport.direct is None, self.transport is QueuedFrameServer)
+        self.assertEqual(transport.direct is not_at_once, self.transport is QueuedFrameServer)
         size = 0
-        while transport.direct is not None:
+        while transport.direct is not not_at_once:
             transport.write(b"z" * 10_000)
             size += 10_000
             self.assertLess(size, 50_000_000)
         await self.received(client, size)
         if self.transport is FrameServer:
-            await self.until(lambda: transport.direct is not None)
+            await self.until(lambda: transport.direct is not not_at_once)
 
     async def test_nothing_goes_straight_to_a_socket_that_is_being_closed(self) -> None:
         for close in ("loseConnection", "loseWriteConnection", "abortConnection"):
             server, _ = await self.connected()
             transport: Any = server.transport
             getattr(transport, close)()
-            self.assertIsNone(transport.direct)
+            self.assertIs(transport.direct, not_at_once)
 
     async def test_a_producer_is_paused_above_the_buffer_and_resumed_when_it_is_empty(self) -> None:
         server, client = await self.connected(receive_buffer=8192)
@@ -206,7 +207,7 @@ class WholeFramesTest(TransportCase):
         server, client = await self.connected(receive_buffer)
         sent: list[int] = []
         self.assertTrue(write_whole_frames(server.transport, sent.append))
-        self.assertIsNone(server.transport.direct)
+        self.assertIs(server.transport.direct, not_at_once)
         return server, client, sent
 
     async def read_as_go(self, client: socket.socket, frames: list[bytes]) -> None:

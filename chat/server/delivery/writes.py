@@ -4,8 +4,8 @@ All that one read of the bus brings leaves as one write for each connection. Whe
 written to, what the next call to the store brings comes along.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from operator import call
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import attrgetter, call
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -25,6 +25,8 @@ sends take as long as that call, and the two turns become one send to each."""
 
 GATHER_SECONDS: Final = 0.01
 """For how long at most: a call takes two to four milliseconds, and may bring nothing."""
+
+_direct: Final = attrgetter("wire.direct")
 
 PATIENCE_SECONDS: Final = 0.25
 PATIENCE_BYTES: Final = 4_096
@@ -127,7 +129,7 @@ class Writes:
         self._gathering = None
         gathered, self._gathered = self._gathered, {}
         writes = list(gathered.values())
-        sent = _send_each([each.wire.direct or _not_at_once for each in gathered], writes)
+        sent = _send_each(map(_direct, gathered), writes)
         if sent != list(map(len, writes)):
             pairs = zip(gathered.items(), sent, strict=True)
             self._gathered = {each: data[size:] for (each, data), size in pairs if size < len(data)}
@@ -143,16 +145,13 @@ class Writes:
             connection.abort()
 
 
-def _not_at_once(data: bytes) -> int:
-    """For a connection with something in the way of what is written next."""
-    return 0
-
-
-def _send_each(sends: Sequence[Callable[[bytes], int]], writes: Sequence[bytes]) -> list[int]:
+def _send_each(sends: Iterable[Callable[[bytes], int]], writes: Sequence[bytes]) -> list[int]:
     """Hand each its bytes; how many of them were taken.
 
     No step of the interpreter lies between two calls of the kernel: after each the processor has
-    forgotten much, and whoever reads sleeps again, and has to be woken, before the next one.
+    forgotten much, and whoever reads sleeps again, and has to be woken, before the next one. Each
+    way out is looked up when its turn comes: all of them before the first send is what everybody
+    would wait for.
     """
     sent: list[int] = []
     rest = map(call, sends, writes)

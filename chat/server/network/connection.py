@@ -13,7 +13,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from chat.codec import LENGTH_SIZE
-from chat.server.network.transport import FrameServer, tune, write_whole_frames
+from chat.server.network.transport import FrameServer, not_at_once, tune, write_whole_frames
 
 if TYPE_CHECKING:
     from chat.server.factory import ChatFactory
@@ -30,7 +30,7 @@ _length_at: Final = struct.Struct(">I").unpack_from
 class _Indirect:
     """Stands for a transport that is not ours, or speaks TLS: frames go the ordinary way."""
 
-    direct = None
+    direct = staticmethod(not_at_once)
 
 
 _INDIRECT: Final = _Indirect()

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from chat import codec
 
-__all__ = ["FrameServer", "QueuedFrameServer", "tune", "write_whole_frames"]
+__all__ = ["FrameServer", "QueuedFrameServer", "not_at_once", "tune", "write_whole_frames"]
 
 TCPI_SND_WND: Final = 228
 """Linux: where the peer's receive window stands in TCP_INFO (linux/tcp.h, since 5.4)."""
@@ -57,6 +57,11 @@ def tune(handle: socket.socket) -> None:
             handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def not_at_once(data: bytes) -> int:
+    """The ``direct`` of what has something in the way of what is written next: takes nothing."""
+    return 0
+
+
 class FrameServer(tcp.Server):
     """A connection accepted by a port of ``Listeners``, whose socket is ``tune``d.
 
@@ -65,7 +70,7 @@ class FrameServer(tcp.Server):
     :ivar frames_sent: told how many whole frames have gone to the kernel; None while nobody asks.
     """
 
-    direct: Callable[[bytes], int] | None = None
+    direct: Callable[[bytes], int] = staticmethod(not_at_once)
     whole_frames = False
     frames_sent: Callable[[int], None] | None = None
     _waiting: IDelayedCall | None = None
@@ -80,7 +85,7 @@ class FrameServer(tcp.Server):
     def _look(self) -> None:
         """Find out whether anything is in the way of what is written next."""
         free = self._is_idle() and not self.whole_frames
-        self.direct = self.socket.send if free else None
+        self.direct = self.socket.send if free else not_at_once
 
     def _is_idle(self) -> bool:
         return bool(
@@ -94,7 +99,7 @@ class FrameServer(tcp.Server):
     def write(self, data: bytes) -> None:
         """Send ``data`` now when nothing waits before it, else queue it."""
         sent: Any = 0
-        if self.direct is not None:
+        if self.direct is not not_at_once:
             try:
                 sent = self.direct(data)
             except OSError:
@@ -104,7 +109,7 @@ class FrameServer(tcp.Server):
             if not isinstance(sent, int):
                 sent = 0
         if sent < len(data):
-            self.direct = None
+            self.direct = not_at_once
             super().write(data[sent:])
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
@@ -114,28 +119,28 @@ class FrameServer(tcp.Server):
     def doWrite(self) -> Any:
         """What the reactor calls when the socket can take more."""
         failed = super().doWrite()
-        if self.direct is None:
+        if self.direct is not_at_once:
             self._look()
         return failed
 
     def startTLS(self, *arguments: Any, **options: Any) -> None:
         """From here on everything is encrypted."""
-        self.direct = None
+        self.direct = not_at_once
         super().startTLS(*arguments, **options)
 
     def loseConnection(self) -> None:
         """Close when all is written."""
-        self.direct = None
+        self.direct = not_at_once
         super().loseConnection()
 
     def loseWriteConnection(self) -> None:
         """Say that nothing follows when all is written."""
-        self.direct = None
+        self.direct = not_at_once
         super().loseWriteConnection()
 
     def abortConnection(self) -> None:
         """Close at once."""
-        self.direct = None
+        self.direct = not_at_once
         super().abortConnection()
 
     def doRead(self) -> Any:
@@ -168,7 +173,7 @@ class FrameServer(tcp.Server):
 
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone, and with it what waited to be sent."""
-        self.direct = None
+        self.direct = not_at_once
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
@@ -238,5 +243,5 @@ def write_whole_frames(transport: Any, frames_sent: Callable[[int], None]) -> bo
         return False
     transport.frames_sent = frames_sent
     transport.whole_frames = True
-    transport.direct = None
+    transport.direct = not_at_once
     return True
