@@ -1,8 +1,9 @@
 """The connections to the store, against a real one: they come back, and every call ends."""
 
+import socket
 import time
 
-from twisted.internet import reactor, unix
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import capturedLogs
@@ -21,15 +22,15 @@ from tests.valkey import Valkey, start_for
 
 
 def counted_writes(test: TestCase) -> list[bytes]:
-    """What is written to stores from now on, a call of the kernel each."""
+    """What is written to sockets from now on, a call of the kernel each."""
     writes: list[bytes] = []
-    write = unix.Client.writeSomeData
+    send = socket.socket.send
 
-    def counting(transport: unix.Client, data: bytes) -> int:
-        writes.append(data)
-        return write(transport, data)
+    def counting(to: socket.socket, data: bytes) -> int:
+        writes.append(bytes(data))
+        return send(to, data)
 
-    test.patch(unix.Client, "writeSomeData", counting)
+    test.patch(socket.socket, "send", counting)
     return writes
 
 

@@ -7,12 +7,14 @@ wake-up more, which is what a lone message waits for.
 """
 
 from collections.abc import Callable
+from errno import EWOULDBLOCK
 from typing import Any, Final
 
 from hiredis import PushNotification
-from twisted.internet.abstract import FileDescriptor
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -41,9 +43,9 @@ class _Subscription(Commands):
 
     def connectionMade(self) -> Deferred[None]:
         self._ping_later(self._owner.ping_every)
-        # What a busy store has said by now, in one read and so as one turn.
-        transport: Any = self.transport
-        transport.bufferSize = READ_SIZE
+        if isinstance(self.transport, tcp.Connection):
+            transport: Any = self.transport
+            transport.doRead = self._read
         return super().connectionMade()
 
     def select(self, index: int) -> Answer:
@@ -53,14 +55,32 @@ class _Subscription(Commands):
         """Write now: a turn's posts are one call, for which somebody waits. All else that one turn
         says goes along with the rest, so that it wakes the store once."""
         transport: Any = self.transport
-        if isinstance(transport, FileDescriptor) and _is_idle(transport):
-            sent = transport.writeSomeData(packed)
-            if not isinstance(sent, int):
-                sent = 0  # It is gone; the ordinary way finds that out.
+        if isinstance(transport, tcp.Connection) and _is_idle(transport):
+            try:
+                sent = transport.socket.send(packed)
+            except OSError:
+                sent = 0  # Would block, or is gone: the ordinary way finds out which.
             if sent == len(packed):
                 return
             packed = packed[sent:]
         transport.write(packed)
+
+    def _read(self) -> Exception | None:
+        """What the reactor calls when something has come: all that a busy store has said by now is
+        one read, and so one turn.
+
+        Twisted looks for file descriptors in what a Unix socket brings, and hands the rest over
+        through two wrappers: ten steps of the interpreter more, each time.
+        """
+        transport: Any = self.transport
+        try:
+            data = transport.socket.recv(READ_SIZE)
+        except OSError as error:
+            return None if error.errno == EWOULDBLOCK else CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self.dataReceived(data)
+        return None
 
     def take(self, data: bytes) -> None:
         owner, take = self._owner, self._reader.gets
@@ -114,14 +134,13 @@ class _Subscription(Commands):
             self._owner.complete_until = asked_at
 
 
-def _is_idle(transport: Any) -> bool:
+def _is_idle(transport: tcp.Connection) -> bool:
     """Whether nothing waits to be written, so that what is written now comes next."""
     return bool(
         transport.connected
         and not transport.disconnecting
         and not transport.dataBuffer
         and not transport._tempDataBuffer
-        and not getattr(transport, "TLS", False)
     )
 
 
