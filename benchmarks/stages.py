@@ -119,6 +119,7 @@ class Stages:
             self._bus._batch_ended()
         with self._timed("done", messages):
             hall.scripts.answer(*range(1, messages + 1))
+            hall.clock.advance(0)
 
     def _timed(self, stage: str, messages: int) -> "_Timed":
         return _Timed(self.least, stage, messages)

@@ -194,6 +194,8 @@ class Hall:
             self.scripts.answer(entry.seq)
         if heard:
             self.publish(cid, [entry], post)
+        if post is not None:
+            self.clock.advance(0)
         return entry.seq
 
     def publish(self, cid: str, entries: Sequence[LoggedEntry], post: Post | None = None) -> None:

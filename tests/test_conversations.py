@@ -114,6 +114,7 @@ class PostingTests(TestCase):
         store.say("r:nowhere", "hello?", sender=sender)
         store.say(LOBBY_CID, "here")
         await store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) == 1)
+        await store.bus.fence()
         self.assertEqual([code for _, code in sender.refused], [403, 404])
 
     async def test_a_private_message_reaches_both_under_the_partners_name(self) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from chat.store.accounts import Accounts
@@ -206,6 +208,7 @@ class RefusedTests(TestCase):
         for client_id in ids:
             senders.append(store.say(LOBBY_CID, client_id, client_id))
         await store.bus.fence()
+        await deferLater(reactor, 0)  # Refusals are told when the turn of the answer ends.
         self.assertTrue(store.posting.idle)
         accepted = [header.seq for header in store.heard.headers(LOBBY_CID)[heard:]]
         return [*map(_answer, senders), accepted]

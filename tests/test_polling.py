@@ -97,3 +97,41 @@ class DirectReactorTest(SynchronousTestCase):
         readers += [self.reader(close_the_other), self.reader(close_the_other)]
         self.reactor.doIteration(0)
         self.assertEqual(sorted(reader.read for reader in readers), [b"", b"something"])
+
+    def test_the_end_of_a_turn_comes_when_all_were_served(self) -> None:
+        order: list[str] = []
+
+        def serve() -> None:
+            order.append("served")
+            self.reactor.at_turn_end(lambda: order.append("end"))
+
+        for _ in range(2):
+            self.reader(serve)
+        self.reactor.doIteration(0)
+        self.assertEqual(order, ["served", "served", "end", "end"])
+
+    def test_what_is_asked_for_between_turns_or_at_the_end_of_one_waits_for_no_event(self) -> None:
+        ends: list[int] = []
+
+        def end(more: int) -> None:
+            ends.append(more)
+            if more:
+                self.reactor.at_turn_end(lambda: end(more - 1))
+
+        self.reactor.at_turn_end(lambda: end(1))
+        self.reactor.doIteration(None)
+        self.assertEqual(ends, [1])
+        self.reactor.doIteration(None)
+        self.assertEqual(ends, [1, 0])
+
+    def test_trouble_at_the_end_of_a_turn_is_logged_and_keeps_nothing_from_its_end(self) -> None:
+        ends: list[str] = []
+
+        def fail() -> None:
+            raise ZeroDivisionError("boom")
+
+        self.reactor.at_turn_end(fail)
+        self.reactor.at_turn_end(lambda: ends.append("end"))
+        self.reactor.doIteration(0)
+        self.assertEqual(ends, ["end"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

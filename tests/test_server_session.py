@@ -210,6 +210,7 @@ class RefusedTest(SynchronousTestCase):
             guest.send("SmsMes", to="#lobby", content="x", clientId=f"c{number}")
         hall.clock.advance(0)
         hall.scripts.answer(1, [-429])
+        hall.clock.advance(0)
         (refused,) = guest.frames
         self.assertEqual((refused.data["clientId"], refused.data["code"]), ("c1", 429))
         self.assertAlmostEqual(refused.data["retryAfter"], 0.25)

@@ -10,6 +10,7 @@ connection that carries nothing else: it holds up whatever comes after it there.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -24,6 +25,7 @@ from chat.store.link.redis import Redis
 from chat.store.post import Post
 from chat.store.scripts import load
 from chat.store.timing import Timing
+from chat.store.turn import at_turn_end
 
 __all__ = ["Posting"]
 
@@ -77,8 +79,10 @@ class Posting:
         replicated: bool = False,
     ) -> None:
         self._clock = reactor
+        self._at_turn_end = at_turn_end(reactor)
         self.redis = redis
         self._keys = keys
+        self._first_keys = keys.generation(), keys.tide()
         self.server = server
         self._retention = retention
         self._most_waiting = most_waiting
@@ -108,7 +112,7 @@ class Posting:
         self._queue.append(post)
         if not self._busy and not self._scheduled:
             self._scheduled = True
-            self._clock.callLater(0, self._begin)
+            self._at_turn_end(self._begin)
 
     def _begin(self) -> None:
         self._scheduled = False
@@ -124,8 +128,7 @@ class Posting:
         if self._replicated:
             self.unconfirmed = frozenset(post.serial for post in batch)
             call = self._once_replicated(call, ordered)
-        call.addCallbacks(self._done, self._failed, callbackArgs=(ordered,), errbackArgs=(ordered,))
-        call.addErrback(self._broken)
+        call.addBoth(self._answered, ordered)
 
     def _once_replicated(self, call: Deferred[Any], posts: list[Post]) -> Deferred[Any]:
         """Let the call come to nothing (FateUnknown) when no replica has what it did.
@@ -148,7 +151,7 @@ class Posting:
                 for post in posts:
                     self._under_way.pop(post.serial, None)
             self.unconfirmed = frozenset()
-            self._clock.callLater(0, self.confirmed)
+            self._at_turn_end(self.confirmed)
             return result
 
         def the_failure(first: Failure) -> Failure:
@@ -173,7 +176,7 @@ class Posting:
             post.sent = now
             self._under_way[post.serial] = post
             grouped.setdefault(post.cid, []).append(post)
-        keys = [self._keys.generation(), self._keys.tide()]
+        keys = [*self._first_keys]
         args: list[bytes | int] = [*self._retention]
         ordered: list[Post] = []
         for cid, posts in grouped.items():
@@ -197,32 +200,48 @@ class Posting:
 
     # Out -------------------------------------------------------------------------------------
 
-    def _done(self, results: Sequence[Any], posts: list[Post]) -> None:
-        self._next()
-        self.round_trips.take(self._clock.seconds() - posts[0].sent)
-        tide, *answers = results
-        self.tide_rose(tide)
-        for post, result in zip(posts, answers, strict=True):
-            if isinstance(result, int):
-                post.seq = result
-                if self._refusing:
-                    self._refusing = False
-                    self.takes_again()
-                continue
-            self._under_way.pop(post.serial, None)
-            if result[0] == 1:
-                _, seq, time, epoch, epoch_first = result
-                post.poster.post_repeated(post, seq, time, epoch.decode(), epoch_first)
-                continue
-            code = -result[0]
-            if code == 503:
-                self._refused(result[1:])
-                post.poster.post_refused(post, code, 1.0)
-            elif len(result) > 1:
-                _, reason, wait = result
-                post.poster.post_refused(post, code, wait / 1000, reason.decode())
-            else:
-                post.poster.post_refused(post, code, 0.0)
+    def _answered(self, result: Any, posts: list[Post]) -> None:
+        """The store says this before it publishes what it says it of, and those who are to hear
+        that do not wait for the bookkeeping."""
+        took = self._clock.seconds() - posts[0].sent
+        if not isinstance(result, Failure):
+            for post, answer in zip(posts, result[1:], strict=False):
+                if isinstance(answer, int):
+                    post.seq = answer
+        self._at_turn_end(partial(self._end, result, posts, took))
+
+    def _end(self, result: Any, posts: list[Post], took: float) -> None:
+        """A call came to its end: begin the next one, and tell whom no publication tells."""
+        self._busy = False
+        self._begin()
+        if isinstance(result, Failure):
+            self._failed(result, posts)
+            return
+        self.round_trips.take(took)
+        self.tide_rose(result[0])
+        if self._refusing and any(post.seq for post in posts):
+            self._refusing = False
+            self.takes_again()
+        for post, answer in zip(posts, result[1:], strict=True):
+            if not isinstance(answer, int):
+                self._under_way.pop(post.serial, None)
+                self._tell(post, answer)
+
+    def _tell(self, post: Post, answer: Sequence[Any]) -> None:
+        """Say what the script said of a post that it did not append."""
+        if answer[0] == 1:
+            _, seq, time, epoch, epoch_first = answer
+            post.poster.post_repeated(post, seq, time, epoch.decode(), epoch_first)
+            return
+        code = -answer[0]
+        if code == 503:
+            self._refused(answer[1:])
+            post.poster.post_refused(post, code, 1.0)
+        elif len(answer) > 1:
+            _, reason, wait = answer
+            post.poster.post_refused(post, code, wait / 1000, reason.decode())
+        else:
+            post.poster.post_refused(post, code, 0.0)
 
     def _refused(self, why: Sequence[bytes]) -> None:
         """Say it once: a full disk has enough to do, and the log may be on it."""
@@ -231,7 +250,6 @@ class Posting:
             self._log.error("the store refuses to write: {why}", why=b" ".join(why).decode())
 
     def _failed(self, failure: Failure, posts: list[Post]) -> None:
-        self._next()
         unavailable = failure.check(StoreUnavailable)
         if not unavailable and not failure.check(StoreError):
             self._log.failure("a batch of posts failed", failure)
@@ -239,16 +257,6 @@ class Posting:
             if unavailable:
                 self._under_way.pop(post.serial, None)
             post.poster.post_refused(post, 503 if unavailable else 504, 1.0)
-
-    def _broken(self, failure: Failure) -> None:
-        self._log.failure("answering a batch of posts failed", failure)
-
-    def _next(self) -> None:
-        self._busy = False
-        if self._queue and not self._scheduled:
-            # Not at once: a failure that comes back synchronously must not recurse.
-            self._scheduled = True
-            self._clock.callLater(0, self._begin)
 
     # The publication -------------------------------------------------------------------------
 
