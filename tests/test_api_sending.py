@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 from chat import messages as m
 from chat.client.api import Closed, Refused
+from chat.client.delivery.outbox import FORGOTTEN_AFTER
 from chat.client.delivery.sender import AT_A_TIME
 from chat.client.events import (
     Failed,
@@ -66,6 +67,43 @@ class SendTest(ApiCase):
         first, second = self.server.of(m.SmsMes)
         self.assertEqual(first.client_id, second.client_id)
         self.assertEqual(self.heard(), ["once"])
+
+    def test_what_the_server_may_have_forgotten_is_not_repeated_after_a_long_absence(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        lost = self.client.send("@101", "lost")
+        self.net.flush()
+        self.server.handlers[m.SmsMes] = lambda c, r: fake_server.send(c, r) and None
+        stored = self.client.send("#lobby", "once")
+        self.net.flush()
+        del self.server.handlers[m.SmsMes]
+        self.net.down = True
+        self.net.cut()
+        self.clock.advance(FORGOTTEN_AFTER + 60)
+        self.server.known.clear()
+        late = self.client.send("#other", "written meanwhile")
+        self.net.down = False
+        self.advance(60)
+        assert isinstance(lost.state, Failed)
+        self.assertEqual(lost.state.code, 504)
+        self.assertIsInstance(stored.state, Stored)
+        self.assertIsInstance(late.state, Stored)
+        self.assertEqual(self.heard(), ["once"])
+        self.assertTrue(self.client.retry(lost.outgoing.client_id))
+        self.net.flush()
+        self.assertIsInstance(lost.state, Stored)
+
+    def test_what_was_written_long_ago_is_repeated_soon_after_its_first_try(self) -> None:
+        self.net.down = True
+        old = self.client.send("#lobby", "old")
+        self.clock.advance(FORGOTTEN_AFTER + 60)
+        self.net.down = False
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        self.log_in()
+        del self.server.handlers[m.SmsMes]
+        self.net.cut()
+        self.advance(5)
+        self.assertIsInstance(old.state, Stored)
 
     def test_a_busy_server_is_asked_again_after_as_long_as_it_says(self) -> None:
         self.log_in()

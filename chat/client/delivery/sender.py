@@ -33,6 +33,9 @@ AT_A_TIME = 32
 FOR_THE_MOMENT = frozenset({401, 429, 503, 504})
 """Refusals that are not about the message: it is sent again."""
 
+TOO_LATE = Failed(504, "it may have been sent, too long ago to be repeated safely")
+TOO_LONG = Failed(413, "longer than the server takes at once")
+
 PAUSE = 1.0
 """Seconds before that, where the server does not say how long."""
 
@@ -59,6 +62,8 @@ class SentMessage:
         """Queued, Sending, Stored, Failed or Withdrawn, as of now."""
         self.doubtful = isinstance(state, Sending)
         """Whether it may have been stored without our knowing."""
+        self.tried_at = outgoing.written / 1000
+        """No try before this moment, in seconds since 1970 UTC, can have stored it."""
         self._waiting: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
@@ -183,6 +188,7 @@ class Sender:
         if message is None or not isinstance(message.state, Failed):
             return False
         self._outbox.again(client_id)
+        message.tried_at = self._now()
         self._show(message, Queued())
         self._take(message)
         self._pump()
@@ -226,9 +232,8 @@ class Sender:
         if not kept.tried:
             return Queued()
         if self._now() - kept.message.written / 1000 > FORGOTTEN_AFTER:
-            failure = Failed(504, "it may have been sent, too long ago to be repeated safely")
-            self._outbox.failed(kept.message.client_id, failure)
-            return failure
+            self._outbox.failed(kept.message.client_id, TOO_LATE)
+            return TOO_LATE
         return Sending()
 
     def _take(self, message: SentMessage) -> None:
@@ -252,6 +257,8 @@ class Sender:
     def _deliver(self, lane: _Lane, message: SentMessage) -> None:
         lane.in_flight.add(message.outgoing.client_id)
         self._in_flight += 1
+        if not message.doubtful:
+            message.tried_at = self._now()
         self._outbox.tried(message.outgoing.client_id)
         if not isinstance(message.state, Sending):
             self._show(message, Sending())
@@ -275,8 +282,11 @@ class Sender:
     async def _bring(self, message: SentMessage) -> None:
         outgoing = message.outgoing
         request = SmsMes(outgoing.text, outgoing.to, outgoing.client_id)
+        if message.doubtful and self._now() - message.tried_at > FORGOTTEN_AFTER:
+            self._fail(message, TOO_LATE)
+            return
         if message.doubtful and _ends_connections(request):
-            self._refused(message, Refused(413, "longer than the server takes at once"))
+            self._fail(message, TOO_LONG)
             return
         try:
             reply = await self._ask(request)
@@ -309,7 +319,9 @@ class Sender:
             self._slow_down(error)
             self._back(message)
             return
-        failure = Failed(error.code, error.sentence)
+        self._fail(message, Failed(error.code, error.sentence))
+
+    def _fail(self, message: SentMessage, failure: Failed) -> None:
         self._outbox.failed(message.outgoing.client_id, failure)
         self._leave_lane(message)
         self._show(message, failure)
