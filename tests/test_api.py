@@ -251,6 +251,17 @@ class IterationTest(ApiCase):
         self.assertEqual(self.successResultOf(second).content, "2")
         self.assertEqual(self.done(anext(messages)).content, "3")
 
+    def test_a_slow_reader_does_without_what_the_server_cannot_say(self) -> None:
+        self.log_in()
+        messages: Any = self.client.messages()
+        messages._limit = 1
+        self.say("#lobby", "1", "2")
+        self.server.handlers[m.HistoryMes] = lambda c, r: m.PongMes(1)
+        self.assertEqual(self.done(anext(messages)).content, "1")
+        third = self.start(anext(messages))
+        self.say("#lobby", "3")
+        self.assertEqual(self.successResultOf(third).content, "3")
+
     def test_it_ends_when_the_client_is_closed_while_nothing_can_be_fetched(self) -> None:
         self.log_in()
         self.server.handlers[m.HistoryMes] = lambda c, r: m.HistoryResMes(code=503, retry_after=40)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from twisted.internet.defer import Deferred
 
-from chat.client.errors import Closed, FateUnknown, NotConnected, Refused
+from chat.client.errors import ClientError, Closed
 from chat.client.events import EpochChanged, MessageArrived
 from chat.client.network.asker import is_final
 from chat.messages import Entry
@@ -95,7 +95,7 @@ class Stream:
         after = behind.after
         try:
             page = await self._fetch(conversation, after)
-        except (NotConnected, FateUnknown, Refused) as error:
+        except ClientError as error:
             if not is_final(error):
                 await self._pause()
                 return
