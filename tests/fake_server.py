@@ -267,7 +267,8 @@ def history(connection: FakeConnection, request: messages.HistoryMes) -> Message
     )
 
 
-def _conversations(connection: FakeConnection, request: messages.ConversationsMes) -> Message:
+def conversations(connection: FakeConnection, request: messages.ConversationsMes) -> Message:
+    """A page of the list of conversations."""
     places = list(connection.server.places.values())
     start = 1 + [place.name for place in places].index(request.after)
     page = places[start : start + connection.server.listed_at_login]
@@ -310,7 +311,7 @@ _HANDLERS: dict[type[Message], Any] = {
     messages.RegisterMes: _register,
     messages.SmsMes: send,
     messages.HistoryMes: history,
-    messages.ConversationsMes: _conversations,
+    messages.ConversationsMes: conversations,
     messages.OnlineMes: _online,
     messages.JoinMes: join,
     messages.LookupMes: _look_up,

@@ -61,7 +61,7 @@ class HandingOutTest(ApiCase):
     def test_what_is_pushed_before_its_conversation_is_listed_is_handed_out(self) -> None:
         def listed(connection: FakeConnection, request: m.ConversationsMes) -> m.Message:
             self.server.say("#room", "while the list is read")
-            return fake_server._conversations(connection, request)
+            return fake_server.conversations(connection, request)
 
         self.say("#room", "before")
         self.server.listed_at_login = 1
@@ -77,7 +77,7 @@ class HandingOutTest(ApiCase):
     def test_nor_is_it_when_that_is_so_after_a_lost_connection(self) -> None:
         def listed(connection: FakeConnection, request: m.ConversationsMes) -> m.Message:
             self.server.say("#new", "while the list is read")
-            return fake_server._conversations(connection, request)
+            return fake_server.conversations(connection, request)
 
         self.client = self.new_client(missed=True)
         self.server.listed_at_login = 1
@@ -128,6 +128,29 @@ class HandingOutTest(ApiCase):
         self.unheard("#room6", "lost")
         self.say("#room6", "new")
         self.assertEqual(self.heard("#room6"), ["lost", "new"])
+
+    def test_a_list_that_a_lost_connection_interrupted_makes_nothing_gone(self) -> None:
+        self.server.listed_at_login = 2
+        for number in range(5):
+            self.say(f"#room{number}", "old")
+        self.log_in()
+        whole = dict(self.client.conversations)
+        self.net.cut()
+        answer = self.server.handlers
+        answer[m.ConversationsMes] = lambda c, r: (
+            m.ErrorMes(503, "the store is away", retry_after=3)
+            if r.after == "#room2"
+            else fake_server.conversations(c, r)
+        )
+        self.advance(2)  # the second page is to be asked for again
+        self.net.cut()
+        answer[m.ConversationsMes] = lambda c, r: (
+            None if r.after == "#room0" else fake_server.conversations(c, r)
+        )
+        self.events.clear()
+        self.advance(5)
+        self.assertEqual(self.client.conversations, whole)
+        self.assertEqual(self.of(ConversationChanged), [])
 
     def test_a_room_that_is_gone_after_an_absence_is_gone_here(self) -> None:
         self.say("#old", "x")
@@ -191,6 +214,23 @@ class HandingOutTest(ApiCase):
         self.net.flush()
         self.assertEqual(self.heard("@101"), ["one"])
         self.assertNotIn("@101", self.client.conversations)
+
+    def test_a_hole_is_closed_in_a_room_that_was_left_and_joined_while_another_was(self) -> None:
+        self.say("#room", "old")
+        self.log_in()
+        answers = []
+        self.server.handlers[m.HistoryMes] = lambda c, r: answers.append((c.request_id, r))
+        self.unheard("#room", "lost")
+        self.say("#room", "found")
+        self.done(self.client.leave("#room"))
+        self.done(self.client.join("#room"))
+        del self.server.handlers[m.HistoryMes]
+        self.unheard("#room", "lost again")
+        self.say("#room", "found again")
+        for request_id, _ in answers:
+            self.server.last.reply(m.HistoryResMes(code=403, error="no member"), request_id)
+        self.net.flush()
+        self.assertEqual(self.heard("#room"), ["lost again", "found again"])
 
     def test_a_server_too_busy_for_history_is_asked_again(self) -> None:
         self.log_in()

@@ -239,10 +239,13 @@ class Session:
         running.addErrback(lambda failure: self.log.failure(trouble, failure))
 
     async def _list_the_rest(self) -> None:
-        more = self.login.more
-        last = self.login.conversations[-1].conversation if self.login.conversations else ""
+        login = self.login
+        more = login.more
+        last = login.conversations[-1].conversation if login.conversations else ""
         while more:
             page = await self.asker.ask(ConversationsMes(after=last), ConversationsResMes, READING)
+            if self.login is not login:  # A later login reads a list of its own.
+                return
             for each in page.conversations:
                 self.learn(each)
                 last = each.conversation
