@@ -51,7 +51,7 @@ class Follower:
         self._user_id = 0
         self._complete = False
         self._tracks: dict[str, Track] = {}
-        self._filling: set[str] = set()
+        self._filling: set[Track] = set()
         self._turns = DeferredSemaphore(FETCHES)
 
     @property
@@ -149,15 +149,14 @@ class Follower:
         self._fill_soon(track)
 
     def _fill_soon(self, track: Track) -> None:
-        name = track.conversation
-        if name in self._filling:
+        if track in self._filling:
             return
         steps, wish = track.next_wish()
         for step in steps:
             self._emit(step)
         if wish is None:
             return
-        self._filling.add(name)
+        self._filling.add(track)
         filling: Deferred[None] = self._turns.run(lambda: Deferred.fromCoroutine(self._fill(track)))
         filling.addErrback(lambda failure: self.log.failure("a hole stays open", failure))
 
@@ -176,7 +175,7 @@ class Follower:
         except (Refused, BadServer) as error:
             self.log.info("no history of {name}: {error}", name=track.conversation, error=error)
         finally:
-            self._filling.discard(track.conversation)
+            self._filling.discard(track)
 
     def _next_wish(self, track: Track) -> Wish | None:
         if self._tracks.get(track.conversation) is not track:
