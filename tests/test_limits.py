@@ -55,6 +55,13 @@ class LimitsTest(TestCase):
             await deferLater(reactor, 0.005)
         self.assertEqual(await self.spend(4), 3)
 
+    async def test_nobody_waits_for_longer_than_the_period_after_the_clock_was_set_back(self) -> None:
+        await self.spend(3)
+        # What was spent ends when the store's clock is that late again.
+        self.valkey.ask("PEXPIRE", "t:limit:login:ann", 7 * 86_400_000)
+        self.assertEqual(await self.spend(4), 3)
+        self.assertLess(self.valkey.ask("PTTL", "t:limit:login:ann"), 60_001)
+
     async def test_what_is_given_back_can_be_spent_again(self) -> None:
         await self.spend(3)
         await self.limits.refund("login", "ann")
