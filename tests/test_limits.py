@@ -55,7 +55,7 @@ class LimitsTest(TestCase):
             await deferLater(reactor, 0.005)
         self.assertEqual(await self.spend(4), 3)
 
-    async def test_nobody_waits_for_longer_than_the_period_after_the_clock_was_set_back(self) -> None:
+    async def test_nobody_waits_longer_than_the_period_where_the_clock_was_set_back(self) -> None:
         await self.spend(3)
         # What was spent ends when the store's clock is that late again.
         self.valkey.ask("PEXPIRE", "t:limit:login:ann", 7 * 86_400_000)
