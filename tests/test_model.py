@@ -133,10 +133,11 @@ class UnreadTests(TestCase):
         self.assertTrue(found.mentions_me("@小明明 你好"), "nobody else is called so")
         found.people_are([User(1, "小明"), User(2, "小明明"), User(3, "明")])
         found.entry("#lobby", entry(1, User(4, "小明(x)")))
-        for text in ("@小明明 你好", "请＠小明明看", "@小明(x) 看"):
+        for text in ("@小明明 你好", "请＠小明明，看", "@小明(x) 看"):
             self.assertFalse(found.mentions_me(text), text)
         for text in ("@小明 你好", "请@小明看", "@小明明和@小明", "@小明(y)"):
             self.assertTrue(found.mentions_me(text), text)
+        self.assertTrue(found.mentions_me("@小明明天见"), "it may be said to either")
         # Two were known before.
         found.people_changed([User(n, f"小明号{n:03}") for n in range(LONGER)])
         self.assertFalse(found.mentions_me(f"@小明号{LONGER - 3:03}"))

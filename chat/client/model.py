@@ -40,10 +40,11 @@ _UNSPACED = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U
 def _mention_of(name: str, longer: Iterable[str] = ()) -> "re.Pattern[str] | None":
     """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does.
 
-    :param longer: how the names of others go on that begin with ``name``: those mean them.
+    :param longer: how the names of others go on that begin with ``name``: those mean them where
+        they are whole. ``@小明你好`` may speak to 小明 and to 小明你: better to hear it in vain.
     """
     letter = rf"[^\W{_UNSPACED}]"
-    behind = "|".join([letter, *map(re.escape, longer)])
+    behind = "|".join([letter, *(rf"{re.escape(each)}(?!\w)" for each in longer)])
     whole = rf"(?<!{letter})[@\uff20]{re.escape(name)}(?!{behind})"
     return re.compile(whole, re.IGNORECASE) if name else None
 
