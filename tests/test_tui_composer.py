@@ -7,6 +7,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat.client.tui.commands.table import written
 from chat.client.tui.panes.composer import Paste
 from chat.client.tui.panes.editor import EDITS, Editor
 from chat.client.tui.panes.layout import Pane
@@ -52,8 +53,8 @@ class ComposerTests(TestCase):
         for text, asked in (
             ("\uff0f加入\u3000\uff03cats", ("join", "#cats")),
             ("\u3001join \uff03cats", ("join", "#cats")),
-            ("\u3001私聊\u3000\uff20ben\u3000好\u3000的", ("send", ("@2", "好  的"))),
-            ("/me \uff03\u3000x", ("send", ("#lobby", "/me \uff03  x"))),
+            ("\u3001私聊\u3000\uff20ben\u3000好\u3000的", ("send", ("@2", "好\u3000的"))),
+            ("/me \uff03\u3000x", ("send", ("#lobby", "/me \uff03\u3000x"))),
         ):
             screen = lively("zh")
             screen.type(text)
@@ -136,11 +137,13 @@ class ComposerTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "well, be")
 
     def test_every_space_that_is_typed_is_written(self) -> None:
-        for space, shown in (("\u3000", "好  的"), ("\xa0", "好 的")):
+        for space, shown, said in (("\u3000", "好  的", "好\u3000的"), ("\xa0", *["好 的"] * 2)):
             screen = lively("zh")
             self.assertIn(f"› {shown}", "\n".join(screen.type(f"好{space}的")))
             screen.press("enter")
-            self.assertIn(("send", ("#lobby", shown)), screen.client.asked)
+            self.assertIn(("send", ("#lobby", said)), screen.client.asked)
+            screen.paste(f"好{space}的")
+            self.assertEqual(screen.desk.composer.editor.text, said)
 
     def test_any_space_ends_a_command_and_a_name(self) -> None:
         for text in (
@@ -171,6 +174,18 @@ class ComposerTests(TestCase):
         screen.type("//etc/passwd")
         screen.press("enter")
         self.assertIn(("send", ("#lobby", "/etc/passwd")), screen.client.asked)
+
+    def test_a_wide_slash_or_a_comma_before_a_latin_word_is_said_when_it_is_doubled(self) -> None:
+        for sign in "\uff0f\u3001":
+            screen = lively("zh", size=(100, 30))
+            screen.type(f"{sign}etc 是目录")
+            self.assertIn(f"请写 {sign}{sign}etc。", "\n".join(screen.press("enter")))
+            screen.press("home", sign, "enter")
+            self.assertIn(("send", ("#lobby", f"{sign}etc 是目录")), screen.client.asked)
+            screen.press("up")
+            self.assertEqual(screen.desk.composer.editor.text, f"{sign}{sign}etc 是目录")
+            self.assertEqual(written(f"{sign}etc"), f"{sign}{sign}etc")
+            self.assertEqual(written(f"{sign}好"), f"{sign}好")
 
     def test_quit_in_both_spellings_leaves(self) -> None:
         for text in ("/q", "/quit", "/Q"):
@@ -428,6 +443,20 @@ class EditorTests(TestCase):
         self.assertEqual(editor.text, "first")
         editor.do("undo")
         self.assertEqual(editor.text, "second, and much more")
+
+    def test_up_and_down_keep_their_column_across_shorter_lines(self) -> None:
+        editor = Editor()
+        editor.insert("one two\n\n好的\nthree four")
+        for _ in range(4):
+            editor.do("left")
+        places = []
+        for edit in ("up", "up", "up", "down", "down", "down"):
+            editor.do(edit)
+            places.append(editor.cursor)
+        self.assertEqual(places, [11, 8, 6, 8, 11, 18])
+        for edit in ("line_start", "up", "up", "up"):
+            editor.do(edit)
+        self.assertEqual(editor.cursor, 0)
 
     def test_a_mark_typed_after_its_letter_is_kept(self) -> None:
         for keys, text in (

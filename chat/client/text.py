@@ -9,6 +9,7 @@ import wcwidth
 __all__ = [
     "JOINER",
     "MARK_CATEGORIES",
+    "WIDE_SPACE",
     "acted",
     "acts",
     "ascii_only",

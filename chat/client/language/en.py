@@ -185,7 +185,9 @@ WORDS: Final = {
     "status-busy": " (busy)",
     "status-quiet": " (do not disturb)",
     # Sentences
-    "unknown-command": "There is no command /{name}; nothing was sent. //{name} would say it.",
+    "unknown-command": (
+        "There is no command /{name}; nothing was sent. {sign}{sign}{name} would say it."
+    ),
     "unknown-command-meant": "There is no command /{name}; nothing was sent. Is /{meant} meant?",
     "no-renaming": "There is no /{name}: you keep the name that you registered.",
     "command-behind-space": (

@@ -177,7 +177,7 @@ WORDS: Final = {
     "status-busy": "（忙碌）",
     "status-quiet": "（免打扰）",
     # Sentences
-    "unknown-command": "没有命令 /{name}，未发送。要发送以 / 开头的文字请用 //。",
+    "unknown-command": "没有命令 /{name}，未发送。要原样发送，请写 {sign}{sign}{name}。",
     "unknown-command-meant": "没有命令 /{name}，未发送。是不是想用 /{meant}？",
     "no-renaming": "没有 /{name}：注册的名字不能更改。",
     "command-behind-space": "/{name} 前面有空格，未发送。去掉空格即可执行。",

@@ -145,11 +145,13 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Parsed:
-    """``text`` is the message to send, the command's arguments, or the unknown name."""
+    """``text`` is the message to send, the command's arguments, or the unknown name, and ``sign``
+    what that was written behind."""
 
     kind: Kind
     text: str = ""
     command: Command | None = None
+    sign: str = "/"
 
 
 def find(name: str) -> Command | None:
@@ -162,9 +164,10 @@ def parse(text: str) -> Parsed:
     """Tell a message from a command. ``//x`` says ``/x``; an unknown ``/x`` is never a message."""
     if not text.strip():
         return Parsed(Kind.NOTHING)
+    sign, rest = text[0], text[1:]
+    if rest.startswith(sign) and (sign == "/" or (sign in SLASHES and _narrowed(rest) != rest)):
+        return Parsed(Kind.MESSAGE, rest)
     text = _narrowed(text)
-    if text.startswith("//"):
-        return Parsed(Kind.MESSAGE, text[1:])
     if not text.lstrip().startswith("/"):
         return Parsed(Kind.MESSAGE, text)
     written = text.lstrip()[1:]
@@ -174,7 +177,7 @@ def parse(text: str) -> Parsed:
         known = command is not None
         return Parsed(Kind.BEHIND_SPACE, name) if known else Parsed(Kind.MESSAGE, text)
     if command is None:
-        return Parsed(Kind.UNKNOWN, name)
+        return Parsed(Kind.UNKNOWN, name, sign=sign)
     arguments = written[len(name) :].strip()
     if arguments and not command.verb:
         return Parsed(Kind.MESSAGE, f"/{command.names[0]} {arguments}")
@@ -184,7 +187,7 @@ def parse(text: str) -> Parsed:
 def written(text: str) -> str:
     """What one writes to say ``text``: ``//x`` for ``/x``."""
     said = parse(text) == Parsed(Kind.MESSAGE, text)
-    return f"/{text}" if text.startswith("/") and not said else text
+    return text if said or not text.startswith(tuple(SLASHES)) else text[0] + text
 
 
 def _narrowed(text: str) -> str:
@@ -226,7 +229,8 @@ def refused(parsed: Parsed, words: Words) -> str:
     if name.casefold() in RENAMING:
         return words("no-renaming", name=name)
     meant = ELSEWHERE.get(name.casefold()) or _meant(name)
-    return words("unknown-command-meant" if meant else "unknown-command", name=name, meant=meant)
+    key = "unknown-command-meant" if meant else "unknown-command"
+    return words(key, name=name, meant=meant, sign=parsed.sign)
 
 
 def _meant(name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import wcwidth
 
-from chat.client.text import MARK_CATEGORIES, clean, graphemes, width
+from chat.client.text import MARK_CATEGORIES, WIDE_SPACE, clean, graphemes, width
 
 __all__ = ["EDITS", "Editor"]
 
@@ -34,6 +34,8 @@ class Editor:
     _typing: bool = False
     _kills: list[str] = field(default_factory=list)
     _yanked: tuple[int, int] | None = None
+    _meant: tuple[int, int] = (-1, 0)
+    """Where going up or down has led, and how far into each line that is to lead."""
 
     # Changing
 
@@ -67,7 +69,10 @@ class Editor:
         self._typing = False
 
     def _cleaned(self, text: str) -> str:
-        return text.replace("\n", "") if self.raw else clean(text, emoji=True)
+        if self.raw:
+            return text.replace("\n", "")
+        # What is shown as two narrow spaces is said as it was written.
+        return WIDE_SPACE.join(clean(part, emoji=True) for part in text.split(WIDE_SPACE))
 
     def take(self) -> str:
         """The text, which is then empty; it goes into the history."""
@@ -249,8 +254,7 @@ class Editor:
         """A line up; from the first line, an older one of the history."""
         start = self._line_start(self.cursor)
         if start:
-            above = self._line_start(start - 1)
-            self.cursor = self._settle(above + min(self.cursor - start, start - 1 - above))
+            self._to_line(self._line_start(start - 1), self.cursor - start)
         else:
             self._browse(-1)
 
@@ -258,10 +262,17 @@ class Editor:
         """A line down; from the last line, a newer one of the history."""
         end = self._line_end(self.cursor)
         if end < len(self.text):
-            offset = self.cursor - self._line_start(self.cursor)
-            self.cursor = self._settle(min(end + 1 + offset, self._line_end(end + 1)))
+            self._to_line(end + 1, self.cursor - self._line_start(self.cursor))
         else:
             self._browse(1)
+
+    def _to_line(self, start: int, offset: int) -> None:
+        """Go as far into the line that begins at ``start`` as one was in the line that one came
+        from: those between may be shorter."""
+        place, wanted = self._meant
+        wanted = wanted if place == self.cursor else offset
+        self.cursor = self._settle(min(start + wanted, self._line_end(start)))
+        self._meant = self.cursor, wanted
 
     def _settle(self, place: int) -> int:
         """``place``, or the start of the character that it stands inside of."""
