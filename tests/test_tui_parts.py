@@ -315,6 +315,21 @@ class FormTests(TestCase):
             self.assertNotIn("secret", text)
         self.assertIn("••••••", "".join(form.render((80, 24), focus=True).decoded_text))
 
+    def test_on_eight_rows_what_went_wrong_and_the_field_it_is_about_are_seen(self) -> None:
+        form, _ = self.form()
+        form.fields = [*form.fields, Field("Once more", hidden=True)]
+        form.say("That name is taken already: choose another one, please.", bad=True)
+        for place, each in enumerate(form.fields):
+            form.again(place)
+            shown = form.render((30, 8), focus=True)
+            rows = [row.rstrip() for row in shown.decoded_text]
+            self.assertIn("That name is taken already:", rows)
+            self.assertIn("choose another one, please.", rows)
+            assert shown.cursor is not None
+            self.assertTrue(rows[shown.cursor[1]].startswith(each.label))
+            form.click(rows.index("Name"))
+            self.assertEqual(form.selected, 0)
+
     def test_nothing_is_submitted_twice_while_the_server_thinks(self) -> None:
         form, sent = self.form()
         form.selected = 1

@@ -57,9 +57,11 @@ class _Centred(Pane):
         self._cursor: tuple[int, int] | None = None
         self._first = 0
         """The row of the screen in which the block begins."""
+        self._seen: Sequence[int] = ()
+        """The rows of the block that stand there."""
         self._needed = 0
-        """The row of the block that has to be seen where there is no room for all of it: what is
-        above it goes before what is said at the end."""
+        """The row of the block that has to be seen where there is no room for all of it: what only
+        separates, and then what is above it, goes before what is said at the end."""
 
     def say(self, message: str, bad: bool = False) -> None:
         """Show a sentence below; ``bad``: something went wrong."""
@@ -74,13 +76,25 @@ class _Centred(Pane):
         rows, cursor = self._block(inner)
         for line in fold(self.message, inner) if self.message else []:
             rows.append([("error" if self.bad else "system", line)])
-        left, top = (columns - inner) // 2, max(0, (height - len(rows)) // 2)
-        skip = max(0, min(len(rows) - height, self._needed))
-        rows = rows[skip:]
-        self._cursor = (cursor[0] + left, cursor[1] + top - skip) if cursor else None
-        self._first = top - skip
+        self._seen = self._seen_of(rows, height)
+        left, self._first = (columns - inner) // 2, max(0, (height - len(rows)) // 2)
+        below = self._seen.index(cursor[1]) if cursor else 0
+        self._cursor = (cursor[0] + left, self._first + below) if cursor else None
         indent = (None, " " * left)
-        return [*[[] for _ in range(top)], *[[indent, *row] for row in rows]]
+        above: list[Row] = [[] for _ in range(self._first)]
+        return [*above, *[[indent, *rows[at]] for at in self._seen]]
+
+    def _seen_of(self, rows: Sequence[Row], height: int) -> Sequence[int]:
+        """The numbers of those of ``rows`` that there is room for."""
+        if len(rows) <= height:
+            return range(len(rows))
+        full = [at for at, row in enumerate(rows) if row]
+        return full[max(0, min(len(full) - height, full.index(self._needed))) :]
+
+    def _pointed_at(self, row: int) -> int:
+        """The row of the block in a row of the screen; -1 where none is."""
+        at = row - self._first
+        return self._seen[at] if 0 <= at < len(self._seen) else -1
 
     def place(self, columns: int, height: int) -> tuple[int, int] | None:
         return self._cursor
@@ -124,7 +138,7 @@ class Menu(_Centred):
 
     def click(self, row: int) -> None:
         """Do what stands in a row of the screen."""
-        self.choose(row - self._first - MENU_HEAD)
+        self.choose(self._pointed_at(row) - MENU_HEAD)
 
     def select(self, key: str) -> None:
         """Select the item whose words are ``key``, if there is one."""
@@ -174,7 +188,7 @@ class Form(_Centred):
             shown, column = self._shown(each, room)
             if place == self.selected:
                 cursor = (label_room + column, len(rows))
-                self._needed = len(rows) - 1
+                self._needed = len(rows)
             rows.append([
                 ("label", label + " " * (label_room - width(label))),
                 ("field", shown + " " * max(0, room - width(shown))),
@@ -203,7 +217,7 @@ class Form(_Centred):
 
     def click(self, row: int) -> None:
         """Go to the field in a row of the screen."""
-        place, between = divmod(row - self._first - FORM_HEAD, 2)
+        place, between = divmod(self._pointed_at(row) - FORM_HEAD, 2)
         if not between and 0 <= place < len(self.fields):
             self.selected = place
             self.changed()
