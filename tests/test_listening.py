@@ -23,6 +23,7 @@ from chat.server.network.listening import Listeners
 from chat.server.process.logs import RETRIES, log_from
 from chat.store.errors import CannotStart
 from tests.patience import PATIENCE
+from tests.process import ServerProcess
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -198,6 +199,15 @@ class ListenersTest(TestCase):
     def test_what_others_can_reach_needs_no_hint(self) -> None:
         listeners, said = self.opened("tcp:0")
         self.assertEqual(said, [f"0.0.0.0:{port_of(listeners)}"])
+
+    def test_who_comes_through_a_unix_socket_counts_as_others_do(self) -> None:
+        path = self.socket_path()
+        ServerProcess.start_for(self, "--listen", f"unix:{path}", "--connections", "1")
+        with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
+            for each in (first, second):
+                each.settimeout(PATIENCE)
+                each.connect(path)
+            self.assertIn(b"429", second.recv(1_000))
 
     def test_a_unix_socket_is_said_as_its_path(self) -> None:
         path = self.socket_path()

@@ -49,7 +49,12 @@ five calls of the kernel for each connection."""
 
 
 def tune(handle: socket.socket) -> None:
-    """Let the kernel send at once, and notice within two minutes that a peer's machine is gone."""
+    """Let the kernel send at once, and notice within two minutes that a peer's machine is gone.
+
+    A Unix socket, whose connections are TCP to Twisted as well, knows neither.
+    """
+    if handle.family == socket.AF_UNIX:
+        return
     handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEP_ALIVE.items():
