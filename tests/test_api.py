@@ -131,6 +131,15 @@ class LoginTest(ApiCase):
         self.assertEqual((self.net.attempts, self.server.connections), (1, []))
         self.assertEqual(len(self.server.of(m.LogoutMes)), 1)
 
+    def test_who_logs_out_without_a_connection_does_not_come_back_either(self) -> None:
+        self.log_in()
+        self.net.down = True
+        self.net.cut()
+        self.failureResultOf(self.start(self.client.log_out()), NotConnected)
+        self.net.down = False
+        self.advance(60)
+        self.assertEqual(self.server.connections, [])
+
     def test_a_changed_password_gives_the_token_for_the_next_login(self) -> None:
         self.log_in()
         self.assertEqual(self.done(self.client.change_password("wonderland", "x" * 9)), "token-new")

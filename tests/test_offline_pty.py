@@ -93,6 +93,16 @@ class OfflineTests(TestCase):
         anna.wait_for("kept for both")
         anna.wait_for("and this")
 
+    def test_who_logs_out_without_the_server_is_told_that_it_does_not_know(self) -> None:
+        anna = self.screen()
+        register(anna, "anna")
+        self.server.kill()
+        anna.wait_for("again in")
+        anna.type("/logout")
+        anna.press("enter")
+        anna.wait_for("the server has not heard of")
+        self.leave(anna)
+
     def test_a_device_that_was_logged_out_from_elsewhere_keeps_nothing(self) -> None:
         anna = self.screen()
         register(anna, "anna")

@@ -239,10 +239,15 @@ class ChatClient(Requests):
         self._session.link.reconnect_now()
 
     async def log_out(self, everywhere: bool = False) -> None:
-        """End this session and its token (``everywhere``: all of the user's), and close."""
-        await self._session.asker.ask(LogoutMes(everywhere), LogoutResMes)
-        self._session.credentials = None
-        await self.close()
+        """End this session and its token (``everywhere``: all of the user's), and close.
+
+        :raises ClientError: the server did not say that they have ended; closed all the same.
+        """
+        try:
+            await self._session.asker.ask(LogoutMes(everywhere), LogoutResMes)
+        finally:
+            self._session.credentials = None
+            await self.close()
 
     async def close(self) -> None:
         """Send the acknowledgements that are due and close; what is unsent stays in the outbox."""

@@ -49,6 +49,9 @@ WORDS: Final = {
     "log-in-again": "Please log in again.",
     "logged-out": "You are logged out.",
     "logged-out-by": "You are logged out. {reason}",
+    "logged-out-here": (
+        "You are logged out here, but the server has not heard of it: it still lists this device."
+    ),
     "another-window": "{name} is in use in another window; log in for this one, too.",
     "no-device": "Too many programs of this account run on this machine.",
     "no-terminal": (

@@ -12,6 +12,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from chat.client import events
+from chat.client.errors import ClientError
 from chat.client.files.paths import Profile, Remembered
 from chat.client.network.address import DEFAULT_SERVER, server_string
 from chat.client.notify import Came, Quiet
@@ -197,11 +198,15 @@ class Host:
             return
 
         async def go() -> None:
-            await chat.client.log_out()
+            try:
+                await chat.client.log_out()
+            except ClientError:
+                self._start.menu.say(self.look.words("logged-out-here"), bad=True)
+                self.redraw()
 
         self._forget_device()
-        chat.spawn(go())
         self._start.show_menu(self.look.words("logged-out"))
+        chat.spawn(go())
 
     def change_password(self) -> None:
         """Ask for the old and a new one."""
