@@ -93,6 +93,27 @@ class OfflineTests(TestCase):
         anna.wait_for("kept for both")
         anna.wait_for("and this")
 
+    def test_what_is_written_is_kept_after_a_logout_and_a_wrong_password_as_before(self) -> None:
+        anna = self.screen()
+        register(anna, "anna")
+        anna.type("/logout")
+        anna.press("enter")
+        anna.wait_for("You are logged out.")
+        anna.type("1")
+        anna.wait_for("Name or id")
+        for password, answer in (("wrong-one", "wrong"), ("secret-anna", "Write to #lobby")):
+            anna.type(password)
+            anna.press("enter")
+            anna.wait_for(answer)
+        self.server.kill()
+        anna.wait_for("again in")
+        anna.type("said to nobody yet")
+        anna.press("enter")
+        anna.wait_for("◌")
+        self.leave(anna)
+        (outbox,) = (self.home / "anna" / ".local").rglob("outbox")
+        self.assertIn("said to nobody yet", outbox.read_text())
+
     def test_who_logs_out_without_the_server_is_told_that_it_does_not_know(self) -> None:
         anna = self.screen()
         register(anna, "anna")

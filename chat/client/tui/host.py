@@ -183,10 +183,11 @@ class Host:
 
     def _forget_device(self) -> None:
         """This device is logged out: neither its token nor what it has read stays here, unless
-        another window of the account reads it."""
+        another window of the account reads it. What is unsent waits for the next login."""
         entered = self._entered
         self._end_chat()
         if entered is not None:
+            entered.outbox.close()
             entered.slot.keep("")
             if not entered.slot.shares():
                 self._closing = Deferred.fromCoroutine(entered.cache.erase())

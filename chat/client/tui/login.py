@@ -40,6 +40,7 @@ class Entered:
     name: str
     user: User
     slot: DeviceSlot
+    outbox: Outbox
     cache: "Cache"
     known: "Known | None"
 
@@ -146,9 +147,11 @@ class Login:
         try:
             cache, known = await self._cache(name, bool(password) and not slot.shares())
             undo.insert(0, cache.close)
+            outbox = _outbox(self._profile.account(self._server, name))
+            undo.insert(0, outbox.close)
             client = self.client(
                 device=slot.device,
-                outbox=_outbox(self._profile.account(self._server, name)),
+                outbox=outbox,
                 positions=known.positions if known else None,
                 fill_limit=MISSED,
             )
@@ -161,7 +164,7 @@ class Login:
             for step in undo:
                 await maybeDeferred(step)
             raise
-        return Entered(client, name, user, slot, cache, known)
+        return Entered(client, name, user, slot, outbox, cache, known)
 
     async def _cache(self, name: str, fresh: bool) -> "tuple[Cache, Known | None]":
         # Imported only now: SQLite takes its time, and the first screen does not need it.
