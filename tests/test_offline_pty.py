@@ -26,6 +26,11 @@ class OfflineTests(TestCase):
         self.addCleanup(started.__exit__)
         return started
 
+    def go_without(self, screen: PtyScreen) -> None:
+        """The menu has tried to log in by now, in vain."""
+        screen.wait_for("without the server")
+        screen.press("down", "down", "down", "enter")
+
     def leave(self, screen: PtyScreen) -> None:
         screen.press("ctrl q")
         self.assertEqual(screen.wait_ended(), 0)
@@ -187,7 +192,36 @@ class OfflineTests(TestCase):
         self.server.kill()
         anna = self.screen(address)
         anna.wait_for("Start a server here")
-        anna.wait_for("without the server")
-        anna.press("down", "down", "down", "enter")
+        self.go_without(anna)
         anna.wait_for("remember me")
+        anna.type("written from the menu")
+        anna.press("enter")
+        anna.wait_for("Write to #lobby")
+        self.leave(anna)
+        anna = self.screen(address)
+        self.go_without(anna)
+        anna.wait_for("written from the menu")
+        self.leave(anna)
+
+    def test_what_waits_is_kept_by_who_logs_in_again_in_the_same_program(self) -> None:
+        address = f"127.0.0.1:{self.server.port}"
+        anna = self.screen(address)
+        register(anna, "anna")
+        anna.type("/logout")
+        anna.press("enter")
+        anna.wait_for("You are logged out")
+        anna.type("1")
+        anna.wait_for("Password")
+        anna.type("secret-anna")
+        anna.press("enter")
+        anna.wait_for("Write to #lobby")
+        self.server.kill()
+        anna.wait_for("again in")
+        anna.type("kept over all of it")
+        anna.press("enter")
+        anna.wait_for("Write to #lobby")
+        self.leave(anna)
+        anna = self.screen(address)
+        self.go_without(anna)
+        anna.wait_for("kept over all of it")
         self.leave(anna)

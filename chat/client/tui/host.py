@@ -176,8 +176,7 @@ class Host:
         if self._chat is not None:
             self._chat.stop()
         if self._entered is not None:
-            self._entered.slot.close()
-            self._closing = Deferred.fromCoroutine(self._entered.cache.close())
+            self._closing = self._entered.let_go()
         self._chat = self._desk = self._entered = None
         return self._closing
 

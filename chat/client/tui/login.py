@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from chat.client.delivery.outbox import Outbox, OutboxBusy
 from chat.client.files.paths import DeviceSlot, Profile
@@ -43,6 +43,13 @@ class Entered:
     outbox: Outbox
     cache: "Cache"
     known: "Known | None"
+
+    def let_go(self) -> Deferred[None]:
+        """Leave what belongs to the account to whoever logs in next. Fires when what was said is
+        on the disk."""
+        self.slot.close()
+        self.outbox.close()
+        return Deferred.fromCoroutine(self.cache.close())
 
 
 class Login:
