@@ -106,6 +106,16 @@ class Case(SynchronousTestCase):
         where = ("--store", store.url) if store is not None else ()
         return ServerProcess.start_for(self, *QUICK, *where, *options)
 
+    def store_ends(self, server: ServerProcess) -> None:
+        """Wait for the end of a store whose server was killed."""
+        try:
+            pid = int((server.home / "data" / "store.pid").read_text())
+        except FileNotFoundError:  # It takes that file along.
+            return
+        give_up = time.monotonic() + PATIENCE
+        while resident(pid) and time.monotonic() < give_up:
+            time.sleep(0.01)
+
     def enter(self, server: ServerProcess, name: str) -> Peer:
         peer = Peer(server.port)
         self.addCleanup(peer.socket.close)
@@ -216,6 +226,36 @@ class StoreTest(Case):
         limit_files(store, None)
         insist(alice, refused)
         self.assertEqual(log_of(alice).count(refused), 1)
+
+    def test_what_ended_with_the_store_on_a_full_disk_is_lost_in_a_new_epoch(self) -> None:
+        for end in (self.stop, self.kill):
+            server = self.server()
+            alice = self.enter(server, "alice")
+            say(alice, "before")
+            file = newest_file(server.home / "data" / "appendonlydir")
+            store = int((server.home / "data" / "store.pid").read_text())
+            limit_files(store, file.stat().st_size + 100)
+            accepted = say(alice, "x" * 300)  # The store notices when it has answered.
+            self.refusal(alice)
+            end(server)
+            server.start()
+            again = self.enter(server, "alice")
+            self.assertEqual(log_of(again), ["before"])  # else this tests nothing
+            after = say(again, "after")
+            self.assertEqual(after["seq"], accepted["seq"])
+            self.assertNotEqual(after["epoch"], accepted["epoch"])
+            server.stop()
+            server.start()
+            self.assertEqual(say(self.enter(server, "alice"), "more")["epoch"], after["epoch"])
+
+    def stop(self, server: ServerProcess) -> None:
+        """End a server and its store as a service manager does."""
+        server.stop()
+
+    def kill(self, server: ServerProcess) -> None:
+        """End a server as ``kill -9`` does, and wait for the end of its store."""
+        server.kill()
+        self.store_ends(server)
 
     def test_a_gap_that_a_full_disk_left_is_closed_when_it_starts_again(self) -> None:
         server = self.server()
@@ -396,16 +436,6 @@ class RollbackTest(Case):
         self.assertNotEqual(after["epoch"], before[0]["epoch"])
         self.assertEqual(log_of(alice)[-1], "after")
         self.assertEqual(log_of(alice)[:2], ["a0", "a1"])
-
-    def store_ends(self, server: ServerProcess) -> None:
-        """Wait for the end of a store whose server was killed."""
-        try:
-            pid = int((server.home / "data" / "store.pid").read_text())
-        except FileNotFoundError:  # It takes that file along.
-            return
-        give_up = time.monotonic() + PATIENCE
-        while resident(pid) and time.monotonic() < give_up:
-            time.sleep(0.01)
 
     def test_a_torn_middle_is_refused_until_it_is_repaired(self) -> None:
         server = self.server()

@@ -30,6 +30,14 @@ RESTORED: Final = "appendonlydir.new"
 INSTEAD: Final = "'chatroom admin restore --replace' puts a backup in the place of them all"
 """What there is to do where nothing can be repaired."""
 
+BEGAN: Final = b"oO0OoO0OoO0Oo"
+FAILED: Final = (b"Error writing to the AOF file", b"Short write while writing to the AOF file")
+SOLVED: Final = b"AOF write error looks solved"
+"""What a store's log says at its start, when a write to its file failed, and when one did again."""
+
+LAST_WORDS: Final = 1 << 16
+"""Bytes of its log: half an hour of a full disk, of which it speaks every 30 seconds."""
+
 NOTHING_YET: Final = 1_024
 """Bytes; the files of a store that nothing was ever written to are some 90."""
 
@@ -215,10 +223,19 @@ class DataDirectory:
         except (OSError, msgspec.DecodeError):
             return self.append_only.exists()
         same_machine_run = left.boot == self._boot != ""
-        unclean = left.running and not same_machine_run and left.durability != "always"
+        unclean = (left.running and not same_machine_run) or self._ended_unwritten()
         # A file keeps its inode as long as nobody puts back a copy of it: a restored backup.
         restored = left.inode != path.stat().st_ino
-        return left.numbers_may_be_lost or unclean or restored
+        return left.numbers_may_be_lost or restored or (unclean and left.durability != "always")
+
+    def _ended_unwritten(self) -> bool:
+        """Whether the store ended while its disk was full. What it had answered before it noticed
+        ended with it, also where it was told to end."""
+        with suppress(OSError), self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - LAST_WORDS))
+            said = file.read().rpartition(BEGAN)[2]
+            return max(map(said.rfind, FAILED)) > said.rfind(SOLVED)
+        return False
 
     def _remember(self, *, running: bool) -> None:
         with self._usable():
