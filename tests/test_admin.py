@@ -338,7 +338,9 @@ def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:
     assert report["entry"]["content"] == "something awful"
     assert report["conversation"] == other.at
     admin.do("reports", "--close", report["id"])
-    assert "no report" in admin.refused("reports", "--close", report["id"])
+    for unknown in (report["id"], "that", "9" * 30):
+        assert "no report" in admin.refused("reports", "--close", unknown)
+    assert admin.get("audit", "-n", "1")[0]["name"] == "#server"
     (made,) = admin.get("invite", "--uses", "2", "--for", "1d", "--note", "for friends")
     assert one(admin.get("invitations"), id=made["id"])["left"] == 2
     admin.do("withdraw", made["id"])
@@ -415,6 +417,7 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     assert lines[1]["blocked"] == [other.user_id]
     assert lines[1]["rooms"] == [room]
     assert list(lines[1]["addresses"]) == ["127.0.0.1"]
+    assert admin.do("export", user.name, "-") == path.read_text()
     said = [each["entry"]["content"] for each in lines if "entry" in each]
     assert {"in the room", "in private", "für alle 全体"} <= set(said)
     assert "an answer" not in path.read_text()

@@ -46,7 +46,7 @@ def _output(desk: Desk) -> Iterator[TextIO]:
 
     :raises Stop: it can't be made.
     """
-    if desk.options.file is None:
+    if desk.options.file in (None, Path("-")):
         yield desk.out
         return
     path: Path = desk.options.file

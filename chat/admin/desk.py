@@ -18,10 +18,9 @@ from chat.names import BadName, id_or_name, room_name
 from chat.server.guard.passwords import Passwords
 from chat.server.settings import Settings
 from chat.store.accounts import Accounts
-from chat.store.administration import Administration
+from chat.store.administration import OPERATOR, Administration
 from chat.store.conversations import LOBBY_CID, Conversations
 from chat.store.embedded.datadir import DataDirectory
-from chat.store.entries import Author
 from chat.store.errors import Unknown
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys, room_cid
@@ -32,9 +31,6 @@ from chat.store.presence import Presence
 from chat.store.rooms import Rooms
 
 __all__ = ["OPERATOR", "Desk", "Stop", "address_of", "opened", "why"]
-
-OPERATOR: Final = Author(0, "#server")
-"""Who acts: no user is called that, no name may have a ``#``."""
 
 CONNECT_SECONDS: Final = 3.0
 CALL_SECONDS: Final = 60.0

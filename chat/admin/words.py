@@ -96,8 +96,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-close": ("the report of this id is dealt with", "关闭此编号的举报"),
     "opt-file": ("a file that is not there yet", "尚不存在的文件"),
     "opt-export": (
-        "a file that is not there yet; else standard output",
-        "尚不存在的文件；省略为标准输出",
+        "a file that is not there yet; without it, or with -, standard output",
+        "尚不存在的文件；省略或写 - 为标准输出",
     ),
     "opt-yes": ("the user's name once more: nothing brings it back", "再写一次用户名：无法恢复"),
     "opt-source": ("where the original server's Redis is", "原服务器的 Redis 地址"),

@@ -1,5 +1,6 @@
 """What administrators see of the store and do to it, beyond moderation."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -19,11 +20,17 @@ from chat.store.members import as_user
 from chat.store.scanning import scan
 from chat.store.scripts import load
 
-__all__ = ["Administration"]
+__all__ = ["OPERATOR", "Administration"]
 
 T = TypeVar("T")
 
 PAGE: Final = 500
+REPORT_ID: Final = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
+"""What the store takes as the id of an entry of a stream."""
+
+OPERATOR: Final = Author(0, "#server")
+"""Who acts: no user is called that, no name may have a ``#``."""
+
 ACCOUNT: Final = ("name", "sex", "created", "lastSeen", "admin", "suspended")
 
 
@@ -148,7 +155,8 @@ class Administration:
 
         :raises Unknown: there is none of that id.
         """
-        if not await self._redis.call("XDEL", self._keys.reports(), report):
+        written = REPORT_ID.fullmatch(report)
+        if not written or not await self._redis.call("XDEL", self._keys.reports(), report):
             raise Unknown("no such report")
         await self._note("close-report", 0, reason=report)
 
@@ -202,8 +210,8 @@ class Administration:
 
     async def _note(self, action: str, user_id: int, seconds: int = 0, reason: str = "") -> None:
         fields: Sequence[str | int] = [
-            "by", 0, "name", "", "action", action, "conversation", "", "target", user_id,
-            "seconds", seconds, "reason", reason,
+            "by", OPERATOR.user_id, "name", OPERATOR.name, "action", action,
+            "conversation", "", "target", user_id, "seconds", seconds, "reason", reason,
         ]  # fmt: skip
         words = [word.encode() if isinstance(word, str) else word for word in fields]
         try:
