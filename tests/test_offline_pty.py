@@ -119,14 +119,18 @@ class OfflineTests(TestCase):
         (outbox,) = (self.home / "anna" / ".local").rglob("outbox")
         self.assertIn("said to nobody yet", outbox.read_text())
 
-    def test_who_logs_out_without_the_server_is_told_that_it_does_not_know(self) -> None:
+    def test_who_logs_out_without_the_server_is_told_what_it_does_not_know(self) -> None:
         anna = self.screen()
         register(anna, "anna")
         self.server.kill()
         anna.wait_for("again in")
+        anna.type("written in vain")
+        anna.press("enter")
+        anna.wait_for("◌")
         anna.type("/logout")
         anna.press("enter")
         anna.wait_for("the server has not heard of")
+        anna.wait_for("until anna logs in again: 1.")
         self.leave(anna)
 
     def test_a_device_that_was_logged_out_from_elsewhere_keeps_nothing(self) -> None:

@@ -52,6 +52,7 @@ WORDS: Final = {
     "logged-out-here": (
         "You are logged out here, but the server has not heard of it: it still lists this device."
     ),
+    "logged-out-kept": " Not sent, but kept here until {name} logs in again: {n}.",
     "another-window": "{name} is in use in another window; log in for this one, too.",
     "no-device": "Too many programs of this account run on this machine.",
     "no-terminal": (

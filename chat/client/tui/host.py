@@ -197,16 +197,26 @@ class Host:
         if chat is None:
             return
 
+        kept = self._kept(chat)
+
         async def go() -> None:
             try:
                 await chat.client.log_out()
             except ClientError:
-                self._start.menu.say(self.look.words("logged-out-here"), bad=True)
+                self._start.menu.say(self.look.words("logged-out-here") + kept, bad=True)
                 self.redraw()
 
         self._forget_device()
-        self._start.show_menu(self.look.words("logged-out"))
+        self._start.show_menu(self.look.words("logged-out") + kept, bad=bool(kept))
         chat.spawn(go())
+
+    def _kept(self, chat: Chat) -> str:
+        """How much of what was written waits for the next login. What is on its way through a
+        connection that works is answered before a logout is."""
+        on_its_way = events.Sending if chat.model.connected else ()
+        waiting = [each for each in chat.client.outgoing if not isinstance(each.state, on_its_way)]
+        name = self.look.line(chat.model.me.user_name)
+        return self.look.words("logged-out-kept", n=len(waiting), name=name) if waiting else ""
 
     def change_password(self) -> None:
         """Ask for the old and a new one."""
