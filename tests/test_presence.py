@@ -326,6 +326,16 @@ class LeaseTest(PresenceCase):
         await slow.presence.set_status(ANN, "a", BUSY)
         self.assertEqual(await survivor.presence.statuses([1]), {1: BUSY})
 
+    async def test_who_leaves_while_that_is_found_out_leaves_no_ghost(self) -> None:
+        other, slow = await self.node("other"), await self.node("slow")
+        await slow.presence.enter(ANN, "a", "laptop", ONLINE)
+        self.run_out(slow)
+        await other.pass_time(LEASE_SECONDS + RENEW_SECONDS)
+        changing = Deferred.fromCoroutine(slow.presence.set_status(ANN, "a", BUSY))
+        await slow.presence.leave(ANN, "a")
+        await changing
+        self.assertEqual(await other.presence.statuses([1]), {1: OFFLINE})
+
     async def test_what_is_half_cleaned_up_is_never_renewed(self) -> None:
         slow = await self.node("slow")
         await slow.presence.enter(ANN, "a", "d", ONLINE)

@@ -155,11 +155,11 @@ class Presence:
         if here is None:
             return
         changed = _Here(user, here.device, status)
-        if not await self._enter(session, changed, "status"):
+        held = await self._enter(session, changed, "status")
+        if session in self._sessions:  # Its client may have gone meanwhile.
             self._sessions[session] = changed
+        if not held:
             await self.tend()
-        elif session in self._sessions:
-            self._sessions[session] = changed
 
     async def leave(self, user: User, session: str) -> None:
         """The session is gone; the user goes offline with the last one, on any server.
