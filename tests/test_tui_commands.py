@@ -311,6 +311,18 @@ class CommandTests(TestCase):
         self.assertNotIn("no longer in", text)
         self.assertEqual(screen.chat.model.open, "#lobby")
 
+    def test_nor_is_who_leaves_two_rooms_at_a_time(self) -> None:
+        screen = lively()
+        screen.client.tell(events.ConversationChanged(room("#dogs")))
+        screen.client.slow = answer = Deferred[None]()
+        for name in ("#cats", "#dogs"):
+            screen.type(f"/leave {name}")
+            screen.press("enter")
+        answer.callback(None)
+        text = "\n".join(screen.text())
+        self.assertIn("You left #dogs.", text)
+        self.assertNotIn("no longer in", text)
+
     def test_a_private_conversation_is_put_away_until_something_is_said_there(self) -> None:
         for typed, others in (("/close", ()), ("/leave @Ben", ()), ("/leave @2", ("@3",))):
             with TemporaryDirectory() as home:

@@ -146,6 +146,8 @@ class ScriptedClient:
             raise NotConnected("there is no connection at the moment")
         if self.trouble is not None:
             raise self.trouble
+        if self.slow is not None:
+            await self.slow
         log = self.logs.get(conversation, [])
         page = [each for each in log if not before or each.seq < before][-limit:]
         if after is not None:
@@ -183,6 +185,8 @@ class ScriptedClient:
 
     async def leave(self, name: str) -> None:
         self.asked.append(("leave", name))
+        if self.slow is not None:
+            await self.slow
         self.tell(events.ConversationChanged(Conversation(name, gone=True)))
 
     async def rooms(self) -> list[Room]:

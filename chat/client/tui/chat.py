@@ -69,7 +69,7 @@ class Chat:
         self._note_until = 0.0
         self._watching: list[int] = []
         self._asking_online = False
-        self._leaving = ""
+        self._leaving: set[str] = set()
         self._deaf = client.listen(self.event)
 
     def start(self, user: User, known: "Known | None" = None) -> None:
@@ -142,7 +142,7 @@ class Chat:
         match event:
             case events.ConversationChanged(state) if state.gone:
                 name = state.conversation
-                return None if name == self._leaving else self.model.conversations.get(name)
+                return None if name in self._leaving else self.model.conversations.get(name)
             case _:
                 return None
 
@@ -299,11 +299,11 @@ class Chat:
         """
         known = self.model.conversations.get(name)
         if known is None or not known.gone:
-            self._leaving = name
+            self._leaving.add(name)
             try:
                 await self.client.leave(name)
             finally:
-                self._leaving = ""
+                self._leaving.discard(name)
         if self.model.open == name:
             self.open(self.model.home)
 
