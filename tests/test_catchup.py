@@ -2,6 +2,8 @@
 
 from unittest import TestCase
 
+from twisted.internet.defer import Deferred
+
 from chat.client.tui.commands.catchup import LONGEST, SHORTEST, reading_seconds
 from tests.tui_builders import BEN, Screen, ScriptedClient, entry, room
 
@@ -79,6 +81,20 @@ class CatchUpTests(TestCase):
             shown = self.newest(screen)
             screen.clock.advance(60)
             self.assertEqual(self.newest(screen), shown, key)
+
+    def test_begun_again_while_messages_are_fetched_it_is_no_faster(self) -> None:
+        screen = missed(300)
+        screen.client.slow = answer = Deferred[None]()
+        for key in ("esc", "esc"):
+            screen.type("/catchup")
+            screen.press("enter", key)
+        screen.type("/catchup")
+        screen.press("enter")
+        screen.client.slow = None
+        answer.callback(None)
+        for left in range(294, 284, -1):
+            self.assertIn(f"{left} to come", "\n".join(screen.text()))
+            screen.clock.advance(SHORTEST)
 
     def test_one_can_write_meanwhile(self) -> None:
         screen = self.started()

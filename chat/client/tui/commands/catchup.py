@@ -37,9 +37,14 @@ class CatchUp:
         self._show = show
         self._waiting: Deferred[None] | None = None
         self._timer: Any = None
-        self.active = False
+        self._going: object = None
         self.paused = False
         self.left = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether it goes on, or is paused."""
+        return self._going is not None
 
     async def run(self, conversation: Conversation, seq: int) -> bool:
         """Show one entry after the other from ``seq`` on. Another conversation ends it.
@@ -47,16 +52,18 @@ class CatchUp:
         :returns: whether that was everything, and not ended before.
         :raises ClientError: what is missing can't be had.
         """
-        self.active, self.paused = True, False
+        # Another one may have begun by the time that messages are here.
+        this = self._going = object()
+        self.paused = False
         try:
-            while self.active and self._chat.model.current is conversation:
+            while self._going is this and self._chat.model.current is conversation:
                 if seq <= conversation.newest:
                     await self._chat.history.have(conversation.name, seq)
                 index = conversation.index(seq)
-                if index >= len(conversation.entries) and self.active:
-                    return True
-                if not self.active:
+                if self._going is not this:
                     break
+                if index >= len(conversation.entries):
+                    return True
                 entry = conversation.entries[index]
                 self.left = conversation.newest - entry.seq
                 self._show(conversation, index)
@@ -64,7 +71,8 @@ class CatchUp:
                 await self._rest(reading_seconds(entry.content))
             return False
         finally:
-            self.active = False
+            if self._going is this:
+                self._going = None
 
     def toggle(self) -> None:
         """Pause, or go on at once."""
@@ -76,7 +84,7 @@ class CatchUp:
 
     def stop(self) -> None:
         """No more of it."""
-        self.active = False
+        self._going = None
         self._cancel()
         self._wake()
 
