@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from chat.client.errors import Refused
 from chat.client.events import Waiting
 from chat.client.model import Model
 from chat.client.notify import Came
@@ -19,12 +20,15 @@ from chat.client.plain.page import PATIENCE, Page
 from chat.client.plain.telling import LAST, MOST, PAGE, News
 from chat.client.plain.typed import MOST as LONGEST_LINE
 from chat.client.plain.typed import Happened, Key, TypedLine
+from chat.client.plain.verbs import PlainVerbs
 from chat.client.text import is_character, width
+from chat.client.tui.commands.table import find
+from chat.client.tui.history import AGAIN
 from chat.client.tui.panes.forms import Menu, MenuItem
 from chat.messages import Conversation, Entry
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register
-from tests.tui_builders import BEN, CHEN, ME, entry, look, room
+from tests.tui_builders import BEN, CHEN, ME, Screen, ScriptedClient, entry, look, room
 
 
 class MenuTests(TestCase):
@@ -40,6 +44,31 @@ class MenuTests(TestCase):
         for typed in ("2", " 1 ", "２"):
             asking.answer(typed)
         self.assertEqual(chosen, ["menu-leave", "menu-login", "menu-leave"])
+
+
+class MoreTests(TestCase):
+    def test_more_says_so_where_there_is_none_at_the_moment(self) -> None:
+        client = ScriptedClient({"#lobby": [entry(seq) for seq in range(1, 251)]})
+        client.conversations = {"#lobby": room("#lobby", seq=250, read=250)}
+        screen = Screen(client)
+        screen.text()
+        said: list[str] = []
+        news = News(screen.chat.model, screen.look, said.append, set())
+        news.tell()
+        verbs = PlainVerbs(screen.chat, screen.desk, screen, news)
+        more, later = find("more"), "cannot be had at the moment"
+        assert more is not None
+        while "message 151" not in "\n".join(said):
+            verbs.run(more, "")
+        client.trouble = Refused(503, "the store is away")
+        for expected in ("the store is away", later, later):
+            screen.chat.note = ""
+            verbs.run(more, "")
+            self.assertIn(expected, screen.chat.note)
+        client.trouble = None
+        screen.clock.advance(AGAIN)
+        verbs.run(more, "")
+        self.assertIn("message 150", said[-1])
 
 
 class TypedTests(TestCase):

@@ -8,6 +8,7 @@ from unittest import TestCase
 from twisted.internet.defer import Deferred
 
 from chat.client import events
+from chat.client.errors import NotConnected
 from chat.client.language.words import LANGUAGES, Words
 from chat.client.tui.commands.doctor import Examined, examine
 from chat.client.tui.commands.table import (
@@ -20,6 +21,7 @@ from chat.client.tui.commands.table import (
     refused,
     written,
 )
+from chat.client.tui.commands.verbs import PATIENCE
 from chat.client.tui.drafts import Drafts
 from chat.messages import Conversation, Sanction
 from tests.tui_builders import (
@@ -414,6 +416,26 @@ class CommandTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "")
         screen.press("up")
         self.assertEqual(screen.desk.composer.editor.text, "half a thought", "it was not lost")
+
+    def test_a_server_that_takes_its_time_is_said_to_be_waited_for(self) -> None:
+        waiting = "Waiting for the server's answer"
+        screen = lively(size=(100, 30))
+        for answered in (True, False):
+            screen.client.slow = Deferred()
+            screen.type("/whois ben")
+            self.assertNotIn(waiting, "\n".join(screen.press("enter")))
+            screen.clock.advance(PATIENCE)
+            self.assertIn(waiting, "\n".join(screen.text()))
+            if answered:
+                screen.client.slow.callback(None)
+            else:
+                screen.client.slow.errback(NotConnected("gone"))
+            self.assertNotIn(waiting, "\n".join(screen.text()))
+        screen.client.slow = None
+        screen.type("/whois ben")
+        screen.press("enter")
+        screen.clock.advance(PATIENCE)
+        self.assertNotIn(waiting, "\n".join(screen.text()))
 
     def test_what_is_typed_while_a_command_is_on_its_way_goes_where_it_leads(self) -> None:
         screen = lively()

@@ -70,6 +70,28 @@ class HistoryTests(SynchronousTestCase):
         self.assertIn("again in", text)
         self.assertEqual(self.asked(client), [])
 
+    def test_what_the_server_gave_meanwhile_is_read_without_it_again(self) -> None:
+        log = long_log()
+        self.remember(*log[100:])
+        client = FollowedClient()
+        client.logs = {"#lobby": log}
+        screen = self.screen(client, online=False)
+        screen.press("shift tab", "shift tab")
+
+        def to_the_top() -> str:
+            for _ in range(30):
+                screen.press("page up")
+            return "\n".join(screen.text())
+
+        self.assertNotIn("message 100\n", to_the_top())
+        client.tell(events.ConnectionChanged(events.LoggedIn()))
+        client.state = events.LoggedIn()
+        self.assertIn("message 1\n", to_the_top())
+        client.tell(events.ConnectionChanged(events.Waiting(5, 5, "nobody answers")))
+        # It was let go of, as from a conversation in which much is said.
+        screen.chat.model.conversation("#lobby").forget_below(101)
+        self.assertIn("message 1\n", to_the_top())
+
     def test_who_is_blocked_stays_so_without_a_server(self) -> None:
         log = [entry(1, CHEN, "hello"), entry(2, BEN, "something awful")]
         self.remember(*log)

@@ -202,6 +202,7 @@ WORDS: Final = {
     "no-editor": "The editor ($VISUAL or $EDITOR) could not be used: {error}",
     "not-kept": "Not sent: it cannot be kept on this machine ({error}).",
     "one-moment": "One moment, the other conversation is being opened; then press Enter again.",
+    "waiting-for-server": "Waiting for the server's answer …",
     "again-to-leave": "Ctrl-C once more leaves; /quit does, too.",
     "all-read": "{n} count as read now.",
     "nothing-unread": "Nothing is unread.",
@@ -518,6 +519,7 @@ WORDS: Final = {
     "plain-mention": "In {where}, {who} to you: {text}",
     "plain-elsewhere": "Something new in {where}. /go {where} goes there, /next to what is new.",
     "plain-lost": "The connection is lost ({reason}). What you write now is sent when it is back.",
+    "plain-no-more-now": "Older messages cannot be had at the moment. /more tries again.",
     "plain-paused": "Paused, {n} to come. An empty line goes on, Ctrl-C ends it.",
     "plain-welcome": (
         "Welcome, {name}! Everybody here reads what you write: type something and press "

@@ -188,6 +188,7 @@ WORDS: Final = {
     "no-editor": "无法使用编辑器（$VISUAL 或 $EDITOR）：{error}",
     "not-kept": "未发送：无法保存在本机（{error}）。",
     "one-moment": "请稍候，正在打开另一个会话；之后请再按回车。",
+    "waiting-for-server": "正在等待服务器答复……",
     "again-to-leave": "再按一次 Ctrl-C 退出，也可以用 /quit。",
     "all-read": "已将 {n} 条标为已读。",
     "nothing-unread": "没有未读消息。",
@@ -488,6 +489,7 @@ WORDS: Final = {
     "plain-mention": "{who} 在 {where} 对您说：{text}",
     "plain-elsewhere": "{where} 有新消息。/go {where} 前往，/next 去有新消息的地方。",
     "plain-lost": "连接已断开（{reason}）。现在写的内容会在恢复后发送。",
+    "plain-no-more-now": "暂时无法取得更早的消息。/more 可再试一次。",
     "plain-paused": "已暂停，还有 {n} 条。空行继续，Ctrl-C 结束。",
     "plain-welcome": (
         "欢迎，{name}！您写的内容这里的人都能看到：输入文字后按回车。\n"

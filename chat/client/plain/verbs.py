@@ -61,7 +61,9 @@ class PlainVerbs(Verbs):
         wish = self._news.older()
         if wish is not None and self._chat.history.wanted(wish):
             await self._chat.history.fetch(wish)
-            self._news.older()
+            wish = self._news.older()
+        if wish is not None:
+            self._chat.say(self._words("plain-no-more-now"))
 
     async def _go_to(self, conversation: str, seq: int) -> None:
         """Say what stands around an entry that was found."""

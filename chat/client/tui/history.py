@@ -208,6 +208,7 @@ class History:
         self._model.page(name, entries, first)
         if self._cache is not None:
             self._cache.keep(entries)
+            self._exhausted.pop(name, None)
 
 
 def _seal(conversation: Conversation, numbers: Sequence[int]) -> None:

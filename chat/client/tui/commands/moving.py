@@ -1,4 +1,4 @@
-"""The commands that go somewhere: to a conversation, to what is new, through what was missed."""
+"""The commands that go somewhere: to a conversation, to what is new, missed, or searched."""
 
 from chat.client.conversation import Conversation
 from chat.client.errors import NotConnected
@@ -7,6 +7,8 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.commands.catchup import CatchUp
 from chat.client.tui.commands.offering import Offering
 from chat.client.tui.desk import Desk
+from chat.client.tui.panes.search import SearchPopup
+from chat.messages import Entry
 
 __all__ = ["MovingVerbs"]
 
@@ -53,6 +55,34 @@ class MovingVerbs(Offering):
             if found:
                 return [model.conversation(each) for each in found]
         return []
+
+    def search(self, arguments: str) -> None:
+        self._search(arguments, self._chat.model.open)
+
+    def search_all(self, arguments: str) -> None:
+        self._search(arguments, "")
+
+    def _search(self, text: str, conversation: str) -> None:
+        def title_of(name: str) -> str:
+            return self._chat.title_of(self._chat.model.conversation(name))
+
+        def chosen(entry: Entry) -> None:
+            self._around.pop_up(None)
+            self._chat.spawn(self._go_to(entry.conversation or conversation, entry.seq))
+
+        found = self._chat.history.search(text, conversation)
+        where = None if conversation else title_of
+        popup = SearchPopup(self._chat, found, text, where, chosen, self._around.redraw)
+        self._around.pop_up(popup)
+        popup.go_on()
+
+    async def _go_to(self, conversation: str, seq: int) -> None:
+        """Bring an entry into view, with what stands around it."""
+        if conversation != self._chat.model.open:
+            self._chat.open(conversation)
+        await self._chat.history.have(conversation, seq)
+        self._desk.messages.show_found(seq)
+        self._desk.changed()
 
     def next_unread(self, arguments: str) -> None:
         """Open the conversation where one should look next."""

@@ -24,6 +24,9 @@ LINKED = 200
 class Stage(Protocol):
     """What stands around the main screen."""
 
+    def redraw(self) -> None:
+        """Something changed; draw soon."""
+
     def pop_up(self, popup: Popup | None) -> None:
         """Show a popup over everything, or take it away."""
 

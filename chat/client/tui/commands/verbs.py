@@ -21,16 +21,18 @@ from chat.client.tui.commands.picked import PickedActions, Stage
 from chat.client.tui.commands.table import Command, find
 from chat.client.tui.desk import Desk
 from chat.client.tui.look import Look
-from chat.client.tui.panes.search import SearchPopup
 from chat.client.tui.telling import Telling
 from chat.client.tui.theme_file import find_theme, theme_names
-from chat.messages import BUSY, OFFLINE, Entry
+from chat.messages import BUSY, OFFLINE
 from chat.names import LOBBY, is_room
 
 __all__ = ["Verbs"]
 
 PRIVATE = "-private"
 """Behind ``/join``: should the room be made, then for those who are invited."""
+
+PATIENCE = 1.0
+"""Seconds without an answer after which one would press Enter once more."""
 
 MINUTES_DIGITS = 5
 """A do not disturb of more than a month is one for good."""
@@ -43,9 +45,6 @@ class Around(Stage, Protocol):
     """
 
     themes: Path
-
-    def redraw(self) -> None:
-        """Something changed; draw soon."""
 
     def leave(self) -> None:
         """End the program."""
@@ -93,7 +92,24 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         verb = getattr(self, command.verb)
         work = verb(arguments)
         if work is not None:
-            self._chat.spawn(work)
+            self._chat.spawn(self._patiently(work))
+
+    async def _patiently(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        """Do ``work``, and say that the server is being waited for where that takes long."""
+        waiting = self._words("waiting-for-server")
+        late = self._chat.clock.callLater(PATIENCE, self._still, waiting)
+        try:
+            await work
+        finally:
+            if late.active():
+                late.cancel()
+            elif self._chat.note == waiting:
+                self._chat.note = ""
+                self._around.redraw()
+
+    def _still(self, waiting: str) -> None:
+        if not self.catch_up.active:
+            self._chat.say(waiting)
 
     def _usage(self, name: str) -> None:
         command = find(name)
@@ -251,34 +267,6 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         self._chat.tell(text)
 
     # Messages
-
-    def search(self, arguments: str) -> None:
-        self._search(arguments, self._chat.model.open)
-
-    def search_all(self, arguments: str) -> None:
-        self._search(arguments, "")
-
-    def _search(self, text: str, conversation: str) -> None:
-        def title_of(name: str) -> str:
-            return self._chat.title_of(self._chat.model.conversation(name))
-
-        def chosen(entry: Entry) -> None:
-            self._around.pop_up(None)
-            self._chat.spawn(self._go_to(entry.conversation or conversation, entry.seq))
-
-        found = self._chat.history.search(text, conversation)
-        where = None if conversation else title_of
-        popup = SearchPopup(self._chat, found, text, where, chosen, self._around.redraw)
-        self._around.pop_up(popup)
-        popup.go_on()
-
-    async def _go_to(self, conversation: str, seq: int) -> None:
-        """Bring an entry into view, with what stands around it."""
-        if conversation != self._chat.model.open:
-            self._chat.open(conversation)
-        await self._chat.history.have(conversation, seq)
-        self._desk.messages.show_found(seq)
-        self._desk.changed()
 
     async def delete(self, arguments: str) -> None:
         """One's own last message, or that of somebody in a room that one moderates."""
