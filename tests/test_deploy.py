@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import tempfile
 import time
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from unittest import TestCase, skipUnless
@@ -52,6 +53,15 @@ class ComposeTest(TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             names = {f"CHATROOM_{name.upper().replace('-', '_')}" for name in OPTIONS}
             self.assertLessEqual(set(options), names)
+
+    def test_the_proxys_address_is_given_to_nobody_else(self) -> None:
+        (network,) = COMPOSE["networks"]["inside"]["ipam"]["config"]
+        proxy = ip_address(SERVICES["proxy"]["networks"]["inside"]["ipv4_address"])
+        self.assertIn(proxy, ip_network(network["subnet"]))
+        self.assertNotIn(proxy, ip_network(network["ip_range"]))
+        for server in SERVERS.values():
+            trusted = ip_network(server["environment"]["CHATROOM_PROXY_FROM"])
+            self.assertEqual(trusted, ip_network(proxy))
 
     def test_every_file_that_is_named_is_there_or_said_to_be_made(self) -> None:
         text = (DEPLOY / "compose.yml").read_text(encoding="utf-8")
@@ -187,20 +197,23 @@ class ProxyTest(TestCase):
 
     def come(self) -> CurrentPeer:
         """Connect through the proxy, as soon as that leads to a server."""
-        trust = ssl.create_default_context(cafile=str(self.certificates.path))
         give_up = time.monotonic() + PATIENCE
         while True:
             try:
-                peer = CurrentPeer(self.port)
-                self.addCleanup(peer.close)
-                peer.socket = trust.wrap_socket(peer.socket, server_hostname="localhost")
-                peer.ping()
+                return self.come_at_once()
             except (OSError, Closed):
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(0.1)  # it looks every two seconds which servers are there
-            else:
-                return peer
+
+    def come_at_once(self) -> CurrentPeer:
+        """Connect through the proxy, and hear from a server."""
+        trust = ssl.create_default_context(cafile=str(self.certificates.path))
+        peer = CurrentPeer(self.port)
+        self.addCleanup(peer.close)
+        peer.socket = trust.wrap_socket(peer.socket, server_hostname="localhost")
+        peer.ping()
+        return peer
 
     def test_people_meet_behind_it_and_a_server_that_ends_is_not_missed(self) -> None:
         ann, bob = self.come(), self.come()
@@ -214,3 +227,9 @@ class ProxyTest(TestCase):
         again = self.come()
         self.assertEqual(again.log_in(token=ann.welcome["token"])["code"], 200)
         again.post("#lobby", "still here")
+
+    def test_who_comes_before_it_is_known_that_a_server_ended_reaches_the_other(self) -> None:
+        self.come()
+        self.servers[0].kill()
+        for _ in SERVERS:
+            self.come_at_once()
