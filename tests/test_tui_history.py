@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -91,6 +92,22 @@ class HistoryTests(SynchronousTestCase):
         # It was let go of, as from a conversation in which much is said.
         screen.chat.model.conversation("#lobby").forget_below(101)
         self.assertIn("message 1\n", to_the_top())
+
+    def test_who_came_and_went_is_not_unread_on_a_device_that_has_seen_nothing(self) -> None:
+        moves = [entry(seq, CHEN, kind="join") for seq in (2, 3)]
+        client = FollowedClient()
+        client.logs = {
+            "#quiet": [entry(1), *moves],
+            "#own": [entry(1), *moves[:1], entry(3, ME)],
+            "#loud": [entry(1), *moves[:1], entry(3)],
+        }
+        for name, log in client.logs.items():
+            client.conversations[name] = replace(room(name, 3, 1), last=log[-1])
+        screen = Screen(client)  # type: ignore[arg-type]
+        screen.text()
+        unread = {name: screen.chat.model.conversation(name).unread for name in client.logs}
+        self.assertEqual(unread, {"#quiet": 0, "#own": 0, "#loud": 2})
+        self.assertNotIn(("#loud", 0), self.asked(client))
 
     def test_who_is_blocked_stays_so_without_a_server(self) -> None:
         log = [entry(1, CHEN, "hello"), entry(2, BEN, "something awful")]

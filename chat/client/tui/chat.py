@@ -83,6 +83,8 @@ class Chat:
         for entry in known.unread if known is not None else ():
             if entry.conversation in self.model.conversations:
                 self.model.recalled(entry.conversation, [entry])
+        if known is None:
+            self.spawn(self.history.look_into(listed))
         for sent in self.client.outgoing:
             self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
 

@@ -1,6 +1,6 @@
 """Older messages: from the cache at once, from the server where the cache has a gap."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from chat.client.network.asker import is_final
 from chat.client.tui.found import PAGE as SEARCHED
 from chat.client.tui.found import Found
 from chat.client.tui.panes.messages import Wish
+from chat.messages import Conversation as ConversationState
 from chat.messages import Entry
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ AROUND = 60
 
 AGAIN = 3.0
 """Seconds after which a page is asked for again that the server could not give for the moment."""
+
+LOOKED_INTO = 20
+"""Conversations that are looked into at the first login of a device, of 40 requests at once."""
 
 NOTHING_THERE = 404
 """A private conversation exists from its first message on; until then it is merely empty."""
@@ -96,6 +100,22 @@ class History:
     def _loaded(self, conversation: Conversation) -> None:
         conversation.loading = False
         self._redraw()
+
+    async def look_into(self, conversations: Iterable[ConversationState]) -> None:
+        """On a device that has seen none of them: see whether others said anything where the last
+        that happened is that somebody came or went, or is one's own: that counts as unread until
+        one knows better."""
+        quiet = [
+            each.conversation
+            for each in conversations
+            if each.last and (each.last.kind or each.last.user_id == self._model.me.user_id)
+        ]
+        with suppress(ClientError):  # Then they count for as long as they are not opened.
+            for name in quiet[:LOOKED_INTO]:
+                conversation = self._model.conversations.get(name)
+                known = conversation is None or conversation.fetched or conversation.loading
+                if conversation is not None and conversation.unread and not known:
+                    await self.fetch(Wish(name, 0))
 
     def logged_in(self) -> None:
         """What partners have read meanwhile nobody has told us."""
