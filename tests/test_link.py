@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -424,6 +425,88 @@ class SleepTest(LinkCase):
         self.clock.advance(21)
         self.net.flush()
         self.assertIsInstance(self.link.state, LoggedIn)
+
+
+class SlowNet(FakeNet):
+    """Lets nobody in until it is told to."""
+
+    def __init__(self, server: FakeServer) -> None:
+        super().__init__(server)
+        self._asked: list[tuple[Deferred[Any], IProtocolFactory]] = []
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        asked: Deferred[Any] = Deferred()
+        self._asked.append((asked, factory))
+        return asked
+
+    def answer(self) -> None:
+        waiting, self._asked = self._asked, []
+        for asked, factory in waiting:
+            if not asked.called:  # or nobody wants to know any more
+                super().connect(factory).chainDeferred(asked)
+
+
+class AnythingTest(SynchronousTestCase):
+    @settings(max_examples=300, deadline=None)
+    @given(
+        st.lists(
+            st.sampled_from([
+                "start", "stop", "hurry", "answer", "flush", "cut", "down", "nap", "sleep", "wait",
+                "refuse", "mute", "works", "bye", "nobody",
+            ]),
+            min_size=20,
+            max_size=60,
+        )
+    )  # fmt: skip
+    def test_whatever_happens_it_logs_in_when_it_can(self, steps: list[str]) -> None:
+        case = LinkCase()
+        case.setUp()
+        case.net = case.link._endpoint = net = SlowNet(case.server)
+        credentials = case.credentials
+        for step in steps:
+            match step:
+                case "start":
+                    case.link.start()
+                case "stop":
+                    case.link.stop()
+                case "hurry":
+                    case.link.reconnect_now()
+                case "answer":
+                    net.answer()
+                case "flush":
+                    net.flush()
+                case "cut":
+                    net.cut()
+                case "down":
+                    net.down = not net.down
+                case "nap" | "sleep":
+                    case.stopped += 30 if step == "nap" else 1_000
+                    case.clock.advance(10)
+                case "wait":
+                    case.clock.advance(3)
+                case "refuse":
+                    case.server.handlers[LoginMes] = lambda c, r: LoginResMes(503, "no")
+                case "mute":
+                    case.server.handlers[LoginMes] = lambda c, r: None
+                case "works":
+                    case.server.handlers.clear()
+                case "bye" if case.server.connections:
+                    case.server.last.bye(409)
+                case "nobody":
+                    case.credentials = None if case.credentials else credentials
+        self.assertEqual(self.flushLoggedErrors(), [])
+        case.server.handlers.clear()
+        case.credentials, net.down = credentials, False
+        for _ in range(3):
+            case.link.start()
+            for _ in range(60):
+                case.advance(1)
+                net.answer()
+                net.flush()
+        self.assertEqual(case.link.state, LoggedIn())
+        self.assertEqual(len(case.server.connections), 1)
+        case.finish()
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class AddressTest(SynchronousTestCase):

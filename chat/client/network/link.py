@@ -2,7 +2,7 @@
 
 import random as _random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, ParamSpec, Protocol
 
 from automat import TypeMachineBuilder
@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
+from chat.client.errors import ClientError, Refused, Untrusted
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
 from chat.client.network.naps import Naps
 from chat.client.network.wire import Wire
@@ -87,7 +87,7 @@ class Link:
         self,
         clock: IReactorTime,
         endpoint: IStreamClientEndpoint,
-        greet: Callable[[Wire], Awaitable[bool]],
+        greet: Callable[[Wire], Coroutine[Any, Any, bool]],
         push: Callable[[Message], None],
         changed: Callable[[ConnectionState], None],
         random: Callable[[], float] = _random.random,
@@ -159,9 +159,8 @@ class Link:
 
     def _begin_greeting(self) -> None:
         wire = self.wire
-        if wire is None:
-            raise NotConnected("there is no connection")
-        greeting = Deferred.fromCoroutine(_awaited(self._greet(wire)))
+        assert wire is not None
+        greeting = Deferred.fromCoroutine(self._greet(wire))
         greeting.addCallbacks(self._greeted, self._not_greeted, (wire,), errbackArgs=(wire,))
         greeting.addErrback(lambda failure: self.log.failure("a login", failure))
 
@@ -269,10 +268,6 @@ class Link:
         self._do(self._machine.woke, ahead)
 
 
-async def _awaited(awaitable: Awaitable[bool]) -> bool:
-    return await awaitable
-
-
 def _build() -> Callable[[Link], _Inputs]:
     """The table: state, what happens, next state, what is done."""
     builder = TypeMachineBuilder(_Inputs, Link)
@@ -369,25 +364,14 @@ def _build() -> Callable[[Link], _Inputs]:
         link._let_go("")
         link._show(Stopped(reason, code))
 
-    def too_late(inputs: _Inputs, link: Link, wire: Wire) -> None:
-        wire.close()
-
     for state in everywhere:
         state.upon(_Inputs.stop).to(off)(stopped)
-        if state is not opening:
-            state.upon(_Inputs.opened).loop()(too_late)
-    # What comes too late, or changes nothing where it comes.
+    # These may come at any time. All else comes of a connection, an attempt or a timer, and whoever
+    # leaves the state that has it lets go of it first.
     nothing: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...] = (
         (_Inputs.start, (opening, greeting, up, waiting)),
-        (_Inputs.unreachable, (off, greeting, anonymous, up, waiting)),
-        (_Inputs.distrust, (off, greeting, anonymous, up, waiting)),
-        (_Inputs.welcomed, (off, opening, anonymous, up, waiting)),
-        (_Inputs.nobody, (off, opening, anonymous, up, waiting)),
-        (_Inputs.refused, (off, opening, anonymous, up, waiting)),
-        (_Inputs.lost, (off, opening, waiting)),
-        (_Inputs.due, (off, opening, greeting, anonymous, up)),
         (_Inputs.hurry, (off, opening, greeting, anonymous)),
-        (_Inputs.woke, (off, anonymous)),
+        (_Inputs.woke, (anonymous,)),
     )
     for happening, states in nothing:
         for state in states:
