@@ -116,7 +116,7 @@ class ScreenTests(TestCase):
         environ = client_environ(self.home / "ida", "en_US.UTF-8")
         command = client_command("127.0.0.1:1")
         done = subprocess.run(command, env=environ, input="", capture_output=True, text=True)
-        self.assertEqual((done.returncode, done.stdout), (64, ""))
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn("chatroom --plain", done.stderr)
 
     def test_ctrl_c_clears_and_twice_leaves(self) -> None:

@@ -63,11 +63,12 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "statuses": (
         "Exit status: 0 done; 1 refused by the server; 2 wrong usage, or no password to be had; "
         "3 no connection, nothing was sent; 4 sent, but not confirmed in time: it may be repeated "
-        "with the same --client-id; 5 too many programs use this account here; 74 a file or the "
-        "output cannot be written; 130 interrupted; 141 nobody reads the output.",
+        "with the same --client-id; 5 too many programs use this account here; 70 a mistake in "
+        "this program; 74 a file or the output cannot be written; 130 interrupted; 141 nobody "
+        "reads the output.",
         "退出状态：0 成功；1 被服务器拒绝；2 用法错误或没有密码；3 无法连接，什么也没有发送；"
         "4 已发送但未及时得到确认，可用相同的 --client-id 重发；5 本机使用该账号的程序过多；"
-        "74 文件或输出无法写入；130 被中断；141 输出无人读取。",
+        "70 程序本身出错；74 文件或输出无法写入；130 被中断；141 输出无人读取。",
     ),
     # Options
     "opt-server": (

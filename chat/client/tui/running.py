@@ -31,19 +31,19 @@ __all__ = ["run"]
 def run(options: ScreenOptions) -> int:
     """Show the screen until the user leaves.
 
-    :returns: an exit status: 0, 64 without a terminal, 73 when a recording cannot be made, or 70
-        when the program is to blame.
+    :returns: an exit status of those that ``chatroom --help`` names: 0, 2 without a terminal, 74
+        when a recording cannot be made, or 70 when the program is to blame.
     """
     urwid.set_encoding("utf-8")
     look = make_look(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(look.words("no-terminal"), file=sys.stderr)
-        return 64
+        return 2
     try:
         recorder = _recorder(options.record, options.mask)
     except OSError as error:
         print(look.words("no-recording", path=options.record, error=error), file=sys.stderr)
-        return 73
+        return 74
     failure = _show(options, look, recorder)
     if recorder is not None:
         key = "recorded-masked" if options.mask else "recorded"
