@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from chat import messages as m
 from chat.client.api import Closed, NotConnected, Position
 from chat.client.events import (
@@ -343,6 +345,29 @@ class RequestTest(ApiCase):
         self.assertEqual(len(self.done(self.client.online(enough=9))), 12)
         self.assertEqual(len(self.done(self.client.online(enough=8))), 8)
         self.assertGreater(len(self.done(self.client.online())), 100)
+
+    def test_all_conversations_are_there_when_the_whole_list_has_come(self) -> None:
+        for name in ("#lobby", "#tea", "@101"):
+            self.say(name, "there")
+        self.server.listed_at_login = 1
+        self.server.handlers[m.ConversationsMes] = lambda connection, request: None
+        self.log_in()
+        waiting = Deferred.fromCoroutine(self.client.all_conversations())
+        self.assertNoResult(waiting)
+        del self.server.handlers[m.ConversationsMes]
+        self.net.cut()
+        self.advance(1)
+        self.assertEqual(set(self.successResultOf(waiting)), {"#lobby", "#tea", "@101"})
+        self.assertEqual(len(self.done(self.client.all_conversations())), 3)
+
+    def test_nobody_waits_for_the_list_of_a_client_that_is_closed(self) -> None:
+        self.say("#lobby", "there")
+        self.server.listed_at_login = 0
+        self.server.handlers[m.ConversationsMes] = lambda connection, request: None
+        self.log_in()
+        waiting = Deferred.fromCoroutine(self.client.all_conversations())
+        self.done(self.client.close())
+        self.failureResultOf(waiting, Closed)
 
     def test_joining_follows_the_room_and_leaving_ends_it(self) -> None:
         self.log_in()

@@ -422,6 +422,17 @@ class TailTest(CliCase):
             self.assertEqual((status, errors), (0, ""))
             self.assertIn("in ", json.loads(out)["content"])
 
+    async def test_the_last_of_all_conversations_is_of_those_too_that_the_login_did_not_name(
+        self,
+    ) -> None:
+        for name in ("#lobby", "#tea", "@101"):
+            self.server.say(name, f"in {name}")
+        self.server.listed_at_login = 1
+        status, out, errors = await self.as_alice("tail", "-n", "1", "--count", "0", "--json")
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual([json.loads(line)["content"] for line in out.splitlines()],
+                         ["in #lobby", "in #tea", "in @101"])  # fmt: skip
+
     async def test_no_new_message_is_waited_for_when_none_is_wanted(self) -> None:
         for text in ("one", "two", "three"):
             self.server.say("#lobby", text)

@@ -329,8 +329,17 @@ class ChatClient(Requests):
 
     @property
     def conversations(self) -> Mapping[str, Conversation]:
-        """The user's conversations by name, as far as the server has told."""
+        """The user's conversations by name, as far as the server has told: after a login the
+        newest hundred, the rest soon after it."""
         return MappingProxyType(self._session.catalogue.conversations)
+
+    async def all_conversations(self) -> Mapping[str, Conversation]:
+        """``conversations``, as soon as the server has told all of them.
+
+        :raises Closed: nobody has logged in, or the client was closed before.
+        """
+        await self._session.all_listed()
+        return self.conversations
 
     @property
     def positions(self) -> Mapping[str, Position]:

@@ -101,6 +101,7 @@ class Session:
     ) -> None:
         self.login = LoginResMes(200)
         """What the server said at the last login."""
+        self._listed: LoginResMes | None = None  # the login behind which all are listed
         self.clock_offset = 0.0
         self.credentials: LoginMes | None = None
         self.watched: tuple[int, ...] = ()
@@ -176,7 +177,7 @@ class Session:
             self.acks.stop()
         self.hub.emit(ConnectionChanged(state))
         if isinstance(state, Stopped):
-            end = Closed(state.reason or "the client is closed", state.code)
+            end = _end(state)
             self.hub.end(end)
             self.sender.end(end)
         # Who waited for the login asks for messages now, before the first one is handed out.
@@ -255,7 +256,19 @@ class Session:
         self.follower.all_listed()
         for name in tuple(self.catalogue.conversations):
             self._acknowledge(name)
+        self._listed = login
         self.hub.emit(ConversationsListed())
+        self.hub.changed()
+
+    async def all_listed(self) -> None:
+        """Wait until the catalogue is complete.
+
+        :raises Closed: the client has stopped.
+        """
+        while self._listed is not self.login:
+            if isinstance(state := self.link.state, Stopped):
+                raise _end(state)
+            await self.hub.change()
 
     # What comes ----------------------------------------------------------------------------------
 
@@ -379,6 +392,10 @@ class Session:
             seq = position.seq if seq is None else seq
             if self.catalogue.read(name, seq):
                 self.acks.move(name, position.epoch, read=seq)
+
+
+def _end(state: Stopped) -> Closed:
+    return Closed(state.reason or "the client is closed", state.code)
 
 
 def _receipt(message: ReceiptMes) -> ReceiptMoved:

@@ -281,12 +281,15 @@ async def _print_last(
     """
     found: list[Entry] = []
     if context.options.last:
-        for name in wanted or tuple(client.conversations):
-            if not await _is_in(client, name):
-                continue  # Nobody has talked there yet.
+        for name in wanted or tuple(await within(context, client.all_conversations())):
             position = client.positions.get(name)
             before = position.seq + 1 if position is not None else 0
-            found += await _newest(client, name, before, context.options.last)
+            try:
+                found += await _newest(client, name, before, context.options.last)
+            except Refused as error:
+                if error.code not in (403, 404):
+                    raise
+                # Nobody has talked there yet, or the user is in it no longer.
     for entry in sorted(found, key=lambda entry: entry.time):
         _print(context, client, entry)
     return {(entry.conversation, entry.seq) for entry in found}
