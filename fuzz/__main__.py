@@ -7,7 +7,10 @@ which ``python -m fuzz crash-…`` repeats.
 
 import sys
 
-import atheris
+try:
+    import atheris
+except ImportError:
+    sys.exit("The fuzzer is not installed: pip install -e '.[fuzz]' (Linux on x86-64).")
 
 with atheris.instrument_imports(include=["chat"]):
     from fuzz.session import fuzz

@@ -1,5 +1,8 @@
 """The fuzzing target: its corpus passes and stays small, and it notices what goes wrong."""
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,6 +24,20 @@ class FuzzTest(SynchronousTestCase):
     def test_the_corpus_stays_small(self) -> None:
         self.assertLessEqual(len(CORPUS), 64)
         self.assertLess(sum(path.stat().st_size for path in CORPUS), 65_536)
+
+    def test_without_its_extra_the_fuzzer_says_what_to_install(self) -> None:
+        with tempfile.TemporaryDirectory() as found:
+            Path(found, "atheris.py").write_text("raise ModuleNotFoundError('atheris')")
+            command = f"import sys, runpy; sys.path.insert(0, {found!r}); runpy.run_module('fuzz')"
+            done = subprocess.run(
+                [sys.executable, "-c", command],
+                cwd=CORPUS[0].parent.parent.parent,
+                capture_output=True,
+                text=True,
+            )
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn("pip install", done.stderr)
 
     def test_an_error_that_nobody_foresaw_is_noticed(self) -> None:
         async def stumble(session: object, message: object) -> None:
