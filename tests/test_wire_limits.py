@@ -147,6 +147,17 @@ def test_the_content_limit_is_an_option_that_is_told(
     other.hears("x" * 200_000)
 
 
+@pytest.mark.parametrize("content_limit", ["4096", "0"])
+def test_what_is_told_of_content_fits_a_frame(content_limit: str) -> None:
+    options = (*QUIET, "--frame-limit", "4096", "--content-limit", content_limit)
+    with serving(*options) as server, Party(server.port) as party:
+        peer = party.current()
+        told = peer.welcome["contentLimit"]
+        peer.post("#lobby", "x" * told)
+        more = "x" * (told + 1)
+        assert peer.ask("SmsMes", to="#lobby", content=more, clientId="c")["code"] == 413
+
+
 # Names and passwords ---------------------------------------------------------------------------
 
 

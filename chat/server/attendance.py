@@ -18,7 +18,7 @@ from chat.server.delivery.feed import Feed
 from chat.server.delivery.presence import is_in
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.departures import Departure
-from chat.server.paging import fit
+from chat.server.paging import content_room, fit
 from chat.server.watching import tracing
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
@@ -201,8 +201,17 @@ def _welcome(
     return messages.LoginResMes(
         200, "", online, session.user, token, context.now(), context.settings.durability,
         (), context.online.scope, kept, more or cut,
-        content_limit=context.settings.content_limit or limit,
+        content_limit=_longest_content(session),
     )  # fmt: skip
+
+
+def _longest_content(session: "Session") -> int:
+    """What the option says, but no more than a frame takes, without escapes; 0: no limit."""
+    settings = session.context.settings
+    if not settings.frame_limit:
+        return settings.content_limit
+    fits = max(1, content_room(settings.frame_limit) - escaped_size(session.author.says("")))
+    return min(settings.content_limit or fits, fits)
 
 
 def _go_live(session: "Session", snapshot: dict[str, int], update: int) -> None:

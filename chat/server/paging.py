@@ -7,10 +7,13 @@ import msgspec
 
 from chat.codec import escaped_size
 
-__all__ = ["RESERVE", "clamp", "fit"]
+__all__ = ["RESERVE", "clamp", "content_room", "fit"]
 
 RESERVE: Final = 2_048
 """Bytes of a frame that are left for everything but the list (protocol, Sending)."""
+
+PUSH_OVERHEAD: Final = 512
+"""Bytes of a push frame besides the user's name and the content, at most."""
 
 NO_LIMIT: Final = 2**31
 
@@ -24,6 +27,14 @@ def clamp(limit: int, most: int, usual: int = 0) -> int:
     :param usual: the size then, 0 for ``most``.
     """
     return min(limit, most) if limit > 0 else usual or most
+
+
+def content_room(frame_limit: int) -> int:
+    """Bytes that a message and its sender may take in a frame, escapes included.
+
+    :param frame_limit: bytes, 0 for no limit.
+    """
+    return (frame_limit or NO_LIMIT) - RESERVE - PUSH_OVERHEAD
 
 
 def fit(

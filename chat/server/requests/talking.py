@@ -12,7 +12,7 @@ from chat.codec import escaped_size
 from chat.names import BadName
 from chat.server import hearing
 from chat.server.delivery.registry import Thread
-from chat.server.paging import RESERVE, clamp, fit
+from chat.server.paging import clamp, content_room, fit
 from chat.server.requests import searching
 from chat.server.requests.refusals import Refused
 from chat.server.requests.searching import MOST_SCANNED, Place
@@ -38,9 +38,6 @@ __all__ = [
 ]
 
 Sms = messages.SmsMes | messages.OriginalSmsMes
-
-PUSH_OVERHEAD: Final = 512
-"""Bytes of a push frame besides the user's name and the content, at most."""
 
 MOST_CONTACTS: Final = 100_000
 HISTORY_LIMIT: Final = 200
@@ -110,10 +107,9 @@ def _written(
     if cid == LOBBY_CID and session.context.settings.lobby == "read-only":
         refusal = 403
     sent = Post(session, cid, session.author, content, client_id, request_id, refusal)
-    limit = session.context.settings.frame_limit
-    most = limit - RESERVE - PUSH_OVERHEAD
+    most = content_room(session.context.settings.frame_limit)
     # At worst each byte is escaped: what is short need not be counted.
-    if limit and len(sent.middle) * 2 > most and escaped_size(sent.middle) > most:
+    if len(sent.middle) * 2 > most and escaped_size(sent.middle) > most:
         raise Refused(413, "content-too-large")
     return sent
 
@@ -255,7 +251,7 @@ def _fitting(
         return kept, cut
     entry = msgspec.json.decode(entries[-1 if keep_last else 0])
     # No character takes more than 12 bytes: a control character, escaped twice.
-    content = entry["content"][: (frame_limit - RESERVE - PUSH_OVERHEAD) // 12]
+    content = entry["content"][: content_room(frame_limit) // 12]
     return ({**entry, "content": content, "cut": True},), len(entries) > 1
 
 
