@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat import messages as m
 from chat.client.api import Refused
+from chat.client.delivery.track import FRUITLESS
 from chat.client.events import (
     ConnectionChanged,
     ConversationChanged,
@@ -241,6 +242,18 @@ class HandingOutTest(ApiCase):
         del self.server.handlers[m.HistoryMes]
         self.advance(3)
         self.assertEqual(self.heard(), ["one", "two"])
+
+    def test_a_server_that_keeps_back_what_it_announced_is_not_asked_in_a_hurry(self) -> None:
+        self.log_in()
+        self.server.handlers[m.HistoryMes] = lambda c, r: m.HistoryResMes(epoch="e1", first=1)
+        self.unheard("#lobby", "one")
+        self.say("#lobby", "two")
+        for asked in range(1, FRUITLESS):
+            self.assertEqual((len(self.server.of(m.HistoryMes)), self.heard()), (asked, []))
+            self.advance(1)
+        self.assertEqual(len(self.server.of(m.HistoryMes)), FRUITLESS)
+        self.assertEqual(self.heard(), ["two"])
+        self.assertEqual(self.of(GapSkipped), [GapSkipped("#lobby", 1, 1, False)])
 
     def test_a_hole_is_closed_however_long_the_store_was_away(self) -> None:
         self.log_in()

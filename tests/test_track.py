@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.delivery.track import FRUITLESS, HOLD_LIMIT, Step, Track, Wish
@@ -88,6 +89,32 @@ class TrackTest(SynchronousTestCase):
         steps = track.page(page(10, 11, 12, first=10), self.wish(track))
         self.assertEqual(steps[0], GapSkipped("#x", 5, 9, kept=False))
         self.assertEqual(numbers(steps), [10, 11, 12])
+
+    def test_what_came_before_retention_took_it_is_handed_out_all_the_same(self) -> None:
+        track = at(4)
+        track.push(entry(7))
+        steps = track.page(page(10, first=9), self.wish(track))
+        self.assertEqual(numbers(steps), [7, 10])
+        skipped = [step for step in steps if isinstance(step, GapSkipped)]
+        kept = False
+        self.assertEqual(
+            skipped, [GapSkipped("#x", *hole, kept) for hole in ((5, 6), (8, 8), (9, 9))]
+        )
+
+    def test_of_a_page_only_what_is_above_is_handed_out(self) -> None:
+        track = at(4)
+        track.push(entry(6))
+        wish = self.wish(track)
+        self.assertEqual(numbers(track.push(entry(5))), [5, 6])
+        self.assertEqual(numbers(track.page(page(5, 6, 7), wish)), [7])
+
+    def test_entries_of_a_page_which_do_not_name_their_conversation_get_its_name(self) -> None:
+        track = at(4)
+        track.push(entry(6))
+        nameless = replace(page(5), messages=(replace(entry(5), conversation=""),))
+        steps = track.page(nameless, self.wish(track))
+        named = [step.entry.conversation for step in steps if isinstance(step, MessageArrived)]
+        self.assertEqual(named, ["#x", "#x"])
 
     def test_a_hole_that_is_too_large_is_left_to_history_but_for_its_end(self) -> None:
         track = at(4, fill_limit=3)
