@@ -56,7 +56,6 @@ NAMES: Final[Mapping[str, str]] = {
     "the bus can't be restored yet: {why}": "bus-not-restored",
     "the bus could not be restored": "failure",
     "a batch of posts failed": "failure",
-    "answering a batch of posts failed": "failure",
     # What was missed, and what is remembered.
     "a hole in {cid} stays for now: {why}": "hole-stays",
     "a hole could not be filled": "failure",
