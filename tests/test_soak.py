@@ -10,7 +10,10 @@ from typing import Any
 from unittest import TestCase
 from unittest.mock import patch
 
+from twisted.internet.task import Clock
+
 from chat.soak.processes import copy_directory
+from chat.soak.world import Plan, World
 
 PATIENCE = 240
 FAULTS = "server-kill,store-kill,bus-cut,rollback,client-cut,failover-late"
@@ -36,6 +39,18 @@ def test_a_few_faults_break_no_promise() -> None:
     assert said["calmAccepted"] == said["calmMade"]
     assert said["accepted"] > 300
     assert set(said["faults"]) == set(FAULTS.split(","))
+
+
+class WorldTest(TestCase):
+    def test_what_fails_in_the_soak_itself_is_a_problem(self) -> None:
+        record: Any = None
+        world = World(Clock(), Path("/nowhere"), Plan("wo", 1, 3, 1.0, "external"), record, 1)
+
+        async def broken() -> None:
+            raise KeyError("messages")
+
+        world.spawn(broken())
+        self.assertEqual(world.problems, ["wo: KeyError('messages') in the soak"])
 
 
 class CopyTest(TestCase):

@@ -1,6 +1,7 @@
 """One device of a user, behaving as a good client: it reconnects, repeats itself, fills gaps."""
 
 import random
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -44,6 +45,9 @@ class Host(Protocol):
 
     def given_up(self, message: "Message") -> None:
         """A message that was not accepted at once is not sent again."""
+
+    def spawn(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        """Let ``work`` go on by itself; where it fails, no run is clean."""
 
 
 @dataclass(frozen=True)

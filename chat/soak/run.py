@@ -53,6 +53,7 @@ async def run(reactor: Any, settings: Settings) -> int:
         await _all([world.stop() for world in worlds])
         record.close()
     for world in worlds:
+        problems += world.problems
         for server in world.servers:
             problems += [f"{server.name} logged: {line}" for line in server.crashes()[:3]]
     violations = court.finish()

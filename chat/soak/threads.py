@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 
@@ -119,7 +118,7 @@ class Threads:
         if thread.fetching or self._device.link is None:
             return
         thread.fetching = True
-        Deferred.fromCoroutine(self._fill(conv, thread, self._device.link))
+        self._device.host.spawn(self._fill(conv, thread, self._device.link))
 
     async def _fill(self, conv: str, thread: Thread, link: Link) -> None:
         try:

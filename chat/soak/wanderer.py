@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
 from chat.soak.device import Device
@@ -46,7 +45,7 @@ class Wanderer:
         self._next = now + world.random.uniform(0.5, 1.5) * STEP_SECONDS
         if self.rooms or world.talking:
             self._moving = True
-            Deferred.fromCoroutine(self._move(link))
+            world.spawn(self._move(link))
 
     async def _move(self, link: Link) -> None:
         threads, rooms = self.device.threads, self.rooms

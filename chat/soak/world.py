@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -81,6 +81,7 @@ class World:
     :param record: takes everything that connections are told.
     :ivar calm: no fault is under way, and none was a moment ago.
     :ivar talking: whether people say things now.
+    :ivar problems: what went wrong in the soak itself.
     :ivar settled: bytes of an embedded store's file when everybody was registered.
     """
 
@@ -108,6 +109,7 @@ class World:
         self._numbers = count(1)
         self._ticks = 0
         self.talking = False
+        self.problems: list[str] = []
         self._owed = 0.0
         self._loop = LoopingCall(self._tick)
         self._loop.clock = reactor
@@ -249,6 +251,11 @@ class World:
     def given_up(self, message: Message) -> None:
         self.figures.calm_made -= message.calm
 
+    def spawn(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        Deferred.fromCoroutine(work).addErrback(
+            lambda failure: self.problems.append(f"{self.name}: {failure.value!r} in the soak")
+        )
+
     # Talking ---------------------------------------------------------------------------------
 
     def talk(self, on: bool) -> None:
@@ -333,7 +340,7 @@ class World:
         """Take back what this user said last, unless that may have another number by now."""
         last = self._last_said.pop(device.account.user_id, None)
         if last is not None and last.seq and self.calm:
-            Deferred.fromCoroutine(device.redact(last))
+            self.spawn(device.redact(last))
 
     # Waiting ---------------------------------------------------------------------------------
 
