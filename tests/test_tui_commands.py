@@ -417,6 +417,42 @@ class CommandTests(TestCase):
         screen.press("up")
         self.assertEqual(screen.desk.composer.editor.text, "half a thought", "it was not lost")
 
+    def test_who_decides_in_a_room_is_named_first(self) -> None:
+        for language, said in (
+            ("en", "3: 陈晓明 (owner), ben (moderator), anna"),
+            ("zh", "3 人：陈晓明（房主）、ben（管理员）、anna"),
+        ):
+            screen = lively(language, size=(100, 30))
+            screen.type("/who #cats")
+            self.assertIn(said, "\n".join(screen.press("enter")))
+
+    def test_a_hushed_room_counts_and_rings_only_where_it_speaks_to_one(self) -> None:
+        drafts = Drafts(Path(self.enterContext(TemporaryDirectory())) / "drafts.json")
+        screen = lively(size=(100, 30), drafts=drafts)
+        screen.type("/hush #cats")
+        text = "\n".join(screen.press("enter"))
+        self.assertIn("#cats counts only where it mentions you", text)
+        self.assertEqual(screen.chat.model.unread(), (1, 1))
+        screen.press("meta a")
+        self.assertEqual(screen.chat.model.open, "@2")
+        screen.root.focused = False
+        screen.client.say(entry(13, BEN, to="#cats"))
+        self.assertEqual(screen.told, [])
+        screen.client.say(entry(14, BEN, "@anna look", to="#cats"))
+        self.assertEqual([each.kind for each in screen.told], ["mention"])
+        self.assertEqual(screen.chat.model.unread()[0], 1)
+        screen.press("meta a")
+        self.assertIn("#cats (hushed)", "\n".join(screen.text()))
+        screen.chat.save_drafts()
+        again = lively(drafts=drafts)
+        before, _ = again.chat.model.unread()
+        again.type("/hush #cats")
+        again.press("enter")
+        self.assertEqual(again.chat.model.unread()[0], before + 12)
+        again.press("meta 3")
+        again.type("/hush")
+        self.assertIn("Only rooms", "\n".join(again.press("enter")))
+
     def test_a_server_that_takes_its_time_is_said_to_be_waited_for(self) -> None:
         waiting = "Waiting for the server's answer"
         screen = lively(size=(100, 30))
@@ -504,7 +540,7 @@ class CommandTests(TestCase):
         for asked in ("#cats", "all about dogs"), ("#lobby", "#1 priority"):
             self.assertIn(("topic", asked), screen.client.asked)
         self.assertIn(("members", "#cats"), screen.client.asked)
-        self.assertIn("1: ben", text)
+        self.assertIn("3: 陈晓明 (owner), ben", text)
         screen.type("/who #nowhere")
         self.assertIn("no conversation called #nowhere", "\n".join(screen.press("enter")))
         screen.type("/topic #cats")

@@ -194,7 +194,11 @@ class ScriptedClient:
 
     async def members(self, room: str) -> list[User]:
         self.asked.append(("members", room))
-        return [BEN]
+        return [
+            ME,
+            User(BEN.user_id, BEN.user_name, role="moderator"),
+            User(CHEN.user_id, CHEN.user_name, role="owner"),
+        ]
 
     async def set_topic(self, room: str, topic: str) -> None:
         self.asked.append(("topic", (room, topic)))

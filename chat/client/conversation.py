@@ -52,8 +52,8 @@ class Conversation:
     read when it was opened. ``sealed``: entries before which the server has nothing more.
     ``fetched``: its newest page is here. ``recalled``: what the cache has of that is. ``closed``: a
     room for who is invited. ``away``: the newest entry when it was put away. ``gone``: one is not
-    in it (any more). ``rewritten``: how often something that was held became something else, or
-    went.
+    in it (any more). ``hushed``: one is to be told only of what speaks to one. ``rewritten``: how
+    often something that was held became something else, or went.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Conversation:
     recalled: bool = False
     away: int | None = None
     gone: bool = False
+    hushed: bool = False
     rewritten: int = 0
     sealed: set[int] = field(default_factory=set)
     mentions: set[int] = field(default_factory=set)
@@ -92,6 +93,11 @@ class Conversation:
     def unread(self) -> int:
         """Messages of others above the read mark."""
         return max(0, self.newest - self.read - len(self._silent))
+
+    @property
+    def calling(self) -> int:
+        """Those of the unread messages that one is to be told of elsewhere."""
+        return len(self.mentions) if self.hushed else self.unread
 
     @property
     def hidden(self) -> bool:

@@ -132,16 +132,17 @@ class Model:
         return self.people.get(who) if isinstance(who, int) else None
 
     def unread(self) -> tuple[int, int]:
-        """Unread messages in all conversations, and those that speak to oneself."""
+        """Unread messages in all conversations, and those that speak to oneself; where it is hushed
+        only these."""
         unread = mentions = 0
         for each in self.conversations.values():
-            unread += each.unread
+            unread += each.calling
             mentions += each.unread if each.private else len(each.mentions)
         return unread, mentions
 
     def next_active(self) -> Conversation | None:
         """Where to look next: a mention before a private message before a room."""
-        waiting = [each for each in self.listed() if each.unread and each.name != self.open]
+        waiting = [each for each in self.listed() if each.calling and each.name != self.open]
         return min(waiting, key=lambda c: (not c.mentions, not c.private), default=None)
 
     def speakers(self) -> Iterator[str]:

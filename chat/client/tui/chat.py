@@ -184,7 +184,9 @@ class Chat:
         if conversation.name == self.model.open and not seen and conversation.divider is None:
             conversation.divider = conversation.read
         if event.live and not seen and event.entry.user_id not in self.model.blocked:
-            self._view.attention(self._described(conversation, event.entry))
+            came = self._described(conversation, event.entry)
+            if came.kind != "message" or not conversation.hushed:
+                self._view.attention(came)
 
     def _described(self, conversation: Conversation, entry: Entry) -> Came:
         kind = "private" if conversation.private else "message"

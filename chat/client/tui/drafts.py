@@ -1,4 +1,4 @@
-"""Which conversation was open and what was left unsent, in a file that only its owner can read."""
+"""What was open, put away, hushed and left unsent, in a file that only its owner can read."""
 
 import json
 import os
@@ -13,13 +13,16 @@ from chat.client.conversation import Conversation
 from chat.client.model import Model
 from chat.client.private import private_directory
 
-__all__ = ["AWAY", "OPEN", "Drafts", "Run"]
+__all__ = ["AWAY", "HUSHED", "OPEN", "Drafts", "Run"]
 
 OPEN: Final = "open"
 """Beside the texts: the conversation that was open. No conversation is called so."""
 
 AWAY: Final = "away"
 """Beside them, too: which are put away since which entry, ``@5:12 @7:3``."""
+
+HUSHED: Final = "hushed"
+"""And which rooms are."""
 
 Run = Callable[[Callable[[], None]], Any]
 """Calls a function, now or where a slow disk holds nobody up."""
@@ -51,8 +54,10 @@ class Drafts:
         """Go on where one was, with what was begun: if one is still in there."""
         self._begun = dict(self.load())
         away = dict(_put_away(self._begun.pop(AWAY, "")))
+        hushed = self._begun.pop(HUSHED, "").split()
         for each in model.conversations.values():
             each.away = away.get(each.name)
+            each.hushed = each.name in hushed
             self.resume_in(each)
         here = self._begun.get(OPEN)
         if self._stay and here in model.conversations:
@@ -72,7 +77,9 @@ class Drafts:
         known = (each for each in model.conversations.values() if each.away is not None)
         hidden = [f"{each.name}:{each.away}" for each in known if each.hidden]
         away = {AWAY: " ".join(hidden)} if hidden else {}
-        self.save({**self._begun, **texts, **here, **away}, run)
+        quiet = [each.name for each in model.conversations.values() if each.hushed]
+        hushed = {HUSHED: " ".join(quiet)} if quiet else {}
+        self.save({**self._begun, **texts, **here, **away, **hushed}, run)
 
     def load(self) -> dict[str, str]:
         """What was saved last; nothing when the file is missing or broken."""

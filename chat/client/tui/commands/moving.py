@@ -99,9 +99,10 @@ class MovingVerbs(Offering):
         """
         if not self._chat.model.connected:
             raise NotConnected("there is no connection at the moment")
-        count, _ = self._chat.model.unread()
+        count = 0
         for each in self._chat.model.conversations.values():
             if each.unread:
+                count += each.unread
                 self._chat.read(each, each.newest)
         self._chat.say(self._words("all-read" if count else "nothing-unread", n=count))
 

@@ -34,6 +34,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("go", "switch", "打开"), "go", "cmd-go", "arg-go", 1),
     Command(("next", "下一个"), "next_unread", "cmd-next"),
     Command(("readall", "全部已读"), "read_all", "cmd-read-all"),
+    Command(("hush", "静音"), "hush", "cmd-hush", "arg-who-in"),
     Command(("list", "ls", "会话"), "conversations", "cmd-list"),
     Command(("more", "更早"), "more", "cmd-more"),
     Command(("catchup", "补读"), "catchup", "cmd-catchup"),

@@ -23,13 +23,16 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.look import Look
 from chat.client.tui.telling import Telling
 from chat.client.tui.theme_file import find_theme, theme_names
-from chat.messages import BUSY, OFFLINE
+from chat.messages import BUSY, OFFLINE, User
 from chat.names import LOBBY, is_room
 
 __all__ = ["Verbs"]
 
 PRIVATE = "-private"
 """Behind ``/join``: should the room be made, then for those who are invited."""
+
+RANKS = ("owner", "moderator")
+"""Those whom others look for in a room, and so see first."""
 
 PATIENCE = 1.0
 """Seconds without an answer after which one would press Enter once more."""
@@ -199,6 +202,15 @@ class Verbs(ModeratingVerbs, MovingVerbs):
                 return
         self._chat.say(self._words("go-nowhere", name=name), bad=True)
 
+    def hush(self, arguments: str) -> None:
+        """Have a busy room count only where it speaks to one, or count again."""
+        room, rest = self._which(arguments)
+        if room is None or room.private or rest:
+            self._chat.say(self._words("hush-rooms"), bad=True)
+            return
+        room.hushed = not room.hushed
+        self._chat.say(self._words("hushed" if room.hushed else "unhushed", room=room.name))
+
     async def topic(self, arguments: str) -> None:
         conversation, text = self._which(arguments)
         if conversation is None or conversation.private:
@@ -252,8 +264,13 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             users = self._chat.model.online()
         else:
             users = await self._chat.client.members(conversation.name)
-        names = ", ".join(self._chat.name_of(each.user_id, each.user_name) for each in users)
+            users.sort(key=lambda each: (*RANKS, each.role).index(each.role))
+        names = self._words("comma").join(map(self._with_rank, users))
         self._chat.tell(self._words("who", n=len(users), names=names))
+
+    def _with_rank(self, user: User) -> str:
+        name = self._chat.name_of(user.user_id, user.user_name)
+        return self._words(f"who-{user.role}", name=name) if user.role in RANKS else name
 
     async def whois(self, arguments: str) -> None:
         user = await self._chat.client.lookup(self._somebody(arguments.split()[0]))

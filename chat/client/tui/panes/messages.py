@@ -164,6 +164,8 @@ class MessagesPane(Pane):
         title = Telling(self._model, self.look).title(conversation)
         if conversation.closed:
             title += self.look.words("room-closed")
+        if conversation.hushed:
+            title += self.look.words("room-hushed")
         topic = self.look.line(conversation.topic)
         return f"{title}  {topic}" if topic else title
 

@@ -43,7 +43,7 @@ class ConversationsPane(ListPane):
         items, runs = self.items(), []
         above, below = items[: self.top], items[self.top + self._shown :]
         for sign, hidden in ((self.look.glyphs.above, above), (self.look.glyphs.new, below)):
-            waiting = [each for each in hidden if each.unread]
+            waiting = [each for each in hidden if each.calling]
             if waiting:
                 for_me = any(each.mentions or each.private for each in waiting)
                 runs.append(("mention" if for_me else role, f" {sign}{len(waiting)}"))
@@ -72,7 +72,7 @@ class ConversationsPane(ListPane):
         room = max(1, columns - taken - sum(width(text) for _, text in count))
         title = Telling(self._model, self.look).title(item)
         name = clip(title, room, self.look.glyphs.ellipsis)
-        role = "open" if item.name == self._model.open else "unread" if item.unread else None
+        role = "open" if item.name == self._model.open else "unread" if item.calling else None
         digit: Run = ("dim", self._digits.get(item.name, " "))
         lead: Run = ("prompt", self.look.glyphs.prompt) if role == "open" else digit
         shown: Run = (role, " " + name + " " * (room - width(name)))
@@ -89,7 +89,8 @@ class ConversationsPane(ListPane):
         if item.mentions:
             runs.append(("mention", f" @{_short(len(item.mentions))}"))
         if item.unread > len(item.mentions):
-            runs.append(("unread", f" {_short(item.unread - len(item.mentions))}"))
+            role = "dim" if item.hushed else "unread"
+            runs.append((role, f" {_short(item.unread - len(item.mentions))}"))
         return runs
 
 
