@@ -15,7 +15,7 @@ from chat.client.delivery.follow import Follower
 from chat.client.delivery.hub import Hub
 from chat.client.delivery.outbox import Outbox
 from chat.client.delivery.sender import Sender
-from chat.client.errors import ClientError, Closed, NotConnected, Refused
+from chat.client.errors import BadServer, ClientError, Closed, NotConnected, Refused
 from chat.client.events import (
     Blocked,
     ConnectionChanged,
@@ -34,7 +34,7 @@ from chat.client.events import (
     Stopped,
     Waiting,
 )
-from chat.client.network.asker import READING, Asker
+from chat.client.network.asker import READING, Asker, granted
 from chat.client.network.link import Link
 from chat.client.network.wire import Wire
 from chat.messages import (
@@ -191,9 +191,9 @@ class Session:
         if self.credentials is None:
             return False
         asked = self._now()
-        reply = await wire.ask(self.credentials, LoginResMes)
-        if reply.code != 200 or reply.user is None:
-            raise Refused(reply.code, reply.error, reply.retry_after)
+        reply = granted(await wire.ask(self.credentials, LoginResMes))
+        if reply.user is None:
+            raise BadServer("a LoginResMes without a user")
         if self.login.user is not None and self.login.user.user_id != reply.user.user_id:
             raise Refused(403, "this client belongs to another user")
         self.login = reply
