@@ -3,6 +3,7 @@
 import unicodedata
 
 __all__ = [
+    "INVISIBLE",
     "LINE_LIMIT",
     "LOBBY",
     "LONGEST",
@@ -40,9 +41,11 @@ halves of characters, of which an argument of a command is made that is no UTF-8
 CLIENT_ID_LIMIT = 64
 """Characters of a ``clientId``."""
 
-# Letters that draw nothing although their category says letter: the Hangul fillers, and the
-# braille pattern without a dot. A name made of them would be an empty place on the screen.
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
+INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
+"""Letters that draw nothing although their category says letter: the Hangul fillers, and the
+braille pattern without a dot. A name made of them would be an empty place on the screen, and some
+terminals take them for a space of their own width."""
+
 # Control, format, surrogate, private use, unassigned, and every kind of separator.
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
 
@@ -73,7 +76,7 @@ def _check_characters(text: str, limit: int) -> None:
     for character in text:
         if (
             character in "#@"
-            or character in _INVISIBLE
+            or character in INVISIBLE
             or 0xFE00 <= ord(character) <= 0xFE0F  # variation selectors
             or 0xE0100 <= ord(character) <= 0xE01EF
             or unicodedata.category(character) in _REFUSED_CATEGORIES

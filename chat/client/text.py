@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import wcwidth
 
+from chat.names import INVISIBLE
+
 __all__ = [
     "JOINER",
     "MARK_CATEGORIES",
@@ -40,8 +42,6 @@ WIDE_SPACE = "\u3000"
 JOINER = "\u200d"
 _MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 """What may stand between an emoji and a joiner: U+FE0F and the five skin tones."""
-# Drawing nothing, or taken by some terminals for a space of their own width.
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 _DROPPED_CATEGORIES = frozenset({"Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 MARK_CATEGORIES = frozenset({"Mn", "Me", "Mc"})
 """Of what is drawn onto, or around, the letter before it."""
@@ -149,7 +149,7 @@ def _judge(character: str, emoji: bool, before: str) -> str:
         return TAB
     if category == "Cc":
         return REPLACEMENT
-    if category in _DROPPED_CATEGORIES or character in _INVISIBLE:
+    if category in _DROPPED_CATEGORIES or character in INVISIBLE:
         return ""
     if category == "Zs":
         return "  " if character == WIDE_SPACE else " "
