@@ -373,12 +373,16 @@ class StoreTest(Case):
     def test_at_its_memory_limit_it_refuses_and_is_read_and_takes_more_later(self) -> None:
         store = self.store()
         alice = self.enter(self.server(store), "alice")
-        say(alice, "before")
+        before = say(alice, "before")
         store.ask("CONFIG", "SET", "maxmemory", "1")
         answer = say(alice, "during")
         self.assertEqual(answer["code"], 503)
         self.assertGreater(answer["retryAfter"], 0)
         self.assertEqual(log_of(alice), ["before"])
+        # Its marks can't be written, which comes first where there is room.
+        alice.send("AckMes", conversation=LOBBY, epoch=before["epoch"], read=1)
+        listed = alice.ask("ConversationsMes")
+        self.assertEqual([each["seq"] for each in listed["conversations"]], [1])
         store.ask("CONFIG", "SET", "maxmemory", "0")
         self.assertEqual(insist(alice, "during")["seq"], 2)
 

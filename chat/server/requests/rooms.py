@@ -1,5 +1,6 @@
 """Rooms and the list of one's conversations."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -32,8 +33,9 @@ async def conversations(
     """A page of one's conversations; what follows its numbers is pushed after it."""
     context = session.context
     after = await find_cid(session, message.after) if message.after else ""
-    await context.marks.flush(session.user_id)
-    await context.fanout.write_times()
+    with suppress(StoreError):  # A full store is read all the same; one that is away says so next.
+        await context.marks.flush(session.user_id)
+        await context.fanout.write_times()
     with attendance.held_back(session) as (snapshot, _):
         page, more = await context.fanout.recovery.steady(
             lambda: context.conversations.page(session.user_id, after, clamp(message.limit, PAGE)),
