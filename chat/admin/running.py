@@ -16,6 +16,7 @@ from chat.server.options import Options
 from chat.server.settings import Settings
 from chat.store.errors import StoreError
 from chat.store.keys import Keys
+from chat.store.layout import LAYOUT, stored_layout
 
 __all__ = ["run"]
 
@@ -90,6 +91,8 @@ def _run_in_reactor(options: Namespace, settings: Settings, words: Words) -> Non
 async def _perform(reactor: Any, options: Namespace, settings: Settings, words: Words) -> None:
     async with opened(reactor, address_of(settings, words), words) as redis:
         keys = Keys(settings.prefix)
+        if (found := await stored_layout(redis, keys)) > LAYOUT:
+            raise Stop(words("later-layout", found=found, known=LAYOUT))
         desk = Desk(reactor, options, settings, words, sys.stdout, sys.stderr, redis, keys)
         await COMMANDS[options.command](desk)
         if why := desk.administration.not_noted:

@@ -112,6 +112,11 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "{place} 中没有服务器的内置存储：请用 --data 或 --store 指定。",
     ),
     "store-away": ("The store does not answer: {place}", "存储没有应答：{place}"),
+    "later-layout": (
+        "A later version of chatroom has written the store: its layout is {found}, and this "
+        "version knows {known}.",
+        "此存储由更新版本的 chatroom 写入：其布局为 {found}，本版本只支持 {known}。",
+    ),
     "store-error": ("The store refuses: {reason}", "存储拒绝：{reason}"),
     "not-noted": (
         "It was done, but the audit log has no room for it: {reason}",

@@ -30,6 +30,7 @@ from chat.store.errors import CannotStart, FateUnknown, StoreError, StoreUnavail
 from chat.store.guesses import Guesses
 from chat.store.invitations import Invitations
 from chat.store.keys import Keys
+from chat.store.layout import check_layout
 from chat.store.limits import Limits
 from chat.store.link.address import Address
 from chat.store.link.connection import RedisReplyError
@@ -153,6 +154,8 @@ class ChatServer:
         self._redis.start()
         await self._redis.when_connected()
         await self._as_soon_as_possible(self._look_at_settings)
+        keys = Keys(context.settings.prefix)
+        await self._as_soon_as_possible(partial(check_layout, self._redis, keys))
         await self._as_soon_as_possible(partial(context.conversations.generation_after, 0))
         stack.callback(self._master_watch.stop)
         self._master_watch.start()

@@ -156,6 +156,10 @@ class Keys:
         """String: ``<count>.<random>``, raised whenever numbers may have been lost."""
         return self._key("gen")
 
+    def layout(self) -> bytes:
+        """String: which layout all these keys have (``layout.py``)."""
+        return self._key("layout")
+
     def tide(self) -> bytes:
         """Counter that only rises; a server that sees it fall knows that the store went back."""
         return self._key("tide")
