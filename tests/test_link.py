@@ -4,8 +4,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -428,14 +430,16 @@ class SleepTest(LinkCase):
 
 
 class SlowNet(FakeNet):
-    """Lets nobody in until it is told to."""
+    """Lets nobody in until it is told to; who is called back is told so as by a TCP endpoint."""
 
     def __init__(self, server: FakeServer) -> None:
         super().__init__(server)
         self._asked: list[tuple[Deferred[Any], IProtocolFactory]] = []
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
-        asked: Deferred[Any] = Deferred()
+        asked: Deferred[Any] = Deferred(
+            lambda called: called.errback(ConnectingCancelledError(UNIXAddress("nowhere")))
+        )
         self._asked.append((asked, factory))
         return asked
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, ParamSpec, Protocol
 
 from automat import TypeMachineBuilder
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -234,10 +234,12 @@ class Link:
         self._do(self._machine.opened, wire)
 
     def _unreachable(self, failure: Failure) -> None:
+        if self._attempt is None:
+            return  # It was let go of; how an endpoint tells that is up to each.
         self._attempt = None
         if isinstance(failure.value, Untrusted):
             self._do(self._machine.distrust, failure.value)
-        elif failure.check(CancelledError) is None:
+        else:
             self._do(self._machine.unreachable, failure.getErrorMessage())
 
     def _greeted(self, welcome: bool, wire: Wire) -> None:
