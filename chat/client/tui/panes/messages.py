@@ -7,6 +7,7 @@ from chat.client.conversation import Conversation
 from chat.client.model import Model
 from chat.client.text import clip, width
 from chat.client.tui.look import Look
+from chat.client.tui.panes.coming import Coming
 from chat.client.tui.panes.draw import Row
 from chat.client.tui.panes.entries import EntryRows
 from chat.client.tui.panes.folding import SHOWN, Folded, Folding
@@ -34,17 +35,6 @@ class Anchor:
     newest: int
 
 
-@dataclass
-class Counted:
-    """What came to conversation ``of`` above number ``since``: others' messages, looked at once."""
-
-    of: str = ""
-    since: int = 0
-    upto: int = 0
-    new: int = 0
-    mentions: int = 0
-
-
 @dataclass(frozen=True)
 class Wish:
     """History that the view needs: the page below ``before``, 0 for the newest; or that above
@@ -64,7 +54,7 @@ class MessagesPane(Pane):
         self._rows = EntryRows(model, look, 1)
         self._folding = Folding(model, look)
         self._sought = SOUGHT
-        self._counted = Counted()
+        self._coming = Coming(model)
         self._anchor: Anchor | None = None
         self._of = ""
         self._size = (1, 1)
@@ -299,23 +289,11 @@ class MessagesPane(Pane):
 
     def _bar(self, conversation: Conversation, columns: int) -> Row:
         since = self._anchor.newest if self._anchor else conversation.newest
-        came = self._count(conversation, since)
-        key = "bar-scrolled" if not came.new else "bar-mentions" if came.mentions else "bar-new"
-        said = self.look.words(key, n=came.new, mentions=came.mentions)
+        new, mentions = self._coming.since(conversation, since)
+        key = "bar-scrolled" if not new else "bar-mentions" if mentions else "bar-new"
+        said = self.look.words(key, n=new, mentions=mentions)
         text = clip(f" {self.look.glyphs.new} {said} ", columns)
-        return [("new" if came.new else "status", text + " " * (columns - width(text)))]
-
-    def _count(self, conversation: Conversation, since: int) -> Counted:
-        """Each message is looked at once: thousands may come while somebody reads further up."""
-        counted = self._counted
-        if (counted.of, counted.since) != (conversation.name, since):
-            counted = self._counted = Counted(conversation.name, since, since)
-        for each in conversation.entries[conversation.index(counted.upto + 1) :]:
-            counted.upto = each.seq
-            if not (each.kind or each.deleted or each.user_id == self._model.me.user_id):
-                counted.new += 1
-                counted.mentions += self._model.mentions_me(each.content)
-        return counted
+        return [("new" if new else "status", text + " " * (columns - width(text)))]
 
     def _ask(self, conversation: Conversation, above: int, lowest: int) -> None:
         """Judge whether something that the view shows, or soon will, is missing.

@@ -1,0 +1,27 @@
+"""Counts what comes while its reader is further up, for the bar that leads there."""
+
+from chat.client.conversation import Conversation
+from chat.client.model import Model
+
+__all__ = ["Coming"]
+
+
+class Coming:
+    """Looks at each message once: thousands may come while somebody reads further up."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._of = ("", 0)
+        self._upto = self._new = self._mentions = 0
+
+    def since(self, conversation: Conversation, seq: int) -> tuple[int, int]:
+        """How much others have said above number ``seq``, and how much of that to oneself."""
+        if self._of != (conversation.name, seq):
+            self._of = (conversation.name, seq)
+            self._upto, self._new, self._mentions = seq, 0, 0
+        for each in conversation.entries[conversation.index(self._upto + 1) :]:
+            self._upto = each.seq
+            if not (each.kind or each.deleted or each.user_id == self._model.me.user_id):
+                self._new += 1
+                self._mentions += self._model.mentions_me(each.content)
+        return self._new, self._mentions
