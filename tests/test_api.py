@@ -59,6 +59,12 @@ class LoginTest(ApiCase):
         self.log_in()
         self.assertIsInstance(self.client.state, LoggedIn)
 
+    def test_who_does_not_exist_yet_registers_and_logs_in(self) -> None:
+        self.assertEqual(self.refused(self.client.log_in("carol", "lewis-carroll")).code, 500)
+        carol = self.done(self.client.register("carol", "lewis-carroll"))
+        user = self.done(self.client.log_in("carol", "lewis-carroll"))
+        self.assertEqual(user.user_id, carol)
+
     def test_one_try_fails_at_once_when_nobody_answers(self) -> None:
         self.net.down = True
         login = self.start(self.client.log_in("alice", "wonderland", timeout=0))

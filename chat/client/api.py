@@ -230,7 +230,11 @@ class ChatClient(Requests):
         self._session.credentials = LoginMes(
             VERSION, user_id, name, "" if token else password, token, self._device, self._language
         )
-        await self._session.reach(LoggedIn, timeout=timeout)
+        try:
+            await self._session.reach(LoggedIn, timeout=timeout)
+        except ClientError:
+            self._session.credentials = None  # or they would be tried again before a register
+            raise
         assert self.user is not None
         return self.user
 

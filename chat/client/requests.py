@@ -54,7 +54,8 @@ class Requests(Moderating):
     # Rooms -------------------------------------------------------------------------------------
 
     async def join(self, room: str, topic: str = "", private: bool = False) -> Conversation:
-        """Join a room, which is made when it does not exist; ``private``: for the invited.
+        """Join a room, which is made when it does not exist: with this topic, and ``private`` for
+        the invited. Of a room that exists neither changes.
 
         :raises Refused: 403 one is banned from it; 404 it is private, and one is not invited.
         """
@@ -87,7 +88,10 @@ class Requests(Moderating):
         self._session.gone(room)
 
     async def set_topic(self, room: str, topic: str) -> None:
-        """Set a room's topic."""
+        """Set a room's topic.
+
+        :raises Refused: 403 one is neither its owner nor a moderator of it.
+        """
         await self._session.asker.ask(TopicMes(room, topic), TopicResMes)
 
     async def rooms(self) -> list[Room]:
