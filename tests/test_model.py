@@ -151,6 +151,16 @@ class UnreadTests(TestCase):
             self.assertTrue(found.mentions_me(text), text)
         self.assertFalse(found.mentions_me("@anna.b, look"))
 
+    def test_what_is_not_shown_of_who_is_blocked_is_not_unread_nor_speaks_to_one(self) -> None:
+        found = model(room("#lobby"), room("#b"))
+        arrive(found, entry(1, CHEN), entry(2, content="@anna!"), entry(1, to="#b"))
+        found.apply(events.Blocked(BEN.user_id, BEN.user_name, True))
+        arrive(found, entry(2, content="@anna!", to="#b"))
+        self.assertEqual((found.unread(), found.next_active()), ((1, 0), None))
+        found.apply(events.Blocked(BEN.user_id, BEN.user_name, False))
+        arrive(found, entry(3, content="@anna, sorry", to="#b"))
+        self.assertEqual(found.unread(), (2, 1))
+
     def test_where_to_look_next_is_a_mention_then_private_then_a_room(self) -> None:
         found = model(room("#lobby"), room("#a", seq=1), room("@2", seq=1), room("#b", seq=1))
         self.assertEqual(getattr(found.next_active(), "name", None), "@2")

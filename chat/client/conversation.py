@@ -2,6 +2,7 @@
 
 import bisect
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -143,8 +144,13 @@ class Conversation:
 
     # Changes
 
-    def put(self, entry: Entry, me: int, mention: "re.Pattern[str] | None") -> bool:
-        """Take an entry in its place. Return whether it is a new one for a reader."""
+    def put(
+        self, entry: Entry, me: int, mention: "re.Pattern[str] | None", shown: bool = True
+    ) -> bool:
+        """Take an entry in its place; one that is not ``shown`` is never unread.
+
+        :returns: whether it is a new one for a reader.
+        """
         if entry.kind == "redact":
             self._redact(entry.target)
         elif entry.kind == "erase":
@@ -163,7 +169,7 @@ class Conversation:
         self.newest = max(self.newest, entry.seq)
         if entry.seq <= self.read:
             return False
-        if entry.kind or entry.deleted or entry.user_id == me:
+        if entry.kind or entry.deleted or entry.user_id == me or not shown:
             self._silent.add(entry.seq)
             self.mentions.discard(entry.seq)
             if entry.user_id == me and not entry.kind:
@@ -179,6 +185,14 @@ class Conversation:
             self.read = seq
             self.mentions = {each for each in self.mentions if each > seq}
             self._silent = {each for each in self._silent if each > seq}
+
+    def silence(self, users: Collection[int]) -> None:
+        """What these people say is not shown any more."""
+        found = [
+            each.seq for each in self.entries[self.index(self.read + 1) :] if each.user_id in users
+        ]
+        self._silent.update(found)
+        self.mentions.difference_update(found)
 
     def put_away(self) -> None:
         """Have it off the list until something is said in it, or it is opened."""

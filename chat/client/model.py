@@ -199,7 +199,8 @@ class Model:
             case events.GapSkipped(conversation, _, last, False):
                 self.conversation(conversation).sealed.add(last + 1)
             case events.Blocked(user_id, _, block):
-                self.blocked = self.blocked | {user_id} if block else self.blocked - {user_id}
+                known = self.blocked
+                self.blocked_are(known | {user_id} if block else known - {user_id})
             case _:
                 pass
         return False
@@ -259,17 +260,27 @@ class Model:
         self._heard_of(entry.user_name)
         if known.private and entry.user_id != self.me.user_id:
             known.partner = known.partner or entry.user_name
-        fresh = known.put(entry, self.me.user_id, self._mention)
+        fresh = self._put(known, entry)
         # Where somebody reads further up, more is kept, or the view would lose its place.
         known.trim(KEPT if name != self.open else KEPT_IN_VIEW)
         return fresh
+
+    def _put(self, known: Conversation, entry: Entry) -> bool:
+        shown = entry.user_id not in self.blocked
+        return known.put(entry, self.me.user_id, self._mention, shown)
+
+    def blocked_are(self, users: frozenset[int]) -> None:
+        """Whom one has blocked: what they say is neither shown nor unread."""
+        for each in self.conversations.values():
+            each.silence(users - self.blocked)
+        self.blocked = users
 
     def page(self, name: str, entries: Iterable[Entry], first: int) -> None:
         """A page of history came; ``first`` is the lowest number that the server keeps."""
         known = self.conversation(name)
         known.first = max(known.first, first)
         for entry in entries:
-            known.put(entry, self.me.user_id, self._mention)
+            self._put(known, entry)
             mine = entry.user_id == self.me.user_id and not entry.kind
             if mine and known.divider is not None and not known.fetched:
                 known.divider = max(known.divider, entry.seq)
@@ -283,7 +294,7 @@ class Model:
         known = self.conversation(name)
         for entry in entries:
             if not known.holds(entry.seq):
-                known.put(entry, self.me.user_id, self._mention)
+                self._put(known, entry)
 
     def _outgoing(self, message: Outgoing, state: events.MessageState) -> None:
         known = self.conversations.get(message.to) or self._absent(message.to)

@@ -77,7 +77,7 @@ class Chat:
         self.model.link = self.client.state
         listed = self.client.conversations.values()
         remembered = known.conversations if known is not None else ()
-        self.model.blocked = frozenset(known.blocked if known is not None else ())
+        self.model.blocked_are(frozenset(known.blocked if known is not None else ()))
         self._remembered = {each.conversation for each in remembered}
         self._listed(user, listed or remembered)
         for entry in known.unread if known is not None else ():
@@ -183,7 +183,7 @@ class Chat:
         seen = conversation.name == self.model.open and self._view.in_view()
         if conversation.name == self.model.open and not seen and conversation.divider is None:
             conversation.divider = conversation.read
-        if event.live and not seen and event.entry.user_id not in self.model.blocked:
+        if event.live and not seen:
             came = self._described(conversation, event.entry)
             if came.kind != "message" or not conversation.hushed:
                 self._view.attention(came)
@@ -241,7 +241,7 @@ class Chat:
     async def ask_blocks(self) -> list[User]:
         """Whom one has blocked: what they say in rooms is not shown."""
         users = await self.client.blocks()
-        self.model.blocked = frozenset(each.user_id for each in users)
+        self.model.blocked_are(frozenset(each.user_id for each in users))
         self._keep_blocked()
         self._view.redraw()
         return users

@@ -21,7 +21,8 @@ class Coming:
             self._upto, self._new, self._mentions = seq, 0, 0
         for each in conversation.entries[conversation.index(self._upto + 1) :]:
             self._upto = each.seq
-            if not (each.kind or each.deleted or each.user_id == self._model.me.user_id):
+            unsaid = each.kind or each.deleted or each.user_id in self._model.blocked
+            if not unsaid and each.user_id != self._model.me.user_id:
                 self._new += 1
                 self._mentions += self._model.mentions_me(each.content)
         return self._new, self._mentions
