@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
 from chat.client.files.paths import Profile
+from chat.client.language.cli_words import Phrases
 from chat.client.language.reasons import reason
 from chat.client.network.address import server_string
 from chat.client.tui.local_server import is_local, is_vacant, start_server
@@ -305,10 +306,16 @@ class Start:
         self.menu.select("menu-server")
 
     def _believe(self) -> None:
-        doubted, self._doubted = self._doubted, None
-        if doubted is not None:
+        if self._doubted is not None:
             server = server_string(self.server)
-            self._profile.known_servers.accept(server, doubted.fingerprint)
+            try:
+                self._profile.known_servers.accept(server, self._doubted.fingerprint)
+            except OSError as error:
+                phrases = Phrases(self._around.look.words.language)
+                self.menu.say(phrases.unwritable(error), bad=True)
+                self._around.redraw()
+                return
+            self._doubted = None
         self.begin()
 
     async def _resume(self, offline: bool = False) -> None:
