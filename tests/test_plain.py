@@ -9,13 +9,16 @@ from unittest import TestCase
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.errors import Refused
 from chat.client.events import Waiting
 from chat.client.model import Model
 from chat.client.notify import Came
 from chat.client.plain.asking import MenuAsking
+from chat.client.plain.keyboard import Keyboard
 from chat.client.plain.page import PATIENCE, Page
 from chat.client.plain.telling import LAST, MOST, PAGE, News
 from chat.client.plain.typed import MOST as LONGEST_LINE
@@ -117,6 +120,48 @@ class TypedTests(TestCase):
 
     def test_every_space_is_one(self) -> None:
         self.assertEqual(self.lines("好\u3000的\xa0x\r".encode()), ["好\u3000的\xa0x"])
+
+
+class Distracted:
+    """Takes lines, but for one."""
+
+    hidden = False
+    talking = True
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.stumbles = 0
+
+    def take(self, typed: list[str]) -> None:
+        if "bad" in typed:
+            raise ZeroDivisionError
+        self.taken += typed
+
+    def stumbled(self) -> None:
+        self.stumbles += 1
+
+    def interrupt(self) -> None:
+        self.taken.append("interrupt")
+
+    def end(self) -> None:
+        self.taken.append("end")
+
+    def ready(self) -> Deferred[None]:
+        return succeed(None)
+
+
+class KeyboardTests(SynchronousTestCase):
+    def test_what_goes_wrong_with_a_line_is_told_and_the_next_one_is_heard(self) -> None:
+        reading, writing = os.pipe()
+        for each in (reading, writing):
+            self.addCleanup(os.close, each)
+        person = Distracted()
+        keyboard = Keyboard(Clock(), reading, Page(Clock(), lambda text: None, True), person)
+        for typed in (b"bad\r", b"good\r"):
+            os.write(writing, typed)
+            keyboard.doRead()
+        self.assertEqual((person.taken, person.stumbles), (["good"], 1))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class PageTests(TestCase):
@@ -447,3 +492,15 @@ class PlainPtyTests(TestCase):
 
     def test_a_pipe_that_ends_before_a_login_is_no_success(self) -> None:
         self.assertEqual(self.pipe("fred", "").returncode, 1)
+
+    def test_a_certificate_that_cannot_be_remembered_is_said(self) -> None:
+        server = ServerProcess.start_for(self, "--self-signed")
+        (self.home / ".local" / "state" / "chatroom" / "known-servers.json").mkdir(parents=True)
+        command = [*client_command(f"tls:127.0.0.1:{server.port}"), "--plain"]
+        screen = PtyScreen(command, client_environ(self.home, "en_US.UTF-8"))
+        self.addCleanup(screen.__exit__)
+        for item, answer in (("1", "cannot be written"), ("2", "Name or id")):
+            screen.wait_for("Trust this certificate")
+            screen.type(item)
+            screen.press("enter")
+            screen.wait_for(answer)

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from chat.client.plain.page import Page
@@ -28,6 +29,9 @@ class Person(Protocol):
     def end(self) -> None:
         """Ctrl-D, or the terminal is gone."""
 
+    def stumbled(self) -> None:
+        """What was typed could not be dealt with, and that is our fault: say so."""
+
     def ready(self) -> "Deferred[None]":
         """Fires when another line can be taken: nothing is under way that it has to wait for."""
 
@@ -43,6 +47,8 @@ class Person(Protocol):
 @implementer(IReadDescriptor)
 class Keyboard:
     """A terminal on which every key is heard at once, and echoed by us."""
+
+    log = Logger()
 
     def __init__(self, reactor: Any, descriptor: int, page: Page, person: Person) -> None:
         self._reactor = reactor
@@ -84,6 +90,13 @@ class Keyboard:
             self._reactor.removeReader(self)
             self._person.end()
             return
+        try:
+            self._hear(data)
+        except Exception:  # The reactor would listen no more, and who types be left alone with it.
+            self.log.failure("what was typed could not be handled")
+            self._person.stumbled()
+
+    def _hear(self, data: bytes) -> None:
         finished: list[str] = []
         for happened in self._line.feed(data):
             if happened.key is not Key.LINE:

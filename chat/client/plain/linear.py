@@ -191,6 +191,9 @@ class Linear(Host):
             self._page.say(self.look.words("again-to-leave"))
         self.redraw()
 
+    def stumbled(self) -> None:
+        self._page.say(self.look.words("internal-error"))
+
     def leave(self) -> None:
         self.end()
 
