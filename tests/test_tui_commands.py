@@ -417,6 +417,16 @@ class CommandTests(TestCase):
         screen.press("up")
         self.assertEqual(screen.desk.composer.editor.text, "half a thought", "it was not lost")
 
+    def test_what_went_wrong_is_told_once_however_often_enter_is_pressed(self) -> None:
+        screen = lively(size=(40, 12))
+        for expected in (1, 2):
+            screen.type("/nonsense")
+            for _ in range(3):
+                text = " ".join("\n".join(screen.press("enter")).split())
+            self.assertEqual(text.count("· There is no command /nonsense"), expected)
+            screen.press("ctrl c")
+            screen.client.say(entry(8, BEN, "well"))
+
     def test_who_decides_in_a_room_is_named_first(self) -> None:
         for language, said in (
             ("en", "3: 陈晓明 (owner), ben (moderator), anna"),

@@ -351,11 +351,16 @@ class Model:
             self._longer.add(rest)
             self._mention = _mention_of(mine, self._longer)
 
-    def notice(self, name: str, text: str, time: int) -> None:
-        """The client itself says something in a conversation."""
+    def notice(self, name: str, text: str, time: int, again: bool = True) -> None:
+        """The client itself says something in a conversation.
+
+        :param again: also where the same is the last that stands there.
+        """
         known = self.conversation(name)
         after = known.entries[-1].seq if known.entries else known.newest
-        known.notices = [*known.notices[1 - NOTICES :], Notice(after, text, time)]
+        last = known.notices[-1] if known.notices else None
+        if again or last is None or (last.after, last.text) != (after, text):
+            known.notices = [*known.notices[1 - NOTICES :], Notice(after, text, time)]
 
     def show(self, name: str) -> Conversation:
         """Open a conversation; the divider stands where reading stopped."""

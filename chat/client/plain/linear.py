@@ -60,7 +60,7 @@ class LinearChat(Chat):
     def say(self, text: str, bad: bool = False) -> None:
         self._page.say(self.look.line(text))
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, again: bool = True) -> None:
         self._page.say(self.look.text(text))
 
     def spawn(self, work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:

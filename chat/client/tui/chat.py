@@ -354,7 +354,7 @@ class Chat:
         """A sentence in the status line, for a while. What went wrong is told among the messages as
         well, where the line has no room for all of it."""
         if bad and width(text) + 2 > self._view.columns():
-            self.tell(text)
+            self.tell(text, again=False)
         self.note, self.note_bad = self.look.line(text), bad
         self._note_until = self._reactor.seconds() + NOTE_SECONDS
         self._reactor.callLater(NOTE_SECONDS, self._unsay)
@@ -365,11 +365,11 @@ class Chat:
             self.note = ""
             self._view.redraw()
 
-    def tell(self, text: str) -> None:
-        """Lines of the client itself, in the open conversation."""
+    def tell(self, text: str, again: bool = True) -> None:
+        """Lines of the client itself, in the open conversation; ``again``: as ``Model.notice``."""
         conversation = self.model.current
         if conversation is not None:
-            self.model.notice(conversation.name, text, int(self.look.now() * 1000))
+            self.model.notice(conversation.name, text, int(self.look.now() * 1000), again)
             self._view.redraw()
 
     @property
