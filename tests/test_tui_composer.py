@@ -96,9 +96,34 @@ class ComposerTests(TestCase):
             screen.press("enter", "esc")
         self.assertNotIn("send", [what for what, _ in screen.client.asked])
 
+    def test_wide_signs_are_completed_as_narrow_ones(self) -> None:
+        for typed, completed in (
+            ("\uff20b", "@ben: "),
+            ("你好\uff20b", "你好@ben "),
+            ("看\u3000\uff20陈", "看\u3000@陈晓明 "),
+            ("\uff03c", "#cats "),
+            ("/msg\u3000\uff20b", "/msg\u3000@ben "),
+            ("好\uff1arocket", "好🚀"),
+        ):
+            screen = lively("zh")
+            screen.type(typed)
+            screen.press("tab")
+            self.assertEqual(screen.desk.composer.editor.text, completed)
+
     def test_what_can_be_completed_is_said_so_while_it_is_written(self) -> None:
         screen = lively(size=(80, 24))
-        for text in ("/", "/jo", "\uff0f", "@", "hello @b", ":sm", "请@", "#"):
+        for text in (
+            "/",
+            "/jo",
+            "\uff0f",
+            "@",
+            "hello @b",
+            ":sm",
+            "请@",
+            "#",
+            "请\uff20",
+            "\uff03",
+        ):
             self.assertTrue(screen.type(text)[-1].startswith(" Tab complete  F1 help"), text)
             screen.press("ctrl c")
         for text in ("hello", "/join ", "a/b", "me@x.org"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Final
 
 from chat.client.language.emoji import emoji_for
 from chat.client.language.words import LANGUAGES
@@ -15,6 +16,9 @@ __all__ = ["candidates", "is_offered"]
 MOST = 50
 """Names and emoji that one goes through at most."""
 
+_NARROW: Final = str.maketrans("\uff20\uff03\uff1a", "@#:")
+"""What input methods for Chinese make of the signs of people, rooms and emoji."""
+
 _OF_PEOPLE = frozenset(
     {"arg-msg", "arg-who", "arg-delete", "arg-kick", "arg-ban", "arg-role", "arg-block",
      "arg-report"}
@@ -26,13 +30,15 @@ _OF_FEW = {"arg-theme": tuple(THEMES), "arg-language": tuple(LANGUAGES), "arg-dn
 
 def is_offered(before: str, word: str) -> bool:
     """Whether ``word`` begins as what can be completed does: it is time to say so."""
-    return word[:1] in tuple("@#:" if before else f"@#:{SLASHES}")
+    # Not behind a wide colon: that stands in many a Chinese sentence.
+    return word[:1] in tuple("@#:\uff20\uff03" if before else f"@#:\uff20\uff03{SLASHES}")
 
 
 def candidates(model: Model, look: Look, before: str, word: str) -> Iterable[str]:
     """What ``word`` may become where ``before`` stands before it, each with what follows it."""
     if not before and word[:1] in tuple(SLASHES):
         return completions(word)
+    word = word[:1].translate(_NARROW) + word[1:]
     parsed = parse(before)
     if parsed.kind is Kind.COMMAND and not parsed.text and parsed.command is not None:
         return _taken(model, look, parsed.command.arguments, word)

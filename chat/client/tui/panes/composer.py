@@ -151,9 +151,9 @@ class Composer(Pane):
     def begun(self) -> tuple[str, str]:
         """What stands before the word at the cursor, and that, as far as it is written."""
         before = self.editor.text[: self.editor.cursor]
-        start = max(before.rfind(" "), before.rfind("\n")) + 1
+        start = max(map(before.rfind, " \n\u3000")) + 1
         # Chinese is written without spaces: a name or an emoji may follow it at once.
-        mark = max(before.rfind(":"), before.rfind("@"))
+        mark = max(map(before.rfind, ":@\uff1a\uff20"))
         if mark > start and not before[mark - 1].isascii():
             start = mark
         return before[:start], before[start:]
