@@ -454,7 +454,7 @@ WORDS: Final = {
     "cmd-retry": "send failed messages again",
     "cmd-busy": "be busy",
     "cmd-back": "be online again",
-    "cmd-hush": "hush a room: only mentions count; or end it",
+    "cmd-hush": "mute a room for you: only mentions count",
     "cmd-dnd": "do not disturb: no bell, no notices",
     "cmd-devices": "list your devices",
     "cmd-revoke": "log a device out",
