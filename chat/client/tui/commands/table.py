@@ -98,7 +98,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("login", "register"), "logout"),
     **dict.fromkeys(("afk", "status"), "busy"),
     **dict.fromkeys(("notify", "bell"), "dnd"),
-    **dict.fromkeys(("unhush", "silence", "hilight", "highlight"), "hush"),
+    **dict.fromkeys(("unhush", "silence"), "hush"),
     **dict.fromkeys(("read", "mark", "markread"), "readall"),
     "add": "invite",
 }
