@@ -56,6 +56,14 @@ class AcksTest(SynchronousTestCase):
         self.acks.start()
         self.assertEqual(self.sent(), [AckMes(A, "1.aa", None, 2)])
 
+    def test_what_moves_while_there_is_no_connection_waits_for_one(self) -> None:
+        self.acks.start()
+        self.acks.stop()
+        self.acks.move(A, "1.aa", read=1)
+        self.assertEqual(self.sent(10), [])
+        self.acks.start()
+        self.assertEqual(self.sent(), [AckMes(A, "1.aa", None, 1)])
+
     def test_who_leaves_acknowledges_no_more_and_who_comes_again_begins_anew(self) -> None:
         self.acks.start()
         self.acks.move(A, "1.aa", read=1)

@@ -6,10 +6,14 @@ from twisted.internet.defer import Deferred
 
 from chat import messages as m
 from chat.client.api import Closed, NotConnected, Position
+from chat.client.delivery.hub import Hub
+from chat.client.delivery.stream import Stream
 from chat.client.events import (
     ConversationsListed,
+    EpochChanged,
     ErrorArrived,
     LoggedIn,
+    MessageArrived,
     PresenceChanged,
     ReceiptMoved,
     Stopped,
@@ -250,6 +254,28 @@ class IterationTest(ApiCase):
         self.say("#lobby", "other 151", "other 152")
         heard += [self.done(anext(messages)).content for _ in range(201)]
         self.assertEqual(heard, [*map(str, range(1, 202)), "other 151", "other 152"])
+
+    def test_a_slow_reader_is_told_nothing_of_a_page_that_a_new_epoch_undid_on_its_way(
+        self,
+    ) -> None:
+        def entry(epoch: str, seq: int) -> m.Entry:
+            return m.Entry(seq, epoch, content=f"{epoch} {seq}", conversation="#lobby")
+
+        page: Deferred[tuple[m.Entry, ...]] = Deferred()
+
+        async def fetch(conversation: str, after: int) -> tuple[m.Entry, ...]:
+            return await page
+
+        stream = Stream(lambda each: True, fetch, Hub(self.clock).sleep, limit=1)
+        for seq in (1, 2, 3):
+            stream.put(MessageArrived(entry("e1", seq), False, True))
+        self.assertEqual(self.done(anext(stream)).content, "e1 1")
+        second = self.start(anext(stream))
+        stream.put(EpochChanged("#lobby", "e2", 2))
+        page.callback((entry("e1", 2), entry("e1", 3)))
+        self.assertNoResult(second)
+        stream.put(MessageArrived(entry("e2", 2), False, True))
+        self.assertEqual(self.successResultOf(second).content, "e2 2")
 
     def test_a_slow_reader_misses_nothing_however_long_the_store_is_away(self) -> None:
         self.log_in()
