@@ -11,7 +11,7 @@ import urllib.request
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.watching.metrics import METRICS
+from chat.server.watching.metrics import METRICS, USUAL_OUTCOMES, USUAL_REASONS
 from tests.patience import PATIENCE
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer
 from tests.process import ServerProcess, twistd
@@ -74,6 +74,13 @@ class NumbersTest(MetricsCase):
             self.assertEqual((family.type, family.documentation), (metric.kind.value, metric.says))
         self.assertIn("process_cpu_seconds", families)
         self.assertEqual(families["chatroom_build_info"].samples[0].labels.keys() >= {"version"}, 1)
+
+    def test_what_alerts_and_curves_are_made_of_is_told_before_it_ever_happened(self) -> None:
+        self.server()
+        told = self.scraped()
+        for name, usual in (("logins", USUAL_OUTCOMES), ("goodbyes", USUAL_REASONS)):
+            values = [told[f"chatroom_{name}_total", key] for key in usual]
+            self.assertEqual(values, [0.0] * len(usual))
 
     def test_what_people_do_is_counted(self) -> None:
         server = self.server("--rate", "2,0.001")

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.phrases import PHRASES
 from chat.server.watching.endpoint import Watching
-from chat.server.watching.metrics import METRICS, Kind
+from chat.server.watching.metrics import METRICS, USUAL_OUTCOMES, Kind
 from chat.server.workers.overview import Overview
 
 ROOT = Path(__file__).parent.parent
@@ -72,6 +72,7 @@ class MetricsTest(SynchronousTestCase):
         ]
         self.assertTrue(outcomes)
         self.assertEqual([each for each in outcomes if each not in PHRASES], [])
+        self.assertEqual([each for each in outcomes if each not in USUAL_OUTCOMES], [])
 
     def test_the_dashboard_is_one(self) -> None:
         panels = json.loads(DASHBOARD)["panels"]

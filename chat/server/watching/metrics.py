@@ -1,7 +1,7 @@
 """What can be measured of a running server: each metric's name, meaning and source."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chat.server.assembly import ChatServer
     from chat.server.network.connection import Connection
 
-__all__ = ["METRICS", "Kind", "Metric", "View"]
+__all__ = ["METRICS", "USUAL_OUTCOMES", "USUAL_REASONS", "Kind", "Metric", "View"]
 
 Reading = float | Mapping[tuple[str, ...], float] | Timing
 
@@ -25,6 +25,15 @@ USUAL_STATES: Final[tuple[tuple[str, ...], ...]] = (
     ("original", "behind"),
 )
 """Connections' generation and state: told also when there are none, so that a curve has no gap."""
+
+USUAL_OUTCOMES: Final = (
+    "accepted", "wrong-password", "no-such-user", "too-many-logins", "busy-server",
+)  # fmt: skip
+USUAL_REASONS: Final = (
+    "flooding", "going-down", "not-let-in", "replaced", "silent", "stalled", "store-away",
+    "too-many-strangers",
+)  # fmt: skip
+"""Told from the start: of a counter that begins with its first case no rate has that one."""
 
 
 class Kind(Enum):
@@ -78,7 +87,7 @@ def _class_of(connection: "Connection") -> tuple[str, ...]:
 
 
 def _logins(view: View) -> Reading:
-    return {(outcome,): count for outcome, count in view.server.context.tally.logins.items()}
+    return _counted(USUAL_OUTCOMES, view.server.context.tally.logins)
 
 
 def _refusals(view: View) -> Reading:
@@ -87,7 +96,11 @@ def _refusals(view: View) -> Reading:
 
 
 def _goodbyes(view: View) -> Reading:
-    return {(reason,): count for reason, count in view.server.context.tally.goodbyes.items()}
+    return _counted(USUAL_REASONS, view.server.context.tally.goodbyes)
+
+
+def _counted(usual: Iterable[str], counts: Mapping[str, int]) -> Reading:
+    return {(key,): count for key, count in (dict.fromkeys(usual, 0) | dict(counts)).items()}
 
 
 def _memory(view: View) -> Reading:
