@@ -292,6 +292,22 @@ class LeaseTest(PresenceCase):
             self.assertLessEqual(ends(node), 10_000)
         self.assertGreater(ends(other), 10_000)
 
+    async def test_a_clock_that_was_set_forward_ends_no_lease_of_who_is_there(self) -> None:
+        one, other, news = await self.node("one"), await self.node("other"), await self.listen()
+        await other.presence.enter(ANN, "a", "d", ONLINE)
+        for node in (one, other):
+            node.clock.advance(LEASE_SECONDS)  # It is not as if they had just begun.
+            await node.presence.tend()
+        for node in (one, other):
+            self.run_out(node)
+        for node in (one, other, one, other):
+            await node.pass_time(RENEW_SECONDS)
+        await self.expect_news(news, (1, ONLINE, "ann"))
+        self.assertEqual(other.presence.node, "other#1")
+        self.run_out(other)
+        await one.pass_time(LEASE_SECONDS)
+        await self.expect_news(news, (1, 1, "ann"))
+
     async def test_a_server_that_was_cleaned_up_comes_again_with_its_sessions(self) -> None:
         slow, survivor = await self.node("slow"), await self.node("survivor")
         await slow.presence.enter(ANN, "a", "d", ONLINE)

@@ -208,18 +208,20 @@ class Presence:
 
     # The lease ---------------------------------------------------------------------------------
 
-    async def _renew(self, how: str) -> tuple[bool, int]:
+    async def _renew(self, how: str) -> tuple[bool, int, bool]:
         arguments: list[Word] = [self.node, int(self._lease * 1000), how]
         script = load("presence_renew")
-        held, dead = await self._redis.script(script, [self._keys.nodes()], arguments)
-        return bool(held), dead
+        held, dead, late = await self._redis.script(script, [self._keys.nodes()], arguments)
+        return bool(held), dead, bool(late)
 
     def tend(self) -> Deferred[None]:
         """Renew the lease, and tell what could not be told; one after the other."""
         return self._tending.run(lambda: Deferred.fromCoroutine(self._tend_now()))
 
     async def _tend_now(self) -> None:
-        held, dead = await self._renew("renew")
+        held, dead, late = await self._renew("renew")
+        if late:  # So may all be, where the store's clock was set forward: they get time to renew.
+            self._steady_since = self._reactor.seconds()
         if not held:
             self.log.warn("{node} lost its lease and comes again", node=self.node)
             self._incarnation += 1
