@@ -294,10 +294,7 @@ async def enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]:
     joins again on several devices is let in by what was read last.
     """
     turn = session.entering = session.entering or DeferredLock()
-    entered: tuple[Conversation, bool] = await turn.run(
-        Deferred.fromCoroutine, _enter_room(session, cid)
-    )
-    return entered
+    return await turn.run(_enter_room, session, cid)
 
 
 async def _enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]:

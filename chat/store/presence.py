@@ -100,7 +100,7 @@ class Presence:
         """Give back the lease with all its sessions, while the store still answers."""
         if self._loop.running:
             self._loop.stop()
-            await self._tending.run(lambda: Deferred.fromCoroutine(self._give_back()))
+            await self._tending.run(self._give_back)
 
     async def _give_back(self) -> None:
         self._sessions.clear()
@@ -216,7 +216,7 @@ class Presence:
 
     def tend(self) -> Deferred[None]:
         """Renew the lease, and tell what could not be told; one after the other."""
-        return self._tending.run(lambda: Deferred.fromCoroutine(self._tend_now()))
+        return self._tending.run(self._tend_now)
 
     async def _tend_now(self) -> None:
         held, dead, late = await self._renew("renew")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
@@ -41,7 +40,7 @@ class Retention:
         self._limits = limits
         self._kept = kept
         self._stopped = False
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self.sweep_in_turn()))
+        self._loop = LoopingCall(self.sweep_in_turn)
         self._loop.clock = reactor
 
     def start(self) -> None:

@@ -157,7 +157,7 @@ class Follower:
         if wish is None:
             return
         self._filling.add(track)
-        filling: Deferred[None] = self._turns.run(lambda: Deferred.fromCoroutine(self._fill(track)))
+        filling: Deferred[None] = self._turns.run(self._fill, track)
         filling.addErrback(lambda failure: self.log.failure("a hole stays open", failure))
 
     async def _fill(self, track: Track) -> None:
