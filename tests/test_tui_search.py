@@ -97,6 +97,17 @@ class SearchTests(SynchronousTestCase):
         self.assertNotIn("Older results", text)
         self.assertIn("message 1\n", "\n".join(screen.press(*["page down"] * 20, "enter")))
 
+    def test_on_a_narrow_screen_a_result_says_what_was_said_first_of_all(self) -> None:
+        log = [entry(1, CHEN, "how the xylophone is tuned")]
+        for columns, shown in (
+            (20, " 陈晓明 …the xyloph…"),
+            (30, " #lobby 陈晓明 how the xyloph…"),
+            (40, " 11-14 12:01 #lobby 陈晓明 how the xylo…"),
+        ):
+            screen = Screen(ScriptedClient({"#lobby": log}), (columns, 8))
+            screen.type("/searchall xylo")
+            self.assertEqual(screen.press("enter")[1], shown)
+
     def test_results_are_narrowed_by_typing(self) -> None:
         screen = self.screen()
         self.search(screen, "/search message 3")

@@ -19,6 +19,9 @@ __all__ = ["MORE", "SearchPopup", "excerpt"]
 BEFORE = 3
 """Where a message is too long for its row, what was sought stands behind a third of it."""
 
+LEAST_TEXT = 12
+"""Columns of what was said, before which time, place and name give way on a narrow screen."""
+
 MORE: Final = "more"
 """The value of the row that asks for older results."""
 
@@ -119,7 +122,8 @@ class SearchPopup(Popup):
         who = self._chat.name_of(entry.user_id, entry.user_name)
         return Choice(
             [
-                ("dim", f" {moment:%m-%d %H:%M} "),
+                (None, " "),
+                ("dim", f"{moment:%m-%d %H:%M} "),
                 ("dim", f"{where} " if where else ""),
                 (look.colour(entry.user_id), f"{who} "),
                 (None, text),
@@ -131,6 +135,8 @@ class SearchPopup(Popup):
         assert isinstance(item, Choice)
         if isinstance(item.value, Entry):
             *lead, (_, text) = item.row
+            while len(lead) > 1 and columns - width(plain(lead)) < LEAST_TEXT:
+                del lead[1]
             room = columns - width(plain(lead))
             item = Choice([*lead, *excerpt(text, self._text, room, self.look.glyphs.ellipsis)])
         return super().item_row(item, columns)
