@@ -20,7 +20,7 @@ from chat.client.api import ChatClient
 from chat.client.errors import ClientError, FateUnknown, NotConnected, Refused, Untrusted
 from chat.client.files.cache import Cache
 from chat.client.text import clean, width
-from chat.client.tui.drafts import OPEN, Drafts
+from chat.client.tui.drafts import HUSHED, OPEN, Drafts
 from chat.client.tui.recording.player import print_screens
 from chat.client.tui.recording.recorder import Recorder
 from chat.client.tui.recording.replay import Replay, read_tape
@@ -269,10 +269,11 @@ class VeilTests(RecordingTestCase):
             self.assertNotIn(each, typed)
 
     def test_it_begins_where_one_was_with_a_draft_that_nobody_can_read(self) -> None:
-        Drafts(self.home / "drafts").save({OPEN: "#cats", "#cats": "half a thought"})
+        kept = {OPEN: "#cats", HUSHED: "#cats", "#cats": "half a thought"}
+        Drafts(self.home / "drafts").save(kept)
         self.screen(veil=True)
         last = "\n".join(self.last())
-        self.assertIn("#cats  xxx xxxxx xxxx", last)
+        self.assertIn("#cats (hushed)  xxx xxxxx xxxx", last)
         self.assertIn("xxxx x xxxxxxx", last)
 
     def test_commands_and_names_can_be_read_in_a_masked_recording(self) -> None:

@@ -13,7 +13,7 @@ from chat.client.conversation import Conversation
 from chat.client.model import Model
 from chat.client.private import private_directory
 
-__all__ = ["AWAY", "HUSHED", "OPEN", "Drafts", "Run"]
+__all__ = ["AWAY", "HUSHED", "NAMES", "OPEN", "Drafts", "Run"]
 
 OPEN: Final = "open"
 """Beside the texts: the conversation that was open. No conversation is called so."""
@@ -23,6 +23,9 @@ AWAY: Final = "away"
 
 HUSHED: Final = "hushed"
 """And which rooms are."""
+
+NAMES: Final = frozenset({OPEN, AWAY, HUSHED})
+"""Where no texts are, but names of conversations."""
 
 Run = Callable[[Callable[[], None]], Any]
 """Calls a function, now or where a slow disk holds nobody up."""

@@ -15,7 +15,7 @@ from chat.client import events
 from chat.client.api import ChatClient
 from chat.client.errors import ClientError
 from chat.client.files.cache import Cache
-from chat.client.tui.drafts import AWAY, OPEN
+from chat.client.tui.drafts import NAMES
 from chat.client.tui.look import Look
 from chat.client.tui.recording.tape import (
     FORMAT,
@@ -151,7 +151,7 @@ class Recorder:
             entered.user,
             veiled_texts(known) if self.veil else known,
             {
-                name: veiled(text) if self.veil and name not in (OPEN, AWAY) else text
+                name: veiled(text) if self.veil and name not in NAMES else text
                 for name, text in drafts.items()
             },
         )
