@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from chat import messages as m
-from chat.client.api import Closed, NotConnected, Position
+from chat.client.api import Closed, NotConnected, Position, Refused
 from chat.client.delivery.hub import Hub
 from chat.client.delivery.stream import Stream
 from chat.client.events import (
@@ -345,6 +345,16 @@ class RequestTest(ApiCase):
         page = self.done(self.client.history("#lobby", after=2, limit=2))
         self.assertEqual([entry.seq for entry in page.entries], [3, 4])
         self.assertEqual({entry.conversation for entry in page.entries}, {"#lobby"})
+
+    def test_a_busy_server_is_asked_less_and_less_often_and_not_for_ever(self) -> None:
+        self.log_in()
+        self.server.handlers[m.RoomsMes] = lambda c, r: m.ErrorMes(503, "the store is away")
+        asking = self.start(self.client.rooms())
+        self.advance(8)
+        self.assertLess(len(self.server.of(m.RoomsMes)), 7)
+        self.assertNoResult(asking)
+        self.advance(32)
+        self.assertEqual(self.failureResultOf(asking, Refused).value.code, 503)
 
     def test_history_of_what_does_not_exist_is_refused(self) -> None:
         self.log_in()

@@ -268,6 +268,13 @@ class HandingOutTest(ApiCase):
             self.assertEqual(self.heard(), ["one", "two"])
             self.events.clear()
 
+    def test_what_comes_while_a_hole_is_filled_makes_no_further_request(self) -> None:
+        self.log_in()
+        self.server.handlers[m.HistoryMes] = lambda c, r: None
+        self.unheard("#lobby", "one")
+        self.say("#lobby", "two", "three", "four")
+        self.assertEqual(len(self.server.of(m.HistoryMes)), 1)
+
     def test_a_hundred_holes_are_fetched_a_few_at_a_time(self) -> None:
         for number in range(100):
             self.say(f"#room{number}", "old")
