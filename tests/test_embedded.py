@@ -21,6 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.store.embedded import aof, repair
+from chat.store.embedded.backup import BASE, restore
 from chat.store.embedded.datadir import RESTORED, SAVED
 from chat.store.embedded.valkey import EmbeddedStore, find_program
 from chat.store.errors import CannotStart
@@ -167,6 +168,16 @@ class LifeTest(TestCase):
         await started(self, directory)
         self.assertFalse((directory / SAVED).exists())
         self.assertFalse((directory / RESTORED).exists())
+
+    async def test_what_is_restored_is_on_the_disk_before_that_is_said(self) -> None:
+        full, directory = new_directory(self), new_directory(self)
+        await filled(self, full)
+        synced: list[int] = []
+        with patch.object(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino)):
+            restore(full / "appendonlydir" / BASE, directory)
+        kept = directory / "appendonlydir"
+        for path in (directory, kept, *kept.iterdir()):
+            self.assertIn(path.stat().st_ino, synced, path)
 
     async def test_what_somebody_brought_from_another_store_stays_where_it_is(self) -> None:
         directory = new_directory(self)

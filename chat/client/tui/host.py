@@ -178,6 +178,7 @@ class Host:
         if self._entered is not None:
             self._closing = self._entered.let_go()
         self._chat = self._desk = self._entered = None
+        gc.unfreeze()  # What stayed because of this chat need not stay behind it.
         return self._closing
 
     def _forget_device(self) -> None:

@@ -18,12 +18,12 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
 from chat.store.embedded.aof import MANIFEST
-from chat.store.embedded.datadir import RESTORED, SAVED, DataDirectory
+from chat.store.embedded.datadir import RESTORED, SAVED, DataDirectory, sync
 from chat.store.embedded.valkey import find_program
 from chat.store.errors import StoreError
 from chat.store.link.redis import Redis
 
-__all__ = ["restore", "save"]
+__all__ = ["BASE", "restore", "save"]
 
 LOOK_SECONDS: Final = 0.05
 MAGIC: Final = (b"REDIS0", b"VALKEY")
@@ -105,6 +105,7 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
         (home.path / "state.json").unlink(missing_ok=True)
         fresh.rename(home.append_only)
         _give_to_owner(home)
+        sync(home.path)
     finally:
         home.release()
     return aside
@@ -134,6 +135,8 @@ def _prepare(source: Path, home: DataDirectory) -> Path:
         (fresh / INCREMENT).touch(mode=0o600)
         lines = f"file {BASE} seq 1 type b\nfile {INCREMENT} seq 1 type i\n"
         (fresh / MANIFEST).write_text(lines)
+        for written in (fresh / INCREMENT, fresh / MANIFEST, fresh):
+            sync(written)
     except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
         raise

@@ -15,7 +15,7 @@ import msgspec
 from chat.store.embedded.aof import MANIFEST, named_files
 from chat.store.errors import CannotStart
 
-__all__ = ["INSTEAD", "RESTORED", "SAVED", "DataDirectory", "machine_boot"]
+__all__ = ["INSTEAD", "RESTORED", "SAVED", "DataDirectory", "machine_boot", "sync"]
 
 SOCKET_PATH_LIMIT: Final = 100
 """Bytes; ``sun_path`` holds 104 on macOS and 108 on Linux, with a final NUL."""
@@ -256,11 +256,7 @@ class DataDirectory:
             file.flush()
             os.fsync(file.fileno())
         new.replace(self.path / "state.json")
-        directory = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync(self.path)
 
     # The socket
 
@@ -293,3 +289,12 @@ class DataDirectory:
             shutil.rmtree(Path(last).parent, ignore_errors=True)
         for name in ("socket", "store.sock", "store.new"):
             (self.path / name).unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold what a file contains, or which files a directory has."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
