@@ -192,7 +192,7 @@ class Posting:
         """The key and the arguments that all posts to a conversation share."""
         known = self._groups.get(cid)
         if known is None:
-            if len(self._groups) > MOST_GROUPS:
+            if len(self._groups) >= MOST_GROUPS:
                 self._groups.clear()
             found = (self._keys.meta(cid), (is_open(cid), *self._keys.audience(cid)))
             known = self._groups[cid] = found
