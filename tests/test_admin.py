@@ -345,6 +345,9 @@ def test_statistics_reports_and_invitations(admin: Admin, party: Party) -> None:
     assert one(admin.get("invitations"), id=made["id"])["left"] == 2
     admin.do("withdraw", made["id"])
     assert "no invitation" in admin.refused("withdraw", made["id"])
+    noted = [(each["action"], each["seconds"], each["reason"]) for each in admin.get("audit")]
+    assert ("invite", 86_400, f"{made['id']} for friends") in noted
+    assert ("withdraw", 0, made["id"]) in noted
 
 
 def test_a_store_with_very_many_rooms_is_counted_and_listed() -> None:

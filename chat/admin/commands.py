@@ -234,6 +234,9 @@ async def invite(desk: Desk) -> None:
     seconds = _seconds(desk) or INVITATION_LIFE
     note = _line(desk, desk.options.note)
     code, made = await desk.invitations.make(desk.options.uses, seconds, note)
+    await desk.administration.note(
+        "invite", 0, int(seconds), f"{made.invitation_id} {note}".strip()
+    )
     desk.show({"code": code, **_invitation(made)}, code)
 
 
@@ -258,6 +261,7 @@ async def withdraw(desk: Desk) -> None:
         await desk.invitations.withdraw(desk.options.id)
     except Unknown:
         raise Stop(desk.words("no-such-invitation", id=desk.options.id)) from None
+    await desk.administration.note("withdraw", 0, reason=desk.options.id)
     desk.done("done")
 
 

@@ -158,7 +158,7 @@ class Administration:
         written = REPORT_ID.fullmatch(report)
         if not written or not await self._redis.call("XDEL", self._keys.reports(), report):
             raise Unknown("no such report")
-        await self._note("close-report", 0, reason=report)
+        await self.note("close-report", 0, reason=report)
 
     async def suspend(
         self, user_id: int, seconds: int = 0, reason: str = "", why: str = ""
@@ -172,12 +172,12 @@ class Administration:
             "HSET", self._keys.user(user_id), "suspended", f"{until}:{reason}".encode()
         )
         await self._tell(user_id, Event("ended", reason="suspended", why=why))
-        await self._note("suspend", user_id, seconds, reason)
+        await self.note("suspend", user_id, seconds, reason)
 
     async def reinstate(self, user_id: int) -> None:
         """The user may log in again."""
         await self._redis.call("HDEL", self._keys.user(user_id), "suspended")
-        await self._note("reinstate", user_id)
+        await self.note("reinstate", user_id)
 
     async def appoint(self, user_id: int, yes: bool = True) -> None:
         """Make a user an administrator, or one no longer."""
@@ -185,13 +185,13 @@ class Administration:
             await self._redis.call("HSET", self._keys.user(user_id), "admin", 1)
         else:
             await self._redis.call("HDEL", self._keys.user(user_id), "admin")
-        await self._note("appoint" if yes else "dismiss", user_id)
+        await self.note("appoint" if yes else "dismiss", user_id)
 
     async def reset_password(self, user_id: int, password: str) -> None:
         """Store another password (a PHC string); every session and every token ends."""
         await self._accounts.set_password(user_id, password, "")
         await self._tell(user_id, Event("ended", reason="password-changed"))
-        await self._note("password", user_id)
+        await self.note("password", user_id)
 
     async def end_sessions(self, user_id: int, device: str = "") -> None:
         """Log one device out, or all of a user's.
@@ -203,12 +203,17 @@ class Administration:
         else:
             await self._accounts.revoke_all(user_id)
         await self._tell(user_id, Event("ended", device=device, reason="logged-out"))
-        await self._note("log-out", user_id, reason=device)
+        await self.note("log-out", user_id, reason=device)
 
     async def _tell(self, user_id: int, event: Event) -> None:
         await self._redis.call("PUBLISH", self._keys.user_channel(user_id), payload(event))
 
-    async def _note(self, action: str, user_id: int, seconds: int = 0, reason: str = "") -> None:
+    async def note(self, action: str, user_id: int, seconds: int = 0, reason: str = "") -> None:
+        """Put what was done into the audit log; where that is impossible ``not_noted`` says why.
+
+        :param user_id: to whom, 0 for nobody.
+        :param seconds: for how long, 0 for good.
+        """
         fields: Sequence[str | int] = [
             "by", OPERATOR.user_id, "name", OPERATOR.name, "action", action,
             "conversation", "", "target", user_id, "seconds", seconds, "reason", reason,
@@ -279,7 +284,7 @@ class Administration:
         await self._redis.call("HSET", keys.user(user_id), "suspended", "0:")
         gone = ("name", "password", "sex", "created", "lastSeen", "admin")
         await self._redis.call("HDEL", keys.user(user_id), *gone)
-        await self._note("delete", user_id)
+        await self.note("delete", user_id)
         return erased
 
     async def _erase_in(self, cid: str, user_id: int, by: Author) -> int:
