@@ -463,6 +463,26 @@ class CommandTests(TestCase):
         again.type("/hush")
         self.assertIn("Only rooms", "\n".join(again.press("enter")))
 
+    def test_what_was_hushed_or_put_away_stays_so_where_it_is_listed_late(self) -> None:
+        path = Path(self.enterContext(TemporaryDirectory())) / "drafts.json"
+        Drafts(path).save({"hushed": "#dogs #old", "away": "@9:1 @8:1"})
+        screen = lively(drafts=Drafts(path))
+        screen.chat.save_drafts()
+        again = lively(drafts=Drafts(path))
+        again.chat.open("@8")
+        for late in (room("#dogs", 5), room("@9", 1, 1), room("@8", 1, 1)):
+            again.client.tell(events.ConversationChanged(late))
+        self.assertEqual(again.chat.model.conversation("#dogs").calling, 0)
+        hidden = [each for each in ("@9", "@8") if again.chat.model.conversation(each).hidden]
+        self.assertEqual(hidden, ["@9"])
+
+    def test_a_room_that_one_is_no_longer_in_is_not_hushed(self) -> None:
+        screen = lively(size=(100, 30))
+        screen.chat.model.conversation("#cats").draft = "half a thought"
+        screen.client.tell(events.ConversationChanged(Conversation("#cats", gone=True)))
+        screen.type("/hush #cats")
+        self.assertIn("Only rooms in which you are", "\n".join(screen.press("enter")))
+
     def test_a_server_that_takes_its_time_is_said_to_be_waited_for(self) -> None:
         waiting = "Waiting for the server's answer"
         screen = lively(size=(100, 30))

@@ -98,7 +98,9 @@ class Chat:
     def event(self, event: events.Event) -> None:
         """Take in what the library reports."""
         lost = self._lost(event)
-        if self.model.apply(event) and isinstance(event, events.MessageArrived):
+        fresh = self.model.apply(event)
+        self._drafts.recall(self.model)
+        if fresh and isinstance(event, events.MessageArrived):
             self._came(event)
         self._react(event)
         if lost is not None:

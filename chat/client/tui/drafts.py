@@ -44,6 +44,8 @@ class Drafts:
         self._path = path
         self._stay = stay
         self._begun: dict[str, str] = {}
+        self._away: dict[str, int] = {}
+        self._hushed: set[str] = set()
         self._saved: Mapping[str, str] = {}
         self._wanted: Mapping[str, str] = {}
         self._lock = Lock()
@@ -56,18 +58,28 @@ class Drafts:
     def resume(self, model: Model) -> None:
         """Go on where one was, with what was begun: if one is still in there."""
         self._begun = dict(self.load())
-        away = dict(_put_away(self._begun.pop(AWAY, "")))
-        hushed = self._begun.pop(HUSHED, "").split()
+        self._away = dict(_put_away(self._begun.pop(AWAY, "")))
+        self._hushed = set(self._begun.pop(HUSHED, "").split())
+        self.recall(model)
         for each in model.conversations.values():
-            each.away = away.get(each.name)
-            each.hushed = each.name in hushed
             self.resume_in(each)
         here = self._begun.get(OPEN)
         if self._stay and here in model.conversations:
             model.show(here)
 
+    def recall(self, model: Model) -> None:
+        """Have what was put away or hushed be so again, as soon as it is known: a login names the
+        newest conversations only, the others come behind it."""
+        for name in [each for each in self._away if each in model.conversations]:
+            model.conversations[name].away = self._away.pop(name)
+        for name in [each for each in self._hushed if each in model.conversations]:
+            self._hushed.discard(name)
+            model.conversations[name].hushed = True
+
     def resume_in(self, conversation: Conversation) -> None:
-        """Give a conversation what was begun in it. It may be one that was not known before."""
+        """Give a conversation what was begun in it. It may be one that was not known before, and
+        that nobody wants to be put away any more who opens it."""
+        self._away.pop(conversation.name, None)
         conversation.draft = conversation.draft or self._begun.pop(conversation.name, "")
 
     def keep(self, model: Model, run: Run) -> None:
@@ -78,10 +90,10 @@ class Drafts:
         texts = {each.name: each.draft for each in model.conversations.values() if each.draft}
         here = {OPEN: model.open} if self._stay and model.open else {}
         known = (each for each in model.conversations.values() if each.away is not None)
-        hidden = [f"{each.name}:{each.away}" for each in known if each.hidden]
-        away = {AWAY: " ".join(hidden)} if hidden else {}
-        quiet = [each.name for each in model.conversations.values() if each.hushed]
-        hushed = {HUSHED: " ".join(quiet)} if quiet else {}
+        hidden = self._away | {each.name: each.away for each in known if each.hidden}
+        away = {AWAY: " ".join(f"{name}:{seq}" for name, seq in hidden.items())} if hidden else {}
+        quiet = {each.name for each in model.conversations.values() if each.hushed} | self._hushed
+        hushed = {HUSHED: " ".join(sorted(quiet))} if quiet else {}
         self.save({**self._begun, **texts, **here, **away, **hushed}, run)
 
     def load(self) -> dict[str, str]:
