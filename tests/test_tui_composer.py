@@ -483,6 +483,16 @@ class EditorTests(TestCase):
             editor.do(edit)
         self.assertEqual(editor.cursor, 0)
 
+    def test_up_and_down_begin_where_one_went_meanwhile(self) -> None:
+        for between in ("left", "right"), ("typed", "backspace"):
+            editor = Editor()
+            editor.insert("one two\n\nthree")
+            editor.do("up")
+            for edit in between:
+                editor.insert("x") if edit == "typed" else editor.do(edit)
+            editor.do("up")
+            self.assertEqual(editor.cursor, 0, between)
+
     def test_a_mark_typed_after_its_letter_is_kept(self) -> None:
         for keys, text in (
             ("กิ่", "กิ่"),

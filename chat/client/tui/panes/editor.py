@@ -103,11 +103,13 @@ class Editor:
     def do(self, edit: str) -> bool:
         """Carry out one of ``EDITS``. Return whether there was anything to do."""
         before = (self.text, self.cursor)
-        yanked = self._yanked
+        yanked, meant = self._yanked, self._meant
         EDITS[edit](self)
         self._typing = False
         if self._yanked == yanked:
             self._yanked = None
+        if self._meant == meant:
+            self._meant = (-1, 0)
         return before != (self.text, self.cursor)
 
     def _change(self, text: str, cursor: int, joined: bool = False) -> None:
@@ -116,7 +118,7 @@ class Editor:
             del self._undo[:-UNDO_STEPS]
         self._redo.clear()
         self.text, self.cursor = text, min(cursor, len(text))
-        self._yanked = None
+        self._yanked, self._meant = None, (-1, 0)
 
     def _kill(self, start: int, end: int) -> None:
         if start < end:
