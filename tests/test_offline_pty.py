@@ -129,7 +129,7 @@ class OfflineTests(TestCase):
         anna.wait_for("◌")
         anna.type("/logout")
         anna.press("enter")
-        anna.wait_for("the server has not heard of")
+        anna.wait_for("the server did not confirm")
         anna.wait_for("until anna logs in again: 1.")
         self.leave(anna)
 

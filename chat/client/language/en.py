@@ -50,7 +50,7 @@ WORDS: Final = {
     "logged-out": "You are logged out.",
     "logged-out-by": "You are logged out. {reason}",
     "logged-out-here": (
-        "You are logged out here, but the server has not heard of it: it still lists this device."
+        "You are logged out here, but the server did not confirm it: it may still list this device."
     ),
     "logged-out-kept": " Not sent, but kept here until {name} logs in again: {n}.",
     "another-window": "{name} is in use in another window; log in for this one, too.",

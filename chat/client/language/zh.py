@@ -48,8 +48,8 @@ WORDS: Final = {
     "log-in-again": "请重新登录。",
     "logged-out": "您已退出登录。",
     "logged-out-by": "您已退出登录。{reason}",
-    "logged-out-here": "您已在本机退出登录，但未能告知服务器：它的列表里仍有这台设备。",
-    "logged-out-kept": "有 {n} 条消息未发送，保留在本机，{name} 再次登录后发送。",
+    "logged-out-here": "您已在本机退出登录，但服务器未确认：设备列表中可能仍有本机。",
+    "logged-out-kept": "有 {n} 条消息未发送，已保留在本机，等待 {name} 再次登录。",
     "another-window": "{name} 正在另一个窗口中使用；再登录一次，这里也可使用。",
     "no-device": "本机上使用此账号的程序太多。",
     "no-terminal": (

@@ -205,7 +205,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
     def hush(self, arguments: str) -> None:
         """Have a busy room count only where it speaks to one, or count again."""
         room, rest = self._which(arguments)
-        if room is None or room.private or rest:
+        if room is None or room.private or room.gone or rest:
             self._chat.say(self._words("hush-rooms"), bad=True)
             return
         room.hushed = not room.hushed
