@@ -395,6 +395,20 @@ class HeldTest(SynchronousTestCase):
         told = [each.data.get("content", each.type) for each in guest.frames]
         self.assertEqual(told, ["JoinResMes", "afterwards"])
 
+    def test_what_another_joining_told_is_not_given_before_the_reply_to_this_one(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        feed = hall.feed(guest)
+        self.assertTrue(feed.hold(), "another device has joined the room, which is to be told")
+        self.assertTrue(feed.hold(), "and this one joins it")
+        hall.registry.add_to_room(guest.session, ROOM).position = 0
+        for content in ("told", "between the two", "afterwards"):
+            hall.say(ROOM, content)
+        feed.release({ROOM: 1}, frozenset([ROOM]))
+        feed.give_older({ROOM: 2}, frozenset())
+        feed.release({ROOM: 2}, frozenset())
+        self.assertEqual(guest.numbers(NAME), [2, 3])
+
     def test_who_is_behind_is_held_by_nobody(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)

@@ -171,7 +171,7 @@ class Feed:
         self._held = [each for each in held if not is_older(*each[:2])]
         for cid, seq, words, answered in held:
             if is_older(cid, seq):
-                self._give_held(cid, seq, words, answered)
+                self._give_held(cid, seq, words, answered, seq <= self._told.get(cid, 0))
 
     def release(self, snapshot: Mapping[str, int], new: frozenset[str] | None = None) -> None:
         """Go live again: give what was held, but nothing old of what the session never heard.
