@@ -1,6 +1,7 @@
 """Conversations on a real store: numbers, permission, history, marks, the end of a message."""
 
 import json
+from collections.abc import Awaitable, Callable
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
@@ -44,25 +45,7 @@ class PostingTests(TestCase):
         self.assertEqual([entry.seq for entry in page.entries], [1])
 
     async def test_a_repetition_is_known_on_the_next_day_too_and_no_longer(self) -> None:
-        store = await Store.start(self)
-        await store.bus.hold_rooms([LOBBY_CID])
-        script = load("post")
-        # The store's clock is a list here, which the test sets.
-        text = script.text.replace("redis.call('TIME')", "redis.call('LRANGE', 'clock', 0, 1)")
-        self.patch(store.posting, "_script", Script("post", text))
-        said: list[str] = []
-
-        async def number(day: int, client_id: str) -> int:
-            store.valkey.ask("DEL", "clock")
-            store.valkey.ask("RPUSH", "clock", day * 86_400 + 1, 0)
-            sender, count = store.say(LOBBY_CID, client_id, client_id), len(said)
-            heard = store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) > count)
-            await DeferredList([heard, sender.answered], fireOnOneCallback=True)
-            if not sender.repeated:
-                said.append(client_id)
-                return len(said)
-            return sender.repeated[0][1]
-
+        number = await self.numbering()
         expected = {
             20_000: (("a", 1), ("a", 1)),
             20_001: (("a", 1), ("b", 2), ("a", 1)),
@@ -71,9 +54,42 @@ class PostingTests(TestCase):
         }
         for day, posts in expected.items():
             for client_id, seq in posts:
-                self.assertEqual(
-                    (day, client_id, await number(day, client_id)), (day, client_id, seq)
-                )
+                at = day * 86_400 + 1
+                self.assertEqual((at, client_id, await number(at, client_id)), (at, client_id, seq))
+
+    async def test_a_repetition_is_known_though_the_clock_was_set_back_before_midnight(
+        self,
+    ) -> None:
+        number = await self.numbering()
+        midnight = 20_000 * 86_400
+        self.assertEqual(await number(midnight - 1, "a"), 1)
+        self.assertEqual(await number(midnight + 1, "b"), 2)
+        for at in (midnight - 2, midnight - 3_600, midnight + 2):
+            self.assertEqual((at, await number(at, "b")), (at, 2))
+            self.assertEqual((at, await number(at, "a")), (at, 1))
+
+    async def numbering(self) -> Callable[[int, str], Awaitable[int]]:
+        """What posts to the lobby at a time of the store's clock, and tells the number."""
+        store = await Store.start(self)
+        await store.bus.hold_rooms([LOBBY_CID])
+        script = load("post")
+        # The store's clock is a list here, which the test sets.
+        text = script.text.replace("redis.call('TIME')", "redis.call('LRANGE', 'clock', 0, 1)")
+        self.patch(store.posting, "_script", Script("post", text))
+        said: list[str] = []
+
+        async def number(at: int, client_id: str) -> int:
+            store.valkey.ask("DEL", "clock")
+            store.valkey.ask("RPUSH", "clock", at, 0)
+            sender, count = store.say(LOBBY_CID, client_id, client_id), len(said)
+            heard = store.heard.until(lambda: len(store.heard.headers(LOBBY_CID)) > count)
+            await DeferredList([heard, sender.answered], fireOnOneCallback=True)
+            if not sender.repeated:
+                said.append(client_id)
+                return len(said)
+            return sender.repeated[0][1]
+
+        return number
 
     async def test_another_user_may_use_the_same_client_id(self) -> None:
         store = await Store.start(self)

@@ -18,9 +18,7 @@
 --        {-503, text}                                the store could not write
 local gen = redis.call('GET', KEYS[1]) or '0'
 local at = now()
-local day = at / 86400000
-local today, yesterday = string.format('%d', day), string.format('%d', day - 1)
-local both = today .. ' ' .. yesterday
+local day, today, yesterday, both
 local most, age = tonumber(ARGV[1]), tonumber(ARGV[2])
 local results, arg, appended = { 0 }, 3, false
 
@@ -57,6 +55,15 @@ local function tell_repeated(c, from)
       results[i] = { 1, seq, kept and log.time_of(kept) or 0, c.epoch, c.epoch_first }
     end
   end
+end
+
+-- Name the days by a time, as of a conversation's last entry: where the clock was set back over midnight,
+-- what was marked after it is looked for there. Not by one that is days ahead: marks would end too soon.
+local function name_days(time)
+  local found = math.floor((time - at < 86400000 and time or at) / 86400000)
+  if found == day then return end
+  day, today, yesterday = found, string.format('%d', found), string.format('%d', found - 1)
+  both = today .. ' ' .. yesterday
 end
 
 -- On which of the last two days something was marked: `days` of meta names the last one, and the
@@ -124,6 +131,7 @@ for k = 3, #KEYS do
   end
   if c then
     c.keys = keys
+    name_days(c.time)
     look_at_days(c)
   end
   for i = at_post, at_post + count - 1 do
