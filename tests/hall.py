@@ -102,7 +102,7 @@ class Hall:
 
     def __init__(self, **settings: Any) -> None:
         self.clock = Clock()
-        self.log = Log()
+        self.log = Log(self.clock)
         self.people = People()
         chosen = Settings(**settings)
         self.scripts = Scripts()

@@ -9,6 +9,7 @@ import pytest
 from tests.party import Party
 from tests.process import ServerProcess
 from tests.server import GENEROUS, check_log
+from tests.valkey import Valkey, running
 
 HOUR = 3_600
 
@@ -79,3 +80,38 @@ def test_what_is_under_way_goes_on_and_nobody_is_thrown_out(
     late = party.current()
     one.post("#lobby", "late, it seems")
     late.hears("late, it seems")
+
+
+@pytest.mark.parametrize("seconds", [-HOUR, HOUR])
+def test_what_the_bus_did_not_bring_comes_also_where_the_stores_clock_is_another(
+    clock: Clock, tmp_path: Path, seconds: int
+) -> None:
+    clock.put(seconds)
+    with running() as store:
+        first = ServerProcess(
+            *GENEROUS, "--store", store.url, environment={"PYTHONPATH": str(tmp_path)}
+        )
+        second = ServerProcess(*GENEROUS, "--store", store.url)
+        try:
+            first.start()
+            (bus,) = clients(store, "pubsub")
+            second.start()
+            with Party(first.port) as here, Party(second.port) as there:
+                one, known, stranger = here.current(), there.current(), there.current()
+                known.post(one.at, "before")
+                one.hears("before")
+                with first.frozen():
+                    store.ask("CLIENT", "KILL", "ID", bus)
+                    known.post(one.at, "from somebody known")
+                    stranger.post(one.at, "from somebody new")
+                one.hears("from somebody known")
+                one.hears("from somebody new")
+        finally:
+            first.remove()
+            second.remove()
+
+
+def clients(store: Valkey, kind: str) -> list[str]:
+    """The ids of a store's clients of a kind."""
+    lines = store.ask("CLIENT", "LIST", "TYPE", kind).decode().splitlines()
+    return [line.split()[0].partition("=")[2] for line in lines]

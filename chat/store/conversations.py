@@ -231,6 +231,10 @@ class Conversations:
             raise NotAllowed(cid) if answer == -403 else Unknown(cid)
         return answer
 
+    async def now(self) -> int:
+        """Milliseconds since 1970 by the clock by which entries are dated."""
+        return await self._redis.now()
+
     async def seek(self, cid: str, moment: int) -> int:
         """The highest number in ``cid`` whose entry is older than ``moment`` (ms since 1970)."""
         keys = [self._keys.meta(cid), self._keys.log(cid), self._keys.apart(cid)]

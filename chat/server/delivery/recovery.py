@@ -34,7 +34,7 @@ conversation is compared all the same. The time is written up to a second after 
 all by a server that is killed in between."""
 
 CLOCKS_MS: Final = 1_000
-"""How far the store's clock, by which entries are dated, may be from ours."""
+"""How far the store's clock, by which entries are dated, may be from what we reckon."""
 
 POSITIONS_PAGE: Final = 200
 COMPARED_AT_ONCE: Final = 32
@@ -61,7 +61,7 @@ class Recovery:
     def __init__(self, context: "Context", deliver: Deliver) -> None:
         self._context = context
         self._deliver = deliver
-        self._lost_at = 0
+        self._lost_at: float | None = None
         self._losses = 0
         self._compared = 0
         self._failed: dict[Thread, Hosted] = {}
@@ -73,7 +73,7 @@ class Recovery:
     @property
     def under_way(self) -> bool:
         """Whether the bus was lost and not everything has been compared since."""
-        return bool(self._lost_at)
+        return self._lost_at is not None
 
     async def over(
         self, threads: Iterable[Thread], until: float = math.inf, *, heard: bool = False
@@ -163,7 +163,7 @@ class Recovery:
     async def _find_position(self, thread: Thread, cid: str) -> None:
         """Take up a conversation of which nothing was delivered here before the loss."""
         if thread.position is None:
-            found = await self._context.conversations.seek(cid, self._lost_at)
+            found = await self._context.conversations.seek(cid, await self._moment())
             if thread.position is None:  # nobody has found out meanwhile
                 thread.position = found
 
@@ -186,8 +186,14 @@ class Recovery:
         Of several losses the first counts, until all is compared.
         """
         self._losses += 1
-        lost_at = self._context.now() - int(silent * 1000) - CLOCKS_MS
-        self._lost_at = min(self._lost_at, lost_at) if self._lost_at else lost_at
+        lost_at = self._context.clock.seconds() - silent
+        self._lost_at = lost_at if self._lost_at is None else min(self._lost_at, lost_at)
+
+    async def _moment(self) -> int:
+        """When that was, by the store's clock: by that entries are dated."""
+        ago = self._context.clock.seconds() - (self._lost_at or 0.0)
+        now = await self._context.conversations.now()
+        return now - int(ago * 1000) - CLOCKS_MS
 
     async def came_back(self) -> None:
         """Compare every conversation here with the store, and read what was missed.
@@ -204,7 +210,7 @@ class Recovery:
         if losses:
             context.online.resynchronise()
         if losses == self._losses:
-            self._lost_at = 0
+            self._lost_at = None
             self._compared += 1
             self._look_again()
 
@@ -228,7 +234,7 @@ class Recovery:
 
     async def _compare_user(self, user: HostedUser, awaited: Set[str]) -> None:
         await self._hear_new_rooms(user)
-        since = self._lost_at - LOST_MARGIN_MS
+        since = await self._moment() - LOST_MARGIN_MS
         moved = await self._context.conversations.moved_since(user.user_id, since)
         cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
         await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
