@@ -93,7 +93,7 @@ class Sender:
         self.reasons.append((reason, retry_after))
         self._answer()
 
-    def hears(self, cid: str) -> bool:
+    def awaits(self, post: Post) -> bool:
         return True
 
     def post_overdue(self, post: Post) -> None:

@@ -15,6 +15,8 @@ from chat.server.delivery.feed import CATCH_UP, MOST_HELD
 from chat.store.bus import Event
 from chat.store.entries import Page
 from chat.store.errors import FateUnknown, NotAllowed, StoreUnavailable
+from chat.store.post import Post
+from chat.store.posting import OUTSIDE_SECONDS
 from tests.hall import Hall
 from tests.hall_store import EPOCH
 
@@ -408,6 +410,23 @@ class HeldTest(SynchronousTestCase):
         feed.give_older({ROOM: 2}, frozenset())
         feed.release({ROOM: 2}, frozenset())
         self.assertEqual(guest.numbers(NAME), [2, 3])
+
+    def test_a_post_that_the_log_brought_before_its_answer_is_answered_soon(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        session = guest.session
+        hall.say(ROOM, "lost", heard=False)
+        second = hall.log.append(ROOM, hall.guest(2).session.author, "shows the hole")
+        post = Post(session, ROOM, session.author, "mine", "c1", "r1")
+        hall.posting.post(post)
+        hall.clock.advance(0)
+        hall.log.append(ROOM, session.author, "mine", "c1")
+        hall.publish(ROOM, [second])
+        hall.scripts.answer(3)
+        hall.clock.advance(OUTSIDE_SECONDS + 0.1)
+        self.successResultOf(hall.tick())
+        answers = [each.data for each in guest.frames if each.type == "SmsResMes"]
+        self.assertEqual([each["seq"] for each in answers], [3])
 
     def test_who_is_behind_is_held_by_nobody(self) -> None:
         hall = Hall()

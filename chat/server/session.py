@@ -333,9 +333,10 @@ class Session:
         message = messages.SmsMes("", client_id=post.client_id)
         self.refuse(message, post.request_id, post_refusal(code, retry_after, reason))
 
-    def hears(self, cid: str) -> bool:
-        """Whether the publications of one of its user's conversations come here."""
-        return cid in self.rooms or cid.startswith("p:")
+    def awaits(self, post: Post) -> bool:
+        """Whether the publications of its conversation come here, and are not so far yet."""
+        thread = hearing.thread_of(self, post.cid)
+        return thread is not None and (thread.position or 0) < post.seq
 
     def post_overdue(self, post: Post) -> None:
         """It was accepted, and its publication never came."""

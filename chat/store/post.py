@@ -35,8 +35,8 @@ class Poster(Protocol):
             ``slow-mode``, ``blocked`` or ``blocking``; empty for anything else.
         """
 
-    def hears(self, cid: str) -> bool:
-        """Whether they are given what is published of a conversation."""
+    def awaits(self, post: "Post") -> bool:
+        """Whether they are still to be given what is published of it."""
 
     def post_overdue(self, post: "Post") -> None:
         """It was accepted as number ``post.seq``, and its publication never came."""

@@ -40,8 +40,8 @@ UNDELIVERED_SECONDS: Final = 10.0
 """A stored post whose publication never came is answered after this long all the same."""
 
 OUTSIDE_SECONDS: Final = 1.0
-"""The same where its poster does not hear the conversation, having just left it or not entered it
-yet: then none need come."""
+"""The same where none need come: its poster does not hear the conversation, having just left it or
+not entered it yet, or the log brought it before the store had answered."""
 
 REPLICA_SECONDS: Final = 1.0
 """How long a replica has to take a batch of posts before nobody knows what becomes of them."""
@@ -301,8 +301,8 @@ class Posting:
         late = []
         for post in list(self._under_way.values()):
             age = now - post.sent
-            heard = post.poster.hears(post.cid)
-            if post.seq and age > (UNDELIVERED_SECONDS if heard else OUTSIDE_SECONDS):
+            awaited = post.poster.awaits(post)
+            if post.seq and age > (UNDELIVERED_SECONDS if awaited else OUTSIDE_SECONDS):
                 late.append(self._under_way.pop(post.serial))
             elif age > FORGOTTEN_SECONDS:
                 del self._under_way[post.serial]
