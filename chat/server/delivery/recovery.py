@@ -61,7 +61,8 @@ class Recovery:
     def __init__(self, context: "Context", deliver: Deliver) -> None:
         self._context = context
         self._deliver = deliver
-        self._lost_at: float | None = None
+        self._lost = False
+        self._lost_at = 0.0
         self._losses = 0
         self._compared = 0
         self._failed: dict[Thread, Hosted] = {}
@@ -73,7 +74,7 @@ class Recovery:
     @property
     def under_way(self) -> bool:
         """Whether the bus was lost and not everything has been compared since."""
-        return self._lost_at is not None
+        return self._lost
 
     async def over(
         self, threads: Iterable[Thread], until: float = math.inf, *, heard: bool = False
@@ -187,11 +188,12 @@ class Recovery:
         """
         self._losses += 1
         lost_at = self._context.clock.seconds() - silent
-        self._lost_at = lost_at if self._lost_at is None else min(self._lost_at, lost_at)
+        self._lost_at = min(self._lost_at, lost_at) if self._lost else lost_at
+        self._lost = True
 
     async def _moment(self) -> int:
-        """When that was, by the store's clock: by that entries are dated."""
-        ago = self._context.clock.seconds() - (self._lost_at or 0.0)
+        """When the bus was lost last, by the store's clock: by that entries are dated."""
+        ago = self._context.clock.seconds() - self._lost_at
         now = await self._context.conversations.now()
         return now - int(ago * 1000) - CLOCKS_MS
 
@@ -206,11 +208,13 @@ class Recovery:
         await self._compare([(room, room, room.cid) for room in context.registry.rooms.values()], 0)
         awaited = context.posting.awaited()
         users = list(context.registry.users.values())
-        await _abreast(self._comparing, [self._compare_user(user, awaited) for user in users])
+        since = await self._moment() - LOST_MARGIN_MS
+        compared = [self._compare_user(user, since, awaited) for user in users]
+        await _abreast(self._comparing, compared)
         if losses:
             context.online.resynchronise()
         if losses == self._losses:
-            self._lost_at = None
+            self._lost = False
             self._compared += 1
             self._look_again()
 
@@ -232,9 +236,8 @@ class Recovery:
             for user_id in gone:
                 self._context.fanout.event(user_id, Event("left", room.cid))
 
-    async def _compare_user(self, user: HostedUser, awaited: Set[str]) -> None:
+    async def _compare_user(self, user: HostedUser, since: int, awaited: Set[str]) -> None:
         await self._hear_new_rooms(user)
-        since = await self._moment() - LOST_MARGIN_MS
         moved = await self._context.conversations.moved_since(user.user_id, since)
         cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
         await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
