@@ -476,6 +476,13 @@ class CommandTests(TestCase):
         hidden = [each for each in ("@9", "@8") if again.chat.model.conversation(each).hidden]
         self.assertEqual(hidden, ["@9"])
 
+    def test_who_would_mute_a_room_as_elsewhere_is_told_of_hush(self) -> None:
+        for typed in ("/mute", "/mute #cats"):
+            screen = lively(size=(100, 30))
+            screen.type(typed)
+            self.assertIn("/hush mutes a room for you", "\n".join(screen.press("enter")))
+            self.assertNotIn("moderate", [what for what, _ in screen.client.asked])
+
     def test_a_room_that_one_is_no_longer_in_is_not_hushed(self) -> None:
         screen = lively(size=(100, 30))
         screen.chat.model.conversation("#cats").draft = "half a thought"

@@ -224,6 +224,7 @@ WORDS: Final = {
     "uninvited": "{who} is no longer invited.",
     "invited": "{who} invites you to {conversation}: /join {conversation}",
     "roles": "The roles are: {names}",
+    "mute-whom": "/mute NAME keeps somebody from writing; /hush mutes a room for you.",
     "only-rooms": "Only rooms have that.",
     "no-duration": "{text} is no time; write 90s, 10m, 2h or 1d.",
     "held-ban": "{who} is banned",

@@ -39,6 +39,10 @@ class ModeratingVerbs(Offering):
         await self._act("unban", arguments)
 
     async def mute(self, arguments: str) -> None:
+        _, whom = self._which(arguments)
+        if not whom:  # Elsewhere this is how one hushes a room.
+            self._chat.say(self._words("mute-whom"), bad=True)
+            return
         await self._act("mute", arguments, timed=True)
 
     async def unmute(self, arguments: str) -> None:

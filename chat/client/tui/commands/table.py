@@ -57,7 +57,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("kick", "踢出"), "kick", "cmd-kick", "arg-kick", 1),
     Command(("ban", "封禁"), "ban", "cmd-ban", "arg-ban", 1),
     Command(("unban", "解封"), "unban", "cmd-unban", "arg-who", 1),
-    Command(("mute", "禁言"), "mute", "cmd-mute", "arg-ban", 1),
+    Command(("mute", "禁言"), "mute", "cmd-mute", "arg-ban"),
     Command(("unmute", "解除禁言"), "unmute", "cmd-unmute", "arg-who", 1),
     Command(("role",), "role", "cmd-role", "arg-role", 2),
     Command(("slow",), "slow", "cmd-slow", "arg-slow"),
