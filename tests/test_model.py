@@ -160,6 +160,9 @@ class UnreadTests(TestCase):
         found.apply(events.Blocked(BEN.user_id, BEN.user_name, False))
         arrive(found, entry(3, content="@anna, sorry", to="#b"))
         self.assertEqual(found.unread(), (2, 1))
+        # A page brings what was said meanwhile once more.
+        found.page("#b", [entry(2, content="@anna!", to="#b")], 1)
+        self.assertEqual(found.unread(), (3, 2))
 
     def test_where_to_look_next_is_a_mention_then_private_then_a_room(self) -> None:
         found = model(room("#lobby"), room("#a", seq=1), room("@2", seq=1), room("#b", seq=1))

@@ -175,6 +175,7 @@ class Conversation:
             if entry.user_id == me and not entry.kind:
                 self.mark_read(entry.seq)  # who answers has read what was before
             return False
+        self._silent.discard(entry.seq)  # It may be of somebody who was blocked.
         if mention is not None and mention.search(entry.content):
             self.mentions.add(entry.seq)
         return fresh
