@@ -171,11 +171,31 @@ class TideTests(TestCase):
     async def test_a_note_is_written_now_and_then_for_a_server_that_is_killed(self) -> None:
         note = Path(tempfile.mkdtemp()) / "tide"
         tide = await self._server(start_for(self), note)
-        while tide._counts < NOTE_EVERY - 1:
+        while tide._counts < NOTE_EVERY:
             await tide._count()
-        self.assertFalse(note.exists())
+        self.assertEqual(int(note.read_text()), 1)
         await tide._count()
-        self.assertEqual(note.read_text(), str(NOTE_EVERY))
+        self.assertEqual(int(note.read_text()), NOTE_EVERY + 1)
+
+    async def test_what_was_seen_is_noted_at_once_when_the_store_refuses(self) -> None:
+        valkey, note = start_for(self), Path(tempfile.mkdtemp()) / "tide"
+        tide = await self._server(valkey, note)
+        await tide._count()
+        tide.rose(5)
+        valkey.ask("CONFIG", "SET", "maxmemory", "1")
+        self.assertFalse(await tide._count())
+        self.assertEqual(int(note.read_text()), 5)
+
+    async def test_a_note_takes_no_room_but_that_of_the_last_one(self) -> None:
+        note = Path(tempfile.mkdtemp()) / "tide"
+        tide = await self._server(start_for(self), note)
+        tide.rose(9)
+        tide.stop()
+        before = note.stat()
+        tide.rose(10**15)
+        tide.stop()
+        self.assertEqual(int(note.read_text()), 10**15)
+        self.assertEqual((note.stat().st_ino, note.stat().st_size), (before.st_ino, before.st_size))
 
     async def test_a_note_that_can_not_be_read_is_no_note(self) -> None:
         valkey = start_for(self)

@@ -12,6 +12,7 @@ machine is this one, which goes on, or this server saw the store's process end. 
 connections; a machine without power says nothing.)
 """
 
+import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -146,6 +147,8 @@ class Tide:
             arguments += [ended, self.boot.encode()]
             answer = await (redis or self._redis).script(load("tide"), keys, arguments)
         except StoreError as error:
+            if not self.problem:  # What a full disk did not take may end with the store.
+                self._write_note()
             self.problem = str(error)
             self.log.debug("The tide could not be counted: {why}", why=error)
             return False
@@ -157,7 +160,7 @@ class Tide:
         if epoch:
             self._generation = max(self._generation, epoch_count(epoch.decode()))
         self._counts += 1
-        if why or self._counts % NOTE_EVERY == 0:
+        if why or self._counts % NOTE_EVERY == 1:  # The first one takes its place on the disk.
             self._write_note()
         return True
 
@@ -169,7 +172,7 @@ class Tide:
     def _write_note(self) -> None:
         if self._note is None or not self._seen:
             return
-        with suppress(OSError):
-            fresh = self._note.with_suffix(".new")
-            fresh.write_text(str(self._seen))
-            fresh.replace(self._note)
+        # In its place, and always as long: that takes no room, which a full disk has not.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        with suppress(OSError), open(os.open(self._note, flags, 0o600), "wb", buffering=0) as file:
+            file.write(b"%020d" % self._seen)
