@@ -187,7 +187,6 @@ class Host:
         entered = self._entered
         self._end_chat()
         if entered is not None:
-            entered.outbox.close()
             entered.slot.keep("")
             if not entered.slot.shares():
                 self._closing = Deferred.fromCoroutine(entered.cache.erase())
