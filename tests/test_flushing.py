@@ -7,7 +7,6 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.store.embedded import flushing
 from chat.store.embedded.flushing import Flusher
 
 
@@ -33,7 +32,7 @@ class FlusherTests(SynchronousTestCase):
         self.files = [self._file("one")]
         self.synced: list[str] = []
         self.away: list[OSError | None] = []
-        self.patch(flushing.os, "fsync", self._fsync)
+        self.patch(os, "fsync", self._fsync)
         self.clock = _Reactor()
         self.flusher = Flusher(self.clock, self._listed)
         self.flusher.start()

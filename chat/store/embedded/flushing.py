@@ -6,7 +6,6 @@ milliseconds would lose what was accepted. With ``appendfsync no`` it writes bef
 always, and what only a power cut could still take is brought to the disk from here.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+
+from chat.store.embedded.datadir import sync
 
 __all__ = ["Flusher"]
 
@@ -70,8 +71,4 @@ class Flusher:
 
 def _sync(paths: Sequence[Path]) -> None:
     for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)
