@@ -234,10 +234,10 @@ async def invite(desk: Desk) -> None:
     seconds = _seconds(desk) or INVITATION_LIFE
     note = _line(desk, desk.options.note)
     code, made = await desk.invitations.make(desk.options.uses, seconds, note)
+    desk.show({"code": code, **_invitation(made)}, code)
     await desk.administration.note(
         "invite", 0, int(seconds), f"{made.invitation_id} {note}".strip()
     )
-    desk.show({"code": code, **_invitation(made)}, code)
 
 
 async def invitations(desk: Desk) -> None:

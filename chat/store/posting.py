@@ -204,11 +204,11 @@ class Posting:
         """The store says this before it publishes what it says it of, and those who are to hear
         that do not wait for the bookkeeping."""
         took = self._clock.seconds() - posts[0].sent
+        self._at_turn_end(partial(self._end, result, posts, took))
         if not isinstance(result, Failure):
-            for post, answer in zip(posts, result[1:], strict=False):
+            for post, answer in zip(posts, result[1:], strict=True):
                 if isinstance(answer, int):
                     post.seq = answer
-        self._at_turn_end(partial(self._end, result, posts, took))
 
     def _end(self, result: Any, posts: list[Post], took: float) -> None:
         """A call came to its end: begin the next one, and tell whom no publication tells."""
