@@ -11,13 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation
 from chat.server.attendance import enter_room, replay
-from chat.server.delivery.feed import CATCH_UP, MOST_HELD
+from chat.server.delivery.feed import CATCH_UP, MOST_HELD, Feed
 from chat.store.bus import Event
 from chat.store.entries import Page
 from chat.store.errors import FateUnknown, NotAllowed, StoreUnavailable
 from chat.store.post import Post
 from chat.store.posting import OUTSIDE_SECONDS
-from tests.hall import Hall
+from tests.hall import Guest, Hall
 from tests.hall_store import EPOCH
 
 ROOM, NAME = "r:cooks", "#cooks"
@@ -359,13 +359,18 @@ class HeldTest(SynchronousTestCase):
         self.assertEqual(guest.numbers("#lobby"), [1])
         self.assertEqual(guest.numbers(NAME), [3])
 
-    def test_who_is_held_back_twice_is_so_until_the_second_release(self) -> None:
+    def joining_twice(self) -> tuple[Hall, Guest, Feed]:
+        """Somebody in the lobby who is held back, twice, for one room."""
         hall = Hall()
         guest = hall.guest(1, LOBBY)
         feed = hall.feed(guest)
         self.assertTrue(feed.hold(), "another device has joined the room, which is to be told")
         self.assertTrue(feed.hold(), "and this one joins it")
         hall.registry.add_to_room(guest.session, ROOM).position = 0
+        return hall, guest, feed
+
+    def test_who_is_held_back_twice_is_so_until_the_second_release(self) -> None:
+        hall, guest, feed = self.joining_twice()
         feed.release({}, frozenset())  # The first could not be told: the store was away.
         hall.say(ROOM, "the reply's number has it")
         hall.say(ROOM, "the reply's number does not")
@@ -398,12 +403,7 @@ class HeldTest(SynchronousTestCase):
         self.assertEqual(told, ["JoinResMes", "afterwards"])
 
     def test_what_another_joining_told_is_not_given_before_the_reply_to_this_one(self) -> None:
-        hall = Hall()
-        guest = hall.guest(1, LOBBY)
-        feed = hall.feed(guest)
-        self.assertTrue(feed.hold(), "another device has joined the room, which is to be told")
-        self.assertTrue(feed.hold(), "and this one joins it")
-        hall.registry.add_to_room(guest.session, ROOM).position = 0
+        hall, guest, feed = self.joining_twice()
         for content in ("told", "between the two", "afterwards"):
             hall.say(ROOM, content)
         feed.release({ROOM: 1}, frozenset([ROOM]))

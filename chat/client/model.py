@@ -5,7 +5,7 @@ only way it changes, each for one thing that can happen, and each leaves a state
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from chat.client import events
 from chat.client.conversation import KEPT, Conversation, Fate, Notice, Pending
@@ -62,6 +62,8 @@ class Model:
         self.open = ""
         self.before = ""
         """What was open before that."""
+        self.appeared: Callable[[Conversation], None] = lambda conversation: None
+        """Told of each conversation that is known from now on."""
         self._mention: re.Pattern[str] | None = None
         self._longer: set[str] = set()
         self._online: list[User] | None = None
@@ -221,14 +223,16 @@ class Model:
     def conversation(self, name: str) -> Conversation:
         """The conversation called ``name``, made when it is new."""
         found = self.conversations.get(name)
-        if found is None:
-            found = self.conversations[name] = Conversation(name)
-        return found
+        return self._made(Conversation(name)) if found is None else found
 
     def _absent(self, name: str) -> Conversation:
         """A conversation that nobody has said one is in, for what of one's own waits there."""
-        found = self.conversations[name] = Conversation(name, gone=is_room(name))
-        return found
+        return self._made(Conversation(name, gone=is_room(name)))
+
+    def _made(self, conversation: Conversation) -> Conversation:
+        self.conversations[conversation.name] = conversation
+        self.appeared(conversation)
+        return conversation
 
     def state(self, state: ConversationState) -> None:
         """Marks moved, a topic changed, one joined or left: *conv* of the protocol."""

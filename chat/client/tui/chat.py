@@ -99,7 +99,6 @@ class Chat:
         """Take in what the library reports."""
         lost = self._lost(event)
         fresh = self.model.apply(event)
-        self._drafts.recall(self.model)
         if fresh and isinstance(event, events.MessageArrived):
             self._came(event)
         self._react(event)

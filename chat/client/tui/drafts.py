@@ -60,26 +60,24 @@ class Drafts:
         self._begun = dict(self.load())
         self._away = dict(_put_away(self._begun.pop(AWAY, "")))
         self._hushed = set(self._begun.pop(HUSHED, "").split())
-        self.recall(model)
+        # A login names the newest conversations only, the others come behind it.
+        model.appeared = self._recall
         for each in model.conversations.values():
+            self._recall(each)
             self.resume_in(each)
         here = self._begun.get(OPEN)
         if self._stay and here in model.conversations:
             model.show(here)
 
-    def recall(self, model: Model) -> None:
-        """Have what was put away or hushed be so again, as soon as it is known: a login names the
-        newest conversations only, the others come behind it."""
-        for name in [each for each in self._away if each in model.conversations]:
-            model.conversations[name].away = self._away.pop(name)
-        for name in [each for each in self._hushed if each in model.conversations]:
-            self._hushed.discard(name)
-            model.conversations[name].hushed = True
+    def _recall(self, conversation: Conversation) -> None:
+        """Have what was put away or hushed be so again."""
+        name = conversation.name
+        conversation.away = self._away.pop(name, None)
+        conversation.hushed = name in self._hushed
+        self._hushed.discard(name)
 
     def resume_in(self, conversation: Conversation) -> None:
-        """Give a conversation what was begun in it. It may be one that was not known before, and
-        that nobody wants to be put away any more who opens it."""
-        self._away.pop(conversation.name, None)
+        """Give a conversation what was begun in it. It may be one that was not known before."""
         conversation.draft = conversation.draft or self._begun.pop(conversation.name, "")
 
     def keep(self, model: Model, run: Run) -> None:
