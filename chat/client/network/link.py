@@ -3,7 +3,7 @@
 import random as _random
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, ParamSpec, Protocol
+from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol
 
 from automat import TypeMachineBuilder
 from twisted.internet.defer import Deferred
@@ -148,6 +148,20 @@ class Link:
         self.state = state
         self._news.append(state)
 
+    def _begin(self) -> None:
+        self._failures = 0
+        self._was_welcome = False
+        self._connect()
+
+    def _begin_afresh(self, ahead: float) -> None:
+        """The machine slept meanwhile: what came before does not count any more."""
+        self._failures = 0
+        self._connect_now()
+
+    def _connect_now(self) -> None:
+        self._let_go("")
+        self._connect()
+
     def _connect(self) -> None:
         self._bye = None
         self._naps.watch()
@@ -157,12 +171,30 @@ class Link:
         attempt.addCallbacks(self._opened, self._unreachable)
         attempt.addErrback(lambda failure: self.log.failure("a connection's start", failure))
 
-    def _begin_greeting(self) -> None:
-        wire = self.wire
-        assert wire is not None
+    def _not_there(self, reason: str) -> None:
+        self._wait(reason, reached=False)
+
+    def _distrusted(self, error: Untrusted) -> None:
+        self._let_go("")
+        self._show(Stopped(str(error), DISTRUSTED, error))
+
+    def _take(self, wire: Wire) -> None:
+        self.wire = wire
+        self._begin_greeting(wire)
+
+    def _greet_somebody(self) -> None:
+        self._was_welcome = False
+        self._show(Connecting())
+        assert self.wire is not None
+        self._begin_greeting(self.wire)
+
+    def _begin_greeting(self, wire: Wire) -> None:
         greeting = Deferred.fromCoroutine(self._greet(wire))
         greeting.addCallbacks(self._greeted, self._not_greeted, (wire,), errbackArgs=(wire,))
         greeting.addErrback(lambda failure: self.log.failure("a login", failure))
+
+    def _nobody(self) -> None:
+        self._show(Connected())
 
     def _up(self) -> None:
         self._since = self._clock.seconds()
@@ -193,6 +225,12 @@ class Link:
         else:
             self._wait(reason)
 
+    def _broken(self, reason: str) -> None:
+        """The same, where somebody was logged in; a connection that lasted was a good one."""
+        if self._clock.seconds() - self._since >= STEADY_AFTER:
+            self._failures = 0
+        self._ended(reason)
+
     def _turned_away(self, error: Refused) -> None:
         for_good = FOR_GOOD if self._was_welcome else AT_FIRST
         hopeless = error.code == 429 and not error.retry_after
@@ -201,6 +239,10 @@ class Link:
         else:
             self._let_go(str(error))
             self._wait(str(error), error.retry_after)
+
+    def _stopped(self, reason: str, code: int = 0) -> None:
+        self._let_go("")
+        self._show(Stopped(reason, code))
 
     def _let_go(self, why: str) -> None:
         """Forget the connection and everything that is under way."""
@@ -214,18 +256,13 @@ class Link:
             self._retry.cancel()
         self._naps.stop()
 
-    def _try_the_wire(self, ahead: float) -> None:
+    def _try_the_wire(self, ahead: float = 0.0) -> None:
         self._failures = 0
         if self.wire is not None:
             if ahead >= SLEEP:
                 self.wire.abort("this machine was asleep")
             else:
                 self.wire.check(WAKE_WITHIN)
-
-    def _settle(self) -> None:
-        """A connection that lasted was a good one."""
-        if self._clock.seconds() - self._since >= STEADY_AFTER:
-            self._failures = 0
 
     # What happens outside ------------------------------------------------------------------------
 
@@ -270,6 +307,13 @@ class Link:
         self._do(self._machine.woke, ahead)
 
 
+def _step(
+    method: Callable[Concatenate[Link, _P], None],
+) -> Callable[Concatenate[_Inputs, Link, _P], None]:
+    """A method of the link, as the machine calls it."""
+    return lambda inputs, link, /, *args, **kwargs: method(link, *args, **kwargs)
+
+
 def _build() -> Callable[[Link], _Inputs]:
     """The table: state, what happens, next state, what is done."""
     builder = TypeMachineBuilder(_Inputs, Link)
@@ -279,105 +323,35 @@ def _build() -> Callable[[Link], _Inputs]:
     anonymous = builder.state("anonymous")
     up = builder.state("up")
     waiting = builder.state("waiting")
-    everywhere = (off, opening, greeting, anonymous, up, waiting)
 
-    @off.upon(_Inputs.start).to(opening)
-    def begin(inputs: _Inputs, link: Link) -> None:
-        link._failures = 0
-        link._was_welcome = False
-        link._connect()
+    off.upon(_Inputs.start).to(opening)(_step(Link._begin))
+    opening.upon(_Inputs.opened).to(greeting)(_step(Link._take))
+    opening.upon(_Inputs.unreachable).to(waiting)(_step(Link._not_there))
+    opening.upon(_Inputs.distrust).to(off)(_step(Link._distrusted))
+    opening.upon(_Inputs.woke).to(opening)(_step(Link._begin_afresh))
+    greeting.upon(_Inputs.welcomed).to(up)(_step(Link._up))
+    greeting.upon(_Inputs.nobody).to(anonymous)(_step(Link._nobody))
+    greeting.upon(_Inputs.refused).to(waiting)(_step(Link._turned_away))
+    greeting.upon(_Inputs.lost).to(waiting)(_step(Link._ended))
+    greeting.upon(_Inputs.woke).loop()(_step(Link._try_the_wire))
+    anonymous.upon(_Inputs.start).to(greeting)(_step(Link._greet_somebody))
+    anonymous.upon(_Inputs.lost).to(off)(_step(Link._stopped))
+    up.upon(_Inputs.lost).to(waiting)(_step(Link._broken))
+    up.upon(_Inputs.woke).loop()(_step(Link._try_the_wire))
+    up.upon(_Inputs.hurry).loop()(_step(Link._try_the_wire))
+    waiting.upon(_Inputs.due).to(opening)(_step(Link._connect))
+    waiting.upon(_Inputs.hurry).to(opening)(_step(Link._connect_now))
+    waiting.upon(_Inputs.woke).to(opening)(_step(Link._begin_afresh))
+    for state in (off, opening, greeting, anonymous, up, waiting):
+        state.upon(_Inputs.stop).to(off)(_step(Link._stopped))
 
-    @opening.upon(_Inputs.opened).to(greeting)
-    def greet(inputs: _Inputs, link: Link, wire: Wire) -> None:
-        link.wire = wire
-        link._begin_greeting()
-
-    @opening.upon(_Inputs.unreachable).to(waiting)
-    def not_there(inputs: _Inputs, link: Link, reason: str) -> None:
-        link._wait(reason, reached=False)
-
-    @opening.upon(_Inputs.distrust).to(off)
-    def distrusted(inputs: _Inputs, link: Link, error: Untrusted) -> None:
-        link._let_go("")
-        link._show(Stopped(str(error), DISTRUSTED, error))
-
-    @greeting.upon(_Inputs.welcomed).to(up)
-    def welcomed(inputs: _Inputs, link: Link) -> None:
-        link._up()
-
-    @greeting.upon(_Inputs.nobody).to(anonymous)
-    def nobody(inputs: _Inputs, link: Link) -> None:
-        link._show(Connected())
-
-    @anonymous.upon(_Inputs.start).to(greeting)
-    def greet_again(inputs: _Inputs, link: Link) -> None:
-        link._was_welcome = False
-        link._show(Connecting())
-        link._begin_greeting()
-
-    @anonymous.upon(_Inputs.lost).to(off)
-    def nobody_minds(inputs: _Inputs, link: Link, reason: str) -> None:
-        link._let_go("")
-        link._show(Stopped(reason))
-
-    @greeting.upon(_Inputs.refused).to(waiting)
-    def refused(inputs: _Inputs, link: Link, error: Refused) -> None:
-        link._turned_away(error)
-
-    @greeting.upon(_Inputs.lost).to(waiting)
-    def lost_early(inputs: _Inputs, link: Link, reason: str) -> None:
-        link._ended(reason)
-
-    @up.upon(_Inputs.lost).to(waiting)
-    def lost(inputs: _Inputs, link: Link, reason: str) -> None:
-        link._settle()
-        link._ended(reason)
-
-    @waiting.upon(_Inputs.due).to(opening)
-    def try_again(inputs: _Inputs, link: Link) -> None:
-        link._connect()
-
-    @waiting.upon(_Inputs.hurry).to(opening)
-    def try_now(inputs: _Inputs, link: Link) -> None:
-        link._let_go("")
-        link._connect()
-
-    @waiting.upon(_Inputs.woke).to(opening)
-    def try_after_sleep(inputs: _Inputs, link: Link, ahead: float) -> None:
-        link._let_go("")
-        link._failures = 0
-        link._connect()
-
-    @opening.upon(_Inputs.woke).to(opening)
-    def try_afresh(inputs: _Inputs, link: Link, ahead: float) -> None:
-        link._let_go("")
-        link._connect()
-
-    @greeting.upon(_Inputs.woke).loop()
-    @up.upon(_Inputs.woke).loop()
-    def try_the_wire(inputs: _Inputs, link: Link, ahead: float) -> None:
-        link._try_the_wire(ahead)
-
-    @up.upon(_Inputs.hurry).loop()
-    def doubted(inputs: _Inputs, link: Link) -> None:
-        link._try_the_wire(0)
-
-    def stopped(inputs: _Inputs, link: Link, reason: str, code: int) -> None:
-        link._let_go("")
-        link._show(Stopped(reason, code))
-
-    for state in everywhere:
-        state.upon(_Inputs.stop).to(off)(stopped)
     # These may come at any time. All else comes of a connection, an attempt or a timer, and whoever
     # leaves the state that has it lets go of it first.
-    nothing: tuple[tuple[Callable[..., None], tuple[Any, ...]], ...] = (
-        (_Inputs.start, (opening, greeting, up, waiting)),
-        (_Inputs.hurry, (off, opening, greeting, anonymous)),
-        (_Inputs.woke, (anonymous,)),
-    )
-    for happening, states in nothing:
-        for state in states:
-            state.upon(happening).loop().returns(None)
+    for state in (opening, greeting, up, waiting):
+        state.upon(_Inputs.start).loop().returns(None)
+    for state in (off, opening, greeting, anonymous):
+        state.upon(_Inputs.hurry).loop().returns(None)
+    anonymous.upon(_Inputs.woke).loop().returns(None)
     return builder.build()
 
 
