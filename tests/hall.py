@@ -11,12 +11,8 @@ from twisted.internet.testing import StringTransport
 from chat.codec import FrameReader
 from chat.messages import User
 from chat.server.context import Context
-from chat.server.delivery.fanout import FanOut
 from chat.server.delivery.feed import Feed
-from chat.server.delivery.presence import PresenceView
-from chat.server.delivery.registry import Registry
 from chat.server.delivery.voices import CURRENT, ORIGINAL
-from chat.server.delivery.writes import Writes
 from chat.server.factory import ChatFactory
 from chat.server.phrases import Phrases
 from chat.server.session import Session
@@ -114,16 +110,13 @@ class Hall:
         people: Any = self.people
         belonging: Any = Belonging()
         self.posting = Posting(self.clock, store, Keys(), 7)
-        self.registry, self.fanout, online = Registry(), FanOut(), PresenceView()
         self.context = Context(
             clock=self.clock, settings=chosen, phrases=Phrases(chosen), passwords=nothing,
             accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
             arrivals=nothing, conversations=log, rooms=belonging, moderation=belonging,
-            posting=self.posting, bus=bus, registry=self.registry, fanout=self.fanout,
-            online=online, writes=Writes(self.clock, self.posting), wall=self.clock.seconds,
+            posting=self.posting, bus=bus, wall=self.clock.seconds,
         )  # fmt: skip
-        online.context = self.context
-        self.fanout.serve(self.context)
+        self.registry, self.fanout = self.context.registry, self.context.fanout
         self.factory = ChatFactory(self.context)
 
     # People ----------------------------------------------------------------------------------

@@ -12,10 +12,6 @@ from twisted.logger import Logger
 
 from chat.server.context import Context
 from chat.server.delivery.confirming import Confirming
-from chat.server.delivery.fanout import FanOut
-from chat.server.delivery.presence import PresenceView
-from chat.server.delivery.registry import Registry
-from chat.server.delivery.writes import Writes
 from chat.server.factory import ChatFactory
 from chat.server.guard.passwords import Passwords
 from chat.server.phrases import Phrases
@@ -292,7 +288,6 @@ def put_together(
     conversations = Conversations(
         redis, keys, accounts.names, retention, lobby=settings.lobby != "closed"
     )
-    fanout, online = FanOut(), PresenceView()
     context = Context(
         clock=reactor,
         settings=settings,
@@ -311,14 +306,8 @@ def put_together(
         moderation=Moderation(redis, keys, conversations),
         posting=posting,
         bus=bus,
-        registry=Registry(),
-        fanout=fanout,
-        writes=Writes(reactor, posting),
-        online=online,
     )
-    online.context = context
-    fanout.serve(context)
-    bus.listener = Confirming(fanout, posting) if replicated else fanout
+    bus.listener = Confirming(context.fanout, posting) if replicated else context.fanout
     bus.handle(keys.presence_channel(), presence.published)
-    presence.watch(online.changed)
+    presence.watch(context.online.changed)
     return context

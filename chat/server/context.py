@@ -3,9 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chat.server.delivery.fanout import FanOut
 from chat.server.delivery.marks import Marks
+from chat.server.delivery.presence import PresenceView
+from chat.server.delivery.registry import Registry
+from chat.server.delivery.writes import Writes
 from chat.server.departures import Departures
 from chat.server.guard.budgets import Budgets
 from chat.server.guard.passwords import Passwords
@@ -23,12 +27,6 @@ from chat.store.moderation import Moderation
 from chat.store.posting import Posting
 from chat.store.presence import Presence
 from chat.store.rooms import Rooms
-
-if TYPE_CHECKING:
-    from chat.server.delivery.fanout import FanOut
-    from chat.server.delivery.presence import PresenceView
-    from chat.server.delivery.registry import Registry
-    from chat.server.delivery.writes import Writes
 
 __all__ = ["Context"]
 
@@ -57,11 +55,11 @@ class Context:
     moderation: Moderation
     posting: Posting
     bus: Bus
-    registry: "Registry"
-    fanout: "FanOut"
-    writes: "Writes"
-    online: "PresenceView"
-    marks: "Marks" = field(init=False)
+    registry: Registry = field(default_factory=Registry)
+    writes: Writes = field(init=False)
+    fanout: FanOut = field(init=False)
+    online: PresenceView = field(init=False)
+    marks: Marks = field(init=False)
     budgets: Budgets = field(init=False)
     departures: Departures = field(init=False)
     contacts: dict[str, None] = field(default_factory=dict)
@@ -71,6 +69,9 @@ class Context:
 
     def __post_init__(self) -> None:
         """Make what needs the rest."""
+        self.writes = Writes(self.clock, self.posting)
+        self.fanout = FanOut(self)
+        self.online = PresenceView(self)
         self.marks = Marks(self)
         self.budgets = Budgets(self)
         self.departures = Departures(self)

@@ -30,14 +30,11 @@ class FanOut(Listener):
     :ivar recovery: reads what the bus did not bring.
     """
 
-    def __init__(self) -> None:
-        self._moved: dict[str, int] = {}
-        self._sample: float | None = None
-
-    def serve(self, context: "Context") -> None:
-        """Take what everything here shares; before the bus is started."""
+    def __init__(self, context: "Context") -> None:
         self.context = context
         self.recovery = Recovery(context, self._deliver)
+        self._moved: dict[str, int] = {}
+        self._sample: float | None = None
         context.writes.done = self._written
 
     # What the bus says -----------------------------------------------------------------------

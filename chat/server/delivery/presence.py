@@ -44,8 +44,8 @@ class PresenceView:
     :ivar scope: ``all``: everybody hears of everybody; ``watched``: only of whom they watch.
     """
 
-    def __init__(self) -> None:
-        self.context: Context
+    def __init__(self, context: "Context") -> None:
+        self.context = context
         self.scope = "all"
         self.total = 0
         self._sessions: dict[Session, None] = {}
