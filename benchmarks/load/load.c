@@ -458,7 +458,6 @@ static void prepare(void) {
     orders.dialect = strcmp(dialect, "irc") ? &chat : &irc;
     orders.how = !strcmp(how, "password") ? LOG_IN : REGISTER_AND_LOG_IN;
     orders.tls = tls > 0;
-    orders.quick = orders.dialect == &irc;
     orders.port = (int)port;
     orders.base = (int)base;
     orders.size = (int)size;

@@ -53,7 +53,7 @@ struct orders {
     const struct dialect *dialect;
     enum entering how;
     int port, base, size;
-    bool tls, quick;
+    bool tls;
     bool every_latency; /* measure each delivery, not only the last of each read */
     char run[32];       /* makes the client ids of this run its own */
     char (*tokens)[TOKEN_SIZE];
