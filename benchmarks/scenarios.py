@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from benchmarks.servers import PEERS, Chatroom, Limit, Program, SingleLimit, TLSChatroom
+from benchmarks.servers import PEERS, Chatroom, Limit, Program, SingleLimit, Sketch, TLSChatroom
 
 __all__ = ["MESSAGE_SIZE", "Scenario", "full", "quick"]
 
@@ -19,6 +19,7 @@ HISTORY_SIZE: Final = 1_000_000
 OURS: Final[tuple[type[Program], ...]] = (Chatroom,)
 WITH_PEERS: Final[tuple[type[Program], ...]] = (*OURS, *PEERS)
 EVERYBODY: Final[tuple[type[Program], ...]] = (Limit, *WITH_PEERS)
+LIGHT: Final[tuple[type[Program], ...]] = (SingleLimit, Sketch, *WITH_PEERS, TLSChatroom)
 
 Words = Mapping[str, str | float]
 
@@ -86,7 +87,7 @@ def full() -> tuple[Scenario, ...]:
     return (
         *(_fan_out(users, *sent) for users in (100, 500, 2000) for sent in ((1, 32), (8, 16))),
         _fan_out(500, 8, 16, acks=0),
-        Scenario("light", "light", "traffic", light, (SingleLimit, *WITH_PEERS, TLSChatroom)),
+        Scenario("light", "light", "traffic", light, LIGHT),
         _private(8),
         _private(1),
         Scenario("logins-token", "logins", "logins", {"users": 1000, "how": "token", "seconds": 4}),

@@ -17,11 +17,21 @@ from typing import ClassVar, Final, Self
 
 from benchmarks.machine import SERVER_CORE, Missing, build, free_port, pinned, version_of
 
-__all__ = ["OPTIONS", "PEERS", "Chatroom", "Limit", "Program", "SingleLimit", "TLSChatroom"]
+__all__ = [
+    "OPTIONS",
+    "PEERS",
+    "Chatroom",
+    "Limit",
+    "Program",
+    "SingleLimit",
+    "Sketch",
+    "TLSChatroom",
+]
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.05
+ROOT: Final = Path(__file__).parent.parent
 
 OPTIONS: Final[Mapping[str, str]] = {
     "rate": "0",
@@ -205,6 +215,22 @@ class SingleLimit(Limit):
 
     name = "one send per message"
     arguments = ("single",)
+
+
+class Sketch(Program):
+    """The least that Twisted and the store can do, with neither a chat nor its limits."""
+
+    name = "a sketch"
+
+    def command(self) -> list[str]:
+        words = [sys.executable, "-m", "benchmarks.sketch", str(self.port), str(self.home)]
+        return ["env", f"PYTHONPATH={ROOT}", *words]
+
+    def answers(self) -> bool:
+        if not super().answers():  # Its port is bound when its store runs.
+            return False
+        self.pids = [self._process.pid, int((self.home / "store.pid").read_text())]
+        return True
 
 
 class Ngircd(Program):
