@@ -90,7 +90,7 @@ def _run_in_reactor(options: Namespace, settings: Settings, words: Words) -> Non
 
 async def _perform(reactor: Any, options: Namespace, settings: Settings, words: Words) -> None:
     async with opened(reactor, address_of(settings, words), words) as redis:
-        keys = Keys(settings.prefix)
+        keys = Keys(settings.prefix, redis.address.db)
         if (found := await stored_layout(redis, keys)) > LAYOUT:
             raise Stop(words("later-layout", found=found, known=LAYOUT))
         desk = Desk(reactor, options, settings, words, sys.stdout, sys.stderr, redis, keys)

@@ -87,10 +87,11 @@ class ChatServer:
         self._stopped = False
         self._redis = Redis(reactor, address, deadline=settings.store_deadline)
         note = settings.data / "tide" if alone else None
-        self.tide = Tide(reactor, self._redis, Keys(settings.prefix), note)
+        self._keys = Keys(settings.prefix, address.db)
+        self.tide = Tide(reactor, self._redis, self._keys, note)
         self.tide.forgets = False if owned else None
         self.tide.boot = machine_boot() if address.is_here else ""
-        self.context = put_together(reactor, settings, address, self._redis, alone)
+        self.context = put_together(reactor, settings, address, self._redis, self._keys, alone)
         self.context.posting.tide_rose = self.tide.rose
         self.context.posting.ready = self._may_post
         self._others = {self.context.bus.pipe, self.context.posting.redis}
@@ -99,7 +100,7 @@ class ChatServer:
         for redis in (self._redis, *self._others):
             redis.on_change(partial(self._reached, redis))
         self._retention = Retention(
-            reactor, self._redis, Keys(settings.prefix), self.context.limits, kept(settings)
+            reactor, self._redis, self._keys, self.context.limits, kept(settings)
         )
         self._master_watch = master_watch(reactor, address, self._store_moved)
         self.context.posting.takes_again = Rewriting(reactor, self._redis).ask
@@ -150,8 +151,7 @@ class ChatServer:
         self._redis.start()
         await self._redis.when_connected()
         await self._as_soon_as_possible(self._look_at_settings)
-        keys = Keys(context.settings.prefix)
-        await self._as_soon_as_possible(partial(check_layout, self._redis, keys))
+        await self._as_soon_as_possible(partial(check_layout, self._redis, self._keys))
         await self._as_soon_as_possible(partial(context.conversations.generation_after, 0))
         stack.callback(self._master_watch.stop)
         self._master_watch.start()
@@ -214,7 +214,7 @@ class ChatServer:
             self.tide.forgets = await forgets(self._redis)
         if self._checked:
             return
-        await try_commands(self._redis, Keys(self.context.settings.prefix))
+        await try_commands(self._redis, self._keys)
         for complaint in await complaints(self._redis, self.context.settings.durability):
             self.log.warn("{complaint}", complaint=complaint)
 
@@ -266,14 +266,13 @@ def kept(settings: Settings) -> tuple[int, int]:
 
 
 def put_together(
-    reactor: Any, settings: Settings, address: Address, redis: Redis, alone: bool
+    reactor: Any, settings: Settings, address: Address, redis: Redis, keys: Keys, alone: bool
 ) -> Context:
     """Make every part with what it needs, and start none.
 
     :param redis: where calls go; it is the first to be started.
     :param alone: no other server uses this store.
     """
-    keys = Keys(settings.prefix)
     retention = kept(settings)
     accounts = Accounts(redis, keys)
     presence = Presence(

@@ -41,10 +41,14 @@ class Keys:
 
     A room's name may hold a brace. Keys stay unambiguous all the same, since nothing after a
     tag's closing brace has one, and a conversation's keys still share one (shorter) tag.
+
+    :param database: which of the store's. Its keys are its own, but channels are the store's: what
+        is published in one is heard in all of them.
     """
 
-    def __init__(self, prefix: str = DEFAULT_PREFIX) -> None:
+    def __init__(self, prefix: str = DEFAULT_PREFIX, database: int = 0) -> None:
         self._prefix = prefix
+        self._bus = f"bus:{database}:" if database else "bus:"
 
     def _key(self, rest: str) -> bytes:
         return (self._prefix + rest).encode()
@@ -217,11 +221,11 @@ class Keys:
 
     def room_channel(self, cid: str) -> bytes:
         """Everything new in a room."""
-        return self._key(f"bus:c:{cid}")
+        return self._key(f"{self._bus}c:{cid}")
 
     def user_channel(self, user_id: int) -> bytes:
         """Everything new for one user alone."""
-        return self._key(f"bus:u:{user_id}")
+        return self._key(f"{self._bus}u:{user_id}")
 
     def audience(self, cid: str) -> tuple[bytes, bytes]:
         """The channel of a room and nothing, or both channels of a private conversation."""
@@ -232,4 +236,4 @@ class Keys:
 
     def presence_channel(self) -> bytes:
         """Every change of anybody's best status."""
-        return self._key("bus:presence")
+        return self._key(f"{self._bus}presence")
