@@ -1,5 +1,6 @@
 """A chat without a screen: prints what comes, sends what is typed; shares the screen's core."""
 
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -273,6 +274,9 @@ class Linear(Host):
 
     def at_end(self) -> bool:
         return True
+
+    def columns(self) -> int:
+        return sys.maxsize  # the terminal breaks a line that is too long
 
     def wish(self) -> Wish | None:
         return self._news.wish() if self._news is not None else None

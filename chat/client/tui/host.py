@@ -15,7 +15,7 @@ from chat.client import events
 from chat.client.errors import ClientError
 from chat.client.files.paths import Profile, Remembered
 from chat.client.network.address import DEFAULT_SERVER, server_string
-from chat.client.notify import Came, Quiet
+from chat.client.notify import Quiet
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands.doctor import Examined
 from chat.client.tui.desk import Desk
@@ -24,10 +24,9 @@ from chat.client.tui.logfile import LOG_NAME
 from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions
-from chat.client.tui.panes.forms import Form, Menu
-from chat.client.tui.panes.messages import Wish
-from chat.client.tui.start import Start
+from chat.client.tui.start import Entrance, Start
 from chat.client.tui.themes import ASCII
+from chat.client.tui.view import View
 
 __all__ = ["Host"]
 
@@ -35,7 +34,7 @@ LEAVE_SECONDS = 2.0
 """How long leaving may wait for the last acknowledgements."""
 
 
-class Host:
+class Host(View, Entrance):
     """Begins and ends chats. What is shown of them is up to who inherits this."""
 
     log = Logger()
@@ -63,36 +62,8 @@ class Host:
 
     # What is different on a screen and without one
 
-    def redraw(self) -> None:
-        """Something changed; show it soon."""
-        raise NotImplementedError
-
     def redraw_now(self) -> None:
-        """Something changed that is to be seen at once."""
         self.redraw()
-
-    def show_menu(self, widget: Menu | Form) -> None:
-        """Have it asked."""
-        raise NotImplementedError
-
-    def in_view(self) -> bool:
-        """As ``View`` has it; so are the next five."""
-        raise NotImplementedError
-
-    def at_end(self) -> bool:
-        raise NotImplementedError
-
-    def columns(self) -> int:
-        raise NotImplementedError
-
-    def wish(self) -> Wish | None:
-        raise NotImplementedError
-
-    def watching(self) -> list[int]:
-        raise NotImplementedError
-
-    def attention(self, came: Came) -> None:
-        raise NotImplementedError
 
     def _show_chat(self, chat: Chat, desk: Desk) -> None:
         """Have it before the user."""
@@ -196,7 +167,6 @@ class Host:
         chat = self._chat
         if chat is None:
             return
-
         kept = self._kept(chat)
 
         async def go() -> None:
