@@ -40,7 +40,10 @@ NOTE_SECONDS = 8.0
 
 
 class Chat:
-    """Ties a ``ChatClient`` to a ``Model``; every change of either goes through here."""
+    """Ties a ``ChatClient`` to a ``Model``; every change of either goes through here.
+
+    :ivar clock: the one that ``Waiting.until`` speaks of.
+    """
 
     log = Logger()
 
@@ -59,7 +62,7 @@ class Chat:
         self.note = ""
         self.note_bad = False
         self.on_stopped: Callable[[events.Stopped], None] = lambda stopped: None
-        self.clock = self._reactor = reactor
+        self.clock = reactor
         self._view = view
         self.quiet = Quiet()
         self._drafts = drafts
@@ -142,12 +145,10 @@ class Chat:
 
     def _lost(self, event: events.Event) -> Conversation | None:
         """The conversation that one is no longer in by ``event``, and did not leave here."""
-        match event:
-            case events.ConversationChanged(state) if state.gone:
-                name = state.conversation
-                return None if name in self._leaving else self.model.conversations.get(name)
-            case _:
-                return None
+        if not isinstance(event, events.ConversationChanged) or not event.conversation.gone:
+            return None
+        name = event.conversation.conversation
+        return None if name in self._leaving else self.model.conversations.get(name)
 
     def _farewell(self, conversation: Conversation) -> str:
         """Why one is no longer in a conversation, where its last entry for one says so."""
@@ -314,7 +315,9 @@ class Chat:
 
     def retry(self) -> bool:
         """Send again what failed in the open conversation. Return whether there was something."""
-        failed = self._failed()
+        conversation = self.model.current
+        pending = conversation.pending if conversation else []
+        failed = [each.message.client_id for each in pending if each.fate is Fate.FAILED]
         for each in failed:
             self.client.retry(each)
         return bool(failed)
@@ -329,11 +332,6 @@ class Chat:
             if self.client.withdraw(pending.message.client_id):
                 return pending.message.text
         return None
-
-    def _failed(self) -> list[str]:
-        conversation = self.model.current
-        pending = conversation.pending if conversation else []
-        return [each.message.client_id for each in pending if each.fate is Fate.FAILED]
 
     def keep_draft(self, text: str) -> None:
         """What stands in the composer of the open conversation."""
@@ -357,12 +355,12 @@ class Chat:
         if bad and width(text) + 2 > self._view.columns():
             self.tell(text, again=False)
         self.note, self.note_bad = self.look.line(text), bad
-        self._note_until = self._reactor.seconds() + NOTE_SECONDS
-        self._reactor.callLater(NOTE_SECONDS, self._unsay)
+        self._note_until = self.clock.seconds() + NOTE_SECONDS
+        self.clock.callLater(NOTE_SECONDS, self._unsay)
         self._view.redraw()
 
     def _unsay(self) -> None:
-        if self.note and self._reactor.seconds() >= self._note_until:
+        if self.note and self.clock.seconds() >= self._note_until:
             self.note = ""
             self._view.redraw()
 
@@ -391,10 +389,6 @@ class Chat:
             return
         self.log.failure("something went wrong in the background", failure)
         self.say(self.look.words("internal-error"), bad=True)
-
-    def seconds(self) -> float:
-        """The clock that ``Waiting.until`` speaks of."""
-        return self._reactor.seconds()
 
     def title_of(self, conversation: Conversation) -> str:
         """A conversation's name, safe to show."""

@@ -102,7 +102,7 @@ class StatusLine(PaneWidget):
             case events.Connecting() | events.Connected():
                 return words("link-connecting")
             case events.Waiting(_, until, why):
-                left = max(0, math.ceil(until - self._chat.seconds()))
+                left = max(0, math.ceil(until - self._chat.clock.seconds()))
                 if width(words("link-waiting", n=left, reason="").rstrip(" :：")) > columns:
                     return words("link-waiting-short", n=left)
                 return words("link-waiting", n=left, reason=self.look.line(reason(why, words)))

@@ -2,10 +2,7 @@
 
 from chat.client.conversation import Conversation
 from chat.client.language.durations import read_duration
-from chat.client.language.words import Words
-from chat.client.tui.chat import Chat
 from chat.client.tui.commands.offering import Offering
-from chat.client.tui.desk import Desk
 from chat.messages import Entry
 from chat.names import id_or_name, is_room
 
@@ -19,13 +16,6 @@ ENDS = {"ban": "unban", "mute": "unmute", "invite": "uninvite"}
 
 class ModeratingVerbs(Offering):
     """Part of ``Verbs``. What they do is seen as an entry of the room, so most say nothing."""
-
-    _chat: Chat
-    _desk: Desk
-
-    @property
-    def _words(self) -> Words:
-        return self._desk.look.words
 
     # To somebody in the open room
 

@@ -2,11 +2,8 @@
 
 from chat.client.conversation import Conversation
 from chat.client.errors import NotConnected
-from chat.client.language.words import Words
-from chat.client.tui.chat import Chat
 from chat.client.tui.commands.catchup import CatchUp
 from chat.client.tui.commands.offering import Offering
-from chat.client.tui.desk import Desk
 from chat.client.tui.panes.search import SearchPopup
 from chat.messages import Entry
 
@@ -21,13 +18,7 @@ _ENDING = frozenset(
 class MovingVerbs(Offering):
     """Part of ``Verbs``."""
 
-    _chat: Chat
-    _desk: Desk
     catch_up: CatchUp
-
-    @property
-    def _words(self) -> Words:
-        return self._desk.look.words
 
     def go(self, arguments: str) -> None:
         """Open a conversation by its name, by its number, or by a part that only one has."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from chat.client.language.words import Words
+from chat.client.tui.chat import Chat
 from chat.client.tui.commands.picked import Stage
 from chat.client.tui.desk import Desk
 from chat.client.tui.panes.popups import Popup, in_columns, narrowed
@@ -15,13 +17,17 @@ Offered = tuple[str, str, str]
 class Offering:
     """Part of ``Verbs``."""
 
+    _chat: Chat
     _desk: Desk
     _around: Stage
 
+    @property
+    def _words(self) -> Words:
+        return self._desk.look.words
+
     def _hinted(self, title: str, hint: str) -> str:
         """The title of a list, and what Enter does there."""
-        words = self._desk.look.words
-        return words("with-hint", title=words(title), hint=words(hint))
+        return self._words("with-hint", title=self._words(title), hint=self._words(hint))
 
     def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         """Have one of ``rows`` chosen; ``chosen`` is called with its value."""

@@ -377,12 +377,12 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         self._around.restyle(self._desk.look.with_words(Words(name)))
 
     async def doctor(self, arguments: str) -> None:
-        begun = self._chat.seconds()
+        begun = self._chat.clock.seconds()
         round_trip: float | None = None
         # When nobody answers, that is what the doctor says.
         with suppress(ClientError):
             await self._chat.client.lookup(self._chat.model.me.user_id)
-            round_trip = self._chat.seconds() - begun
+            round_trip = self._chat.clock.seconds() - begun
         glyphs = self._desk.look.glyphs
         for well, key, values in examine(self._around.examined(round_trip)):
             self._chat.tell(
