@@ -1,7 +1,6 @@
 """What was open, put away, hushed and left unsent, in a file that only its owner can read."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
@@ -11,7 +10,7 @@ from twisted.logger import Logger
 
 from chat.client.conversation import Conversation
 from chat.client.model import Model
-from chat.client.private import private_directory
+from chat.client.private import write_private
 
 __all__ = ["AWAY", "HUSHED", "NAMES", "OPEN", "Drafts", "Run"]
 
@@ -119,24 +118,15 @@ class Drafts:
 
     def _write(self) -> None:
         with self._lock:
-            if self._wanted is not self._saved:
-                self._replace(self._wanted)
-
-    def _replace(self, drafts: Mapping[str, str]) -> None:
-        if self._path is None:
-            return
-        part = self._path.with_suffix(".part")
-        try:
-            private_directory(self._path.parent)
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(dict(drafts), file, ensure_ascii=True)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, self._path)
-        except OSError as error:
-            self.log.error("the drafts could not be saved: {error}", error=error)
-            return
-        self._saved = drafts
+            drafts = self._wanted
+            if self._path is None or drafts is self._saved:
+                return
+            try:
+                write_private(self._path, json.dumps(dict(drafts)).encode())
+            except OSError as error:
+                self.log.error("the drafts could not be saved: {error}", error=error)
+                return
+            self._saved = drafts
 
 
 def _put_away(written: str) -> Iterator[tuple[str, int]]:
