@@ -188,9 +188,7 @@ class Presence:
         self, session: str, here: _Here, how: str, instead: str = ""
     ) -> tuple[Sequence[bytes], Sequence[Word]]:
         user, keys, node = here.user, self._keys, self.node
-        names = [
-            *self._everybody, keys.node_sessions(node), keys.sessions(user.user_id)
-        ]  # fmt: skip
+        names = [*self._everybody, keys.node_sessions(node), keys.sessions(user.user_id)]
         arguments: list[Word] = [
             user.user_id, user.user_name, node, session, here.status,
             here.device, self._channel, how, instead,
@@ -199,10 +197,9 @@ class Presence:
 
     async def _leave(self, session: str, user_id: int) -> None:
         keys, node = self._keys, self.node
-        names = [
-            keys.online(), keys.statuses(), keys.node_sessions(node), keys.sessions(user_id)
-        ]  # fmt: skip
-        arguments: list[Word] = [user_id, node, session, keys.presence_channel()]
+        online, statuses, _ = self._everybody
+        names = [online, statuses, keys.node_sessions(node), keys.sessions(user_id)]
+        arguments: list[Word] = [user_id, node, session, self._channel]
         await self._redis.script(load("presence_leave"), names, arguments)
         self._to_leave.pop(session, None)
 
@@ -251,12 +248,10 @@ class Presence:
     async def _clean(self, node: str) -> None:
         """End one node's lease, or all that have run out, and take their sessions away."""
         keys = self._keys
-        names = [keys.online(), keys.statuses(), keys.nodes()]
         arguments: list[Word] = [
-            node, CLEANED_AT_ONCE, keys.presence_channel(), *keys.around_node(),
-            *keys.around_user(),
+            node, CLEANED_AT_ONCE, self._channel, *keys.around_node(), *keys.around_user()
         ]  # fmt: skip
-        while await self._redis.script(load("presence_clean"), names, arguments):
+        while await self._redis.script(load("presence_clean"), self._everybody, arguments):
             pass
 
     def _store_changed(self, connected: bool) -> None:

@@ -51,8 +51,7 @@ class Rooms:
             cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
             entry, name.audience(cid)[0], 1 if private else 0, most,
         ]  # fmt: skip
-        code, *_ = await self._redis.script(load("join"), keys, args)
-        _raise_for(-code, room)
+        _raise_for(await self._redis.script(load("join"), keys, args), room)
 
     async def leave(self, author: Author, room: str, session: str = "") -> None:
         """End a membership; all sessions of the user are told.
@@ -97,7 +96,7 @@ class Rooms:
             record(middle, author.user_id), *name.audience(cid),
             cid.encode(), author.name.encode(), name.account_start(),
         ]  # fmt: skip
-        _raise_for(-int(await self._redis.script(load("act"), keys, args)), cid)
+        _raise_for(await self._redis.script(load("act"), keys, args), cid)
 
     async def members(
         self, user_id: int, cid: str, after: int, limit: int

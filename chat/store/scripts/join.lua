@@ -6,29 +6,26 @@
 -- ARGV   1 conversation id  2 room name without `#`  3 user id  4 user name  5 topic of a new room
 --        6 record  7 channel  8 1 when a new room is to be private  9 rooms that the user may be in,
 --        0 for any number
--- Result {1 joined, 0 was a member already, 2 joined and made, -404 it is private and the user not
---        invited, -429 the user is in as many rooms as may be}, or {-403, ms that the user's ban goes
---        on, 0 without end}
+-- Result 200 a member now, or already; 403 banned, 404 it is private and the user not invited, 429 the
+--        user is in as many rooms as may be
 local gen, at = redis.call('GET', KEYS[1]) or '0', now()
 local c = open(KEYS[2], KEYS[3], gen, at)
-local role, made = 'member', false
+local made, role = not c, 'member'
 if c and redis.call('HEXISTS', KEYS[4], ARGV[3]) == 1 then
   redis.call('ZADD', KEYS[8], 'NX', 0, ARGV[1])
-  return { 0 }
+  return 200
 end
 if c and c.rules then
   local found = redis.call('HMGET', KEYS[2], 'b' .. ARGV[3], 'i' .. ARGV[3])
-  local banned = left_of(found[1], at)
-  if banned then return { -403, banned } end
-  if is_private(c) and not found[2] and redis.call('HLEN', KEYS[4]) > 0 then return { -404 } end
+  if left_of(found[1], at) then return 403 end
+  if is_private(c) and not found[2] and redis.call('HLEN', KEYS[4]) > 0 then return 404 end
 end
 -- Rooms have no time: their score is 0.
 local most = tonumber(ARGV[9])
-if most > 0 and redis.call('ZCOUNT', KEYS[8], 0, 0) >= most then return { -429 } end
-if not c then
+if most > 0 and redis.call('ZCOUNT', KEYS[8], 0, 0) >= most then return 429 end
+if made then
   create(KEYS[2], gen)
   c = open(KEYS[2], KEYS[3], gen, at)
-  made = true
   if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], 'topic', ARGV[5]) end
 end
 if made or redis.call('HLEN', KEYS[4]) == 0 then
@@ -48,4 +45,4 @@ redis.call('ZADD', KEYS[8], 'NX', 0, ARGV[1])
 redis.call('HDEL', KEYS[2], 'i' .. ARGV[3])
 redis.call('HDEL', KEYS[7], ARGV[1])
 close(c, ARGV[7], '')
-return { made and 2 or 1 }
+return 200
