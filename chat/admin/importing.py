@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 
 from chat.admin.desk import Desk, Stop, opened
 from chat.names import MAX_USER_ID, BadName, canonical_user_name, fallback_user_name, user_name
@@ -21,6 +21,7 @@ from chat.server.guard.passwords import Passwords
 from chat.store.errors import NameTaken, StoreError
 from chat.store.link.address import Address
 from chat.store.link.redis import Redis
+from chat.store.together import all_of
 
 __all__ = ["run"]
 
@@ -144,7 +145,7 @@ async def _take(
         for outcome, found in settled
         if outcome == "made"
     ]
-    hashes = iter(await gatherResults(hashing, consumeErrors=True))
+    hashes = iter(await all_of(hashing))
     return [
         await _make(desk, found, next(hashes)) if outcome == "made" else (outcome, found)
         for outcome, found in settled

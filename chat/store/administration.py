@@ -4,8 +4,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import FirstError, gatherResults
-
 from chat.messages import User
 from chat.names import canonical_user_name
 from chat.store.accounts import Accounts
@@ -19,6 +17,7 @@ from chat.store.link.redis import Redis, Word
 from chat.store.members import as_user
 from chat.store.scanning import scan
 from chat.store.scripts import load
+from chat.store.together import all_of
 
 __all__ = ["OPERATOR", "Administration"]
 
@@ -322,12 +321,7 @@ async def _each(things: Sequence[T], call: Callable[[T], Answer]) -> list[Any]:
     """
     answers: list[Any] = []
     for start in range(0, len(things), PAGE):
-        try:
-            answers += await gatherResults(
-                map(call, things[start : start + PAGE]), consumeErrors=True
-            )
-        except FirstError as first:
-            first.subFailure.raiseException()
+        answers += await all_of(map(call, things[start : start + PAGE]))
     return answers
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -13,6 +13,7 @@ from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.link.redis import Redis, Word
 from chat.store.scripts import load
+from chat.store.together import all_of
 
 __all__ = ["Presence", "Tell", "devices_of"]
 
@@ -235,14 +236,10 @@ class Presence:
             await self._leave(session, user_id)
         while self._to_enter:
             batch = list(self._to_enter)[:ENTERED_AT_ONCE]
-            entering = [
+            await all_of(
                 Deferred.fromCoroutine(self._enter(each, self._sessions[each], "enter"))
                 for each in batch
-            ]
-            outcomes: list[tuple[bool, Any]] = await DeferredList(entering, consumeErrors=True)
-            for entered, outcome in outcomes:
-                if not entered:
-                    raise outcome.value
+            )
             self._to_enter.difference_update(batch)
 
     async def _clean(self, node: str) -> None:
@@ -285,14 +282,7 @@ class Presence:
         """The ids of at most ``limit`` users online, lowest first; how many there are in all."""
         key = self._keys.online()
         listing = self._redis.call(b"ZRANGE", key, 0, max(0, limit - 1))
-        counting = self._redis.call(b"ZCARD", key)
-        results: list[tuple[bool, Any]] = await DeferredList(
-            [listing, counting], consumeErrors=True
-        )
-        for found, answer in results:
-            if not found:
-                raise answer.value
-        (_, listed), (_, total) = results
+        listed, total = await all_of([listing, self._redis.call(b"ZCARD", key)])
         return [int(each) for each in listed], total
 
     async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:

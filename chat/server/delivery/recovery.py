@@ -4,7 +4,7 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, TimeoutError
+from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from twisted.logger import Logger
 
 from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
@@ -13,6 +13,7 @@ from chat.store.conversations import Position, is_open
 from chat.store.entries import Publication, epoch_count, from_log
 from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.keys import cid_name
+from chat.store.together import all_of
 
 if TYPE_CHECKING:
     from chat.server.context import Context
@@ -302,11 +303,7 @@ async def _abreast(tokens: DeferredSemaphore, works: Iterable[Coroutine[Any, Any
 
     :raises StoreError: some of it did; the rest has ended as well.
     """
-    running = [tokens.run(Deferred.fromCoroutine, work) for work in works]
-    results: list[tuple[bool, Any]] = await DeferredList(running, consumeErrors=True)
-    for done, result in results:
-        if not done:
-            result.raiseException()
+    await all_of(tokens.run(Deferred.fromCoroutine, work) for work in works)
 
 
 def _is_behind(position: Position, seq: int, epoch: str) -> bool:
