@@ -270,7 +270,7 @@ class Session:
         """Tell the client that a request is not served."""
         tracing.refused(self, messages.type_name(type(message)), why.code, why.key)
         seconds = max(1, why.retry_after)
-        sentence = self.phrase(why.key, **{"seconds": seconds, **why.values})
+        sentence = self.phrase(why.key, seconds=seconds, detail=why.detail)
         self.emit(reply_to(message, why, sentence), request_id)
         self._count_refusal()
 

@@ -139,7 +139,6 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
 
 
 async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
-    accounts = session.context.accounts
     if message.token and session.voice.is_current:
         return await _resume(session, message.token)
     account = await _check_password(session, message)
@@ -148,11 +147,17 @@ async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
     device = message.device or "device-" + secrets.token_hex(4)
     online = await session.context.presence.sessions(account.user_id)
     _check_devices(session, device, online)
+    token, digest = await _new_token(session, account.user_id, device)
+    await session.context.accounts.seen(account.user_id, device)
+    return Identity(account, device, token, digest)
+
+
+async def _new_token(session: "Session", user_id: int, device: str) -> tuple[str, bytes]:
+    """Let a device in from now on by a token, and by no older one: it, and what is stored of it."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     digest = sha256(token.encode()).digest()
-    await accounts.add_device(account.user_id, device, digest, REMEMBERED)
-    await accounts.seen(account.user_id, device)
-    return Identity(account, device, token, digest)
+    await session.context.accounts.add_device(user_id, device, digest, REMEMBERED)
+    return token, digest
 
 
 async def _resume(session: "Session", token: str) -> Identity:
@@ -267,9 +272,7 @@ async def change_password(
     await context.bus.tell(
         account.user_id, Event("ended", session=session.key, reason="password-changed")
     )
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    digest = sha256(token.encode()).digest()
-    await context.accounts.add_device(account.user_id, session.device, digest, REMEMBERED)
+    token, _ = await _new_token(session, account.user_id, session.device)
     return messages.PasswordResMes(token=token)
 
 

@@ -6,7 +6,7 @@ from chat import messages
 from chat.messages import User
 from chat.moderation import ON_PEOPLE
 from chat.server.paging import fit
-from chat.server.requests.refusals import Refused, check_line
+from chat.server.requests.refusals import Refused, check_line, malformed
 from chat.server.requests.talking import find_cid
 from chat.store.errors import TooMany
 from chat.store.moderation import ACTIONS, LONGEST_SECONDS, SLOWEST_SECONDS, TIMED
@@ -30,7 +30,7 @@ REPORT_SECONDS: Final = 3600.0
 async def moderate(session: "Session", message: messages.ModerateMes) -> messages.ModerateResMes:
     """Do something to a room or to somebody in it; everybody there sees it as an entry."""
     if message.action not in ACTIONS:
-        raise _malformed("action: one of " + ", ".join(sorted(ACTIONS)))
+        raise malformed("action: one of " + ", ".join(sorted(ACTIONS)))
     _check_seconds(message)
     check_line("reason", message.reason)
     cid = await _room_cid(session, message.conversation)
@@ -48,11 +48,7 @@ def _check_seconds(message: messages.ModerateMes) -> None:
     if message.action in TIMED:
         most = SLOWEST_SECONDS if message.action == "slow" else LONGEST_SECONDS
     if not 0 <= message.seconds <= most:
-        raise _malformed(f"seconds: from 0 to {most} for {message.action}")
-
-
-def _malformed(detail: str) -> Refused:
-    return Refused(400, "malformed", values={"detail": detail})
+        raise malformed(f"seconds: from 0 to {most} for {message.action}")
 
 
 async def _room_cid(session: "Session", conversation: str) -> str:

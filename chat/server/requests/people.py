@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from chat import messages
 from chat.messages import BUSY, ONLINE, User
 from chat.server.paging import clamp, fit
-from chat.server.requests.refusals import Refused
+from chat.server.requests.refusals import Refused, malformed
 
 if TYPE_CHECKING:
     from chat.server.session import Session
@@ -24,7 +24,7 @@ async def online(session: "Session", message: messages.OnlineMes) -> messages.On
 async def watch(session: "Session", message: messages.WatchMes) -> messages.WatchResMes:
     """Remember whom the screen shows, and say how they are now."""
     if len(message.users) > WATCH_LIMIT:
-        raise Refused(400, "malformed", values={"detail": f"users: at most {WATCH_LIMIT}"})
+        raise malformed(f"users: at most {WATCH_LIMIT}")
     context = session.context
     wanted = tuple(dict.fromkeys(message.users))
     context.online.watch(session, frozenset(wanted))

@@ -1,6 +1,6 @@
 """Turns what went wrong into the code and the sentence that a client gets."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from twisted.logger import Logger
@@ -23,7 +23,7 @@ from chat.store.errors import (
     UnknownUser,
 )
 
-__all__ = ["Refused", "check_line", "post_refusal", "refusal", "reply_to"]
+__all__ = ["Refused", "check_line", "malformed", "post_refusal", "refusal", "reply_to"]
 
 RULES: Final = frozenset({"muted", "banned", "slow-mode", "blocked", "blocking"})
 """What a conversation's rules may have against a message, and the sentences for it."""
@@ -54,12 +54,21 @@ class Refused(Exception):
     :ivar code: as in the protocol, Codes.
     :ivar key: the sentence, in ``phrases.py``.
     :ivar retry_after: seconds, with 429 and 503.
+    :ivar detail: what the sentence leaves room for, if it does.
     """
 
     code: int
     key: str
     retry_after: float = 0.0
-    values: dict[str, object] = field(default_factory=dict)
+    detail: str = ""
+
+
+def malformed(detail: str) -> Refused:
+    """A member is not as the protocol has it.
+
+    :param detail: which, and how it has to be.
+    """
+    return Refused(400, "malformed", detail=detail)
 
 
 def check_line(member: str, text: str) -> None:
@@ -69,8 +78,7 @@ def check_line(member: str, text: str) -> None:
     :raises Refused: it is longer, or has a control character.
     """
     if not is_line(text):
-        detail = f"{member}: at most {LINE_LIMIT} bytes, no control characters"
-        raise Refused(400, "malformed", values={"detail": detail})
+        raise malformed(f"{member}: at most {LINE_LIMIT} bytes, no control characters")
 
 
 def reply_to(request: Message, why: Refused, sentence: str) -> Message:

@@ -14,7 +14,7 @@ from chat.server import hearing
 from chat.server.delivery.registry import Thread
 from chat.server.paging import clamp, content_room, fit
 from chat.server.requests import searching
-from chat.server.requests.refusals import Refused
+from chat.server.requests.refusals import Refused, malformed
 from chat.server.requests.searching import MOST_SCANNED, Place
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry, Page
@@ -202,7 +202,7 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
     """A page of a conversation, cut to what a frame takes."""
     cid = await find_cid(session, message.conversation)
     if message.before < 0 or (message.after or 0) < 0:
-        raise Refused(400, "malformed", values={"detail": "before, after: not below 0"})
+        raise malformed("before, after: not below 0")
     page = await session.context.conversations.history(
         session.user_id,
         cid,
@@ -263,7 +263,7 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
     """Messages that contain a text, newest first."""
     text = message.text.strip()
     if not text or len(text) > SEARCH_TEXT_LIMIT:
-        raise Refused(400, "malformed", values={"detail": "text: 1 to 200 characters"})
+        raise malformed("text: 1 to 200 characters")
     listed = not message.conversation
     if not listed:
         cids = [await find_cid(session, message.conversation)]
