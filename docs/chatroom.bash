@@ -3,7 +3,7 @@
 
 _chatroom_words() {
     case $1 in
-        chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask --version register send tail who history replay moderate block admin' ;;
+        chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask --version register send tail who history replay moderate delete report block admin' ;;
         'chatroom register') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --id --invitation' ;;
         'chatroom send') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --lines --client-id --join' ;;
         'chatroom tail') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --missed --join --count' ;;
@@ -11,6 +11,8 @@ _chatroom_words() {
         'chatroom history') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --before --after' ;;
         'chatroom replay') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --speed --print --print-all' ;;
         'chatroom moderate') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config kick ban unban mute unmute invite uninvite owner moderator member slow private public list --for --reason' ;;
+        'chatroom delete') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config' ;;
+        'chatroom report') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --reason' ;;
         'chatroom block') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --undo' ;;
         'chatroom admin') echo '--help --store --data --prefix --config --language --json users sessions logout suspend reinstate appoint dismiss password invite invitations withdraw rooms members bans moderate announce statistics audit reports export delete import backup restore' ;;
         'chatroom admin users') echo '--help --store --data --prefix --config --language --json --online --limit' ;;
@@ -136,6 +138,27 @@ _chatroom_values() {
         'chatroom moderate --config') echo FILE ;;
         'chatroom moderate --for') echo - ;;
         'chatroom moderate --reason') echo - ;;
+        'chatroom delete --server') echo - ;;
+        'chatroom delete --user') echo - ;;
+        'chatroom delete --profile') echo - ;;
+        'chatroom delete --language') echo 'en zh' ;;
+        'chatroom delete --timeout') echo - ;;
+        'chatroom delete --ca') echo FILE ;;
+        'chatroom delete --fingerprint') echo - ;;
+        'chatroom delete --password-file') echo FILE ;;
+        'chatroom delete --password-command') echo - ;;
+        'chatroom delete --config') echo FILE ;;
+        'chatroom report --server') echo - ;;
+        'chatroom report --user') echo - ;;
+        'chatroom report --profile') echo - ;;
+        'chatroom report --language') echo 'en zh' ;;
+        'chatroom report --timeout') echo - ;;
+        'chatroom report --ca') echo FILE ;;
+        'chatroom report --fingerprint') echo - ;;
+        'chatroom report --password-file') echo FILE ;;
+        'chatroom report --password-command') echo - ;;
+        'chatroom report --config') echo FILE ;;
+        'chatroom report --reason') echo - ;;
         'chatroom block --server') echo - ;;
         'chatroom block --user') echo - ;;
         'chatroom block --profile') echo - ;;

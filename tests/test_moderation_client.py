@@ -85,3 +85,20 @@ class CommandTest(WholeCase):
             ("ban", "bob", "--for", "0s"),
         ):
             self.assertEqual((await self.run_program("moderate", "#tea", *wrong))[0], 2, wrong)
+
+    async def test_a_script_deletes_and_reports_a_message(self) -> None:
+        alice, _, bob = await self.trio()
+        await alice.client.join("#tea")
+        await bob.client.join("#tea")
+        rude = (await bob.client.send("#tea", "rude").stored()).seq
+        mine = (await alice.client.send("@bob", "oops").stored()).seq
+        why = ("--reason", "see for yourself")
+        self.assertEqual(await self.run_program("report", "#tea", str(rude), *why), (0, "", ""))
+        self.assertEqual(await self.run_program("delete", "#tea", str(rude)), (0, "", ""))
+        self.assertEqual((await self.run_program("delete", "@bob", str(mine)))[0], 0)
+        for conversation, seq in (("#tea", rude), ("@alice", mine)):
+            page = await bob.client.history(conversation)
+            (entry,) = [each for each in page.entries if each.seq == seq]
+            self.assertEqual((entry.deleted, entry.content), (True, ""), conversation)
+        self.assertEqual((await self.run_program("report", "#tea", str(rude)))[0], 1, "it is gone")
+        self.assertEqual((await self.run_program("delete", "#tea", "one"))[0], 2)

@@ -17,7 +17,7 @@ from chat.client.api import (
 )
 from chat.client.cli.certificate import accepted
 from chat.client.cli.context import Context, Status, Stop, logged_in, remember_account, within
-from chat.client.cli.moderating import block, moderate
+from chat.client.cli.moderating import block, delete, moderate, report
 from chat.client.cli.secret import NoPassword
 from chat.client.events import ConnectionChanged, Event, LoggedIn, Sending, Stopped, Waiting
 from chat.client.standard_input import NotText, lines, whole_text
@@ -71,8 +71,8 @@ def _explained(context: Context, error: Exception) -> tuple[str, Status]:
             came = isinstance(error, BadServer)
             key = "answer-unreadable" if came else "answer-unknown"
             # Who only reads has left nothing behind that could be there or not.
-            writes = context.options.command in ("register", "send", "moderate", "block")
-            status = Status.FATE_UNKNOWN if writes else Status.NO_CONNECTION
+            reads = context.options.command in ("tail", "who", "history")
+            status = Status.NO_CONNECTION if reads else Status.FATE_UNKNOWN
             return phrases(key, reason=error), status
         case Closed(code=code):
             return phrases("ended", reason=error), Status.REFUSED if code else Status.NO_CONNECTION
@@ -357,5 +357,7 @@ COMMANDS: Final[dict[str, Callable[[Context], Awaitable[Status]]]] = {
     "who": who,
     "history": history,
     "moderate": moderate,
+    "delete": delete,
+    "report": report,
     "block": block,
 }

@@ -1,11 +1,11 @@
-"""The commands ``chatroom moderate`` and ``chatroom block``."""
+"""The commands ``chatroom moderate``, ``delete``, ``report`` and ``block``."""
 
 from chat.client.cli.context import Context, Status, Stop, logged_in, within
 from chat.client.language.durations import read_duration
 from chat.moderation import ON_PEOPLE
 from chat.names import id_or_name
 
-__all__ = ["block", "moderate"]
+__all__ = ["block", "delete", "moderate", "report"]
 
 
 async def moderate(context: Context) -> Status:
@@ -23,6 +23,23 @@ async def moderate(context: Context) -> Status:
         who = id_or_name(options.who)
         acting = client.moderate(options.room, options.action, who, seconds, options.reason)
         await within(context, acting)
+    return Status.DONE
+
+
+async def delete(context: Context) -> Status:
+    """Take the text of a message away, for everybody."""
+    options = context.options
+    async with logged_in(context, acknowledge=False) as client:
+        await within(context, client.redact(options.conversation, options.seq))
+    return Status.DONE
+
+
+async def report(context: Context) -> Status:
+    """Show a message to the administrators."""
+    options = context.options
+    async with logged_in(context, acknowledge=False) as client:
+        reporting = client.report(options.conversation, options.seq, options.reason)
+        await within(context, reporting)
     return Status.DONE
 
 

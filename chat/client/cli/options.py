@@ -46,6 +46,10 @@ def build_parser(phrases: Phrases) -> argparse.ArgumentParser:
     _add_history(command("history"), phrases)
     _add_replay(command("replay"), phrases)
     _add_moderate(command("moderate"), phrases)
+    _add_message(command("delete"), phrases)
+    report = command("report")
+    _add_message(report, phrases)
+    report.add_argument("--reason", default="", metavar="TEXT", help=phrases("opt-report-reason"))
     _add_block(command("block"), phrases)
     return parser
 
@@ -128,6 +132,11 @@ def _add_moderate(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
         "--for", dest="time", default="", metavar="TIME", help=phrases("opt-how-long")
     )
     parser.add_argument("--reason", default="", metavar="TEXT", help=phrases("opt-reason"))
+
+
+def _add_message(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
+    parser.add_argument("conversation", metavar="CONVERSATION", help=phrases("opt-to"))
+    parser.add_argument("seq", metavar="SEQ", type=number, help=phrases("opt-seq"))
 
 
 def _add_block(parser: argparse.ArgumentParser, phrases: Phrases) -> None:

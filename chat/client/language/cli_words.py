@@ -56,6 +56,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "act on a room, or on somebody in it: kick, ban, mute, slow mode, …",
         "管理房间或其中的人：移出、封禁、禁言、慢速模式等",
     ),
+    "about-delete": ("delete a message for everybody", "为所有人删除一条消息"),
+    "about-report": ("show a message to the administrators", "向管理员举报一条消息"),
     "about-block": (
         "block somebody in private; without a name: list who is blocked",
         "屏蔽某人的私聊；不带名字时列出已屏蔽的人",
@@ -223,6 +225,11 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "封禁或禁言的时长，或慢速模式的间隔：90s、10m、2h、1d",
     ),
     "opt-reason": ("why; everybody in the room sees it", "原因，房间里所有人可见"),
+    "opt-seq": (
+        "the number of the message: seq in what send, tail and history print with --json",
+        "消息的序号：send、tail、history 加 --json 时所打印的 seq",
+    ),
+    "opt-report-reason": ("why; only the administrators see it", "原因，只有管理员可见"),
     "opt-undo": ("end the block", "解除屏蔽"),
     # What is said
     "how-to-moderate": (
