@@ -1,6 +1,7 @@
 """A session begins: all that the user is in is heard from then on, or nothing has happened."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -9,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation, User
+from chat.names import MAX_USER_ID
 from chat.server.attendance import Identity, enter, enter_room
 from chat.server.delivery.voices import ORIGINAL
 from chat.store.accounts import Account
@@ -146,6 +148,17 @@ class LoginTest(SynchronousTestCase):
                 guest, entered = self.log_in(user_id)
                 self.successResultOf(entered)
                 self.assertEqual(guest.frames[0].data["UsersId"], listed)
+
+    def test_who_is_online_leaves_room_in_a_small_frame_for_conversations(self) -> None:
+        context = self.hall.context
+        context.settings = replace(context.settings, frame_limit=4_096)
+        self.hall.people.ids = list(range(MAX_USER_ID - 1_000, MAX_USER_ID))
+        guest, entered = self.log_in(1)
+        self.successResultOf(entered)
+        (reply,) = guest.frames
+        self.assertLessEqual(len(reply.body), 4_096)
+        self.assertTrue(len(reply.data["UsersId"]) > 10)
+        self.assertEqual(len(reply.data["conversations"]), 1)
 
 
 class DepartureTest(SynchronousTestCase):

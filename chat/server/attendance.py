@@ -175,7 +175,10 @@ def _listen(session: "Session", rooms: Iterable[str]) -> bool:
 
 
 def _listed(session: "Session") -> int:
-    return LISTED_USERS if session.voice.is_current else ORIGINAL_USERS
+    """How many ids are told at most; those for a current client take half a frame at most."""
+    if not session.voice.is_current:
+        return ORIGINAL_USERS
+    return min(LISTED_USERS, content_room(session.context.settings.frame_limit) // 2 // LONGEST_ID)
 
 
 def _welcome(
