@@ -516,6 +516,68 @@ class BehindTest(SynchronousTestCase):
         resets = [each for each in guest.frames if each.type == "PresenceMes"]
         self.assertEqual([each.data["reset"] for each in resets], [True])
 
+    def test_of_marks_that_move_meanwhile_the_last_is_told_afterwards(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        for number in range(1, 51):
+            hall.fanout.event(1, Event("mark", ROOM, EPOCH, read=number))
+            hall.fanout.event(1, Event("receipt", "p:1:2", EPOCH, 2, number, number))
+        self.assertEqual(guest.frames, [])
+        hall.say(ROOM, "not read")
+        guest.transport.drain()
+        kinds = [each.type for each in guest.frames if each.type != "PresenceMes"]
+        self.assertEqual(kinds, ["SmsMes", "ConversationMes", "ReceiptMes"])
+        self.assertEqual(guest.frames[-1].data["read"], 50)
+        hall.fanout.event(1, Event("mark", ROOM, EPOCH, read=51))
+        self.assertEqual(guest.frames[-1].type, "ConversationMes", "live again")
+
+    def test_a_room_that_is_left_and_joined_meanwhile_is_heard_afterwards(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        for event in ("left", "joined"):
+            hall.fanout.event(1, Event(event, ROOM))
+        hall.say(ROOM, "not read")
+        guest.transport.drain()
+        told = [each.data for each in guest.frames if each.type == "ConversationMes"]
+        self.assertEqual([(each.get("gone"), each.get("seq")) for each in told],
+                         [(True, 0), (False, 1)])  # fmt: skip
+        hall.say(ROOM, "heard")
+        self.assertEqual(guest.numbers(NAME), [2])
+
+    def test_who_does_not_read_is_sent_away_all_the_same(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        guest.transport.fill_up()
+        hall.fanout.event(1, Event("ended", reason="suspended"))
+        self.assertTrue(guest.transport.disconnecting)
+
+    def test_no_more_is_told_of_what_was_missed_than_may_wait(self) -> None:
+        hall = Hall(send_buffer=5_000)
+        guest = hall.guest(1, ROOM, LOBBY)
+        guest.transport.fill_up()
+        for _ in range(CATCH_UP):
+            hall.say(ROOM, "x" * 500)
+            hall.say(LOBBY, "x" * 500)
+        guest.transport.drain()
+        told = [*guest.numbers(NAME), *guest.numbers("#lobby")]
+        self.assertEqual(told[-1], CATCH_UP, "at the least the newest of each")
+        self.assertEqual(told[-2], CATCH_UP)
+        self.assertEqual(told, [*range(CATCH_UP + 1 - len(told[:-1]), CATCH_UP + 1), CATCH_UP])
+        self.assertTrue(2 < len(told) < 12, told)
+        hall.say(ROOM, "live again")
+        self.assertEqual(guest.numbers(NAME)[-1], CATCH_UP + 1)
+
+    def test_an_original_client_gets_its_whole_replay_since_it_can_fetch_nothing(self) -> None:
+        hall = Hall(send_buffer=1_000, replay=10)
+        guest = hall.guest(1, LOBBY, original=True)
+        guest.transport.fill_up()
+        for _ in range(10):
+            hall.say(LOBBY, "x" * 500)
+        guest.transport.drain()
+        self.assertEqual(len(guest.contents()), 10)
+
     def test_of_a_long_absence_only_the_newest_is_told(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM, LOBBY)

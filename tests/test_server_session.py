@@ -123,6 +123,22 @@ class OrderTest(SynchronousTestCase):
         self.assertEqual(guest.transport.producerState, "producing")
         self.assertEqual(ids(guest), ["first", *everything])
 
+    def test_what_waits_is_not_served_as_long_as_the_client_does_not_read(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.people.slow = True
+        guest.send("OnlineMes", "first")
+        for number in range(10):
+            guest.send("PingMes", f"then {number}")
+        guest.transport.fill_up()
+        hall.people.answer()
+        self.assertEqual(ids(guest), ["first"], "what is under way is answered")
+        guest.transport.drain()
+        answered = [each for each in ids(guest) if each is not None]
+        self.assertEqual(answered, ["first", *(f"then {number}" for number in range(10))])
+        hall.clock.advance(0)
+        self.assertEqual(guest.transport.producerState, "producing")
+
     def test_what_waits_is_dropped_when_the_client_leaves(self) -> None:
         hall = Hall()
         guest = hall.guest(1, LOBBY)

@@ -45,6 +45,9 @@ frame also counts as one ping for each so many bytes, since decoding the longest
 unknown members, takes four milliseconds."""
 
 REFUSAL_SECONDS: Final = 10.0
+ENDS: Final = frozenset({"replaced", "ended"})
+"""Events that end a session, whether its client reads or not."""
+
 SAYINGS: Final = (messages.SmsMes, messages.OriginalSmsMes)
 
 
@@ -81,7 +84,7 @@ class Session:
         self.feed: Feed | None = None
         self.watched: frozenset[int] = frozenset()
         self.closed = False
-        self._postponed: list[Event] = []
+        self._postponed: dict[tuple[str, str, int, str], Event] = {}
         self._released: tuple[dict[str, int], frozenset[str]] | None = None
         self.busy = False
         self._language = ""
@@ -246,7 +249,7 @@ class Session:
         """
         self.busy = False
         waiting = self._waiting
-        while waiting and not self.busy and not self.connection.closing:
+        while waiting and not (self.busy or self.connection.closing or self.connection.behind):
             if not (self.user or its_turn) and self.connection.has_to_wait():
                 return
             its_turn = False
@@ -350,8 +353,11 @@ class Session:
             attendance.leave_room(self, event.cid)
         if event.session == self.key:  # by this very session, which has its reply
             return
-        if self.user is None:
-            self._postponed.append(event)
+        if self.user is None or (self._is_late and event.event not in ENDS):
+            # Of several that differ in their numbers alone the last one says it all.
+            what = event.event, event.cid, event.user_id, event.device
+            self._postponed.pop(what, None)
+            self._postponed[what] = event
             return
         Deferred.fromCoroutine(hearing.tell(self, event)).addErrback(
             lambda failure: tracing.failed(self, "telling an event", failure)
@@ -363,16 +369,22 @@ class Session:
 
     def is_the_latest(self) -> None:
         """It came in last of all on its device: whoever replaced those until now came earlier."""
-        self._postponed = [each for each in self._postponed if each.event != "replaced"]
+        postponed = self._postponed.items()
+        self._postponed = {what: each for what, each in postponed if each.event != "replaced"}
 
     def left_meanwhile(self) -> list[str]:
         """The rooms that the user left, or was taken out of, since this login began."""
-        return [event.cid for event in self._postponed if event.event == "left"]
+        return [event.cid for event in self._postponed.values() if event.event == "left"]
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether the client does not read, or is still to be told what happened meanwhile."""
+        return bool(self._postponed) or (self.feed is not None and self.feed.is_behind)
 
     def tell_postponed_events(self) -> None:
-        """The client is logged in now: tell it what happened while it was not quite."""
-        postponed, self._postponed = self._postponed, []
-        for event in postponed:
+        """The client is logged in now, or reads again: tell it what happened before."""
+        postponed, self._postponed = self._postponed, {}
+        for event in postponed.values():
             self.event(event)
 
     def delivered(self, cid: str, seq: int) -> None:
@@ -388,10 +400,11 @@ class Session:
         self.connection.pause_reading()
 
     def caught_up(self) -> None:
-        """The client has read it all."""
-        self.connection.resume_reading()
+        """The client has read it all: what it asked for before is served, then it is read again."""
         if self.feed is not None:
             self.feed.caught_up()
+        if not self.busy:
+            self.go_on()
 
     def connection_lost(self) -> None:
         """The client is gone."""

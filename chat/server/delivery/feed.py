@@ -4,8 +4,9 @@ A session is held back while a snapshot is read for it (login, joining), so that
 what follows it fit together; and it is *behind* while its send buffer is over the limit.
 """
 
+import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -63,6 +64,11 @@ class Feed:
     def plain(self) -> bool:
         """Whether the session takes a room's frames exactly as they were published."""
         return self._state is _State.LIVE and self._session.voice.is_current
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the client does not read: then nothing is queued for it."""
+        return self._state is _State.BEHIND
 
     # Delivery --------------------------------------------------------------------------------
 
@@ -253,12 +259,16 @@ class Feed:
         session = self._session
         seen, self.seen = self.seen, {}
         told: dict[str, int] = {}
+        room = session.context.settings.send_buffer or math.inf
         try:
             for cid, thread in self.threads().items():
                 told[cid] = seen.get(cid, 0)
                 newest = thread.position or 0
                 if newest > told[cid]:
-                    told[cid] = await self._catch_up_one(cid, told[cid], newest)
+                    entries = await self._missed(cid, told[cid], newest, room)
+                    self._tell_missed(cid, entries)
+                    room -= sum(len(entry.json) for entry in entries)
+                    told[cid] = entries[-1].seq if entries else told[cid]
             self._answer_where_left()
             await session.context.bus.fence()
         except StoreError as error:
@@ -269,22 +279,38 @@ class Feed:
         self.release({**told, **self.seen})  # rooms entered meanwhile among them
         if session.voice.is_current:  # Presence may have moved meanwhile.
             session.emit(session.context.online.reset_message())
+        session.tell_postponed_events()
 
-    async def _catch_up_one(self, cid: str, seen: int, newest: int) -> int:
-        session = self._session
+    async def _missed(self, cid: str, seen: int, newest: int, room: float) -> Sequence[LoggedEntry]:
+        """What is to be told one by one of a conversation; ``room``: bytes, and one entry at least.
+
+        A current client fetches what is left out itself, when somebody wants to see it; an original
+        one can't.
+        """
         after = self._worth_reading(seen, newest)
-        page = await session.context.conversations.read(cid, after=after, limit=CATCH_UP)
+        conversations = self._session.context.conversations
+        page = await conversations.read(cid, after=after, limit=CATCH_UP)
         # What is above the thread comes the ordinary way, and may have to be filled in there.
         entries = [entry for entry in page.entries if entry.seq <= newest]
-        conversation = cid_name(cid, session.user_id)
+        first = len(entries) - 1 if self._session.voice.is_current else 0
+        while first > 0 and room >= len(entries[first].json) + len(entries[first - 1].json):
+            room -= len(entries[first].json)
+            first -= 1
+        return entries[max(first, 0) :]
+
+    def _tell_missed(self, cid: str, entries: Sequence[LoggedEntry]) -> None:
+        """Tell them, and what is owed before them."""
+        session, conversation = self._session, cid_name(cid, self._session.user_id)
         known = {entry.seq for entry in entries}
         for (owed_cid, seq), words in sorted(self._owed.items()):
             if owed_cid == cid and seq not in known:
                 session.queue_frame(words, (cid, seq))
         for entry in entries:
-            self._missed(cid, entry, conversation)
+            status = session.context.online.status_of(entry.sender)
+            missed = session.voice.missed(entry, session.user_id, conversation, status)
+            if told := self._owed.get((cid, entry.seq), missed):
+                session.queue_frame(told, (cid, entry.seq))
         self._owed = {key: words for key, words in self._owed.items() if key[0] != cid}
-        return entries[-1].seq if entries else seen
 
     def _answer_where_left(self) -> None:
         """In a room that was left meanwhile nothing is caught up with, but what is owed."""
@@ -303,15 +329,6 @@ class Feed:
         if session.voice.is_current:
             return seen if newest - seen <= CATCH_UP else newest - 1
         return max(seen, newest - session.context.settings.replay)
-
-    def _missed(self, cid: str, entry: LoggedEntry, conversation: str) -> None:
-        session = self._session
-        words = self._owed.get((cid, entry.seq))
-        if words is None:
-            status = session.context.online.status_of(entry.sender)
-            words = session.voice.missed(entry, session.user_id, conversation, status)
-        if words is not None:
-            session.queue_frame(words, (cid, entry.seq))
 
     # What has gone out -----------------------------------------------------------------------
 
