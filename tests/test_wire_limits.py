@@ -260,17 +260,21 @@ def test_time_runs_out_for_strangers_the_silent_and_the_stuck(off: Party) -> Non
     patient = [off.connect(), off.current(), off.original()]
     with serving(*TIMES) as server, Party(server.port) as party:
         stuck, talker, original = party.current(), party.current(), party.original()
-        room = party.room_of(talker, stuck)
+        slow = party.current(receive_buffer=4_096)
+        room = party.room_of(talker, stuck, slow)
         silent, stranger = party.current(), party.connect()
         began = time.monotonic()
         while not ended(stranger):
             say_much(talker, room)
+            read_slowly(slow)
         assert time.monotonic() - began > 0.5
         late = stranger.heard[-1]
         assert (late.type, late.data["code"]) == ("ErrorMes", 401)
         while not (ended(silent) and broken(stuck)):
             assert time.monotonic() - began < PATIENCE
             say_much(talker, room)
+            read_slowly(slow)
+        assert not broken(slow), "who reads slowly makes progress"
         assert silent.expect("ByeMes")["error"]
         talker.post("#lobby", "the original client does not have to ping")
         original.hear("SmsMes", content="the original client does not have to ping")
@@ -286,6 +290,12 @@ def say_much(peer: CurrentPeer, to: str) -> None:
     for _ in range(20):
         peer.send("SmsMes", to=to, content="x" * 16_000)
     peer.post(to, "what was said before is answered by now")
+
+
+def read_slowly(peer: CurrentPeer) -> None:
+    """Read a little of all that comes, and be no silent one."""
+    peer.send("PingMes")
+    peer.socket.recv(4_096)
 
 
 def ended(peer: CurrentPeer) -> bool:

@@ -141,9 +141,8 @@ class ChatFactory(Factory):
         for connection in list(self.connections):
             if connection.closing:
                 continue
-            stalled = connection.stalled_since
-            if stalled is not None:
-                if settings.stalled_seconds and now - stalled >= settings.stalled_seconds:
+            if connection.behind:
+                if settings.stalled_seconds and connection.stalled() >= settings.stalled_seconds:
                     self.context.tally.goodbyes["stalled"] += 1
                     connection.abort()
                 continue

@@ -13,7 +13,13 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
 from chat.codec import LENGTH_SIZE
-from chat.server.network.transport import FrameServer, not_at_once, tune, write_whole_frames
+from chat.server.network.transport import (
+    FrameServer,
+    not_at_once,
+    tune,
+    unsent,
+    write_whole_frames,
+)
 
 if TYPE_CHECKING:
     from chat.server.factory import ChatFactory
@@ -58,7 +64,8 @@ class Connection(Int32StringReceiver):
         self.heard = 0.0
         self.unfinished = 0
         self.connected_at = 0.0
-        self.stalled_since: float | None = None
+        self._stalled_since = 0.0
+        self._unsent = 0
         self._ending: IDelayedCall | None = None
         self._held: IDelayedCall | None = None
 
@@ -204,6 +211,20 @@ class Connection(Int32StringReceiver):
         if self.paused and not (self.closing or self.behind or self._held):
             self.resumeProducing()
 
+    def falls_behind(self) -> None:
+        """Too much waits for the client."""
+        self.behind = True
+        self._stalled_since = self.factory.clock.seconds()
+        self._unsent = unsent(_carrier(self.transport))
+
+    def stalled(self) -> float:
+        """For how many seconds a client that is behind has taken nothing of what waits for it: who
+        reads slowly is not stuck."""
+        now, left = self.factory.clock.seconds(), unsent(_carrier(self.transport))
+        if left < self._unsent:
+            self._stalled_since, self._unsent = now, left
+        return float(now - self._stalled_since)
+
     def write_whole_frames(self, frames_sent: Callable[[int], None]) -> bool:
         """See ``chat.server.network.transport``."""
         return write_whole_frames(self.transport, frames_sent)
@@ -225,15 +246,13 @@ class _Backpressure:
     def pauseProducing(self) -> None:
         connection = self._connection
         if not connection.behind:
-            connection.behind = True
-            connection.stalled_since = connection.factory.clock.seconds()
+            connection.falls_behind()
             connection.session.fell_behind()
 
     def resumeProducing(self) -> None:
         connection = self._connection
         if connection.behind:
             connection.behind = False
-            connection.stalled_since = None
             connection.session.caught_up()
 
     def stopProducing(self) -> None:

@@ -15,13 +15,21 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from twisted.internet import tcp
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.main import CONNECTION_LOST
 from twisted.python.failure import Failure
 
 from chat import codec
 
-__all__ = ["FrameServer", "QueuedFrameServer", "not_at_once", "tune", "write_whole_frames"]
+__all__ = [
+    "FrameServer",
+    "QueuedFrameServer",
+    "not_at_once",
+    "tune",
+    "unsent",
+    "write_whole_frames",
+]
 
 TCPI_SND_WND: Final = 228
 """Linux: where the peer's receive window stands in TCP_INFO (linux/tcp.h, since 5.4)."""
@@ -230,13 +238,30 @@ def _room(connection: socket.socket) -> int:
     Whatever waits there is joined and cut again at the edge of the peer's window, so that a frame
     which was handed over whole arrives in pieces.
     """
-    under_way: int = _NUMBER.unpack(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
+    under_way = _unconfirmed(connection)
     if sys.platform == "linux":
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
         if len(info) >= TCPI_SND_WND + _NUMBER.size:
             window: int = _NUMBER.unpack_from(info, TCPI_SND_WND)[0]
             return window - under_way
     return 0 if under_way else codec.ORIGINAL_FRAME_LIMIT + codec.LENGTH_SIZE
+
+
+def _unconfirmed(connection: Any) -> int:
+    """Bytes in the kernel that the peer's machine has not confirmed."""
+    count: int = _NUMBER.unpack(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
+    return count
+
+
+def unsent(transport: Any) -> int:
+    """Bytes that a client is still to get: what waits here, and what its machine has not confirmed.
+
+    0 of what is no connection of the kernel's.
+    """
+    if not isinstance(transport, FileDescriptor):
+        return 0
+    waiting: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    return waiting + _unconfirmed(transport)
 
 
 def write_whole_frames(transport: Any, frames_sent: Callable[[int], None]) -> bool:
