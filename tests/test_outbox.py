@@ -122,7 +122,7 @@ class OutboxTest(OutboxCase):
     def test_a_new_file_that_has_its_place_is_the_one_that_is_written_to(self) -> None:
         outbox = self.open()
         first, _ = (outbox.add("#lobby", text, 5.0) for text in ("one", "two"))
-        no_more_files = patch("chat.client.delivery.outbox._sync_directory", side_effect=OSError)
+        no_more_files = patch("chat.disk.sync", side_effect=OSError)
         with patch("chat.client.delivery.outbox.REWRITE_AFTER", 1), no_more_files:
             outbox.done(first.client_id)
         outbox.add("#lobby", "three", 5.0)

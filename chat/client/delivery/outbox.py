@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import uuid
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from msgspec.structs import asdict
 
+from chat import disk
 from chat.client.events import Failed, Outgoing
 from chat.client.private import private_directory
 
@@ -66,9 +66,11 @@ class Outbox:
         self._file: FileIO | None = None
         if path is not None:
             private_directory(path.parent)
-            self._lock = _locked(path.with_name(path.name + ".lock"))
+            self._lock = disk.lock(path.with_name(path.name + ".lock"))
+            if self._lock is None:
+                raise OutboxBusy(f"another program uses {path}")
             self._file = _opened(path)
-            _sync_directory(path.parent)
+            disk.sync(path.parent)
             self._load(self._file)
 
     def pending(self) -> list[Kept]:
@@ -193,7 +195,7 @@ class Outbox:
             new.close()
         else:
             file.close()
-            _sync_directory(self._path.parent)
+            disk.sync(self._path.parent)
 
     def _write_whole(self, kept: Kept) -> None:
         client_id = kept.message.client_id
@@ -209,22 +211,3 @@ def _opened(path: Path) -> FileIO:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.fchmod(descriptor, 0o600)
     return FileIO(descriptor, "r+")
-
-
-def _locked(path: Path) -> FileIO:
-    """A file that only one process can have; the kernel lets go of it when the process ends."""
-    file = _opened(path)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise OutboxBusy(f"another program uses {path}") from None
-    return file
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

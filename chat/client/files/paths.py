@@ -1,6 +1,5 @@
 """Where the client keeps its files: XDG directories, profiles, private tokens."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -9,12 +8,14 @@ import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from chat.client.network.address import server_string
 from chat.client.network.trust import KnownServers, Trust
 from chat.client.private import private_directory, write_private
+from chat.disk import lock
 from chat.names import canonical_user_name
 
 __all__ = ["DeviceSlot", "Profile", "Remembered"]
@@ -38,9 +39,9 @@ class Remembered:
 class DeviceSlot:
     """A device name and its token, used by one process at a time (its lock file is held)."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, held: FileIO) -> None:
         self._path = path
-        self._lock: int | None = lock
+        self._held = held
         known = _read(path)
         self.device = str(known.get("device") or _new_device(path))
         self.token = str(known.get("token") or "")
@@ -67,9 +68,7 @@ class DeviceSlot:
 
     def close(self) -> None:
         """Let another process use this device."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+        self._held.close()
 
 
 class Profile:
@@ -178,26 +177,15 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _take(path: Path) -> DeviceSlot | None:
     """The device in ``path``, if no other process has it."""
-    lock = _locked(path.with_suffix(".lock"))
-    return None if lock is None else DeviceSlot(path, lock)
+    held = lock(path.with_suffix(".lock"))
+    return None if held is None else DeviceSlot(path, held)
 
 
 def _is_held(path: Path) -> bool:
-    lock = _locked(path)
-    if lock is not None:
-        os.close(lock)
-    return lock is None
-
-
-def _locked(path: Path) -> int | None:
-    """A descriptor that holds the lock ``path``, None where another process has it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
+    mine = lock(path)
+    if mine is not None:
+        mine.close()
+    return mine is None
 
 
 def _new_device(path: Path) -> str:

@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, Final
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
+from chat.disk import sync
 from chat.store.embedded.aof import MANIFEST
-from chat.store.embedded.datadir import RESTORED, SAVED, DataDirectory, sync
+from chat.store.embedded.datadir import RESTORED, SAVED, DataDirectory
 from chat.store.embedded.valkey import find_program
 from chat.store.errors import StoreError
 from chat.store.link.redis import Redis

@@ -1,21 +1,22 @@
 """The embedded store's directory: who may use it, how it was left, and where its socket is."""
 
-import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from chat import disk
 from chat.store.embedded.aof import MANIFEST, named_files
 from chat.store.errors import CannotStart
 
-__all__ = ["INSTEAD", "RESTORED", "SAVED", "DataDirectory", "machine_boot", "sync"]
+__all__ = ["INSTEAD", "RESTORED", "SAVED", "DataDirectory", "machine_boot"]
 
 SOCKET_PATH_LIMIT: Final = 100
 """Bytes; ``sun_path`` holds 104 on macOS and 108 on Linux, with a final NUL."""
@@ -77,7 +78,7 @@ class DataDirectory:
         self.numbers_may_be_lost = False
         self._boot = boot
         self._durability = ""
-        self._locks: dict[str, int] = {}
+        self._locks: dict[str, FileIO] = {}
 
     @property
     def log(self) -> Path:
@@ -92,7 +93,7 @@ class DataDirectory:
     @property
     def store_lock(self) -> int:
         """The descriptor that the store inherits."""
-        return self._locks["store.lock"]
+        return self._locks["store.lock"].fileno()
 
     # Locks
 
@@ -110,8 +111,9 @@ class DataDirectory:
                 f"Another server (process {owner}) already uses the data directory {self.path}."
             )
         with self._usable():
-            os.ftruncate(self._locks["server.lock"], 0)
-            os.pwrite(self._locks["server.lock"], b"%d\n" % os.getpid(), 0)
+            lock = self._locks["server.lock"]
+            lock.truncate(0)
+            os.pwrite(lock.fileno(), b"%d\n" % os.getpid(), 0)
 
     def claim_for_store(self) -> bool:
         """Take the store's lock; False while a store that lost its server still has it.
@@ -124,8 +126,8 @@ class DataDirectory:
     def release(self) -> None:
         """Give both locks back."""
         locks, self._locks = self._locks, {}
-        for descriptor in locks.values():
-            os.close(descriptor)
+        for lock in locks.values():
+            lock.close()
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -139,18 +141,9 @@ class DataDirectory:
             ) from error
 
     def _lock(self, name: str) -> bool:
-        if name in self._locks:
-            return True
-        # Not where a link leads: root writes here too, in a directory that is somebody else's.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        descriptor = os.open(self.path / name, flags, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._locks[name] = descriptor
-        return True
+        if name not in self._locks and (lock := disk.lock(self.path / name)):
+            self._locks[name] = lock
+        return name in self._locks
 
     def tidy(self) -> None:
         """Take away what a backup or a restore left that was killed: copies of everything."""
@@ -256,7 +249,7 @@ class DataDirectory:
             file.flush()
             os.fsync(file.fileno())
         new.replace(self.path / "state.json")
-        sync(self.path)
+        disk.sync(self.path)
 
     # The socket
 
@@ -289,12 +282,3 @@ class DataDirectory:
             shutil.rmtree(Path(last).parent, ignore_errors=True)
         for name in ("socket", "store.sock", "store.new"):
             (self.path / name).unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold what a file contains, or which files a directory has."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from chat.store.embedded.datadir import sync
+from chat.disk import sync
 
 __all__ = ["Flusher"]
 

@@ -1,0 +1,32 @@
+"""Files that are on the disk for certain, or that only one process has at a time."""
+
+import fcntl
+import os
+from io import FileIO
+from pathlib import Path
+
+__all__ = ["lock", "sync"]
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold what a file contains, or which files a directory has."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock(path: Path) -> FileIO | None:
+    """A file, made for its owner alone, that no other process has; None while another has it.
+
+    The kernel takes it back when it is closed, also by the end of the process.
+    """
+    # Not where a link leads: root writes here too, in a directory that is somebody else's.
+    file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
