@@ -1,9 +1,9 @@
 """One connection for posts to the store and its publications, which reconnects by itself.
 
-It speaks RESP3, in which publications come between the answers, and txredisapi does not: of its
-protocol only the handshake is left. One connection, because an answer and the publications of the
-same call then arrive in one read and are one turn of the reactor. With two, each message costs a
-wake-up more, which is what a lone message waits for.
+It speaks RESP3, in which publications come between the answers, and txredisapi does not. One
+connection, because an answer and the publications of the same call then arrive in one read and are
+one turn of the reactor. With two, each message costs a wake-up more, which is what a lone message
+waits for.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from chat.store.errors import FateUnknown, StoreUnavailable
 from chat.store.link.address import Address
 from chat.store.link.connection import Answer, Word
 from chat.store.link.redis import SECOND_LOOK, Commands, Redis
+from chat.store.turn import at_turn_end
 
 __all__ = ["Subscriber"]
 
@@ -175,6 +176,7 @@ class Subscriber(Redis):
         self.ping_every = ping_every
         self.complete_until = reactor.seconds()
         self._fences: list[Deferred[None]] = []
+        self._at_turn_end = at_turn_end(reactor)
 
     def subscribe(self, *channels: bytes) -> Deferred[None]:
         """Subscribe.
@@ -199,7 +201,7 @@ class Subscriber(Redis):
         """
         fence: Deferred[None] = Deferred()
         if not self._fences:
-            self.reactor.callLater(0, self._send_fence)
+            self._at_turn_end(self._send_fence)
         self._fences.append(fence)
         return fence
 
