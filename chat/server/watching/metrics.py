@@ -175,7 +175,7 @@ METRICS: Final = (
     ),
     Metric(
         "chatroom_presence_lag_seconds", Kind.GAUGE,
-        "Since the store was last told who is here; at 10 this server counts as dead.",
+        "Since the store was last told who is here; at --lease this server counts as dead.",
         lambda view: view.server.context.presence.lag,
     ),
     Metric(
