@@ -52,12 +52,12 @@ class Administration:
 
     async def users(self) -> AsyncIterator[list[dict[str, Any]]]:
         """Every account, in pages and no order: id, name, times in ms, and what it may."""
-        redis = self._redis
-        async for found in scan(self._redis, self._keys.user(0)):
+        redis, keys = self._redis, self._keys
+        async for found in scan(redis, keys.user(0)):
             ids = [int(each) for each in found]
-            read = await _each(ids, lambda u: redis.call("HMGET", self._keys.user(u), *ACCOUNT))
-            statuses = await _each(ids, lambda u: redis.call("HGET", self._keys.statuses(), u))
-            now = await self._redis.now()
+            read = await _each(ids, lambda u: redis.call("HMGET", keys.user(u), *ACCOUNT))
+            statuses = await _each(ids, lambda u: redis.call("HGET", keys.statuses(), u))
+            now = await redis.now()
             answers = zip(ids, read, statuses, strict=True)
             yield [_user(who, fields, status, now) for who, fields, status in answers if fields[0]]
 

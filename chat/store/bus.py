@@ -36,11 +36,10 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     """Something that concerns one user's sessions, on whichever server they are.
 
     ``event`` is ``mark`` (of the user), ``receipt`` (of ``user_id``, the partner), ``joined``,
-    ``left``, ``changed`` (a conversation), ``invited`` (by
-    ``user_id``, called ``reason``), ``blocked`` and ``unblocked`` (them, by the user),
-    ``replaced`` (a device, by ``session``) or ``ended`` (sessions: of ``device``, or all but
-    ``session``'s; for ``reason``, or more precisely for ``why``, which a server of before does not
-    know).
+    ``left``, ``changed`` (a conversation), ``invited`` (by ``user_id``, called ``reason``),
+    ``blocked`` and ``unblocked`` (them, by the user), ``replaced`` (a device, by ``session``) or
+    ``ended`` (sessions: of ``device``, or all but ``session``'s; for ``reason``, or more precisely
+    for ``why``, which a server of before does not know).
     """
 
     event: str

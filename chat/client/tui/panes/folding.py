@@ -186,13 +186,14 @@ class Folding:
         be seen."""
         same = before.user_id == after.user_id
         said = not (before.kind or before.deleted or before.user_id in self._model.blocked)
+        # Of deleted ones the server does not say when.
+        dated_alike = bool(before.time) == bool(after.time)
         return (
             after.seq == before.seq + 1
             and before.seq not in ends
             and before.time <= after.time
             and (not said or after.time - before.time <= (ONE_MS if same else MANY_MS))
-            and bool(before.time)
-            == bool(after.time)  # The server does not say when of deleted ones.
+            and dated_alike
             and self._same_day(before.time, after.time)
         )
 

@@ -148,7 +148,7 @@ class ListPane(Pane):
 
 def painted(row: Row, role: str, columns: int) -> Row:
     """The text of ``row`` in one colour, up to the edge."""
-    text = "".join(text for _, text in row)
+    text = plain(row)
     return [(role, text + " " * max(0, columns - width(text)))]
 
 
