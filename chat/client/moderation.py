@@ -1,8 +1,5 @@
 """The requests that moderate rooms and block people; part of ChatClient."""
 
-from collections.abc import Sequence
-
-from chat.client.network.asker import READING, every_page
 from chat.client.session import Session
 from chat.messages import (
     BlockMes,
@@ -53,24 +50,20 @@ class Moderating:
 
     async def sanctions(self, room: str) -> list[Sanction]:
         """Who is banned, muted or invited in a room that one moderates, each together."""
-
-        async def page(last: Sanction | None) -> tuple[Sequence[Sanction], bool]:
-            request = SanctionsMes(room, last.user_id if last else 0)
-            reply = await self._session.asker.ask(request, SanctionsResMes, READING)
-            return reply.sanctions, reply.more
-
-        found = await every_page(page)
+        found: list[Sanction] = await self._session.asker.every(
+            lambda last: SanctionsMes(room, last.user_id if last else 0),
+            SanctionsResMes,
+            lambda page: (page.sanctions, page.more),
+        )
         return sorted(found, key=lambda each: (each.action, each.user_id))
 
     async def invitations(self) -> list[Invitation]:
         """The rooms that one is invited to."""
-
-        async def page(last: Invitation | None) -> tuple[Sequence[Invitation], bool]:
-            request = InvitationsMes(last.conversation if last else "")
-            reply = await self._session.asker.ask(request, InvitationsResMes, READING)
-            return reply.invitations, reply.more
-
-        return await every_page(page)
+        return await self._session.asker.every(
+            lambda last: InvitationsMes(last.conversation if last else ""),
+            InvitationsResMes,
+            lambda page: (page.invitations, page.more),
+        )
 
     # In private --------------------------------------------------------------------------------
 
@@ -81,13 +74,11 @@ class Moderating:
 
     async def blocks(self) -> list[User]:
         """Whom one has blocked."""
-
-        async def page(last: User | None) -> tuple[Sequence[User], bool]:
-            request = BlocksMes(last.user_id if last else 0)
-            reply = await self._session.asker.ask(request, BlocksResMes, READING)
-            return reply.users, reply.more
-
-        return await every_page(page)
+        return await self._session.asker.every(
+            lambda last: BlocksMes(last.user_id if last else 0),
+            BlocksResMes,
+            lambda page: (page.users, page.more),
+        )
 
     async def report(self, conversation: str, seq: int, reason: str = "") -> None:
         """Show a message to the administrators.

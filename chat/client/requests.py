@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from chat.client.errors import BadServer
 from chat.client.moderation import Moderating
-from chat.client.network.asker import READING, every_page
+from chat.client.network.asker import READING
 from chat.client.session import Session
 from chat.messages import (
     BUSY,
@@ -96,23 +96,19 @@ class Requests(Moderating):
 
     async def rooms(self) -> list[Room]:
         """All public rooms, by name."""
-
-        async def page(last: Room | None) -> tuple[Sequence[Room], bool]:
-            request = RoomsMes(last.conversation if last else "")
-            reply = await self._session.asker.ask(request, RoomsResMes, READING)
-            return reply.rooms, reply.more
-
-        return await every_page(page)
+        return await self._session.asker.every(
+            lambda last: RoomsMes(last.conversation if last else ""),
+            RoomsResMes,
+            lambda page: (page.rooms, page.more),
+        )
 
     async def members(self, room: str) -> list[User]:
         """All members of a room, by user id, with their role."""
-
-        async def page(last: User | None) -> tuple[Sequence[User], bool]:
-            request = MembersMes(room, last.user_id if last else 0)
-            reply = await self._session.asker.ask(request, MembersResMes, READING)
-            return reply.users, reply.more
-
-        return await every_page(page)
+        return await self._session.asker.every(
+            lambda last: MembersMes(room, last.user_id if last else 0),
+            MembersResMes,
+            lambda page: (page.users, page.more),
+        )
 
     # People ------------------------------------------------------------------------------------
 
@@ -124,10 +120,15 @@ class Requests(Moderating):
         """
         changes = self._session.watch_presence()
         try:
-            found = {user.user_id: user for user in await self._online_pages(enough)}
+            listed: list[User] = await self._session.asker.every(
+                lambda last: OnlineMes(last.user_id if last else 0),
+                OnlineResMes,
+                lambda page: (page.users, page.more),
+                enough,
+            )
         finally:
             self._session.unwatch_presence(changes)
-        found.update(changes)
+        found = {user.user_id: user for user in listed} | changes
         here = (user for user in found.values() if user.user_status != OFFLINE)
         return sorted(here, key=lambda user: user.user_id)
 
@@ -156,15 +157,6 @@ class Requests(Moderating):
         """Be busy or online; said by itself after each login."""
         self._session.busy = busy
         await self._session.asker.ask(StatusMes(BUSY if busy else ONLINE), StatusResMes)
-
-    async def _online_pages(self, enough: int) -> list[User]:
-
-        async def page(last: User | None) -> tuple[Sequence[User], bool]:
-            request = OnlineMes(last.user_id if last else 0)
-            reply = await self._session.asker.ask(request, OnlineResMes, READING)
-            return reply.users, reply.more
-
-        return await every_page(page, enough)
 
     # The account -------------------------------------------------------------------------------
 

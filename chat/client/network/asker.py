@@ -11,7 +11,7 @@ from chat.client.network.link import Link
 from chat.client.network.wire import Wire
 from chat.messages import Message, RegisterResMes, Request, SmsMes, SmsResMes
 
-__all__ = ["READING", "Asker", "every_page", "granted", "is_final"]
+__all__ = ["READING", "Asker", "granted", "is_final"]
 
 PATIENCE = 30.0
 """Seconds for which a request that the server refuses for the moment is made again."""
@@ -60,6 +60,29 @@ class Asker:
             pause *= 2
             await self._sleep(wait)
 
+    async def every(
+        self,
+        after: Callable[[_Item | None], Request],
+        answer: type[_Answer],
+        listed: Callable[[_Answer], tuple[Sequence[_Item], bool]],
+        enough: int = 0,
+    ) -> list[_Item]:
+        """Page to the end of a list.
+
+        :param after: the request for what comes behind an item; behind None, for the first page.
+        :param listed: what a page has, and whether there is more.
+        :param enough: ask for no further page once there are so many; 0 for all.
+        :raises Refused, NotConnected, FateUnknown: as ``ask`` has them.
+        """
+        found: list[_Item] = []
+        more = True
+        while more:
+            reply = await self.ask(after(found[-1] if found else None), answer, READING)
+            part, more = listed(reply)
+            found += part
+            more = more and bool(part) and not 0 < enough <= len(found)
+        return found
+
     async def post(self, message: SmsMes) -> SmsResMes:
         """Send a message; whether it is sent again is up to who sends it.
 
@@ -104,21 +127,3 @@ def granted(reply: _Answer) -> _Answer:
         wait = getattr(reply, "retry_after", 0.0)
         raise Refused(code, getattr(reply, "error", ""), wait, invitation)
     return reply
-
-
-async def every_page(
-    page: Callable[[_Item | None], Awaitable[tuple[Sequence[_Item], bool]]],
-    enough: int = 0,
-) -> list[_Item]:
-    """Page to the end.
-
-    :param page: gives what comes after its argument, and whether there is more.
-    :param enough: ask for no further page once there are so many; 0 for all.
-    """
-    found: list[_Item] = []
-    more = True
-    while more:
-        part, more = await page(found[-1] if found else None)
-        found += part
-        more = more and bool(part) and not 0 < enough <= len(found)
-    return found
