@@ -93,21 +93,21 @@ class HistoryTests(SynchronousTestCase):
         screen.chat.model.conversation("#lobby").forget_below(101)
         self.assertIn("message 1\n", to_the_top())
 
-    def test_who_came_and_went_is_not_unread_on_a_device_that_has_seen_nothing(self) -> None:
+    def test_a_device_that_has_seen_nothing_counts_what_others_said_and_to_whom(self) -> None:
         moves = [entry(seq, CHEN, kind="join") for seq in (2, 3)]
         client = FollowedClient()
         client.logs = {
             "#quiet": [entry(1), *moves],
             "#own": [entry(1), *moves[:1], entry(3, ME)],
-            "#loud": [entry(1), *moves[:1], entry(3)],
+            "#loud": [entry(1), *moves[:1], entry(3, BEN, f"@{ME.user_name} look"), entry(4)],
         }
         for name, log in client.logs.items():
-            client.conversations[name] = replace(room(name, 3, 1), last=log[-1])
+            client.conversations[name] = replace(room(name, len(log), 1), last=log[-1])
         screen = Screen(client)  # type: ignore[arg-type]
         screen.text()
-        unread = {name: screen.chat.model.conversation(name).unread for name in client.logs}
-        self.assertEqual(unread, {"#quiet": 0, "#own": 0, "#loud": 2})
-        self.assertNotIn(("#loud", 0), self.asked(client))
+        known = {name: screen.chat.model.conversation(name) for name in client.logs}
+        unread = {name: (each.unread, len(each.mentions)) for name, each in known.items()}
+        self.assertEqual(unread, {"#quiet": (0, 0), "#own": (0, 0), "#loud": (2, 1)})
 
     def test_who_is_blocked_stays_so_without_a_server(self) -> None:
         log = [entry(1, CHEN, "hello"), entry(2, BEN, "something awful")]

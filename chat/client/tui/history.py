@@ -102,16 +102,12 @@ class History:
         self._redraw()
 
     async def look_into(self, conversations: Iterable[ConversationState]) -> None:
-        """On a device that has seen none of them: see whether others said anything where the last
-        that happened is that somebody came or went, or is one's own: that counts as unread until
-        one knows better."""
-        quiet = [
-            each.conversation
-            for each in conversations
-            if each.last and (each.last.kind or each.last.user_id == self._model.me.user_id)
-        ]
+        """On a device that has seen none of them: see what others said, and to whom, where anything
+        is above the mark. That somebody came or went, and what is one's own, counts as unread until
+        one knows better, and what speaks to oneself as what is said to all."""
+        marked = [each.conversation for each in conversations if each.seq > each.read]
         with suppress(ClientError):  # Then they count for as long as they are not opened.
-            for name in quiet[:LOOKED_INTO]:
+            for name in marked[:LOOKED_INTO]:
                 conversation = self._model.conversations.get(name)
                 known = conversation is None or conversation.fetched or conversation.loading
                 if conversation is not None and conversation.unread and not known:
