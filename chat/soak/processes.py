@@ -234,15 +234,17 @@ class Store:
         return self.home / "appendonlydir"
 
 
-def ask(path: str, *words: str) -> Any:
-    """Send one command to a store, blocking for a moment.
+def ask(where: str | int, *words: str | bytes | int, seconds: float = ASK_SECONDS) -> Any:
+    """Send one command to a store or a Sentinel, blocking for a moment.
 
+    :param where: its Unix socket, or its port on this machine.
     :raises OSError: it is not there.
     :raises hiredis.ReplyError: it refuses.
     """
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(ASK_SECONDS)
-        connection.connect(path)
+    family = socket.AF_INET if isinstance(where, int) else socket.AF_UNIX
+    with socket.socket(family) as connection:
+        connection.settimeout(seconds)
+        connection.connect(("127.0.0.1", where) if isinstance(where, int) else where)
         packed: Any = words  # hiredis' own annotation knows tuples of one only
         connection.sendall(hiredis.pack_command(packed))
         reader = hiredis.Reader()

@@ -116,8 +116,8 @@ def too_few(made: int, accepted: int) -> list[str]:
 def _faults(schedules: Sequence[Schedule]) -> dict[str, FaultResult]:
     backs: dict[str, list[float]] = {}
     for schedule in schedules:
-        for name, outcome in schedule.outcomes.items():
-            backs.setdefault(name, []).extend(outcome.back)
+        for name, back in schedule.back.items():
+            backs.setdefault(name, []).extend(back)
     return {
         name: FaultResult(len(back), max(back), sorted(back)[len(back) // 2])
         for name, back in backs.items()

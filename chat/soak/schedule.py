@@ -14,7 +14,7 @@ from chat.soak.faults import Fault
 from chat.soak.settings import Settings
 from chat.soak.world import World
 
-__all__ = ["BACK_SECONDS", "Outcome", "Schedule", "seconds_late"]
+__all__ = ["BACK_SECONDS", "Schedule", "seconds_late"]
 
 CALM_SECONDS: Final = 2.0
 """Time after a fault and its recovery before the next one."""
@@ -25,19 +25,12 @@ BACK_SECONDS: Final = 10.0
 GIVE_UP_SECONDS: Final = 40.0
 
 
-class Outcome:
-    """What came of one sort of fault: how often, and seconds until every server served again."""
-
-    def __init__(self) -> None:
-        self.times = 0
-        self.back: list[float] = []
-
-
 class Schedule:
     """Lets faults happen in one world until its time is over.
 
     :param settings: how long faults may last, and what comes after them.
     :param progress: gets a line after each fault.
+    :ivar back: for each sort of fault, the seconds after each until every server served again.
     """
 
     _log = Logger()
@@ -59,7 +52,7 @@ class Schedule:
         self._random = random.Random(world.random.random())
         self._under_way: set[Fault] = set()
         self._last_end = 0.0
-        self.outcomes = {fault.name: Outcome() for fault in faults}
+        self.back: dict[str, list[float]] = {fault.name: [] for fault in faults}
         self.problems: list[str] = []
 
     async def run(self) -> None:
@@ -113,7 +106,7 @@ class Schedule:
 
     async def _back(self, fault: Fault, ended: float) -> None:
         """Wait until every server accepts messages that were sent after ``ended``."""
-        world, outcome = self._world, self.outcomes[fault.name]
+        world = self._world
         accepted = world.figures.last_accepted
 
         def silent() -> list[str]:
@@ -124,8 +117,7 @@ class Schedule:
         seconds = self._late(ended)
         line = f"{world.name} {fault.name}: over at {ended:.1f} s, back {seconds:.1f} s later"
         self._progress(line)
-        outcome.times += 1
-        outcome.back.append(round(seconds, 2))
+        self.back[fault.name].append(round(seconds, 2))
         if seconds > self._late_after:
             self.problems.append(f"{line}; not at all: {silent()}" if silent() else line)
 

@@ -2,24 +2,20 @@
 
 import random
 import signal
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-import hiredis
 from twisted.internet.task import deferLater
 
 from chat.soak.faults import Fault
-from chat.soak.processes import ASK_SECONDS, Child, Server, free_ports, spawn
-from chat.soak.processes import ask as ask_store
+from chat.soak.processes import Child, Server, free_ports, spawn
+from chat.soak.sentinels import Sentinels, said
 from chat.soak.world import World
 from chat.store.embedded.valkey import find_program
 
 __all__ = ["FAILOVERS", "StoreGroup", "WatchedWorld"]
 
-NAME: Final = "soak"
 DOWN_MILLISECONDS: Final = 2500
 """Silence after which a Sentinel thinks that the store is down: more than a busy machine takes."""
 
@@ -66,10 +62,7 @@ class _Member:
 
     def says(self, *words: str) -> Any:
         """Its answer, None when there is none."""
-        try:
-            return ask_store(self.path, *words)
-        except (OSError, hiredis.ReplyError):
-            return None
+        return said(self.path, *words)
 
     def is_master(self) -> bool:
         """Whether it takes itself for the master."""
@@ -91,17 +84,11 @@ class StoreGroup:
         self._reactor = reactor
         self._home = home
         self._options = options
-        ports = free_ports(5)
-        self._members = [_Member(reactor, home, each, ports[each]) for each in range(2)]
-        self._sentinel_ports = ports[2:]
-        self._sentinels: list[Child] = []
-        self.master = self._members[0]
-
-    @property
-    def url(self) -> str:
-        """What the server's ``--store`` takes."""
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self._sentinel_ports)
-        return f"redis+sentinel://{hosts}/{NAME}"
+        first, second, *ports = free_ports(5)
+        self.master = _Member(reactor, home, 0, first)
+        self._members = (self.master, _Member(reactor, home, 1, second))
+        self.sentinels = Sentinels(home, ports, DOWN_MILLISECONDS)
+        self._watchers: list[Child] = []
 
     @property
     def replica(self) -> _Member:
@@ -116,10 +103,12 @@ class StoreGroup:
         self.master.start(self._options)
         await self._until(self.master.is_master)
         await self.add_replica()
-        for port in self._sentinel_ports:
-            self._start_sentinel(port)
-        await self._until(lambda: all(map(self._hurries, self._sentinel_ports)))
-        await self._until(lambda: all(map(self._knows_all, self._sentinel_ports)))
+        for number, command in enumerate(self.sentinels.commands(self.master.port)):
+            watcher = Child(self._home / f"sentinel{number}.out")
+            spawn(self._reactor, watcher, command, self._home)
+            self._watchers.append(watcher)
+        await self._until(self.sentinels.hurry)
+        await self._until(self.sentinels.know_all)
 
     async def add_replica(self) -> None:
         """Start the other one as the master's replica, and wait until it is in step."""
@@ -130,7 +119,7 @@ class StoreGroup:
     async def taken_over(self) -> None:
         """Wait until the Sentinels have made the replica the master."""
         new = self.replica
-        await self._until(lambda: self._master_port() == new.port and new.is_master())
+        await self._until(lambda: self.sentinels.master_port() == new.port and new.is_master())
         self.master = new
 
     async def follow(self) -> None:
@@ -140,55 +129,11 @@ class StoreGroup:
 
     async def stop(self) -> None:
         """End all."""
-        for sentinel in self._sentinels:
-            sentinel.signal(signal.SIGKILL)
-            await sentinel.ended()
+        for watcher in self._watchers:
+            watcher.signal(signal.SIGKILL)
+            await watcher.ended()
         for member in self._members:
             await member.kill()
-
-    def _start_sentinel(self, port: int) -> None:
-        configuration = self._home / f"sentinel{port}.conf"
-        configuration.write_text(
-            f"port {port}\nbind 127.0.0.1\nlogfile {configuration.with_suffix('.log')}\n"
-            f"dir {self._home}\n"
-            f"sentinel monitor {NAME} 127.0.0.1 {self.master.port} 2\n"
-            f"sentinel down-after-milliseconds {NAME} {DOWN_MILLISECONDS}\n"
-            f"sentinel failover-timeout {NAME} 1000\n"
-        )
-        sentinel = Child(configuration.with_suffix(".out"))
-        spawn(
-            self._reactor, sentinel, [find_program(), str(configuration), "--sentinel"], self._home
-        )
-        self._sentinels.append(sentinel)
-
-    def _hurries(self, port: int) -> bool:
-        """Let a Sentinel look every 0.1 s, where by itself it would take up to ten."""
-        often = [word for name in ("info", "publish", "ask") for word in (f"{name}-period", "100")]
-        return bool(self._ask(port, "SENTINEL", "DEBUG", *often) == b"OK")
-
-    def _knows_all(self, port: int) -> bool:
-        said = self._ask(port, "SENTINEL", "MASTER", NAME) or []
-        known = dict(zip(said[::2], said[1::2], strict=True))
-        return known.get(b"num-slaves") == b"1" and known.get(b"num-other-sentinels") == b"2"
-
-    def _master_port(self) -> int:
-        for port in self._sentinel_ports:
-            if place := self._ask(port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME):
-                return int(place[1])
-        return 0
-
-    def _ask(self, port: int, *words: str) -> Any:
-        packed: Any = words
-        reader = hiredis.Reader()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), ASK_SECONDS) as line:
-            line.sendall(hiredis.pack_command(packed))
-            while (reply := reader.gets()) is False:
-                data = line.recv(65536)
-                if not data:
-                    return None
-                reader.feed(data)
-            return None if isinstance(reply, hiredis.ReplyError) else reply
-        return None
 
     async def _until(self, done: Callable[[], bool]) -> None:
         give_up = self._reactor.seconds() + FAILOVER_SECONDS
@@ -206,7 +151,7 @@ class WatchedWorld(World):
         options = ["--min-replicas-to-write", "1"] if replicated else []
         self.group = StoreGroup(self.reactor, self.home, options)
         await self.group.start()
-        self._server_options = {"store": self.group.url}
+        self._server_options = {"store": self.group.sentinels.url}
         if replicated:
             self._server_options["durability"] = "replicated"
 
