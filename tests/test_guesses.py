@@ -1,5 +1,6 @@
 """Wrong passwords cost time, longer and longer, and no stranger's cost anybody else the account."""
 
+import math
 import time
 
 from twisted.internet import reactor
@@ -140,22 +141,27 @@ class ClockTest(SynchronousTestCase):
     """From outside, with passwords that cost what they cost."""
 
     def test_an_unknown_user_takes_as_long_as_a_wrong_password(self) -> None:
-        none = ("--logins-per-account", "0", "--logins-per-address", "0", "--logins-in-all", "0")
-        usual = ("--argon2", "2,19456,1", "--login-seconds", "0")
-        server = ServerProcess.start_for(self, *usual, *none)
+        unlimited = (
+            "--logins-per-account", "0", "--logins-per-address", "0", "--logins-in-all", "0",
+            "--login-seconds", "0", "--request-rate", "0", "--refusals", "0",
+        )  # fmt: skip
+        server = ServerProcess.start_for(self, "--argon2", "2,19456,1", *unlimited)
         peer = CurrentPeer(server.port)
         self.addCleanup(peer.close)
         peer.register(userName="ann", userPwd=PASSWORD)
-        took: dict[str, list[float]] = {"ann": [], "nobody": []}
-        for _ in range(9):
-            for name, times in took.items():
+        # The quickest of each: others on this machine only ever make it slower, and where they are
+        # many it takes more tries to find a moment without them.
+        least = {"ann": math.inf, "nobody": math.inf}
+        for tries in range(1, 101):
+            for name in least:
                 began = time.monotonic()
                 code = peer.log_in(userName=name, userPwd="sesame-wrong", device="d")["code"]
-                times.append(time.monotonic() - began)
+                least[name] = min(least[name], time.monotonic() - began)
                 self.assertEqual(code, 403 if name == "ann" else 500)
-        # The quickest of each: others on this machine only ever make it slower.
-        ratio = min(took["nobody"]) / min(took["ann"])
-        self.assertTrue(0.5 < ratio < 2, f"{ratio:.2f}")  # a hundredth without the decoy
+            ratio = least["nobody"] / least["ann"]
+            if tries >= 9 and 0.5 < ratio < 2:  # a hundredth without the decoy
+                return
+        self.fail(f"{ratio:.2f}")
 
 
 class QueueTest(SynchronousTestCase):
