@@ -326,11 +326,12 @@ class HelpTest(SynchronousTestCase):
 
 
 class TwistdTest(SynchronousTestCase):
-    def twistd(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def twistd(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         with tempfile.TemporaryDirectory(dir="/tmp") as away:
             return subprocess.run(
                 [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "chatroom", *words],
                 cwd=away,
+                env={**os.environ, **environment},
                 capture_output=True,
                 text=True,
                 timeout=PATIENCE,
@@ -357,6 +358,8 @@ class TwistdTest(SynchronousTestCase):
         done = self.twistd("--help")
         self.assertEqual(done.returncode, 0)
         self.assertIn("--connections-per-address=", done.stdout)
+        done = self.twistd("--help", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_reading_options_leaves_the_reactor_to_twistd(self) -> None:
         code = (

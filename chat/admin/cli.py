@@ -24,9 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = Words(choose_language(_language_in(words_in)))
     options = build_parser(words).parse_args(words_in)
     from chat.admin.running import run
-    from chat.client.cli.printing import escape_what_is_missing
 
-    escape_what_is_missing()
     return run(options, words)
 
 

@@ -233,7 +233,7 @@ WORKERS: Final = Kind("N", f"a number of processes, at most {MOST_WORKERS}", _wo
 YES_NO: Final = Kind("yes|no", "yes or no", _yes_no, lambda value: "yes" if value else "no")
 FLAG: Final = replace(YES_NO, flag=True)
 NETWORKS: Final = Kind(
-    "NETWORK[,…]",
+    "NETWORK[,...]",
     "addresses and networks such as 10.0.0.0/8,2001:db8::1",
     _networks,
     ",".join,

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Command", "Version", "file", "fingerprint", "is_text", "number", "seconds", "speed"]
+__all__ = [
+    "Command",
+    "Version",
+    "file",
+    "fingerprint",
+    "number",
+    "read_as_text",
+    "seconds",
+    "speed",
+]
 
 # What is wrong raises ValueError; argparse makes a sentence of it that has the function's name.
 
@@ -85,13 +94,20 @@ def number(text: str) -> int:
     return value
 
 
-def is_text(options: argparse.Namespace) -> bool:
-    """Whether all that was given is text that can be sent; a file may be called anything."""
+def read_as_text(options: argparse.Namespace) -> bool:
+    """Take all that was given for UTF-8, whatever the locale says; whether it is that, and so can
+    be sent. A file may be called anything."""
     try:
-        for value in vars(options).values():
-            for each in value if isinstance(value, list) else (value,):
-                if isinstance(each, str):
-                    each.encode()
-    except UnicodeEncodeError:
+        for name, value in vars(options).items():
+            if isinstance(value, str):
+                setattr(options, name, _text(value))
+            elif isinstance(value, list):
+                setattr(options, name, [_text(each) for each in value])
+    except UnicodeError:
         return False
     return True
+
+
+def _text(given: str) -> str:
+    """:raises UnicodeError: it is no UTF-8."""
+    return given.encode(errors="surrogateescape").decode()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chat.client.cli.arguments import is_text
+from chat.client.cli.arguments import read_as_text
 from chat.client.cli.options import build_parser
 from chat.client.files.config import BadConfig, Settings, read_settings
 from chat.client.files.paths import Profile
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         phrases = Phrases(settings.language)
         parser = build_parser(phrases)
     options = parser.parse_args(words)
-    if not is_text(options):
+    if not read_as_text(options):
         parser.error(phrases("not-text"))
     try:
         profile = Profile(options.profile)
@@ -208,9 +208,8 @@ def _run(options: argparse.Namespace, phrases: Phrases, profile: Profile) -> int
 
     reactor = lean_reactor()
     from chat.client.cli.context import Context, Status
-    from chat.client.cli.printing import Printer, escape_what_is_missing, print_no_more
+    from chat.client.cli.printing import Printer, print_no_more
 
-    escape_what_is_missing()
     printer = Printer(sys.stdout, options.json, phrases)
     context = Context(reactor, options, phrases, printer, sys.stderr, sys.stdin.buffer, profile)
     try:

@@ -17,7 +17,7 @@ from chat.client.language.words import Words
 from chat.client.text import acted, clean_line
 from chat.messages import BUSY, OFFLINE, ONLINE, Entry, Sanction, User
 
-__all__ = ["Printer", "escape_what_is_missing", "print_no_more", "safe_json"]
+__all__ = ["Printer", "print_no_more", "safe_json"]
 
 _STATUS = {ONLINE: "online", OFFLINE: "offline", BUSY: "busy"}
 _NOT_ASCII = re.compile(r"[^ -~]")
@@ -35,13 +35,6 @@ def _escaped(found: re.Match[str]) -> str:
     if unicodedata.category(character) not in _HARMFUL:
         return character
     return json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
-
-
-def escape_what_is_missing() -> None:
-    """Where a terminal lacks a letter it shows an escape from now on, instead of ending the program
-    with an error."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper
 
 
 def print_no_more() -> None:
