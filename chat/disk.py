@@ -21,12 +21,17 @@ def lock(path: Path) -> FileIO | None:
     """A file, made for its owner alone, that no other process has; None while another has it.
 
     The kernel takes it back when it is closed, also by the end of the process.
+
+    :raises OSError: it can't be made, or is on a disk that knows no locks.
     """
     # Not where a link leads: root writes here too, in a directory that is somebody else's.
     file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         file.close()
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        error.filename = str(path)  # The system does not say which it was.
+        raise
     return file

@@ -389,7 +389,7 @@ def test_output_that_nobody_reads_or_has_room_for_is_no_traceback(server: Server
 
 
 def test_what_cannot_be_reached_is_one_sentence(tmp_path: Path) -> None:
-    assert "No server has a store" in Admin("--data", str(tmp_path)).refused("users")
+    assert "No server is running" in Admin("--data", str(tmp_path)).refused("users")
     nowhere = Admin("--store", f"redis+unix://{tmp_path}/nothing")
     assert "does not answer" in nowhere.refused("users")
     wrong = Admin("--store", "http://x").run("users")

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import fcntl
 import io
 import json
 import os
@@ -38,6 +39,9 @@ from tests.fake_server import FakeConnection, FakeServer
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A terminal that has no letters but those."""
 
 
 class Program:
@@ -139,6 +143,11 @@ class SendTest(CliCase):
             await self.as_alice(*words, given="two\nlines 你好\n".encode())
         self.assertEqual(self.said(), ["two\nlines 你好"] * 2)
 
+    async def test_what_is_said_is_utf_8_whatever_the_locale(self) -> None:
+        done = await self.run_program("send", "#lobby", "grüße 你好", *self.alice(), **ASCII)
+        self.assertEqual(done, (0, "", ""))
+        self.assertEqual(self.said(), ["grüße 你好"])
+
     async def test_each_line_of_standard_input_is_a_message_in_its_order(self) -> None:
         given = "".join(f"line {number}\n" for number in range(20)).encode()
         status, out, _ = await self.as_alice("send", "#lobby", "--lines", "--json", given=given)
@@ -223,8 +232,11 @@ class SendTest(CliCase):
         self.assertIn(self.address, errors)
 
     async def test_a_server_address_that_is_none_is_wrong_usage(self) -> None:
-        status, _, _ = await self.run_program("who", "--server", "a:b:c:d", "--user", "alice")
-        self.assertEqual(status, 2)
+        for wrong in ("a:b:c:d", "https://a", "tcp:a", "tcp:a:b"):
+            done = await self.run_program("who", "--server", wrong, "--user", "alice")
+            how = "write it as host, host:port or tls:host:port"
+            said = f"chatroom: {wrong!r} is no server address: {how}\n"
+            self.assertEqual(done, (2, "", said))
 
     async def test_nothing_is_recorded_without_a_screen_and_that_is_said(self) -> None:
         status, _, errors = await self.run_program("--plain", "--record", "tape")
@@ -268,8 +280,16 @@ class LoginTest(CliCase):
         self.assertEqual(status, 0)
         source = ("--password-command", "echo wonderland", "--profile", "other")
         self.assertEqual((await self.as_alice("who", *source))[0], 0)
-        failing = ("--password-command", "exit 3", "--profile", "third")
-        self.assertEqual((await self.as_alice("who", *failing))[0], 2)
+        for number, (source, said) in enumerate((
+            (("--password-command", "exit 3"), "the command ended with status 3"),
+            (("--password-command", "true"), "it is empty"),
+            (("--password-command", r"printf '\377'"), "That is no UTF-8 text."),
+            (("--password-file", "/no/such"), "No such file or directory: /no/such"),
+            (("--password-file", str(self.home)), f"Is a directory: {self.home}"),
+        )):  # fmt: skip
+            done = await self.as_alice("who", *source, "--profile", f"failing-{number}")
+            expected = (2, "", f"chatroom: The password could not be read: {said}\n")
+            self.assertEqual(done, expected)
 
     async def test_what_is_no_text_is_wrong_usage_wherever_it_stands(self) -> None:
         for words in (("send", "@\udcff", "x"), ("history", "@\udcff"), ("block", "b\udcff"),
@@ -532,6 +552,16 @@ class WordsTest(SynchronousTestCase):
         )
         self.assertEqual(told.stdout.decode(), f"chatroom {version('chatroom')}\n")
 
+    def test_a_letter_that_the_terminal_lacks_is_an_escape_in_the_help_too(self) -> None:
+        chinese = ["admin", "--help", "--language=zh"]
+        for words, letter in (["--help"], b"\\u2026"), (chinese, b"\\u7528"):
+            told = subprocess.run(
+                [sys.executable, "-m", "chat.command", *words],
+                capture_output=True, cwd=ROOT, env={**os.environ, **ASCII},
+            )  # fmt: skip
+            self.assertEqual((told.returncode, told.stderr), (0, b""))
+            self.assertIn(letter, told.stdout)
+
     def test_both_languages_say_everything_with_the_same_values(self) -> None:
         for key, both in TABLE.items():
             names = [sorted(part.split("}")[0] for part in s.split("{")[1:]) for s in both]
@@ -656,6 +686,11 @@ class ProfileTest(SynchronousTestCase):
         self.assertIsNone(self.take())
         slots[3].close()
         self.assertIsNotNone(self.take())
+
+    def test_a_disk_that_knows_no_locks_is_named(self) -> None:
+        with patch.object(fcntl, "flock", side_effect=OSError(errno.ENOLCK, "No locks available")):
+            error = self.assertRaises(OSError, self.take)
+        self.assertRegex(Phrases("en").unwritable(error), r"/device-1\.lock cannot be written: No ")
 
     def test_a_device_with_a_token_is_taken_first(self) -> None:
         first, second = self.take(), self.take()

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.errors import Refused
 from chat.client.events import Waiting
+from chat.client.files.paths import Profile
 from chat.client.model import Model
 from chat.client.notify import Came
 from chat.client.plain.asking import MenuAsking
@@ -492,6 +493,17 @@ class PlainPtyTests(TestCase):
 
     def test_a_pipe_that_ends_before_a_login_is_no_success(self) -> None:
         self.assertEqual(self.pipe("fred", "").returncode, 1)
+
+    def test_a_home_that_cannot_be_used_is_said_and_is_no_mistake_of_the_program(self) -> None:
+        account = self.home / ".local/state/chatroom/default"
+        account /= Profile("default").account(self.address, "ida").name
+        account.parent.mkdir(parents=True)
+        account.write_text("a file")
+        done = subprocess.run(
+            [*client_command(self.address), "--plain"], input="1\nida\nsecret\n", text=True,
+            env=client_environ(self.home, "en_US.UTF-8"), capture_output=True, check=False,
+        )  # fmt: skip
+        self.assertIn(f"{account}/device-1.lock cannot be written: Not a directory", done.stdout)
 
     def test_a_certificate_that_cannot_be_remembered_is_said(self) -> None:
         server = ServerProcess.start_for(self, "--self-signed")

@@ -177,6 +177,13 @@ class StartTest(ServerCase):
         self.assertIn(said, (home / "log").read_text())
         self.assertEqual(os.listdir(home), ["log"])
 
+    def test_a_log_that_cannot_be_written_is_one_sentence_and_status_1(self) -> None:
+        home = self.directory()
+        words = ("--logfile=nowhere/log", "chatroom", "--data", str(home / "data"))
+        done = twistd(*words, cwd=home)
+        said = f"chatroom: cannot use {home}/nowhere/log: No such file or directory\n"
+        self.assertEqual((done.returncode, done.stderr), (1, said))
+
     def test_in_the_foreground_no_file_keeps_the_same_command_from_working_again(self) -> None:
         home = self.directory()
         (home / "twistd.pid").write_text(str(os.getpid()))  # of a killed one, and in use again

@@ -108,8 +108,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "more-users": ("Not shown: {count} more.", "另有 {count} 个未显示。"),
     # What went wrong
     "no-server": (
-        "No server has a store of its own in {place}: name it with --data or --store.",
-        "{place} 中没有服务器的内置存储：请用 --data 或 --store 指定。",
+        "No server is running with a store of its own in {place}. Start it, or name another one "
+        "with --data, --store or --config.",
+        "没有正在运行的服务器使用 {place} 中的内置存储：请启动它，或用 --data、--store 或 --config "
+        "指定另一个。",
     ),
     "store-away": ("The store does not answer: {place}", "存储没有应答：{place}"),
     "later-layout": (

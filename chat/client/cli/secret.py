@@ -58,8 +58,22 @@ class PasswordSource:
             given = (os.environ if environ is None else environ).get(VARIABLE, "")
             given.encode()
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            raise NoPassword(self.phrases("password-source", reason=error)) from None
+            raise NoPassword(self._why(error)) from None
         return given
+
+    def _why(self, error: Exception) -> str:
+        """A sentence about it, with nothing of what was read."""
+        reason: object = error
+        match error:
+            case UnicodeError():
+                reason = self.phrases("not-text")
+            case subprocess.CalledProcessError(returncode=status):
+                reason = self.phrases("password-command-failed", status=status)
+            case OSError(strerror=str(words)):
+                reason = f"{words}: {error.filename or self.file}"
+            case ValueError():
+                reason = self.phrases("password-empty")
+        return self.phrases("password-source", reason=reason)
 
     def _prompt(self, prompt: str) -> str:
         """Ask on the terminal, which need not be where standard input comes from."""
@@ -68,7 +82,7 @@ class PasswordSource:
             with interruptible():
                 password = getpass.getpass(prompt)
         except UnicodeDecodeError as error:
-            raise NoPassword(self.phrases("password-source", reason=error)) from None
+            raise NoPassword(self._why(error)) from None
         except (OSError, EOFError):
             raise NoPassword(self.phrases("no-password")) from None
         if not password:

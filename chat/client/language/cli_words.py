@@ -252,6 +252,11 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "（没有记住的登录，或另一个程序正在使用它。）",
     ),
     "password-source": ("The password could not be read: {reason}", "无法读取密码：{reason}"),
+    "password-empty": ("it is empty", "内容为空"),
+    "password-command-failed": (
+        "the command ended with status {status}",
+        "命令以状态 {status} 结束",
+    ),
     "registered": ("Registered {name}, id {user_id}.", "已注册 {name}，编号 {user_id}。"),
     "no-server": ("No connection to {server}: {reason}", "无法连接 {server}：{reason}"),
     "certificate-unknown": (

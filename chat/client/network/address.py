@@ -57,6 +57,7 @@ def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStr
         endpoint: IStreamClientEndpoint = with_tls().clientFromString(
             reactor, server_string(server)
         )
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise ValueError(f"{server!r} is no server address: {error}") from None
+    except (ValueError, TypeError, KeyError, IndexError):  # of which the text is for programmers
+        why = "write it as host, host:port or tls:host:port"
+        raise ValueError(f"{server!r} is no server address: {why}") from None
     return endpoint

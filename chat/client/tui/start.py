@@ -311,8 +311,7 @@ class Start:
             try:
                 self._profile.known_servers.accept(server, self._doubted.fingerprint)
             except OSError as error:
-                phrases = Phrases(self._around.look.words.language)
-                self.menu.say(phrases.unwritable(error), bad=True)
+                self._unwritable(error)
                 self._around.redraw()
                 return
             self._doubted = None
@@ -390,10 +389,16 @@ class Start:
             self._form_or_menu.say(sentence(failure.value, words), bad=True)
         elif failure.check(ValueError):
             self._say("bad-server-address", bad=True, server=self.server)
+        elif failure.check(OSError):
+            self._unwritable(failure.value)
         else:
             self.log.failure("the login went wrong", failure)
             self._say("internal-error", bad=True)
         self._around.redraw()
+
+    def _unwritable(self, error: OSError) -> None:
+        phrases = Phrases(self._around.look.words.language)
+        self._form_or_menu.say(phrases.unwritable(error), bad=True)
 
     def _unanswered(self, why: str) -> None:
         self._absent = why

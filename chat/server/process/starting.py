@@ -149,8 +149,8 @@ def _has_terminal() -> bool:
 
 
 def end_plainly() -> None:
-    """From now on an uncaught CannotStart ends the process with its sentence, no traceback; and
-    Ctrl-C without a word.
+    """From now on an uncaught CannotStart ends the process with its sentence, no traceback; so
+    does a file that twistd can't use, such as its log, and Ctrl-C ends it without a word.
 
     The sentence is in the log, too: of a process in the background there is nothing else to read.
     """
@@ -161,6 +161,8 @@ def end_plainly() -> None:
             # No level above: before its log is there Twisted would print that one by itself.
             _log.error("{sentence}", sentence=str(error))
             say(str(error))
+        elif isinstance(error, OSError) and error.filename:
+            say(f"cannot use {error.filename}: {error.strerror}")
         elif not isinstance(error, KeyboardInterrupt):
             usual(kind, error, trace)
 
