@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from unittest import TestCase
 
+from chat.soak.processes import free_ports
 from tests.peers import CurrentPeer
 from tests.process import ServerProcess
 from tests.pty_screen import PtyScreen, client_command, client_environ, register
@@ -205,6 +206,19 @@ class OfflineTests(TestCase):
         anna = self.screen(address)
         self.go_without(anna)
         anna.wait_for("written from the menu")
+        self.leave(anna)
+
+    def test_who_waits_before_the_menu_goes_on_when_the_server_is_there(self) -> None:
+        (port,) = free_ports(1)
+        server = ServerProcess.start_for(self, "--listen", f"tcp:{port}:interface=127.0.0.1")
+        anna = self.screen(f"127.0.0.1:{port}")
+        register(anna, "anna")
+        self.leave(anna)
+        server.kill()
+        anna = self.screen(f"127.0.0.1:{port}")
+        anna.wait_for("Start a server here")
+        server.start()
+        anna.wait_for("Write to #lobby")
         self.leave(anna)
 
     def test_what_waits_is_kept_by_who_logs_in_again_in_the_same_program(self) -> None:

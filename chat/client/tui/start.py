@@ -14,6 +14,7 @@ from chat.client.files.paths import Profile
 from chat.client.language.cli_words import Phrases
 from chat.client.language.reasons import reason
 from chat.client.network.address import server_string
+from chat.client.tui.knocking import Knocking
 from chat.client.tui.local_server import is_local, is_vacant, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
@@ -89,6 +90,7 @@ class Start:
         """Why no server answers; empty while nobody knows that none does."""
         self._doubted: Untrusted | None = None
         self._starting = False
+        self._knocking = Knocking(reactor, lambda: self._login().reach(), self._waits, self._opened)
         self.busy = False
         """Whether something is under way."""
         self.menu = Menu(around.look, self._items)
@@ -112,6 +114,8 @@ class Start:
         self.menu.say(message, bad)
         self._around.show_menu(self.menu)
         self._around.redraw()
+        if self._absent:
+            self._knocking.begin()
 
     def _items(self) -> Sequence[MenuItem]:
         items = [
@@ -149,6 +153,15 @@ class Start:
         self._absent = ""
         self.menu.say(words("server-answers"))
         self._around.redraw()
+
+    def _waits(self) -> bool | None:
+        """Whether somebody is before the menu, which says that no server answers."""
+        return None if self.busy else bool(self._absent) and self._form is None
+
+    def _opened(self) -> None:
+        """One does by now: go on as at the start."""
+        self._absent = ""
+        self.begin()
 
     def _start_server(self) -> None:
         self._run(self._have_server())
@@ -340,7 +353,7 @@ class Start:
             entered = await self._logged_in(login, name, password)
         else:
             entered = await login.by_token(name, at_once)
-        self.user = name
+        self.user, self._absent = name, ""
         self._around.enter(entered)
         if fresh:
             self._around.welcome()
