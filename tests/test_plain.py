@@ -94,6 +94,22 @@ class TypedTests(TestCase):
     def test_keys_that_move_mean_nothing(self) -> None:
         self.assertEqual(self.lines(b"a\x1b[Ab\x1b[1;5Cc\x1bOPd\x1bxe\x1b[200~f\r"), ["abcdef"])
 
+    def test_up_brings_back_what_was_typed_before_and_down_what_was_begun(self) -> None:
+        line = TypedLine()
+        seen = [
+            (each.key, line.text) for each in line.feed(b"one\rtwo\rtwo\r \rth\x1b[A\x1bOA\x1b[A")
+        ]
+        self.assertEqual(seen[-2:], [(Key.AGAIN, "two"), (Key.AGAIN, "one")])
+        seen = [(each.key, line.text) for each in line.feed(b"\x1b[B\x1b[B\x1b[B")]
+        self.assertEqual(seen, [(Key.AGAIN, "two"), (Key.AGAIN, "th")])
+        self.assertEqual([each.text for each in line.feed(b"\x1b[A!\r")][-1], "two!")
+
+    def test_no_password_comes_back(self) -> None:
+        line = TypedLine(hidden=True)
+        list(line.feed(b"secret\r"))
+        line.hidden = False
+        self.assertEqual(list(line.feed(b"\x1b[A")), [])
+
     def test_what_is_echoed_goes_back_by_columns(self) -> None:
         line = TypedLine()
         happened = list(line.feed("字\x7f".encode()))

@@ -112,15 +112,19 @@ class Keyboard:
         if finished:
             self._person.take(finished)
 
+    @property
+    def _seen(self) -> str:
+        return "" if self._line.hidden else self._line.text
+
     def connectionLost(self, reason: object) -> None:
         """The reactor stops."""
 
     def _press(self, key: Key, text: str) -> None:
         match key:
             case Key.ECHO:
-                self._page.echo(text, "" if self._line.hidden else self._line.text)
+                self._page.echo(text, self._seen)
             case Key.AGAIN:
-                self._page.again()
+                self._page.again(self._seen)
             case Key.END:
                 self._person.end()
             case Key.INTERRUPT if self._line.text:

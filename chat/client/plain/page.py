@@ -45,8 +45,9 @@ class Page:
         self._prompt = prompt
         self._show()
 
-    def again(self) -> None:
-        """Show prompt and begun line on a new line, and what waited before them."""
+    def again(self, typed: str) -> None:
+        """Show prompt and begun line, by now ``typed``, on a new line, and what waited before."""
+        self._typed = typed
         self._out("\n")
         self._release(begun_anew=True)
 

@@ -1,4 +1,5 @@
-"""A line being typed, where the cursor only ever moves back over its last character."""
+"""A line being typed, where the cursor only ever moves back over its last character; and those
+that were typed before."""
 
 import codecs
 from collections.abc import Iterator
@@ -11,6 +12,13 @@ __all__ = ["Happened", "Key", "TypedLine"]
 
 MOST = 65_536
 """Characters of a line: more than a message may have, so that it is refused and not sent cut."""
+
+
+KEPT = 100
+"""Lines that come back with an arrow."""
+
+_ARROWS = {"[A": -1, "OA": -1, "[B": 1, "OB": 1}
+"""What up and down send behind an ESC, and how many lines on they lead."""
 
 
 class Key(Enum):
@@ -40,6 +48,9 @@ class TypedLine:
 
     text: str = ""
     hidden: bool = False
+    _before: list[str] = field(default_factory=list)
+    _place: int = 0
+    _begun: str = ""
     _escape: str = ""
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
@@ -54,15 +65,13 @@ class TypedLine:
 
     def _take(self, character: str) -> Happened | None:
         if self._escape:
-            self._skip(character)
-            return None
+            return self._skip(character)
         match character:
             case "\x1b":
                 self._escape = character
                 return None
             case "\r" | "\n":
-                text, self.text = self.text, ""
-                return Happened(Key.LINE, text)
+                return Happened(Key.LINE, self._finished())
             case "\x7f" | "\b":
                 return self._rub_out(len(self.text) - len(self._last()))
             case "\x15":
@@ -82,6 +91,24 @@ class TypedLine:
         self.text += character
         return self._echo(character)
 
+    def _finished(self) -> str:
+        text, self.text = self.text, ""
+        if text.strip() and not self.hidden and self._before[-1:] != [text]:
+            self._before = [*self._before[1 - KEPT :], text]
+        self._place = len(self._before)
+        return text
+
+    def _recall(self, step: int) -> Happened | None:
+        """Have an older line, or a newer one; what was begun is the newest."""
+        place = self._place + step
+        if self.hidden or not 0 <= place <= len(self._before):
+            return None
+        if self._place == len(self._before):
+            self._begun = self.text
+        self._place = place
+        self.text = [*self._before, self._begun][place]
+        return Happened(Key.AGAIN)
+
     def _echo(self, text: str) -> Happened:
         return Happened(Key.ECHO, "" if self.hidden else text)
 
@@ -93,13 +120,15 @@ class TypedLine:
         rubbed, self.text = self.text[start:], self.text[:start]
         return self._echo(_back_over(rubbed))
 
-    def _skip(self, character: str) -> None:
-        """Arrows and other keys that send ``ESC [ … letter``, ``ESC O letter`` or ``ESC letter``
-        mean nothing here."""
+    def _skip(self, character: str) -> Happened | None:
+        """Of the keys that send ``ESC [ … letter``, ``ESC O letter`` or ``ESC letter``, two arrows
+        mean something here."""
         self._escape += character
         begun = self._escape[1] in "[O"
-        if not begun or (len(self._escape) > 2 and (character.isalpha() or character == "~")):
-            self._escape = ""
+        if begun and not (len(self._escape) > 2 and (character.isalpha() or character == "~")):
+            return None
+        key, self._escape = self._escape[1:], ""
+        return self._recall(_ARROWS[key]) if key in _ARROWS else None
 
 
 def _back_over(text: str) -> str:
