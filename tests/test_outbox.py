@@ -291,6 +291,28 @@ class RestartTest(ApiCase, OutboxCase):
         self.net.flush()
         self.assertIsInstance(old.state, Stored)
 
+    def test_what_a_page_has_was_stored_though_nobody_answered_in_time(self) -> None:
+        self.restart()
+        self.log_in()
+
+        def store_and_say_nothing(
+            connection: fake_server.FakeConnection, request: m.SmsMes
+        ) -> None:
+            fake_server.send(connection, request)
+
+        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        self.client.send("#lobby", "old")
+        self.net.flush()
+        self.clock.advance(FORGOTTEN_AFTER + 60)
+        self.restart()
+        self.log_in()
+        (old,) = self.client.outgoing
+        self.assertIsInstance(old.state, Failed)
+        self.done(self.client.history("#lobby"))
+        self.assertIsInstance(old.state, Stored)
+        self.restart()
+        self.assertEqual(self.client.outgoing, [])
+
     def test_what_was_never_tried_is_sent_however_old_it_is(self) -> None:
         self.restart()
         self.client.send("#lobby", "old")

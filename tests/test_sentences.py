@@ -11,6 +11,7 @@ from twisted.internet.error import (
 )
 
 from chat.client.cli.printing import Printer
+from chat.client.delivery.sender import TOO_LATE, TOO_LONG
 from chat.client.errors import BadServer, Closed, FateUnknown, NotConnected, Refused
 from chat.client.language.cli_words import Phrases
 from chat.client.language.reasons import reason
@@ -39,6 +40,8 @@ class ReasonTests(TestCase):
             ("no TLS is spoken there (it only hung up)", "what answers there speaks no TLS"),
             ("it is not for example.org", "it is for another name"),
             *((why, why) for why in REASONS.values()),
+            (TOO_LATE.sentence, "it may have arrived long ago, and would then be there twice"),
+            (TOO_LONG.sentence, "it is longer than the server takes"),
         ):
             self.assertEqual(reason(str(error), EN), wanted)
             self.assertFalse(reason(str(error), ZH).isascii(), error)

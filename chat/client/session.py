@@ -302,11 +302,16 @@ class Session:
         :raises ClientError: as ``Asker.ask``.
         """
         try:
-            return await self.asker.ask(request, HistoryResMes, READING)
+            page = await self.asker.ask(request, HistoryResMes, READING)
         except Refused as error:
             if error.code == 404:
                 self.gone(request.conversation)
             raise
+        me = self.login.user
+        for each in page.messages:
+            if each.client_id and me is not None and each.user_id == me.user_id:
+                self.sender.found(each)
+        return page
 
     def learn(self, found: Conversation) -> None:
         """The server says how a conversation stands."""

@@ -224,6 +224,13 @@ class Sender:
             stored = Stored(entry.conversation, entry.epoch, entry.seq, entry.time)
             self._drop(message, stored)
 
+    def found(self, entry: Entry) -> None:
+        """One's own message stands in a page that was asked for: if it counts as failed, because
+        nobody answered in time, it has not."""
+        message = self._messages.get(entry.client_id)
+        if message is not None and isinstance(message.state, Failed):
+            self.seen(entry)
+
     # Inside --------------------------------------------------------------------------------------
 
     def _first_state(self, kept: Kept) -> MessageState:

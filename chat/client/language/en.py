@@ -105,6 +105,8 @@ WORDS: Final = {
     "reason-not-yet": "it is not valid yet",
     "reason-over": "it has expired",
     "reason-another": "it is for another name",
+    "reason-doubtful": "it may have arrived long ago, and would then be there twice",
+    "reason-too-long": "it is longer than the server takes",
     # Panes
     "conversations": "Conversations",
     "messages": "Messages",
@@ -161,6 +163,7 @@ WORDS: Final = {
     "role-moderator": "a moderator",
     "role-member": "a member",
     "failed": "Not sent: {error}  (Alt-R tries again, Alt-X takes it back)",
+    "failed-elsewhere": "Not sent to {conversation}: {error}",
     "more-rows": "… the rest is not shown",
     "bar-scrolled": "You are looking at older messages   (Alt-End newest)",
     "bar-new": "{n} new   (Alt-End)",

@@ -1,4 +1,4 @@
-"""Why there is no connection, in the reader's language: the network says it in English only."""
+"""Why there is no connection, or a message was not sent: the library says it in English only."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -28,10 +28,12 @@ _REASONS: Final[Sequence[tuple[str, str]]] = (
     ("it is not valid yet", "reason-not-yet"),
     ("it has expired", "reason-over"),
     ("it is not for ", "reason-another"),
+    ("too long ago to be repeated", "reason-doubtful"),
+    ("longer than the server takes", "reason-too-long"),
 )
-"""Parts of what Twisted, the link and TLS say, and the key of what a person is told instead."""
+"""Parts of what Twisted, the library and TLS say, and the key of what a person is told instead."""
 
 
 def reason(text: str, words: Words) -> str:
-    """Why there is no connection; what is not known stays as it was said."""
+    """The same in the reader's language; what is not known stays as it was said."""
     return next((words(key) for part, key in _REASONS if part in text), text)

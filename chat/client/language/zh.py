@@ -95,6 +95,8 @@ WORDS: Final = {
     "reason-not-yet": "证书尚未生效",
     "reason-over": "证书已过期",
     "reason-another": "证书属于另一个名称",
+    "reason-doubtful": "可能早已送达，再发会重复",
+    "reason-too-long": "超过服务器允许的长度",
     # Panes
     "conversations": "会话",
     "messages": "消息",
@@ -151,6 +153,7 @@ WORDS: Final = {
     "role-moderator": "管理员",
     "role-member": "普通成员",
     "failed": "未发送：{error}（Alt-R 重试，Alt-X 收回）",
+    "failed-elsewhere": "发往 {conversation} 的消息未发送：{error}",
     "more-rows": "……其余部分未显示",
     "bar-scrolled": "正在查看较早的消息（Alt-End 到最新）",
     "bar-new": "{n} 条新消息（Alt-End）",

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from chat.client import events
 from chat.client.files.paths import Profile
+from chat.client.language.reasons import reason
 from chat.client.notify import Came
 from chat.client.plain.asking import Asking, FormAsking, MenuAsking, PopupAsking
 from chat.client.plain.page import Page
@@ -50,8 +51,11 @@ class LinearChat(Chat):
 
     def event(self, event: events.Event) -> None:
         match event:
-            case events.MessageStateChanged(message, events.Failed(_, error)):
-                self._page.say(self.look.words("plain-failed", error=self.look.line(error)))
+            case events.MessageStateChanged(message, events.Failed(_, error)) if (
+                message.to == self.model.open
+            ):
+                error = self.look.line(reason(error, self.look.words))
+                self._page.say(self.look.words("plain-failed", error=error))
             case events.MessageStateChanged(message, _):
                 self.own.add(message.client_id)
             case _:

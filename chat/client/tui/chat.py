@@ -11,6 +11,7 @@ from chat.client import events
 from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
 from chat.client.language.happenings import lasting, why
+from chat.client.language.reasons import reason
 from chat.client.model import Model
 from chat.client.notify import Came, Quiet
 from chat.client.text import acted, width
@@ -128,6 +129,9 @@ class Chat:
                 self._keep_blocked()
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
+            case events.MessageStateChanged(message, events.Failed(_, error)):
+                if message.to != self.model.open:  # Where it is open, it stands there.
+                    self._say_failed(message.to, error)
             case events.Invited(room, user_id, name):
                 who = self.name_of(user_id, name)
                 room = Telling(self.model, self.look).room(room)
@@ -142,6 +146,11 @@ class Chat:
                     each.loading = False
             case _:
                 pass
+
+    def _say_failed(self, name: str, error: str) -> None:
+        where = self.title_of(self.model.conversation(name))
+        error = self.look.line(reason(error, self.look.words))
+        self.say(self.look.words("failed-elsewhere", conversation=where, error=error), bad=True)
 
     def _lost(self, event: events.Event) -> Conversation | None:
         """The conversation that one is no longer in by ``event``, and did not leave here."""

@@ -5,6 +5,7 @@ from itertools import chain, islice, repeat
 
 from chat.client.conversation import Conversation, Fate, Notice, Pending
 from chat.client.language.happenings import span
+from chat.client.language.reasons import reason
 from chat.client.model import Model
 from chat.client.text import acted, acts, clip, fold, pad, width
 from chat.client.tui.look import Look
@@ -201,7 +202,7 @@ class EntryRows:
 
     def _refusal(self, pending: Pending) -> list[Row]:
         """Why it was not sent."""
-        error = self._look.line(pending.error)
+        error = self._look.line(reason(pending.error, self._look.words))
         return self._system(0, self._look.words("failed", error=error), "error")
 
     def notice(self, notice: Notice) -> list[Row]:
