@@ -8,6 +8,7 @@ from unittest import TestCase
 from twisted.internet.defer import Deferred
 
 from chat.client import events
+from chat.client.delivery.sender import TOO_LONG
 from chat.client.errors import NotConnected
 from chat.client.language.words import LANGUAGES, Words
 from chat.client.tui.commands.doctor import Examined, examine
@@ -23,7 +24,7 @@ from chat.client.tui.commands.table import (
 )
 from chat.client.tui.commands.verbs import PATIENCE
 from chat.client.tui.drafts import Drafts
-from chat.messages import Conversation, Sanction
+from chat.messages import Conversation, Sanction, User
 from tests.tui_builders import (
     BEN,
     CHEN,
@@ -95,9 +96,23 @@ class ListsTests(TestCase):
         self.assertEqual(screen.chat.model.open, "#cats")
         screen.press("ctrl k")
         self.assertIn("/topic", "\n".join(screen.type("top")))
-        for other_name in ("/exit", "退出"):
+        for other_name in ("/exit", "退出", "leave", "lea"):
             screen.press("esc", "ctrl k")
             self.assertIn("/quit", "\n".join(screen.type(other_name)))
+
+    def test_the_switcher_finds_commands_by_what_they_do_behind_all_that_is_called_so(self) -> None:
+        for language, typed, command in (("en", "colours", "/theme"), ("zh", "响铃", "/dnd")):
+            screen = lively(language)
+            screen.press("ctrl k")
+            screen.type(typed)
+            screen.press("enter")
+            self.assertEqual(screen.desk.composer.editor.text, f"{command} ")
+        screen = lively()
+        screen.press("ctrl k")
+        found = "\n".join(screen.type("lea"))
+        self.assertEqual(found.count("/leave"), 1)
+        self.assertLess(found.index("/leave"), found.index("/quit"))
+        self.assertNotIn("/theme", "\n".join(screen.type("olour")), "no word begins so")
 
     def test_the_switcher_goes_back_to_where_one_was_before(self) -> None:
         screen = lively()
@@ -273,6 +288,12 @@ class CommandTests(TestCase):
         screen.type("/uninvite Ben")
         self.assertIn("Only rooms have that.", "\n".join(screen.press("enter")))
         self.assertEqual([what for what, _ in screen.client.asked].count("moderate"), done)
+
+    def test_roles_have_chinese_names_too(self) -> None:
+        screen = lively("zh")
+        screen.type("/角色 ben 管理员")
+        screen.press("enter")
+        self.assertIn(("moderate", ("#lobby", "moderator", "ben", 0, "")), screen.client.asked)
 
     def test_a_report_and_a_deletion_are_about_their_last_message(self) -> None:
         screen = lively()
@@ -453,7 +474,8 @@ class CommandTests(TestCase):
         self.assertEqual(screen.chat.model.unread()[0], 1)
         screen.press("meta a")
         self.assertIn("#cats (hushed)", "\n".join(screen.text()))
-        screen.chat.save_drafts()
+        screen.type("/list")
+        self.assertIn("#cats   (hushed)", "\n".join(screen.press("enter")))
         again = lively(drafts=drafts)
         before, _ = again.chat.model.unread()
         again.type("/hush #cats")
@@ -482,6 +504,51 @@ class CommandTests(TestCase):
             screen.type(typed)
             self.assertIn("/hush mutes a room for you", "\n".join(screen.press("enter")))
             self.assertNotIn("moderate", [what for what, _ in screen.client.asked])
+
+    def test_nothing_disturbs_for_minutes_and_for_what_has_a_unit(self) -> None:
+        for typed, said in (
+            ("30", "for 30m."),
+            ("２ｈ", "for 2h."),
+            ("2h", "for 2h."),
+            ("1d12h", "for 1d12h."),
+            ("9" * 12, "for 52w1d."),
+            ("999999999w", "for 52w1d."),
+            ("30s", "minutes / 2h / off"),
+            ("soon", "minutes / 2h / off"),
+        ):
+            screen = lively(size=(100, 30))
+            screen.type(f"/dnd {typed}")
+            self.assertIn(said, "\n".join(screen.press("enter")), typed)
+            self.assertEqual(screen.chat.disturbed, "/" in said)
+
+    def test_whom_one_has_talked_to_can_be_written_to_without_a_connection(self) -> None:
+        screen = lively()
+
+        async def lookup(who: int | str) -> User:
+            raise NotConnected("there is no connection at the moment")
+
+        screen.client.lookup = lookup  # type: ignore[method-assign]
+        for name, there in (("zoe", False), ("Ben", True), ("@2", True), ("7", False)):
+            screen.chat.open("#lobby")
+            screen.type(f"/msg {name} late again")
+            screen.press("enter")
+            self.assertEqual(screen.chat.model.open, "@2" if there else "#lobby")
+        sent = [what for what in screen.client.asked if what[0] == "send"]
+        self.assertEqual(sent, [("send", ("@2", "late again"))] * 2)
+
+    def test_what_was_refused_elsewhere_is_told_where_one_is(self) -> None:
+        for language, said in (
+            ("en", "Not sent to ben: it is longer than the server takes"),
+            ("zh", "发往 ben 的消息未发送：超过服务器允许的长度"),
+        ):
+            screen = lively(language, size=(100, 30))
+            for to, told in (("#lobby", False), ("@2", True)):
+                screen.chat.open(to)
+                sent = screen.client.send(to, "psst")
+                screen.chat.open("#lobby")
+                state = events.MessageStateChanged(sent.outgoing, TOO_LONG)
+                screen.client.tell(state)
+                self.assertEqual(said in "\n".join(screen.text()), told)
 
     def test_a_room_that_one_is_no_longer_in_is_not_hushed(self) -> None:
         screen = lively(size=(100, 30))
@@ -583,6 +650,12 @@ class CommandTests(TestCase):
         screen.type("/topic #cats")
         self.assertIn("· all about cats", "\n".join(screen.press("enter")))
 
+    def test_a_number_may_be_wide(self) -> None:
+        screen = lively()
+        screen.type("／打开　２")
+        screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "#cats")
+
     def test_msg_speaks_to_a_room_that_one_is_in_as_well(self) -> None:
         screen = lively()
         screen.type("/msg #CATS meow")
@@ -602,6 +675,8 @@ class CommandTests(TestCase):
             ("hello", Kind.MESSAGE),
             ("/join #x", Kind.COMMAND),
             ("/JOIN #x", Kind.COMMAND),
+            ("\uff0f\uff4a\uff4f\uff49\uff4e \uff03x", Kind.COMMAND),
+            ("\uff0f\uff57\uff48\uff49\uff53\uff50\uff45\uff52 ben", Kind.UNKNOWN),
             ("/nope", Kind.UNKNOWN),
             ("  /quit", Kind.BEHIND_SPACE),
             (" /usr/bin", Kind.MESSAGE),

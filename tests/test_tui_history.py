@@ -108,6 +108,9 @@ class HistoryTests(SynchronousTestCase):
         known = {name: screen.chat.model.conversation(name) for name in client.logs}
         unread = {name: (each.unread, len(each.mentions)) for name, each in known.items()}
         self.assertEqual(unread, {"#quiet": (0, 0), "#own": (0, 0), "#loud": (2, 1)})
+        read = [what for kind, what in client.asked if kind == "read"]
+        self.assertIn(("#quiet", 3), read, "the next start need not find it out again")
+        self.assertNotIn("#loud", [name for name, _ in read])
 
     def test_who_is_blocked_stays_so_without_a_server(self) -> None:
         log = [entry(1, CHEN, "hello"), entry(2, BEN, "something awful")]

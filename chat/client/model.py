@@ -13,7 +13,7 @@ from chat.client.events import ConnectionState, Outgoing
 from chat.client.text import looks_like, mixes_scripts
 from chat.messages import BUSY, OFFLINE, ONLINE, Entry, User
 from chat.messages import Conversation as ConversationState
-from chat.names import LOBBY, is_room, private_with
+from chat.names import LOBBY, canonical_user_name, is_room, private_with
 
 __all__ = ["Model"]
 
@@ -102,6 +102,14 @@ class Model:
         """Private conversations, the most recently used first."""
         found = [each for each in self.conversations.values() if each.private]
         return sorted(found, key=lambda each: (-each.active, each.name))
+
+    def talked_with(self, who: int | str) -> Conversation | None:
+        """The private conversation with somebody, by id or name, where there is one."""
+        if isinstance(who, int):
+            return self.conversations.get(f"@{who}")
+        called = canonical_user_name(who)
+        found = (each for each in self.privates() if canonical_user_name(each.partner) == called)
+        return next(found, None)
 
     def listed(self) -> list[Conversation]:
         """All conversations in the order of their pane, but those that are hidden."""

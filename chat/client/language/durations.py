@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-__all__ = ["UNITS", "read_duration", "write_duration"]
+__all__ = ["UNITS", "read_duration", "read_minutes", "write_duration"]
 
 UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WRITTEN = re.compile(r"(\d{1,9})([wdhms]?)", re.ASCII)
@@ -16,6 +16,11 @@ def read_duration(text: str) -> int | None:
     if not _WHOLE.fullmatch(text):
         return None
     return sum(int(number) * UNITS[unit or "s"] for number, unit in _WRITTEN.findall(text))
+
+
+def read_minutes(text: str) -> int:
+    """The same in minutes, which a lone number has; 0 when it is no duration, or a shorter one."""
+    return (read_duration(f"{int(text[:9])}m" if text.isdecimal() else text) or 0) // 60
 
 
 def write_duration(seconds: int) -> str:

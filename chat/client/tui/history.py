@@ -112,6 +112,9 @@ class History:
                 known = conversation is None or conversation.fetched or conversation.loading
                 if conversation is not None and conversation.unread and not known:
                     await self.fetch(Wish(name, 0))
+                    if not conversation.unread:
+                        # Or that would be found out again at each start without a cache.
+                        self._client.mark_read(name, conversation.newest)
 
     def logged_in(self) -> None:
         """What partners have read meanwhile nobody has told us."""

@@ -36,6 +36,12 @@ class Telling:
         shown = self._look.line(name)
         return f"{self._look.glyphs.warn}{shown}" if mixes_scripts(name) else shown
 
+    def about(self, conversation: Conversation) -> str:
+        """What a list of conversations says of one, beside its title."""
+        words, unread = self._look.words, conversation.unread
+        hushed = words("room-hushed") if conversation.hushed else ""
+        return f"{words('status-unread', n=unread) if unread else ''}{hushed}".strip()
+
     def instead(self, entry: Entry) -> str | None:
         """What stands there instead of the text of a message; None where that is shown.
 

@@ -8,7 +8,11 @@ from chat.names import id_or_name, is_room
 
 __all__ = ["ModeratingVerbs"]
 
-ROLES = ("owner", "moderator", "member")
+ROLES = {
+    **{each: each for each in ("owner", "moderator", "member")},
+    "房主": "owner", "管理员": "moderator", "成员": "member",
+}  # fmt: skip
+"""What one may call them, and what the server does."""
 
 ENDS = {"ban": "unban", "mute": "unmute", "invite": "uninvite"}
 """What takes back what was done to somebody."""
@@ -51,7 +55,7 @@ class ModeratingVerbs(Offering):
         if role.strip() not in ROLES:
             self._chat.say(self._words("roles", names=", ".join(ROLES)), bad=True)
             return
-        await self._act(role.strip(), who)
+        await self._act(ROLES[role.strip()], who)
 
     async def _act(self, action: str, arguments: str, timed: bool = False) -> bool:
         """``[#room] name [time] [reason]``, to a member of that room, or of the open one. Return

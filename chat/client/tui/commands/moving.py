@@ -5,7 +5,9 @@ from chat.client.errors import NotConnected
 from chat.client.tui.commands.catchup import CatchUp
 from chat.client.tui.commands.offering import Offering
 from chat.client.tui.panes.search import SearchPopup
+from chat.client.tui.telling import Telling
 from chat.messages import Entry
+from chat.names import canonical_user_name
 
 __all__ = ["MovingVerbs"]
 
@@ -32,10 +34,10 @@ class MovingVerbs(Offering):
             self._chat.say(self._words("go-nowhere", name=arguments.strip()), bad=True)
 
     def _called(self, name: str) -> list[Conversation]:
-        wanted = name.casefold().lstrip("#@")
+        wanted = canonical_user_name(name).lstrip("#@")
         model = self._chat.model
         titles = {
-            each.name: model.title(each).casefold().lstrip("#@")
+            each.name: canonical_user_name(model.title(each)).lstrip("#@")
             for each in model.rooms() + model.privates()
         }
         numbered = {f"{number}": each for number, each in enumerate(model.listed(), 1)}
@@ -99,10 +101,9 @@ class MovingVerbs(Offering):
 
     def conversations(self, arguments: str) -> None:
         """Which conversations there are, and what is unread in them."""
-        rows = []
-        for each in self._chat.model.listed():
-            about = self._words("status-unread", n=each.unread) if each.unread else ""
-            rows.append((self._chat.title_of(each), about, each.name))
+        telling = Telling(self._chat.model, self._desk.look)
+        listed = self._chat.model.listed()
+        rows = [(telling.title(each), telling.about(each), each.name) for each in listed]
         self._list(self._words("conversations"), rows, self._chat.open)
 
     async def more(self, arguments: str) -> None:

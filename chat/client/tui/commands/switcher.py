@@ -8,6 +8,7 @@ from chat.client.tui.commands import table as commands
 from chat.client.tui.commands.picked import Stage
 from chat.client.tui.desk import Desk
 from chat.client.tui.panes.popups import Choice, Popup, in_columns
+from chat.client.tui.telling import Telling
 from chat.messages import User
 
 __all__ = ["Switcher"]
@@ -45,12 +46,15 @@ class Switcher:
         self._stage.pop_up(Popup(look, title, self._targets, self._switch_to, COLUMNS))
 
     def _targets(self, typed: str) -> list[Choice]:
-        """Conversations, people, commands: what begins as typed before what has it."""
+        """Conversations, people, commands: what begins as typed before what has it; and behind
+        them the commands that do it."""
         wanted = typed.casefold()
-        named = ((name.casefold(), target) for name, target in self._all(not typed))
-        matching = [(name, target) for name, target in named if wanted in name]
+        everything = ((name.casefold(), target) for name, target in self._all(not typed))
+        matching = [(name, target) for name, target in everything if wanted in name]
         matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
-        found = [*(self._row(target) for _, target in matching[:MOST]), *self._further(typed)]
+        named = [target for _, target in matching]
+        others = [each for each in self._described(wanted) if each not in named]
+        found = [*map(self._row, [*named[:MOST], *others]), *self._further(typed)]
         return in_columns(found, self._desk.columns, NAME_COLUMNS)
 
     def _all(self, at_first: bool) -> Iterator[tuple[str, Target]]:
@@ -76,7 +80,8 @@ class Switcher:
         words = self._desk.look.words
         match target:
             case Conversation():
-                return self._chat.title_of(target), self._about(target), target.name
+                telling = Telling(self._chat.model, self._desk.look)
+                return telling.title(target), telling.about(target), target.name
             case User():
                 name = self._chat.name_of(target.user_id, target.user_name)
                 return name, words("switch-person"), f"@{target.user_id}"
@@ -94,9 +99,13 @@ class Switcher:
             if typed[0] not in "#@" or typed[0] == sign:
                 yield written, words(help_key), written
 
-    def _about(self, conversation: Conversation) -> str:
-        words = self._desk.look.words
-        return words("status-unread", n=conversation.unread) if conversation.unread else ""
+    def _described(self, wanted: str) -> Iterator[commands.Command]:
+        """Commands in whose description a word begins so; Chinese has no spaces between words."""
+        words, begun = self._desk.look.words, f" {wanted}" if wanted.isascii() else wanted
+        if wanted.strip():
+            for command in commands.COMMANDS:
+                if begun in f" {words(command.help).casefold()}":
+                    yield command
 
     def _switch_to(self, value: object) -> None:
         self._stage.pop_up(None)

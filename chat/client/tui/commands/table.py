@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final
 
 from chat.client.language.words import Words
+from chat.names import canonical_user_name
 
 __all__ = ["COMMANDS", "SLASHES", "Command", "Doubt", "Kind", "Parsed", "completions", "find",
            "parse", "refused", "written"]  # fmt: skip
@@ -30,7 +31,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("leave", "part", "close", "离开"), "leave", "cmd-leave", "arg-room"),
     Command(("topic", "话题"), "topic", "cmd-topic", "arg-topic"),
     Command(("msg", "m", "query", "dm", "私聊"), "msg", "cmd-msg", "arg-msg", 1),
-    Command(("me",), "", "cmd-me", "arg-search", 1),
+    Command(("me", "动作"), "", "cmd-me", "arg-search", 1),
     Command(("go", "switch", "打开"), "go", "cmd-go", "arg-go", 1),
     Command(("next", "下一个"), "next_unread", "cmd-next"),
     Command(("readall", "全部已读"), "read_all", "cmd-read-all"),
@@ -46,27 +47,27 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("delete", "del", "删除"), "delete", "cmd-delete", "arg-delete"),
     Command(("undo", "收回"), "undo", "key-take-back"),
     Command(("retry", "重发"), "retry", "cmd-retry"),
-    Command(("inspect",), "inspect", "cmd-inspect", "arg-delete"),
-    Command(("links",), "links", "key-links"),
+    Command(("inspect", "详情"), "inspect", "cmd-inspect", "arg-delete"),
+    Command(("links", "链接"), "links", "key-links"),
     Command(("busy", "away", "忙碌"), "busy", "cmd-busy"),
     Command(("back", "恢复"), "back", "cmd-back"),
     Command(("dnd", "quiet", "免打扰"), "dnd", "cmd-dnd", "arg-dnd"),
     Command(("devices", "设备"), "devices", "cmd-devices"),
-    Command(("revoke",), "revoke", "cmd-revoke", "arg-device", 1),
+    Command(("revoke", "注销设备"), "revoke", "cmd-revoke", "arg-device", 1),
     Command(("password", "密码"), "password", "cmd-password"),
     Command(("kick", "踢出"), "kick", "cmd-kick", "arg-kick", 1),
     Command(("ban", "封禁"), "ban", "cmd-ban", "arg-ban", 1),
     Command(("unban", "解封"), "unban", "cmd-unban", "arg-who", 1),
     Command(("mute", "禁言"), "mute", "cmd-mute", "arg-ban"),
     Command(("unmute", "解除禁言"), "unmute", "cmd-unmute", "arg-who", 1),
-    Command(("role",), "role", "cmd-role", "arg-role", 2),
-    Command(("slow",), "slow", "cmd-slow", "arg-slow"),
-    Command(("private",), "private", "cmd-private"),
-    Command(("public",), "public", "cmd-public"),
+    Command(("role", "角色"), "role", "cmd-role", "arg-role", 2),
+    Command(("slow", "慢速"), "slow", "cmd-slow", "arg-slow"),
+    Command(("private", "私密"), "private", "cmd-private"),
+    Command(("public", "公开"), "public", "cmd-public"),
     Command(("invite", "邀请"), "invite", "cmd-invite", "arg-who", 1),
-    Command(("uninvite",), "uninvite", "cmd-uninvite", "arg-who", 1),
-    Command(("invitations",), "invitations", "cmd-invitations"),
-    Command(("sanctions", "bans"), "sanctions", "cmd-sanctions"),
+    Command(("uninvite", "撤回邀请"), "uninvite", "cmd-uninvite", "arg-who", 1),
+    Command(("invitations", "受邀"), "invitations", "cmd-invitations"),
+    Command(("sanctions", "bans", "处罚"), "sanctions", "cmd-sanctions"),
     Command(("block", "blocks", "ignore", "屏蔽"), "block", "cmd-block", "arg-block"),
     Command(("unblock", "unignore", "解除屏蔽"), "unblock", "cmd-unblock", "arg-who", 1),
     Command(("report", "举报"), "report", "cmd-report", "arg-report", 1),
@@ -157,9 +158,14 @@ class Parsed:
 
 
 def find(name: str) -> Command | None:
-    """The command that is called ``name``, in any case."""
-    name = name.casefold()
+    """The command that is called ``name``, in any case, and in wide letters as well."""
+    name = _typed(name)
     return next((each for each in COMMANDS if name in each.names), None)
+
+
+def _typed(name: str) -> str:
+    """``name`` in small and narrow letters: an input method for Chinese can write them all wide."""
+    return canonical_user_name(name)
 
 
 def parse(text: str) -> Parsed:
@@ -195,9 +201,9 @@ def written(text: str) -> str:
 def _narrowed(text: str) -> str:
     """``text`` with the slash of a command as it is meant: an input method for Chinese may have
     written it wide, and what was meant for one would be said to all."""
-    sign, name = text.lstrip()[:1], "".join(text.lstrip()[1:].split(None, 1)[:1])
+    sign, name = text.lstrip()[:1], _typed("".join(text.lstrip()[1:].split(None, 1)[:1]))
     latin = name.isascii() and name.isalpha()
-    meant = sign in SLASHES and (latin or find(name) or name.casefold() in ELSEWHERE)
+    meant = sign in SLASHES and (latin or find(name) or name in ELSEWHERE)
     return text.replace(sign, "/", 1) if sign and meant else text
 
 
@@ -211,7 +217,7 @@ def _narrowed_first(arguments: str) -> str:
 def completions(word: str) -> Iterator[str]:
     """Commands that begin as ``word`` does (``/jo``), each with a space after it; behind them those
     that are also called so."""
-    sign, typed = word[:1], word[1:].casefold()
+    sign, typed = word[:1], _typed(word[1:])
     if sign and sign in SLASHES and not typed.startswith("/"):
         others = []
         for command in COMMANDS:
@@ -228,9 +234,9 @@ def refused(parsed: Parsed, words: Words) -> str:
     name = parsed.text
     if parsed.kind is Kind.BEHIND_SPACE:
         return words("command-behind-space", name=name)
-    if name.casefold() in RENAMING:
+    if _typed(name) in RENAMING:
         return words("no-renaming", name=name)
-    meant = ELSEWHERE.get(name.casefold()) or _meant(name)
+    meant = ELSEWHERE.get(_typed(name)) or _meant(name)
     key = "unknown-command-meant" if meant else "unknown-command"
     return words(key, name=name, meant=meant, sign=parsed.sign)
 
@@ -242,4 +248,4 @@ def _meant(name: str) -> str:
 
     begun = next(completions(f"/{name}"), "") if name else ""
     known = [each for command in COMMANDS for each in command.names]
-    return begun.strip("/ ") or next(iter(get_close_matches(name.casefold(), known, 1, 0.7)), "")
+    return begun.strip("/ ") or next(iter(get_close_matches(_typed(name), known, 1, 0.7)), "")

@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from chat.client.errors import ClientError
+from chat.client.errors import ClientError, FateUnknown, NotConnected
 from chat.client.files.config import BadConfig
 from chat.client.language.cli_words import Phrases
+from chat.client.language.durations import read_minutes
+from chat.client.language.happenings import span
 from chat.client.language.words import LANGUAGES, Words
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import helptext
@@ -24,7 +26,7 @@ from chat.client.tui.look import Look
 from chat.client.tui.telling import Telling
 from chat.client.tui.theme_file import find_theme, theme_names
 from chat.messages import BUSY, OFFLINE, User
-from chat.names import LOBBY, is_room
+from chat.names import LOBBY, canonical_user_name, is_room
 
 __all__ = ["Verbs"]
 
@@ -37,8 +39,9 @@ RANKS = ("owner", "moderator")
 PATIENCE = 1.0
 """Seconds without an answer after which one would press Enter once more."""
 
-MINUTES_DIGITS = 5
-"""A do not disturb of more than a month is one for good."""
+
+MOST_MINUTES = 525_600
+"""A do not disturb ends after a year at the latest; no calendar goes as far as one may write."""
 
 
 class Around(Stage, Protocol):
@@ -209,6 +212,7 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self._chat.say(self._words("hush-rooms"), bad=True)
             return
         room.hushed = not room.hushed
+        self._chat.save_drafts()
         self._chat.say(self._words("hushed" if room.hushed else "unhushed", room=room.name))
 
     async def topic(self, arguments: str) -> None:
@@ -233,8 +237,15 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
     async def _private_with(self, name: str) -> str:
         """The conversation with somebody, made when it is new."""
-        with self._on_the_way():
-            user = await self._chat.client.lookup(self._somebody(name))
+        try:
+            with self._on_the_way():
+                user = await self._chat.client.lookup(self._somebody(name))
+        except (NotConnected, FateUnknown):
+            # To whom one has talked before one can write without a connection.
+            known = self._chat.model.talked_with(self._somebody(name))
+            if known is None:
+                raise
+            return known.name
         conversation = self._chat.model.conversation(f"@{user.user_id}")
         conversation.partner = user.user_name
         if user.user_status >= 0:
@@ -324,16 +335,16 @@ class Verbs(ModeratingVerbs, MovingVerbs):
 
     def dnd(self, arguments: str) -> None:
         quiet, now = self._chat.quiet, self._desk.look.moment()
-        written = arguments.strip().casefold()
+        written = canonical_user_name(arguments.strip())
         if written in ("off", "0") or (not written and quiet.holds(now)):
             quiet.end()
             self._chat.say(self._words("dnd-off"))
         elif not written:
             quiet.begin(now, None)
             self._chat.say(self._words("dnd-on"))
-        elif written.isdecimal() and len(written) <= MINUTES_DIGITS:
-            quiet.begin(now, int(written))
-            self._chat.say(self._words("dnd-for", n=int(written)))
+        elif minutes := min(read_minutes(written), MOST_MINUTES):
+            quiet.begin(now, minutes)
+            self._chat.say(self._words("dnd-for", time=span(self._words, 60 * minutes)))
         else:
             self._usage("dnd")
 
