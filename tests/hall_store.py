@@ -145,7 +145,6 @@ class Doorbell(Asked):
     """The bus as far as delivery asks it for anything.
 
     :ivar slow: what was published before a fence is not heard until ``answer``.
-    :ivar failure: what telling others raises, each time.
     """
 
     async def hold_rooms(self, cids: Sequence[str]) -> None:
@@ -153,8 +152,6 @@ class Doorbell(Asked):
 
     async def tell(self, user_id: int, event: Event) -> None:
         """Every server knows something about a user."""
-        if self.failure is not None:
-            raise self.failure
 
     async def fence(self) -> None:
         """All that was published before is heard."""

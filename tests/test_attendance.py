@@ -126,6 +126,22 @@ class LoginTest(SynchronousTestCase):
         self.assertEqual(guest.session.key, here)
         self.assertEqual(len({*failed, here}), 4)
 
+    def test_what_was_heard_for_a_login_that_failed_is_told_to_nobody(self) -> None:
+        """Nor does it end the next one: a password that was right then was judged after it."""
+        self.bus.confirmed = False
+        self.porter.meanwhile = lambda: [
+            self.hall.fanout.event(1, each)
+            for each in (
+                Event("invited", ROOM, user_id=7, reason="somebody"),
+                Event("ended", reason="password-changed"),
+            )
+        ]
+        guest, entered = self.log_in(1)
+        self.failureResultOf(entered, StoreUnavailable)
+        self.bus.confirmed, self.porter.meanwhile = True, list
+        self.successResultOf(Deferred.fromCoroutine(enter(guest.session, self.identity(2), "2")))
+        self.assertEqual([each.type for each in guest.frames], ["LoginResMes"])
+
     def test_an_original_client_that_goes_while_what_it_missed_is_read_is_gone(self) -> None:
         for _ in range(5):
             self.hall.say(LOBBY_CID, "missed")
@@ -208,6 +224,24 @@ class RoomTest(SynchronousTestCase):
         hall.bus.answer()
         hall.say(ROOM, "later")
         self.assertEqual([each.type for each in guest.frames], ["SmsMes", "LeaveResMes"])
+
+    def test_a_mark_in_a_room_that_one_has_left_is_not_told_as_if_one_were_in_it(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.fanout.event(1, Event("mark", ROOM))
+        hall.fanout.event(1, Event("left", ROOM))
+        hall.fanout.event(1, Event("mark", ROOM))
+        self.assertEqual([each.data["gone"] for each in guest.frames], [False, True])
+
+    def test_that_one_was_taken_out_just_now_is_told_behind_the_answer_that_one_is_in(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        telling: Deferred[None] = Deferred()
+        self.patch(hall.bus, "tell", lambda *_: telling)
+        guest.send("JoinMes", conversation=NAME)
+        hall.fanout.event(1, Event("left", ROOM))
+        telling.callback(None)
+        self.assertEqual([each.type for each in guest.frames], ["JoinResMes", "ConversationMes"])
 
     def test_that_one_left_before_one_joined_takes_nobody_out_however_late_it_is_heard(
         self,

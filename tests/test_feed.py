@@ -14,7 +14,7 @@ from chat.server.attendance import enter_room, replay
 from chat.server.delivery.feed import CATCH_UP, MOST_HELD, Feed
 from chat.store.bus import Event
 from chat.store.entries import Page
-from chat.store.errors import FateUnknown, NotAllowed, StoreUnavailable
+from chat.store.errors import NotAllowed, StoreUnavailable
 from chat.store.post import Post
 from chat.store.posting import OUTSIDE_SECONDS
 from tests.hall import Guest, Hall
@@ -283,19 +283,6 @@ class HeldTest(SynchronousTestCase):
         hall.registry.remove_from_room(guest.session, ROOM)
         hall.feed(guest).release({}, frozenset([ROOM]))
         self.assertEqual(guest.contents(), [])
-
-    def test_a_joining_that_others_could_not_be_told_of_failed_and_is_not_heard(self) -> None:
-        hall = Hall()
-        guest = hall.guest(1, LOBBY)
-        hall.bus.failure = FateUnknown()
-        guest.send("JoinMes", conversation=NAME)
-        hall.say(ROOM, "not for us")
-        self.assertEqual([frame.data["code"] for frame in guest.frames], [504])
-        hall.bus.failure = None
-        guest.send("JoinMes", conversation=NAME)
-        hall.say(ROOM, "for us")
-        self.assertEqual(guest.frames[1].data["seq"], 1)
-        self.assertEqual(guest.contents(), ["for us"])
 
     def test_what_one_said_in_a_room_that_is_being_entered_or_was_left_is_answered(self) -> None:
         hall = Hall()

@@ -124,6 +124,7 @@ async def _come_in(
     except BaseException:
         _depart(session, user)  # whether anybody has seen it or not
         session.key = _next_key(session.key)
+        session.forget_postponed_events()
         raise
     return arrival, online, update
 

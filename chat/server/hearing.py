@@ -69,7 +69,8 @@ async def _mark(session: "Session", event: Event) -> None:
         return await session.context.conversations.one(session.user_id, event.cid)
 
     conversation = await (recovery.steady(read, lambda: ()) if recovery.under_way else read())
-    _push_conversation(session, conversation)
+    if thread_of(session, event.cid) is not None:  # Else it would be taken for having been joined.
+        _push_conversation(session, conversation)
 
 
 async def _receipt(session: "Session", event: Event) -> None:

@@ -381,6 +381,11 @@ class Session:
         """Whether the client does not read, or is still to be told what happened meanwhile."""
         return bool(self._postponed) or (self.feed is not None and self.feed.is_behind)
 
+    def forget_postponed_events(self) -> None:
+        """This login failed: what was heard for it is nothing to tell the next one, which may be
+        somebody else's."""
+        self._postponed = {}
+
     def tell_postponed_events(self) -> None:
         """The client is logged in now, or reads again: tell it what happened before."""
         postponed, self._postponed = self._postponed, {}

@@ -31,13 +31,21 @@ class Rooms:
         self._lists = MemberLists(clock, redis, keys)
 
     async def join(
-        self, author: Author, room: str, topic: str, most: int, private: bool = False
+        self,
+        author: Author,
+        room: str,
+        topic: str,
+        most: int,
+        private: bool = False,
+        session: str = "",
     ) -> None:
-        """Make a user a member of a room; being one already is fine.
+        """Make a user a member of a room; being one already is fine. All sessions of the user are
+        told.
 
         :param room: canonical, with ``#``; made when it does not exist, with ``topic``.
         :param most: rooms a user may be in, 0 for no limit.
         :param private: one that is made is for those who are invited.
+        :param session: the one that asked for it, or empty.
         :raises TooMany: that many already.
         :raises Unknown: it is private, and the user is not invited.
         :raises NotAllowed: the user is banned from it.
@@ -50,6 +58,7 @@ class Rooms:
         args: list[bytes | int] = [
             cid.encode(), room[1:].encode(), author.user_id, author.name.encode(), topic.encode(),
             entry, name.audience(cid)[0], 1 if private else 0, most,
+            name.user_channel(author.user_id), payload(Event("joined", cid, session=session)),
         ]  # fmt: skip
         _raise_for(await self._redis.script(load("join"), keys, args), room)
 

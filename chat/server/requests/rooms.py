@@ -73,12 +73,6 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
         snapshot[cid] = joined.seq
         if is_new:
             new.add(cid)
-        try:
-            await context.bus.tell(session.user_id, Event("joined", cid, session=session.key))
-        except StoreError:
-            if is_new:  # The client is told that this failed, and is to hear nothing of it.
-                attendance.leave_room(session, cid)
-            raise
     return messages.JoinResMes(
         200, "", room, joined.epoch, joined.epoch_first, joined.seq, joined.first,
         joined.delivered, joined.read, joined.topic, joined.role, joined.last,
@@ -90,7 +84,9 @@ async def _become_member(session: "Session", room: str, message: messages.JoinMe
     """:raises Refused: the user may not, or is in too many rooms."""
     context, most = session.context, session.context.settings.rooms
     try:
-        await context.rooms.join(session.author, room, message.topic, most, message.private)
+        await context.rooms.join(
+            session.author, room, message.topic, most, message.private, session.key
+        )
     except TooMany:
         raise Refused(429, "too-many-rooms") from None
     except NotAllowed:

@@ -5,7 +5,8 @@
 --        6 the user's marks  7 the user's invitations  8 the user's conversations
 -- ARGV   1 conversation id  2 room name without `#`  3 user id  4 user name  5 topic of a new room
 --        6 record  7 channel  8 1 when a new room is to be private  9 rooms that the user may be in,
---        0 for any number
+--        0 for any number  10 the user's channel  11 what the user's sessions are told: here, so that
+--        they hear the room whatever becomes of the server that was asked
 -- Result 200 a member now, or already; 403 banned, 404 it is private and the user not invited, 429 the
 --        user is in as many rooms as may be
 local gen, at = redis.call('GET', KEYS[1]) or '0', now()
@@ -13,6 +14,7 @@ local c = open(KEYS[2], KEYS[3], gen, at)
 local made, role = not c, 'member'
 if c and redis.call('HEXISTS', KEYS[4], ARGV[3]) == 1 then
   redis.call('ZADD', KEYS[8], 'NX', 0, ARGV[1])
+  redis.call('PUBLISH', ARGV[10], ARGV[11])
   return 200
 end
 if c and c.rules then
@@ -45,4 +47,5 @@ redis.call('ZADD', KEYS[8], 'NX', 0, ARGV[1])
 redis.call('HDEL', KEYS[2], 'i' .. ARGV[3])
 redis.call('HDEL', KEYS[7], ARGV[1])
 close(c, ARGV[7], '')
+redis.call('PUBLISH', ARGV[10], ARGV[11])
 return 200
