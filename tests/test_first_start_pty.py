@@ -55,6 +55,16 @@ class FirstStartTests(TestCase):
         self.fill(again, "的妈妈", "", "")
         again.wait_for("欢迎，小红的妈妈")
 
+    def test_where_the_lobby_is_closed_nobody_is_told_that_all_read_ones_notes(self) -> None:
+        closed = ServerProcess.start_for(self, "--lobby", "closed")
+        screen = self.start("en_GB.UTF-8", f"127.0.0.1:{closed.port}")
+        screen.wait_for("The server answers")
+        screen.type("2")
+        screen.wait_for("six characters")
+        self.fill(screen, "anna", "long enough", "long enough")
+        self.wait_for_sentence(screen, "your own notes")
+        self.assertNotIn("Everybody here", screen.text())
+
     def test_a_password_is_asked_for_until_it_is_changed(self) -> None:
         screen = self.start("zh_CN.UTF-8")
         screen.wait_for("服务器已响应")

@@ -83,9 +83,13 @@ WORDS: Final = {
     "password-short": "The password is too short: at least 6 characters.",
     "password-long": "The password is too long: at most 128 characters.",
     "password-character": "The password has a character that cannot be stored.",
+    "who-reads": "Everybody here reads what you write: type something and press Enter.",
+    "who-reads-notes": (
+        "This server has no room that all are in. These are your own notes, which nobody else "
+        "reads; /rooms shows the rooms, /join ROOM makes one."
+    ),
     "welcome": (
-        "Welcome, {name}! Everybody here reads what you write: type something and press "
-        "Enter.\n"
+        "Welcome, {name}! {who_reads}\n"
         "Ctrl-K goes to rooms, people and commands; /msg NAME talks to one alone; F1 "
         "helps.\n"
         "Nothing is lost when you leave (Ctrl-Q): all of it is here when you come back."
@@ -533,8 +537,7 @@ WORDS: Final = {
     "plain-no-more-now": "Older messages cannot be had at the moment. /more tries again.",
     "plain-paused": "Paused, {n} to come. An empty line goes on, Ctrl-C ends it.",
     "plain-welcome": (
-        "Welcome, {name}! Everybody here reads what you write: type something and press "
-        "Enter.\n"
+        "Welcome, {name}! {who_reads}\n"
         "/msg NAME talks to one alone, /rooms shows the rooms, /go NAME goes to one of yours; "
         "/help has the rest.\n"
         "Nothing is lost when you leave (/quit): all of it is here when you come back."

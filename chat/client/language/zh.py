@@ -75,8 +75,13 @@ WORDS: Final = {
     "password-short": "密码太短：至少 6 个字符。",
     "password-long": "密码太长：最多 128 个字符。",
     "password-character": "密码含有无法保存的字符。",
+    "who-reads": "您写的内容这里的人都能看到：输入文字后按回车。",
+    "who-reads-notes": (
+        "本服务器没有人人都在的房间。这里是您自己的笔记，只有您能看到；"
+        "/rooms 列出房间，/join 房间名 可新建房间。"
+    ),
     "welcome": (
-        "欢迎，{name}！您写的内容这里的人都能看到：输入文字后按回车。\n"
+        "欢迎，{name}！{who_reads}\n"
         "Ctrl-K 前往房间、用户和命令；/msg 名字 可私聊；F1 查看帮助。\n"
         "离开（Ctrl-Q）不会丢失任何内容，回来时都在。"
     ),
@@ -503,7 +508,7 @@ WORDS: Final = {
     "plain-no-more-now": "暂时无法取得更早的消息。/more 可再试一次。",
     "plain-paused": "已暂停，还有 {n} 条。空行继续，Ctrl-C 结束。",
     "plain-welcome": (
-        "欢迎，{name}！您写的内容这里的人都能看到：输入文字后按回车。\n"
+        "欢迎，{name}！{who_reads}\n"
         "/msg 名字 可私聊，/rooms 列出房间，/go 名字 前往您的会话；其余见 /help。\n"
         "离开（/quit）不会丢失任何内容，回来时都在。"
     ),

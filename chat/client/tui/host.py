@@ -27,6 +27,7 @@ from chat.client.tui.options import ScreenOptions
 from chat.client.tui.start import Entrance, Start
 from chat.client.tui.themes import ASCII
 from chat.client.tui.view import View
+from chat.names import is_room
 
 __all__ = ["Host"]
 
@@ -131,8 +132,10 @@ class Host(View, Entrance):
     def welcome(self) -> None:
         """Say to somebody who is here for the first time what there is."""
         if self._chat is not None:
-            name = self._chat.model.me.user_name
-            self._chat.tell(self.look.words(self._welcome, name=name))
+            model, words = self._chat.model, self.look.words
+            who_reads = words("who-reads" if is_room(model.open) else "who-reads-notes")
+            name = model.me.user_name
+            self._chat.tell(words(self._welcome, name=name, who_reads=who_reads))
 
     def _stopped(self, stopped: events.Stopped) -> None:
         """The library gave up: say so; the words that are still there can be read."""
