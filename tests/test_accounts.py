@@ -8,12 +8,14 @@ from twisted.trial.unittest import TestCase
 from chat.names import MAX_USER_ID
 from chat.store.accounts import PICKED_ABOVE, TOKEN_LIFE, Accounts
 from chat.store.administration import Administration
+from chat.store.bus import Event, payload
 from chat.store.conversations import Conversations
 from chat.store.entries import Author
 from chat.store.errors import NameTaken, Unknown
 from chat.store.keys import Keys
 from chat.store.link.redis import Redis
 from tests.connections import connected_to
+from tests.store_builders import Store
 from tests.valkey import Valkey, start_for
 
 KEYS = Keys("t:")
@@ -268,6 +270,32 @@ class TokenTest(AccountsCase):
             self.assertFalse(await self.accounts.set_password(1, "older", keep, old))
         self.assertEqual((await self.accounts.find(1)).password, "new")
         self.assertTrue(await self.lives("a"))
+
+    async def test_whose_tokens_end_hears_so_in_the_same_step(self) -> None:
+        """Else sessions would go on where the server that was asked dies just then, and who asks
+        again is told that there is no such device."""
+        store = await Store.start(self, self.valkey)
+        store.bus.hold_user(1)
+        accounts = Accounts(store.redis, store.keys)
+        administration = Administration(store.redis, store.keys, accounts, store.conversations)
+        await accounts.register(1, "ann", "old", "")
+        for device in "ab":
+            await accounts.add_device(1, device, digest(device), 0)
+        gone = Event("ended", device="a", reason="logged-out")
+        await accounts.revoke(1, "a", payload(gone))
+        await self.failing(accounts.revoke(1, "a", payload(gone)), Unknown)
+        changed = Event("ended", session="mine", reason="password-changed")
+        await accounts.set_password(1, "new", "", "old", payload(changed))
+        await accounts.set_password(1, "newer", "", "old", payload(changed))
+        await administration.end_sessions(1)
+        await administration.reset_password(1, "newest")
+        await store.bus.fence()
+        all_gone, reset = (
+            Event("ended", reason="logged-out"),
+            Event("ended", reason="password-changed"),
+        )
+        told = [event for _, event in store.heard.events]
+        self.assertEqual(told, [gone, changed, all_gone, reset])
 
     async def test_nobody_has_no_password(self) -> None:
         await self.failing(self.accounts.set_password(99, "p", None), Unknown)

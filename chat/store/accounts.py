@@ -118,7 +118,12 @@ class Accounts:
         return {user_id: name.decode() for user_id, name in pairs if name is not None}
 
     async def set_password(
-        self, user_id: int, password: str, keep_device: str | None, old: str = ""
+        self,
+        user_id: int,
+        password: str,
+        keep_device: str | None,
+        old: str = "",
+        told: bytes = b"",
     ) -> bool:
         """Store a new PHC string; with ``keep_device`` all tokens but that device's end.
 
@@ -126,11 +131,13 @@ class Accounts:
         token ends is forgotten.
 
         :param old: the PHC string that was proven, and that must still be there; empty for any.
+        :param told: what the user's sessions hear of it, in the same step; nothing where empty.
         :returns: False when somebody has changed it since, and nothing was stored.
         :raises UnknownUser: no such user.
         """
         ending = "keep" if keep_device is None else "end"
         arguments: list[Word] = [password, ending, keep_device or "", self._tokens, old]
+        arguments += [self._keys.user_channel(user_id), told]
         keys = [self._keys.user(user_id), self._keys.devices(user_id)]
         done = await self._redis.script(load("account_password"), keys, arguments)
         if not done:
@@ -181,20 +188,26 @@ class Accounts:
         arguments: list[Word] = [device, self._life, self._tokens]
         await self._redis.script(load("device_seen"), keys, arguments)
 
-    async def revoke(self, user_id: int, device: str) -> None:
+    async def revoke(self, user_id: int, device: str, told: bytes = b"") -> None:
         """End a device's token and forget the device.
 
+        :param told: what the user's sessions hear of it, in the same step; nothing where empty.
         :raises Unknown: the user has no such device.
         """
-        if not await self._revoke(user_id, "one", device):
+        if not await self._revoke(user_id, "one", device, told):
             raise Unknown("no such device")
 
-    async def revoke_all(self, user_id: int) -> None:
-        """End every token of a user and forget the devices."""
-        await self._revoke(user_id, "all", "")
+    async def revoke_all(self, user_id: int, told: bytes = b"") -> None:
+        """End every token of a user and forget the devices.
 
-    async def _revoke(self, user_id: int, which: str, device: str) -> int:
-        arguments: list[Word] = [which, device, self._tokens]
+        :param told: as ``revoke`` has it.
+        """
+        await self._revoke(user_id, "all", "", told)
+
+    async def _revoke(self, user_id: int, which: str, device: str, told: bytes) -> int:
+        arguments: list[Word] = [
+            which, device, self._tokens, self._keys.user_channel(user_id), told
+        ]  # fmt: skip
         keys = [self._keys.devices(user_id)]
         return int(await self._redis.script(load("device_revoke"), keys, arguments))
 

@@ -170,7 +170,8 @@ class Administration:
         await self._redis.call(
             "HSET", self._keys.user(user_id), "suspended", f"{until}:{reason}".encode()
         )
-        await self._tell(user_id, Event("ended", reason="suspended", why=why))
+        told = payload(Event("ended", reason="suspended", why=why))
+        await self._redis.call("PUBLISH", self._keys.user_channel(user_id), told)
         await self.note("suspend", user_id, seconds, reason)
 
     async def reinstate(self, user_id: int) -> None:
@@ -188,8 +189,8 @@ class Administration:
 
     async def reset_password(self, user_id: int, password: str) -> None:
         """Store another password (a PHC string); every session and every token ends."""
-        await self._accounts.set_password(user_id, password, "")
-        await self._tell(user_id, Event("ended", reason="password-changed"))
+        told = payload(Event("ended", reason="password-changed"))
+        await self._accounts.set_password(user_id, password, "", told=told)
         await self.note("password", user_id)
 
     async def end_sessions(self, user_id: int, device: str = "") -> None:
@@ -197,15 +198,12 @@ class Administration:
 
         :raises Unknown: the user has no such device.
         """
+        told = payload(Event("ended", device=device, reason="logged-out"))
         if device:
-            await self._accounts.revoke(user_id, device)
+            await self._accounts.revoke(user_id, device, told)
         else:
-            await self._accounts.revoke_all(user_id)
-        await self._tell(user_id, Event("ended", device=device, reason="logged-out"))
+            await self._accounts.revoke_all(user_id, told)
         await self.note("log-out", user_id, reason=device)
-
-    async def _tell(self, user_id: int, event: Event) -> None:
-        await self._redis.call("PUBLISH", self._keys.user_channel(user_id), payload(event))
 
     async def note(self, action: str, user_id: int, seconds: int = 0, reason: str = "") -> None:
         """Put what was done into the audit log; where that is impossible ``not_noted`` says why.

@@ -17,7 +17,7 @@ from chat.server.guard.passwords import Busy
 from chat.server.paging import fit
 from chat.server.requests.refusals import Refused
 from chat.store.accounts import Account
-from chat.store.bus import Event
+from chat.store.bus import Event, payload
 from chat.store.errors import Disproved, NameTaken, NotAllowed, TooMany, Unknown
 from chat.store.guesses import Allowances
 
@@ -238,20 +238,17 @@ def _check_new_password(session: "Session", password: str, user_name: str) -> No
 
 async def log_out(session: "Session", message: messages.LogoutMes) -> messages.LogoutResMes:
     """End the token of this device, or of all, then the connection."""
-    context = session.context
     if message.everywhere:
-        await context.accounts.revoke_all(session.user_id)
-        await context.bus.tell(
-            session.user_id, Event("ended", session=session.key, reason="logged-out")
-        )
+        told = payload(Event("ended", session=session.key, reason="logged-out"))
+        await session.context.accounts.revoke_all(session.user_id, told)
     else:
         await _forget(session, session.device)
     return messages.LogoutResMes()
 
 
-async def _forget(session: "Session", device: str) -> None:
+async def _forget(session: "Session", device: str, told: bytes = b"") -> None:
     try:
-        await session.context.accounts.revoke(session.user_id, device)
+        await session.context.accounts.revoke(session.user_id, device, told)
     except Unknown:
         raise Refused(404, "no-such-device") from None
 
@@ -267,11 +264,11 @@ async def change_password(
     await _prove(session, account, message.user_pwd)
     session.charge(HASHED)
     password = await context.passwords.hash(message.new_pwd, session)
-    if not await context.accounts.set_password(account.user_id, password, "", account.password):
+    told = payload(Event("ended", session=session.key, reason="password-changed"))
+    if not await context.accounts.set_password(
+        account.user_id, password, "", account.password, told
+    ):
         raise Refused(403, "wrong-password")  # by now
-    await context.bus.tell(
-        account.user_id, Event("ended", session=session.key, reason="password-changed")
-    )
     token, _ = await _new_token(session, account.user_id, session.device)
     return messages.PasswordResMes(token=token)
 
@@ -291,8 +288,6 @@ async def sessions(session: "Session", message: messages.SessionsMes) -> message
 
 async def revoke(session: "Session", message: messages.RevokeMes) -> messages.RevokeResMes:
     """End a device's token and its session."""
-    await _forget(session, message.device)
-    await session.context.bus.tell(
-        session.user_id, Event("ended", device=message.device, reason="logged-out")
-    )
+    told = payload(Event("ended", device=message.device, reason="logged-out"))
+    await _forget(session, message.device, told)
     return messages.RevokeResMes()
