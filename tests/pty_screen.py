@@ -143,6 +143,11 @@ class PtyScreen(PtyProgram):
         for key in keys:
             self.type(KEYS[key])
 
+    def enter(self, text: str) -> None:
+        """Type it, and press Enter."""
+        self.type(text)
+        self.press("enter")
+
     def paste(self, text: str) -> None:
         """What a terminal sends for a bracketed paste."""
         self.type("\x1b[200~" + text.replace("\n", "\r") + "\x1b[201~")
@@ -179,6 +184,5 @@ def register(screen: PtyScreen, name: str, probe: bool = True) -> None:
     screen.type("2")
     screen.wait_for("Password again")
     for text in (name, f"secret-{name}", f"secret-{name}"):
-        screen.type(text)
-        screen.press("enter")
+        screen.enter(text)
     screen.wait_for("Write to #lobby")

@@ -35,8 +35,7 @@ class CatchUpTests(TestCase):
 
     def started(self, count: int = MANY) -> Screen:
         screen = missed(count)
-        screen.type("/catchup")
-        screen.press("enter")
+        screen.enter("/catchup")
         return screen
 
     def test_it_shows_one_after_the_other_from_the_first_that_was_not_read(self) -> None:
@@ -88,8 +87,7 @@ class CatchUpTests(TestCase):
         for key in ("esc", "esc"):
             screen.type("/catchup")
             screen.press("enter", key)
-        screen.type("/catchup")
-        screen.press("enter")
+        screen.enter("/catchup")
         screen.client.slow = None
         answer.callback(None)
         for left in range(294, 284, -1):
@@ -99,8 +97,7 @@ class CatchUpTests(TestCase):
     def test_one_can_write_meanwhile(self) -> None:
         screen = self.started()
         screen.clock.advance(SHORTEST)
-        screen.type("hello")
-        screen.press("enter")
+        screen.enter("hello")
         self.assertIn(("send", ("#lobby", "hello")), screen.client.asked)
 
     def test_who_has_read_everything_is_told(self) -> None:
@@ -108,8 +105,7 @@ class CatchUpTests(TestCase):
         screen.press("meta end")
         screen.chat.model.show("@2")
         screen.chat.model.show("#lobby")
-        screen.type("/catchup")
-        self.assertIn("You have read everything here.", "\n".join(screen.press("enter")))
+        self.assertIn("You have read everything here.", "\n".join(screen.enter("/catchup")))
 
 
 class GoTests(TestCase):
@@ -118,13 +114,10 @@ class GoTests(TestCase):
         for name in ("#cats", "#catalogue", "#dogs"):
             screen.chat.model.conversation(name)
         for typed, opened in (("dog", "#dogs"), ("cats", "#cats"), ("#lobby", "#lobby")):
-            screen.type(f"/go {typed}")
-            screen.press("enter")
+            screen.enter(f"/go {typed}")
             self.assertEqual(screen.chat.model.open, opened)
-        screen.type("/go cat")
-        self.assertIn("Which of these: #catalogue, #cats", "\n".join(screen.press("enter")))
-        screen.type("/go nowhere")
-        self.assertIn("no conversation called nowhere", "\n".join(screen.press("enter")))
+        self.assertIn("Which of these: #catalogue, #cats", "\n".join(screen.enter("/go cat")))
+        self.assertIn("no conversation called nowhere", "\n".join(screen.enter("/go nowhere")))
         self.assertEqual(screen.chat.model.open, "#lobby")
 
     def test_a_number_is_that_of_the_list_unless_a_conversation_is_called_so(self) -> None:
@@ -132,11 +125,9 @@ class GoTests(TestCase):
         for name in ("#cats", "#2", "#20"):
             screen.chat.model.conversation(name)
         for typed, opened in (("3", "#20"), ("2", "#2"), ("4", "#cats"), ("1", "#lobby")):
-            screen.type(f"/go {typed}")
-            screen.press("enter")
+            screen.enter(f"/go {typed}")
             self.assertEqual(screen.chat.model.open, opened, typed)
-        screen.type("/go 77")
-        self.assertIn("no conversation called 77", "\n".join(screen.press("enter")))
+        self.assertIn("no conversation called 77", "\n".join(screen.enter("/go 77")))
 
     def test_everything_can_be_had_as_read_at_once(self) -> None:
         screen = missed()
@@ -144,22 +135,17 @@ class GoTests(TestCase):
         screen.client.say(entry(1, BEN, "@anna look", to="#dogs"))
         unread, mentions = screen.chat.model.unread()
         self.assertEqual((unread > 1, mentions), (True, 2))
-        screen.type("/readall")
-        self.assertIn(f"{unread} count as read now.", "\n".join(screen.press("enter")))
+        self.assertIn(f"{unread} count as read now.", "\n".join(screen.enter("/readall")))
         self.assertEqual(screen.chat.model.unread(), (0, 0))
         for name in ("@2", "#dogs"):
             self.assertEqual(screen.client.asked.count(("read", (name, 1))), 1)
-        screen.type("/readall")
-        self.assertIn("Nothing is unread.", "\n".join(screen.press("enter")))
+        self.assertIn("Nothing is unread.", "\n".join(screen.enter("/readall")))
 
     def test_next_goes_where_something_is_new_and_list_tells_where_that_is(self) -> None:
         screen = missed()
         screen.client.say(entry(1, BEN, "psst", to="@2"))
-        screen.type("/list")
-        self.assertIn("ben     1 unread", "\n".join(screen.press("enter")))
+        self.assertIn("ben     1 unread", "\n".join(screen.enter("/list")))
         screen.press("esc")
-        screen.type("/next")
-        screen.press("enter")
+        screen.enter("/next")
         self.assertEqual(screen.chat.model.open, "@2")
-        screen.type("/next")
-        self.assertIn("Nothing is unread.", "\n".join(screen.press("enter")))
+        self.assertIn("Nothing is unread.", "\n".join(screen.enter("/next")))

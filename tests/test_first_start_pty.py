@@ -27,8 +27,7 @@ class FirstStartTests(TestCase):
 
     def fill(self, screen: PtyScreen, *texts: str) -> None:
         for text in texts:
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
 
     def test_what_is_wrong_is_said_in_ones_language_and_nothing_typed_is_lost(self) -> None:
         screen = self.start("zh_CN.UTF-8")

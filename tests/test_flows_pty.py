@@ -42,14 +42,9 @@ class Home:
         screen = self.start()
         register(screen, self.user)
         if room:
-            command(screen, f"/join {room}")
+            screen.enter(f"/join {room}")
             screen.wait_for(f"Write to {room}")
         return screen
-
-
-def command(screen: PtyScreen, text: str) -> None:
-    screen.type(text)
-    screen.press("enter")
 
 
 @pytest.fixture
@@ -78,7 +73,7 @@ def test_a_search_opens_what_it_found_among_what_stands_around_it(home: Home, pa
         needle = " 丢了钥匙" if number in (7, 80) else ""
         ben.post(room, f"line-{number}.{needle}")
     anna.wait_for("line-149.")
-    command(anna, "/search 钥匙")
+    anna.enter("/search 钥匙")
     anna.wait_for("2 found: 钥匙")
     anna.press("down", "enter")
     anna.wait_for("older messages")
@@ -86,19 +81,19 @@ def test_a_search_opens_what_it_found_among_what_stands_around_it(home: Home, pa
         assert around in anna.text()
     anna.press("meta end")
     anna.wait_for("line-149.")
-    command(anna, "/searchall line-80.")
+    anna.enter("/searchall line-80.")
     anna.wait_for("found: line-80.")
     assert room in anna.text()
     anna.press("esc")
     anna.wait_gone("found:")
-    command(anna, "/search nobody-said-that")
+    anna.enter("/search nobody-said-that")
     anna.wait_for("Nothing found")
 
 
 def test_what_was_missed_goes_by_and_keys_hold_it(home: Home, party: Party) -> None:
     room, dan = party.room(), party.current()
     cora = home.enter(room)
-    command(cora, "/go lobby")
+    cora.enter("/go lobby")
     cora.wait_for("Write to #lobby")
     cora.press("ctrl q")
     assert cora.wait_ended() == 0
@@ -108,9 +103,9 @@ def test_what_was_missed_goes_by_and_keys_hold_it(home: Home, party: Party) -> N
     cora = home.start()
     cora.wait_for("Write to #lobby")
     cora.wait_for(room)
-    command(cora, f"/go {room}")
+    cora.enter(f"/go {room}")
     cora.wait_for("missed-59.")
-    command(cora, "/catchup")
+    cora.enter("/catchup")
     cora.wait_for("Catching up")
     cora.wait_gone("missed-59.")
     cora.wait_for("new messages")
@@ -119,15 +114,15 @@ def test_what_was_missed_goes_by_and_keys_hold_it(home: Home, party: Party) -> N
     cora.wait_for("Paused")
     cora.press("meta end")
     cora.wait_for("missed-59.")
-    command(cora, "/catchup")
+    cora.enter("/catchup")
     cora.wait_for("Catching up")
-    command(cora, "meanwhile I write")
+    cora.enter("meanwhile I write")
     cora.wait_for("✓")
 
 
 def test_the_doctor_looks_at_terminal_server_and_log(home: Home) -> None:
     ella = home.enter()
-    command(ella, "/doctor")
+    ella.enter("/doctor")
     text = ella.wait_for("The log of this program")
     for said in ("80 by 24", "xterm-256color", "utf-8", "The server answers in", "everysec"):
         assert said in text
@@ -168,8 +163,7 @@ def test_a_laptop_that_was_asleep_comes_back_with_what_it_missed_and_was_writing
     finn.process.send_signal(signal.SIGCONT)
     finn.wait_for("while-you-slept-2.")
     finn.wait_for(" online ")
-    finn.type("ence")
-    finn.press("enter")
+    finn.enter("ence")
     finn.wait_for("✓")
     assert "half a sentence" in finn.text()
     for number in range(3):
@@ -187,7 +181,7 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing_and_shows_nobody_anyt
     screen = home.enter(room)
     for life in range(2):
         for number in range(4):
-            command(screen, f"said-{life}-{number}.")
+            screen.enter(f"said-{life}-{number}.")
         screen.type(f"draft-{life}")
         enough = len(screen.raw) + chance.randrange(1, 600)
         screen.wait_until(lambda _, raw=screen.raw, n=enough: len(raw) >= n, "output")
@@ -197,11 +191,11 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing_and_shows_nobody_anyt
         shown += re.findall(rf"said-{life}-\d\.", messages)
         screen = home.start()
         screen.wait_for(room)
-        command(screen, f"/go {room}")
+        screen.enter(f"/go {room}")
         screen.wait_for("room-")
         screen.type("\x15")  # what is left of a draft
         screen.wait_for(f"Write to {room}")
-    command(screen, "the end.")
+    screen.enter("the end.")
     screen.wait_until(lambda text: "the end." in text and "◌" not in text, "all of it sent")
     reader = party.current()
     reader.get("JoinMes", conversation=room)

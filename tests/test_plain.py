@@ -529,6 +529,5 @@ class PlainPtyTests(TestCase):
         self.addCleanup(screen.__exit__)
         for item, answer in (("1", "cannot be written"), ("2", "Name or id")):
             screen.wait_for("Trust this certificate")
-            screen.type(item)
-            screen.press("enter")
+            screen.enter(item)
             screen.wait_for(answer)

@@ -32,11 +32,9 @@ class RecordedSessionTests(TestCase):
         address = f"127.0.0.1:{server.port}"
         anna = self.start(*client_command(address)[3:], "--record", str(self.path))
         register(anna, "anna")
-        anna.type("the bug is here")
-        anna.press("enter")
+        anna.enter("the bug is here")
         anna.wait_for("✓")
-        anna.type("/join #cats")
-        anna.press("enter")
+        anna.enter("/join #cats")
         anna.wait_for("Write to #cats")
         anna.press("ctrl q")
         self.assertEqual(anna.wait_ended(), 0)

@@ -177,8 +177,7 @@ class ConversationsTests(TestCase):
 
     def test_the_one_that_is_open_is_seen_among_any_number(self) -> None:
         for name in ("#room35", "#lobby"):
-            self.screen.type(f"/go {name}")
-            rows = self.screen.press("enter")
+            rows = self.screen.enter(f"/go {name}")
             self.assertTrue(any(row.startswith(f"› {name}") for row in rows), name)
         self.screen.press("meta up", "shift tab")  # one up is the last of all
         self.screen.press("up", "enter")
@@ -234,8 +233,7 @@ class ConnectionTests(TestCase):
         screen = lively()
         screen.text()
         screen.client.tell(events.ConnectionChanged(events.Connecting()))
-        screen.type("hello")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("hello"))
         self.assertIn("◌", text)
         self.assertIn("good morning", text)
 
@@ -269,8 +267,7 @@ class StatusTests(TestCase):
     def test_the_next_thing_that_is_done_ends_what_was_said_of_the_last(self) -> None:
         screen = lively()
         for typed in ("/go nowhere", "hello"):
-            screen.type(typed)
-            text = "\n".join(screen.press("enter"))
+            text = "\n".join(screen.enter(typed))
             self.assertEqual("no conversation called nowhere" in text, typed != "hello")
 
     def test_a_connection_that_is_lost_takes_the_place_of_what_went_well(self) -> None:

@@ -58,11 +58,9 @@ class ListsTests(TestCase):
     def test_enter_on_a_person_opens_a_private_conversation(self) -> None:
         screen = lively(size=(120, 30))
         screen.press("shift tab", "shift tab", "shift tab")
-        screen.type("陈")
-        screen.press("enter")
+        screen.enter("陈")
         self.assertEqual(screen.chat.model.open, "@3")
-        screen.type("hi")
-        screen.press("enter")
+        screen.enter("hi")
         self.assertIn(("send", ("@3", "hi")), screen.client.asked)
 
     def test_the_online_list_has_a_mark_and_a_word(self) -> None:
@@ -91,8 +89,7 @@ class ListsTests(TestCase):
     def test_the_switcher_finds_conversations_people_and_commands(self) -> None:
         screen = lively()
         screen.press("ctrl k")
-        screen.type("cat")
-        screen.press("enter")
+        screen.enter("cat")
         self.assertEqual(screen.chat.model.open, "#cats")
         screen.press("ctrl k")
         self.assertIn("/topic", "\n".join(screen.type("top")))
@@ -104,8 +101,7 @@ class ListsTests(TestCase):
         for language, typed, command in (("en", "colours", "/theme"), ("zh", "响铃", "/dnd")):
             screen = lively(language)
             screen.press("ctrl k")
-            screen.type(typed)
-            screen.press("enter")
+            screen.enter(typed)
             self.assertEqual(screen.desk.composer.editor.text, f"{command} ")
         screen = lively()
         screen.press("ctrl k")
@@ -126,8 +122,7 @@ class ListsTests(TestCase):
         screen = lively()
         for number in range(100):
             screen.chat.model.conversation(f"#room-{number:02}")
-        screen.type("/list")
-        self.assertIn("#cats     12 unread", "\n".join(screen.press("enter")))
+        self.assertIn("#cats     12 unread", "\n".join(screen.enter("/list")))
         self.assertIn("#room-98", "\n".join(screen.type("room-98")))
         screen.press("enter")
         self.assertEqual(screen.chat.model.open, "#room-98")
@@ -135,8 +130,7 @@ class ListsTests(TestCase):
     def test_who_is_banned_or_muted_is_listed_with_what_ends_it(self) -> None:
         screen = lively()
         screen.chat.open("#lobby")
-        screen.type("/sanctions")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("/sanctions"))
         self.assertIn("Ben is banned  until 2023-11-14 12:00", text)
         self.assertIn("Chen is muted", text)
         screen.press("down", "enter")
@@ -149,15 +143,13 @@ class ListsTests(TestCase):
             return [Sanction("hush", 2, "Ben"), Sanction("mute", 3, "Chen")]
 
         screen.client.sanctions = sanctions  # type: ignore[method-assign]
-        screen.type("/sanctions")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("/sanctions"))
         self.assertIn("Chen is muted", text)
         self.assertNotIn("Ben is", text)
 
     def test_help_begins_with_what_it_was_asked_for(self) -> None:
         screen = lively(size=(80, 24))
-        screen.type("/help")
-        self.assertIn("/join [-private] #room", "\n".join(screen.press("enter")))
+        self.assertIn("/join [-private] #room", "\n".join(screen.enter("/help")))
         screen.press("esc")
         self.assertIn("Enter                   send", "\n".join(screen.press("f1")))
 
@@ -183,11 +175,9 @@ class ListsTests(TestCase):
     def test_who_reads_chinese_sees_what_commands_are_called_in_that(self) -> None:
         for language, seen in (("zh", True), ("en", False)):
             screen = lively(language, size=(100, 30))
-            screen.type("/help")
-            self.assertEqual("（/加入）" in "\n".join(screen.press("enter")), seen)
+            self.assertEqual("（/加入）" in "\n".join(screen.enter("/help")), seen)
             screen.press("esc")
-            screen.type("/help join")
-            self.assertEqual("（/加入）" in "\n".join(screen.press("enter")), seen)
+            self.assertEqual("（/加入）" in "\n".join(screen.enter("/help join")), seen)
 
     def test_help_finds_a_command_by_any_name_of_it_and_has_it_written(self) -> None:
         screen = lively()
@@ -198,8 +188,7 @@ class ListsTests(TestCase):
         self.assertIsNone(screen.root.popup)
         self.assertEqual(screen.desk.composer.editor.text, "/quit ")
         screen.press("ctrl c", "f1")
-        screen.type("new line")
-        screen.press("enter")
+        screen.enter("new line")
         self.assertIsNone(screen.root.popup)
         self.assertEqual(screen.desk.composer.editor.text, "")
 
@@ -208,18 +197,15 @@ class CommandTests(TestCase):
     def test_join_leave_msg_and_rooms_do_what_they_say(self) -> None:
         screen = lively()
         for text in ("/join cats", "/part #cats good bye", "/msg 陈晓明 hello there"):
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
         for asked in (("join", "#cats"), ("leave", "#cats"), ("send", ("@3", "hello there"))):
             self.assertIn(asked, screen.client.asked)
         self.assertEqual(screen.chat.model.open, "@3")
-        screen.type("/rooms")
-        self.assertIn("all about cats", "\n".join(screen.press("enter")))
+        self.assertIn("all about cats", "\n".join(screen.enter("/rooms")))
 
     def test_a_room_can_be_private_from_the_beginning_and_its_title_says_so(self) -> None:
         screen = lively()
-        screen.type("/join -private tea leaves")
-        text = screen.press("enter")
+        text = screen.enter("/join -private tea leaves")
         self.assertIn(("join", ("#tea", True)), screen.client.asked)
         self.assertIn("#tea (private)  leaves", text[0])
         for private, shown in ((False, "#tea  leaves"), (True, "#tea (private)  leaves")):
@@ -227,15 +213,12 @@ class CommandTests(TestCase):
             screen.client.tell(events.ConversationChanged(changed))
             self.assertIn(shown, screen.text()[0])
         screen.client.logs["#dogs"] = []
-        screen.type("/join -private #dogs")
-        self.assertIn("everybody may join it", "\n".join(screen.press("enter")))
-        screen.type("/join -private")
-        self.assertIn("[-private] #room [topic]", "\n".join(screen.press("enter")))
+        self.assertIn("everybody may join it", "\n".join(screen.enter("/join -private #dogs")))
+        self.assertIn("[-private] #room [topic]", "\n".join(screen.enter("/join -private")))
 
     def test_devices_are_listed_and_which_of_them_is_this_one(self) -> None:
         screen = lively()
-        screen.type("/devices")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("/devices"))
         self.assertIn("desk  online  2023-11-14 12:00  (this one)", text)
         self.assertRegex(text, r"phone  offline  2023-11-14 12:00\n")
 
@@ -272,8 +255,7 @@ class CommandTests(TestCase):
             "/unblock Ben": ("block", ("Ben", False)),
         }
         for text, asked in wanted.items():
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
             self.assertEqual(screen.client.asked[-1], asked, text)
         done = [what for what, _ in screen.client.asked].count("moderate")
         for text, said in {
@@ -282,17 +264,14 @@ class CommandTests(TestCase):
             "/ban Ben 10min spam": "10min is no time",
             "/invitations": "/join #cats", "/block": "blocked nobody", "/report nobody x": "nobody",
         }.items():  # fmt: skip
-            screen.type(text)
-            self.assertIn(said, "\n".join(screen.press("enter")), text)
+            self.assertIn(said, "\n".join(screen.enter(text)), text)
         screen.chat.open("@2")
-        screen.type("/uninvite Ben")
-        self.assertIn("Only rooms have that.", "\n".join(screen.press("enter")))
+        self.assertIn("Only rooms have that.", "\n".join(screen.enter("/uninvite Ben")))
         self.assertEqual([what for what, _ in screen.client.asked].count("moderate"), done)
 
     def test_roles_have_chinese_names_too(self) -> None:
         screen = lively("zh")
-        screen.type("/角色 ben 管理员")
-        screen.press("enter")
+        screen.enter("/角色 ben 管理员")
         self.assertIn(("moderate", ("#lobby", "moderator", "ben", 0, "")), screen.client.asked)
 
     def test_a_report_and_a_deletion_are_about_their_last_message(self) -> None:
@@ -301,12 +280,10 @@ class CommandTests(TestCase):
         log = screen.client.logs["#lobby"]
         screen.client.say(entry(log[-1].seq + 1, BEN, "rude"))
         screen.client.say(entry(log[-1].seq + 1, CHEN, "hm"))
-        screen.type("/report ben it is rude")
-        screen.press("enter")
+        screen.enter("/report ben it is rude")
         said = screen.client.logs["#lobby"][-2].seq
         self.assertEqual(screen.client.asked[-1], ("report", ("#lobby", said, "it is rude")))
-        screen.type(f"/del {BEN.user_name}")
-        screen.press("enter")
+        screen.enter(f"/del {BEN.user_name}")
         self.assertEqual(screen.client.asked[-1], ("redact", ("#lobby", said)))
 
     def test_what_somebody_who_is_blocked_says_in_a_room_is_not_shown(self) -> None:
@@ -315,12 +292,10 @@ class CommandTests(TestCase):
         log = screen.client.logs["#lobby"]
         screen.client.say(entry(log[-1].seq + 1, BEN, "something awful"))
         self.assertIn("something awful", "\n".join(screen.text()))
-        screen.type(f"/block {BEN.user_name}")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter(f"/block {BEN.user_name}"))
         self.assertNotIn("something awful", text)
         self.assertIn("is blocked", text)
-        screen.type(f"/unblock {BEN.user_name}")
-        self.assertIn("something awful", "\n".join(screen.press("enter")))
+        self.assertIn("something awful", "\n".join(screen.enter(f"/unblock {BEN.user_name}")))
         for block in (True, False):  # by another device of the same person
             screen.client.tell(events.Blocked(BEN.user_id, BEN.user_name, block))
             self.assertEqual("something awful" not in "\n".join(screen.text()), block)
@@ -328,8 +303,7 @@ class CommandTests(TestCase):
     def test_who_leaves_is_not_told_that_he_was_taken_out(self) -> None:
         screen = lively()
         screen.chat.open("#cats")
-        screen.type("/leave Cats")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("/leave Cats"))
         self.assertIn("You left #cats.", text)
         self.assertNotIn("no longer in", text)
         self.assertEqual(screen.chat.model.open, "#lobby")
@@ -339,8 +313,7 @@ class CommandTests(TestCase):
         screen.client.tell(events.ConversationChanged(room("#dogs")))
         screen.client.slow = answer = Deferred[None]()
         for name in ("#cats", "#dogs"):
-            screen.type(f"/leave {name}")
-            screen.press("enter")
+            screen.enter(f"/leave {name}")
         answer.callback(None)
         text = "\n".join(screen.text())
         self.assertIn("You left #dogs.", text)
@@ -352,8 +325,7 @@ class CommandTests(TestCase):
                 drafts = Drafts(Path(home) / "drafts.json")
                 screen = lively(drafts=drafts)
                 screen.chat.open(*others or ["@2"])
-                screen.type(typed)
-                text = screen.press("enter")
+                text = screen.enter(typed)
                 self.assertIn("The conversation with ben is put away", "\n".join(text))
                 self.assertEqual(screen.chat.model.open, *others or ["#lobby"])
                 self.assertFalse(any("ben" in row[:20] for row in text), text)
@@ -369,16 +341,14 @@ class CommandTests(TestCase):
             self.assertEqual(screen.chat.model.open, "@2", wanted)
             screen.press("meta 1")
         self.assertIn("@2", [each.name for each in screen.chat.model.listed()], "it was opened")
-        screen.type("/leave @nobody")
-        self.assertIn("no conversation called @nobody", "\n".join(screen.press("enter")))
+        self.assertIn("no conversation called @nobody", "\n".join(screen.enter("/leave @nobody")))
 
     def test_what_cannot_be_put_away_is_not_said_to_be(self) -> None:
         screen = lively()
         screen.chat.open("@2")
         screen.type("half a thought")
         screen.press("meta 1")
-        screen.type("/leave @ben")
-        text = screen.press("enter")
+        text = screen.enter("/leave @ben")
         self.assertIn("ben stays on the list", " ".join("\n".join(text).split()))
         self.assertTrue(any("ben" in row[:20] for row in text), text)
         screen.chat.model.conversation("@2").draft = ""
@@ -392,16 +362,13 @@ class CommandTests(TestCase):
             events.MessageStateChanged(outgoing, events.Failed(403, "no")),
             events.ConversationChanged(Conversation("#cats", gone=True)),
         )
-        screen.type("/go #cats")
-        screen.press("enter")
+        screen.enter("/go #cats")
         self.assertIn("a last word", "\n".join(screen.text()))
-        screen.type("/leave")
-        self.assertIn("#cats stays on the list", "\n".join(screen.press("enter")))
+        self.assertIn("#cats stays on the list", "\n".join(screen.enter("/leave")))
         asked = [what for what, _ in screen.client.asked]
         self.assertNotIn("leave", asked, "one is not in it")
         screen.client.tell(events.MessageStateChanged(outgoing, events.Withdrawn()))
-        screen.type("/leave #cats")
-        text = screen.press("enter")
+        text = screen.enter("/leave #cats")
         self.assertIn("You left #cats.", "\n".join(text))
         self.assertEqual(screen.chat.model.open, "#lobby")
         self.assertFalse(any("#cats" in row[:20] for row in text), text)
@@ -411,8 +378,7 @@ class CommandTests(TestCase):
         screen.client.tell(events.ConversationChanged(Conversation("#lobby", gone=True)))
         notes = f"@{ME.user_id}"
         screen.chat.open(notes)
-        screen.type("/close")
-        self.assertIn("There is no other conversation", "\n".join(screen.press("enter")))
+        self.assertIn("There is no other conversation", "\n".join(screen.enter("/close")))
         self.assertEqual([each.name for each in screen.chat.model.listed()], [notes])
 
     def test_who_is_taken_out_of_a_room_that_is_not_open_is_told_too(self) -> None:
@@ -454,14 +420,12 @@ class CommandTests(TestCase):
             ("zh", "3 人：陈晓明（房主）、ben（管理员）、anna"),
         ):
             screen = lively(language, size=(100, 30))
-            screen.type("/who #cats")
-            self.assertIn(said, "\n".join(screen.press("enter")))
+            self.assertIn(said, "\n".join(screen.enter("/who #cats")))
 
     def test_a_hushed_room_counts_and_rings_only_where_it_speaks_to_one(self) -> None:
         drafts = Drafts(Path(self.enterContext(TemporaryDirectory())) / "drafts.json")
         screen = lively(size=(100, 30), drafts=drafts)
-        screen.type("/hush #cats")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("/hush #cats"))
         self.assertIn("#cats counts only where it mentions you", text)
         self.assertEqual(screen.chat.model.unread(), (1, 1))
         screen.press("meta a")
@@ -474,16 +438,13 @@ class CommandTests(TestCase):
         self.assertEqual(screen.chat.model.unread()[0], 1)
         screen.press("meta a")
         self.assertIn("#cats (hushed)", "\n".join(screen.text()))
-        screen.type("/list")
-        self.assertIn("#cats   (hushed)", "\n".join(screen.press("enter")))
+        self.assertIn("#cats   (hushed)", "\n".join(screen.enter("/list")))
         again = lively(drafts=drafts)
         before, _ = again.chat.model.unread()
-        again.type("/hush #cats")
-        again.press("enter")
+        again.enter("/hush #cats")
         self.assertEqual(again.chat.model.unread()[0], before + 12)
         again.press("meta 3")
-        again.type("/hush")
-        self.assertIn("Only rooms", "\n".join(again.press("enter")))
+        self.assertIn("Only rooms", "\n".join(again.enter("/hush")))
 
     def test_what_was_hushed_or_put_away_stays_so_where_it_is_listed_late(self) -> None:
         path = Path(self.enterContext(TemporaryDirectory())) / "drafts.json"
@@ -501,8 +462,7 @@ class CommandTests(TestCase):
     def test_who_would_mute_a_room_as_elsewhere_is_told_of_hush(self) -> None:
         for typed in ("/mute", "/mute #cats"):
             screen = lively(size=(100, 30))
-            screen.type(typed)
-            self.assertIn("/hush mutes a room for you", "\n".join(screen.press("enter")))
+            self.assertIn("/hush mutes a room for you", "\n".join(screen.enter(typed)))
             self.assertNotIn("moderate", [what for what, _ in screen.client.asked])
 
     def test_nothing_disturbs_for_minutes_and_for_what_has_a_unit(self) -> None:
@@ -517,8 +477,7 @@ class CommandTests(TestCase):
             ("soon", "minutes / 2h / off"),
         ):
             screen = lively(size=(100, 30))
-            screen.type(f"/dnd {typed}")
-            self.assertIn(said, "\n".join(screen.press("enter")), typed)
+            self.assertIn(said, "\n".join(screen.enter(f"/dnd {typed}")), typed)
             self.assertEqual(screen.chat.disturbed, "/" in said)
 
     def test_whom_one_has_talked_to_can_be_written_to_without_a_connection(self) -> None:
@@ -530,8 +489,7 @@ class CommandTests(TestCase):
         screen.client.lookup = lookup  # type: ignore[method-assign]
         for name, there in (("zoe", False), ("Ben", True), ("@2", True), ("7", False)):
             screen.chat.open("#lobby")
-            screen.type(f"/msg {name} late again")
-            screen.press("enter")
+            screen.enter(f"/msg {name} late again")
             self.assertEqual(screen.chat.model.open, "@2" if there else "#lobby")
         sent = [what for what in screen.client.asked if what[0] == "send"]
         self.assertEqual(sent, [("send", ("@2", "late again"))] * 2)
@@ -554,16 +512,14 @@ class CommandTests(TestCase):
         screen = lively(size=(100, 30))
         screen.chat.model.conversation("#cats").draft = "half a thought"
         screen.client.tell(events.ConversationChanged(Conversation("#cats", gone=True)))
-        screen.type("/hush #cats")
-        self.assertIn("Only rooms in which you are", "\n".join(screen.press("enter")))
+        self.assertIn("Only rooms in which you are", "\n".join(screen.enter("/hush #cats")))
 
     def test_a_server_that_takes_its_time_is_said_to_be_waited_for(self) -> None:
         waiting = "Waiting for the server's answer"
         screen = lively(size=(100, 30))
         for answered in (True, False):
             screen.client.slow = Deferred()
-            screen.type("/whois ben")
-            self.assertNotIn(waiting, "\n".join(screen.press("enter")))
+            self.assertNotIn(waiting, "\n".join(screen.enter("/whois ben")))
             screen.clock.advance(PATIENCE)
             self.assertIn(waiting, "\n".join(screen.text()))
             if answered:
@@ -572,18 +528,15 @@ class CommandTests(TestCase):
                 screen.client.slow.errback(NotConnected("gone"))
             self.assertNotIn(waiting, "\n".join(screen.text()))
         screen.client.slow = None
-        screen.type("/whois ben")
-        screen.press("enter")
+        screen.enter("/whois ben")
         screen.clock.advance(PATIENCE)
         self.assertNotIn(waiting, "\n".join(screen.text()))
 
     def test_what_is_typed_while_a_command_is_on_its_way_goes_where_it_leads(self) -> None:
         screen = lively()
         screen.client.slow = Deferred()
-        screen.type("/msg ben hello")
-        screen.press("enter")
-        screen.type("and one more thing")
-        screen.press("enter")
+        screen.enter("/msg ben hello")
+        screen.enter("and one more thing")
         self.assertNotIn("send", [what for what, _ in screen.client.asked])
         screen.client.slow.callback(None)
         screen.press("enter")
@@ -593,8 +546,7 @@ class CommandTests(TestCase):
     def test_where_there_are_no_rooms_it_is_said_how_one_is_made(self) -> None:
         screen = lively()
         screen.client.public = []
-        screen.type("/rooms")
-        self.assertIn("/join NAME makes one", "\n".join(screen.press("enter")))
+        self.assertIn("/join NAME makes one", "\n".join(screen.enter("/rooms")))
 
     def test_what_was_begun_where_a_command_leads_is_not_lost(self) -> None:
         for leading in ("/go cats", "/next", "/join cats"):
@@ -603,8 +555,7 @@ class CommandTests(TestCase):
             screen.type("half")
             screen.press("meta 1")
             screen.chat.model.conversation("@2").mark_read(1)
-            screen.type(leading)
-            screen.press("enter")
+            screen.enter(leading)
             self.assertEqual(screen.chat.model.open, "#cats", leading)
             self.assertEqual(screen.desk.composer.editor.text, "half", leading)
             self.assertEqual(screen.chat.model.conversation("#lobby").draft, "", leading)
@@ -613,8 +564,7 @@ class CommandTests(TestCase):
         screen = lively()
         screen.chat.model.conversation("@2").draft = "half"
         screen.client.slow = Deferred()
-        screen.type("/msg ben")
-        screen.press("enter")
+        screen.enter("/msg ben")
         screen.type("and more")
         screen.client.slow.callback(None)
         screen.text()
@@ -622,8 +572,7 @@ class CommandTests(TestCase):
 
     def test_me_says_what_one_does(self) -> None:
         screen = lively(size=(120, 30))
-        screen.type("/me  waves at //x")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("/me  waves at //x"))
         self.assertIn(("send", ("#lobby", "/me waves at //x")), screen.client.asked)
         self.assertIn("│ * waves at //x", text)
         screen.client.say(entry(7, BEN, "hello"))
@@ -639,36 +588,29 @@ class CommandTests(TestCase):
     def test_a_room_can_be_named_where_a_command_is_about_one(self) -> None:
         screen = lively()
         for typed in ("/topic #cats all about dogs", "/topic #1 priority", "/names #CATS"):
-            screen.type(typed)
-            text = "\n".join(screen.press("enter"))
+            text = "\n".join(screen.enter(typed))
         for asked in ("#cats", "all about dogs"), ("#lobby", "#1 priority"):
             self.assertIn(("topic", asked), screen.client.asked)
         self.assertIn(("members", "#cats"), screen.client.asked)
         self.assertIn("3: 陈晓明 (owner), ben", text)
-        screen.type("/who #nowhere")
-        self.assertIn("no conversation called #nowhere", "\n".join(screen.press("enter")))
-        screen.type("/topic #cats")
-        self.assertIn("· all about cats", "\n".join(screen.press("enter")))
+        self.assertIn("no conversation called #nowhere", "\n".join(screen.enter("/who #nowhere")))
+        self.assertIn("· all about cats", "\n".join(screen.enter("/topic #cats")))
 
     def test_a_number_may_be_wide(self) -> None:
         screen = lively()
-        screen.type("／打开　２")
-        screen.press("enter")
+        screen.enter("／打开　２")
         self.assertEqual(screen.chat.model.open, "#cats")
 
     def test_msg_speaks_to_a_room_that_one_is_in_as_well(self) -> None:
         screen = lively()
-        screen.type("/msg #CATS meow")
-        screen.press("enter")
+        screen.enter("/msg #CATS meow")
         self.assertEqual(screen.chat.model.open, "#cats")
         self.assertIn(("send", ("#cats", "meow")), screen.client.asked)
-        screen.type("/msg #dogs woof")
-        self.assertIn("no conversation called #dogs", "\n".join(screen.press("enter")))
+        self.assertIn("no conversation called #dogs", "\n".join(screen.enter("/msg #dogs woof")))
 
     def test_a_command_without_what_it_needs_says_how_it_is_written(self) -> None:
         screen = lively()
-        screen.type("/msg")
-        self.assertIn("/msg name [text]", "\n".join(screen.press("enter")))
+        self.assertIn("/msg name [text]", "\n".join(screen.enter("/msg")))
 
     def test_a_command_can_be_told_from_a_message(self) -> None:
         for text, kind in (
@@ -710,8 +652,7 @@ class CommandTests(TestCase):
 
     def test_the_doctor_tells_what_is_well_and_what_is_not(self) -> None:
         screen = lively(size=(59, 30))
-        screen.type("/doctor")
-        text = "\n".join(screen.press("enter"))
+        text = "\n".join(screen.enter("/doctor"))
         self.assertIn("✗ The window is 59 by 30: from 60 by 14 on", text)
         self.assertIn("✓ The server answers in 0 ms", text)
         self.assertIn("the.log", text)
@@ -736,8 +677,7 @@ class CommandTests(TestCase):
         client.conversations = {"#lobby": room("#lobby", seq=399, read=399)}
         screen = Screen(client, (80, 24))
         screen.text()
-        screen.type("/search message 42")
-        self.assertIn("1 found", "\n".join(screen.press("enter")))
+        self.assertIn("1 found", "\n".join(screen.enter("/search message 42")))
         text = "\n".join(screen.press("enter"))
         self.assertIn("message 42", text)
         self.assertNotIn("message 399", text)

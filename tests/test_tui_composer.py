@@ -22,8 +22,7 @@ class ComposerTests(TestCase):
         screen = lively()
         screen.type("one")
         screen.press("meta enter")
-        screen.type("two")
-        screen.press("enter")
+        screen.enter("two")
         self.assertIn(("send", ("#lobby", "one\ntwo")), screen.client.asked)
         self.assertEqual(screen.desk.composer.editor.text, "")
 
@@ -31,8 +30,7 @@ class ComposerTests(TestCase):
         screen = lively()
         for text in ("/nonsense now", " /quit", "/", "/etc/passwd"):
             screen.press("ctrl c")
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
             self.assertEqual(screen.desk.composer.editor.text, text)
             ((role, _), _) = screen.desk.status.rows_of(80, 1, False)[0]
             self.assertEqual(role, "status bad", text)
@@ -42,8 +40,7 @@ class ComposerTests(TestCase):
         screen = lively("zh")
         texts = ("\uff0f(^o^)\uff3c", "\uff0f", "\uff0f\uff0f", "\u3001", "\uff0f好的")
         for text in ("\uff0fmsg ben a secret", *texts, " \uff0fquit"):
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
         sent = [what for kind, what in screen.client.asked if kind == "send"]
         self.assertEqual(sent, [("@2", text) for text in ("a secret", *texts)])
         self.assertFalse(screen.left)
@@ -57,8 +54,7 @@ class ComposerTests(TestCase):
             ("/me \uff03\u3000x", ("send", ("#lobby", "/me \uff03\u3000x"))),
         ):
             screen = lively("zh")
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
             self.assertIn(asked, screen.client.asked, text)
 
     def test_a_slip_in_a_command_with_a_wide_slash_is_not_said_to_all(self) -> None:
@@ -68,29 +64,25 @@ class ComposerTests(TestCase):
             ("\uff0fpm b", "/msg"),
         ):
             screen = lively("zh", size=(100, 30))
-            screen.type(text)
-            self.assertIn(meant, "\n".join(screen.press("enter")), text)
+            self.assertIn(meant, "\n".join(screen.enter(text)), text)
             self.assertEqual(screen.desk.composer.editor.text, text)
             self.assertNotIn("send", [what for what, _ in screen.client.asked])
 
     def test_a_command_without_its_slash_is_asked_about_once(self) -> None:
         screen = lively(size=(100, 30))
         for text, meant in (("help", "/help"), (" Exit", "/quit"), (":q", "/quit")):
-            screen.type(text)
-            self.assertIn(f"Is {meant} meant?", "\n".join(screen.press("enter")))
+            self.assertIn(f"Is {meant} meant?", "\n".join(screen.enter(text)))
             self.assertEqual(screen.desk.composer.editor.text, text)
             self.assertNotIn(("send", ("#lobby", text)), screen.client.asked)
             screen.press("enter")
             self.assertIn(("send", ("#lobby", text)), screen.client.asked)
-        screen.type("back")
-        screen.press("enter")
+        screen.enter("back")
         self.assertIn(("send", ("#lobby", "back")), screen.client.asked)
 
     def test_who_has_done_something_else_meanwhile_is_asked_again(self) -> None:
         screen = lively(size=(100, 30))
         for between in ("", "/help"):
-            screen.type("help")
-            self.assertIn("Is /help meant?", "\n".join(screen.press("enter")))
+            self.assertIn("Is /help meant?", "\n".join(screen.enter("help")))
             screen.press("ctrl c")
             screen.type(between)
             screen.press("enter", "esc")
@@ -187,8 +179,7 @@ class ComposerTests(TestCase):
         with patch.object(screen.client, "send", side_effect=OSError(ENOSPC, "No space left")):
             for typed, left in (("hello", "hello"), ("/msg ben a secret", "a secret")):
                 screen.press("ctrl c")
-                screen.type(typed)
-                shown = "\n".join(screen.press("enter"))
+                shown = "\n".join(screen.enter(typed))
                 self.assertIn("Not sent: it cannot be kept on this machine (No space left)", shown)
                 self.assertEqual(screen.desk.composer.editor.text, left)
         screen.press("enter")
@@ -196,15 +187,13 @@ class ComposerTests(TestCase):
 
     def test_two_slashes_say_one(self) -> None:
         screen = lively()
-        screen.type("//etc/passwd")
-        screen.press("enter")
+        screen.enter("//etc/passwd")
         self.assertIn(("send", ("#lobby", "/etc/passwd")), screen.client.asked)
 
     def test_a_wide_slash_or_a_comma_before_a_latin_word_is_said_when_it_is_doubled(self) -> None:
         for sign in "\uff0f\u3001":
             screen = lively("zh", size=(100, 30))
-            screen.type(f"{sign}etc 是目录")
-            self.assertIn(f"请写 {sign}{sign}etc。", "\n".join(screen.press("enter")))
+            self.assertIn(f"请写 {sign}{sign}etc。", "\n".join(screen.enter(f"{sign}etc 是目录")))
             screen.press("home", sign, "enter")
             self.assertIn(("send", ("#lobby", f"{sign}etc 是目录")), screen.client.asked)
             screen.press("up")
@@ -215,8 +204,7 @@ class ComposerTests(TestCase):
     def test_quit_in_both_spellings_leaves(self) -> None:
         for text in ("/q", "/quit", "/Q"):
             screen = lively()
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
             self.assertTrue(screen.left, text)
 
     def test_a_draft_stays_with_its_conversation(self) -> None:
@@ -344,8 +332,7 @@ class ComposerTests(TestCase):
     def test_up_browses_and_keeps_the_unsent_line(self) -> None:
         screen = lively()
         for text in ("first", "second"):
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
         screen.type("unsent")
         screen.press("up", "up")
         self.assertEqual(screen.desk.composer.editor.text, "first")
@@ -375,8 +362,7 @@ class ComposerTests(TestCase):
         screen = lively()
         self.assertIn("Nothing was written yet.", "\n".join(screen.press("ctrl r")))
         for text in ("the build is done", "lunch?", "the build is broken", "lunch?", "bye"):
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
         screen.type("begun")
         text = "\n".join(screen.press("ctrl r"))
         self.assertEqual(text.count("lunch?"), 3, "two were said, and it is offered once")

@@ -96,8 +96,7 @@ def commanded(*texts: str) -> Callable[[str, Size], Screen]:
     def build(language: str, size: Size) -> Screen:
         screen = lively(language, size)
         for text in texts:
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
         return screen
 
     return build
@@ -105,8 +104,7 @@ def commanded(*texts: str) -> Callable[[str, Size], Screen]:
 
 def catching_up(language: str, size: Size) -> Screen:
     screen = missed(30, language, size)
-    screen.type("/catchup")
-    screen.press("enter")
+    screen.enter("/catchup")
     screen.clock.advance(1)
     return screen
 
@@ -195,8 +193,7 @@ def plain(language: str) -> dict[str, list[str]]:
     screen.client.say(entry(9, BEN, kind="kick", content="rude", target=3, target_name="陈晓明"))
     news.tell()
     part("what comes")
-    screen.type("/search the")
-    screen.press("enter")
+    screen.enter("/search the")
     assert screen.root.popup is not None
     PopupAsking(screen.look, screen.root.popup, page.say, screen.leave).changed()
     part("search")

@@ -142,8 +142,7 @@ class HistoryTests(SynchronousTestCase):
         self.remember(*long_log()[:9], states={"#lobby": room("#lobby", 9, 1)})
         screen = self.screen(FollowedClient(), online=False)
         unread = screen.chat.model.unread()
-        screen.type("/readall")
-        self.assertIn("There is no connection", "\n".join(screen.press("enter")))
+        self.assertIn("There is no connection", "\n".join(screen.enter("/readall")))
         self.assertEqual(screen.chat.model.unread(), unread)
         self.assertGreater(unread, (0, 0))
 
@@ -318,11 +317,9 @@ class HistoryTests(SynchronousTestCase):
         self.remember(*long_log(), entry(NEWEST + 1, content="下午三点开会"))
         client = FollowedClient()
         screen = self.screen(client, online=False)
-        screen.type("/search 三点")
-        self.assertIn("1 found on this machine: 三点", "\n".join(screen.press("enter")))
+        self.assertIn("1 found on this machine: 三点", "\n".join(screen.enter("/search 三点")))
         screen.press("esc")
-        screen.type("/searchall message 42")
-        screen.press("enter")
+        screen.enter("/searchall message 42")
         self.assertIn("message 42", "\n".join(screen.press("enter")))
         self.assertEqual([kind for kind, _ in client.asked if kind == "search"], [])
 

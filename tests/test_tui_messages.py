@@ -196,8 +196,7 @@ class MessagesTests(TestCase):
             screen.text()
             seq = len(client.logs["#lobby"])
             for text in ("one", "two"):
-                screen.type(text)
-                screen.press("enter")
+                screen.enter(text)
             waiting = screen.text()
             self.assertEqual(sum("anna" in row for row in waiting[:-3]), 1)
             for number, sent in enumerate(client.outgoing[-2:], seq + 1):
@@ -207,8 +206,7 @@ class MessagesTests(TestCase):
 
     def test_a_refused_message_says_why_and_is_sent_again_by_a_key(self) -> None:
         screen = lively()
-        screen.type("hello")
-        screen.press("enter")
+        screen.enter("hello")
         [sent] = screen.client.outgoing
         screen.client.tell(
             events.MessageStateChanged(sent.outgoing, events.Failed(403, "you are\x1b[2J muted"))
@@ -313,8 +311,7 @@ class NoticeTests(TestCase):
         screen.text()
         screen.chat.tell("said here")
         for text in ("first", "second"):
-            screen.type(text)
-            screen.press("enter")
+            screen.enter(text)
         waiting = screen.text()
         self.assertEqual(["anna" in row for row in waiting if "◌" in row], [True, False])
         for number, sent in enumerate(client.outgoing, 2):

@@ -40,8 +40,7 @@ class MouseTests(TestCase):
         self,
     ) -> None:
         screen = lively(size=(120, 12))
-        screen.type("sent before")
-        screen.press("enter")
+        screen.enter("sent before")
         screen.type("half")
         screen.press(*["wheel up"] * 3)
         self.assertFalse(screen.desk.messages.at_end)

@@ -29,23 +29,21 @@ class CommandTests(TestCase):
     def test_what_is_taken_back_stands_where_the_command_stood(self) -> None:
         screen = lively()
         for typed in ("too soon", "/undo"):
-            screen.type(typed)
-            screen.press("enter")
+            screen.enter(typed)
         self.assertEqual(screen.desk.composer.editor.text, "too soon")
 
     def test_a_message_is_looked_at_closely_the_last_one_or_theirs(self) -> None:
         for typed, wanted in (("/inspect", "Message 7"), ("/inspect ben", "Message 6")):
             screen = lively()
-            screen.type(typed)
-            self.assertIn(wanted, "\n".join(screen.press("enter")))
+            self.assertIn(wanted, "\n".join(screen.enter(typed)))
         screen.press("esc")
-        screen.type("/inspect dora")
-        self.assertIn("No message of dora is loaded here.", "\n".join(screen.press("enter")))
+        self.assertIn(
+            "No message of dora is loaded here.", "\n".join(screen.enter("/inspect dora"))
+        )
 
     def test_links_are_listed(self) -> None:
         screen = talk("https://example.org/a", "https://example.org/b")
-        screen.type("/links")
-        self.assertIn("Links", "\n".join(screen.press("enter")))
+        self.assertIn("Links", "\n".join(screen.enter("/links")))
 
 
 class PickingTests(TestCase):
@@ -206,8 +204,7 @@ class TakeBackTests(TestCase):
     def test_the_text_of_what_has_not_left_comes_back_to_be_mended(self) -> None:
         screen = talk("one")
         screen.client.tell(events.ConnectionChanged(events.Waiting(5, 5, "gone")))
-        screen.type("a mistkae")
-        screen.press("enter")
+        screen.enter("a mistkae")
         screen.type("next")
         text = "\n".join(screen.press("meta x"))
         self.assertIn(("withdraw", "c2"), screen.client.asked)

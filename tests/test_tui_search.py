@@ -85,8 +85,7 @@ class SearchTests(SynchronousTestCase):
         return screen
 
     def search(self, screen: Screen, text: str) -> str:
-        screen.type(text)
-        return "\n".join(screen.press("enter"))
+        return "\n".join(screen.enter(text))
 
     def test_the_last_row_brings_older_results(self) -> None:
         screen = self.screen()
@@ -105,8 +104,7 @@ class SearchTests(SynchronousTestCase):
             (40, " 11-14 12:01 #lobby 陈晓明 how the xylo…"),
         ):
             screen = Screen(ScriptedClient({"#lobby": log}), (columns, 8))
-            screen.type("/searchall xylo")
-            self.assertEqual(screen.press("enter")[1], shown)
+            self.assertEqual(screen.enter("/searchall xylo")[1], shown)
 
     def test_results_are_narrowed_by_typing(self) -> None:
         screen = self.screen()

@@ -319,6 +319,11 @@ class Screen:
     def type(self, text: str) -> list[str]:
         return self.press(*text)
 
+    def enter(self, text: str) -> list[str]:
+        """Type it, and press Enter."""
+        self.type(text)
+        return self.press("enter")
+
     def paste(self, text: str) -> list[str]:
         keys = ["enter" if each == "\n" else each for each in text]
         return self.press("begin paste", *keys, "end paste")
