@@ -645,6 +645,40 @@ def test_a_backup_of_a_running_server_is_put_back_with_a_new_epoch(tmp_path: Pat
         server.remove()
 
 
+def test_a_backup_goes_to_standard_output_where_it_can_be_passed_on(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    data = str(server.home / "data")
+    words = [sys.executable, "-m", "chat.command", "admin", "backup", "-", "--data", data]
+
+    def back_up(out: int) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            words, stdout=out, stderr=subprocess.PIPE, timeout=PATIENCE, env=ENVIRON, check=False,
+            cwd=tmp_path,
+        )  # fmt: skip
+
+    with Party(server.port) as party:
+        party.current().post("#lobby", "x" * 10_000)
+    done = back_up(subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    (tmp_path / "passed on").write_bytes(done.stdout)
+    Admin("--data", str(tmp_path / "other")).do("restore", str(tmp_path / "passed on"))
+    reading, closed = os.pipe()
+    os.close(reading)
+    ours, terminal = os.openpty()
+    full = b"The output can't be written: No space left on device"
+    for out, status, said in (
+        (closed, 141, b""),
+        (os.open("/dev/full", os.O_WRONLY), 1, b"chatroom admin: %s\n" % full),
+        (terminal, 1, b"chatroom admin: A backup is nothing for a terminal.\n"),
+    ):
+        done = back_up(out)
+        os.close(out)
+        assert (done.returncode, done.stderr) == (status, said)
+    os.close(ours)
+    assert {each.name for each in tmp_path.iterdir()} == {"passed on", "other"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
 def test_what_root_restores_is_the_servers_own(server: ServerProcess, tmp_path: Path) -> None:
     file, data = tmp_path / "b", tmp_path / "data"

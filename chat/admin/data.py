@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -20,6 +20,8 @@ from chat.store.errors import StoreError
 from chat.store.keys import cid_name
 
 __all__ = ["backup", "delete", "export", "restore", "with_entry"]
+
+STANDARD_OUTPUT: Final = Path("-")
 
 
 async def export(desk: Desk) -> None:
@@ -46,7 +48,7 @@ def _output(desk: Desk) -> Iterator[TextIO]:
 
     :raises Stop: it can't be made.
     """
-    if desk.options.file in (None, Path("-")):
+    if desk.options.file in (None, STANDARD_OUTPUT):
         yield desk.out
         return
     path: Path = desk.options.file
@@ -96,6 +98,11 @@ async def backup(desk: Desk) -> None:
     if desk.settings.store:
         raise Stop(desk.words("not-embedded"))
     target = Path(desk.options.file)
+    if target == STANDARD_OUTPUT:
+        if desk.out.isatty():
+            raise Stop(desk.words("no-terminal"))
+        await saving.save(desk.reactor, desk.redis, desk.settings.data, desk.out.buffer)
+        return
     if target.exists():
         raise Stop(desk.words("no-file", path=target, reason=os.strerror(errno.EEXIST)))
     begun = time.monotonic()

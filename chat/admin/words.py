@@ -94,7 +94,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-id": ("as the list shows it", "列表中的编号"),
     "opt-number": ("how many of the newest", "最近条数"),
     "opt-close": ("the report of this id is dealt with", "关闭此编号的举报"),
-    "opt-file": ("a file that is not there yet", "尚不存在的文件"),
+    "opt-file": (
+        "a file that is not there yet; - for standard output",
+        "尚不存在的文件；- 为标准输出",
+    ),
     "opt-export": (
         "a file that is not there yet; without it, or with -, standard output",
         "尚不存在的文件；省略或写 - 为标准输出",
@@ -164,6 +167,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "Only a server's own store is saved and restored so; a shared one has its own means.",
         "只能这样备份和恢复内置存储；共享存储请用其自身的方法。",
     ),
+    "no-terminal": ("A backup is nothing for a terminal.", "备份不能输出到终端。"),
     "not-saved": ("The store could not be saved: {reason}", "无法备份：{reason}"),
     "not-restored": ("Nothing was restored: {reason}", "没有恢复：{reason}"),
     # What was done, and what tables say

@@ -36,8 +36,8 @@ BASE: Final = "appendonly.aof.1.base.rdb"
 INCREMENT: Final = "appendonly.aof.1.incr.aof"
 
 
-async def save(reactor: Any, redis: Redis, data: Path, target: Path) -> int:
-    """Save the store whose directory is ``data``; the size of ``target`` in bytes.
+async def save(reactor: Any, redis: Redis, data: Path, target: Path | BinaryIO) -> int:
+    """Save the store whose directory is ``data`` to a file or a stream; how many bytes that are.
 
     :raises StoreError: the store could not save itself; the text says why.
     :raises OSError: ``target`` can't be written.
@@ -51,7 +51,7 @@ async def save(reactor: Any, redis: Redis, data: Path, target: Path) -> int:
         # Whoever saves at the same time makes a file of their own, and an end now leaves none.
         (data / SAVED).unlink()
         pool = reactor.getThreadPool()
-        size: int = await deferToThreadPool(reactor, pool, _copy, made, target)
+        size: int = await deferToThreadPool(reactor, pool, _put, made, target)
         return size
 
 
@@ -78,6 +78,14 @@ def _copy(made: BinaryIO, target: Path) -> int:
         os.unlink(half)
         raise
     return target.stat().st_size
+
+
+def _put(made: BinaryIO, target: Path | BinaryIO) -> int:
+    if isinstance(target, Path):
+        return _copy(made, target)
+    shutil.copyfileobj(made, target)
+    target.flush()
+    return made.tell()
 
 
 def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
