@@ -11,6 +11,7 @@ import urllib.request
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.server.network.certificates import SELF_SIGNED_DAYS
 from chat.server.watching.metrics import METRICS, USUAL_OUTCOMES, USUAL_REASONS
 from tests.patience import PATIENCE
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer
@@ -119,6 +120,14 @@ class NumbersTest(MetricsCase):
         self.assertEqual(seen["chatroom_delivery_seconds_bucket", "+Inf"], 2)
         self.assertLess(seen["chatroom_presence_lag_seconds",], 10)
 
+    def test_until_when_the_certificate_is_valid_is_told_where_there_is_one(self) -> None:
+        name = "chatroom_certificate_ends_timestamp_seconds"
+        self.server()
+        self.assertNotIn((name,), self.scraped())
+        self.server("--self-signed")
+        days = (self.scraped()[name,] - time.time()) / 86_400
+        self.assertEqual(round(days), SELF_SIGNED_DAYS)
+
     def test_the_stores_memory_is_told_and_its_limit_where_it_has_one(self) -> None:
         valkey = start_for(self, "--maxmemory", "50000000")
         self.server("--store", valkey.url)
@@ -130,6 +139,7 @@ class NumbersTest(MetricsCase):
         used = seen["chatroom_store_memory_bytes", "used"]
         self.assertLess(500_000, used)
         self.assertLess(used, 50_000_000)
+        self.assertLess(50_000_000, seen["chatroom_store_memory_bytes", "machine"])
 
     def test_a_scraper_that_knows_open_metrics_gets_them(self) -> None:
         self.server()

@@ -28,7 +28,7 @@ def named(text: str) -> set[str]:
 
 def series() -> set[str]:
     """Every series there is; those about the process are not this project's own."""
-    unstarted: Any = SimpleNamespace(server=None, trouble=lambda: "")
+    unstarted: Any = SimpleNamespace(server=None, trouble=lambda: "", certificates=None)
     registry = Watching(Clock(), "tcp:0", unstarted).registry
     found = {sample.name for family in registry.collect() for sample in family.samples}
     for metric in METRICS:

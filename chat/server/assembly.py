@@ -120,7 +120,7 @@ class ChatServer:
         }
 
     async def store_memory(self) -> dict[str, int]:
-        """Bytes that the store has ``used``, and its ``limit`` if it has one.
+        """Bytes that the store has ``used``, its ``limit`` if it has one, and its ``machine``'s.
 
         :raises StoreError: the store is away, or does not tell.
         """

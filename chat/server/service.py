@@ -33,6 +33,7 @@ class ChatService(Lifecycle):
     writes to it.
 
     :ivar server: what runs, None until the store it needs has been started.
+    :ivar certificates: what TLS is spoken with, None without.
     :param listeners: where it listens; None for where the settings say.
     :param checked: somebody else looks whether the store keeps what is entrusted to it.
     :param owned: the store that the settings name is our supervisor's.
@@ -56,6 +57,7 @@ class ChatService(Lifecycle):
         self._open_files = raise_open_files()
         self._open = False
         self.server: ChatServer | None = None
+        self.certificates: Certificates | None = None
         if settings.metrics:
             from chat.server.watching.endpoint import Watching
 
@@ -68,7 +70,7 @@ class ChatService(Lifecycle):
                 f"Only {self._open_files} files may be open at a time: the server itself needs "
                 f"{SPARE_FILES}, and each connection one (ulimit -n, or LimitNOFILE)."
             )
-        certificates = self._certificates(parts)
+        certificates = self.certificates = self._certificates(parts)
         embedded = None
         if not settings.store:
             embedded = embedded_store(self.reactor, settings)

@@ -139,10 +139,12 @@ def _suffices(limits: str) -> bool:
 
 
 async def memory(redis: Redis) -> dict[str, int]:
-    """Bytes that the store has ``used``, and its ``limit``, which is left out when it has none.
+    """Bytes that the store has ``used``, its ``limit``, and those of its ``machine``; what it does
+    not have, or tell, is left out.
 
     :raises StoreError: the store is away, or does not tell.
     """
     told = await redis.info("memory")
-    sizes = {"used": int(told["used_memory"]), "limit": int(told["maxmemory"])}
+    names = {"used": "used_memory", "limit": "maxmemory", "machine": "total_system_memory"}
+    sizes = {what: int(told.get(name, 0)) for what, name in names.items()}
     return {what: size for what, size in sizes.items() if size}

@@ -46,6 +46,7 @@ class Certificates:
     :param clock: when to look at the files.
     :param certificate: a PEM file, the server's certificate first, then its chain.
     :param key: a PEM file with its private key, not encrypted.
+    :ivar ends: until when the certificate is valid.
     """
 
     log = Logger()
@@ -57,7 +58,7 @@ class Certificates:
         self._read: Any = None
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
-        self._ends: datetime.datetime | None = None
+        self.ends: datetime.datetime | None = None
         self._warning = LoopingCall(self._warn)
         self._warning.clock = clock
 
@@ -123,14 +124,14 @@ class Certificates:
 
     def _tell(self, certificate: x509.Certificate) -> None:
         self.log.info("The certificate's SHA-256: {digest}", digest=fingerprint(certificate))
-        self._ends = certificate.not_valid_after_utc
+        self.ends = certificate.not_valid_after_utc
         self._warn()
 
     def _warn(self) -> None:
         """Say in the certificate's last week that it is: what renews it may have failed."""
-        if self._ends and (self._ends - datetime.datetime.now(datetime.UTC)).days < WARN_DAYS:
+        if self.ends and (self.ends - datetime.datetime.now(datetime.UTC)).days < WARN_DAYS:
             self.log.warn(
-                "The certificate is valid until {when:%Y-%m-%d %H:%M} UTC", when=self._ends
+                "The certificate is valid until {when:%Y-%m-%d %H:%M} UTC", when=self.ends
             )
 
 

@@ -29,6 +29,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from chat.server.assembly import ChatServer
+from chat.server.network.certificates import Certificates
 from chat.server.network.listening import listen, written
 from chat.server.watching.metrics import METRICS, Kind, Metric, View
 from chat.store.errors import StoreError
@@ -47,6 +48,10 @@ class Watched(Protocol):
     @property
     def server(self) -> ChatServer | None:
         """What runs, None until it is put together."""
+
+    @property
+    def certificates(self) -> Certificates | None:
+        """What TLS is spoken with, None without."""
 
     def trouble(self) -> str:
         """Why clients can't be served now, as a sentence; empty when they can."""
@@ -151,7 +156,9 @@ class Watching(Pages):
         return super().metrics(request)
 
     def _view(self, server: ChatServer) -> View:
-        return View(server, self._lag, self._memory)
+        certificates = self._watched.certificates
+        ends = certificates and certificates.ends
+        return View(server, self._lag, self._memory, ends.timestamp() if ends else None)
 
     async def _ask_memory(self) -> None:
         """For the next scrape: this one does not wait for a store that may not answer."""

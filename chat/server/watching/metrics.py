@@ -50,11 +50,13 @@ class View:
 
     :ivar lag: how late the reactor came to what was due.
     :ivar memory: bytes of the store, as last heard.
+    :ivar certificate_ends: seconds since 1970, None without a certificate.
     """
 
     server: "ChatServer"
     lag: Timing
     memory: Mapping[str, int]
+    certificate_ends: float | None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ def _counted(usual: Iterable[str], counts: Mapping[str, int]) -> Reading:
 
 def _memory(view: View) -> Reading:
     return {(what,): size for what, size in view.memory.items()}
+
+
+def _certificate(view: View) -> Reading:
+    return {} if view.certificate_ends is None else view.certificate_ends
 
 
 def _store(view: View) -> Reading:
@@ -165,7 +171,8 @@ METRICS: Final = (
     ),
     Metric(
         "chatroom_store_memory_bytes", Kind.GAUGE,
-        "What the store uses, and its limit where it has one, as of the scrape before.",
+        "What the store uses, its limit where it has one, and what its machine has, as of the "
+        "scrape before.",
         _memory, ("what",),
     ),
     Metric(
@@ -195,6 +202,10 @@ METRICS: Final = (
         "chatroom_reactor_lag_seconds", Kind.HISTOGRAM,
         "How late the server came to something that was due, four times a second.",
         lambda view: view.lag,
+    ),
+    Metric(
+        "chatroom_certificate_ends_timestamp_seconds", Kind.GAUGE,
+        "Until when the certificate is valid, where there is one.", _certificate,
     ),
 )  # fmt: skip
 """In the order in which they are shown; ``chatroom_ready`` and ``chatroom_build_info`` precede."""
