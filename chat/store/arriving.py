@@ -8,7 +8,7 @@ from msgspec import Struct
 from chat.messages import Conversation, User
 from chat.store.bus import Event, payload
 from chat.store.conversations import Conversations, describe, is_member, position_of
-from chat.store.errors import Disproved, NotAllowed, TooMany
+from chat.store.errors import Disproved, NotAllowed, StoreError, TooMany
 from chat.store.keys import Keys
 from chat.store.link.redis import Redis, Word
 from chat.store.presence import Presence
@@ -16,9 +16,11 @@ from chat.store.scripts import load
 
 __all__ = ["Arrival", "Arrivals", "Proof"]
 
-SUSPENDED: Final = -1
-ENDED: Final = -2
-CROWDED: Final = -3
+REFUSED: Final[Mapping[int, tuple[type[StoreError], str]]] = {
+    -1: (NotAllowed, "suspended"),
+    -2: (Disproved, "the password, or the token, has ended"),
+    -3: (TooMany, "devices"),
+}
 
 
 class Arrival(Struct, frozen=True):
@@ -90,43 +92,27 @@ class Arrivals:
         :raises TooMany: that many others are online; nothing has happened.
         :raises StoreError: the store is away; the session is as good as gone.
         """
+        user_id, keys = user.user_id, self._keys
+        names = (
+            self._generation, keys.user(user_id), keys.conversations(user_id), keys.marks(user_id),
+            keys.token(proof.token) if proof.token else keys.user(user_id),
+        )  # fmt: skip
+        words: tuple[Word, ...] = (
+            limit, *self._places, proof.password, devices, keys.user_channel(user_id),
+            payload(Event("replaced", device=device, session=session)),
+        )  # fmt: skip
 
-        replaced = payload(Event("replaced", device=device, session=session))
-
-        async def tell(names: Sequence[bytes], arguments: Sequence[Word]) -> Sequence[Any]:
-            answer: Sequence[Any] = await self._pipe.script(
-                load("arrive"),
-                [*names, *self._names(user.user_id), self._shown(user.user_id, proof)],
-                [
-                    *arguments,
-                    limit,
-                    *self._places,
-                    proof.password,
-                    devices,
-                    self._keys.user_channel(user.user_id),
-                    replaced,
-                ],
-            )
-            if answer[0] == SUSPENDED:
-                raise NotAllowed("suspended")
-            if answer[0] == ENDED:
-                raise Disproved("the password, or the token, has ended")
-            if answer[0] == CROWDED:
-                raise TooMany("devices")
+        async def tell(of_all: Sequence[bytes], first: Sequence[Word]) -> Sequence[Any]:
+            script = load("arrive")
+            answer: Sequence[Any]
+            answer = await self._pipe.script(script, [*of_all, *names], [*first, *words])
+            if answer[0] in REFUSED:
+                error, why = REFUSED[answer[0]]
+                raise error(why)
             return answer
 
         answer = await self._presence.enter(user, session, device, 0, instead=instead, tell=tell)
-        return _arrival(answer, user.user_id)
-
-    def _names(self, user_id: int) -> Sequence[bytes]:
-        keys = self._keys
-        return (
-            self._generation, keys.user(user_id), keys.conversations(user_id),
-            keys.marks(user_id),
-        )  # fmt: skip
-
-    def _shown(self, user_id: int, proof: Proof) -> bytes:
-        return self._keys.token(proof.token) if proof.token else self._keys.user(user_id)
+        return _arrival(answer, user_id)
 
 
 def _arrival(answer: Sequence[Any], user_id: int) -> Arrival:
