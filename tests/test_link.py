@@ -159,6 +159,18 @@ class ComingBackTest(LinkCase):
         self.net.flush()
         self.assertEqual(self.net.attempts, 1)
 
+    def test_reconnect_now_tries_once_more_what_was_given_up_but_not_what_was_closed(self) -> None:
+        for code in (409, 495):
+            self.start()
+            self.link.stop("not trying again", code)
+            self.link.reconnect_now()
+            self.net.flush()
+            self.assertIsInstance(self.link.state, LoggedIn, code)
+            self.link.stop()
+            self.link.reconnect_now()
+            self.net.flush()
+            self.assertIsInstance(self.link.state, Stopped, code)
+
     def test_a_connection_that_lasted_starts_again_with_the_shortest_wait(self) -> None:
         self.net.down = True
         self.start()
