@@ -121,8 +121,10 @@ class Link:
         self._do(self._machine.start)
 
     def reconnect_now(self) -> None:
-        """Do not wait any longer; a connection that is there is tried, and given up in seconds. What
-        was given up for good is tried once more: somebody may have mended it."""
+        """Do not wait any longer; a connection that is there is tried, and given up in seconds.
+
+        What was given up for good is tried once more: somebody may have mended it.
+        """
         given_up = isinstance(self.state, Stopped) and self.state.code
         self._do(self._machine.start if given_up else self._machine.hurry)
 
