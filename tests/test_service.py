@@ -279,6 +279,14 @@ class StartTest(ServerCase):
             self.assertRegex(done.stderr, said)
             self.assertNotIn("Traceback", done.stdout)
 
+    def test_a_cluster_is_one_sentence_and_status_1(self) -> None:
+        """Whatever it says to commands: without slots that it can't be asked now."""
+        valkey = valkey_for(self, "--cluster-enabled", "yes")
+        words = ["chatroom", "--store", valkey.url, "--listen", "tcp:0"]
+        done = twistd("-n", "--pidfile=", *words, cwd=self.directory())
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"\Achatroom: The store is a cluster, .*\n\Z")
+
     def test_what_the_page_for_operators_asks_of_the_store_is_needed_and_suffices(self) -> None:
         (line,) = re.findall(r"^ +ACL (SETUSER .*)$", PAGE, re.MULTILINE)
         words = line.replace("PASSWORD", "pw").split()
