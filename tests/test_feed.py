@@ -565,6 +565,21 @@ class BehindTest(SynchronousTestCase):
         guest.transport.drain()
         self.assertEqual(len(guest.contents()), 10)
 
+    def test_numbers_that_were_given_out_anew_meanwhile_are_told(self) -> None:
+        hall = Hall()
+        guest, other = hall.guest(1, ROOM), hall.guest(2, ROOM)
+        for _ in range(5):
+            hall.say(ROOM, "of the first epoch")
+        guest.transport.fill_up()
+        del hall.log.entries[ROOM][3:]
+        hall.registry.rooms[ROOM].begin_epoch("2.fedcba", 4)
+        with patch("tests.hall.EPOCH", "2.fedcba"), patch("tests.hall_store.EPOCH", "2.fedcba"):
+            hall.say(ROOM, "of the second")
+            guest.transport.drain()
+            hall.say(ROOM, "live again")
+        for each in (guest, other):
+            self.assertEqual(each.numbers(NAME), [1, 2, 3, 4, 5, 4, 5])
+
     def test_of_a_long_absence_only_the_newest_is_told(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM, LOBBY)

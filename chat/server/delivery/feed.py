@@ -264,6 +264,8 @@ class Feed:
             for cid, thread in self.threads().items():
                 told[cid] = seen.get(cid, 0)
                 newest = thread.position or 0
+                if newest < told[cid]:  # Numbers were given out anew meanwhile.
+                    told[cid] = min(newest, thread.epoch_first - 1)
                 if newest > told[cid]:
                     entries = await self._missed(cid, told[cid], newest, room)
                     self._tell_missed(cid, entries)
