@@ -154,6 +154,32 @@ class ComparisonTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
         self.assertEqual(guest.contents(), ["before", "missed"])
 
+    def test_what_could_not_be_taken_up_after_a_loss_is_so_from_there_though_another_followed(
+        self,
+    ) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        moments: list[int] = []
+
+        async def seek(cid: str, moment: int) -> int:
+            moments.append(moment)
+            if len(moments) == 1:
+                raise StoreUnavailable("just then")
+            return 0
+
+        self.patch(hall.log, "seek", seek)
+        hall.log.listed["p:1:2"] = 0
+        hall.clock.advance(1_000)
+        hall.fanout.lost(0)
+        hall.say("p:1:2", "missed", heard=False)
+        hall.say("p:1:2", "heard")
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        hall.clock.advance(100)
+        hall.fanout.lost(0)
+        self.successResultOf(hall.tick())
+        self.assertEqual(moments, [999_000, 999_000])
+        self.assertEqual(guest.contents(), ["missed", "heard"])
+
     def test_that_two_are_on_each_others_lists_is_not_believed_for_ever_nor_after_a_loss(
         self,
     ) -> None:

@@ -67,6 +67,7 @@ class Recovery:
         self._losses = 0
         self._compared = 0
         self._failed: dict[Thread, Hosted] = {}
+        self._unplaced: set[Thread] = set()
         self._waiting: list[Deferred[None]] = []
         self._announced = 0.0
         self._comparing = DeferredSemaphore(COMPARED_AT_ONCE)
@@ -165,7 +166,9 @@ class Recovery:
     async def _find_position(self, thread: Thread, cid: str) -> None:
         """Take up a conversation of which nothing was delivered here before the loss."""
         if thread.position is None:
+            self._unplaced.add(thread)
             found = await self._context.conversations.seek(cid, await self._moment())
+            self._unplaced.discard(thread)
             if thread.position is None:  # nobody has found out meanwhile
                 thread.position = found
 
@@ -185,11 +188,13 @@ class Recovery:
     def lost(self, silent: float) -> None:
         """Publications of the last ``silent`` seconds may be missed, and all until ``came_back``.
 
-        Of several losses the first counts, until all is compared.
+        Of several losses the first counts, until all is compared, and every conversation that was
+        heard of meanwhile is taken up.
         """
         self._losses += 1
         lost_at = self._context.clock.seconds() - silent
-        self._lost_at = min(self._lost_at, lost_at) if self._lost else lost_at
+        open_still = self._lost or self._unplaced
+        self._lost_at = min(self._lost_at, lost_at) if open_still else lost_at
         self._lost = True
 
     async def _moment(self) -> int:
