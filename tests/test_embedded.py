@@ -163,11 +163,14 @@ class LifeTest(TestCase):
     async def test_what_a_killed_backup_or_restore_left_is_gone_with_the_next_start(self) -> None:
         directory = new_directory(self)
         (directory / RESTORED).mkdir(parents=True)
-        for left in (directory / SAVED, directory / RESTORED / "appendonly.aof.1.base.rdb"):
+        unfinished = [directory / "temp-12.rdb", directory / "temp-rewriteaof-bg-12.aof"]
+        base = directory / RESTORED / "appendonly.aof.1.base.rdb"
+        for left in (directory / SAVED, base, *unfinished):
             left.write_bytes(b"all that was said")
         await started(self, directory)
         self.assertFalse((directory / SAVED).exists())
         self.assertFalse((directory / RESTORED).exists())
+        self.assertEqual([each for each in unfinished if each.exists()], [])
 
     async def test_what_is_restored_is_on_the_disk_before_that_is_said(self) -> None:
         full, directory = new_directory(self), new_directory(self)

@@ -25,6 +25,10 @@ SAVED: Final = "store.saving.rdb"
 """Where the store saves itself for a backup. By its own name for it, ``dump.rdb``, people call what
 they bring from elsewhere."""
 
+UNFINISHED: Final = ("temp-*.rdb", "temp-rewriteaof-*.aof")
+"""What the store writes itself into while it saves itself, or writes its file anew. Killed then, it
+leaves it, and no later one looks at it."""
+
 RESTORED: Final = "appendonlydir.new"
 """What becomes the store's directory when a backup is put back."""
 
@@ -146,8 +150,11 @@ class DataDirectory:
         return name in self._locks
 
     def tidy(self) -> None:
-        """Take away what a backup or a restore left that was killed: copies of everything."""
-        (self.path / SAVED).unlink(missing_ok=True)
+        """Take away what a backup, a restore, or a store that wrote its file anew left when it was
+        killed: copies of everything."""
+        unfinished = [path for each in UNFINISHED for path in self.path.glob(each)]
+        for left in (self.path / SAVED, *unfinished):
+            left.unlink(missing_ok=True)
         shutil.rmtree(self.path / RESTORED, ignore_errors=True)
 
     # How it was left
