@@ -429,6 +429,24 @@ class OutageTest(PresenceCase):
         await node.pass_time(RENEW_SECONDS)
         self.assertEqual((await node.presence.online(0, 9))[1], 250)
 
+    async def test_after_a_loss_who_is_here_is_online_and_who_has_gone_is_not(self) -> None:
+        """A failover, or a backup, may take back who came last, or that somebody went."""
+        node = await self.node("one")
+        for user in (ANN, BOB):
+            await node.presence.enter(user, f"s{user.user_id}", "d", ONLINE)
+        await node.presence.leave(BOB, "s2")
+        for key, words in {
+            KEYS.online(): ("ZREM", 1), KEYS.statuses(): ("HDEL", 1), KEYS.sessions(1): ("DEL",),
+            KEYS.node_sessions("one#1"): ("SREM", "1/s1"),
+        }.items():  # fmt: skip
+            self.valkey.ask(words[0], key, *words[1:])
+        await Node(node.redis, "one").presence.enter(BOB, "s2", "d", ONLINE)
+        self.assertEqual(await node.presence.statuses([1, 2]), {1: OFFLINE, 2: ONLINE})
+        node.presence.come_again()
+        await node.pass_time(RENEW_SECONDS)
+        self.assertEqual(await node.presence.statuses([1, 2]), {1: ONLINE, 2: OFFLINE})
+        self.assertEqual(self.valkey.ask("ZRANGE", KEYS.nodes(), 0, -1), [b"one#2"])
+
     async def test_the_lease_is_renewed_as_soon_as_the_store_is_back(self) -> None:
         proxy = await Proxy.start_for(self, self.valkey.path)
         node = await self.node("one", url=proxy.url)

@@ -1,6 +1,7 @@
 """A store that went back in time is noticed by every server, once, before anything is written."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,19 @@ class TideTests(TestCase):
         self.assertTrue(raised.startswith(b"8."))
         self.assertEqual(self._generation(valkey), raised)
         self.flushLoggedErrors()
+
+    async def test_every_server_hears_that_something_was_lost_whoever_noticed_it(self) -> None:
+        valkey = start_for(self)
+        valkey.ask("SET", Keys().generation(), "1.abc")
+        one, other = [await self._server(valkey) for _ in range(2)]
+        heard: list[Tide] = []
+        for tide in (one, other):
+            await tide._count()
+            tide.lost_something = partial(heard.append, tide)
+        valkey.ask("SET", Keys().tide(), 0)
+        for tide in (one, other) * 2:
+            await tide._count()
+        self.assertEqual(heard, [one, other])
 
     async def test_a_machine_that_was_started_again_may_have_lost_what_nobody_saw(self) -> None:
         valkey = start_for(self, "--appendonly", "yes")

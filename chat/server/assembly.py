@@ -93,6 +93,7 @@ class ChatServer:
         self.tide.boot = machine_boot() if address.is_here else ""
         self.context = put_together(reactor, settings, address, self._redis, self._keys, alone)
         self.context.posting.tide_rose = self.tide.rose
+        self.tide.lost_something = self.context.presence.come_again
         self.context.posting.ready = self._may_post
         self._others = {self.context.bus.pipe, self.context.posting.redis}
         for redis in self._others:

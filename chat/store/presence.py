@@ -78,6 +78,7 @@ class Presence:
         self._to_leave: dict[str, int] = {}
         self._watchers: list[Callable[[User], None]] = []
         self._steady_since = 0.0
+        self._doubtful = False
         self._renewed_at = reactor.seconds()
         self._tending = DeferredLock()
         self._loop = LoopingCall(self._tend_or_log)
@@ -212,6 +213,13 @@ class Presence:
         held, dead, late = await self._redis.script(script, [self._keys.nodes()], arguments)
         return bool(held), dead, bool(late)
 
+    def come_again(self) -> None:
+        """The store has lost something, perhaps who came last, or that somebody went: all who are
+        here enter under another lease, and what stands under this one ends with it."""
+        self._doubtful = True
+        if self._loop.running:
+            Deferred.fromCoroutine(self._tend_or_log())
+
     def tend(self) -> Deferred[None]:
         """Renew the lease, and tell what could not be told; one after the other."""
         return self._tending.run(self._tend_now)
@@ -220,14 +228,19 @@ class Presence:
         held, dead, late = await self._renew("renew")
         if late:  # So may all be, where the store's clock was set forward: they get time to renew.
             self._steady_since = self._reactor.seconds()
+        before = self.node
         if not held:
-            self.log.warn("{node} lost its lease and comes again", node=self.node)
+            self.log.warn("{node} lost its lease and comes again", node=before)
+        if not held or self._doubtful:
+            self._doubtful = False
             self._incarnation += 1
             self._to_leave.clear()
             self._to_enter = set(self._sessions)
             await self._renew("start")
         await self._tell_the_rest()
         self._renewed_at = self._reactor.seconds()
+        if before != self.node:
+            await self._clean(before)
         if dead and self._reactor.seconds() - self._steady_since >= self._lease:
             await self._clean("")
 

@@ -14,6 +14,7 @@ connections; a machine without power says nothing.)
 
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -59,6 +60,7 @@ class Tide:
     :ivar round_trip: how long the last count took, in seconds.
     :ivar forgets: whether the store may lack something when its machine lost power, None while
         nobody knows that; then it is left for later counts to judge.
+    :ivar lost_something: called when a new epoch has begun, whoever noticed why.
     :ivar boot: which start of the store's machine this is, where it is ours; else empty.
     :param note: the file to remember it in across restarts, None where the store is shared.
     """
@@ -78,6 +80,7 @@ class Tide:
         self._pauses: set[Deferred[None]] = set()
         self.forgets: bool | None = False
         self.boot = ""
+        self.lost_something: Callable[[], None] = lambda: None
         self.problem = "it has not been written to yet"
         self.round_trip = 0.0
         self._counts = 0
@@ -158,11 +161,16 @@ class Tide:
             self.log.critical("{what}; a new epoch begins everywhere", what=RAISED[why])
         self._seen = max(self._seen, count)
         if epoch:
-            self._generation = max(self._generation, epoch_count(epoch.decode()))
+            self._heard_of(epoch_count(epoch.decode()))
         self._counts += 1
         if why or self._counts % NOTE_EVERY == 1:  # The first one takes its place on the disk.
             self._write_note()
         return True
+
+    def _heard_of(self, generation: int) -> None:
+        before, self._generation = self._generation, max(self._generation, generation)
+        if 0 < before < generation:
+            self.lost_something()
 
     def _noted(self) -> int:
         with suppress(OSError, ValueError):
