@@ -128,7 +128,11 @@ class PtyScreen(PtyProgram):
         """Whether the terminal is as it was before the program began."""
         left = self.raw.rfind(b"\x1b[?1049l") > self.raw.rfind(b"\x1b[?1049h")
         paste = self.raw.rfind(b"\x1b[?2004l") > self.raw.rfind(b"\x1b[?2004h")
-        return left and paste and termios.tcgetattr(self._program_side) == self.modes_before
+        return left and paste and self.modes_are_back()
+
+    def modes_are_back(self) -> bool:
+        """Whether what is typed is handled as it was before the program began."""
+        return termios.tcgetattr(self._program_side) == self.modes_before
 
     def seconds_of_work(self) -> float:
         """Processor time that the program has used; other programs do not count."""

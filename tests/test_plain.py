@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -436,6 +437,23 @@ class PlainPtyTests(TestCase):
         self.assertEqual(chen.wait_ended(), 0)
         self.assert_linear(chen)
         self.assertEqual(width("写到一半，写完了"), 16)
+
+    def test_ctrl_z_gives_the_terminal_back_and_who_returns_finds_the_line_begun(self) -> None:
+        anna = self.entered("anna")
+        status = Path(f"/proc/{anna.process.pid}/stat")
+        anna.type("half a ")
+        anna.wait_for("#lobby> half a")
+        anna.type("\x1a")
+        anna.wait_until(lambda _: ") T " in status.read_text(), "a program that is stopped")
+        self.assertTrue(anna.modes_are_back())
+        anna.process.send_signal(signal.SIGCONT)
+        anna.wait_until(lambda text: text.count("#lobby> half a") == 2, "the prompt again")
+        anna.type("thought\r")
+        anna.wait_for("#lobby> half a thought")
+        anna.type("/inspect\r")
+        anna.wait_for("Length: characters: 14")
+        self.assertNotIn("\nhalf", anna.text())
+        self.assert_linear(anna)
 
     def test_a_paste_of_many_lines_asks_first(self) -> None:
         dora = self.entered("dora")

@@ -1,6 +1,7 @@
 """Where lines come from: a terminal, key by key, or a pipe."""
 
 import os
+import signal
 import termios
 from contextlib import suppress
 from typing import Any, BinaryIO, Protocol
@@ -74,6 +75,13 @@ class Keyboard:
         if self._before is not None:
             with suppress(termios.error):  # the terminal may be gone
                 termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+
+    def suspend(self) -> None:
+        """Ctrl-Z: the terminal is as it was until somebody comes back to this program."""
+        self.stop()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self.start()
+        self._page.again(self._seen)
 
     def fileno(self) -> int:
         return self._descriptor

@@ -87,6 +87,7 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
             failure.raiseException()
         return linear.was_in
     keyboard = Keyboard(reactor, sys.stdin.fileno(), page, linear)
+    signal.signal(signal.SIGTSTP, lambda *_: reactor.callFromThread(keyboard.suspend))
     keyboard.start()
     try:
         reactor.run()
