@@ -19,6 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+import chat
 from chat.server.network.listening import Listeners
 from chat.server.options import Options
 from chat.server.process.background import WAIT_SECONDS, InBackground
@@ -399,6 +400,19 @@ class StopTest(ServerCase):
         self.assertTrue(server.ended_in_order(), server.log)
         server.start()
         self.assertEqual(self.enter(server).conversation(LOBBY)["seq"], len(accepted))
+
+    def test_another_version_that_is_installed_meanwhile_is_for_the_next_start(self) -> None:
+        place = self.directory()
+        package = place / "chat"
+        shutil.copytree(Path(chat.__file__).parent, package)
+        server = ServerProcess(environment={"PYTHONPATH": str(place)})
+        self.addCleanup(server.remove)
+        server.start()
+        for script in (package / "store" / "scripts").glob("*.lua"):
+            script.write_text("return redis.error_reply('ERR of another version')")
+        peer = self.enter(server)
+        for kind in ("JoinMes", "LeaveMes"):
+            self.assertEqual(peer.ask(kind, conversation="#room")["code"], 200, kind)
 
     def test_a_killed_server_comes_back_with_everything_it_accepted(self) -> None:
         server = self.server()

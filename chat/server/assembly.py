@@ -39,6 +39,7 @@ from chat.store.presence import Presence
 from chat.store.retention import Retention
 from chat.store.rewriting import Rewriting
 from chat.store.rooms import Rooms
+from chat.store.scripts import load_all
 from chat.store.tide import Tide
 
 __all__ = ["ChatServer"]
@@ -146,6 +147,7 @@ class ChatServer:
         :raises StoreError: the store says that it will not do, or the server is to stop.
         """
         context, bus = self.context, self.context.bus
+        load_all()
         stack.push_async_callback(self._redis.stop)
         stack.callback(self._give_up)
         self.log.info("Waiting for the store at {address}", address=self._redis.address)

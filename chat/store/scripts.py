@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
-__all__ = ["Script", "load"]
+__all__ = ["Script", "load", "load_all"]
 
 NEEDS = "-- needs: "
 
@@ -24,8 +25,19 @@ class Script:
         object.__setattr__(self, "sha1", digest.encode())
 
 
+def _scripts() -> Traversable:
+    return resources.files("chat.store").joinpath("scripts")
+
+
 def _read(name: str) -> str:
-    return resources.files("chat.store").joinpath("scripts", f"{name}.lua").read_text("utf-8")
+    return _scripts().joinpath(f"{name}.lua").read_text("utf-8")
+
+
+def load_all() -> None:
+    """Read every script now. A server goes on while a later version is installed in its place, and
+    must not call one of that."""
+    for each in _scripts().iterdir():
+        load(each.name.removesuffix(".lua"))
 
 
 @cache
