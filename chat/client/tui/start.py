@@ -13,12 +13,13 @@ from chat.client.errors import ClientError, NotConnected, Refused, Untrusted
 from chat.client.files.paths import Profile
 from chat.client.language.cli_words import Phrases
 from chat.client.language.reasons import reason
+from chat.client.language.words import LANGUAGES, Words
 from chat.client.network.address import server_string
 from chat.client.tui.knocking import Knocking
 from chat.client.tui.local_server import is_local, is_vacant, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
 from chat.client.tui.look import Look
-from chat.client.tui.panes.forms import Form, Menu, MenuItem, asked
+from chat.client.tui.panes.forms import Field, Form, Menu, MenuItem, asked
 from chat.client.tui.sentences import (
     INVITATION,
     account_flaw,
@@ -97,6 +98,10 @@ class Start:
         self.menu.server = server
         self._form: Form | None = None
 
+    @property
+    def _words(self) -> Words:
+        return self._around.look.words
+
     # The menu
 
     def begin(self) -> None:
@@ -136,9 +141,7 @@ class Start:
         ]
 
     def _other_language(self) -> None:
-        from chat.client.language.words import LANGUAGES, Words
-
-        here = LANGUAGES.index(self._around.look.words.language)
+        here = LANGUAGES.index(self._words.language)
         words = Words(LANGUAGES[(here + 1) % len(LANGUAGES)])
         self._around.restyle(self._around.look.with_words(words))
         self.menu.look = self._around.look
@@ -147,11 +150,10 @@ class Start:
     # Is there a server?
 
     async def _probe(self) -> None:
-        words = self._around.look.words
-        self.menu.say(words("probing"))
+        self.menu.say(self._words("probing"))
         await self._login().reach()
         self._absent = ""
-        self.menu.say(words("server-answers"))
+        self.menu.say(self._words("server-answers"))
         self._around.redraw()
 
     def _waits(self) -> bool | None:
@@ -167,12 +169,11 @@ class Start:
         self._run(self._have_server())
 
     async def _have_server(self) -> None:
-        words = self._around.look.words
         self._starting = True
-        self.menu.say(words("starting-server"))
+        self.menu.say(self._words("starting-server"))
         self._around.redraw()
         try:
-            process, logfile = start_server(self.server, self._profile.state, words.language)
+            process, logfile = start_server(self.server, self._profile.state, self._words.language)
             until = self._reactor.seconds() + PROBE_SECONDS
             while self._reactor.seconds() < until and process.poll() is None:
                 with suppress(NotConnected):
@@ -183,39 +184,41 @@ class Start:
                         return
                     # Nobody has an account on a new server.
                     self.menu.select("menu-register")
-                    self.menu.say(words("server-started", pid=process.pid, log=logfile))
+                    self.menu.say(self._words("server-started", pid=process.pid, log=logfile))
                     return
                 await deferLater(self._reactor, PROBE_EVERY)
-            self.menu.say(words("server-failed", log=logfile), bad=True)
+            self.menu.say(self._words("server-failed", log=logfile), bad=True)
         finally:
             self._starting = False
             self._around.redraw()
 
     # Forms
 
-    def _show(self, form: Form) -> None:
-        self._form = form
-        self._around.show_menu(form)
+    def _show(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        submit: Callable[[Sequence[str]], None],
+        cancel: Callable[[], None],
+    ) -> None:
+        self._form = Form(self._around.look, self._words(title), fields, submit, cancel)
+        self._around.show_menu(self._form)
         self._around.redraw()
 
     def log_in_form(self) -> None:
         """Ask for name and password."""
-        words = self._around.look.words
-        fields = asked(words, "field-name", "field-password")
+        fields = asked(self._words, "field-name", "field-password")
         fields[0].editor.load(self.user)
-        self._show(Form(self._around.look, words("menu-login"), fields, self._log_in, self._back))
+        self._show("menu-login", fields, self._log_in, self.show_menu)
 
     def register_form(self) -> None:
         """Ask for a new name and a password twice."""
-        words = self._around.look.words
-        fields = asked(words, "field-new-name", "field-new-password", "field-repeat")
-        form = Form(self._around.look, words("menu-register"), fields, self._register, self._back)
-        form.say(words("register-hint"))
-        self._show(form)
+        fields = asked(self._words, "field-new-name", "field-new-password", "field-repeat")
+        self._show("menu-register", fields, self._register, self.show_menu)
+        self._say("register-hint")
 
     def _server_form(self) -> None:
-        words = self._around.look.words
-        fields = asked(words, "field-server")
+        fields = asked(self._words, "field-server")
         fields[0].editor.load(self.server)
 
         def submit(values: Sequence[str]) -> None:
@@ -224,14 +227,13 @@ class Start:
             self.show_menu()
             self._run(self._probe())
 
-        self._show(Form(self._around.look, words("menu-server"), fields, submit, self._back))
+        self._show("menu-server", fields, submit, self.show_menu)
 
     def password_form(
         self, change: Callable[[str, str], Awaitable[None]], cancel: Callable[[], None]
     ) -> None:
         """Ask for the old password and twice for a new one, until it is changed."""
-        words = self._around.look.words
-        fields = asked(words, "field-old-password", "field-new-password", "field-repeat")
+        fields = asked(self._words, "field-old-password", "field-new-password", "field-repeat")
 
         def submit(values: Sequence[str]) -> None:
             if values[1] != values[2]:
@@ -243,15 +245,12 @@ class Start:
             try:
                 await change(old, new)
             except Refused as error:
-                flaw, place = password_flaw(error, new, words)
+                flaw, place = password_flaw(error, new, self._words)
                 self._mend(place)
                 raise Refused(error.code, flaw) from None
             self._form = None
 
-        self._show(Form(self._around.look, words("password-title"), fields, submit, cancel))
-
-    def _back(self) -> None:
-        self.show_menu()
+        self._show("password-title", fields, submit, cancel)
 
     @property
     def _form_or_menu(self) -> Menu | Form:
@@ -275,7 +274,7 @@ class Start:
 
     def _say(self, key: str, bad: bool = False, again: int | None = None, **values: object) -> None:
         """Say something below; ``again``: the field that is to be mended."""
-        self._form_or_menu.say(self._around.look.words(key, **values), bad)
+        self._form_or_menu.say(self._words(key, **values), bad)
         self._mend(again)
         self._around.redraw()
 
@@ -291,7 +290,7 @@ class Start:
         try:
             await client.register(name, password, invitation=invitation)
         except Refused as error:
-            flaw, place = account_flaw(error, name, password, self._around.look.words)
+            flaw, place = account_flaw(error, name, password, self._words)
             if place == INVITATION:
                 self._ask_for_invitation()
             self._mend(place)
@@ -304,7 +303,7 @@ class Start:
         """The refusal may be for want of a code: let there be a place for one."""
         form = self._form
         if form is not None and len(form.fields) == INVITATION:
-            form.fields = [*form.fields, *asked(self._around.look.words, "field-invitation")]
+            form.fields = [*form.fields, *asked(self._words, "field-invitation")]
 
     def _distrust(self, error: Untrusted) -> None:
         """Show what the server showed. To believe it has to be chosen, it is not what Enter does.
@@ -313,9 +312,9 @@ class Start:
         """
         self._doubted = error
         key = "certificate-changed" if error.accepted else "certificate-unknown"
-        why = reason(error.why, self._around.look.words)
+        why = reason(error.why, self._words)
         values = {"reason": why, "new": error.fingerprint, "old": error.accepted}
-        self.show_menu(self._around.look.words(key, **values), bad=True)
+        self.show_menu(self._words(key, **values), bad=True)
         self.menu.select("menu-server")
 
     def _believe(self) -> None:
@@ -366,12 +365,12 @@ class Start:
         try:
             return await login.by_password(name, password)
         except Refused as error:
-            flaw, place = login_flaw(error, self._around.look.words)
+            flaw, place = login_flaw(error, self._words)
             self._mend(place)
             raise Refused(error.code, flaw, error.retry_after) from None
 
     def _login(self) -> Login:
-        language = self._around.look.words.language
+        language = self._words.language
         return Login(self._reactor, self._profile, self.server, self._ca, self._cached, language)
 
     def _run(self, work: Any) -> None:
@@ -388,7 +387,6 @@ class Start:
         Deferred.fromCoroutine(work).addBoth(ready).addErrback(self._wrong)
 
     def _wrong(self, failure: Any) -> None:
-        words = self._around.look.words
         if isinstance(failure.value, Untrusted):
             self._distrust(failure.value)
         elif failure.check(NotConnected):
@@ -399,7 +397,7 @@ class Start:
             self.log_in_form()
             self._say("log-in-again", bad=True)
         elif failure.check(ClientError):
-            self._form_or_menu.say(sentence(failure.value, words), bad=True)
+            self._form_or_menu.say(sentence(failure.value, self._words), bad=True)
         elif failure.check(ValueError):
             self._say("bad-server-address", bad=True, server=self.server)
         elif failure.check(OSError):
@@ -410,7 +408,7 @@ class Start:
         self._around.redraw()
 
     def _unwritable(self, error: OSError) -> None:
-        phrases = Phrases(self._around.look.words.language)
+        phrases = Phrases(self._words.language)
         self._form_or_menu.say(phrases.unwritable(error), bad=True)
 
     def _unanswered(self, why: str) -> None:
@@ -421,5 +419,5 @@ class Start:
             key = "no-server" if is_vacant(self.server, why) else "no-server-far"
         else:
             key = "no-server-form"  # what was typed stays; the menu is one key away
-        why = reason(why, self._around.look.words)
+        why = reason(why, self._words)
         self._say(key, bad=True, server=self.server, reason=why)
