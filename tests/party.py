@@ -1,13 +1,16 @@
 """Builders for whole-system tests: users, rooms and peers of their own for each test."""
 
 import itertools
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 from tests.peers import PASSWORD, CurrentPeer, OriginalPeer, Peer
 
-__all__ = ["Party", "User", "meet", "outlast", "says"]
+__all__ = ["Party", "User", "again_and_again", "meet", "outlast", "says"]
 
 _unique = itertools.count(1)
 
@@ -129,3 +132,21 @@ def outlast(moment: int) -> None:
     """Wait until what is said next has a later time than ``moment``, in ms."""
     while time.time() * 1000 < moment + 1:
         time.sleep(0.0001)
+
+
+@contextmanager
+def again_and_again(work: Callable[[], None]) -> Iterator[None]:
+    """Let ``work`` be done without pause, in a thread, until the block ends."""
+    enough = threading.Event()
+
+    def go_on() -> None:
+        while not enough.is_set():
+            work()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()

@@ -2,12 +2,11 @@
 
 import itertools
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.party import Party
+from tests.party import Party, again_and_again
 from tests.peers import CurrentPeer
 
 
@@ -123,23 +122,14 @@ def snapshot(peer: CurrentPeer, kind: str, room: str) -> int:
     return peer.get("JoinMes", conversation=room)["seq"]
 
 
-@contextmanager
-def talking(peer: CurrentPeer, to: str) -> Iterator[None]:
+def talking(peer: CurrentPeer, to: str) -> AbstractContextManager[None]:
     """Somebody talks without pause."""
-    enough = threading.Event()
 
     def talk() -> None:
-        while not enough.is_set():
-            for each in [peer.send("SmsMes", to=to, content="on and on") for _ in range(10)]:
-                peer.reply(each)
+        for each in [peer.send("SmsMes", to=to, content="on and on") for _ in range(10)]:
+            peer.reply(each)
 
-    thread = threading.Thread(target=talk)
-    thread.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        thread.join()
+    return again_and_again(talk)
 
 
 def test_conversations_are_paged_each_once_and_the_welcome_has_the_newest_100(

@@ -2,14 +2,12 @@
 
 import json
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from tests.party import Party, User, meet
+from tests.party import Party, User, again_and_again, meet
 from tests.peers import BUFFER, enveloped, framed
 
 PRIVATE, SYSTEM = "[私聊] ", "[系统] "
@@ -147,26 +145,17 @@ def test_the_first_frame_after_the_login_is_its_reply_in_a_busy_lobby(party: Par
             peer.close()
 
 
-@contextmanager
-def chattering(party: Party) -> Iterator[None]:
+def chattering(party: Party) -> AbstractContextManager[None]:
     """Somebody talks, comes and goes all the time, in the lobby and in private."""
     talker, comer = party.current(), party.user()
-    enough = threading.Event()
 
     def talk() -> None:
-        while not enough.is_set():
-            sent = [talker.send("SmsMes", to="#lobby", content="chatter") for _ in range(20)]
-            for each in sent:
-                talker.reply(each)
-            party.current(comer, device="one").close()
+        sent = [talker.send("SmsMes", to="#lobby", content="chatter") for _ in range(20)]
+        for each in sent:
+            talker.reply(each)
+        party.current(comer, device="one").close()
 
-    thread = threading.Thread(target=talk)
-    thread.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        thread.join()
+    return again_and_again(talk)
 
 
 # Talking ---------------------------------------------------------------------------------------
