@@ -408,6 +408,8 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
         peer.post(to, text)
     other.post(peer.at, "an answer")
     peer.get("BlockMes", userId=other.user_id)
+    elsewhere = party.room_of(other)
+    admin.do("moderate", elsewhere, "ban", user.name, "--for", "1h")
     path = tmp_path / "data.jsonl"
     with admin.program.full_disk():
         assert "too large" in admin.refused("export", user.name, str(path))
@@ -419,6 +421,10 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     assert "password" not in path.read_text()
     assert lines[1]["blocked"] == [other.user_id]
     assert lines[1]["rooms"] == [room]
+    ban = one(lines[1]["sanctions"], conversation=elsewhere, action="ban", by=0)
+    assert ban["until"] == ban["since"] + 3_600_000
+    (noted,) = admin.get("audit", "-n", "1")
+    assert (noted["action"], noted["target"]) == ("export", user.user_id)
     assert list(lines[1]["addresses"]) == ["127.0.0.1"]
     assert admin.do("export", user.name, "-") == path.read_text()
     said = [each["entry"]["content"] for each in lines if "entry" in each]

@@ -30,16 +30,29 @@ async def export(desk: Desk) -> None:
     lines: list[dict[str, Any]] = [{"account": await desk.administration.user(user.user_id)}]
     belongings = await desk.administration.belongings(user.user_id)
     rooms = await desk.administration.rooms_of(user.user_id)
-    lines.append({**belongings, "rooms": [cid_name(cid, user.user_id) for cid in rooms]})
+    names = [cid_name(cid, user.user_id) for cid in rooms]
+    lines.append({**belongings, "rooms": names, "sanctions": await _held_against(desk, user)})
     reported = [each for each in await desk.administration.reports() if _is_by(each, user)]
     lines += [{"report": with_entry(each)} for each in reported]
     with _output(desk) as out:
+        await desk.administration.note("export", user.user_id)
         for line in lines:
             print(safe_json(line), file=out)
         async for cid, entry in desk.administration.written_by(user.user_id):
             kept = msgspec.json.decode(entry.for_user(user.user_id))
             name = cid_name(cid, user.user_id)
             print(safe_json({"conversation": name, "entry": kept}), file=out)
+
+
+async def _held_against(desk: Desk, user: User) -> list[dict[str, Any]]:
+    """Where somebody is banned or muted, or invited, and by whom."""
+    found = []
+    for cid in await desk.administration.conversations():
+        held = await desk.moderation.sanctions(0, cid) if cid.startswith("r:") else ()
+        for each in held:
+            if each.user_id == user.user_id:
+                found.append({"conversation": cid_name(cid, 0), **msgspec.to_builtins(each)})
+    return found
 
 
 @contextmanager
