@@ -31,6 +31,7 @@ from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
 from tests.process import TWISTD, ServerProcess, twistd
 from tests.server import check_log
+from tests.valkey import Valkey
 from tests.valkey import start_for as valkey_for
 
 SIGNALS = """
@@ -240,6 +241,18 @@ class StartTest(ServerCase):
             end_in_the_background(pid)
         self.assertIn("Server Shut Down", (home / "log").read_text())
         check_log((home / "log").read_text())
+
+    def test_the_files_of_the_embedded_store_are_those_of_a_store_of_ones_own(self) -> None:
+        server = self.server()
+        sent = self.enter(server).post("#lobby", "moves along")
+        server.stop()
+        store = Valkey("--appendonly", "yes")
+        self.addCleanup(store.stop)
+        files = server.home / "data" / "appendonlydir"
+        shutil.copytree(files, store.directory / "appendonlydir")
+        store.start()
+        (entry,) = self.enter(self.server("--store", store.url)).whole_history("#lobby")
+        self.assertEqual((entry["content"], entry["epoch"]), ("moves along", sent["epoch"]))
 
     def test_the_log_says_where_it_listens_and_where_it_keeps_things(self) -> None:
         server = self.server()
