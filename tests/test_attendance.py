@@ -233,6 +233,28 @@ class RoomTest(SynchronousTestCase):
         hall.fanout.event(1, Event("mark", ROOM))
         self.assertEqual([each.data["gone"] for each in guest.frames], [False, True])
 
+    def test_nor_in_one_that_is_being_entered(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.bus.slow = True
+        hall.fanout.event(1, Event("joined", ROOM))
+        hall.fanout.event(1, Event("mark", ROOM))
+        hall.bus.answer()
+        self.assertEqual([each.type for each in guest.frames], ["ConversationMes"])
+
+    def test_nothing_of_a_room_that_is_being_entered_is_told_with_a_list_that_has_it(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1)
+        hall.bus.slow = True
+        hall.fanout.event(1, Event("joined", ROOM))
+        hall.say(ROOM, "before one is told of the room")
+        hall.feed(guest).hold()
+        hall.feed(guest).give_older({ROOM: 1}, frozenset())
+        hall.feed(guest).release({ROOM: 1}, frozenset())
+        self.assertEqual(guest.frames, [])
+        hall.bus.answer()
+        self.assertEqual([each.type for each in guest.frames], ["ConversationMes", "SmsMes"])
+
     def test_that_one_was_taken_out_just_now_is_told_behind_the_answer_that_one_is_in(self) -> None:
         hall = Hall()
         guest = hall.guest(1)

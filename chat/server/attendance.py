@@ -310,6 +310,7 @@ async def _enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]
             context.bus.release_room(cid)
             raise NotAllowed(cid)
         context.registry.add_to_room(session, cid)
+        session.untold = cid
 
     async def read() -> Conversation:
         conversation = await context.conversations.one(session.user_id, cid)
@@ -324,6 +325,8 @@ async def _enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]
     except StoreError:
         leave_room(session, cid)
         raise
+    finally:
+        session.untold = ""
     if is_new and session.feed is not None:
         # Should it be behind: what was said before is nothing that it missed.
         session.feed.seen[cid] = conversation.seq

@@ -69,7 +69,8 @@ async def _mark(session: "Session", event: Event) -> None:
         return await session.context.conversations.one(session.user_id, event.cid)
 
     conversation = await (recovery.steady(read, lambda: ()) if recovery.under_way else read())
-    if thread_of(session, event.cid) is not None:  # Else it would be taken for having been joined.
+    # Of a room that one is not in, or not yet, it would be taken for having been joined.
+    if thread_of(session, event.cid) is not None and event.cid != session.untold:
         _push_conversation(session, conversation)
 
 

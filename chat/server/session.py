@@ -59,6 +59,7 @@ class Session:
     :ivar voice: the words of the client's generation.
     :ivar rooms: the conversation ids of the rooms it hears.
     :ivar entering: held while one of them is entered, so that they are entered one at a time.
+    :ivar untold: the one that is being entered, and that the client has not been told of yet.
     :ivar feed: what it hears, from the login on.
     :ivar busy: a request is being served.
     :ivar budget: what its user may do on all devices together, from the login on.
@@ -67,7 +68,8 @@ class Session:
     __slots__ = (
         "_language", "_light_bucket", "_postponed", "_refusals", "_released", "_request_bucket",
         "_sms_bucket", "_waiting", "author", "budget", "busy", "closed", "connection", "context",
-        "device", "entering", "feed", "key", "rooms", "user", "user_id", "voice", "watched",
+        "device", "entering", "feed", "key", "rooms", "untold", "user", "user_id", "voice",
+        "watched",
     )  # fmt: skip
 
     def __init__(self, context: "Context", connection: "Connection", key: str) -> None:
@@ -81,6 +83,7 @@ class Session:
         self.device = ""
         self.rooms: set[str] = set()
         self.entering: DeferredLock | None = None  # Made when needed, as few do.
+        self.untold = ""
         self.feed: Feed | None = None
         self.watched: frozenset[int] = frozenset()
         self.closed = False

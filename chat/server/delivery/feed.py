@@ -171,7 +171,8 @@ class Feed:
         """
 
         def is_older(cid: str, seq: int) -> bool:
-            return cid not in new and seq <= snapshot.get(cid, 0)
+            is_told = cid not in new and cid != self._session.untold
+            return is_told and seq <= snapshot.get(cid, 0)
 
         held = self._held
         self._held = [each for each in held if not is_older(*each[:2])]
