@@ -457,6 +457,16 @@ class RequestTest(ApiCase):
         self.assertIn(ErrorArrived(400, "what?", "AckMes"), self.events)
         self.assertEqual(dict(self.client.conversations), {})
 
+    def test_the_scope_of_presence_is_that_of_the_login_until_another_is_told(self) -> None:
+        self.assertEqual(self.client.scope, "all")
+        welcome = m.LoginResMes(200, user=m.User(100, "alice"), scope="watched")
+        self.server.handlers[m.LoginMes] = lambda c, r: welcome
+        self.log_in()
+        self.assertEqual(self.client.scope, "watched")
+        self.server.last.reply(m.PresenceMes((), "all", True))
+        self.net.flush()
+        self.assertEqual(self.client.scope, "all")
+
     def test_a_type_that_is_not_known_here_is_ignored(self) -> None:
         self.log_in()
         self.server.last.transport.write(fake_server.codec.frame(b'{"type":"NewMes","data":"{}"}'))

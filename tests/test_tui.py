@@ -163,6 +163,14 @@ class LayoutTests(TestCase):
             self.assertEqual(found.panes + 1 + found.composer + found.hints, size[1])
             self.assertGreater(found.panes, 0)
 
+    def test_whom_it_lists_it_watches_where_the_login_says_that_it_must(self) -> None:
+        for scope, watched in (("all", []), ("watched", [("watch", (1, 2, 3))])):
+            client = ScriptedClient()
+            client.scope = scope
+            Screen(client, (120, 24)).text()
+            asked = [each for each in client.asked if each[0] == "watch"]
+            self.assertEqual(asked, watched, scope)
+
     def test_a_tiny_window_shows_a_sentence(self) -> None:
         self.assertEqual(lively(size=(30, 3)).text()[0], "The window is too small.")
         self.assertEqual(lively(size=(12, 3)).text(), ["The window", "is too", "small."])

@@ -108,6 +108,7 @@ class ScriptedClient:
         self.public = [Room("#lobby", "", 3), Room("#cats", "all about cats", 2)]
         self.device = "desk"
         self.content_limit = 0
+        self.scope = "all"
         self.asked: list[tuple[str, object]] = []
         self.outgoing: list[Sent] = []
         self.slow: Deferred[None] | None = None
@@ -172,6 +173,7 @@ class ScriptedClient:
         return list(self.people)
 
     async def watch(self, users: Sequence[int]) -> list[User]:
+        self.asked.append(("watch", tuple(users)))
         return []
 
     async def lookup(self, who: int | str) -> User:
@@ -348,7 +350,7 @@ class Screen:
         return self.desk.wish()
 
     def watching(self) -> list[int]:
-        return []
+        return [each.user_id for each in self.desk.online.items()]
 
     def attention(self, came: Came) -> None:
         if not self.root.attended(self.clock.seconds()):

@@ -168,6 +168,12 @@ class ChatClient(Requests):
         return self._session.login.durability
 
     @property
+    def scope(self) -> str:
+        """``all``: every change of presence is told; ``watched``: only those of users whom one
+        ``watch``es, and of private partners."""
+        return self._session.scope
+
+    @property
     def content_limit(self) -> int:
         """Bytes of UTF-8 that a message may have (as of the last login), 0 where the server did not
         say."""

@@ -104,6 +104,7 @@ class Session:
         self._listed: LoginResMes | None = None  # the login behind which all are listed
         self.clock_offset = 0.0
         self.credentials: LoginMes | None = None
+        self.scope = "all"
         self.watched: tuple[int, ...] = ()
         self.busy = False
         self.hub = Hub(clock)
@@ -197,6 +198,7 @@ class Session:
         if self.login.user is not None and self.login.user.user_id != reply.user.user_id:
             raise Refused(403, "this client belongs to another user")
         self.login = reply
+        self.scope = reply.scope or "all"
         self.clock_offset = reply.server_time / 1000 - (asked + self._now()) / 2
         if reply.token:
             self.remember_token(reply.token)
@@ -337,6 +339,7 @@ class Session:
         self.catalogue.gone(name)
 
     def _presence(self, message: PresenceMes) -> None:
+        self.scope = message.scope
         for paging in self._pagings:
             paging.update((user.user_id, user) for user in message.users)
         self.hub.emit(PresenceChanged(message.users, message.scope, message.reset))

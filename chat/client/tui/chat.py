@@ -182,6 +182,7 @@ class Chat:
 
     def _listed(self, user: User, conversations: Iterable[ConversationState]) -> None:
         opened = self.model.open
+        self.model.watched = self.client.scope == "watched"
         self.model.logged_in(user, conversations)
         if not opened:
             self._drafts.resume(self.model)

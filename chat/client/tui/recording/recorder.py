@@ -163,6 +163,7 @@ def _snapshot(client: ChatClient, now: float) -> Snapshot:
         state_to(client.state, now),
         list(client.conversations.values()),
         [_sent(each) for each in client.outgoing],
+        client.scope,
     )
 
 

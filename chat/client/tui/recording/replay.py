@@ -153,6 +153,7 @@ class _PlayedClient(_Played):
         self.clock_offset = 0.0
         self.durability = ""
         self.content_limit = 0
+        self.scope = "all"
         self.device = ""
         self.hear: Callable[[events.Event], None] = lambda event: None
 
@@ -163,6 +164,7 @@ class _PlayedClient(_Played):
     def now_is(self, known: Snapshot, now: float) -> None:
         """The recording has come to what the client knew."""
         self.user = known.user
+        self.scope = known.scope
         self.state = state_from(known.state, now)
         self.conversations = {each.conversation: each for each in known.conversations}
         self.outgoing = [

@@ -87,6 +87,7 @@ class Snapshot(msgspec.Struct):
     state: Any
     conversations: list[Conversation]
     outgoing: list[Any]
+    scope: str = "all"
 
 
 # Answers ----------------------------------------------------------------------------------------
