@@ -37,7 +37,7 @@ _UNSPACED = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U
 """Kana, Chinese characters and Hangul: no space need stand between them and a name."""
 
 
-def _mention_of(name: str, longer: Iterable[str] = ()) -> "re.Pattern[str] | None":
+def _mention_of(name: str, longer: Iterable[str]) -> "re.Pattern[str] | None":
     """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does.
 
     :param longer: how the names of others go on that begin with ``name``: those mean them where

@@ -208,13 +208,13 @@ def pad(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
-def fit(text: str, columns: int, ellipsis: str = "…") -> str:
+def fit(text: str, columns: int) -> str:
     """``text`` in exactly ``columns`` columns, whatever it holds.
 
     What still doesn't measure right after cutting (a mark that joins what is beside it) is shown
     in ASCII: wrong by a glyph, but never by a column.
     """
-    shown = pad(clip(text, columns, ellipsis), columns)
+    shown = pad(clip(text, columns), columns)
     if width(shown) == columns:
         return shown
     return ascii_only(text)[:columns].ljust(columns)

@@ -23,6 +23,7 @@ CALM_SHARE: Final = 0.999
 
 MEBIBYTE: Final = 1 << 20
 STORY_LINES: Final = 60
+SIZES_KEPT: Final = 40
 MOST_KEPT: Final = 1_000
 """Violations that a result names: of a store that is gone everything is missing."""
 
@@ -97,7 +98,7 @@ class Result(msgspec.Struct, rename="camel"):
             calm_latency_ms=_percentiles([x for w in worlds for x in w.figures.latencies]),
             events=record.count,
             faults=_faults(schedules),
-            memory_mib={name: _every(sizes) for name, sizes in memory.items()},
+            memory_mib={name: _some(sizes) for name, sizes in memory.items()},
             violations=[f"{each.promise}: {each.text}" for each in violations[:MOST_KEPT]],
             problems=problems,
             machine={"system": platform.platform(), "cores": str(os.cpu_count())},
@@ -134,10 +135,10 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
     return {name: round(1000 * ordered[int(last * share)], 1) for name, share in shares.items()}
 
 
-def _every(sizes: list[int], most: int = 40) -> list[float]:
-    """At most ``most`` of the measurements, evenly, in MiB; a server that was down has none."""
+def _some(sizes: list[int]) -> list[float]:
+    """About ``SIZES_KEPT`` of the measurements, evenly, in MiB; a server that was down has none."""
     alive = [size for size in sizes if size]
-    step = max(1, len(alive) // most)
+    step = max(1, len(alive) // SIZES_KEPT)
     return [round(size / MEBIBYTE, 1) for size in alive[::step]]
 
 

@@ -4,7 +4,7 @@ import getpass
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,19 +28,19 @@ class PasswordSource:
     command: str
     phrases: Phrases
 
-    def read(self, user: str, environ: Mapping[str, str] | None = None) -> str:
+    def read(self, user: str) -> str:
         """The password of ``user``.
 
         :raises NoPassword: none of the ways leads to one.
         """
-        return self._given(environ) or self._prompt(self.phrases("password-of", user=user))
+        return self._given() or self._prompt(self.phrases("password-of", user=user))
 
-    def read_new(self, user: str, environ: Mapping[str, str] | None = None) -> str:
+    def read_new(self, user: str) -> str:
         """A new password for ``user``, asked for twice where a person types it.
 
         :raises NoPassword: none of the ways leads to one, or the two differ.
         """
-        given = self._given(environ)
+        given = self._given()
         if given:
             return given
         first = self._prompt(self.phrases("new-password-of", user=user))
@@ -48,14 +48,14 @@ class PasswordSource:
             raise NoPassword(self.phrases("passwords-differ"))
         return first
 
-    def _given(self, environ: Mapping[str, str] | None) -> str:
+    def _given(self) -> str:
         try:
             if self.file is not None:
                 return first_line(self.file.read_bytes())
             if self.command:
                 done = subprocess.run(self.command, shell=True, stdout=subprocess.PIPE, check=True)
                 return first_line(done.stdout)
-            given = (os.environ if environ is None else environ).get(VARIABLE, "")
+            given = os.environ.get(VARIABLE, "")
             given.encode()
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise NoPassword(self._why(error)) from None

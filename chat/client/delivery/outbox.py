@@ -5,7 +5,6 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -52,13 +51,8 @@ class Outbox:
     :raises OSError: the file cannot be used.
     """
 
-    def __init__(
-        self,
-        file: str | os.PathLike[str] | None = None,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
-    ) -> None:
+    def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
         path = Path(file) if file is not None else None
-        self._new_id = new_id
         self._path = path
         self._kept: dict[str, Kept] = {}
         self._stale = 0
@@ -83,7 +77,7 @@ class Outbox:
         :param now: seconds since 1970 UTC.
         :raises OSError: it could not be written to the disk; it is not in the outbox.
         """
-        message = Outgoing(client_id or self._new_id(), to, text, int(now * 1000))
+        message = Outgoing(client_id or uuid.uuid4().hex, to, text, int(now * 1000))
         self._write({"op": "add", **asdict(message)}, sync=True)
         self._kept[message.client_id] = Kept(message)
         return message

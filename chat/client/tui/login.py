@@ -64,9 +64,9 @@ class Login:
         reactor: Any,
         profile: Profile,
         server: str,
-        ca: Path | None = None,
-        cached: bool = True,
-        language: str = "",
+        ca: Path | None,
+        cached: bool,
+        language: str,
     ) -> None:
         self._reactor = reactor
         self._profile = profile

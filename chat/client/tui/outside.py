@@ -41,9 +41,9 @@ def link_opener(environ: Mapping[str, str] = os.environ) -> Sequence[str] | None
     return ["xdg-open"] if shutil.which("xdg-open", path=environ.get("PATH")) else None
 
 
-def edited(text: str, environ: Mapping[str, str] = os.environ) -> str:
+def edited(text: str) -> str:
     """What the user's editor makes of ``text``; it has the terminal meanwhile."""
-    editor = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "vi")
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory(prefix="chatroom-") as directory:
         path = Path(directory) / "message.txt"
         path.write_text(text, encoding="utf-8")

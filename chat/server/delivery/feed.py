@@ -208,7 +208,7 @@ class Feed:
             self.fell_behind()
 
     def _give_held(
-        self, cid: str, seq: int, words: bytes, answered: Post | None, is_old: bool = False
+        self, cid: str, seq: int, words: bytes, answered: Post | None, is_old: bool
     ) -> None:
         # A room may have been left meanwhile, or given up before the client heard of it.
         if not is_old and (cid in self._session.rooms or not cid.startswith("r:")):

@@ -78,9 +78,7 @@ class Recovery:
         """Whether the bus was lost and not everything has been compared since."""
         return self._lost
 
-    async def over(
-        self, threads: Iterable[Thread], until: float = math.inf, *, heard: bool = False
-    ) -> None:
+    async def over(self, threads: Iterable[Thread], until: float, *, heard: bool) -> None:
         """Wait until everything that was published before this call has been delivered.
 
         :param threads: the conversations that matter.

@@ -83,7 +83,7 @@ def stop(reactor: Any) -> None:
         reactor.stop()
 
 
-def calm_signals(reactor: Any, stopping: Callable[[], bool] = lambda: False) -> Callable[[], None]:
+def calm_signals(reactor: Any, stopping: Callable[[], bool]) -> Callable[[], None]:
     """Have what ``reactor`` does at SIGINT and SIGTERM done between two events, once; return what
     undoes that. For a reactor that runs.
 

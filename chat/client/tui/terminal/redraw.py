@@ -28,9 +28,7 @@ class Redraw:
     :param free: whether the terminal has taken what was written; ``drained`` is called when it has.
     """
 
-    def __init__(
-        self, clock: Any, draw: Callable[[bool], int], free: Callable[[], bool] = lambda: True
-    ) -> None:
+    def __init__(self, clock: Any, draw: Callable[[bool], int], free: Callable[[], bool]) -> None:
         self._clock = clock
         self._draw = draw
         self._free = free
