@@ -13,10 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import hiredis
-
 from benchmarks.machine import Missing, free_port
 from benchmarks.servers import OPTIONS
+from chat.soak.processes import ask
 from chat.store.embedded.valkey import find_program
 
 __all__ = ["Deployment", "Process", "Store"]
@@ -98,16 +97,7 @@ class Store(Process):
 
     def ask(self, *words: str | bytes | int) -> Any:
         """Send it one command."""
-        import socket
-
-        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
-            connection.sendall(hiredis.pack_command(words))
-            reader = hiredis.Reader()
-            while (reply := reader.gets()) is False:
-                reader.feed(connection.recv(65_536))
-        if isinstance(reply, hiredis.ReplyError):
-            raise reply
-        return reply
+        return ask(self.port, *words, seconds=30)
 
     def figures(self, section: str) -> dict[str, str]:
         """A section of INFO."""
