@@ -118,16 +118,13 @@ class Requests(Moderating):
 
         :param enough: ask for no further page once there are so many; 0 for all.
         """
-        changes = self._session.watch_presence()
-        try:
+        with self._session.presence_changes() as changes:
             listed: list[User] = await self._session.asker.every(
                 lambda last: OnlineMes(last.user_id if last else 0),
                 OnlineResMes,
                 lambda page: (page.users, page.more),
                 enough,
             )
-        finally:
-            self._session.unwatch_presence(changes)
         found = {user.user_id: user for user in listed} | changes
         here = (user for user in found.values() if user.user_status != OFFLINE)
         return sorted(here, key=lambda user: user.user_id)

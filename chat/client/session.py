@@ -1,6 +1,7 @@
 """One user's chat behind ``ChatClient``: logs in, routes what comes, connects the parts."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,7 +35,7 @@ from chat.client.events import (
     Stopped,
     Waiting,
 )
-from chat.client.network.asker import READING, Asker, granted
+from chat.client.network.asker import READING, Asker, closed, granted
 from chat.client.network.link import Link
 from chat.client.network.wire import Wire
 from chat.messages import (
@@ -178,7 +179,7 @@ class Session:
             self.acks.stop()
         self.hub.emit(ConnectionChanged(state))
         if isinstance(state, Stopped):
-            end = _end(state)
+            end = closed(state)
             self.hub.end(end)
             self.sender.end(end)
         # Who waited for the login asks for messages now, before the first one is handed out.
@@ -269,7 +270,7 @@ class Session:
         """
         while self._listed is not self.login:
             if isinstance(state := self.link.state, Stopped):
-                raise _end(state)
+                raise closed(state)
             await self.hub.change()
 
     # What comes ----------------------------------------------------------------------------------
@@ -344,15 +345,15 @@ class Session:
             paging.update((user.user_id, user) for user in message.users)
         self.hub.emit(PresenceChanged(message.users, message.scope, message.reset))
 
-    def watch_presence(self) -> dict[int, User]:
-        """The changes of presence from now on, by user id, until ``unwatch_presence``."""
+    @contextmanager
+    def presence_changes(self) -> Iterator[dict[int, User]]:
+        """The changes of presence meanwhile, by user id."""
         changes: dict[int, User] = {}
         self._pagings.append(changes)
-        return changes
-
-    def unwatch_presence(self, changes: dict[int, User]) -> None:
-        """End what ``watch_presence`` began."""
-        self._pagings = [each for each in self._pagings if each is not changes]
+        try:
+            yield changes
+        finally:
+            self._pagings = [each for each in self._pagings if each is not changes]
 
     # Handing out and marks -----------------------------------------------------------------------
 
@@ -400,10 +401,6 @@ class Session:
             seq = position.seq if seq is None else seq
             if self.catalogue.read(name, seq):
                 self.acks.move(name, position.epoch, read=seq)
-
-
-def _end(state: Stopped) -> Closed:
-    return Closed(state.reason or "the client is closed", state.code)
 
 
 def _receipt(message: ReceiptMes) -> ReceiptMoved:

@@ -11,7 +11,7 @@ from chat.client.network.link import Link
 from chat.client.network.wire import Wire
 from chat.messages import Message, RegisterResMes, Request, SmsMes, SmsResMes
 
-__all__ = ["READING", "Asker", "granted", "is_final"]
+__all__ = ["READING", "Asker", "closed", "granted", "is_final"]
 
 PATIENCE = 30.0
 """Seconds for which a request that the server refuses for the moment is made again."""
@@ -104,7 +104,7 @@ class Asker:
         if isinstance(state, LoggedIn) and wire is not None:
             return wire
         if isinstance(state, Stopped):
-            raise Closed(state.reason or "the client is closed", state.code)
+            raise closed(state)
         raise NotConnected("there is no connection at the moment")
 
 
@@ -114,6 +114,11 @@ def is_final(error: ClientError) -> bool:
     if isinstance(error, Refused):
         return error.code not in READING
     return isinstance(error, BadServer)
+
+
+def closed(state: Stopped) -> Closed:
+    """Why nothing can be asked any more."""
+    return Closed(state.reason or "the client is closed", state.code)
 
 
 def granted(reply: _Answer) -> _Answer:
