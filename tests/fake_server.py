@@ -270,7 +270,7 @@ def history(connection: FakeConnection, request: messages.HistoryMes) -> Message
 def conversations(connection: FakeConnection, request: messages.ConversationsMes) -> Message:
     """A page of the list of conversations."""
     places = list(connection.server.places.values())
-    start = 1 + [place.name for place in places].index(request.after)
+    start = ["", *(place.name for place in places)].index(request.after)
     page = places[start : start + connection.server.listed_at_login]
     return messages.ConversationsResMes(
         conversations=tuple(place.conversation() for place in page),

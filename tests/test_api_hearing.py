@@ -130,6 +130,70 @@ class HandingOutTest(ApiCase):
         self.say("#room6", "new")
         self.assertEqual(self.heard("#room6"), ["lost", "new"])
 
+    def moving(self, name: str, content: str) -> None:
+        """Somebody writes while the next list is read: that conversation moves to its front."""
+
+        def conversations(connection: FakeConnection, request: m.ConversationsMes) -> m.Message:
+            del self.server.handlers[m.ConversationsMes]
+            places = self.server.places
+            lobby, moved = places.pop("#lobby"), places.pop(name)
+            self.server.places = {"#lobby": lobby, name: moved, **places}
+            self.server.say(name, content)
+            return fake_server.conversations(connection, request)
+
+        self.server.handlers[m.ConversationsMes] = conversations
+
+    def test_what_is_said_in_a_conversation_while_the_list_is_read_makes_it_no_new_one(
+        self,
+    ) -> None:
+        self.server.listed_at_login = 2
+        for number in range(101, 107):
+            self.say(f"@{number}", "old")
+        self.moving("@105", "new")
+        self.log_in()
+        self.assertEqual(self.heard("@105"), ["new"])
+        self.assertEqual(len(self.client.conversations), 7)
+
+    def test_nor_is_it_gone_where_something_was_missed_before_it(self) -> None:
+        self.server.listed_at_login = 3
+        for number in range(101, 107):
+            self.say(f"@{number}", "old")
+        self.log_in()
+        self.net.cut()
+        self.unheard("@105", "missed")
+        self.moving("@105", "new")
+        self.advance(1)
+        self.assertEqual(self.heard("@105"), ["missed", "new"])
+        self.assertEqual(
+            [each for each in self.of(ConversationChanged) if each.conversation.gone], []
+        )
+
+    def test_a_list_is_read_however_long_the_store_was_away(self) -> None:
+        self.server.listed_at_login = 2
+        for number in range(5):
+            self.say(f"#room{number}", "old")
+        away = m.ErrorMes(503, "the store is away", retry_after=1)
+        self.server.handlers[m.ConversationsMes] = lambda c, r: away
+        self.log_in()
+        every = self.start(self.client.all_conversations())
+        self.advance(60)
+        self.assertNoResult(every)
+        del self.server.handlers[m.ConversationsMes]
+        self.advance(20)
+        self.assertEqual(len(self.successResultOf(every)), 6)
+
+    def test_a_list_that_is_refused_keeps_nobody_waiting_and_makes_nothing_gone(self) -> None:
+        self.server.listed_at_login = 2
+        for number in range(5):
+            self.say(f"#room{number}", "old")
+        self.log_in()
+        self.server.handlers[m.ConversationsMes] = lambda c, r: m.ErrorMes(400, "no such request")
+        self.net.cut()
+        self.advance(1)
+        self.assertEqual(len(self.done(self.client.all_conversations())), 6)
+        self.say("@101", "hello", "are you there?")
+        self.assertEqual(self.heard("@101"), ["hello", "are you there?"])
+
     def test_a_list_that_a_lost_connection_interrupted_makes_nothing_gone(self) -> None:
         self.server.listed_at_login = 2
         for number in range(5):

@@ -14,6 +14,7 @@ from chat.client.delivery.acks import Acks
 from chat.client.delivery.catalogue import Catalogue
 from chat.client.delivery.follow import Follower
 from chat.client.delivery.hub import Hub
+from chat.client.delivery.listing import Listing
 from chat.client.delivery.outbox import Outbox
 from chat.client.delivery.sender import Sender
 from chat.client.errors import BadServer, ClientError, Closed, NotConnected, Refused
@@ -43,8 +44,6 @@ from chat.messages import (
     BlockedMes,
     Conversation,
     ConversationMes,
-    ConversationsMes,
-    ConversationsResMes,
     Entry,
     ErrorMes,
     HistoryMes,
@@ -126,6 +125,7 @@ class Session:
             clock, now, outbox, self.asker.post, self.hub.emit, self._accepted, options.pipeline
         )
         self.acks = Acks(clock, self.asker.tell)
+        self._listing = Listing(self.asker, self.hub.sleep, self.learn, self._unlisted)
         self._clock = clock
         self._now = now
         self._options = options
@@ -243,18 +243,15 @@ class Session:
         running.addErrback(lambda failure: self.log.failure(trouble, failure))
 
     async def _list_the_rest(self) -> None:
-        login = self.login
-        more = login.more
-        last = login.conversations[-1].conversation if login.conversations else ""
-        while more:
-            page = await self.asker.ask(ConversationsMes(after=last), ConversationsResMes, READING)
-            if self.login is not login:  # A later login reads a list of its own.
-                return
-            for each in page.conversations:
-                self.learn(each)
-                last = each.conversation
-            more = page.more and bool(page.conversations)
-        for name in self.catalogue.unlisted():
+        login, whole = self.login, True
+        try:
+            await self._listing.read(login)
+        except (Refused, BadServer) as error:  # Whoever waits for all of them waits no longer.
+            whole = False
+            self.log.info("the conversations are not all known: {error}", error=error)
+        if self.login is not login:  # A later login reads a list of its own.
+            return
+        for name in self.catalogue.unlisted() if whole else ():
             self.gone(name)
         self.follower.all_listed()
         for name in tuple(self.catalogue.conversations):
@@ -262,6 +259,9 @@ class Session:
         self._listed = login
         self.hub.emit(ConversationsListed())
         self.hub.changed()
+
+    def _unlisted(self) -> set[str]:
+        return {*self.catalogue.unlisted(), *self.follower.unlisted()}
 
     async def all_listed(self) -> None:
         """Wait until the catalogue is complete.

@@ -89,6 +89,11 @@ class Follower:
         if track is not None and track.at is not None:
             self._carry_out(track, track.learn(epoch, epoch_first))
 
+    def unlisted(self) -> set[str]:
+        """Where something came since the login, and of which nothing else is known."""
+        tracks = self._tracks.items()
+        return {name for name, track in tracks if track.at is None and track.lowest_held}
+
     def all_listed(self) -> None:
         """The list is complete: a conversation that is not in it began after it."""
         self._complete = True

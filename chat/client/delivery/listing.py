@@ -1,0 +1,74 @@
+"""The list of one's conversations is read to its end, although it moves while it is read."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from chat.client.errors import FateUnknown, Refused
+from chat.client.network.asker import READING, Asker, is_final
+from chat.messages import Conversation, ConversationsMes, ConversationsResMes, LoginResMes
+
+__all__ = ["Listing"]
+
+ASK_AGAIN = 1.0
+"""Seconds, where the server can't say it for longer than a request waits."""
+
+
+class Listing:
+    """Reads what did not fit into the reply to a login.
+
+    The newest come first: what somebody writes in meanwhile moves to the front of the list, and was
+    perhaps in no page. So the front is looked at once more.
+
+    :param sleep: waits for some seconds.
+    :param learn: takes in a conversation.
+    :param missing: those that are known, and that were in no page since the login.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        sleep: Callable[[float], Awaitable[None]],
+        learn: Callable[[Conversation], None],
+        missing: Callable[[], Collection[str]],
+    ) -> None:
+        self._asker = asker
+        self._sleep = sleep
+        self._learn = learn
+        self._missing = missing
+        self._login = LoginResMes(200)
+
+    async def read(self, login: LoginResMes) -> None:
+        """Read the list behind a login, unless another one follows meanwhile.
+
+        :raises ClientError: the server will not say it, or the connection is gone.
+        """
+        self._login = login
+        listed: Sequence[Conversation] = login.conversations
+        more = login.more
+        while more:
+            listed, more = await self._behind(listed, login)
+        listed, more, left = (), login.more, len(self._missing())
+        while more and left:
+            listed, more = await self._behind(listed, login)
+            before, left = left, len(self._missing())
+            more = more and left < before
+
+    async def _behind(
+        self, listed: Sequence[Conversation], login: LoginResMes
+    ) -> tuple[Sequence[Conversation], bool]:
+        """The page behind the last of those, and whether there is more behind it."""
+        request = ConversationsMes(after=listed[-1].conversation if listed else "")
+        while self._login is login:
+            try:
+                page = await self._asker.ask(request, ConversationsResMes, READING)
+            except FateUnknown:
+                continue
+            except Refused as error:
+                if is_final(error):
+                    raise
+                await self._sleep(ASK_AGAIN)
+                continue
+            if self._login is login:
+                for each in page.conversations:
+                    self._learn(each)
+                return page.conversations, page.more and bool(page.conversations)
+        return (), False
