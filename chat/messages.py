@@ -156,7 +156,7 @@ class Request(Message, frozen=True, omit_defaults=True):
     """What a client asks for; a member that is left out has the default written here."""
 
 
-class RegisterMes(Request, frozen=True, omit_defaults=True):
+class RegisterMes(Request, frozen=True):
     """Make an account. A current client's ``user.user_id`` 0 lets the server pick one.
 
     ``invitation`` is a code, on a server that asks for one; ``language`` as in ``LoginMes``.
@@ -168,7 +168,7 @@ class RegisterMes(Request, frozen=True, omit_defaults=True):
     language: str = ""
 
 
-class LoginMes(Request, frozen=True, omit_defaults=True):
+class LoginMes(Request, frozen=True):
     """Log in by id or by name, with a password or a token. ``language``: that of the sentences
     in errors from here on, ``en`` or ``zh``; for any other they are in the server's."""
 
@@ -181,7 +181,7 @@ class LoginMes(Request, frozen=True, omit_defaults=True):
     language: str = ""
 
 
-class SmsMes(Request, frozen=True, omit_defaults=True):
+class SmsMes(Request, frozen=True):
     """Say something: ``to`` a conversation, or by an original client to the lobby."""
 
     content: str
@@ -202,14 +202,14 @@ class OriginalSmsMes(Message, frozen=True):
     sex: str = ""
 
 
-class ConversationsMes(Request, frozen=True, omit_defaults=True):
+class ConversationsMes(Request, frozen=True):
     """Page one's own conversations, in the order LoginRes has them."""
 
     after: str = ""
     limit: Number = 100
 
 
-class HistoryMes(Request, frozen=True, omit_defaults=True):
+class HistoryMes(Request, frozen=True):
     """A page of a conversation between two exclusive bounds, 0 for none."""
 
     conversation: str
@@ -219,7 +219,7 @@ class HistoryMes(Request, frozen=True, omit_defaults=True):
     limit: Number = 50
 
 
-class SearchMes(Request, frozen=True, omit_defaults=True):
+class SearchMes(Request, frozen=True):
     """Entries that contain ``text``, newest first; ``before`` in ms, 0 for now. ``skip``: so many
     of the last ms before it have been looked at; None for a client that does not say."""
 
@@ -230,7 +230,7 @@ class SearchMes(Request, frozen=True, omit_defaults=True):
     skip: Number | None = None
 
 
-class AckMes(Request, frozen=True, omit_defaults=True):
+class AckMes(Request, frozen=True):
     """Move one's marks; cumulative, never back; no reply."""
 
     conversation: str
@@ -239,33 +239,33 @@ class AckMes(Request, frozen=True, omit_defaults=True):
     read: Number | None = None
 
 
-class OnlineMes(Request, frozen=True, omit_defaults=True):
+class OnlineMes(Request, frozen=True):
     """Page who is online, by user id."""
 
     after: Number = 0
     limit: Number = 500
 
 
-class WatchMes(Request, frozen=True, omit_defaults=True):
+class WatchMes(Request, frozen=True):
     """Whom the screen shows: their presence is wanted even in scope ``watched``."""
 
     users: tuple[Number, ...] = ()
 
 
-class StatusMes(Request, frozen=True, omit_defaults=True):
+class StatusMes(Request, frozen=True):
     """Be online (0) or busy (2)."""
 
     status: Number
 
 
-class LookupMes(Request, frozen=True, omit_defaults=True):
+class LookupMes(Request, frozen=True):
     """Who somebody is, by id or by name."""
 
     user_id: Number = 0
     user_name: str = ""
 
 
-class JoinMes(Request, frozen=True, omit_defaults=True):
+class JoinMes(Request, frozen=True):
     """Join a room, which is made when it does not exist; ``private``: for who is invited."""
 
     conversation: str
@@ -273,27 +273,27 @@ class JoinMes(Request, frozen=True, omit_defaults=True):
     private: bool = False
 
 
-class LeaveMes(Request, frozen=True, omit_defaults=True):
+class LeaveMes(Request, frozen=True):
     """Leave a room."""
 
     conversation: str
 
 
-class TopicMes(Request, frozen=True, omit_defaults=True):
+class TopicMes(Request, frozen=True):
     """Set a room's topic."""
 
     conversation: str
     topic: str = ""
 
 
-class RedactMes(Request, frozen=True, omit_defaults=True):
+class RedactMes(Request, frozen=True):
     """Take the text of an entry away; its number stays."""
 
     conversation: str
     seq: Number
 
 
-class ModerateMes(Request, frozen=True, omit_defaults=True):
+class ModerateMes(Request, frozen=True):
     """Do something to a room or, by id or by name, to somebody in it.
 
     ``action``: kick, ban, unban, mute, unmute, invite, uninvite, owner, moderator, member; slow,
@@ -308,14 +308,14 @@ class ModerateMes(Request, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class SanctionsMes(Request, frozen=True, omit_defaults=True):
+class SanctionsMes(Request, frozen=True):
     """Page who is banned, muted or invited in a room, by user id."""
 
     conversation: str
     after: Number = 0
 
 
-class BlockMes(Request, frozen=True, omit_defaults=True):
+class BlockMes(Request, frozen=True):
     """Exchange no private messages with somebody, or, ``block`` false, do so again."""
 
     user_id: Number = 0
@@ -323,19 +323,19 @@ class BlockMes(Request, frozen=True, omit_defaults=True):
     block: bool = True
 
 
-class BlocksMes(Request, frozen=True, omit_defaults=True):
+class BlocksMes(Request, frozen=True):
     """Page whom one has blocked, by user id."""
 
     after: Number = 0
 
 
-class InvitationsMes(Request, frozen=True, omit_defaults=True):
+class InvitationsMes(Request, frozen=True):
     """Page the rooms that one is invited to, by name."""
 
     after: str = ""
 
 
-class ReportMes(Request, frozen=True, omit_defaults=True):
+class ReportMes(Request, frozen=True):
     """Show a message to the administrators."""
 
     conversation: str
@@ -343,14 +343,14 @@ class ReportMes(Request, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class RoomsMes(Request, frozen=True, omit_defaults=True):
+class RoomsMes(Request, frozen=True):
     """Page the public rooms, by name."""
 
     after: str = ""
     limit: Number = 100
 
 
-class MembersMes(Request, frozen=True, omit_defaults=True):
+class MembersMes(Request, frozen=True):
     """Page the members of a room, by user id."""
 
     conversation: str
@@ -358,30 +358,30 @@ class MembersMes(Request, frozen=True, omit_defaults=True):
     limit: Number = 500
 
 
-class SessionsMes(Request, frozen=True, omit_defaults=True):
+class SessionsMes(Request, frozen=True):
     """List one's own devices."""
 
 
-class RevokeMes(Request, frozen=True, omit_defaults=True):
+class RevokeMes(Request, frozen=True):
     """End a device's session and token."""
 
     device: str
 
 
-class PasswordMes(Request, frozen=True, omit_defaults=True):
+class PasswordMes(Request, frozen=True):
     """Change the password; all other sessions and tokens end."""
 
     user_pwd: str
     new_pwd: str
 
 
-class LogoutMes(Request, frozen=True, omit_defaults=True):
+class LogoutMes(Request, frozen=True):
     """End this session and its token; ``everywhere``: all of them."""
 
     everywhere: bool = False
 
 
-class PingMes(Request, frozen=True, omit_defaults=True):
+class PingMes(Request, frozen=True):
     """Are you there?"""
 
 

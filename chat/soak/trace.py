@@ -40,7 +40,7 @@ class _Event(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     at: float
 
 
-class Opened(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Opened(_Event, frozen=True):
     """A connection (``link``) of a device is about to log in at a server."""
 
     link: int
@@ -49,19 +49,19 @@ class Opened(_Event, frozen=True, array_like=True, tag=True, gc=False):
     server: str
 
 
-class Closed(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Closed(_Event, frozen=True):
     """A connection is gone."""
 
     link: int
 
 
-class Stalled(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Stalled(_Event, frozen=True):
     """A connection is not read any more: from here on it may be told of a hole."""
 
     link: int
 
 
-class Sent(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Sent(_Event, frozen=True):
     """A message left for a server, for the first time or again. ``key`` names it everywhere."""
 
     link: int
@@ -69,7 +69,7 @@ class Sent(_Event, frozen=True, array_like=True, tag=True, gc=False):
     key: str
 
 
-class Answered(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Answered(_Event, frozen=True):
     """SmsResMes. ``code`` 0: the connection was lost before an answer came."""
 
     link: int
@@ -82,7 +82,7 @@ class Answered(_Event, frozen=True, array_like=True, tag=True, gc=False):
     duplicate: bool = False
 
 
-class Pushed(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Pushed(_Event, frozen=True):
     """An entry was pushed; ``key`` is empty for an entry that is no message."""
 
     link: int
@@ -92,7 +92,7 @@ class Pushed(_Event, frozen=True, array_like=True, tag=True, gc=False):
     key: str
 
 
-class Fetched(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Fetched(_Event, frozen=True):
     """An entry was in a page of HistoryResMes, which was asked for at ``asked``."""
 
     link: int
@@ -103,7 +103,7 @@ class Fetched(_Event, frozen=True, array_like=True, tag=True, gc=False):
     asked: float = 0.0
 
 
-class Redacting(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Redacting(_Event, frozen=True):
     """A server is about to be asked to take the text of a message away."""
 
     conv: str
@@ -111,7 +111,7 @@ class Redacting(_Event, frozen=True, array_like=True, tag=True, gc=False):
     key: str
 
 
-class Redacted(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Redacted(_Event, frozen=True):
     """It has said that it did."""
 
     conv: str
@@ -119,7 +119,7 @@ class Redacted(_Event, frozen=True, array_like=True, tag=True, gc=False):
     key: str
 
 
-class Left(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Left(_Event, frozen=True):
     """A connection was told that its user is in a room no more."""
 
     link: int
@@ -127,7 +127,7 @@ class Left(_Event, frozen=True, array_like=True, tag=True, gc=False):
     conv: str
 
 
-class Heard(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Heard(_Event, frozen=True):
     """An original client was sent a message, which has no number."""
 
     link: int
@@ -135,7 +135,7 @@ class Heard(_Event, frozen=True, array_like=True, tag=True, gc=False):
     key: str
 
 
-class Told(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Told(_Event, frozen=True):
     """A snapshot (LoginResMes) says where a conversation stands."""
 
     link: int
@@ -145,7 +145,7 @@ class Told(_Event, frozen=True, array_like=True, tag=True, gc=False):
     seq: int
 
 
-class Shown(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Shown(_Event, frozen=True):
     """A device has an entry, and every one before it: a person would see it now."""
 
     device: str
@@ -155,7 +155,7 @@ class Shown(_Event, frozen=True, array_like=True, tag=True, gc=False):
     key: str
 
 
-class Dropped(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Dropped(_Event, frozen=True):
     """A device holds nothing from ``first`` on: it is new, or a new epoch begins there."""
 
     device: str
@@ -164,7 +164,7 @@ class Dropped(_Event, frozen=True, array_like=True, tag=True, gc=False):
     first: int
 
 
-class Acked(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Acked(_Event, frozen=True):
     """A device says how far its user is."""
 
     user: int
@@ -173,7 +173,7 @@ class Acked(_Event, frozen=True, array_like=True, tag=True, gc=False):
     read: int
 
 
-class Receipt(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Receipt(_Event, frozen=True):
     """A connection was told how far a user is."""
 
     link: int
@@ -183,7 +183,7 @@ class Receipt(_Event, frozen=True, array_like=True, tag=True, gc=False):
     read: int
 
 
-class Fault(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Fault(_Event, frozen=True):
     """A fault begins or ends in a world.
 
     ``lossy_since``: what was accepted since then may be lost, with a new epoch; below 0: nothing.
@@ -195,7 +195,7 @@ class Fault(_Event, frozen=True, array_like=True, tag=True, gc=False):
     lossy_since: float = -1.0
 
 
-class Settled(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Settled(_Event, frozen=True):
     """Nobody sends any more and a connected device has had its time: where the log ends."""
 
     conv: str
@@ -203,7 +203,7 @@ class Settled(_Event, frozen=True, array_like=True, tag=True, gc=False):
     seq: int
 
 
-class Logged(_Event, frozen=True, array_like=True, tag=True, gc=False):
+class Logged(_Event, frozen=True):
     """An entry of the history as it is at the very end, oldest first."""
 
     conv: str
