@@ -444,6 +444,15 @@ class RequestTest(ApiCase):
         self.net.cut()
         self.assertIn("lost", self.failureResultOf(topic).getErrorMessage())
 
+    def test_why_a_server_hangs_up_on_a_request_is_told_as_it_says(self) -> None:
+        def full(connection: fake_server.FakeConnection, request: m.Message) -> None:
+            connection.reply(m.ErrorMes(429, "there are too many", retry_after=10))
+            connection.transport.loseConnection()
+
+        self.server.handlers[m.RegisterMes] = full
+        registering = self.start(self.client.register("bob", "builder"))
+        self.assertEqual(self.failureResultOf(registering).getErrorMessage(), "there are too many")
+
     def test_pushes_become_events(self) -> None:
         self.log_in()
         connection = self.server.last

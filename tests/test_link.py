@@ -28,6 +28,7 @@ from chat.client.network.wire import (
 from chat.messages import (
     ByeMes,
     Entry,
+    ErrorMes,
     LoginMes,
     LoginResMes,
     Message,
@@ -38,7 +39,7 @@ from chat.messages import (
     SmsMes,
     SmsResMes,
 )
-from tests.fake_server import FakeNet, FakeServer
+from tests.fake_server import FakeConnection, FakeNet, FakeServer
 
 
 class LinkCase(SynchronousTestCase):
@@ -284,6 +285,20 @@ class ByeTest(LinkCase):
         self.net.flush()
         self.assertEqual(self.waiting().reason, "restarting")
         self.assertTrue(4 <= self.waiting().seconds <= 5)
+
+    def test_a_server_that_is_full_is_heard_out_and_left_alone_for_as_long_as_it_says(self) -> None:
+        def full(connection: FakeConnection, request: Message) -> None:
+            connection.reply(ErrorMes(429, "there are too many", retry_after=10))
+            connection.transport.loseConnection()
+
+        self.server.handlers[LoginMes] = full
+        self.start()
+        self.assertEqual(self.waiting().reason, "there are too many")
+        self.assertTrue(10 <= self.waiting().seconds <= 12)
+        del self.server.handlers[LoginMes]
+        self.advance(12)
+        self.net.cut()
+        self.assertEqual(self.waiting().reason, "the connection was lost", "that is over")
 
     def test_replaced_and_suspended_do_not_come_back(self) -> None:
         for code in (409, 403):

@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 from chat.client.errors import ClientError, Refused, Untrusted
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
 from chat.client.network.naps import Naps
-from chat.client.network.wire import Wire
-from chat.messages import ByeMes, Message
+from chat.client.network.wire import FAREWELLS, Wire
+from chat.messages import ByeMes, ErrorMes, Message
 
 __all__ = ["Link"]
 
@@ -298,8 +298,14 @@ class Link:
         wire.abort(failure.getErrorMessage())
 
     def _pushed(self, message: Message) -> None:
-        if isinstance(message, ByeMes):
-            self._bye = message
+        match message:
+            case ByeMes():
+                self._bye = message
+            case ErrorMes(code, error, _, retry_after) if code in FAREWELLS:
+                if not isinstance(self.state, LoggedIn):
+                    self._bye = ByeMes(code, error, retry_after)
+            case _:
+                pass
         self._push(message)
 
     def _lost(self, wire: Wire, reason: str) -> None:

@@ -51,6 +51,9 @@ REPLY_WITHIN = 30.0
 PATIENT = (LoginMes, RegisterMes, PasswordMes, PingMes)
 """Requests that raise no doubt: passwords wait for their hashing, and a ping has its own time."""
 
+FAREWELLS = frozenset({401, 413, 429})
+"""Codes of an ErrorMes that answers no request: behind it the server hangs up."""
+
 WORDLESS = "the server hung up without a word (if it speaks TLS, write tls: before its name)"
 """So OpenSSL answers what is no TLS at all."""
 
@@ -84,6 +87,7 @@ class Wire(Protocol):
         self._open = False
         self._answered = False
         self._why = ""
+        self._farewell = ""
         self._heard = self._said = clock.seconds()
         self._quiet: IDelayedCall | None = None
         self._doubt: IDelayedCall | None = None
@@ -169,7 +173,8 @@ class Wire(Protocol):
             if timer is not None and timer.active():
                 timer.cancel()
         waiting, self._waiting = self._waiting, {}
-        sentence = self._why or ("the connection was lost" if self._answered else WORDLESS)
+        lost = "the connection was lost" if self._answered else WORDLESS
+        sentence = self._why or self._farewell or lost
         for each in waiting.values():
             each.fail(FateUnknown(sentence))
         self._lost(self, sentence)
@@ -205,6 +210,8 @@ class Wire(Protocol):
             self.log.debug("ignored a frame: {error}", error=error)
             self._answer(error.request_id, BadServer(f"an unreadable reply: {error}"))
             return
+        if isinstance(message, ErrorMes) and request_id is None and message.code in FAREWELLS:
+            self._farewell = message.error
         if not self._answer(request_id, message) and not isinstance(message, PongMes):
             self._push(message)
 
