@@ -292,6 +292,16 @@ class FateTests(TestCase):
         self.assertEqual(fates, [Fate.READ, Fate.DELIVERED, Fate.STORED])
 
 
+    def test_of_what_a_new_epoch_gives_out_anew_nothing_was_read_before(self) -> None:
+        found = model(room("#lobby"), room("@2"))
+        arrive(found, *(entry(each, ME, to="@2") for each in (1, 2, 3)))
+        found.apply(events.ReceiptMoved("@2", 2, EPOCH, 3, 3))
+        found.apply(events.EpochChanged("@2", "e2", 2))
+        arrive(found, entry(2, ME, to="@2"))
+        private = found.conversation("@2")
+        self.assertEqual([private.fate(each) for each in private.entries], [Fate.READ, Fate.STORED])
+
+
 class PeopleTests(TestCase):
     def test_the_online_list_is_by_name_and_without_who_left(self) -> None:
         found = model()

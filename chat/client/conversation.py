@@ -212,6 +212,8 @@ class Conversation:
         self.newest = min(self.newest, seq - 1)
         self.read = min(self.read, seq - 1)
         self.told = min(self.told, seq - 1)
+        self.partner_delivered = min(self.partner_delivered, seq - 1)
+        self.partner_read = min(self.partner_read, seq - 1)
         self.mentions = {each for each in self.mentions if each < seq}
         self._silent = {each for each in self._silent if each < seq}
 
