@@ -291,7 +291,6 @@ class FateTests(TestCase):
         fates = [private.fate(each) for each in private.entries]
         self.assertEqual(fates, [Fate.READ, Fate.DELIVERED, Fate.STORED])
 
-
     def test_of_what_a_new_epoch_gives_out_anew_nothing_was_read_before(self) -> None:
         found = model(room("#lobby"), room("@2"))
         arrive(found, *(entry(each, ME, to="@2") for each in (1, 2, 3)))
