@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import ORIGINAL_REQUESTS
 from chat.server.session import LONG
-from chat.store.errors import FateUnknown, StoreUnavailable
+from chat.store.accounts import Account
+from chat.store.errors import FateUnknown, StoreUnavailable, UnknownUser
 from chat.store.keys import Keys
 from chat.store.posting import FORGOTTEN_SECONDS, Posting
 from tests.hall import Guest, Hall
@@ -172,6 +173,40 @@ class RefusedTest(SynchronousTestCase):
         kinds = [each.type for each in guest.frames]
         self.assertEqual(kinds, ["OnlineResMes", "SmsResMes", "ErrorMes", "PongMes"])
         self.assertEqual(codes(guest), [401, 401, 401])
+
+    def test_what_is_done_is_said_to_be_although_the_store_went_away_behind_it(self) -> None:
+        """503 says that nothing was done: whoever asked again was told that they may not."""
+
+        async def gone(*_: object) -> None:
+            raise StoreUnavailable("just now")
+
+        async def done(*_: object, **__: object) -> int:
+            return 7
+
+        async def found(who: object) -> Account:
+            if who == 0 or isinstance(who, str):
+                raise UnknownUser("nobody yet")
+            return Account(1, "ann", "phc")
+
+        hall = Hall(registrations_per_address=0)
+        guest, stranger = hall.guest(1, "r:cooks"), hall.stranger()
+        context: Any = hall.context
+        hall.bus.fence = hall.bus.tell = gone  # type: ignore[method-assign,assignment]
+        hall.log.start_marks = gone  # type: ignore[attr-defined]
+        context.rooms.set_topic = done
+        context.accounts = SimpleNamespace(
+            find=found, register=done, set_password=done, add_device=gone
+        )
+        context.limits = SimpleNamespace(spend=done, refund=done)
+        context.guesses = SimpleNamespace(attempt=done, right=done)
+        context.passwords = SimpleNamespace(hash=done, verify=done)
+        guest.send("TopicMes", conversation="#cooks", topic="soup")
+        guest.send("LeaveMes", conversation="#cooks")
+        guest.send("PasswordMes", userPwd="the old one", newPwd="the new one")
+        user = {"userId": 0, "userName": "bob", "userPwd": "a good one", "userStatus": 0}
+        stranger.send("RegisterMes", version=2, user=user)
+        self.assertEqual((codes(guest), codes(stranger)), ([200, 200, 200], [200]))
+        self.assertEqual(guest.session.rooms, set())
 
     def test_an_error_that_nobody_foresaw_is_logged_and_the_client_told(self) -> None:
         hall = Hall()

@@ -18,7 +18,7 @@ from chat.server.paging import fit
 from chat.server.requests.refusals import Refused
 from chat.store.accounts import Account
 from chat.store.bus import Event, payload
-from chat.store.errors import Disproved, NameTaken, NotAllowed, TooMany, Unknown
+from chat.store.errors import Disproved, NameTaken, NotAllowed, StoreError, TooMany, Unknown
 from chat.store.guesses import Allowances
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     except (NameTaken, Busy):
         await context.limits.refund("register", session.origin)
         raise
-    await context.conversations.start_marks(user_id)
+    with suppress(StoreError):  # Who is told 503 asks again, and that the name is taken.
+        await context.conversations.start_marks(user_id)
     return messages.RegisterResMes(200, "", user_id, invitation=False)
 
 
@@ -269,7 +270,9 @@ async def change_password(
         account.user_id, password, "", account.password, told
     ):
         raise Refused(403, "wrong-password")  # by now
-    token, _ = await _new_token(session, account.user_id, session.device)
+    token = ""
+    with suppress(StoreError):  # Who is told 503 asks again, and that the old one is wrong.
+        token, _ = await _new_token(session, account.user_id, session.device)
     return messages.PasswordResMes(token=token)
 
 

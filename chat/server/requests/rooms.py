@@ -106,7 +106,10 @@ async def leave(session: "Session", message: messages.LeaveMes) -> messages.Leav
     except (NotAllowed, Unknown):
         attendance.leave_room(session, cid)  # A loss may have undone the joining.
         raise
-    await session.context.bus.fence()  # Then this session, too, has heard of it at its place.
+    try:
+        await session.context.bus.fence()  # Then this session, too, has heard of it at its place.
+    except StoreError:  # It is done all the same: 503 would say that it was not.
+        attendance.leave_room(session, cid)
     return messages.LeaveResMes()
 
 
@@ -128,7 +131,8 @@ async def set_topic(session: "Session", message: messages.TopicMes) -> messages.
     context = session.context
     await context.rooms.set_topic(session.author, cid, message.topic)
     if cid in session.rooms:  # An administrator need not be in it.
-        await context.bus.tell(session.user_id, Event("changed", cid, session=session.key))
+        with suppress(StoreError):  # It is set all the same, and the entry tells it.
+            await context.bus.tell(session.user_id, Event("changed", cid, session=session.key))
     return messages.TopicResMes()
 
 
