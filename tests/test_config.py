@@ -23,6 +23,7 @@ colours = 256
 emoji = "full"
 ascii = true
 mouse = true
+plain = true
 links = false
 cache = false
 quiet = "22:00-07:00"
@@ -73,8 +74,9 @@ class SettingsTests(FileTestCase):
             settings,
             Settings(
                 server="chat.example.org:8889", user="anna", language="zh", theme="light",
-                colours="256", emoji="full", ascii=True, mouse=True, links=False, cache=False,
-                quiet="22:00-07:00", command=("notify-send", "{who}", "{text}"), notify=rules,
+                colours="256", emoji="full", ascii=True, mouse=True, plain=True, links=False,
+                cache=False, quiet="22:00-07:00", command=("notify-send", "{who}", "{text}"),
+                notify=rules,
             ),
         )  # fmt: skip
         for name in setting_names():

@@ -122,8 +122,8 @@ class ListsTests(TestCase):
         screen = lively()
         for number in range(100):
             screen.chat.model.conversation(f"#room-{number:02}")
-        self.assertIn("#cats     12 unread", "\n".join(screen.enter("/list")))
-        self.assertIn("#room-98", "\n".join(screen.type("room-98")))
+        self.assertIn("2 #cats     12 unread", "\n".join(screen.enter("/list")))
+        self.assertIn("101 #room-98", "\n".join(screen.type("room-98")))
         screen.press("enter")
         self.assertEqual(screen.chat.model.open, "#room-98")
 
@@ -219,14 +219,22 @@ class CommandTests(TestCase):
     def test_devices_are_listed_and_which_of_them_is_this_one(self) -> None:
         screen = lively()
         text = "\n".join(screen.enter("/devices"))
-        self.assertIn("desk  online  2023-11-14 12:00  (this one)", text)
-        self.assertRegex(text, r"phone  offline  2023-11-14 12:00\n")
+        self.assertRegex(text, r"desk +online  2023-11-14 12:00  \(this one\)")
+        self.assertRegex(text, r"phone +offline  2023-11-14 12:00 ")
+        screen.press("down", "enter")
+        self.assertEqual(screen.desk.composer.editor.text, "/revoke phone")
 
     def test_an_invitation_stays_to_be_read(self) -> None:
         screen = lively()
         screen.client.tell(events.Invited("#cats", BEN.user_id, BEN.user_name))
         screen.clock.advance(60)
         self.assertIn("ben invites you to #cats: /join #cats", "\n".join(screen.text()))
+
+    def test_a_room_that_one_is_invited_to_need_not_be_written(self) -> None:
+        screen = lively()
+        self.assertRegex("\n".join(screen.enter("/invitations")), "#cats +Ben invites you")
+        screen.press("enter")
+        self.assertIn(("join", "#cats"), screen.client.asked)
 
     def test_the_commands_of_moderators_ask_for_what_they_say(self) -> None:
         screen = lively()
@@ -262,7 +270,7 @@ class CommandTests(TestCase):
             "/role Ben king": "The roles are", "/slow soon": "is no time",
             "/ban Ben 0s": "0s is no time", "/mute Ben 0 x": "0 is no time",
             "/ban Ben 10min spam": "10min is no time",
-            "/invitations": "/join #cats", "/block": "blocked nobody", "/report nobody x": "nobody",
+            "/block": "blocked nobody", "/report nobody x": "nobody",
         }.items():  # fmt: skip
             self.assertIn(said, "\n".join(screen.enter(text)), text)
         screen.chat.open("@2")
@@ -438,7 +446,7 @@ class CommandTests(TestCase):
         self.assertEqual(screen.chat.model.unread()[0], 1)
         screen.press("meta a")
         self.assertIn("#cats (hushed)", "\n".join(screen.text()))
-        self.assertIn("#cats   (hushed)", "\n".join(screen.enter("/list")))
+        self.assertIn("2 #cats   (hushed)", "\n".join(screen.enter("/list")))
         again = lively(drafts=drafts)
         before, _ = again.chat.model.unread()
         again.enter("/hush #cats")

@@ -125,7 +125,8 @@ def _screen(
             return WRONG_CONFIG
         print(phrases("config-good", path=options.config or profile.config_file))
         return 0
-    if options.plain or simple_terminal():
+    # What is recorded is the screen.
+    if options.plain or (settings.plain and not options.record) or simple_terminal():
         from chat.client.plain.running import run_plain
 
         return run_plain(wanted)

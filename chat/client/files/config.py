@@ -130,6 +130,7 @@ class Settings:
     emoji: str = _setting("auto", _one_of("auto", "text", "full"))
     ascii: bool = _setting(False, _yes_no)
     mouse: bool = _setting(False, _yes_no)
+    plain: bool = _setting(False, _yes_no)
     links: bool = _setting(True, _yes_no)
     cache: bool = _setting(True, _yes_no)
     quiet: str = _setting("", _span)

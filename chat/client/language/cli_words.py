@@ -181,6 +181,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "set-ascii": ("draw with ASCII only", "只用 ASCII 字符绘制"),
     "set-mouse": ("use the mouse", "使用鼠标"),
+    "set-plain": (
+        "line by line, as --plain, for screen readers",
+        "逐行显示，同 --plain，适用于读屏软件",
+    ),
     "set-links": ("mark links for the terminal (OSC 8)", "为终端标记链接（OSC 8）"),
     "set-cache": ("keep what was said on this machine", "在本机保存聊天记录"),
     "set-quiet": (

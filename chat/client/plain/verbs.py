@@ -55,7 +55,7 @@ class PlainVerbs(Verbs):
 
     def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         for name, about, _ in rows:
-            self._chat.tell(f"{name}  {about}".rstrip())
+            self._chat.tell(f"{name}  {about}".strip())
 
     async def more(self, arguments: str) -> None:
         wish = self._news.older()

@@ -135,15 +135,6 @@ class ModeratingVerbs(Offering):
 
     # In private
 
-    async def invitations(self, arguments: str) -> None:
-        found = await self._chat.client.invitations()
-        for each in found:
-            who = self._chat.name_of(each.user_id, each.user_name)
-            values = {"who": who, "conversation": each.conversation}
-            self._chat.tell(self._words("invited", **values))
-        if not found:
-            self._chat.say(self._words("nothing-found"))
-
     async def block(self, arguments: str) -> None:
         await self._block(arguments, True)
 

@@ -100,10 +100,13 @@ class MovingVerbs(Offering):
         self._chat.say(self._words("all-read" if count else "nothing-unread", n=count))
 
     def conversations(self, arguments: str) -> None:
-        """Which conversations there are, and what is unread in them."""
+        """Which conversations there are, by which number ``/go`` opens them, what is unread."""
         telling = Telling(self._chat.model, self._desk.look)
         listed = self._chat.model.listed()
-        rows = [(telling.title(each), telling.about(each), each.name) for each in listed]
+        digits, rows = len(str(len(listed))), []
+        for number, each in enumerate(listed, 1):
+            title = f"{number:>{digits}} {telling.title(each)}"
+            rows.append((title, telling.about(each), each.name))
         self._list(self._words("conversations"), rows, self._chat.open)
 
     async def more(self, arguments: str) -> None:

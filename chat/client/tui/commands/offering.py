@@ -1,10 +1,12 @@
-"""Lists that commands show, to choose from: in a popup, however long they are."""
+"""What commands show: lists to choose from, in a popup, however long they are; and their usage."""
 
 from collections.abc import Callable, Sequence
 
 from chat.client.language.words import Words
 from chat.client.tui.chat import Chat
+from chat.client.tui.commands import helptext
 from chat.client.tui.commands.picked import Stage
+from chat.client.tui.commands.table import find
 from chat.client.tui.desk import Desk
 from chat.client.tui.panes.popups import Popup, in_columns, narrowed
 
@@ -28,6 +30,11 @@ class Offering:
     def _hinted(self, title: str, hint: str) -> str:
         """The title of a list, and what Enter does there."""
         return self._words("with-hint", title=self._words(title), hint=self._words(hint))
+
+    def _usage(self, name: str) -> None:
+        command = find(name)
+        usage = helptext.command_usage(command, self._words) if command else ""
+        self._chat.say(self._words("usage", usage=usage), bad=True)
 
     def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         """Have one of ``rows`` chosen; ``chosen`` is called with its value."""

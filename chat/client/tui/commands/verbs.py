@@ -1,6 +1,6 @@
 """What the commands do, one method for each verb of the command table."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,8 +10,6 @@ from twisted.internet.defer import Deferred
 from chat.client.errors import ClientError, FateUnknown, NotConnected
 from chat.client.files.config import BadConfig
 from chat.client.language.cli_words import Phrases
-from chat.client.language.durations import read_minutes
-from chat.client.language.happenings import span
 from chat.client.language.words import LANGUAGES, Words
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import helptext
@@ -19,6 +17,7 @@ from chat.client.tui.commands.catchup import CatchUp
 from chat.client.tui.commands.doctor import Examined, examine
 from chat.client.tui.commands.moderating import ModeratingVerbs
 from chat.client.tui.commands.moving import MovingVerbs
+from chat.client.tui.commands.oneself import OneselfVerbs
 from chat.client.tui.commands.picked import PickedActions, Stage
 from chat.client.tui.commands.table import Command, find
 from chat.client.tui.desk import Desk
@@ -26,7 +25,7 @@ from chat.client.tui.look import Look
 from chat.client.tui.telling import Telling
 from chat.client.tui.theme_file import find_theme, theme_names
 from chat.messages import BUSY, OFFLINE, User
-from chat.names import LOBBY, canonical_user_name, is_room
+from chat.names import LOBBY, is_room
 
 __all__ = ["Verbs"]
 
@@ -38,10 +37,6 @@ RANKS = ("owner", "moderator")
 
 PATIENCE = 1.0
 """Seconds without an answer after which one would press Enter once more."""
-
-
-MOST_MINUTES = 525_600
-"""A do not disturb ends after a year at the latest; no calendar goes as far as one may write."""
 
 
 class Around(Stage, Protocol):
@@ -68,7 +63,7 @@ class Around(Stage, Protocol):
         """What is known of terminal and server."""
 
 
-class Verbs(ModeratingVerbs, MovingVerbs):
+class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
     """Commands. ``run`` is the way in.
 
     :ivar picked: what commands do with messages, as keys do.
@@ -116,11 +111,6 @@ class Verbs(ModeratingVerbs, MovingVerbs):
     def _still(self, waiting: str) -> None:
         if not self.catch_up.active:
             self._chat.say(waiting)
-
-    def _usage(self, name: str) -> None:
-        command = find(name)
-        usage = helptext.command_usage(command, self._words) if command else ""
-        self._chat.say(self._words("usage", usage=usage), bad=True)
 
     def help(self, arguments: str) -> None:
         command = find(arguments.lstrip("/"))
@@ -253,18 +243,29 @@ class Verbs(ModeratingVerbs, MovingVerbs):
         return conversation.name
 
     async def rooms(self, arguments: str) -> None:
-        rooms = await self._chat.client.rooms()
-        look = self._desk.look
-        rows = []
-        for each in rooms:
-            about = f"{self._words('members', n=each.members)}  {look.line(each.topic)}"
-            name = Telling(self._chat.model, look).room(each.conversation)
-            rows.append((name, about, each.conversation))
+        rows = {}
+        for each in await self._chat.client.rooms():
+            members = self._words("members", n=each.members)
+            rows[each.conversation] = f"{members}  {self._desk.look.line(each.topic)}"
+        self._offer_rooms("rooms-title", rows, "no-rooms")
+
+    async def invitations(self, arguments: str) -> None:
+        rows = {}
+        for each in await self._chat.client.invitations():
+            who = self._chat.name_of(each.user_id, each.user_name)
+            rows[each.conversation] = self._words("invited-by", who=who)
+        self._offer_rooms("invitations-title", rows, "nothing-found")
+
+    def _offer_rooms(self, title: str, about: Mapping[str, str], none: str) -> None:
+        """Have one joined of rooms, of which there is something to say; ``none``: there are none.
+        Not everybody can type the name of every room."""
+        telling = Telling(self._chat.model, self._desk.look)
+        rows = [(telling.room(name), said, name) for name, said in about.items()]
         if rows:
-            title = self._hinted("rooms-title", "rooms-hint")
+            title = self._hinted(title, "rooms-hint")
             self._offer(title, rows, lambda room: self._chat.spawn(self.join(room)))
         else:
-            self._chat.say(self._words("no-rooms"))
+            self._chat.say(self._words(none))
 
     async def who(self, arguments: str) -> None:
         conversation, rest = self._which(arguments)
@@ -324,40 +325,6 @@ class Verbs(ModeratingVerbs, MovingVerbs):
             self._chat.say(self._words("nothing-failed"))
 
     # Oneself
-
-    async def busy(self, arguments: str) -> None:
-        await self._chat.client.set_status(busy=True)
-        self._chat.say(self._words("now-busy"))
-
-    async def back(self, arguments: str) -> None:
-        await self._chat.client.set_status(busy=False)
-        self._chat.say(self._words("now-online"))
-
-    def dnd(self, arguments: str) -> None:
-        quiet, now = self._chat.quiet, self._desk.look.moment()
-        written = canonical_user_name(arguments.strip())
-        if written in ("off", "0") or (not written and quiet.holds(now)):
-            quiet.end()
-            self._chat.say(self._words("dnd-off"))
-        elif not written:
-            quiet.begin(now, None)
-            self._chat.say(self._words("dnd-on"))
-        elif minutes := min(read_minutes(written), MOST_MINUTES):
-            quiet.begin(now, minutes)
-            self._chat.say(self._words("dnd-for", time=span(self._words, 60 * minutes)))
-        else:
-            self._usage("dnd")
-
-    async def devices(self, arguments: str) -> None:
-        for each in await self._chat.client.sessions():
-            seen = self._desk.look.when(each.last_seen)
-            state = self._words("state-online" if each.online else "state-offline")
-            here = self._words("this-device") if each.device == self._chat.client.device else ""
-            self._chat.tell(f"{each.device}  {state}  {seen:%Y-%m-%d %H:%M}  {here}".rstrip())
-
-    async def revoke(self, arguments: str) -> None:
-        await self._chat.client.revoke(arguments.strip())
-        self._chat.say(self._words("revoked", device=arguments.strip()))
 
     def password(self, arguments: str) -> None:
         self._around.change_password()
