@@ -29,6 +29,7 @@ from chat.client.events import (
     Stored,
 )
 from chat.messages import Entry
+from tests.peers import CurrentPeer
 from tests.process import ServerProcess
 from tests.server import GENEROUS
 from tests.test_cli import ROOT, Program
@@ -333,6 +334,17 @@ class CommandTest(WholeCase):
         status, out, errors = await self.begin(*words).end(given)
         self.assertEqual((status, errors), (0, ""))
         return out
+
+    async def test_who_is_one_too_many_is_told_so(self) -> None:
+        server = ServerProcess.start_for(self, *GENEROUS, "--connections", "1")
+        first = CurrentPeer(server.port)
+        self.addCleanup(first.close)
+        first.ping()
+        there = ("--server", f"127.0.0.1:{server.port}", "--user", "ann", "--timeout", "1")
+        for words, status in (("who",), 3), (("register", "ann"), 4):
+            done = await self.begin(*words, *there).end()
+            self.assertEqual(done[:2], (status, ""))
+            self.assertIn("There are too many connections. Try again later.", done[2])
 
     async def test_pipes_in_and_pipes_out_over_the_death_of_the_server(self) -> None:
         await self.command("register", "alice", "--server", self.address)
