@@ -221,7 +221,8 @@ class Connection(Int32StringReceiver):
         """For how many seconds a client that is behind has taken nothing of what waits for it: who
         reads slowly is not stuck."""
         now, left = self.factory.clock.seconds(), unsent(_carrier(self.transport))
-        if left < self._unsent:
+        # More is progress, too: TLS hands on what it had kept back when all before is taken.
+        if left != self._unsent:
             self._stalled_since, self._unsent = now, left
         return float(now - self._stalled_since)
 
