@@ -182,6 +182,18 @@ class KeyboardTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
+    def test_who_presses_esc_loses_no_letter_and_makes_no_command_a_message(self) -> None:
+        reading, writing = os.pipe()
+        for each in (reading, writing):
+            self.addCleanup(os.close, each)
+        person = Distracted()
+        keyboard = Keyboard(Clock(), reading, Page(Clock(), lambda text: None, True), person)
+        for typed in (b"\x1b", b"/msg ben psst\r", b"a\x1bfb\x1b[", b"1;5Cc\r"):
+            os.write(writing, typed)
+            keyboard.doRead()
+        self.assertEqual(person.taken, ["/msg ben psst", "abc"])
+
+
 class PageTests(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()

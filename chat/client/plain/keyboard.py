@@ -117,6 +117,7 @@ class Keyboard:
                 self._person.take(finished)
                 finished = []
             self._line.hidden = self._person.hidden
+        self._line.rest()
         if finished:
             self._person.take(finished)
 

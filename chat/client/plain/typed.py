@@ -63,6 +63,12 @@ class TypedLine:
             if happened is not None:
                 yield happened
 
+    def rest(self) -> None:
+        """Nothing comes right behind what came: an ESC was that key, and none that is sent as ESC
+        and more. What is typed next is typed."""
+        if self._escape == "\x1b":
+            self._escape = ""
+
     def _take(self, character: str) -> Happened | None:
         if self._escape:
             return self._skip(character)
