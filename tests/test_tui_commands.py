@@ -422,6 +422,15 @@ class CommandTests(TestCase):
             screen.press("ctrl c")
             screen.client.say(entry(8, BEN, "well"))
 
+    def test_who_is_here_is_asked_for_where_nobody_tells_who_comes(self) -> None:
+        for scope, named in (("all", False), ("watched", True)):
+            client = ScriptedClient()
+            client.scope = scope
+            screen = Screen(client, (120, 24))
+            screen.text()
+            client.people = [*client.people, User(9, "newcomer", 0)]
+            self.assertEqual("newcomer" in "\n".join(screen.enter("/who")), named, scope)
+
     def test_who_decides_in_a_room_is_named_first(self) -> None:
         for language, said in (
             ("en", "3: 陈晓明 (owner), ben (moderator), anna"),

@@ -266,9 +266,10 @@ class Chat:
     def _refresh_online(self) -> None:
         if not self._asking_online:
             self._asking_online = True
-            self.spawn(self._ask_online())
+            self.spawn(self.ask_online())
 
-    async def _ask_online(self) -> None:
+    async def ask_online(self) -> None:
+        """Have the whole list of who is online anew."""
         try:
             users = await self.client.online(enough=MOST_PEOPLE)
         finally:

@@ -273,6 +273,8 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             self._chat.say(self._words("go-nowhere", name=self._desk.look.line(rest)), bad=True)
             return
         if conversation is None or conversation.private or conversation.name == LOBBY:
+            if self._chat.model.watched:  # Then nobody tells of who comes.
+                await self._chat.ask_online()
             users = self._chat.model.online()
         else:
             users = await self._chat.client.members(conversation.name)
