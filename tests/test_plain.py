@@ -181,7 +181,6 @@ class KeyboardTests(SynchronousTestCase):
         self.assertEqual((person.taken, person.stumbles), (["good"], 1))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
-
     def test_who_presses_esc_loses_no_letter_and_makes_no_command_a_message(self) -> None:
         reading, writing = os.pipe()
         for each in (reading, writing):
