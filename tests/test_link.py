@@ -455,6 +455,18 @@ class SleepTest(LinkCase):
         self.net.flush()
         self.assertIsInstance(self.link.state, LoggedIn)
 
+    def test_who_was_connecting_when_the_machine_slept_begins_with_the_shortest_wait(self) -> None:
+        self.net.down = True
+        self.start()
+        self.advance(100)
+        self.net = self.link._endpoint = net = SlowNet(self.server)
+        while isinstance(self.link.state, Waiting):
+            self.advance(1)
+        self.clock.advance(60)
+        net.down = True
+        net.answer()
+        self.assertEqual(self.waiting().seconds, SHORTEST_WAIT)
+
 
 class SlowNet(FakeNet):
     """Lets nobody in until it is told to; who is called back is told so as by a TCP endpoint."""
