@@ -171,6 +171,20 @@ class LayoutTests(TestCase):
             asked = [each for each in client.asked if each[0] == "watch"]
             self.assertEqual(asked, watched, scope)
 
+    def test_whom_one_has_scrolled_to_is_watched_and_not_anew_at_each_step(self) -> None:
+        client = ScriptedClient()
+        client.scope = "watched"
+        client.people = [User(n, f"someone{n:04}", 0) for n in range(1, 1_001)]
+        screen = Screen(client, (120, 24))
+        screen.text()
+        screen.desk.focus_on(Pane.ONLINE)
+        for _ in range(200):
+            screen.press("down")
+        asked = [whom for what, whom in client.asked if what == "watch"]
+        self.assertEqual([len(each) for each in asked], [200, 200])
+        shown = [each for each in screen.text() if "someone0190" in each]
+        self.assertEqual((len(shown), 190 in asked[-1]), (1, True))
+
     def test_a_tiny_window_shows_a_sentence(self) -> None:
         self.assertEqual(lively(size=(30, 3)).text()[0], "The window is too small.")
         self.assertEqual(lively(size=(12, 3)).text(), ["The window", "is too", "small."])

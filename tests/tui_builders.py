@@ -350,7 +350,7 @@ class Screen:
         return self.desk.wish()
 
     def watching(self) -> list[int]:
-        return [each.user_id for each in self.desk.online.items()]
+        return self.desk.online.watched()
 
     def attention(self, came: Came) -> None:
         if not self.root.attended(self.clock.seconds()):

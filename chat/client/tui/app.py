@@ -123,8 +123,7 @@ class App(Host):
         return self._desk.wish() if shown and self._desk is not None else None
 
     def watching(self) -> list[int]:
-        users = self._desk.online.items() if self._desk is not None else []
-        return [each.user_id for each in users]
+        return self._desk.online.watched() if self._desk is not None else []
 
     def attention(self, came: Came) -> None:
         if not self.root.attended(self._reactor.seconds()):

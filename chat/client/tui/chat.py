@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Chat"]
 
-WATCHED = 200
-"""Ids that WatchMes takes."""
-
 MOST_PEOPLE = 5_000
 """Who are listed as online: on a large installation nobody scrolls through all."""
 
@@ -228,7 +225,7 @@ class Chat:
         if self._mark_read():
             self._view.redraw()
         if self.model.watched:
-            wanted = self._view.watching()[:WATCHED]
+            wanted = self._view.watching()
             if wanted != self._watching:
                 self._watching = wanted
                 self.spawn(self._watch(wanted))

@@ -13,6 +13,9 @@ from chat.messages import BUSY, OFFLINE, ONLINE, User
 
 __all__ = ["ConversationsPane", "OnlinePane", "state_mark"]
 
+WATCHED = 200
+"""Ids that WatchMes takes."""
+
 
 def state_mark(look: Look, status: int | None) -> Run:
     """The sign and colour of a status; None: unknown."""
@@ -110,6 +113,11 @@ class OnlinePane(ListPane):
             return found
         wanted = self.filter.casefold()
         return [each for each in found if wanted in each.user_name.casefold()]
+
+    def watched(self) -> list[int]:
+        """The ids of those who are shown, and of their neighbours, as many as WatchMes takes."""
+        start = self.top - self.top % (WATCHED // 2)  # not others at each step
+        return [each.user_id for each in self.items()[start : start + WATCHED]]
 
     def item_row(self, item: object, columns: int) -> Row:
         assert isinstance(item, User)

@@ -298,7 +298,7 @@ class Replay:
         return self.desk.wish()
 
     def watching(self) -> list[int]:
-        return [each.user_id for each in self.desk.online.items()]
+        return self.desk.online.watched()
 
     def attention(self, came: Came) -> None:
         pass
