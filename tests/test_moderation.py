@@ -159,7 +159,7 @@ def test_who_was_logged_out_while_the_bus_was_away_is_out_when_it_is_back(town: 
     user, keys = town.there.user(), Keys()
     kept, lost = town.there.current(user, "kept"), town.there.current(user, "lost")
     # As it is when nobody heard of it: there is no publication.
-    words = (1, keys.devices(user.user_id), "one", "lost", keys.token_start())
+    words = (1, keys.devices(user.user_id), "one", "lost", keys.token_start(), "", "")
     assert town.store.ask("EVAL", load("device_revoke").text, *words) == 1
     lost.post("#lobby", "still here")
     assert town.store.ask("CLIENT", "KILL", "TYPE", "pubsub")
