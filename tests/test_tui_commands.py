@@ -656,6 +656,13 @@ class CommandTests(TestCase):
             (" /quit", "/quit stands behind a space"),
         ):
             self.assertIn(answer, refused(parse(typed), Words("en")), typed)
+        for typed, answer in (
+            ("/列表", "是不是想用 /会话"),
+            ("／拉黑 ben", "是不是想用 /屏蔽"),
+            ("/昵称 zoe", "不能更改"),
+        ):
+            self.assertIn(answer, refused(parse(typed), Words("zh")), typed)
+        self.assertEqual(getattr(parse("、撤回").command, "verb", ""), "undo")
         names = {name for command in COMMANDS for name in command.names}
         self.assertLessEqual(set(ELSEWHERE.values()), names)
         self.assertFalse(names & {*ELSEWHERE, *RENAMING}, "what is a command here")

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``90``, ``10m``, ``2h``, ``1d12h``. Pure."""
+"""Durations as people write them: ``90``, ``10m``, ``1d12h``, ``2小时``. Pure."""
 
 import re
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 __all__ = ["UNITS", "read_duration", "read_minutes", "write_duration"]
 
 UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_CHINESE: Final = {"周": "w", "天": "d", "小时": "h", "分钟": "m", "分": "m", "秒": "s"}
 _WRITTEN = re.compile(r"(\d{1,9})([wdhms]?)", re.ASCII)
 _WHOLE = re.compile(r"(?:\d{1,9}[wdhms])+|\d{1,9}", re.ASCII)
 
@@ -13,6 +14,8 @@ _WHOLE = re.compile(r"(?:\d{1,9}[wdhms])+|\d{1,9}", re.ASCII)
 def read_duration(text: str) -> int | None:
     """Seconds, None when ``text`` is no duration."""
     text = text.lower()
+    for unit, letter in _CHINESE.items():
+        text = text.replace(unit, letter)
     if not _WHOLE.fullmatch(text):
         return None
     return sum(int(number) * UNITS[unit or "s"] for number, unit in _WRITTEN.findall(text))

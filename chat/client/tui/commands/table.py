@@ -45,7 +45,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("search", "搜索"), "search", "cmd-search", "arg-search", 1),
     Command(("searchall", "sa", "全部搜索"), "search_all", "cmd-search-all", "arg-search", 1),
     Command(("delete", "del", "删除"), "delete", "cmd-delete", "arg-delete"),
-    Command(("undo", "收回"), "undo", "key-take-back"),
+    Command(("undo", "收回", "撤回"), "undo", "key-take-back"),
     Command(("retry", "重发"), "retry", "cmd-retry"),
     Command(("inspect", "详情"), "inspect", "cmd-inspect", "arg-delete"),
     Command(("links", "链接"), "links", "key-links"),
@@ -102,6 +102,20 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("unhush", "silence"), "hush"),
     **dict.fromkeys(("read", "mark", "markread"), "readall"),
     "add": "invite",
+    **dict.fromkeys(("列表", "列出"), "会话"),
+    **dict.fromkeys(("私信", "悄悄话"), "私聊"),
+    **dict.fromkeys(("进入", "进群", "创建", "新建"), "加入"),
+    **dict.fromkeys(("退群", "退房"), "离开"),
+    **dict.fromkeys(("拉黑", "黑名单"), "屏蔽"),
+    **dict.fromkeys(("踢", "踢人"), "踢出"),
+    **dict.fromkeys(("查找", "查询"), "搜索"),
+    **dict.fromkeys(("历史", "聊天记录"), "更早"),
+    **dict.fromkeys(("在线", "用户", "好友"), "成员"),
+    **dict.fromkeys(("未读", "新消息"), "下一个"),
+    **dict.fromkeys(("主题", "皮肤"), "配色"),
+    "已读": "全部已读",
+    "勿扰": "免打扰",
+    "编辑": "收回",
 }
 """What commands are called here that are called so in other programs."""
 
@@ -112,7 +126,7 @@ UNSLASHED: Final[Mapping[str, str]] = {
 }
 """Messages that are most likely commands without their slash, and which: those that nobody says."""
 
-RENAMING: Final = ("nick", "name", "rename")
+RENAMING: Final = ("nick", "name", "rename", "昵称", "改名")
 """Commands by which one changes one's name elsewhere."""
 
 SLASHES: Final = "/\uff0f\u3001"
