@@ -533,6 +533,21 @@ class BehindTest(SynchronousTestCase):
         hall.say(ROOM, "heard")
         self.assertEqual(guest.numbers(NAME), [2])
 
+    def test_a_room_that_was_left_meanwhile_and_is_joined_here_first_stays_joined(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM, LOBBY)
+        guest.transport.fill_up()
+        hall.fanout.event(1, Event("left", ROOM))
+        hall.say(LOBBY, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        hall.clock.advance(0)
+        guest.send("JoinMes", conversation=NAME)
+        self.assertIn("JoinResMes", [each.type for each in guest.frames])
+        hall.log.answer()
+        hall.say(ROOM, "heard")
+        self.assertEqual(guest.numbers(NAME), [1])
+
     def test_who_does_not_read_is_sent_away_all_the_same(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)

@@ -393,7 +393,9 @@ class Session:
         """The client is logged in now, or reads again: tell it what happened before."""
         postponed, self._postponed = self._postponed, {}
         for event in postponed.values():
-            self.event(event)
+            # What was left then may have been joined here since.
+            if event.event != "left" or event.cid not in self.rooms:
+                self.event(event)
 
     def delivered(self, cid: str, seq: int) -> None:
         """An original client was given an entry."""
