@@ -49,6 +49,7 @@ class Stream:
     def put(self, event: MessageArrived | EpochChanged) -> None:
         """Something was handed out, or taken back."""
         if isinstance(event, EpochChanged):
+            self._entries = deque(each for each in self._entries if not _is_undone(each, event))
             behind = self._behind.get(event.conversation)
             if behind is not None:
                 behind.after = min(behind.after, event.epoch_first - 1)
@@ -113,6 +114,11 @@ class Stream:
         if self._end is None:
             with suppress(Closed):  # Whoever asks for the next one is told of the end.
                 await self._sleep(ASK_AGAIN)
+
+
+def _is_undone(entry: Entry, event: EpochChanged) -> bool:
+    """Whether an entry is none any more: its number is given out anew."""
+    return entry.conversation == event.conversation and entry.seq >= event.epoch_first
 
 
 class _Behind:
