@@ -94,6 +94,42 @@ class OfflineTests(TestCase):
         anna.wait_for("kept for both")
         anna.wait_for("and this")
 
+    def test_who_logs_out_is_logged_out_of_windows_that_were_closed_before(self) -> None:
+        anna = self.screen()
+        register(anna, "anna")
+        second = self.screen()
+        second.wait_for("in use in another window")
+        second.enter("secret-anna")
+        second.wait_for("Write to #lobby")
+        self.leave(second)
+        anna.enter("/logout")
+        anna.wait_for("You are logged out.")
+        self.leave(anna)
+        anna = self.screen()
+        anna.wait_for("Name or id")
+        self.leave(anna)
+        other = self.peer()
+        other.log_in(userName="anna", userPwd="secret-anna", device="other")
+        devices = [each["device"] for each in other.ask("SessionsMes")["sessions"]]
+        self.assertEqual(devices, ["other"])
+
+    def test_a_password_is_judged_where_one_could_do_without(self) -> None:
+        anna = self.screen()
+        register(anna, "anna")
+        self.leave(anna)
+        (last,) = (self.home / "anna" / ".local").rglob("last.json")
+        last.unlink()
+        anna = self.screen()
+        anna.wait_for("The server answers")
+        anna.type("1")
+        anna.wait_for("Name or id")
+        for typed in ("anna", "wrong-one"):
+            anna.enter(typed)
+        anna.wait_for("The password is wrong.")
+        anna.enter("secret-anna")
+        anna.wait_for("Write to #lobby")
+        self.leave(anna)
+
     def test_what_is_written_is_kept_after_a_logout_and_a_wrong_password_as_before(self) -> None:
         anna = self.screen()
         register(anna, "anna")

@@ -66,6 +66,19 @@ class DeviceSlot:
         self.token = token
         write_private(self._path, json.dumps({"device": self.device, "token": token}).encode())
 
+    def forget_others(self) -> list[str]:
+        """Forget the tokens of those devices of the account that no program uses now: of windows
+        that were closed. Return what they are called."""
+        forgotten = []
+        for path in self._path.parent.glob("device-*.json"):
+            known = path != self._path and _read(path).get("token")
+            other = _take(path) if known else None
+            if other is not None:
+                other.keep("")
+                other.close()
+                forgotten.append(other.device)
+        return forgotten
+
     def close(self) -> None:
         """Let another process use this device."""
         self._held.close()

@@ -12,7 +12,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from chat.client import events
-from chat.client.errors import ClientError
+from chat.client.errors import ClientError, Refused
 from chat.client.files.paths import Profile, Remembered
 from chat.client.network.address import DEFAULT_SERVER, server_string
 from chat.client.notify import Quiet
@@ -166,14 +166,18 @@ class Host(View, Entrance):
                 self._closing = Deferred.fromCoroutine(entered.cache.erase())
 
     def log_out(self) -> None:
-        """Forget the token, here and on the server, and go back to the menu."""
-        chat = self._chat
-        if chat is None:
+        """Forget the token, here and on the server, and go back to the menu: and the tokens of
+        windows that were closed, or one of them would be let in at the next start."""
+        chat, entered = self._chat, self._entered
+        if chat is None or entered is None:
             return
-        kept = self._kept(chat)
+        kept, others = self._kept(chat), entered.slot.forget_others()
 
         async def go() -> None:
             try:
+                for each in others:
+                    with suppress(Refused):
+                        await chat.client.revoke(each)
                 await chat.client.log_out()
             except ClientError:
                 self._start.menu.say(self.look.words("logged-out-here") + kept, bad=True)

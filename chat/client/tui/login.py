@@ -166,7 +166,9 @@ class Login:
             cache.follow(client)
             user = known.user if known and at_once else None
             if user is None:
-                user = await client.log_in(name, password, slot.token, timeout=0)
+                # A password that is asked for is judged, also where a token would do.
+                token = "" if password else slot.token
+                user = await client.log_in(name, password, token, timeout=0)
         except BaseException:
             for step in undo:
                 await maybeDeferred(step)
