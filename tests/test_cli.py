@@ -326,6 +326,13 @@ class LoginTest(CliCase):
         tail.process.send_signal(signal.SIGTERM)
         await tail.end()
 
+    async def test_why_no_answer_came_is_said_in_the_readers_language(self) -> None:
+        self.server.handlers[m.RegisterMes] = lambda connection, _: connection.cut()
+        chinese = ("--language", "zh", "--server", self.address)
+        done = await self.run_program("register", "zoe", *chinese)
+        said = "chatroom: 没有等到应答：服务器挂断了"
+        self.assertEqual((done[0], done[2][: len(said)]), (4, said))
+
     async def test_it_speaks_chinese_where_that_is_the_locale(self) -> None:
         self.password = {"CHATROOM_PASSWORD": "guess", "LANG": "zh_CN.UTF-8"}
         _, _, errors = await self.as_alice("who")

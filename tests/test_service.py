@@ -216,6 +216,17 @@ class StartTest(ServerCase):
         self.assertRegex(done.stderr, rf"\Achatroom: .*{server.home}/data.*\nAn error has occurred")
         self.enter(server)
 
+    def test_twisteds_other_runner_starts_it_too(self) -> None:
+        home = self.directory()
+        words = [sys.executable, "-m", "twisted", "--log-format=text", "chatroom"]
+        words += ["--listen", "tcp:0:interface=127.0.0.1", "--data", str(home / "data")]
+        with subprocess.Popen(words, cwd=home, stdout=subprocess.PIPE, text=True) as twist:
+            assert twist.stdout is not None
+            heard = next((line for line in twist.stdout if "Listening on 127.0.0.1" in line), "")
+            twist.terminate()
+            twist.stdout.read()
+        self.assertTrue(heard)
+
     def test_in_the_background_it_serves_when_its_command_has_ended(self) -> None:
         home = self.directory()
         words = ["chatroom", "--listen", f"unix:{home / 'door'}", "--data", str(home / "data")]

@@ -55,7 +55,7 @@ _FORESEEN: Final = (
 
 def _explained(context: Context, error: Exception) -> tuple[str, Status]:
     """The sentence, and the exit status, for what a command can end with."""
-    phrases = context.phrases
+    phrases, why = context.phrases, context.why(error)
     match error:
         case Stop(status=status):
             return str(error), status
@@ -73,10 +73,9 @@ def _explained(context: Context, error: Exception) -> tuple[str, Status]:
             # Who only reads has left nothing behind that could be there or not.
             reads = context.options.command in ("tail", "who", "history")
             status = Status.NO_CONNECTION if reads else Status.FATE_UNKNOWN
-            return phrases(key, reason=error), status
+            return phrases(key, reason=why), status
         case Closed(code=code):
-            return phrases("ended", reason=error), Status.REFUSED if code else Status.NO_CONNECTION
-    why = context.why(error)
+            return phrases("ended", reason=why), Status.REFUSED if code else Status.NO_CONNECTION
     return phrases("no-server", server=context.server, reason=why), Status.NO_CONNECTION
 
 

@@ -50,6 +50,7 @@ class Lifecycle(Service):
         self.parts = AsyncExitStack()
         self._started: Deferred[bool] = succeed(False)
         self.stopping = False
+        self._has_ports = False
         self._unfilter_log: Callable[[], None] = lambda: None
 
     async def start(self, parts: AsyncExitStack) -> None:
@@ -65,6 +66,7 @@ class Lifecycle(Service):
         :raises CannotStart: a port can't be had.
         """
         super().privilegedStartService()
+        self._has_ports = True
         if self.pages is not None:
             self.pages.bind()
         self.listeners.bind()
@@ -72,6 +74,8 @@ class Lifecycle(Service):
     def startService(self) -> None:
         """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
         super().startService()
+        if not self._has_ports:  # Twisted's other runner, twist, gives up no rights.
+            self.privilegedStartService()
         if self.pages is not None:
             self.parts.push_async_callback(self.pages.close)
             self.pages.start()
