@@ -24,7 +24,8 @@ from chat.client.tui.options import (
     full_emoji,
     needs_ascii,
 )
-from chat.client.tui.panes.forms import Field, Form, first_menu
+from chat.client.tui.panes.forms import Field, Form, Menu, MenuItem, first_menu
+from chat.client.tui.root import Root
 from chat.client.tui.start import Start
 from chat.client.tui.terminal.redraw import FRAME, LONGEST, PACE, Redraw
 from chat.client.tui.themes import THEMES
@@ -305,6 +306,16 @@ class FormTests(TestCase):
         self.assertEqual(sent, [])
         form.choose()
         self.assertEqual(sent, [["anna", "secret"]])
+
+    def test_what_is_typed_right_behind_esc_is_not_lost_before_the_menu_either(self) -> None:
+        chosen: list[int] = []
+        root = Root(chosen.clear, Clock().seconds)
+        items = [MenuItem("menu-login", lambda: chosen.append(1)) for _ in range(2)]
+        menu = Menu(look(), lambda: items)
+        root.show(Form(look(), "Log in", [Field("Name")], chosen.extend, lambda: root.show(menu)))
+        for key in ("meta 1", "meta 2"):
+            root.keypress((80, 24), key)
+        self.assertEqual(chosen, [1, 1])
 
     def test_a_password_is_never_drawn(self) -> None:
         form, _ = self.form()

@@ -218,7 +218,7 @@ class TakeBackTests(TestCase):
         screen.client.say(entry(3, BEN, "what?"))
         screen.type("and")
         text = "\n".join(screen.press("meta x"))
-        self.assertIn("Delete it for everybody?", text)
+        self.assertIn("Delete it for all?", text)
         self.assertIn("said too soon", text)
         screen.press("enter")
         self.assertNotIn(("redact", ("#lobby", 2)), screen.client.asked)

@@ -292,7 +292,7 @@ WORDS: Final = {
     "searching": "Searching: {text}",
     # Selected messages
     "nothing-to-take-back": "There is nothing of yours here to take back.",
-    "take-back-title": "It was sent already. Delete it for everybody?",
+    "take-back-title": "Sent already. Delete it for all?",
     "taken-back": "It was not sent; here is the text.",
     "nothing-to-pick": "There is no message here.",
     "no-links": "There are no links here.",

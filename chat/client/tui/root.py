@@ -176,9 +176,10 @@ class Root(urwid.Widget):
         """Esc and a letter that comes right behind it reach a program as one key. Where that means
         nothing they are two, and what is typed after leaving something loses no letter."""
         letter = key.removeprefix("meta ")
-        if self.actions is None or letter == key or not is_character(letter):
+        if letter == key or not is_character(letter):
             return False
-        return self._press("esc") and (self._press(key) or self._press(letter))
+        self._press("esc")
+        return self._press(key) or self._press(letter)
 
     def _pasted(self, text: str) -> None:
         if self.popup is not None:
