@@ -225,6 +225,16 @@ class ConversationsTests(TestCase):
         screen.type("room-5")
         self.assertEqual(screen.text()[0][:20].split(), ["Conversations"])
 
+    def test_where_something_is_begun_is_marked_but_not_where_one_is(self) -> None:
+        for language in ("en", "zh"):
+            screen = lively(language)
+            screen.type("half a thought")
+            self.assertNotIn("✎", "\n".join(screen.text()))
+            [row] = [each for each in screen.press("meta 2") if "#lobby" in each]
+            self.assertRegex(row, "1 #lobby +✎│")
+            screen.press("meta 1", "ctrl u", "meta 2")
+            self.assertNotIn("✎", "\n".join(screen.text()))
+
     def test_the_first_nine_have_the_digit_that_opens_them(self) -> None:
         rows = self.screen.press("meta 4")
         self.assertEqual([row[0] for row in rows[1:12]], list("123›56789  "))

@@ -125,6 +125,7 @@ class Glyphs:
     delivered: str = "✓✓"
     read: str = "✓✓"
     failed: str = "✗"
+    begun: str = "✎"
     online: str = "●"
     busy: str = "◐"
     offline: str = "○"
@@ -140,9 +141,9 @@ class Glyphs:
 
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
-    rule="-", bar="|", sending=".", stored="v", delivered="vv", read="VV", failed="X", online="*",
-    busy="~", offline="o", system="-", prompt=">", warn="!", above="^", new="v", ellipsis="~",
-    mask="*",
+    rule="-", bar="|", sending=".", stored="v", delivered="vv", read="VV", failed="X", begun="%",
+    online="*", busy="~", offline="o", system="-", prompt=">", warn="!", above="^", new="v",
+    ellipsis="~", mask="*",
 )  # fmt: skip
 
 

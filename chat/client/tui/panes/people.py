@@ -29,8 +29,8 @@ def state_mark(look: Look, status: int | None) -> Run:
 
 
 class ConversationsPane(ListPane):
-    """Rooms, then private conversations; unread messages and mentions counted apart. The first nine
-    have the digit that opens them."""
+    """Rooms, then private conversations; unread messages and mentions counted apart, and marked
+    where something is begun. The first nine have the digit that opens them."""
 
     def __init__(self, look: Look, model: Model) -> None:
         super().__init__(look)
@@ -89,6 +89,8 @@ class ConversationsPane(ListPane):
         failed = sum(each.error != "" for each in item.pending)
         if failed:
             runs.append(("error", f" {self.look.glyphs.failed}"))
+        elif item.draft and item.name != self._model.open:
+            runs.append(("dim", f" {self.look.glyphs.begun}"))
         if item.mentions:
             runs.append(("mention", f" @{_short(len(item.mentions))}"))
         if item.unread > len(item.mentions):
