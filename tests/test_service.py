@@ -48,9 +48,9 @@ def told():
 
 def begin():
     before = signal.getsignal(signal.SIGTERM)
-    calm_signals(reactor)()
+    calm_signals(reactor, lambda: False)()
     undone.append(signal.getsignal(signal.SIGTERM) == before)
-    calm_signals(reactor)
+    calm_signals(reactor, lambda: False)
     os.kill(os.getpid(), signal.SIGTERM)
     for _ in range(1000):  # Python calls handlers between two of its steps.
         early.extend(told())
@@ -379,7 +379,8 @@ class StopTest(ServerCase):
     def test_a_signal_waits_its_turn_lest_it_wait_for_what_it_interrupts(
         self,
     ) -> None:
-        done = subprocess.run([sys.executable, "-c", SIGNALS], capture_output=True, text=True)
+        command = [sys.executable, "-c", SIGNALS]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_stopping_says_goodbye_and_ends_the_store(self) -> None:
