@@ -648,6 +648,7 @@ class CommandTests(TestCase):
         for typed, answer in (
             ("/jion #x", "Is /join meant?"),
             ("/SEAR x", "Is /search meant?"),
+            ("/mgs ben x", "Is /msg meant?"),
             ("/zebra", "//zebra would say it."),
             ("/", "// would say it."),
             ("/edit", "Is /undo meant?"),

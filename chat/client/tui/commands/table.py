@@ -126,6 +126,9 @@ UNSLASHED: Final[Mapping[str, str]] = {
 }
 """Messages that are most likely commands without their slash, and which: those that nobody says."""
 
+NEAR: Final = 0.65
+"""How like a command a mistake has to be: of three letters two may have changed places."""
+
 RENAMING: Final = ("nick", "name", "rename", "昵称", "改名")
 """Commands by which one changes one's name elsewhere."""
 
@@ -262,4 +265,4 @@ def _meant(name: str) -> str:
 
     begun = next(completions(f"/{name}"), "") if name else ""
     known = [each for command in COMMANDS for each in command.names]
-    return begun.strip("/ ") or next(iter(get_close_matches(_typed(name), known, 1, 0.7)), "")
+    return begun.strip("/ ") or next(iter(get_close_matches(_typed(name), known, 1, NEAR)), "")
