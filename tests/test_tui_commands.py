@@ -91,6 +91,14 @@ class ListsTests(TestCase):
         screen.press("ctrl k")
         screen.enter("cat")
         self.assertEqual(screen.chat.model.open, "#cats")
+        for wide in ("＃ｃａｔ", "／ｔｏｐｉｃ", "＠ｂｅｎ"):
+            screen.press("ctrl k")
+            screen.type(wide)
+            screen.press("enter")
+        self.assertEqual(screen.chat.model.open, "@2")
+        screen.chat.open("#cats")
+        screen.text()
+        self.assertEqual(screen.desk.composer.editor.text, "/topic ")
         screen.press("ctrl k")
         self.assertIn("/topic", "\n".join(screen.type("top")))
         for other_name in ("/exit", "退出", "leave", "lea"):

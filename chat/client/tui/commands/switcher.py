@@ -10,6 +10,7 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.panes.popups import Choice, Popup, in_columns
 from chat.client.tui.telling import Telling
 from chat.messages import User
+from chat.names import canonical_user_name
 
 __all__ = ["Switcher"]
 
@@ -48,13 +49,13 @@ class Switcher:
     def _targets(self, typed: str) -> list[Choice]:
         """Conversations, people, commands: what begins as typed before what has it; and behind
         them the commands that do it."""
-        wanted = typed.casefold()
+        wanted = canonical_user_name(typed)
         everything = ((name.casefold(), target) for name, target in self._all(not typed))
         matching = [(name, target) for name, target in everything if wanted in name]
         matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))
         named = [target for _, target in matching]
         others = [each for each in self._described(wanted) if each not in named]
-        found = [*map(self._row, [*named[:MOST], *others]), *self._further(typed)]
+        found = [*map(self._row, [*named[:MOST], *others]), *self._further(wanted)]
         return in_columns(found, self._desk.columns, NAME_COLUMNS)
 
     def _all(self, at_first: bool) -> Iterator[tuple[str, Target]]:
@@ -67,11 +68,11 @@ class Switcher:
         near = {model.before: -1, model.open: 1}
         found = model.listed() if at_first else model.conversations.values()
         for each in sorted(found, key=lambda each: (near.get(each.name, 0), -each.active)):
-            yield look.line(model.title(each)), each
+            yield f"{'@' if each.private else ''}{look.line(model.title(each))}", each
         talked = {each.name for each in model.privates()}
         for user in model.online():
             if f"@{user.user_id}" not in talked and user.user_id != model.me.user_id:
-                yield look.line(user.user_name), user
+                yield f"@{look.line(user.user_name)}", user
         for command in () if at_first else commands.COMMANDS:
             yield " ".join(f"/{each}" for each in command.names), command
 
