@@ -156,6 +156,21 @@ class ToolsTest(TestCase):
         words = ("security", "--offline=true", f"--threshold={EXPOSURE}", path)
         self.run_tool("systemd-analyze", *words)
 
+    def test_the_unit_checks_the_file_that_it_starts_with_before_it_is_read_again(self) -> None:
+        unit = (DEPLOY / "chatroom.service").read_text(encoding="utf-8")
+        (start,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+        check, tell = re.findall(r"^ExecReload=(.*)$", unit, re.MULTILINE)
+        self.assertEqual(tell, "/bin/kill -HUP $MAINPID")
+        self.assertEqual(check, start.replace(" --nodaemon --pidfile=", "") + " --check-config")
+        directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, directory)
+        (directory / "file").write_text("name-limit = 7")
+        words = check.split()[1:]
+        words[words.index("--config") + 1] = "file"
+        self.assertEqual(twistd(*words, cwd=directory).returncode, 0)
+        (directory / "file").write_text("name-limit = 'many'")
+        self.assertEqual(twistd(*words, cwd=directory).returncode, 1)
+
     def test_the_scripts_are_such(self) -> None:
         for script in ("start-store", "start-sentinel"):
             self.run_tool("sh", "-n", f"valkey/{script}")
