@@ -108,8 +108,8 @@ def toml_example() -> str:
     lines = [
         "# Every option of the server, with its default. Copy what you change, and start with",
         "# twistd chatroom --config chatroom.toml. The environment (where CHATROOM_NAME_LIMIT is",
-        "# name-limit) wins over this file, and the command line over both. What may be repeated is",
-        '# a list here, ["tcp:8889", "plain:tcp:8888"], and separated by spaces in the environment.',
+        "# name-limit) wins over this file, and the command line over both. What may be repeated",
+        '# is a list here, ["tcp:8889", "plain:tcp:8888"], and in the environment has spaces.',
         "# On SIGHUP the file is read again. What is marked (live) changes then, a limit of one",
         "# connection for those to come; of anything else the log says that it needs a restart.",
     ]
