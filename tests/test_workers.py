@@ -415,14 +415,16 @@ class OptionsTest(SynchronousTestCase):
         share = share_of(given, 2, 4)
         self.assertEqual((share.user_rate, share.rate), (given.user_rate, given.rate))
 
-    def test_prometheus_is_told_where_each_worker_has_its_figures(self) -> None:
+    def test_prometheus_is_told_where_each_worker_has_its_figures_and_where_they_are_counted(
+        self,
+    ) -> None:
         request = Request(DummyChannel(), False)
         request.requestHeaders.setRawHeaders("host", ["chat.example.org:9467"])
         theirs = ["tcp:9464", "tcp:9465:interface=10.0.0.7", "unix:/run/m"]
         told = Overview(reactor, "tcp:9467", theirs, lambda: None)
         self.assertEqual(
             json.loads(told._workers(request)),
-            [{"targets": ["chat.example.org:9464", "10.0.0.7:9465"]}],
+            [{"targets": ["chat.example.org:9464", "10.0.0.7:9465", "chat.example.org:9467"]}],
         )
         self.assertEqual(told._readyz(request), b"0 of 3 workers let clients in\n")
         self.assertEqual(request.code, 503)

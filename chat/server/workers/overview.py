@@ -56,11 +56,12 @@ class Overview(Pages, Collector):
         return serving > 0, f"{serving} of {len(self._theirs)} workers let clients in"
 
     def _workers(self, request: Request) -> bytes:
-        """What Prometheus's ``http_sd_configs`` reads; paths of Unix sockets are none of its."""
+        """What Prometheus's ``http_sd_configs`` reads: where the workers' figures are, and these
+        here. Paths of Unix sockets are none of its."""
         request.setHeader("content-type", "application/json")
         reached_by = re.sub(r":\d+$", "", request.getHeader("host") or "localhost")
         found = []
-        for each in self._theirs:
+        for each in (*self._theirs, self._endpoint):
             kind, _, rest = each.partition(":")
             port, *words = rest.split(":")
             named = dict(word.partition("=")[::2] for word in words)
