@@ -439,6 +439,18 @@ class StopTest(ServerCase):
         for kind in ("JoinMes", "LeaveMes"):
             self.assertEqual(peer.ask(kind, conversation="#room")["code"], 200, kind)
 
+    def test_every_request_that_came_before_the_stop_is_answered(self) -> None:
+        server = self.server("--request-rate", "0")
+        peer = self.enter(server)
+        joins = [("JoinMes", {"conversation": f"#room{number}"}) for number in range(50)]
+        asked = peer.send_together(*joins)
+        self.assertEqual(peer.reply(asked[0]).data["code"], 200)
+        server.process.send_signal(signal.SIGTERM)
+        peer.read_to_the_end()
+        self.assertEqual([peer.reply(each).data["code"] for each in asked[1:]], [200] * 49)
+        peer.expect("ByeMes", code=503)
+        self.assertTrue(server.ended_in_order(), server.log)
+
     def test_a_killed_server_comes_back_with_everything_it_accepted(self) -> None:
         server = self.server()
         sent = self.enter(server).post(LOBBY, "still here")

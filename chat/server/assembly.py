@@ -247,7 +247,7 @@ class ChatServer:
         context.stopping = True
         for connection in connections:
             connection.pause_reading()
-        await self._until(lambda: context.posting.settled, FINISH_SECONDS)
+        await self._until(self._all_answered, FINISH_SECONDS)
         try:
             await context.marks.flush()
         except StoreError as error:
@@ -256,6 +256,10 @@ class ChatServer:
         await self._until(lambda: not connections, READ_SECONDS)
         for connection in list(connections):
             connection.abort()
+
+    def _all_answered(self) -> bool:
+        connections = self.factory.connections
+        return self.context.posting.settled and not any(each.session.busy for each in connections)
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait until ``done``, and no longer than ``seconds``."""

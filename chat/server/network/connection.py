@@ -208,7 +208,8 @@ class Connection(Int32StringReceiver):
         self.factory.clock.callLater(0, self._resume)
 
     def _resume(self) -> None:
-        if self.paused and not (self.closing or self.behind or self._held):
+        stopping = self.factory.context.stopping
+        if self.paused and not (self.closing or self.behind or self._held or stopping):
             self.resumeProducing()
 
     def falls_behind(self) -> None:
