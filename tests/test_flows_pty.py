@@ -76,7 +76,7 @@ def test_a_search_opens_what_it_found_among_what_stands_around_it(home: Home, pa
     anna.enter("/search 钥匙")
     anna.wait_for("2 found: 钥匙")
     anna.press("down", "enter")
-    anna.wait_for("older messages")
+    anna.wait_for("Alt-End newest")
     for around in ("line-5.", "line-7. 丢了钥匙", "line-10."):
         assert around in anna.text()
     anna.press("meta end")

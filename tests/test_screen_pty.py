@@ -196,7 +196,7 @@ class ScreenTests(TestCase):
         again.type("begun")
         again.wait_for("begun")
         again.type("\x1b[A\x1b[A\x1b[A")  # what a terminal makes of the wheel of a mouse
-        self.assertIn("begun", again.wait_for("older messages"))
+        self.assertIn("begun", again.wait_for("Alt-End newest"))
 
     def test_a_terminal_that_takes_nothing_for_a_while_does_not_stop_the_program(self) -> None:
         ida, karl = self.entered("ida", 200, 60), self.entered("karl", 120)

@@ -63,6 +63,17 @@ class ListsTests(TestCase):
         screen.enter("hi")
         self.assertIn(("send", ("@3", "hi")), screen.client.asked)
 
+    def test_a_slash_begins_a_command_wherever_the_focus_is(self) -> None:
+        for keys in (("shift tab",), ("shift tab", "shift tab", "shift tab")):
+            for slash in "/／":
+                screen = lively(size=(120, 30))
+                screen.press(*keys)
+                screen.enter(f"{slash}whois ben")
+                self.assertIn("ben, id 2, online", "\n".join(screen.text()))
+            screen.press(*keys)
+            screen.type("b/")
+            self.assertEqual(screen.desk.composer.editor.text, "")
+
     def test_the_online_list_has_a_mark_and_a_word(self) -> None:
         text = lively(size=(120, 30)).text()
         [line] = [each for each in text if "● ben" in each and "online" in each]

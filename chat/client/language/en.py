@@ -169,7 +169,7 @@ WORDS: Final = {
     "failed": "Not sent: {error}  (Alt-R tries again, Alt-X takes it back)",
     "failed-elsewhere": "Not sent to {conversation}: {error}",
     "more-rows": "… the rest is not shown",
-    "bar-scrolled": "You are looking at older messages   (Alt-End newest)",
+    "bar-scrolled": "Older messages   (Alt-End newest)",
     "bar-new": "{n} new   (Alt-End)",
     "bar-mentions": "{n} new ({mentions} mention you)   (Alt-End)",
     "day": "{weekday}, {year}-{month:02}-{day:02}",

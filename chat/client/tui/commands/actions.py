@@ -16,6 +16,7 @@ from chat.client.tui.commands.table import Kind
 from chat.client.tui.commands.verbs import Verbs
 from chat.client.tui.desk import Desk
 from chat.client.tui.panes.layout import Pane
+from chat.client.tui.panes.pane import ListPane
 from chat.client.tui.panes.popups import Choice, Popup
 
 __all__ = ["Actions", "Stage"]
@@ -90,7 +91,7 @@ class Actions:
             return self.do(found)
         if context == "select" or not is_character(key):
             return False
-        pane = desk.list_pane()
+        pane = self._narrowed_by(key)
         if pane is not None:
             pane.type(key)
         else:
@@ -106,10 +107,17 @@ class Actions:
         if action(context, key) or action("everywhere", key):
             return None
         # A letter right behind an Esc leaves these, and is written here after all.
-        if is_character(key) and (context == "select" or desk.list_pane() is not None):
+        if is_character(key) and (context == "select" or self._narrowed_by(key) is not None):
             return None
         editor = desk.composer.editor
         return editor.text[: editor.cursor]
+
+    def _narrowed_by(self, key: str) -> ListPane | None:
+        """The list that is narrowed by a character. A slash, at first, begins a command there as it
+        does everywhere."""
+        pane = self.desk.list_pane()
+        begins = pane is not None and not pane.filter and key in tuple(commands.SLASHES)
+        return None if begins else pane
 
     def do(self, name: str) -> bool:
         """Carry out an action by its name."""
