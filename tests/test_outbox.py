@@ -291,6 +291,22 @@ class RestartTest(ApiCase, OutboxCase):
         self.net.flush()
         self.assertIsInstance(old.state, Stored)
 
+    def test_what_somebody_wants_sent_all_the_same_waits_as_long_as_it_takes(self) -> None:
+        self.restart()
+        self.log_in()
+        self.server.handlers[m.SmsMes] = lambda c, r: None
+        self.client.send("#lobby", "old")
+        self.net.flush()
+        for expected in (Failed, Queued):
+            self.clock.advance(FORGOTTEN_AFTER + 60)
+            self.restart()
+            (old,) = self.client.outgoing
+            self.assertIsInstance(old.state, expected)
+            self.client.retry(old.outgoing.client_id)
+        del self.server.handlers[m.SmsMes]
+        self.log_in()
+        self.assertEqual(self.heard(), ["old"])
+
     def test_what_a_page_has_was_stored_though_nobody_answered_in_time(self) -> None:
         self.restart()
         self.log_in()

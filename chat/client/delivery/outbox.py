@@ -95,8 +95,9 @@ class Outbox:
         self._note({"op": "failed", "client_id": client_id, **asdict(failure)})
 
     def again(self, client_id: str) -> None:
-        """A message that had failed is to be sent once more."""
-        self._kept[client_id].failed = None
+        """A message that had failed is to be sent once more, however long that takes: whoever wants
+        that takes it upon himself that it might be there twice."""
+        self._kept[client_id].failed, self._kept[client_id].tried = None, False
         self._note({"op": "again", "client_id": client_id})
 
     def done(self, client_id: str) -> None:
@@ -161,7 +162,7 @@ class Outbox:
             case "failed":
                 self._kept[client_id].failed = Failed(int(line["code"]), str(line["sentence"]))
             case "again":
-                self._kept[client_id].failed = None
+                self._kept[client_id].failed, self._kept[client_id].tried = None, False
             case "done":
                 del self._kept[client_id]
 

@@ -188,7 +188,7 @@ class Sender:
         if message is None or not isinstance(message.state, Failed):
             return False
         self._outbox.again(client_id)
-        message.tried_at = self._now()
+        message.doubtful = message.state == TOO_LONG
         self._show(message, Queued())
         self._take(message)
         self._pump()
