@@ -69,6 +69,7 @@ def server() -> str:
         _section("DESCRIPTION", _roff(f"{Options.longdesc} {_SERVER}")),
         _section("OPTIONS", _pairs(_server_options())),
         _section("SIGNALS", _pairs(iter(_SIGNALS))),
+        _section("FILES", _pairs(iter(_SERVERS_FILES))),
         _section("EXIT STATUS", "1 when an option is wrong or the server cannot start."),
         _section("SEE ALSO", _see("chatroom", "chatroom-admin", "twistd")),
     ]
@@ -102,12 +103,19 @@ _SERVER = "What is marked (live) changes on SIGHUP; anything else needs a restar
 _SIGNALS = (
     ("SIGHUP", "read the file and the certificates again"),
     ("SIGTERM, SIGINT", "finish what is under way, tell every client when to come back, and stop"),
+    ("SIGUSR1", "in the background: begin a new log file"),
+)
+
+_SERVERS_FILES = (
+    ("~/.local/share/chatroom/server/", "the embedded store, and the certificate of --self-signed"),
+    ("twistd.log, twistd.pid", "of a server in the background, in the directory that it began in"),
 )
 
 _FILES = (
     ("~/.config/chatroom/config.toml", "settings; XDG_CONFIG_HOME moves it"),
     ("~/.config/chatroom/themes/NAME.toml", "themes of one's own"),
     ("~/.local/state/chatroom/PROFILE/", "logins, drafts, what is not yet sent, the log"),
+    ("~/.local/state/chatroom/known-servers.json", "certificates that were accepted"),
     ("~/.cache/chatroom/PROFILE/", "what was said, for reading and searching without a server"),
 )
 
