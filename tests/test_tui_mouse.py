@@ -33,7 +33,7 @@ class MouseTests(TestCase):
         screen = lively(size=(120, 12))
         click(screen, "@anna", button=4)
         self.assertFalse(screen.desk.messages.at_end)
-        click(screen, "looking at older", button=5)
+        click(screen, "Alt-End newest", button=5)
         self.assertTrue(screen.desk.messages.at_end)
 
     def test_arrows_that_a_terminal_made_of_the_wheel_scroll_and_leave_what_is_written(
@@ -58,7 +58,7 @@ class MouseTests(TestCase):
     def test_the_bar_leads_back_to_the_newest(self) -> None:
         screen = lively(size=(120, 12))
         screen.press("page up")
-        click(screen, "looking at older")
+        click(screen, "Alt-End newest")
         self.assertTrue(screen.desk.messages.at_end)
 
     def test_a_hint_is_the_key_that_it_names(self) -> None:
