@@ -180,6 +180,34 @@ class ComparisonTests(SynchronousTestCase):
         self.assertEqual(moments, [999_000, 999_000])
         self.assertEqual(guest.contents(), ["missed", "heard"])
 
+    def test_what_nobody_here_has_any_more_keeps_no_later_loss_from_counting(self) -> None:
+        hall = Hall()
+        gone, guest = hall.guest(1), hall.guest(3)
+        moments: list[int] = []
+
+        async def seek(cid: str, moment: int) -> int:
+            moments.append(moment)
+            if len(moments) == 1:
+                raise StoreUnavailable("just then")
+            return 0
+
+        self.patch(hall.log, "seek", seek)
+        hall.clock.advance(1_000)
+        hall.fanout.lost(0)
+        hall.say("p:1:2", "missed", heard=False)
+        hall.log.listed["p:1:2"] = 1_000_000
+        back = Deferred.fromCoroutine(hall.fanout.came_back())
+        self.failureResultOf(back, StoreUnavailable)
+        hall.registry.remove(gone.session)
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        hall.clock.advance(100)
+        hall.fanout.lost(0)
+        hall.say("p:3:4", "missed", heard=False)
+        hall.log.listed["p:3:4"] = 1_100_000
+        self.successResultOf(Deferred.fromCoroutine(hall.fanout.came_back()))
+        self.assertEqual(moments, [999_000, 1_099_000])
+        self.assertEqual(guest.contents(), ["missed"])
+
     def test_that_two_are_on_each_others_lists_is_not_believed_for_ever_nor_after_a_loss(
         self,
     ) -> None:

@@ -67,7 +67,7 @@ class Recovery:
         self._losses = 0
         self._compared = 0
         self._failed: dict[Thread, Hosted] = {}
-        self._unplaced: set[Thread] = set()
+        self._unplaced: dict[Thread, Host] = {}
         self._waiting: list[Deferred[None]] = []
         self._announced = 0.0
         self._comparing = DeferredSemaphore(COMPARED_AT_ONCE)
@@ -141,7 +141,7 @@ class Recovery:
     async def _fill(self, thread: Thread, host: Host, cid: str) -> None:
         user_id = host.user_id if isinstance(host, HostedUser) else 0
         try:
-            await self._find_position(thread, cid)
+            await self._find_position(thread, host, cid)
             more = True
             while more:
                 after = thread.position or 0
@@ -161,12 +161,12 @@ class Recovery:
             thread.filling, thread.heard = False, 0
             self._look_again()
 
-    async def _find_position(self, thread: Thread, cid: str) -> None:
+    async def _find_position(self, thread: Thread, host: Host, cid: str) -> None:
         """Take up a conversation of which nothing was delivered here before the loss."""
         if thread.position is None:
-            self._unplaced.add(thread)
+            self._unplaced[thread] = host
             found = await self._context.conversations.seek(cid, await self._moment())
-            self._unplaced.discard(thread)
+            self._unplaced.pop(thread, None)
             if thread.position is None:  # nobody has found out meanwhile
                 thread.position = found
 
@@ -187,10 +187,15 @@ class Recovery:
         """Publications of the last ``silent`` seconds may be missed, and all until ``came_back``.
 
         Of several losses the first counts, until all is compared, and every conversation that was
-        heard of meanwhile is taken up.
+        heard of meanwhile is taken up, as far as somebody here still hears it.
         """
         self._losses += 1
         lost_at = self._context.clock.seconds() - silent
+        self._unplaced = {
+            thread: host
+            for thread, host in self._unplaced.items()
+            if thread.position is None and host.sessions
+        }
         open_still = self._lost or self._unplaced
         self._lost_at = min(self._lost_at, lost_at) if open_still else lost_at
         self._lost = True
@@ -289,7 +294,7 @@ class Recovery:
         return went_back
 
     async def _catch_up(self, thread: Thread, host: Host, cid: str, newest: int) -> None:
-        await self._find_position(thread, cid)
+        await self._find_position(thread, host, cid)
         if newest > (thread.position or 0) and not thread.filling:
             thread.filling = True
             self._context.tally.gaps += 1
