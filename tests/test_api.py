@@ -152,6 +152,24 @@ class LoginTest(ApiCase):
         self.advance(60)
         self.assertEqual(self.server.connections, [])
 
+    def test_nor_does_who_was_to_log_other_devices_out_with_this_one(self) -> None:
+        self.log_in()
+        self.net.down = True
+        self.net.cut()
+        self.failureResultOf(self.start(self.client.log_out(devices=["old"])), NotConnected)
+        self.net.down = False
+        self.advance(60)
+        self.assertEqual(self.server.connections, [])
+
+    def test_a_device_that_has_no_session_any_more_stops_no_logout_of_others(self) -> None:
+        self.log_in()
+        self.server.handlers[m.RevokeMes] = lambda c, r: m.RevokeResMes(
+            code=404 if r.device == "gone" else 200
+        )
+        self.done(self.client.log_out(devices=["gone", "old"]))
+        self.assertEqual([each.device for each in self.server.of(m.RevokeMes)], ["gone", "old"])
+        self.assertEqual(len(self.server.of(m.LogoutMes)), 1)
+
     def test_a_changed_password_gives_the_token_for_the_next_login(self) -> None:
         self.log_in()
         self.assertEqual(self.done(self.client.change_password("wonderland", "x" * 9)), "token-new")

@@ -1,7 +1,8 @@
 """ChatClient: one user's chat over a connection that reconnects; for bots, scripts and screens."""
 
 import random as _random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -248,12 +249,16 @@ class ChatClient(Requests):
         """Try at once instead of waiting; does nothing in other states than Waiting."""
         self._session.link.reconnect_now()
 
-    async def log_out(self, everywhere: bool = False) -> None:
-        """End this session and its token (``everywhere``: all of the user's), and close.
+    async def log_out(self, everywhere: bool = False, devices: Iterable[str] = ()) -> None:
+        """End this session and its token (``everywhere``: all of the user's; ``devices``: what
+        these have, too), and close.
 
         :raises ClientError: the server did not say that they have ended; closed all the same.
         """
         try:
+            for each in devices:
+                with suppress(Refused):  # It is logged out already.
+                    await self.revoke(each)
             await self._session.asker.ask(LogoutMes(everywhere), LogoutResMes)
         finally:
             self._session.credentials = None

@@ -12,7 +12,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from chat.client import events
-from chat.client.errors import ClientError, Refused
+from chat.client.errors import ClientError
 from chat.client.files.paths import Profile, Remembered
 from chat.client.network.address import DEFAULT_SERVER, server_string
 from chat.client.notify import Quiet
@@ -175,10 +175,7 @@ class Host(View, Entrance):
 
         async def go() -> None:
             try:
-                for each in others:
-                    with suppress(Refused):
-                        await chat.client.revoke(each)
-                await chat.client.log_out()
+                await chat.client.log_out(devices=others)
             except ClientError:
                 self._start.menu.say(self.look.words("logged-out-here") + kept, bad=True)
                 self.redraw()
