@@ -32,7 +32,7 @@ from chat.names import is_room
 __all__ = ["Host"]
 
 LEAVE_SECONDS = 2.0
-"""How long leaving may wait for the last acknowledgements."""
+"""How long leaving may wait for the last acknowledgements, or for a logout."""
 
 
 class Host(View, Entrance):
@@ -50,6 +50,7 @@ class Host(View, Entrance):
         self._desk: Desk | None = None
         self._entered: Entered | None = None
         self._closing: Deferred[None] = succeed(None)
+        self._goodbye: Deferred[None] = succeed(None)
         self._leaving = False
         self._quiet = Quiet(options.quiet)
         known = profile.remembered()
@@ -182,7 +183,7 @@ class Host(View, Entrance):
 
         self._forget_device()
         self._start.show_menu(self.look.words("logged-out") + kept, bad=bool(kept))
-        chat.spawn(go())
+        self._goodbye = chat.spawn(go())
 
     def _kept(self, chat: Chat) -> str:
         """How much of what was written waits for the next login. What is on its way through a
@@ -215,16 +216,10 @@ class Host(View, Entrance):
         self._leaving = True
         chat = self._chat
         self._end_chat()
-        if chat is None:
-            self._reactor.stop()
-            return
+        if chat is not None:
+            self._goodbye = chat.spawn(chat.client.close())
         self._reactor.callLater(LEAVE_SECONDS, self._stop)
-
-        async def go() -> None:
-            await chat.client.close()
-            self._stop()
-
-        chat.spawn(go())
+        self._goodbye.addCallback(lambda _: self._stop())
 
     def _stop(self) -> None:
         with suppress(ReactorNotRunning):
