@@ -238,10 +238,14 @@ class CommandTests(TestCase):
     def test_devices_are_listed_and_which_of_them_is_this_one(self) -> None:
         screen = lively()
         text = "\n".join(screen.enter("/devices"))
-        self.assertRegex(text, r"desk +online  2023-11-14 12:00  \(this one\)")
+        self.assertRegex(text, r"desk +\(this one\)  2023-11-14 12:00")
         self.assertRegex(text, r"phone +offline  2023-11-14 12:00 ")
         screen.press("down", "enter")
         self.assertEqual(screen.desk.composer.editor.text, "/revoke phone")
+
+    def test_which_device_is_this_one_is_seen_on_a_phone_too(self) -> None:
+        screen = lively("zh", (38, 16))
+        self.assertRegex("\n".join(screen.enter("/devices")), "desk +（本设备）  2023-11-14")
 
     def test_an_invitation_stays_to_be_read(self) -> None:
         screen = lively()

@@ -40,9 +40,9 @@ class OneselfVerbs(Offering):
     async def devices(self, arguments: str) -> None:
         rows, look = [], self._desk.look
         for each in await self._chat.client.sessions():
-            state = self._words("state-online" if each.online else "state-offline")
-            here = self._words("this-device") if each.device == self._chat.client.device else ""
-            about = f"{state}  {look.when(each.last_seen):%Y-%m-%d %H:%M}  {here}".rstrip()
+            here = each.device == self._chat.client.device
+            known = "this-device" if here else "state-online" if each.online else "state-offline"
+            about = f"{self._words(known)}  {look.when(each.last_seen):%Y-%m-%d %H:%M}"
             rows.append((look.line(each.device), about, f"/revoke {each.device}"))
         self._list(self._hinted("devices-title", "devices-hint"), rows, self._desk.write)
 
