@@ -595,6 +595,24 @@ class BehindTest(SynchronousTestCase):
         for each in (guest, other):
             self.assertEqual(each.numbers(NAME), [1, 2, 3, 4, 5, 4, 5])
 
+    def test_all_of_them_are_though_by_now_there_are_more_than_before(self) -> None:
+        hall = Hall()
+        guest, original = hall.guest(1, LOBBY), hall.guest(2, LOBBY, original=True)
+        for number in range(1, 6):
+            hall.say(LOBBY, f"{number} of the first epoch")
+        for each in (guest, original):
+            each.transport.fill_up()
+        del hall.log.entries[LOBBY][3:]
+        hall.registry.rooms[LOBBY].begin_epoch("2.fedcba", 4)
+        with patch("tests.hall.EPOCH", "2.fedcba"), patch("tests.hall_store.EPOCH", "2.fedcba"):
+            for number in range(4, 8):
+                hall.say(LOBBY, f"{number} of the second")
+            for each in (guest, original):
+                each.transport.drain()
+        second = [f"{number} of the second" for number in range(4, 8)]
+        self.assertEqual(guest.contents()[5:], second)
+        self.assertEqual(original.contents()[5:], second)
+
     def test_of_a_long_absence_only_the_newest_is_told(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM, LOBBY)

@@ -328,8 +328,7 @@ async def _enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]
     finally:
         session.untold = ""
     if is_new and session.feed is not None:
-        # Should it be behind: what was said before is nothing that it missed.
-        session.feed.seen[cid] = conversation.seq
+        session.feed.starts_at(cid, conversation.seq)
     _take_positions(session, {cid: conversation})
     return conversation, is_new
 

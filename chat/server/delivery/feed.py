@@ -40,12 +40,11 @@ class _State(Enum):
 
 class Feed:
     """Takes publications for one session and gives it each entry once, in order.
-
-    :ivar seen: while not live, the last number it was given of each conversation.
     """
 
     __slots__ = (
-        "_held", "_holds", "_overflown", "_owed", "_session", "_state", "_told", "_unsent", "seen",
+        "_epochs", "_held", "_holds", "_overflown", "_owed", "_seen", "_session", "_state", "_told",
+        "_unsent",
     )  # fmt: skip
 
     def __init__(self, session: "Session") -> None:
@@ -56,7 +55,9 @@ class Feed:
         self._held: list[tuple[str, int, bytes, Post | None]] = []
         self._overflown = False
         self._owed: dict[tuple[str, int], bytes] = {}
-        self.seen: dict[str, int] = {}
+        # While not live: the last number it was given of each conversation, and of which epoch.
+        self._seen: dict[str, int] = {}
+        self._epochs: dict[str, str] | None = None
         # Of an original client: what each frame brings that has not gone to the kernel yet.
         self._unsent: deque[tuple[str, int] | None] | None = None
 
@@ -159,7 +160,7 @@ class Feed:
             return False
         if self._state is _State.LIVE:
             self._state = _State.HELD
-            self.seen = self._positions()
+            self._remember()
             self._changed()
         self._holds += 1
         return True
@@ -195,7 +196,7 @@ class Feed:
         told, self._told = self._told, {}
         if self._overflown:
             self._overflown = False
-            self.seen.update(told)
+            self._seen.update(told)
             self._holds = 1
             self._start_catching_up()
             return
@@ -227,11 +228,21 @@ class Feed:
         if self._state is not _State.LIVE:
             return
         self._state = _State.BEHIND
-        self.seen = self._positions()
+        self._remember()
         self._changed()
 
-    def _positions(self) -> dict[str, int]:
-        return {cid: thread.position or 0 for cid, thread in self.threads().items()}
+    def starts_at(self, cid: str, seq: int) -> None:
+        """A room was entered: should the client be behind, what was said there before is nothing
+        that it missed."""
+        self._seen[cid] = seq
+        if self._epochs is not None:
+            self._epochs.pop(cid, None)
+
+    def _remember(self) -> None:
+        """How far the client has been told everything, and of which epoch those numbers are."""
+        threads = self.threads()
+        self._seen = {cid: thread.position or 0 for cid, thread in threads.items()}
+        self._epochs = {cid: thread.epoch for cid, thread in threads.items()}
 
     def threads(self) -> dict[str, Thread]:
         """The conversations that the session hears, as far as they are known here."""
@@ -258,15 +269,14 @@ class Feed:
 
     async def _catch_up(self) -> None:
         session = self._session
-        seen, self.seen = self.seen, {}
+        seen, self._seen = self._seen, {}
+        epochs, self._epochs = self._epochs or {}, None
         told: dict[str, int] = {}
         room = session.context.settings.send_buffer or math.inf
         try:
             for cid, thread in self.threads().items():
-                told[cid] = seen.get(cid, 0)
                 newest = thread.position or 0
-                if newest < told[cid]:  # Numbers were given out anew meanwhile.
-                    told[cid] = min(newest, thread.epoch_first - 1)
+                told[cid] = _still_told(seen.get(cid, 0), epochs.get(cid, thread.epoch), thread)
                 if newest > told[cid]:
                     entries = await self._missed(cid, told[cid], newest, room)
                     self._tell_missed(cid, entries)
@@ -279,7 +289,7 @@ class Feed:
             tracing.sent_away(session, error)
             session.bye(503, "store-away", 1.0)
             return
-        self.release({**told, **self.seen})  # rooms entered meanwhile among them
+        self.release({**told, **self._seen})  # rooms entered meanwhile among them
         if session.voice.is_current:  # Presence may have moved meanwhile.
             session.emit(session.context.online.reset_message())
         session.tell_postponed_events()
@@ -355,3 +365,14 @@ class Feed:
             brings = unsent.popleft()
             if brings is not None:
                 self._session.delivered(*brings)
+
+
+def _still_told(seen: int, epoch: str, thread: Thread) -> int:
+    """How far a client has been told what stands now: numbers may have been given out anew.
+
+    :param epoch: the one in which it had been told all up to ``seen``.
+    """
+    newest = thread.position or 0
+    if newest < seen or epoch != thread.epoch:
+        return min(seen, newest, thread.epoch_first - 1)
+    return seen
