@@ -39,8 +39,7 @@ class _State(Enum):
 
 
 class Feed:
-    """Takes publications for one session and gives it each entry once, in order.
-    """
+    """Takes publications for one session and gives it each entry once, in order."""
 
     __slots__ = (
         "_epochs", "_held", "_holds", "_overflown", "_owed", "_seen", "_session", "_state", "_told",
@@ -201,6 +200,7 @@ class Feed:
             self._start_catching_up()
             return
         self._state = _State.LIVE
+        self._seen, self._epochs = {}, None
         self._changed()
         for cid, seq, words, answered in held:
             self._give_held(cid, seq, words, answered, seq <= told.get(cid, 0))
