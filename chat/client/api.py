@@ -36,8 +36,6 @@ from chat.messages import (
     LoginMes,
     LogoutMes,
     LogoutResMes,
-    RedactMes,
-    RedactResMes,
     RegisterMes,
     RegisterResMes,
     SearchMes,
@@ -402,10 +400,3 @@ class ChatClient(Requests):
         """The user has read up to ``seq`` (None: up to what was handed out). Sent at most once a
         second per conversation; never goes back."""
         self._session.mark_read(conversation, seq)
-
-    async def redact(self, conversation: str, seq: int) -> None:
-        """Take the text of an entry away; its number stays.
-
-        :raises Refused: 403 not yours, 404 no such entry.
-        """
-        await self._session.asker.ask(RedactMes(conversation, seq), RedactResMes)

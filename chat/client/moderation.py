@@ -11,6 +11,8 @@ from chat.messages import (
     InvitationsResMes,
     ModerateMes,
     ModerateResMes,
+    RedactMes,
+    RedactResMes,
     ReportMes,
     ReportResMes,
     Sanction,
@@ -79,6 +81,13 @@ class Moderating:
             BlocksResMes,
             lambda page: (page.users, page.more),
         )
+
+    async def redact(self, conversation: str, seq: int) -> None:
+        """Take the text of an entry away; its number stays.
+
+        :raises Refused: 403 not yours, 404 no such entry.
+        """
+        await self._session.asker.ask(RedactMes(conversation, seq), RedactResMes)
 
     async def report(self, conversation: str, seq: int, reason: str = "") -> None:
         """Show a message to the administrators.
