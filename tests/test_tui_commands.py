@@ -684,6 +684,8 @@ class CommandTests(TestCase):
             ("/列表", "是不是想用 /会话"),
             ("／拉黑 ben", "是不是想用 /屏蔽"),
             ("/昵称 zoe", "不能更改"),
+            ("/注销", "是不是想用 /登出"),
+            ("/退出登录", "是不是想用 /登出"),
         ):
             self.assertIn(answer, refused(parse(typed), Words("zh")), typed)
         self.assertEqual(getattr(parse("、撤回").command, "verb", ""), "undo")

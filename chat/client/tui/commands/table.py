@@ -116,6 +116,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "已读": "全部已读",
     "勿扰": "免打扰",
     "编辑": "收回",
+    **dict.fromkeys(("注销", "退出登录"), "登出"),
 }
 """What commands are called here that are called so in other programs."""
 
