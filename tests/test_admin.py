@@ -433,7 +433,7 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     simple = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
     words = ["export", user.name, str(tmp_path / "there"), *admin.where]
     program = [sys.executable, "-m", "chat.admin.cli"]
-    subprocess.run([*program, *words], env={**ENVIRON, **simple}, check=True)
+    subprocess.run([*program, *words], env={**ENVIRON, **simple}, check=True, timeout=PATIENCE)
     assert "für alle 全体" in (tmp_path / "there").read_text("utf-8")
     assert "can't be written" in admin.refused("export", user.name, str(path))
 

@@ -555,7 +555,9 @@ class NoRoomTest(CliCase):
 class WordsTest(SynchronousTestCase):
     def test_the_version_is_that_of_the_installation(self) -> None:
         told = subprocess.run(
-            [sys.executable, "-m", "chat.command", "--version"], capture_output=True
+            [sys.executable, "-m", "chat.command", "--version"],
+            capture_output=True,
+            timeout=PATIENCE,
         )
         self.assertEqual(told.stdout.decode(), f"chatroom {version('chatroom')}\n")
 
@@ -564,7 +566,7 @@ class WordsTest(SynchronousTestCase):
         for words, letter in (["--help"], b"\\u2026"), (chinese, b"\\u7528"):
             told = subprocess.run(
                 [sys.executable, "-m", "chat.command", *words],
-                capture_output=True, cwd=ROOT, env={**os.environ, **ASCII},
+                capture_output=True, cwd=ROOT, env={**os.environ, **ASCII}, timeout=PATIENCE,
             )  # fmt: skip
             self.assertEqual((told.returncode, told.stderr), (0, b""))
             self.assertIn(letter, told.stdout)
@@ -755,6 +757,9 @@ class InterruptedTest(SynchronousTestCase):
         )
         for words in ([], ["admin", "users"]):
             done = subprocess.run(
-                [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True
+                [sys.executable, "-c", code, *words],
+                cwd=ROOT,
+                capture_output=True,
+                timeout=PATIENCE,
             )
             self.assertEqual((done.returncode, done.stderr), (130, b""))

@@ -84,7 +84,9 @@ class ComposeTest(TestCase):
         for name in ("fullchain.pem", "privkey.pem"):
             (directory / name).touch(0o600)
         made = " && ".join(each for each in commands if not each.startswith(("cd ", "docker ")))
-        subprocess.run(["sh", "-c", f"umask 077 && {made}"], cwd=directory, check=True)
+        subprocess.run(
+            ["sh", "-c", f"umask 077 && {made}"], cwd=directory, check=True, timeout=PATIENCE
+        )
         for name in MADE_BY_HAND:
             self.assertEqual((directory / name).stat().st_mode & 0o444, 0o444, name)
             self.assertEqual((directory / name).parent.stat().st_mode & 0o077, 0, name)
@@ -139,7 +141,9 @@ class StoreTest(AsyncTestCase):
 class ToolsTest(TestCase):
     def run_tool(self, *words: str) -> str:
         """Run it on our files; what it said, when it was content."""
-        done = subprocess.run(words, cwd=DEPLOY, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, cwd=DEPLOY, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout + done.stderr
 

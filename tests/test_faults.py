@@ -455,7 +455,7 @@ class RollbackTest(Case):
         self.assertEqual(server.ended(), 1)
         repair = [sys.executable, "-m", "chat.store.embedded.repair", str(server.home / "data")]
         self.assertIn("chat.store.embedded.repair", server.log)
-        subprocess.run(repair, check=True, capture_output=True)
+        subprocess.run(repair, check=True, capture_output=True, timeout=PATIENCE)
         server.start()
         alice = self.enter(server, "alice")
         after = say(alice, "after")

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat import messages
 from chat.server.requests import HANDLERS
 from fuzz.session import fuzz
+from tests.patience import PATIENCE
 from tests.peers import enveloped, framed
 
 CORPUS = sorted((Path(__file__).parent.parent / "fuzz" / "corpus").iterdir())
@@ -34,6 +35,7 @@ class FuzzTest(SynchronousTestCase):
                 cwd=CORPUS[0].parent.parent.parent,
                 capture_output=True,
                 text=True,
+                timeout=PATIENCE,
             )
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chat.store.keys import Keys
 from chat.store.layout import LAYOUT
+from tests.patience import PATIENCE
 from tests.process import twistd
 from tests.server import serving
 from tests.valkey import running
@@ -16,7 +17,7 @@ KEY = Keys().layout()
 def admin(url: str) -> subprocess.CompletedProcess[str]:
     """Have ``chatroom admin`` list the users of a store."""
     command = [sys.executable, "-m", "chat.admin.cli", "users", "--store", url]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_a_store_says_its_layout_and_a_server_of_the_same_takes_it() -> None:

@@ -76,7 +76,9 @@ assert run(one()) == 1
 
 class LeanTests(TestCase):
     def test_a_twisted_that_takes_more_of_asyncio_gets_it(self) -> None:
-        done = subprocess.run([sys.executable, "-c", NEWER], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", NEWER], capture_output=True, text=True, timeout=PATIENCE
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_clock_that_is_put_back_by_an_hour_stops_no_timer(self) -> None:
@@ -110,6 +112,10 @@ print(type(twisted_loop(reactor)).__name__, reactor.getDelayedCalls())
 class FirstScreenTests(TestCase):
     def test_it_needs_nothing_of_what_networks_need_and_that_can_be_had_afterwards(self) -> None:
         done = subprocess.run(
-            [sys.executable, "-c", FIRST], capture_output=True, text=True, check=True
+            [sys.executable, "-c", FIRST],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE,
         )
         self.assertEqual(done.stdout.splitlines(), ["", "TwistedLoop []"])

@@ -15,6 +15,8 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -62,7 +64,8 @@ class CompletionTest(SynchronousTestCase):
         code = f"source docs/chatroom.bash; COMP_WORDS=({shlex.join(words)}); "
         code += f'COMP_CWORD={len(words) - 1}; {function}; printf "%s\n" "${{COMPREPLY[@]}}"'
         bash = ["bash", "--norc", "-c", code]
-        return set(subprocess.run(bash, cwd=ROOT, capture_output=True, text=True).stdout.split())
+        done = subprocess.run(bash, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+        return set(done.stdout.split())
 
     def test_commands_options_and_what_they_take(self) -> None:
         for line, expected in {

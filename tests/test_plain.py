@@ -556,6 +556,7 @@ class PlainPtyTests(TestCase):
         done = subprocess.run(
             [*client_command(self.address), "--plain"], input="1\nida\nsecret\n", text=True,
             env=client_environ(self.home, "en_US.UTF-8"), capture_output=True, check=False,
+            timeout=PATIENCE,
         )  # fmt: skip
         self.assertIn(f"{account}/device-1.lock cannot be written: Not a directory", done.stdout)
 

@@ -111,7 +111,9 @@ class ScreenTests(TestCase):
     def test_without_a_terminal_one_is_told_what_there_is_instead(self) -> None:
         environ = client_environ(self.home / "ida", "en_US.UTF-8")
         command = client_command("127.0.0.1:1")
-        done = subprocess.run(command, env=environ, input="", capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=environ, input="", capture_output=True, text=True, timeout=PATIENCE
+        )
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn("chatroom --plain", done.stderr)
 

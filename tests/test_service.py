@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -222,9 +223,12 @@ class StartTest(ServerCase):
         words += ["--listen", "tcp:0:interface=127.0.0.1", "--data", str(home / "data")]
         with subprocess.Popen(words, cwd=home, stdout=subprocess.PIPE, text=True) as twist:
             assert twist.stdout is not None
+            too_late = Timer(PATIENCE, twist.kill)
+            too_late.start()
             heard = next((line for line in twist.stdout if "Listening on 127.0.0.1" in line), "")
             twist.terminate()
             twist.stdout.read()
+            too_late.cancel()
         self.assertTrue(heard)
 
     def test_in_the_background_it_serves_when_its_command_has_ended(self) -> None:
@@ -373,7 +377,9 @@ class StopTest(ServerCase):
             "stop(reactor); reactor.callWhenRunning(lambda: (stop(reactor), stop(reactor)));"
             "reactor.run(); stop(reactor)"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
+        )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_signal_waits_its_turn_lest_it_wait_for_what_it_interrupts(

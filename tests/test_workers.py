@@ -259,7 +259,9 @@ class WorkersTest(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, home)
         words = ["chatroom", "--workers", "2", "--listen", "tcp:0:interface=127.0.0.1"]
         words = ["--logfile=log", "--pidfile=pid", *words, "--data", str(home / "data")]
-        subprocess.run([sys.executable, "-c", TWISTD, *words], cwd=home, check=True)
+        subprocess.run(
+            [sys.executable, "-c", TWISTD, *words], cwd=home, check=True, timeout=PATIENCE
+        )
         log = home / "log"
         until(lambda: log.exists() and "Listening on" in log.read_text())
         pid = int((home / "pid").read_text())
