@@ -243,9 +243,17 @@ class CommandTests(TestCase):
         screen.press("down", "enter")
         self.assertEqual(screen.desk.composer.editor.text, "/revoke phone")
 
-    def test_which_device_is_this_one_is_seen_on_a_phone_too(self) -> None:
-        screen = lively("zh", (38, 16))
-        self.assertRegex("\n".join(screen.enter("/devices")), "desk +（本设备）  2023-11-14")
+    def test_which_device_is_this_one_and_what_keys_do_is_read_on_a_phone_too(self) -> None:
+        for language, this_one, newest in (
+            ("en", r"\(this one\)", r"\(Alt-End newest\)"),
+            ("zh", "（本设备）", "（Alt-End 到最新）"),
+        ):
+            screen = lively(language, (38, 16))
+            screen.chat.open("#lobby")
+            self.assertRegex("\n".join(screen.press("page up")), f"↓ .*{newest}")
+            title, this = screen.enter("/devices")[:2]
+            self.assertIn(Words(language)("devices-hint"), title)
+            self.assertRegex(this, f"desk +{this_one}  2023-11-14")
 
     def test_an_invitation_stays_to_be_read(self) -> None:
         screen = lively()

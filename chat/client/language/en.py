@@ -269,7 +269,7 @@ WORDS: Final = {
     "dnd-off": "You can be disturbed again.",
     "dnd-for": "Nothing will disturb you for {time}.",
     "devices-title": "Your devices",
-    "devices-hint": "Enter writes what logs one out",
+    "devices-hint": "Enter writes /revoke",
     "this-device": "(this one)",
     "revoked": "{device} is logged out.",
     "password-title": "Change your password",

@@ -160,7 +160,7 @@ WORDS: Final = {
     "failed": "未发送：{error}（Alt-R 重试，Alt-X 收回）",
     "failed-elsewhere": "发往 {conversation} 的消息未发送：{error}",
     "more-rows": "……其余部分未显示",
-    "bar-scrolled": "正在查看较早的消息（Alt-End 到最新）",
+    "bar-scrolled": "较早的消息（Alt-End 到最新）",
     "bar-new": "{n} 条新消息（Alt-End）",
     "bar-mentions": "{n} 条新消息（{mentions} 条提到您）（Alt-End）",
     "day": "{year}年{month}月{day}日 {weekday}",
