@@ -29,7 +29,7 @@ OFF = (
     "--silence-seconds", "0", "--stalled-seconds", "0", "--scope-limit", "0", "--replay", "0",
     "--connections", "0", "--connections-per-address", "0",
 )  # fmt: skip
-TIMES = (*OFF, "--login-seconds", "3", "--silence-seconds", "3", "--stalled-seconds", "1")
+TIMES = (*OFF, "--login-seconds", "3", "--silence-seconds", "3", "--stalled-seconds", "3")
 """Time enough to register and log in, and to talk, on a machine that is busy."""
 
 

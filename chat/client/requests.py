@@ -169,7 +169,8 @@ class Requests(Moderating):
     async def change_password(self, old: str, new: str) -> str:
         """Change the password; all other sessions end.
 
-        :returns: this device's new token.
+        :returns: this device's new token; empty where the store went away just then, and the next
+            login is with the new password.
         :raises Refused: 403 ``old`` is wrong.
         """
         reply = await self._session.asker.ask(PasswordMes(old, new), PasswordResMes)
