@@ -73,6 +73,12 @@ class ListsTests(TestCase):
             screen.press(*keys)
             screen.type("b/")
             self.assertEqual(screen.desk.composer.editor.text, "")
+            screen = lively(size=(120, 30))
+            screen.type("see you")
+            screen.press(*keys)
+            screen.enter("/msg ben psst")
+            said = [text for what, text in screen.client.asked if what == "send"]
+            self.assertEqual(said, [("@2", "psst")], "to nobody else, behind what was begun")
 
     def test_the_online_list_has_a_mark_and_a_word(self) -> None:
         text = lively(size=(120, 30)).text()

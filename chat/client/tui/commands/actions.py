@@ -16,7 +16,6 @@ from chat.client.tui.commands.table import Kind
 from chat.client.tui.commands.verbs import Verbs
 from chat.client.tui.desk import Desk
 from chat.client.tui.panes.layout import Pane
-from chat.client.tui.panes.pane import ListPane
 from chat.client.tui.panes.popups import Choice, Popup
 
 __all__ = ["Actions", "Stage"]
@@ -91,14 +90,21 @@ class Actions:
             return self.do(found)
         if context == "select" or not is_character(key):
             return False
-        pane = self._narrowed_by(key)
-        if pane is not None:
+        self._write(key)
+        return True
+
+    def _write(self, key: str) -> None:
+        """Have a character where it belongs: in the filter of a list, or in the composer."""
+        desk = self.desk
+        pane = desk.list_pane()
+        if self._begins_command(key):
+            desk.write(key)
+        elif pane is not None:
             pane.type(key)
         else:
             desk.active = Pane.COMPOSER
             desk.composer.type(key)
             desk.echo()
-        return True
 
     def before(self, key: str) -> str | None:
         """What stands before the cursor where ``key`` writes; None where it does something else."""
@@ -106,18 +112,19 @@ class Actions:
         key = _meant(context, key)
         if action(context, key) or action("everywhere", key):
             return None
+        if self._begins_command(key):
+            return ""
         # A letter right behind an Esc leaves these, and is written here after all.
-        if is_character(key) and (context == "select" or self._narrowed_by(key) is not None):
+        if is_character(key) and (context == "select" or desk.list_pane() is not None):
             return None
         editor = desk.composer.editor
         return editor.text[: editor.cursor]
 
-    def _narrowed_by(self, key: str) -> ListPane | None:
-        """The list that is narrowed by a character. A slash, at first, begins a command there as it
-        does everywhere."""
+    def _begins_command(self, key: str) -> bool:
+        """Whether ``key`` is a slash in a list that nothing has narrowed: there it begins a command
+        as it does everywhere, and not behind what one was writing."""
         pane = self.desk.list_pane()
-        begins = pane is not None and not pane.filter and key in tuple(commands.SLASHES)
-        return None if begins else pane
+        return pane is not None and not pane.filter and key in tuple(commands.SLASHES)
 
     def do(self, name: str) -> bool:
         """Carry out an action by its name."""
