@@ -124,7 +124,7 @@ async def _come_in(
     except BaseException:
         _depart(session, user)  # whether anybody has seen it or not
         session.key = _next_key(session.key)
-        session.forget_postponed_events()
+        session.postponed.take()  # Nothing to tell the next login, which may be somebody else's.
         raise
     return arrival, online, update
 
@@ -154,7 +154,8 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
                 user, proof, session.key, session.device,
                 instead=instead, limit=FIRST_PAGE, devices=devices,
             )  # fmt: skip
-            session.is_the_latest()
+            # It came in last of all on its device: whoever replaced those until now came earlier.
+            session.postponed.forget("replaced")
             if not context.bus.hears(user.user_id, session.rooms):
                 raise StoreUnavailable("a subscription was not confirmed")
             if _listen(session, arrival.rooms):
@@ -166,7 +167,7 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
 
 def _listen(session: "Session", rooms: Iterable[str]) -> bool:
     """Register with the bus for rooms; whether this server heard all of them before."""
-    context, left = session.context, session.left_meanwhile()
+    context, left = session.context, session.postponed.rooms_left()
     new = [cid for cid in rooms if cid not in session.rooms and cid not in left]
     heard = True
     for cid in new:

@@ -17,6 +17,7 @@ from chat.codec import BadMessage, UnknownType, decode, encode
 from chat.messages import Message, User
 from chat.server import attendance, hearing
 from chat.server.delivery.feed import Feed
+from chat.server.delivery.postponed import Postponed
 from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
 from chat.server.guard.addresses import counted_as
 from chat.server.guard.buckets import TokenBucket, Window
@@ -61,14 +62,15 @@ class Session:
     :ivar entering: held while one of them is entered, so that they are entered one at a time.
     :ivar untold: the one that is being entered, and that the client has not been told of yet.
     :ivar feed: what it hears, from the login on.
+    :ivar postponed: what it is told when it is logged in, or reads again.
     :ivar busy: a request is being served.
     :ivar budget: what its user may do on all devices together, from the login on.
     """
 
     __slots__ = (
-        "_language", "_light_bucket", "_postponed", "_refusals", "_released", "_request_bucket",
-        "_sms_bucket", "_waiting", "author", "budget", "busy", "closed", "connection", "context",
-        "device", "entering", "feed", "key", "rooms", "untold", "user", "user_id", "voice",
+        "_language", "_light_bucket", "_refusals", "_released", "_request_bucket", "_sms_bucket",
+        "_waiting", "author", "budget", "busy", "closed", "connection", "context", "device",
+        "entering", "feed", "key", "postponed", "rooms", "untold", "user", "user_id", "voice",
         "watched",
     )  # fmt: skip
 
@@ -87,7 +89,7 @@ class Session:
         self.feed: Feed | None = None
         self.watched: frozenset[int] = frozenset()
         self.closed = False
-        self._postponed: dict[tuple[str, str, int, str], Event] = {}
+        self.postponed = Postponed()
         self._released: tuple[dict[str, int], frozenset[str]] | None = None
         self.busy = False
         self._language = ""
@@ -357,10 +359,7 @@ class Session:
         if event.session == self.key:  # by this very session, which has its reply
             return
         if self.user is None or (self._is_late and event.event not in ENDS):
-            # Of several that differ in their numbers alone the last one says it all.
-            what = event.event, event.cid, event.user_id, event.device
-            self._postponed.pop(what, None)
-            self._postponed[what] = event
+            self.postponed.add(event)
             return
         Deferred.fromCoroutine(hearing.tell(self, event)).addErrback(
             lambda failure: tracing.failed(self, "telling an event", failure)
@@ -370,29 +369,14 @@ class Session:
         """Go live again as soon as the reply that is being made has been sent."""
         self._released = snapshot, new
 
-    def is_the_latest(self) -> None:
-        """It came in last of all on its device: whoever replaced those until now came earlier."""
-        postponed = self._postponed.items()
-        self._postponed = {what: each for what, each in postponed if each.event != "replaced"}
-
-    def left_meanwhile(self) -> list[str]:
-        """The rooms that the user left, or was taken out of, since this login began."""
-        return [event.cid for event in self._postponed.values() if event.event == "left"]
-
     @property
     def _is_late(self) -> bool:
         """Whether the client does not read, or is still to be told what happened meanwhile."""
-        return bool(self._postponed) or (self.feed is not None and self.feed.is_behind)
-
-    def forget_postponed_events(self) -> None:
-        """This login failed: what was heard for it is nothing to tell the next one, which may be
-        somebody else's."""
-        self._postponed = {}
+        return bool(self.postponed) or (self.feed is not None and self.feed.is_behind)
 
     def tell_postponed_events(self) -> None:
         """The client is logged in now, or reads again: tell it what happened before."""
-        postponed, self._postponed = self._postponed, {}
-        for event in postponed.values():
+        for event in self.postponed.take():
             # What was left then may have been joined here since.
             if event.event != "left" or event.cid not in self.rooms:
                 self.event(event)
