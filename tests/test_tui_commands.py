@@ -304,7 +304,8 @@ class CommandTests(TestCase):
             self.assertEqual(screen.client.asked[-1], asked, text)
         done = [what for what, _ in screen.client.asked].count("moderate")
         for text, said in {
-            "/role Ben king": "The roles are", "/slow soon": "is no time",
+            "/role Ben king": "The roles are: owner, moderator, member ",
+            "/slow soon": "is no time",
             "/ban Ben 0s": "0s is no time", "/mute Ben 0 x": "0 is no time",
             "/ban Ben 10min spam": "10min is no time",
             "/block": "blocked nobody", "/report nobody x": "nobody",
@@ -318,6 +319,7 @@ class CommandTests(TestCase):
         screen = lively("zh")
         screen.enter("/角色 ben 管理员")
         self.assertIn(("moderate", ("#lobby", "moderator", "ben", 0, "")), screen.client.asked)
+        self.assertIn("角色有：房主、管理员、成员", "\n".join(screen.enter("/角色 ben 版主")))
 
     def test_a_report_and_a_deletion_are_about_their_last_message(self) -> None:
         screen = lively()

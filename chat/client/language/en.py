@@ -232,7 +232,7 @@ WORDS: Final = {
     "invited": "{who} invites you to {conversation}: /join {conversation}",
     "invited-by": "{who} invites you",
     "invitations-title": "Invitations",
-    "roles": "The roles are: {names}",
+    "roles": "The roles are: owner, moderator, member",
     "mute-whom": "/mute NAME keeps somebody from writing; /hush mutes a room for you.",
     "only-rooms": "Only rooms have that.",
     "no-duration": "{text} is no time; write 90s, 10m, 2h or 1d.",

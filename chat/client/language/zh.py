@@ -219,7 +219,7 @@ WORDS: Final = {
     "invited": "{who} 邀请您加入 {conversation}：/join {conversation}",
     "invited-by": "{who} 邀请您",
     "invitations-title": "邀请",
-    "roles": "角色有：{names}",
+    "roles": "角色有：房主、管理员、成员（owner、moderator、member）",
     "mute-whom": "/mute 用户名 可禁言某人；要将房间静音，请用 /hush。",
     "only-rooms": "只有房间才能这样做。",
     "no-duration": "{text} 不是时长；请写 90s、10m、2h 或 1d。",

@@ -53,7 +53,7 @@ class ModeratingVerbs(Offering):
     async def role(self, arguments: str) -> None:
         who, _, role = arguments.partition(" ")
         if role.strip() not in ROLES:
-            self._chat.say(self._words("roles", names=", ".join(ROLES)), bad=True)
+            self._chat.say(self._words("roles"), bad=True)
             return
         await self._act(ROLES[role.strip()], who)
 
