@@ -6,25 +6,28 @@ from unittest.mock import patch
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.store.keys import Keys
+from chat.store.post import Post
 from chat.store.posting import Posting
 from tests.hall import Guest, Hall
 
 
 class Contacts:
-    """Accounts, blocks and lists of conversations in one: everybody exists, nobody is blocked.
+    """Accounts, blocks and lists of conversations in one: everybody exists.
 
     :ivar made: whom somebody was put on the list of, in order.
+    :ivar blocked: whether everybody has blocked everybody.
     """
 
     def __init__(self) -> None:
         self.made: list[int] = []
+        self.blocked = False
 
     async def find(self, user_id: int) -> None:
         """There is such a user."""
 
     async def is_blocked(self, cid: str) -> bool:
         """Whether one of the two does not want to hear the other."""
-        return False
+        return self.blocked
 
     async def contact(self, user_id: int, partner: int) -> None:
         """Put each of them on the other's list."""
@@ -62,6 +65,19 @@ class ContactTest(SynchronousTestCase):
             self.assertEqual(contacts.made, [2, 3, 4, 5, 2])
         self.assertEqual(len(context.contacts), 3)
         self.assertEqual(guest.frames, [])
+
+    def test_who_was_blocked_is_refused_although_that_ends_while_it_is_posted(self) -> None:
+        """Else it would be accepted, and the conversation on nobody's list."""
+        hall, contacts = Hall(), Contacts()
+        known: Any = contacts
+        context, posted = hall.context, list[Post]()
+        context.accounts = context.moderation = context.conversations = known
+        self.patch(context.posting, "post", posted.append)
+        guest = hall.guest(1)
+        for contacts.blocked in (True, False):
+            self.write_to(guest, 2)
+        self.assertEqual([each.refusal for each in posted], [403, 0])
+        self.assertEqual(contacts.made, [2])
 
 
 class GroupTest(SynchronousTestCase):

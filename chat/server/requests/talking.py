@@ -82,8 +82,9 @@ async def post(session: "Session", message: Sms, request_id: str | None, over_ra
     sent = _written(session, cid, message.content, message.client_id, request_id, over_rate)
     if cid.startswith("r:"):
         await _hear(session, cid)
-    elif cid not in session.context.contacts:
-        await _make_contact(session, cid, over_rate)
+    elif cid not in session.context.contacts and not await _make_contact(session, cid, over_rate):
+        # Should a block end in between, it would be accepted, and the conversation on no list.
+        sent.refusal = sent.refusal or 403
     session.context.posting.post(sent)
 
 
@@ -179,20 +180,22 @@ async def _hear(session: "Session", cid: str) -> None:
             await hearing.tell_room(session, cid)
 
 
-async def _make_contact(session: "Session", cid: str, over_rate: bool) -> None:
-    """Put a private conversation on both users' lists, unless what is said in it is refused.
+async def _make_contact(session: "Session", cid: str, over_rate: bool) -> bool:
+    """Put a private conversation on both users' lists, unless what is said in it is refused;
+    whether it is there now.
 
     :raises Unknown: the partner does not exist.
     """
     partner = int(cid_name(cid, session.user_id)[1:])
     await session.context.accounts.find(partner)
     if over_rate or await session.context.moderation.is_blocked(cid):
-        return  # Nobody gets onto somebody's list with what is refused.
+        return False  # Nobody gets onto somebody's list with what is refused.
     await session.context.conversations.contact(session.user_id, partner)
     contacts = session.context.contacts
     if len(contacts) >= MOST_CONTACTS:
         contacts.pop(next(iter(contacts)))
     contacts[cid] = None
+    return True
 
 
 # Reading ---------------------------------------------------------------------------------------

@@ -116,8 +116,8 @@ local function post(c, word, open_to_all)
       return { 1, tonumber(seq) }
     end
   end
-  if refusal ~= 0 then return { -refusal } end
   if code then return { code, reason, wait } end
+  if refusal ~= 0 then return { -refusal } end
   if not permitted then return { shut(c) } end
   return add(c, string.sub(word, start)), uid
 end
