@@ -537,7 +537,7 @@ WORDS: Final = {
     "plain-private": "Private, from {who}: {text}",
     "plain-mention": "In {where}, {who} to you: {text}",
     "plain-elsewhere": "Something new in {where}. /go {where} goes there, /next to what is new.",
-    "plain-lost": "The connection is lost ({reason}). What you write now is sent when it is back.",
+    "plain-lost": "The connection is lost. What you write now is sent when it is back. ({reason})",
     "plain-no-more-now": "Older messages cannot be had at the moment. /more tries again.",
     "plain-paused": "Paused, {n} to come. An empty line goes on, Ctrl-C ends it.",
     "plain-welcome": (

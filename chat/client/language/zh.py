@@ -508,7 +508,7 @@ WORDS: Final = {
     "plain-private": "{who} 的私聊：{text}",
     "plain-mention": "{who} 在 {where} 对您说：{text}",
     "plain-elsewhere": "{where} 有新消息。/go {where} 前往，/next 去有新消息的地方。",
-    "plain-lost": "连接已断开（{reason}）。现在写的内容会在恢复后发送。",
+    "plain-lost": "连接已断开，现在写的内容会在恢复后发送。（{reason}）",
     "plain-no-more-now": "暂时无法取得更早的消息。/more 可再试一次。",
     "plain-paused": "已暂停，还有 {n} 条。空行继续，Ctrl-C 结束。",
     "plain-welcome": (
