@@ -241,6 +241,11 @@ def send(connection: FakeConnection, request: messages.SmsMes) -> Message:
     )
 
 
+def store_and_say_nothing(connection: FakeConnection, request: messages.SmsMes) -> None:
+    """The same, and its answer is lost."""
+    send(connection, request)
+
+
 def history(connection: FakeConnection, request: messages.HistoryMes) -> Message:
     """A page as the protocol has it (Reading, marks, receipts)."""
     place = connection.server.places.get(request.conversation)

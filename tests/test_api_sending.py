@@ -54,10 +54,7 @@ class SendTest(ApiCase):
     def test_an_answer_that_is_lost_makes_it_send_again_under_the_same_id(self) -> None:
         self.log_in()
 
-        def store_and_say_nothing(connection: FakeConnection, request: m.SmsMes) -> None:
-            fake_server.send(connection, request)
-
-        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        self.server.handlers[m.SmsMes] = fake_server.store_and_say_nothing
         sent = self.client.send("#lobby", "once")
         self.net.flush()
         self.net.cut()
@@ -73,7 +70,7 @@ class SendTest(ApiCase):
         self.server.handlers[m.SmsMes] = lambda c, r: None
         lost = self.client.send("@101", "lost")
         self.net.flush()
-        self.server.handlers[m.SmsMes] = lambda c, r: fake_server.send(c, r) and None
+        self.server.handlers[m.SmsMes] = fake_server.store_and_say_nothing
         stored = self.client.send("#lobby", "once")
         self.net.flush()
         del self.server.handlers[m.SmsMes]
@@ -197,10 +194,7 @@ class SendTest(ApiCase):
     def test_a_message_that_comes_out_of_the_history_is_stored(self) -> None:
         self.log_in()
 
-        def store_and_say_nothing(connection: FakeConnection, request: m.SmsMes) -> None:
-            fake_server.send(connection, request)
-
-        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        self.server.handlers[m.SmsMes] = fake_server.store_and_say_nothing
         sent = self.client.send("#lobby", "mine")
         self.net.flush()
         self.say("#lobby", "next")

@@ -208,10 +208,7 @@ class SendTest(CliCase):
         self.assertNotIn("\x1b", errors)
 
     async def test_sent_but_not_confirmed_is_status_4_and_can_be_repeated(self) -> None:
-        def store_and_say_nothing(connection: FakeConnection, request: m.SmsMes) -> None:
-            fake_server.send(connection, request)
-
-        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        self.server.handlers[m.SmsMes] = fake_server.store_and_say_nothing
         status, _, errors = await self.as_alice("send", "#lobby", "once", "--timeout", "1")
         self.assertEqual(status, 4)
         del self.server.handlers[m.SmsMes]

@@ -254,12 +254,7 @@ class RestartTest(ApiCase, OutboxCase):
         self.restart()
         self.log_in()
 
-        def store_and_say_nothing(
-            connection: fake_server.FakeConnection, request: m.SmsMes
-        ) -> None:
-            fake_server.send(connection, request)
-
-        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        self.server.handlers[m.SmsMes] = fake_server.store_and_say_nothing
         self.client.send("#lobby", "once")
         self.net.flush()
         self.restart()
@@ -311,12 +306,7 @@ class RestartTest(ApiCase, OutboxCase):
         self.restart()
         self.log_in()
 
-        def store_and_say_nothing(
-            connection: fake_server.FakeConnection, request: m.SmsMes
-        ) -> None:
-            fake_server.send(connection, request)
-
-        self.server.handlers[m.SmsMes] = store_and_say_nothing
+        self.server.handlers[m.SmsMes] = fake_server.store_and_say_nothing
         self.client.send("#lobby", "old")
         self.net.flush()
         self.clock.advance(FORGOTTEN_AFTER + 60)

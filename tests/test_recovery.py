@@ -42,6 +42,20 @@ class EpochTests(SynchronousTestCase):
 
 
 class ComparisonTests(SynchronousTestCase):
+    def fail_once(self, hall: Hall) -> list[int]:
+        """The store is away when it is first asked where a conversation stood; the moments it is
+        asked for."""
+        moments: list[int] = []
+
+        async def seek(cid: str, moment: int) -> int:
+            moments.append(moment)
+            if len(moments) == 1:
+                raise StoreUnavailable("just then")
+            return 0
+
+        self.patch(hall.log, "seek", seek)
+        return moments
+
     def test_after_a_loss_many_conversations_are_read_at_once(self) -> None:
         """One after the other, a busy store would keep everybody waiting for as long as all."""
         hall = Hall()
@@ -159,15 +173,7 @@ class ComparisonTests(SynchronousTestCase):
     ) -> None:
         hall = Hall()
         guest = hall.guest(1)
-        moments: list[int] = []
-
-        async def seek(cid: str, moment: int) -> int:
-            moments.append(moment)
-            if len(moments) == 1:
-                raise StoreUnavailable("just then")
-            return 0
-
-        self.patch(hall.log, "seek", seek)
+        moments = self.fail_once(hall)
         hall.log.listed["p:1:2"] = 0
         hall.clock.advance(1_000)
         hall.fanout.lost(0)
@@ -183,15 +189,7 @@ class ComparisonTests(SynchronousTestCase):
     def test_what_nobody_here_has_any_more_keeps_no_later_loss_from_counting(self) -> None:
         hall = Hall()
         gone, guest = hall.guest(1), hall.guest(3)
-        moments: list[int] = []
-
-        async def seek(cid: str, moment: int) -> int:
-            moments.append(moment)
-            if len(moments) == 1:
-                raise StoreUnavailable("just then")
-            return 0
-
-        self.patch(hall.log, "seek", seek)
+        moments = self.fail_once(hall)
         hall.clock.advance(1_000)
         hall.fanout.lost(0)
         hall.say("p:1:2", "missed", heard=False)
