@@ -55,12 +55,12 @@ class FileTestCase(TestCase):
         self.path.write_text(text, encoding="utf-8")
         return read_settings(self.path, profile)
 
-    def complaint(self, text: str) -> str:
+    def complaint(self, text: str, language: str = "en") -> str:
         with self.assertRaises(BadConfig) as caught:
             self.read(text)
         # Each sentence exists in both languages, with the same values.
         self.assertTrue(Phrases("zh").config(caught.exception))
-        return Phrases("en").config(caught.exception)
+        return Phrases(language).config(caught.exception)
 
 
 class SettingsTests(FileTestCase):
@@ -113,6 +113,13 @@ class SettingsTests(FileTestCase):
             ("server = ", "is no TOML"),
         ):
             self.assertIn(wanted, self.complaint(text))
+
+    def test_what_is_said_in_chinese_has_its_punctuation(self) -> None:
+        for text, wanted in (
+            ("sever = 'x'", "没有 sever 这项设置（是不是 server？）"),
+            ("emoji = 'some'", "不是下列之一：auto、text、full"),
+        ):
+            self.assertEqual(self.complaint(text, "zh").rpartition("：'some' ")[-1], wanted)
 
     def test_a_file_that_is_no_text_or_cannot_be_read(self) -> None:
         self.path.write_bytes(b"\xff\xfe")

@@ -50,7 +50,7 @@ class FirstStartTests(TestCase):
         again.type("2")
         again.wait_for("密码至少六个字符")
         self.fill(again, "小红", "long enough", "long enough")
-        again.wait_for("这个名字已有人用")
+        again.wait_for("这个用户名已有人使用")
         self.fill(again, "的妈妈", "", "")
         again.wait_for("欢迎，小红的妈妈")
 

@@ -223,8 +223,8 @@ def _bad(name: str, value: object, wrong: _Wrong) -> BadConfig:
 
 
 def _near(name: str, known: Mapping[str, object]) -> Mapping[str, str]:
-    """What was probably meant; the sentence has a place for it."""
+    """What was probably meant, for which the sentence has a place; empty where nothing is near."""
     from difflib import get_close_matches  # only where somebody has made a mistake
 
     close = get_close_matches(name.replace("_", "-").casefold(), known, n=1)
-    return {"meant": f" ({close[0]}?)" if close else ""}
+    return {"meant": close[0] if close else ""}

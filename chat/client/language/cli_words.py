@@ -30,11 +30,16 @@ class Phrases:
     def config(self, error: BadConfig) -> str:
         """What is wrong with the settings."""
         values = dict(error.values)
+        comma = self("comma")
         what = str(values.get("what", ""))
         if what in TABLE:
             values["what"] = self(what)
         elif what:
-            values["what"] = self("what-choice", choices=", ".join(what.split("|")))
+            values["what"] = self("what-choice", choices=comma.join(what.split("|")))
+        if values.get("meant"):
+            values["meant"] = self("config-meant", name=values["meant"])
+        if isinstance(names := values.get("names"), tuple):
+            values["names"] = comma.join(names)
         return self(error.key, **values)
 
 
@@ -57,7 +62,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "管理房间或其中的人：移出、封禁、禁言、慢速模式等",
     ),
     "about-delete": ("delete a message for everybody", "为所有人删除一条消息"),
-    "about-report": ("show a message to the administrators", "向管理员举报一条消息"),
+    "about-report": ("show a message to the administrators", "向服务器管理员举报一条消息"),
     "about-block": (
         "block somebody in private; without a name: list who is blocked",
         "屏蔽某人的私聊；不带名字时列出已屏蔽的人",
@@ -206,6 +211,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "config-unreadable": ("{path} cannot be read: {reason}", "无法读取 {path}：{reason}"),
     "config-no-toml": ("{path} is no TOML: {reason}", "{path} 不是 TOML：{reason}"),
     "config-unknown": ("{name} is no setting{meant}", "没有 {name} 这项设置{meant}"),
+    "config-meant": (" ({name}?)", "（是不是 {name}？）"),
+    "comma": (", ", "、"),
     "config-unknown-in": ("{name} in {path} is unknown", "{path} 中的 {name} 无法识别"),
     "config-value": ("{name}: {value!r} is not {what}", "{name}：{value!r} 不是{what}"),
     "config-no-theme": (
@@ -233,7 +240,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "the number of the message: seq in what send, tail and history print with --json",
         "消息的序号：send、tail、history 加 --json 时所打印的 seq",
     ),
-    "opt-report-reason": ("why; only the administrators see it", "原因，只有管理员可见"),
+    "opt-report-reason": ("why; only the administrators see it", "原因，只有服务器管理员可见"),
     "opt-undo": ("end the block", "解除屏蔽"),
     # What is said
     "how-to-moderate": (

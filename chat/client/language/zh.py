@@ -20,12 +20,12 @@ WORDS: Final = {
     "no-server": "{server} 没有服务器响应：{reason}。可以在本机启动一个，或换一个服务器。",
     "no-server-far": "{server} 没有服务器响应：{reason}。",
     "certificate-unknown": (
-        "没有机构为该服务器的证书担保（{reason}）。请向管理员核对服务器日志中的 SHA-256 指纹；"
+        "没有机构为该服务器的证书担保（{reason}）。请向服务器管理员核对其日志中的 SHA-256 指纹；"
         "此处为 {new}"
     ),
     "certificate-changed": (
         "服务器的证书与之前不同：可能有人在中间窃听。"
-        "如果管理员确认无误，请运行 chatroom --fingerprint {new}（之前是 {old}）"
+        "如果服务器管理员确认无误，请运行 chatroom --fingerprint {new}（之前是 {old}）"
     ),
     "starting-server": "正在本机启动服务器……",
     "server-started": (
@@ -58,7 +58,7 @@ WORDS: Final = {
     "crashed": "程序出错：{error}。详情见 {log}。",
     "internal-error": "程序内部出错，详情见日志。",
     # What went wrong
-    "register-hint": "名字不能含空格，密码至少六个字符。",
+    "register-hint": "用户名不能含空格，密码至少六个字符。",
     "no-server-form": "{server} 没有服务器响应：{reason}。按回车重试，Esc 返回菜单。",
     "bad-server-address": "{server} 不是服务器地址，请写成 host:port。",
     "not-connected": "现在没有连接，请在恢复后再试。",
@@ -66,12 +66,12 @@ WORDS: Final = {
     "bad-server": "对方使用的是另一种协议（{reason}）。",
     "wrong-password": "密码错误。",
     "no-such-user": "这里没有这个用户；新用户请先注册。",
-    "name-taken": "这个名字已有人用，请换一个。",
-    "name-empty": "需要一个名字。",
-    "name-too-long": "名字太长：最多 32 个字符。",
-    "name-character": "名字含有不允许的字符：#、@、空格或不可见字符。",
-    "name-mixed": "名字混用了字形相近的字母表。",
-    "name-digits": "名字不能全是数字。",
+    "name-taken": "这个用户名已有人使用，请换一个。",
+    "name-empty": "请填写用户名。",
+    "name-too-long": "用户名太长：最多 32 个字符。",
+    "name-character": "用户名含有不允许的字符：#、@、空格或不可见字符。",
+    "name-mixed": "用户名混用了字形相近的字母表。",
+    "name-digits": "用户名不能全是数字。",
     "password-short": "密码太短：至少 6 个字符。",
     "password-long": "密码太长：最多 128 个字符。",
     "password-character": "密码含有无法保存的字符。",
@@ -82,8 +82,8 @@ WORDS: Final = {
     ),
     "welcome": (
         "欢迎，{name}！{who_reads}\n"
-        "Ctrl-K 前往房间、用户和命令；/msg 名字 可私聊；F1 查看帮助。\n"
-        "离开（Ctrl-Q）不会丢失任何内容，回来时都在。"
+        "Ctrl-K 查找房间、用户和命令；/msg 用户名 可私聊；F1 查看帮助。\n"
+        "退出（Ctrl-Q）不会丢失任何内容，回来时都在。"
     ),
     "reason-refused": "那里没有程序在监听",
     "reason-host": "没有这个主机",
@@ -142,7 +142,7 @@ WORDS: Final = {
     "entry-unmute": "{who} 解除了对 {target} 的禁言",
     "entry-role": "{target} 现在是{role}",
     "entry-invite": "{who} 邀请了 {target}",
-    "entry-slow": "{who} 开启慢速模式：每 {every}一条消息",
+    "entry-slow": "{who} 开启了慢速模式：每 {every}一条消息",
     "entry-slow-off": "{who} 关闭了慢速模式",
     "entry-private": "{who} 将房间设为私密",
     "entry-public": "{who} 将房间设为公开",
@@ -189,7 +189,7 @@ WORDS: Final = {
     # Sentences
     "unknown-command": "没有命令 /{name}，未发送。要原样发送，请写 {sign}{sign}{name}。",
     "unknown-command-meant": "没有命令 /{name}，未发送。是不是想用 /{meant}？",
-    "no-renaming": "没有 /{name}：注册的名字不能更改。",
+    "no-renaming": "没有 /{name}：注册的用户名不能更改。",
     "command-behind-space": "/{name} 前面有空格，未发送。去掉空格即可执行。",
     "slash-missing": "是要用 /{meant} 吗？未发送；再发一次即照原样发出。",
     "usage": "用法：{usage}",
@@ -204,18 +204,18 @@ WORDS: Final = {
     "nothing-written": "还没有输入过内容。",
     "nothing-failed": "没有待重发的消息。",
     "nothing-found": "没有找到。",
-    "no-rooms": "没有可显示的房间；/join 名字 可新建一个。",
+    "no-rooms": "没有可显示的房间；/join 房间名 可新建一个。",
     "nothing-to-delete": "这里没有这样的消息。",
     "removed": "您已不在 {conversation} 中。",
     "room-hushed": "（已静音）",
-    "hushed": "{room} 已静音：在本机上只计提到您的消息；再次使用 /hush 可恢复。",
-    "unhushed": "{room} 已恢复计数。",
+    "hushed": "{room} 已静音：在本机上只有提到您的消息才计数；再次使用 /hush 可取消静音。",
+    "unhushed": "{room} 已取消静音。",
     "hush-rooms": "只能将您所在的房间静音。",
     "room-closed": "（私密）",
     "room-public": "{room} 早已存在，人人都可加入；用 /private 可设为私密。",
     "you-kick": "{who} 将您移出了 {conversation}{why}。",
     "you-ban": "{who} 在 {conversation} 封禁了您{time}{why}。",
-    "uninvited": "{who} 的邀请已撤回。",
+    "uninvited": "对 {who} 的邀请已撤回。",
     "invited": "{who} 邀请您加入 {conversation}：/join {conversation}",
     "invited-by": "{who} 邀请您",
     "invitations-title": "邀请",
@@ -228,7 +228,7 @@ WORDS: Final = {
     "held-invite": "{who} 被邀请",
     "held-until": "到 {time} 为止",
     "sanctions-title": "封禁、禁言与邀请",
-    "sanctions-hint": "回车写出解除命令",
+    "sanctions-hint": "回车填入解除命令",
     "with-hint": "{title}（{hint}）",
     "blocked-list": "已屏蔽 {n} 人：{names}",
     "nobody-blocked": "您没有屏蔽任何人。",
@@ -238,7 +238,7 @@ WORDS: Final = {
     "reported": "已将 {who} 的上一条消息举报给服务器管理员。",
     "left": "您已离开 {conversation}。",
     "put-away": "与 {who} 的私聊已收起，有新消息时会再出现。",
-    "put-away-waiting": "{who} 会留在列表中，直到您在那里写了一半或未能发出的内容不在了为止。",
+    "put-away-waiting": "{who} 中还有您未写完或未发出的内容，因此仍留在列表中。",
     "put-away-last": "没有其他会话可以显示。",
     "topic-private": "只有房间有话题。",
     "no-topic": "没有设置话题。",
@@ -254,7 +254,7 @@ WORDS: Final = {
     "dnd-off": "已结束免打扰。",
     "dnd-for": "{time}内免打扰。",
     "devices-title": "您的设备",
-    "devices-hint": "回车写出退出登录的命令",
+    "devices-hint": "回车填入退出登录的命令",
     "this-device": "（本设备）",
     "revoked": "{device} 已退出登录。",
     "password-title": "修改密码",
@@ -372,7 +372,7 @@ WORDS: Final = {
     "key-newline": "换行",
     "hint-complete": "补全",
     "key-complete": "补全命令、名字或 :表情:",
-    "key-cancel": "清空；两次：退出",
+    "key-cancel": "清空；连按两次退出",
     "key-end": "为空时退出",
     "key-history": "以前的输入",
     "key-recall": "查找以前的输入",
@@ -437,7 +437,7 @@ WORDS: Final = {
     "cmd-retry": "重发失败的消息",
     "cmd-busy": "设为忙碌",
     "cmd-back": "恢复在线",
-    "cmd-hush": "房间静音：只计提到您的消息，或恢复",
+    "cmd-hush": "将房间静音：只有提到您的消息才计数",
     "cmd-dnd": "免打扰：不响铃，不通知",
     "cmd-devices": "列出您的设备",
     "cmd-revoke": "让某设备退出登录",
@@ -462,15 +462,15 @@ WORDS: Final = {
     "cmd-language": "更换语言",
     "cmd-reconnect": "立即重连",
     "cmd-doctor": "检查终端和服务器",
-    "cmd-logout": "在此设备退出登录",
+    "cmd-logout": "在本设备上退出登录",
     "cmd-quit": "退出",
     "arg-command": "[命令]",
     "arg-join": "[-private] #房间 [话题]",
     "arg-room": "[#房间 / @用户名]",
     "arg-topic": "[#房间] [文字]",
     "arg-who-in": "[#房间]",
-    "arg-msg": "名字 [文字]",
-    "arg-who": "名字",
+    "arg-msg": "用户名 [文字]",
+    "arg-who": "用户名",
     "arg-go": "名称 / 序号",
     "arg-search": "文字",
     "arg-dnd": "[分钟 / 2h / off]",
@@ -513,8 +513,8 @@ WORDS: Final = {
     "plain-paused": "已暂停，还有 {n} 条。空行继续，Ctrl-C 结束。",
     "plain-welcome": (
         "欢迎，{name}！{who_reads}\n"
-        "/msg 名字 可私聊，/rooms 列出房间，/go 名字 前往您的会话；其余见 /help。\n"
-        "离开（/quit）不会丢失任何内容，回来时都在。"
+        "/msg 用户名 可私聊，/rooms 列出房间，/go 名称 前往您的会话；其余见 /help。\n"
+        "退出（/quit）不会丢失任何内容，回来时都在。"
     ),
     "plain-again": "连接已恢复。",
 }

@@ -39,7 +39,7 @@ def find_theme(name: str, directory: Path) -> Theme:
     path = directory / f"{name}.toml"
     written = read_toml(path)
     if written is None:
-        names = ", ".join(theme_names(directory))
+        names = tuple(theme_names(directory))
         raise BadConfig("config-no-theme", name=name, path=path, names=names)
     return _read(name, path, written)
 

@@ -148,7 +148,9 @@ class ModeratingVerbs(Offering):
             if not users:
                 self._chat.say(self._words("nobody-blocked"))
                 return
-            names = ", ".join(self._chat.name_of(each.user_id, each.user_name) for each in users)
+            names = self._words("comma").join(
+                self._chat.name_of(each.user_id, each.user_name) for each in users
+            )
             self._chat.tell(self._words("blocked-list", n=len(users), names=names))
             return
         await self._chat.client.block(self._somebody(name), yes)

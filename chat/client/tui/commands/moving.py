@@ -28,7 +28,7 @@ class MovingVerbs(Offering):
         if len(found) == 1:
             self._chat.open(found[0].name)
         elif found:
-            names = ", ".join(self._chat.title_of(each) for each in found)
+            names = self._words("comma").join(self._chat.title_of(each) for each in found)
             self._chat.say(self._words("go-which", names=names), bad=True)
         else:
             self._chat.say(self._words("go-nowhere", name=arguments.strip()), bad=True)

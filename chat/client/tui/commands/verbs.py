@@ -339,7 +339,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
     def theme(self, arguments: str) -> None:
         name = arguments.strip()
         if not name:
-            names = ", ".join(theme_names(self._around.themes))
+            names = self._words("comma").join(theme_names(self._around.themes))
             self._chat.say(self._words("themes", names=names))
             return
         try:
@@ -352,7 +352,8 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
     def language(self, arguments: str) -> None:
         name = arguments.strip()
         if name not in LANGUAGES:
-            self._chat.say(self._words("languages", names=", ".join(LANGUAGES)), bad=True)
+            names = self._words("comma").join(LANGUAGES)
+            self._chat.say(self._words("languages", names=names), bad=True)
             return
         self._around.restyle(self._desk.look.with_words(Words(name)))
 
