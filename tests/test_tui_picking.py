@@ -1,13 +1,15 @@
 """Picking messages: what is copied, opened, inspected, answered, deleted and taken back."""
 
 import base64
+import os
+import signal
 from unittest import TestCase
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 
 from chat.client import events
-from chat.client.tui.outside import MOST_COPIED, clipboard, link_opener
+from chat.client.tui.outside import MOST_COPIED, clipboard, edited, link_opener
 from chat.client.tui.panes.layout import Pane
 from chat.messages import User
 from tests.tui_builders import BEN, ME, Screen, ScriptedClient, entry, lively, room
@@ -284,11 +286,18 @@ class ChordTests(TestCase):
         screen.type(" on")
         self.assertEqual(screen.desk.composer.editor.text, "begun edited on")
 
+    def test_a_ctrl_c_in_the_editor_and_how_it_ended_are_its_own(self) -> None:
+        script = "kill -INT $PPID; printf more >> $1; exit 3"
+        with patch.dict(os.environ, {"VISUAL": f"sh -c '{script}' --"}):
+            self.assertEqual(edited("begun and "), ("begun and more", 3))
+        with self.assertRaises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
     def test_an_editor_that_is_not_there_is_said(self) -> None:
         screen = talk("one")
         screen.type("begun")
         missing = FileNotFoundError(2, "No such file or directory", "vi")
         with patch.object(screen, "edit_outside", side_effect=missing):
             shown = "\n".join(screen.press("ctrl x", "ctrl e"))
-        self.assertIn("could not be used: [Errno 2] No such file", shown)
+        self.assertIn("could not be used: vi: No such file", shown)
         self.assertEqual(screen.desk.composer.editor.text, "begun")

@@ -207,6 +207,7 @@ WORDS: Final = {
     "slash-missing": "Is /{meant} meant? Nothing was sent; the same once more is said here.",
     "usage": "Write it like this: {usage}",
     "no-editor": "The editor ($VISUAL or $EDITOR) could not be used: {error}",
+    "editor-failed": "The editor ended with status {status}; here is what it left.",
     "not-kept": "Not sent: it cannot be kept on this machine ({error}).",
     "one-moment": "One moment, the other conversation is being opened; then press Enter again.",
     "waiting-for-server": "Waiting for the server's answer …",

@@ -194,6 +194,7 @@ WORDS: Final = {
     "slash-missing": "是要用 /{meant} 吗？未发送；再发一次即照原样发出。",
     "usage": "用法：{usage}",
     "no-editor": "无法使用编辑器（$VISUAL 或 $EDITOR）：{error}",
+    "editor-failed": "编辑器以状态 {status} 结束；这里是它留下的内容。",
     "not-kept": "未发送：无法保存在本机（{error}）。",
     "one-moment": "请稍候，正在打开另一个会话；之后请再按回车。",
     "waiting-for-server": "正在等待服务器答复……",

@@ -208,7 +208,9 @@ class App(Host):
     def edit_outside(self, text: str) -> str:
         """Let ``$EDITOR`` have the terminal. The connection waits meanwhile."""
         with self.loop.paused():
-            text = edited(text)
+            text, status = edited(text)
+        if status and self._chat is not None:
+            self._chat.say(self.look.words("editor-failed", status=status), bad=True)
         if self._recorder is not None:
             self._recorder.edited(text)
         return text

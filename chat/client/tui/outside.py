@@ -4,10 +4,12 @@ import base64
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from chat.client.tui.notifier import osc
@@ -16,6 +18,9 @@ __all__ = ["clipboard", "edited", "link_opener"]
 
 MOST_COPIED = 74_994
 """Bytes that fit the 100,000 characters which xterm takes for an OSC 52."""
+
+_KEYED = (signal.SIGINT, signal.SIGQUIT)
+"""What a terminal sends for a key."""
 
 
 def clipboard(text: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -41,11 +46,25 @@ def link_opener(environ: Mapping[str, str] = os.environ) -> Sequence[str] | None
     return ["xdg-open"] if shutil.which("xdg-open", path=environ.get("PATH")) else None
 
 
-def edited(text: str) -> str:
-    """What the user's editor makes of ``text``; it has the terminal meanwhile."""
+def edited(text: str) -> tuple[str, int]:
+    """What the user's editor makes of ``text``, and the status with which it ends; it has the
+    terminal meanwhile."""
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory(prefix="chatroom-") as directory:
         path = Path(directory) / "message.txt"
         path.write_text(text, encoding="utf-8")
-        subprocess.run([*editor, str(path)], check=False)
-        return path.read_text(encoding="utf-8", errors="replace").rstrip("\n")
+        with _deaf():
+            status = subprocess.run([*editor, str(path)], check=False).returncode
+        return path.read_text(encoding="utf-8", errors="replace").rstrip("\n"), status
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A Ctrl-C in the editor is its own: the terminal sends it to this program, too, which would
+    end by it, and what is being edited be lost."""
+    before = {each: signal.signal(each, lambda *_: None) for each in _KEYED}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -273,9 +273,14 @@ class Actions:
         composer = self.desk.composer
         try:
             composer.editor.replace(self._stage.edit_outside(composer.editor.text))
-        except (OSError, ValueError) as error:  # no such program, or a name that is none
-            self.chat.say(self.desk.look.words("no-editor", error=error), bad=True)
+        except OSError as error:  # no such program
+            self._no_editor(f"{error.filename}: {error.strerror}")
+        except ValueError as error:  # quotes in its name that do not end
+            self._no_editor(str(error))
         self.desk.changed()
+
+    def _no_editor(self, why: str) -> None:
+        self.chat.say(self.desk.look.words("no-editor", error=why), bad=True)
 
     # Going about
 
