@@ -24,6 +24,7 @@ from chat.client.tui.commands.table import (
 )
 from chat.client.tui.commands.verbs import PATIENCE
 from chat.client.tui.drafts import Drafts
+from chat.client.tui.panes.layout import Pane
 from chat.messages import Conversation, Sanction, User
 from tests.tui_builders import (
     BEN,
@@ -450,6 +451,22 @@ class CommandTests(TestCase):
         self.assertEqual(screen.desk.composer.editor.text, "")
         screen.press("up")
         self.assertEqual(screen.desk.composer.editor.text, "half a thought", "it was not lost")
+
+    def test_what_is_listed_in_a_sentence_stands_as_its_language_has_it(self) -> None:
+        for language, wanted in (("en", "Themes: dark, light"), ("zh", "配色：dark、light")):
+            self.assertIn(wanted, "\n".join(lively(language).enter("/theme")))
+
+    def test_ctrl_c_leads_from_everywhere_to_what_one_writes_and_then_out(self) -> None:
+        for leading in (["shift tab"], ["shift tab"] * 2, ["shift tab"] * 3, ["meta v"]):
+            screen = lively(size=(120, 24))
+            screen.type("half")
+            screen.press(*leading, "ctrl c")
+            self.assertIs(screen.desk.active, Pane.COMPOSER)
+            self.assertEqual(screen.desk.composer.editor.text, "half")
+            screen.press("ctrl c", "ctrl c")
+            self.assertFalse(screen.left)
+            screen.press("ctrl c")
+            self.assertTrue(screen.left)
 
     def test_what_went_wrong_is_told_once_however_often_enter_is_pressed(self) -> None:
         screen = lively(size=(40, 12))

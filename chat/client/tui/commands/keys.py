@@ -62,7 +62,7 @@ KEYS: Final[Sequence[Key]] = (
     Key("everywhere", ("meta x",), "take_back", "key-take-back"),
     Key("everywhere", ("ctrl l",), "redraw", "key-redraw"),
     Key("everywhere", ("ctrl q",), "quit", "key-quit", hint=True),
-    Key("everywhere", ("esc",), "back", "key-back"),
+    Key("everywhere", ("esc", "ctrl c"), "back", "key-back"),
     Key("composer", ("enter",), "send", "key-send"),
     Key("composer", ("meta enter", "ctrl enter"), "edit newline", "key-newline"),
     Key("composer", ("tab",), "complete", "key-complete"),
