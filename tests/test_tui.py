@@ -334,6 +334,18 @@ class PopupTests(TestCase):
         screen.type("ab")
         self.assertEqual(made, ["", "", "ab"])  # the second one for its size
 
+    def test_its_rows_are_as_wide_as_the_window_is_also_when_that_becomes_another(self) -> None:
+        screen = lively(size=(120, 40))
+        screen.press("f1")
+        for size in ((40, 20), (120, 40), (40, 20)):
+            screen.size = size
+            fresh = lively(size=size)
+            self.assertEqual(screen.text(), fresh.press("f1"))
+        screen = lively(size=(120, 40))
+        screen.press("meta i")
+        screen.size = (24, 20)
+        self.assertNotIn("\u2026", "\n".join(screen.text()))
+
     def test_of_thousands_of_people_only_so_many_are_listed_and_each_is_found(self) -> None:
         screen = lively()
         screen.text()

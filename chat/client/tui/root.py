@@ -93,9 +93,9 @@ class Root(urwid.Widget):
 
     def render(self, size: tuple[int, int], focus: bool = False) -> Drawn:  # type: ignore[override]  # always a box
         columns, rows = size
-        if self.watcher is not None and size != self._size:
+        resized, self._size = size != self._size, size
+        if self.watcher is not None and resized:
             self.watcher.size(columns, rows)
-        self._size = size
         if self.shown is None:
             return canvas([], columns, rows)
         if isinstance(self.shown, Desk):
@@ -103,6 +103,8 @@ class Root(urwid.Widget):
         under = self.shown.render(size, focus)
         if self.popup is None:
             return stacked([under])
+        if resized:
+            self.popup.renew()  # Its rows were made for another width.
         left, top, *_ = self._frame(self.popup, columns, rows)
         return overlaid(self._framed(self.popup, columns, rows), under, left, top)
 

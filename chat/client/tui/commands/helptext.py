@@ -66,7 +66,9 @@ def show(desk: Desk, stage: Stage, first: str) -> None:
 
     :param first: as ``lines`` has it.
     """
-    rows = choices(desk.look, first, desk.columns)
+
+    def found(typed: str) -> Sequence[Choice]:
+        return narrowed(choices(desk.look, first, desk.columns), typed)
 
     def chosen(value: object) -> None:
         stage.pop_up(None)
@@ -74,7 +76,7 @@ def show(desk: Desk, stage: Stage, first: str) -> None:
             desk.write(f"/{value.names[0]} ")
 
     title = desk.look.words("help-title")
-    stage.pop_up(Popup(desk.look, title, lambda typed: narrowed(rows, typed), chosen))
+    stage.pop_up(Popup(desk.look, title, found, chosen))
 
 
 def choices(look: Look, first: str, columns: int) -> Sequence[Choice]:

@@ -8,7 +8,7 @@ from chat.client.tui.commands import helptext
 from chat.client.tui.commands.picked import Stage
 from chat.client.tui.commands.table import find
 from chat.client.tui.desk import Desk
-from chat.client.tui.panes.popups import Popup, in_columns, narrowed
+from chat.client.tui.panes.popups import Choice, Popup, in_columns, narrowed
 
 __all__ = ["Offered", "Offering"]
 
@@ -38,14 +38,15 @@ class Offering:
 
     def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         """Have one of ``rows`` chosen; ``chosen`` is called with its value."""
-        choices = in_columns(rows, self._desk.columns)
+
+        def found(typed: str) -> Sequence[Choice]:
+            return narrowed(in_columns(rows, self._desk.columns), typed)
 
         def choose(value: object) -> None:
             self._around.pop_up(None)
             chosen(str(value))
 
-        popup = Popup(self._desk.look, title, lambda typed: narrowed(choices, typed), choose)
-        self._around.pop_up(popup)
+        self._around.pop_up(Popup(self._desk.look, title, found, choose))
 
     def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
         """Tell what there is; on a screen it can be chosen from as well."""

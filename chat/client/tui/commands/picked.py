@@ -122,12 +122,16 @@ class PickedActions:
         self._show_facts(entry, [(look.words(key), value) for key, value in found])
 
     def _show_facts(self, entry: Entry, facts: Sequence[tuple[str, str]]) -> None:
-        columns, column = room(self._desk.columns), max(width(what) for what, _ in facts)
-        rows = [
-            row
-            for what, value in facts
-            for row in told(("dim", f" {pad(what, column)}  "), (None, value), columns)
-        ]
+        column = max(width(what) for what, _ in facts)
+
+        def rows() -> Sequence[Choice]:
+            columns = room(self._desk.columns)
+            return [
+                row
+                for what, value in facts
+                for row in told(("dim", f" {pad(what, column)}  "), (None, value), columns)
+            ]
+
         title = self._desk.look.words("inspect-title", n=entry.seq)
         self._list(title, rows, lambda value: None)
 
@@ -143,7 +147,7 @@ class PickedActions:
                 self._chat.spawn(self._chat.client.redact(name, entry.seq))
 
         rows = [Choice([(None, f" {words(key)}")], value) for key, value in _YES_NO]
-        self._list(words("delete-title"), rows, chosen)
+        self._list(words("delete-title"), lambda: rows, chosen)
 
     def _one(self) -> Entry | None:
         """The picked message, or the newest one."""
@@ -178,7 +182,7 @@ class PickedActions:
             self._ask(found[0][1])
         else:
             rows = [self._row(entry, link) for entry, link in found]
-            self._list(self._desk.look.words("links-title"), rows, self._chosen)
+            self._list(self._desk.look.words("links-title"), lambda: rows, self._chosen)
 
     def _links(self, entry: Entry) -> Sequence[Link]:
         if entry.kind or entry.deleted:
@@ -197,12 +201,12 @@ class PickedActions:
     def _ask(self, link: Link) -> None:
         """Show where a link really leads, and what can be done with it."""
         words = self._desk.look.words
-        columns = room(self._desk.columns)
-        facts = [
-            *told((None, " "), ("link", link.target), columns),
-            *told((None, " "), ("dim", words("link-host", host=link.host)), columns),
-        ]
         offers = [Choice([(None, f" {words(key)}")], key) for key in ("link-open", "link-copy")]
+
+        def facts() -> Sequence[Choice]:
+            columns = room(self._desk.columns)
+            said = ("link", link.target), ("dim", words("link-host", host=link.host))
+            return [row for each in said for row in told((None, " "), each, columns)]
 
         def chosen(value: object) -> None:
             if value == "link-copy":
@@ -211,20 +215,23 @@ class PickedActions:
                 opened = self._stage.open_link(link.target)
                 self._say("link-opened" if opened else "link-unopened", bad=not opened)
 
-        self._list(words("link-title"), [*facts, *offers], chosen, selected=len(facts))
+        title = words("link-title")
+        self._list(title, lambda: [*facts(), *offers], chosen, selected=len(facts()))
 
     def _list(
         self,
         title: str,
-        rows: Sequence[Choice],
+        rows: Callable[[], Sequence[Choice]],
         chosen: Callable[[object], None],
         selected: int = 0,
     ) -> None:
+        """:param rows: made anew where the screen has another width."""
+
         def choose(value: object) -> None:
             self._stage.pop_up(None)
             chosen(value)
 
-        popup = Popup(self._desk.look, title, lambda typed: narrowed(rows, typed), choose)
+        popup = Popup(self._desk.look, title, lambda typed: narrowed(rows(), typed), choose)
         popup.selected = selected
         self._stage.pop_up(popup)
 
@@ -251,7 +258,7 @@ class PickedActions:
 
         rows = [Choice([("dim", f" {clip(look.line(sent.content), SNIPPET_COLUMNS)}")])]
         rows += [Choice([(None, f" {look.words(key)}")], value) for key, value in _YES_NO]
-        self._list(look.words("take-back-title"), rows, chosen, selected=1)
+        self._list(look.words("take-back-title"), lambda: rows, chosen, selected=1)
 
     async def _delete_and_bring_back(self, conversation: str, sent: Entry) -> None:
         await self._chat.client.redact(conversation, sent.seq)
