@@ -279,6 +279,9 @@ class ProgramTest(SynchronousTestCase):
         self.assertEqual(self.run_program("who", *known), (0, ""))
         status, said = self.run_program("who", "--ca", str(self.home / "nothing.pem"))
         self.assertEqual(status, 2, said)
+        self.assertTrue(
+            said.endswith(f"error: There is no file {self.home / 'nothing.pem'}.\n"), said
+        )
 
     def test_a_person_is_asked_once_and_a_changed_one_is_refused(self) -> None:
         words = [sys.executable, "-m", "chat.client.cli.main", "register", "ann"]

@@ -1,5 +1,7 @@
 """The settings file and themes of one's own: what is right is used, what is wrong is said."""
 
+import io
+import os
 import shutil
 import subprocess
 import sys
@@ -7,6 +9,9 @@ import tempfile
 from pathlib import Path
 from unittest import TestCase
 
+from twisted.trial.unittest import SynchronousTestCase
+
+from chat.client.cli.main import main
 from chat.client.files.config import BadConfig, Settings, read_settings, rule_parts, setting_names
 from chat.client.language.cli_words import TABLE, Phrases
 from chat.client.notify import DEFAULT_RULES, Rule
@@ -185,6 +190,24 @@ class ThemeTests(FileTestCase):
         with self.assertRaises(BadConfig) as caught:
             find_theme("yours", self.theme(""))
         self.assertIn("dark, light, contrast, mono, mine", Phrases("en").config(caught.exception))
+
+
+class HomelessTest(SynchronousTestCase):
+    def test_who_has_no_home_reads_so_in_one_sentence_and_the_help_all_the_same(self) -> None:
+        self.patch(os.path, "expanduser", lambda path: path)  # as for a user whom no file names
+        self.patch(os, "environ", {"LANG": "en"})
+        said = io.StringIO()
+        self.patch(sys, "stderr", said)
+        self.assertEqual(main(["who"]), 2)
+        self.assertEqual(main(["who", "--config", "/dev/null"]), 2)
+        sentence = "chatroom: This user has no home directory: set HOME to where their files are"
+        self.assertEqual(
+            [line[: len(sentence)] for line in said.getvalue().splitlines()], [sentence] * 2
+        )
+        self.patch(sys, "stdout", io.StringIO())
+        with self.assertRaises(SystemExit) as help_:
+            main(["--help"])
+        self.assertEqual(help_.exception.code, 0)
 
 
 class CheckTests(FileTestCase):

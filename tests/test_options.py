@@ -192,6 +192,19 @@ class CommandLineTest(OptionsCase):
         self.patch(os, "environ", {"XDG_DATA_HOME": "/somewhere"})
         self.assertEqual(default_data_directory(), Path("/somewhere/chatroom/server"))
 
+    def test_the_standard_has_relative_directories_ignored(self) -> None:
+        self.patch(os, "environ", {"XDG_DATA_HOME": "here", "HOME": "/home"})
+        self.assertEqual(default_data_directory(), Path("/home/.local/share/chatroom/server"))
+
+    def test_who_has_no_home_has_to_say_where(self) -> None:
+        self.patch(os.path, "expanduser", lambda path: path)  # as for a user whom no file names
+        self.assertEqual(self.parse().data, Path("/tmp"))
+        said = io.StringIO()
+        self.patch(sys, "stderr", said)
+        with self.assertRaises(SystemExit):
+            Options().parseOptions([])
+        self.assertIn("chatroom: data: this user has no home directory", said.getvalue())
+
     @given(
         name=st.sampled_from(sorted(set(options()) - {"listen"})),
         value=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
@@ -218,6 +231,17 @@ class EnvironmentTest(OptionsCase):
         self.set(ROOMS="70", DEVICES="80")
         settings = self.parse("--config", path, "--rooms", "700")
         self.assertEqual((settings.rooms, settings.devices, settings.replay), (700, 80, 9))
+
+    def test_a_directory_on_the_command_line_wins_over_a_store_named_elsewhere(self) -> None:
+        path = self.file('store = "redis://user@file"\nstore-password-file = "/does/not/exist"\n')
+        self.set(STORE="redis://environment")
+        self.assertEqual(self.parse("--config", path, "--data", "/tmp").store, "")
+        both = ("--data", "/tmp", "--store", "redis://line")
+        self.assertEqual(self.parse(*both).store, "redis://line")
+        self.set(DATA="/tmp")
+        elsewhere = Options()
+        elsewhere.parseOptions([])
+        self.assertEqual(elsewhere.settings.store, "redis://environment")
 
     def test_several_values_are_separated_by_spaces(self) -> None:
         self.set(LISTEN="tcp:1 tcp:2")

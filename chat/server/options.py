@@ -130,6 +130,9 @@ class Options(usage.Options):
                 given[name.replace("-", "_")] = _read(where, name, written)
             except ValueError as error:
                 wrong.append(str(error))
+        if self["data"] is not None and self["store"] is self["store-password-file"] is None:
+            # The command line wins: it means the store in there, whatever was said of another one.
+            given |= {"store": "", "store_password_file": None}
         try:
             if not wrong:
                 return _with_store_password(Settings(**given))

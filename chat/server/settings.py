@@ -31,9 +31,17 @@ __all__ = ["Settings", "default_data_directory", "options"]
 
 
 def default_data_directory() -> Path:
-    """Where the embedded store lives: ``$XDG_DATA_HOME/chatroom/server``."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "chatroom" / "server"
+    """Where the embedded store lives: ``$XDG_DATA_HOME/chatroom/server``.
+
+    :raises ValueError: there is no home to put it in.
+    """
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not base.is_absolute():  # The standard has relative paths ignored.
+        try:
+            base = Path.home() / ".local" / "share"
+        except RuntimeError:  # a container's user, whom no file names
+            raise ValueError("data: this user has no home directory: name another one (--data)") from None
+    return base / "chatroom" / "server"
 
 
 def _option(kind: Kind, default: Any, help_text: str) -> Any:

@@ -2,13 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 __all__ = [
     "Command",
     "Version",
-    "file",
     "fingerprint",
     "number",
     "read_as_text",
@@ -69,14 +67,6 @@ def seconds(text: str) -> float:
     if not 0 <= value < 1e9:
         raise ValueError
     return value
-
-
-def file(text: str) -> Path:
-    """A file that is there."""
-    path = Path(text)
-    if not path.is_file():
-        raise ValueError
-    return path
 
 
 def fingerprint(text: str) -> str:

@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         profile = Profile(options.profile)
     except ValueError:
         parser.error(phrases("bad-profile", name=options.profile))
+    if options.ca and not options.ca.is_file():
+        parser.error(phrases("config-missing", path=options.ca))
     if options.plain and options.record:
         parser.error(phrases("no-plain-record"))
     options.server = options.server or settings.server
@@ -79,10 +81,10 @@ def _early(words: Sequence[str]) -> argparse.Namespace:
 def _settings(early: argparse.Namespace) -> Settings:
     """The settings of the profile.
 
-    :raises BadConfig: the file is wrong, or was named and is not there.
+    :raises BadConfig: the file is wrong, or was named and is not there; there is no home for it.
     """
-    path = early.config or Profile().config_file
-    return read_settings(path, early.profile, asked=early.config is not None)
+    usual = Profile().config_file
+    return read_settings(early.config or usual, early.profile, asked=early.config is not None)
 
 
 def _complain(phrases: Phrases, error: BadConfig) -> int:

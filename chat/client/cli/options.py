@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chat.client.cli.argparse_words import speak
-from chat.client.cli.arguments import Command, Version, file, fingerprint, number, seconds, speed
+from chat.client.cli.arguments import Command, Version, fingerprint, number, seconds, speed
 from chat.client.language.cli_words import Phrases
 from chat.client.language.words import LANGUAGES
 from chat.moderation import ON_PEOPLE, ON_ROOMS
@@ -65,7 +65,7 @@ def _add_common(parser: argparse.ArgumentParser, phrases: Phrases, suppress: boo
     option("--profile", "default", metavar="NAME")
     option("--language", "", choices=LANGUAGES)
     option("--timeout", 30.0, type=seconds, metavar="SECONDS")
-    option("--ca", None, type=file, metavar="FILE")
+    option("--ca", None, type=Path, metavar="FILE")
     option("--fingerprint", "", type=fingerprint, metavar="SHA256")
     option("--password-file", None, type=Path, metavar="FILE")
     option("--password-command", "", metavar="COMMAND")

@@ -12,6 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from chat.client.files.config import BadConfig
 from chat.client.network.address import server_string
 from chat.client.network.trust import KnownServers, Trust
 from chat.client.private import private_directory, write_private
@@ -90,6 +91,7 @@ class Profile:
     :param name: letters and digits of any script, ``-``, ``_`` and ``.``, not first.
     :param environ: where the XDG variables are read.
     :raises ValueError: the name could not be a file's.
+    :raises BadConfig: this user has no home directory, and the environment names no others.
     """
 
     def __init__(self, name: str = "default", environ: Mapping[str, str] | None = None) -> None:
@@ -174,9 +176,17 @@ class Profile:
 
 
 def _base(environ: Mapping[str, str], kind: str, default: str) -> Path:
-    """``$XDG_<kind>_HOME/chatroom``. The standard has relative paths ignored."""
+    """``$XDG_<kind>_HOME/chatroom``. The standard has relative paths ignored.
+
+    :raises BadConfig: there is no home to put it in.
+    """
     base = Path(environ.get(f"XDG_{kind}_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / default) / "chatroom"
+    if not base.is_absolute():
+        try:
+            base = Path.home() / default
+        except RuntimeError:  # a container's user, whom no file names
+            raise BadConfig("no-home") from None
+    return base / "chatroom"
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -207,6 +207,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "when（mention、private、message）、in、from、words",
     ),
     "config-good": ("The settings are right ({path}).", "设置正确（{path}）。"),
+    "no-home": (
+        "This user has no home directory: set HOME to where their files are to be.",
+        "此用户没有主目录：请把 HOME 设为存放其文件的目录。",
+    ),
     "config-missing": ("There is no file {path}.", "没有文件 {path}。"),
     "config-unreadable": ("{path} cannot be read: {reason}", "无法读取 {path}：{reason}"),
     "config-no-toml": ("{path} is no TOML: {reason}", "{path} 不是 TOML：{reason}"),
