@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.errors import FateUnknown, Refused
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
-from chat.client.network.address import endpoint_for, server_string
+from chat.client.network.address import endpoint_for, server_string, shown
 from chat.client.network.link import LONGEST_WAIT, QUICK_WAIT, SHORTEST_WAIT, WAKE_WITHIN, Link
 from chat.client.network.wire import (
     DOUBT_AFTER,
@@ -562,12 +562,23 @@ class AddressTest(SynchronousTestCase):
             "[::1]:9": r"tcp:\:\:1:9",
             "[::1]": r"tcp:\:\:1:8889",
             "tcp:chat.example:9": "tcp:chat.example:9",
+            "tcp:[::1]:9": r"tcp:\:\:1:9",
             "tls:chat.example": "tls:chat.example:8889",
             "tls:[::1]:9": r"tls:\:\:1:9",
             "unix:/tmp/x": "unix:/tmp/x",
         }.items():
             self.assertEqual(server_string(written), meant)
             self.assertEqual(server_string(meant), meant)
+
+    def test_a_person_is_shown_an_address_that_can_be_written_again(self) -> None:
+        for kept, seen in {
+            "tcp:127.0.0.1:8889": "tcp:127.0.0.1:8889",
+            r"tcp:\:\:1:9": "tcp:[::1]:9",
+            "tls:[fd00::7]": "tls:[fd00::7]:8889",
+            "unix:/tmp/x": "unix:/tmp/x",
+        }.items():
+            self.assertEqual(shown(kept), seen)
+            self.assertEqual(server_string(seen), server_string(kept))
 
     def test_an_address_becomes_an_endpoint(self) -> None:
         reactor = MemoryReactorClock()

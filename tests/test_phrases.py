@@ -88,6 +88,10 @@ class PhrasesTest(SynchronousTestCase):
             for key in PHRASES:
                 self.assertNotIn("{", say(key, **GIVEN))
 
+    def test_a_frame_without_a_limit_is_as_long_as_four_bytes_can_say(self) -> None:
+        said = Phrases(Settings(frame_limit=0))("too-large")
+        self.assertEqual(said, f"A frame has 1 to {2**32 - 1} bytes.")
+
     def test_who_asks_for_a_language_of_the_table_gets_it_and_others_the_servers(self) -> None:
         say = Phrases(Settings(language="zh"))
         english, chinese = PHRASES["suspended"]

@@ -236,7 +236,8 @@ class Phrases:
 
     def __init__(self, settings: Settings) -> None:
         self._language = settings.language
-        self._limits = vars(settings)
+        longest = settings.frame_limit or 2**32 - 1  # what four bytes can say
+        self._limits = {**vars(settings), "frame_limit": longest}
 
     def __call__(self, key: str, language: str = "", /, **values: object) -> str:
         """The sentence ``key``; ``seconds`` and ``detail`` are the caller's to give.

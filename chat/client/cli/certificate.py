@@ -6,6 +6,7 @@ import sys
 from chat.client.cli.context import Context
 from chat.client.cli.secret import interruptible
 from chat.client.errors import Untrusted
+from chat.client.network.address import shown
 
 __all__ = ["accepted"]
 
@@ -16,7 +17,7 @@ def accepted(context: Context, error: Untrusted) -> bool:
     A certificate that changed is never asked about: who only wants to go on would say yes.
     """
     values = {
-        "server": context.server,
+        "server": shown(context.server),
         "reason": context.why(error.why),
         "fingerprint": error.fingerprint,
     }

@@ -20,6 +20,7 @@ from chat.client.cli.context import Context, Status, Stop, logged_in, remember_a
 from chat.client.cli.moderating import block, delete, moderate, report
 from chat.client.cli.secret import NoPassword
 from chat.client.events import ConnectionChanged, Event, LoggedIn, Sending, Stopped, Waiting
+from chat.client.network.address import shown
 from chat.client.standard_input import NotText, lines, whole_text
 from chat.messages import Entry
 from chat.names import BadName, is_room, private_with, room_name
@@ -76,7 +77,7 @@ def _explained(context: Context, error: Exception) -> tuple[str, Status]:
             return phrases(key, reason=why), status
         case Closed(code=code):
             return phrases("ended", reason=why), Status.REFUSED if code else Status.NO_CONNECTION
-    return phrases("no-server", server=context.server, reason=why), Status.NO_CONNECTION
+    return phrases("no-server", server=shown(context.server), reason=why), Status.NO_CONNECTION
 
 
 async def _introduce(context: Context) -> None:

@@ -9,7 +9,7 @@ from chat.client.network.trust import AUTHORITIES, Trust
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IStreamClientEndpoint
 
-__all__ = ["DEFAULT_SERVER", "endpoint_for", "host_and_port", "server_string"]
+__all__ = ["DEFAULT_SERVER", "endpoint_for", "host_and_port", "server_string", "shown"]
 
 DEFAULT_PORT = 8889
 MOST = 65_535
@@ -20,9 +20,9 @@ DEFAULT_SERVER = f"tcp:127.0.0.1:{DEFAULT_PORT}"
 def server_string(server: str) -> str:
     """A Twisted client endpoint string for ``host``, ``host:port``, ``[v6]:port`` or one itself.
 
-    ``tls:`` may stand before each of them.
+    ``tls:`` or ``tcp:`` may stand before each of them.
     """
-    short = re.fullmatch(r"(tls:)?(?:\[([^\]]*)\]|([^:\[\]]+))(?::(\d+))?", server.strip())
+    short = re.fullmatch(r"(tls:|tcp:)?(?:\[([^\]]*)\]|([^:\[\]]+))(?::(\d+))?", server.strip())
     if short is None:
         return server.strip() or DEFAULT_SERVER
     host = (short[2] or short[3]).replace(":", r"\:")
@@ -34,6 +34,12 @@ def host_and_port(server: str) -> tuple[str, str, int] | None:
     None for an endpoint of another kind."""
     plain = re.fullmatch(r"(tcp|tls):((?:[^:\\=]|\\:)+):(\d+)", server_string(server))
     return plain and (plain[1], plain[2].replace(r"\:", ":"), int(plain[3][:DIGITS]))
+
+
+def shown(server: str) -> str:
+    """The same as a person reads it: without the backslashes of an endpoint string."""
+    kind, host, port = host_and_port(server) or ("", "", 0)
+    return f"{kind}:[{host}]:{port}" if ":" in host else server
 
 
 def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStreamClientEndpoint":

@@ -14,7 +14,7 @@ from chat.client.files.paths import Profile
 from chat.client.language.cli_words import Phrases
 from chat.client.language.reasons import reason
 from chat.client.language.words import LANGUAGES, Words
-from chat.client.network.address import server_string
+from chat.client.network.address import server_string, shown
 from chat.client.tui.knocking import Knocking
 from chat.client.tui.local_server import is_local, is_vacant, start_server
 from chat.client.tui.login import Entered, Login, NoDevice
@@ -95,7 +95,7 @@ class Start:
         self.busy = False
         """Whether something is under way."""
         self.menu = Menu(around.look, self._items)
-        self.menu.server = server
+        self.menu.server = shown(server)
         self._form: Form | None = None
 
     @property
@@ -115,7 +115,7 @@ class Start:
         """The menu, with a sentence below."""
         self._form = None
         self.menu.look = self._around.look
-        self.menu.server = self.server
+        self.menu.server = shown(self.server)
         self.menu.say(message, bad)
         self._around.show_menu(self.menu)
         self._around.redraw()
@@ -219,7 +219,7 @@ class Start:
 
     def _server_form(self) -> None:
         fields = asked(self._words, "field-server")
-        fields[0].editor.load(self.server)
+        fields[0].editor.load(shown(self.server))
 
         def submit(values: Sequence[str]) -> None:
             self.server = values[0].strip() or self.server
@@ -399,7 +399,7 @@ class Start:
         elif failure.check(ClientError):
             self._form_or_menu.say(sentence(failure.value, self._words), bad=True)
         elif failure.check(ValueError):
-            self._say("bad-server-address", bad=True, server=self.server)
+            self._say("bad-server-address", bad=True, server=shown(self.server))
         elif failure.check(OSError):
             self._unwritable(failure.value)
         else:
@@ -420,4 +420,4 @@ class Start:
         else:
             key = "no-server-form"  # what was typed stays; the menu is one key away
         why = reason(why, self._words)
-        self._say(key, bad=True, server=self.server, reason=why)
+        self._say(key, bad=True, server=shown(self.server), reason=why)
