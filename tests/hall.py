@@ -11,8 +11,8 @@ from twisted.internet.testing import StringTransport
 from chat.codec import FrameReader
 from chat.messages import User
 from chat.server.context import Context
+from chat.server.delivery.dialects import CURRENT, ORIGINAL
 from chat.server.delivery.feed import Feed
-from chat.server.delivery.voices import CURRENT, ORIGINAL
 from chat.server.factory import ChatFactory
 from chat.server.phrases import Phrases
 from chat.server.session import Session
@@ -138,7 +138,7 @@ class Hall:
         """Somebody who hears already and is held back, as during a login."""
         guest = self.stranger()
         session = guest.session
-        session.voice = ORIGINAL if original else CURRENT
+        session.dialect = ORIGINAL if original else CURRENT
         session.user_id, session.device = user_id, "desk"
         session.author = Author(user_id, f"name{user_id}")
         session.feed = Feed(session)

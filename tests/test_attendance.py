@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from chat.messages import Conversation, User
 from chat.names import MAX_USER_ID
 from chat.server.attendance import Identity, enter, enter_room
-from chat.server.delivery.voices import ORIGINAL
+from chat.server.delivery.dialects import ORIGINAL
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event
@@ -149,7 +149,7 @@ class LoginTest(SynchronousTestCase):
         self.porter.arrival = Arrival({LOBBY_CID: lobby}, False, [LOBBY_CID])
         self.hall.log.slow = True
         guest = self.hall.stranger()
-        guest.session.voice = ORIGINAL
+        guest.session.dialect = ORIGINAL
         entered = Deferred.fromCoroutine(enter(guest.session, self.identity(1), None))
         self.assertNoResult(entered)
         guest.session.connection.connectionLost()

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation
 from chat.server.attendance import enter_room, replay
-from chat.server.delivery.feed import CATCH_UP, MOST_HELD, Feed
+from chat.server.delivery.feed import MOST_HELD, Feed
+from chat.server.delivery.missed import CATCH_UP
 from chat.store.bus import Event
 from chat.store.entries import Page
 from chat.store.errors import NotAllowed, StoreUnavailable

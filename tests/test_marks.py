@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.server.delivery.marks import LOOK_SECONDS, WRITE_SECONDS, Marks
-from chat.server.delivery.registry import Thread
+from chat.server.delivery.registry import Cursor
 from chat.store.conversations import Mark
 from chat.store.entries import Author
 from chat.store.errors import StoreUnavailable
@@ -43,13 +43,13 @@ class MarksTest(SynchronousTestCase):
         context: Any = hall.context
         context.conversations = self.store
         self.marks = Marks(context)
-        self.thread = Thread()
-        self.thread.begin_epoch(EPOCH, 1)
-        self.thread.position = 9
+        self.cursor = Cursor()
+        self.cursor.begin_epoch(EPOCH, 1)
+        self.cursor.position = 9
 
     def move(self, user_id: int = 1, cid: str = "r:tea", **how: Any) -> None:
         """Somebody is this far."""
-        self.marks.move(user_id, cid, self.thread, **how)
+        self.marks.move(user_id, cid, self.cursor, **how)
 
     def hall(self, said: int = 0) -> Hall:
         """A server whose store tells what marks it was given; ben has said something to ann."""
@@ -121,7 +121,7 @@ class MarksTest(SynchronousTestCase):
 
     def test_marks_of_an_epoch_before_are_not_mixed_with_those_of_the_next(self) -> None:
         self.move(read=5)
-        self.thread.begin_epoch("2.fedcba", 3)
+        self.cursor.begin_epoch("2.fedcba", 3)
         self.move(read=2)
         self.clock.advance(LOOK_SECONDS)
         self.assertEqual(self.store.calls, [{(1, "r:tea"): (2, 2, "")}])
@@ -129,9 +129,9 @@ class MarksTest(SynchronousTestCase):
     def test_who_acknowledges_numbers_of_an_epoch_before_has_those_below_the_next(self) -> None:
         hall = Hall()
         guest = hall.guest(1, "r:tea")
-        thread = hall.registry.rooms["r:tea"]
-        thread.begin_epoch("2.fedcba", 4)
-        thread.position = 9
+        cursor = hall.registry.rooms["r:tea"]
+        cursor.begin_epoch("2.fedcba", 4)
+        cursor.position = 9
         log: Any = hall.log
         log.mark = self.store.mark
         for epoch, read in ((EPOCH, 3), ("2.fedcba", 6), ("", 6)):
@@ -149,7 +149,7 @@ class MarksTest(SynchronousTestCase):
         self.move(read=5)
         with patch.object(self.store, "mark", mark):
             writing = Deferred.fromCoroutine(self.marks.flush())
-        self.thread.begin_epoch("2.fedcba", 3)
+        self.cursor.begin_epoch("2.fedcba", 3)
         self.move(read=2)
         answer.errback(StoreUnavailable("as told"))
         self.failureResultOf(writing, StoreUnavailable)

@@ -80,7 +80,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     tracing.logged_in(session)
     reply = _welcome(session, described, arrival.more, identity.token, online)
     session.emit(reply, request_id)
-    if not session.voice.is_current:
+    if not session.dialect.is_current:
         await replay(session, described)
     _go_live(session, {cid: each.seq for cid, each in described.items()}, update)
 
@@ -114,7 +114,7 @@ async def _come_in(
         await context.fanout.write_times()
         arrival = await context.fanout.recovery.steady(
             lambda: _arrive(session, user, Proof(identity.account.password, identity.digest)),
-            lambda: feed.threads().values(),
+            lambda: feed.cursors().values(),
             ANSWER_SECONDS,
             heard=True,
         )
@@ -147,7 +147,7 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
     context = session.context
     departed = context.departures.take(user.user_id, session.device)
     instead = "" if departed is None else departed.key
-    devices = context.settings.devices if session.voice.is_current else 0
+    devices = context.settings.devices if session.dialect.is_current else 0
     try:
         while True:
             arrival = await context.arrivals.enter(
@@ -178,7 +178,7 @@ def _listen(session: "Session", rooms: Iterable[str]) -> bool:
 
 def _listed(session: "Session") -> int:
     """How many ids are told at most; those for a current client take half a frame at most."""
-    if not session.voice.is_current:
+    if not session.dialect.is_current:
         return ORIGINAL_USERS
     return min(LISTED_USERS, content_room(session.context.settings.frame_limit) // 2 // LONGEST_ID)
 
@@ -193,11 +193,11 @@ def _welcome(
     """The reply to LoginMes."""
     context = session.context
     _take_positions(session, described)
-    if not session.voice.is_current or not is_in(session.user_id, online):
+    if not session.dialect.is_current or not is_in(session.user_id, online):
         # An original client's list may be cut, and oneself is never what is cut.
         others = tuple(each for each in online if each != session.user_id)
         online = (session.user_id, *others)[: _listed(session)]
-    if session.feed is not None and not session.voice.is_current:
+    if session.feed is not None and not session.dialect.is_current:
         session.feed.count_frames()
     shown, limit = list(described.values()), context.settings.frame_limit
     kept, cut = fit(shown, limit, used=LONGEST_ID * len(online))
@@ -230,8 +230,8 @@ def _go_live(session: "Session", snapshot: dict[str, int], update: int) -> None:
 def _take_positions(session: "Session", described: dict[str, Conversation]) -> None:
     registry = session.context.registry
     for cid, conversation in described.items():
-        thread = registry.rooms.get(cid) or registry.users[session.user_id].thread(cid)
-        thread.starts_at(conversation)
+        cursor = registry.rooms.get(cid) or registry.users[session.user_id].cursor(cid)
+        cursor.starts_at(conversation)
 
 
 async def replay(session: "Session", described: dict[str, Conversation]) -> None:
@@ -256,9 +256,9 @@ async def replay(session: "Session", described: dict[str, Conversation]) -> None
     told = sorted(private, key=_moment)[-most:] + sorted(lobby, key=_moment)[-most:]
     for _, cid, entry in sorted(told, key=_moment):
         name, status = cid_name(cid, session.user_id), context.online.status_of(entry.sender)
-        words = session.voice.missed(entry, session.user_id, name, status)
-        if words is not None:
-            session.queue_frame(words, (cid, entry.seq))
+        frame = session.dialect.missed(entry, session.user_id, name, status)
+        if frame is not None:
+            session.queue_frame(frame, (cid, entry.seq))
 
 
 def _moment(missed: tuple[int, str, LoggedEntry]) -> tuple[int, str, int]:

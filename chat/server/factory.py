@@ -152,7 +152,7 @@ class ChatFactory(Factory):
             if (
                 settings.silence_seconds
                 and silent >= settings.silence_seconds
-                and connection.session.voice.is_current
+                and connection.session.dialect.is_current
             ):
                 connection.session.bye(503, "silent", 1.0)  # who was asleep comes back
 

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from chat import messages
 from chat.server import attendance
-from chat.server.delivery.registry import Thread
+from chat.server.delivery.registry import Cursor
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreError, Unknown
 from chat.store.keys import cid_name
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
-__all__ = ["known_thread", "tell", "tell_room", "thread_of"]
+__all__ = ["cursor_of", "known_cursor", "tell", "tell_room"]
 
 
-def thread_of(session: "Session", cid: str) -> Thread | None:
+def cursor_of(session: "Session", cid: str) -> Cursor | None:
     """A conversation that the session hears, as far as it is known here."""
     registry = session.context.registry
     if cid.startswith("r:"):
         return registry.rooms.get(cid) if cid in session.rooms else None
     user = registry.users.get(session.user_id)
-    return user.thread(cid) if user else None
+    return user.cursor(cid) if user else None
 
 
-async def known_thread(session: "Session", cid: str) -> Thread:
+async def known_cursor(session: "Session", cid: str) -> Cursor:
     """The same with its position.
 
     :raises Unknown: there is no such conversation.
     :raises NotAllowed: the session does not hear it.
     :raises StoreError: the store is away.
     """
-    thread = thread_of(session, cid)
-    if thread is not None and thread.position is not None:
-        return thread
+    cursor = cursor_of(session, cid)
+    if cursor is not None and cursor.position is not None:
+        return cursor
     (position,) = await session.context.conversations.positions(session.user_id, [cid])
-    if position is None or (thread is None and position.private):
+    if position is None or (cursor is None and position.private):
         raise Unknown(cid)
-    if thread is None:
+    if cursor is None:
         raise NotAllowed(cid)
     # Apart from the one that is heard: there, what is on its way by now, or was missed, would be
     # taken for told.
-    apart = Thread()
+    apart = Cursor()
     apart.starts_at(position)
     return apart
 
@@ -55,7 +55,7 @@ async def known_thread(session: "Session", cid: str) -> Thread:
 async def tell(session: "Session", event: Event) -> None:
     """Tell a session what was said on the bus about its user."""
     handler = _HANDLERS.get(event.event)
-    if handler is not None and (session.voice.is_current or event.event in _FOR_ALL):
+    if handler is not None and (session.dialect.is_current or event.event in _FOR_ALL):
         try:
             await handler(session, event)
         except StoreError as error:
@@ -70,7 +70,7 @@ async def _mark(session: "Session", event: Event) -> None:
 
     conversation = await (recovery.steady(read, lambda: ()) if recovery.under_way else read())
     # Of a room that one is not in, or not yet, it would be taken for having been joined.
-    if thread_of(session, event.cid) is not None and event.cid != session.untold:
+    if cursor_of(session, event.cid) is not None and event.cid != session.untold:
         _push_conversation(session, conversation)
 
 

@@ -16,9 +16,9 @@ from chat import messages
 from chat.codec import BadMessage, UnknownType, decode, encode
 from chat.messages import Message, User
 from chat.server import attendance, hearing
+from chat.server.delivery.dialects import CURRENT, ORIGINAL, Dialect
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.postponed import Postponed
-from chat.server.delivery.voices import CURRENT, ORIGINAL, Voice
 from chat.server.guard.addresses import counted_as
 from chat.server.guard.buckets import TokenBucket, Window
 from chat.server.guard.budgets import Budget
@@ -57,7 +57,7 @@ class Session:
 
     :ivar key: unique on all servers, part of the session's name in the store.
     :ivar user: who logged in, None before and after.
-    :ivar voice: the words of the client's generation.
+    :ivar dialect: how the client's generation encodes and decodes messages.
     :ivar rooms: the conversation ids of the rooms it hears.
     :ivar entering: held while one of them is entered, so that they are entered one at a time.
     :ivar untold: the one that is being entered, and that the client has not been told of yet.
@@ -70,7 +70,7 @@ class Session:
     __slots__ = (
         "_language", "_light_bucket", "_refusals", "_released", "_request_bucket", "_sms_bucket",
         "_waiting", "author", "budget", "busy", "closed", "connection", "context", "device",
-        "entering", "feed", "key", "postponed", "rooms", "untold", "user", "user_id", "voice",
+        "dialect", "entering", "feed", "key", "postponed", "rooms", "untold", "user", "user_id",
         "watched",
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ class Session:
         self.context = context
         self.connection = connection
         self.key = key
-        self.voice: Voice = CURRENT
+        self.dialect: Dialect = CURRENT
         self.user: User | None = None
         self.user_id = 0
         self.author = Author(0, "")
@@ -116,7 +116,7 @@ class Session:
         """A RegisterMes or LoginMes said which generation the client is of, and in which language
         it wants its sentences."""
         if self.user is None:
-            self.voice = CURRENT if version >= 2 else ORIGINAL
+            self.dialect = CURRENT if version >= 2 else ORIGINAL
             self._language = language[:2]  # of zh-TW, zh serves best
 
     def phrase(self, key: str, **values: object) -> str:
@@ -148,7 +148,7 @@ class Session:
 
     def _process(self, body: bytes) -> None:
         try:
-            message, request_id = decode(body, self.voice.requests)
+            message, request_id = decode(body, self.dialect.requests)
         except BadMessage as error:
             self._malformed(error)
             return
@@ -270,7 +270,7 @@ class Session:
         else:
             sentence = self.phrase("malformed", detail=str(error))
         tracing.refused(self, "", 400, "malformed")
-        if self.user or self.voice.is_current:  # Nothing precedes an original's LoginResMes.
+        if self.user or self.dialect.is_current:  # Nothing precedes an original's LoginResMes.
             self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
         self._count_refusal()
 
@@ -290,10 +290,10 @@ class Session:
     # Out -------------------------------------------------------------------------------------
 
     def emit(self, message: Message, request_id: str | None = None) -> None:
-        """Send a message, where the client's generation has words for it."""
-        words = self.voice.message(message, request_id)
-        if words is not None:
-            self.emit_frame(words)
+        """Send a message now, unless the client's generation has no such message."""
+        frame = self.dialect.message(message, request_id)
+        if frame is not None:
+            self.emit_frame(frame)
 
     def emit_frame(self, frame: bytes) -> None:
         """Send a frame now."""
@@ -314,15 +314,15 @@ class Session:
     def bye(self, code: int, key: str, retry_after: float = 0.0) -> None:
         """Say why, and close."""
         self.context.tally.goodbyes[key] += 1
-        if self.voice.is_current and not self.connection.closing:
+        if self.dialect.is_current and not self.connection.closing:
             sentence = self.phrase(key)
             self.connection.send(encode(messages.ByeMes(code, sentence, retry_after)))
         self.connection.close()
 
-    def deliver(self, news: Publication, claims: Mapping[int, Post]) -> None:
+    def deliver(self, publication: Publication, claims: Mapping[int, Post]) -> None:
         """Hear consecutive entries of one conversation (see ``Feed.deliver``)."""
         if self.feed is not None:
-            self.feed.deliver(news, claims)
+            self.feed.deliver(publication, claims)
 
     # What became of its posts (chat.store.post.Poster) -----------------------------------------
 
@@ -343,8 +343,8 @@ class Session:
 
     def awaits(self, post: Post) -> bool:
         """Whether the publications of its conversation come here, and are not so far yet."""
-        thread = hearing.thread_of(self, post.cid)
-        return thread is not None and (thread.position or 0) < post.seq
+        cursor = hearing.cursor_of(self, post.cid)
+        return cursor is not None and (cursor.position or 0) < post.seq
 
     def post_overdue(self, post: Post) -> None:
         """It was accepted, and its publication never came."""
@@ -383,9 +383,9 @@ class Session:
 
     def delivered(self, cid: str, seq: int) -> None:
         """An original client was given an entry."""
-        thread = hearing.thread_of(self, cid)
-        if thread is not None:
-            self.context.marks.move(self.user_id, cid, thread, delivered=seq)
+        cursor = hearing.cursor_of(self, cid)
+        if cursor is not None:
+            self.context.marks.move(self.user_id, cid, cursor, delivered=seq)
 
     def fell_behind(self) -> None:
         """The client does not read what it is sent."""

@@ -7,7 +7,7 @@ original clients and sessions that are not live yet are served one by one.
 from typing import TYPE_CHECKING, Final
 
 from chat.server.delivery.recovery import Host, Recovery
-from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
+from chat.server.delivery.registry import Cursor, HostedRoom, HostedUser
 from chat.store.bus import Event, Listener
 from chat.store.entries import Publication
 from chat.store.errors import StoreError
@@ -41,13 +41,13 @@ class FanOut(Listener):
 
     def published(self, user_id: int, publication: Publication) -> None:
         registry = self.context.registry
-        thread: Thread
+        cursor: Cursor
         if user_id:
             user = registry.users.get(user_id)
             if user is None:
                 return
-            thread = user.thread(publication.cid)
-            self._take(thread, user, publication)
+            cursor = user.cursor(publication.cid)
+            self._take(cursor, user, publication)
         else:
             room = registry.rooms.get(publication.cid)
             if room is not None:
@@ -73,41 +73,42 @@ class FanOut(Listener):
 
     # In order --------------------------------------------------------------------------------
 
-    def _take(self, thread: Thread, host: Host, news: Publication) -> None:
+    def _take(self, cursor: Cursor, host: Host, publication: Publication) -> None:
         """Deliver what is next; what is known already is dropped, a hole is filled first.
 
         Of what one script published all is known, or nothing, but where reading the log has failed
         half-way; then the rest is read again (``Recovery.tick``).
         """
-        thread.begin_epoch(news.epoch, news.epoch_first)
-        position = thread.position
-        first = news.headers[0].seq
-        if thread.filling:
-            thread.heard = news.headers[-1].seq
+        cursor.begin_epoch(publication.epoch, publication.epoch_first)
+        position = cursor.position
+        first = publication.headers[0].seq
+        if cursor.filling:
+            cursor.heard = publication.headers[-1].seq
         elif position is None and first > 1 and self._may_have_missed(host):
-            self.recovery.start_filling(thread, host, news.cid)
+            self.recovery.start_filling(cursor, host, publication.cid)
         elif position is None or first == position + 1:
-            self._deliver(thread, host, news)
+            self._deliver(cursor, host, publication)
         elif first > position + 1:
-            self.recovery.start_filling(thread, host, news.cid)
+            self.recovery.start_filling(cursor, host, publication.cid)
 
     def _may_have_missed(self, host: Host) -> bool:
         """Whether a private conversation that is heard of for the first time may have begun while
         the bus was away; what a room has missed is compared for its members."""
         return isinstance(host, HostedUser) and self.recovery.under_way
 
-    def _deliver(self, thread: Thread, host: Host, news: Publication) -> None:
-        thread.position = news.headers[-1].seq
+    def _deliver(self, cursor: Cursor, host: Host, publication: Publication) -> None:
+        cursor.position = publication.headers[-1].seq
         if isinstance(host, HostedRoom):
-            self._deliver_room(host, news, self._claim(news))
+            self._deliver_room(host, publication, self._claim(publication))
         else:
             # A private entry is published to both; what answers its sender is the sender's own.
-            claims = self._claim(news, host.user_id) if host.user_id in news.senders else {}
+            is_sender = host.user_id in publication.senders
+            claims = self._claim(publication, host.user_id) if is_sender else {}
             for session in tuple(host.sessions):
-                session.deliver(news, claims)
-            self.context.tally.deliveries += len(host.sessions) * len(news.headers)
+                session.deliver(publication, claims)
+            self.context.tally.deliveries += len(host.sessions) * len(publication.headers)
 
-    def _claim(self, news: Publication, sender: int = 0) -> dict[int, Post]:
+    def _claim(self, publication: Publication, sender: int = 0) -> dict[int, Post]:
         """The posts among the entries that sessions here wait for, by their numbers.
 
         :param sender: only those of this user, 0 for everybody's.
@@ -115,52 +116,54 @@ class FanOut(Listener):
         posting = self.context.posting
         here = posting.server
         claims = {}
-        for header in news.headers:
+        for header in publication.headers:
             if sender and header.sender != sender:
                 continue
             if header.server == here:
                 post = posting.claim(header.serial)
             elif header.server == 0 and header.sender:
-                post = posting.claim_stored(news.cid, header.seq)
+                post = posting.claim_stored(publication.cid, header.seq)
             else:
                 continue
             if post is not None:
                 claims[header.seq] = post
                 self._sample = post.sent
         if sender and claims:
-            self._moved[news.cid] = news.headers[-1].time
+            self._moved[publication.cid] = publication.headers[-1].time
         self.context.tally.accepted += len(claims)
         return claims
 
-    def _deliver_room(self, room: HostedRoom, news: Publication, claims: dict[int, Post]) -> None:
+    def _deliver_room(
+        self, room: HostedRoom, publication: Publication, claims: dict[int, Post]
+    ) -> None:
         plain, special = room.split()
         users = self.context.registry.users
         senders: dict[Session, None] = {}
-        for sender in news.senders:
+        for sender in publication.senders:
             user = users.get(sender)
             if user is not None:
                 senders.update(user.sessions)
         # Nobody waits for a crowd's joins.
-        patiently = len(plain) >= CROWD and not any(header.server for header in news.headers)
+        patiently = len(plain) >= CROWD and not any(header.server for header in publication.headers)
         own = {session.connection for session in senders}
-        self.context.writes.add_to_all(plain, news.frames, own, patiently=patiently)
+        self.context.writes.add_to_all(plain, publication.frames, own, patiently=patiently)
         for session in special:
-            session.deliver(news, claims)
+            session.deliver(publication, claims)
         for session in senders:
             if session not in room.sessions:
-                self._answer_outside(session, news, claims)
+                self._answer_outside(session, publication, claims)
             elif session.plain:
-                session.deliver(news, claims)
-        self.context.tally.deliveries += (len(plain) + len(special)) * len(news.headers)
+                session.deliver(publication, claims)
+        self.context.tally.deliveries += (len(plain) + len(special)) * len(publication.headers)
 
     def _answer_outside(
-        self, session: "Session", news: Publication, claims: dict[int, Post]
+        self, session: "Session", publication: Publication, claims: dict[int, Post]
     ) -> None:
         """Who posted does not hear the room (any more), and has posted all the same."""
         for seq, post in claims.items():
             if post.poster is session:
-                time = next(header.time for header in news.headers if header.seq == seq)
-                session.post_repeated(post, seq, time, news.epoch, news.epoch_first)
+                time = next(header.time for header in publication.headers if header.seq == seq)
+                session.post_repeated(post, seq, time, publication.epoch, publication.epoch_first)
 
     # Now and then ----------------------------------------------------------------------------
 

@@ -4,29 +4,25 @@ A session is held back while a snapshot is read for it (login, joining), so that
 what follows it fit together; and it is *behind* while its send buffer is over the limit.
 """
 
-import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from twisted.internet.defer import Deferred
 
 from chat.codec import sms_accepted
-from chat.server.delivery.registry import HostedUser, Thread
+from chat.server.delivery.missed import Missed
+from chat.server.delivery.registry import Cursor, HostedUser
 from chat.server.watching import tracing
-from chat.store.entries import Header, LoggedEntry, Publication, entry_of
+from chat.store.entries import Header, Publication, entry_of
 from chat.store.errors import StoreError
-from chat.store.keys import cid_name
 from chat.store.post import Post
 
 if TYPE_CHECKING:
     from chat.server.session import Session
 
 __all__ = ["Feed"]
-
-CATCH_UP: Final = 200
-"""Missed entries of one conversation that are sent after being behind; of more, only the newest."""
 
 MOST_HELD: Final = 5_000
 """Entries held back; beyond that the session is brought up to date from the log instead."""
@@ -38,8 +34,27 @@ class _State(Enum):
     BEHIND = auto()
 
 
+class _Held(NamedTuple):
+    """An entry that is held back, as the frame to be sent.
+
+    :ivar answered: the session's own post to which the frame is the answer, if it is one.
+    """
+
+    cid: str
+    seq: int
+    frame: bytes
+    answered: Post | None
+
+
 class Feed:
-    """Takes publications for one session and gives it each entry once, in order."""
+    """Takes publications for one session and gives it each entry once, in order.
+
+    ``_owed`` are answers to the session's own posts that could not be sent with the entries around
+    them, by conversation id and number. ``_seen`` is the last number that the client was given of
+    each conversation, and ``_epochs`` the epoch of that number, while the session is not live.
+    ``_unsent`` says, for an original client, which entry is in each frame that has not gone to the
+    kernel yet.
+    """
 
     __slots__ = (
         "_epochs", "_held", "_holds", "_overflown", "_owed", "_seen", "_session", "_state", "_told",
@@ -51,109 +66,117 @@ class Feed:
         self._state = _State.HELD
         self._holds = 1  # Until the reply to the login.
         self._told: dict[str, int] = {}
-        self._held: list[tuple[str, int, bytes, Post | None]] = []
+        self._held: list[_Held] = []
         self._overflown = False
         self._owed: dict[tuple[str, int], bytes] = {}
-        # While not live: the last number it was given of each conversation, and of which epoch.
         self._seen: dict[str, int] = {}
         self._epochs: dict[str, str] | None = None
-        # Of an original client: what each frame brings that has not gone to the kernel yet.
         self._unsent: deque[tuple[str, int] | None] | None = None
 
     @property
     def plain(self) -> bool:
         """Whether the session takes a room's frames exactly as they were published."""
-        return self._state is _State.LIVE and self._session.voice.is_current
+        return self._state is _State.LIVE and self._session.dialect.is_current
 
     @property
     def is_behind(self) -> bool:
-        """Whether the client does not read: then nothing is queued for it."""
+        """Whether the client does not read, so that nothing is queued for it."""
         return self._state is _State.BEHIND
 
     # Delivery --------------------------------------------------------------------------------
 
-    def deliver(self, news: Publication, claims: Mapping[int, Post]) -> None:
+    def deliver(self, publication: Publication, claims: Mapping[int, Post]) -> None:
         """Hear consecutive entries of one conversation.
 
         :param claims: the posts among them that sessions of this server wait for, by number.
         """
         if self.plain:
-            self._deliver_live(news, claims)
+            self._deliver_live(publication, claims)
             return
         session = self._session
-        for header in news.headers:
+        for header in publication.headers:
             mine = header.sender == session.user_id
-            words = self._own(news, header, claims) if mine else None
-            if words is None:
+            frame = self._own(publication, header, claims) if mine else None
+            if frame is None:
+                push = publication.frame_of(header)
                 status = session.context.online.status_of(header.sender)
-                words = session.voice.entry(news.frame_of(header), news.conversation, status)
-            if words:  # Nothing at all is no frame, and must not be counted as one.
+                frame = session.dialect.entry(push, publication.conversation, status)
+            if frame:  # Empty where an original client is told nothing.
                 post = claims.get(header.seq)
-                mine = post is not None and post.poster is session
-                self._give(news.cid, header, words, post if mine else None)
+                answered = post if post is not None and post.poster is session else None
+                self._give(_Held(publication.cid, header.seq, frame, answered))
 
-    def _deliver_live(self, news: Publication, claims: Mapping[int, Post]) -> None:
-        """All in one piece: the frames as they are, with other words where they are one's own."""
+    def _deliver_live(self, publication: Publication, claims: Mapping[int, Post]) -> None:
+        """Send all in one piece: the frames as published, other ones for the user's own entries."""
         session = self._session
         user_id = session.user_id
-        if user_id not in news.senders:
-            session.queue_frame(news.frames, None)
+        if user_id not in publication.senders:
+            session.queue_frame(publication.frames, None)
             return
         own = [
-            self._own(news, header, claims) if header.sender == user_id else None
-            for header in news.headers
+            self._own(publication, header, claims) if header.sender == user_id else None
+            for header in publication.headers
         ]
-        mine = [words for words in own if words is not None]
+        mine = [frame for frame in own if frame is not None]
         if not mine:
-            frames = news.frames
+            frames = publication.frames
         elif len(mine) == len(own):  # The frames for others need not be made.
             frames = b"".join(mine)
         else:
-            pairs = zip(own, news.split(), strict=True)
-            frames = b"".join([frame if words is None else words for words, frame in pairs])
+            pairs = zip(own, publication.split(), strict=True)
+            frames = b"".join([push if frame is None else frame for frame, push in pairs])
         session.queue_frame(frames, None)
 
-    def _own(self, news: Publication, header: Header, claims: Mapping[int, Post]) -> bytes | None:
-        """The words for an entry of the user's own, None when they are those for everybody."""
+    def _own(
+        self, publication: Publication, header: Header, claims: Mapping[int, Post]
+    ) -> bytes | None:
+        """The frame for an entry of the user's own.
+
+        :returns: None when it is the same as everybody's; empty when the client is told nothing.
+        """
         session = self._session
         post = claims.get(header.seq)
         if post is not None and post.poster is session:
-            # An original client has no word for it, and no push of it either.
-            return self._accepted(post, header, news) if session.voice.is_current else b""
+            # An original client gets neither an answer nor a push for what it sent.
+            return self._accepted(post, header, publication) if session.dialect.is_current else b""
         if header.client_id:
-            return session.voice.own_entry(news.frame_of(header), header, news.conversation)
+            push = publication.frame_of(header)
+            return session.dialect.own_entry(push, header, publication.conversation)
         return None
 
-    def _accepted(self, post: Post, header: Header, news: Publication) -> bytes:
-        """The words of SmsResMes, which stands where the push of the message would have stood."""
-        epoch, time = news.epoch, header.time
-        if not header.server:  # It was read from the log, which may have gone on since.
-            entry = entry_of(news.frame_of(header))
+    def _accepted(self, post: Post, header: Header, publication: Publication) -> bytes:
+        """The frame of the SmsResMes, which is sent in the place of the push of the message."""
+        epoch, seq, time = publication.epoch, header.seq, header.time
+        if not header.server:  # It was read from the log, which may be in a newer epoch by now.
+            entry = entry_of(publication.frame_of(header))
             epoch, time = entry.epoch, entry.time
         return sms_accepted(
-            post.request_id, post.client_id, news.conversation, epoch,
-            min(news.epoch_first, header.seq), header.seq, time or self._session.context.now(),
+            post.request_id, post.client_id, publication.conversation, epoch,
+            min(publication.epoch_first, seq), seq, time or self._session.context.now(),
         )  # fmt: skip
 
-    def _give(self, cid: str, header: Header, words: bytes, answered: Post | None) -> None:
+    def _give(self, entry: _Held) -> None:
         if self._state is _State.LIVE:
-            self._session.queue_frame(words, (cid, header.seq))
+            self._session.queue_frame(entry.frame, (entry.cid, entry.seq))
         elif self._state is _State.HELD and not self._overflown:
-            self._held.append((cid, header.seq, words, answered))
+            self._held.append(entry)
             if len(self._held) > MOST_HELD:
                 self._overflown = True
-                self._owed |= {(cid, seq): words for cid, seq, words, mine in self._held if mine}
+                answers = [each for each in self._held if each.answered is not None]
+                self._owed |= {(each.cid, each.seq): each.frame for each in answers}
                 self._held.clear()
-        elif answered is not None:
-            self._owed[cid, header.seq] = words
+        elif entry.answered is not None:
+            self._owed[entry.cid, entry.seq] = entry.frame
 
     # Held back -------------------------------------------------------------------------------
 
     def hold(self) -> bool:
-        """Keep what comes until ``release``; False when it is behind.
+        """Hold back what comes until ``release``.
 
-        Several may hold it at the same time, as when a room is joined here while another device's
-        joining is told: it goes live when the last of them has released it.
+        Holds may overlap, as when the user joins one room here and another one on another device.
+        The session goes live when the last hold is released.
+
+        :returns: False when the session is behind: then it is not held, and must not be released.
         """
         if self._state is _State.BEHIND:
             return False
@@ -165,26 +188,29 @@ class Feed:
         return True
 
     def give_older(self, snapshot: Mapping[str, int], new: frozenset[str]) -> None:
-        """Give what was held and stands before what the session is about to be told.
+        """Give the held entries that are older than the snapshot the client is about to be sent.
 
-        :param snapshot, new: those of ``release``, which follows when it has been told.
+        :param snapshot, new: the arguments of ``release``, which is called after the snapshot.
         """
 
-        def is_older(cid: str, seq: int) -> bool:
-            is_told = cid not in new and cid != self._session.untold
-            return is_told and seq <= snapshot.get(cid, 0)
+        def is_older(each: _Held) -> bool:
+            was_heard = each.cid not in new and each.cid != self._session.untold
+            return was_heard and each.seq <= snapshot.get(each.cid, 0)
 
         held = self._held
-        self._held = [each for each in held if not is_older(*each[:2])]
-        for cid, seq, words, answered in held:
-            if is_older(cid, seq):
-                self._give_held(cid, seq, words, answered, seq <= self._told.get(cid, 0))
+        self._held = [each for each in held if not is_older(each)]
+        for each in held:
+            if is_older(each):
+                self._give_held(each, self._told)
 
     def release(self, snapshot: Mapping[str, int], new: frozenset[str] | None = None) -> None:
-        """Go live again: give what was held, but nothing old of what the session never heard.
+        """End a hold; with the last one give what was held, and go live.
 
-        :param snapshot: the numbers that the session was just told, by conversation id.
-        :param new: the conversations it did not hear before; None for all.
+        Of a conversation that the session did not hear before, only what is above the snapshot is
+        given.
+
+        :param snapshot: the numbers that the client was just sent, by conversation id.
+        :param new: the conversations that the session did not hear before; None for all.
         """
         fresh = snapshot.keys() if new is None else snapshot.keys() & new
         self._told.update({cid: snapshot[cid] for cid in fresh})
@@ -202,21 +228,21 @@ class Feed:
         self._state = _State.LIVE
         self._seen, self._epochs = {}, None
         self._changed()
-        for cid, seq, words, answered in held:
-            self._give_held(cid, seq, words, answered, seq <= told.get(cid, 0))
+        for each in held:
+            self._give_held(each, told)
         self._session.connection.flush()
         if self._session.connection.behind:
             self.fell_behind()
 
-    def _give_held(
-        self, cid: str, seq: int, words: bytes, answered: Post | None, is_old: bool
-    ) -> None:
-        # A room may have been left meanwhile, or given up before the client heard of it.
+    def _give_held(self, entry: _Held, told: Mapping[str, int]) -> None:
+        """Give a held entry, unless it is not above ``told``, or its room was left meanwhile."""
+        cid, seq = entry.cid, entry.seq
+        is_old = seq <= told.get(cid, 0)
         if not is_old and (cid in self._session.rooms or not cid.startswith("r:")):
-            self._session.queue_frame(words, (cid, seq))
-        elif answered is not None:  # It has no place any more, and is an answer all the same.
-            answered.seq = seq
-            self._session.post_overdue(answered)
+            self._session.queue_frame(entry.frame, (cid, seq))
+        elif entry.answered is not None:  # Its sender is answered all the same.
+            entry.answered.seq = seq
+            self._session.post_overdue(entry.answered)
 
     def _changed(self) -> None:
         self._session.context.registry.changed(self._session)
@@ -224,7 +250,7 @@ class Feed:
     # Behind ----------------------------------------------------------------------------------
 
     def fell_behind(self) -> None:
-        """The client does not read: from here on it costs nothing."""
+        """The client does not read: nothing is queued for it until it has caught up."""
         if self._state is not _State.LIVE:
             return
         self._state = _State.BEHIND
@@ -232,30 +258,30 @@ class Feed:
         self._changed()
 
     def starts_at(self, cid: str, seq: int) -> None:
-        """A room was entered: should the client be behind, what was said there before is nothing
-        that it missed."""
+        """A room was entered at number ``seq``: what is below was not missed by a client that is
+        behind."""
         self._seen[cid] = seq
         if self._epochs is not None:
             self._epochs.pop(cid, None)
 
     def _remember(self) -> None:
-        """How far the client has been told everything, and of which epoch those numbers are."""
-        threads = self.threads()
-        self._seen = {cid: thread.position or 0 for cid, thread in threads.items()}
-        self._epochs = {cid: thread.epoch for cid, thread in threads.items()}
+        """Note how far the client has been given each conversation."""
+        cursors = self.cursors()
+        self._seen = {cid: cursor.position or 0 for cid, cursor in cursors.items()}
+        self._epochs = {cid: cursor.epoch for cid, cursor in cursors.items()}
 
-    def threads(self) -> dict[str, Thread]:
+    def cursors(self) -> dict[str, Cursor]:
         """The conversations that the session hears, as far as they are known here."""
         session = self._session
         registry = session.context.registry
-        threads: dict[str, Thread] = {cid: registry.rooms[cid] for cid in session.rooms}
+        cursors: dict[str, Cursor] = {cid: registry.rooms[cid] for cid in session.rooms}
         user: HostedUser | None = registry.users.get(session.user_id)
         if user is not None:
-            threads.update(user.threads)
-        return threads
+            cursors.update(user.cursors)
+        return cursors
 
     def caught_up(self) -> None:
-        """The client has read all that was buffered: tell it what it missed."""
+        """The client has read all that was buffered: give it what it missed."""
         if self._state is _State.BEHIND:
             self._state = _State.HELD
             self._holds = 1
@@ -271,108 +297,42 @@ class Feed:
         session = self._session
         seen, self._seen = self._seen, {}
         epochs, self._epochs = self._epochs or {}, None
-        told: dict[str, int] = {}
-        room = session.context.settings.send_buffer or math.inf
+        missed = Missed(session, self.cursors, seen, epochs, self._owed)
         try:
-            for cid, thread in self.threads().items():
-                newest = thread.position or 0
-                told[cid] = _still_told(seen.get(cid, 0), epochs.get(cid, thread.epoch), thread)
-                if newest > told[cid]:
-                    entries = await self._missed(cid, told[cid], newest, room)
-                    self._tell_missed(cid, entries)
-                    room -= sum(len(entry.json) for entry in entries)
-                    told[cid] = entries[-1].seq if entries else told[cid]
-            self._answer_where_left()
+            told = await missed.send()
             await session.context.bus.fence()
         except StoreError as error:
-            # Its numbers show the client what it has not got; better gone than wrong.
+            # The client sees from the numbers what it lacks, and fetches it after its next login.
             tracing.sent_away(session, error)
             session.bye(503, "store-away", 1.0)
             return
-        self.release({**told, **self._seen})  # rooms entered meanwhile among them
-        if session.voice.is_current:  # Presence may have moved meanwhile.
+        self.release({**told, **self._seen})  # _seen: the rooms that were entered meanwhile
+        if session.dialect.is_current:  # Presence may have moved meanwhile.
             session.emit(session.context.online.reset_message())
         session.tell_postponed_events()
-
-    async def _missed(self, cid: str, seen: int, newest: int, room: float) -> Sequence[LoggedEntry]:
-        """What is to be told one by one of a conversation; ``room``: bytes, and one entry at least.
-
-        A current client fetches what is left out itself, when somebody wants to see it; an original
-        one can't.
-        """
-        after = self._worth_reading(seen, newest)
-        conversations = self._session.context.conversations
-        page = await conversations.read(cid, after=after, limit=CATCH_UP)
-        # What is above the thread comes the ordinary way, and may have to be filled in there.
-        entries = [entry for entry in page.entries if entry.seq <= newest]
-        first = len(entries) - 1 if self._session.voice.is_current else 0
-        while first > 0 and room >= len(entries[first].json) + len(entries[first - 1].json):
-            room -= len(entries[first].json)
-            first -= 1
-        return entries[max(first, 0) :]
-
-    def _tell_missed(self, cid: str, entries: Sequence[LoggedEntry]) -> None:
-        """Tell them, and what is owed before them."""
-        session, conversation = self._session, cid_name(cid, self._session.user_id)
-        known = {entry.seq for entry in entries}
-        for (owed_cid, seq), words in sorted(self._owed.items()):
-            if owed_cid == cid and seq not in known:
-                session.queue_frame(words, (cid, seq))
-        for entry in entries:
-            status = session.context.online.status_of(entry.sender)
-            missed = session.voice.missed(entry, session.user_id, conversation, status)
-            if told := self._owed.get((cid, entry.seq), missed):
-                session.queue_frame(told, (cid, entry.seq))
-        self._owed = {key: words for key, words in self._owed.items() if key[0] != cid}
-
-    def _answer_where_left(self) -> None:
-        """In a room that was left meanwhile nothing is caught up with, but what is owed."""
-        heard = self.threads()
-        for cid, seq in sorted(self._owed):
-            if cid not in heard:
-                self._session.queue_frame(self._owed.pop((cid, seq)), (cid, seq))
-
-    def _worth_reading(self, seen: int, newest: int) -> int:
-        """The number above which missed entries are told one by one.
-
-        A current client fetches a larger hole itself, when somebody wants to see it; an original
-        one can't, and gets the newest.
-        """
-        session = self._session
-        if session.voice.is_current:
-            return seen if newest - seen <= CATCH_UP else newest - 1
-        return max(seen, newest - session.context.settings.replay)
 
     # What has gone out -----------------------------------------------------------------------
 
     def count_frames(self) -> None:
-        """From now on what a frame brings counts as delivered once the frame has been sent, where
-        the transport tells when that is; else once it is handed over."""
+        """Count an original client's entries as delivered from now on: when their frame has gone to
+        the kernel, or, where the transport can't tell, when it is handed to the transport."""
         told = self._session.connection.write_whole_frames(self.frames_sent)
         self._unsent = deque() if told else None
 
     def about_to_send(self, brings: tuple[str, int] | None) -> None:
-        """A frame is handed to the connection; ``brings``: conversation id and number."""
+        """A frame is handed to the connection.
+
+        :param brings: conversation id and number of the entry in it, None for another frame.
+        """
         if self._unsent is not None:
             self._unsent.append(brings)
-        elif brings is not None and not self._session.voice.is_current:
+        elif brings is not None and not self._session.dialect.is_current:
             self._session.delivered(*brings)
 
     def frames_sent(self, count: int) -> None:
-        """So many more frames have gone to the kernel, in order: they count as delivered."""
+        """``count`` more frames have gone to the kernel, in order: they count as delivered."""
         unsent = self._unsent or deque()
         for _ in range(min(count, len(unsent))):
             brings = unsent.popleft()
             if brings is not None:
                 self._session.delivered(*brings)
-
-
-def _still_told(seen: int, epoch: str, thread: Thread) -> int:
-    """How far a client has been told what stands now: numbers may have been given out anew.
-
-    :param epoch: the one in which it had been told all up to ``seen``.
-    """
-    newest = thread.position or 0
-    if newest < seen or epoch != thread.epoch:
-        return min(seen, newest, thread.epoch_first - 1)
-    return seen

@@ -11,7 +11,7 @@ from chat.store.errors import StoreError
 
 if TYPE_CHECKING:
     from chat.server.context import Context
-    from chat.server.delivery.registry import Thread
+    from chat.server.delivery.registry import Cursor
 
 __all__ = ["Marks"]
 
@@ -35,19 +35,19 @@ class Marks:
         self,
         user_id: int,
         cid: str,
-        thread: "Thread",
+        cursor: "Cursor",
         *,
         delivered: int = 0,
         read: int = 0,
         session: str = "",
     ) -> None:
-        """A user is this far in ``thread``; further than its last number counts as that."""
-        newest = thread.position or 0
+        """A user is this far in ``cursor``; further than its last number counts as that."""
+        newest = cursor.position or 0
         delivered, read = min(max(delivered, read), newest), min(read, newest)
         pending = self._pending.setdefault(user_id, {})
         mark = pending.get(cid)
-        if mark is None or mark.epoch != thread.epoch:
-            pending[cid] = Mark(thread.epoch, thread.epoch_first, delivered, read, session)
+        if mark is None or mark.epoch != cursor.epoch:
+            pending[cid] = Mark(cursor.epoch, cursor.epoch_first, delivered, read, session)
         else:
             mark.delivered = max(mark.delivered, delivered)
             mark.read = max(mark.read, read)

@@ -79,7 +79,7 @@ class PresenceView:
             changed.update(told)
         if changed and self.scope == "all":
             kept, cut = fit(list(changed.values()), self.context.settings.frame_limit)
-            if session.voice.is_current:
+            if session.dialect.is_current:
                 session.emit(messages.PresenceMes(kept, "all", cut))
                 return
             for user in kept:
@@ -231,7 +231,7 @@ class PresenceView:
 
     def _tell_all(self, frame: bytes) -> None:
         for session in self._sessions:
-            if session.voice.is_current and not session.connection.behind:
+            if session.dialect.is_current and not session.connection.behind:
                 session.emit_frame(frame)
 
     def _tell_watchers(self, changed: dict[int, User]) -> None:
@@ -240,7 +240,7 @@ class PresenceView:
             for session in self._interested(user_id):
                 news.setdefault(session, []).append(user)
         for session, users in news.items():
-            if session.voice.is_current and not session.connection.behind:
+            if session.dialect.is_current and not session.connection.behind:
                 kept, cut = fit(users, self.context.settings.frame_limit)
                 session.emit(messages.PresenceMes(kept, self.scope, cut))
 
@@ -261,7 +261,7 @@ class PresenceView:
             for user_id, user in changed.items()
         }
         for session in self._sessions:
-            if not session.voice.is_current and not session.connection.behind:
+            if not session.dialect.is_current and not session.connection.behind:
                 for user_id, frame in frames.items():
                     if user_id != session.user_id:
                         session.queue_frame(frame, None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from twisted.logger import Logger
 
-from chat.server.delivery.registry import HostedRoom, HostedUser, Thread
+from chat.server.delivery.registry import Cursor, HostedRoom, HostedUser
 from chat.store.bus import Event
 from chat.store.conversations import Position, is_open
 from chat.store.entries import Publication, epoch_count, from_log
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["ANSWER_SECONDS", "Host", "Recovery"]
 
 Host = HostedRoom | HostedUser
-Hosted = tuple[Thread, Host, str]
-Deliver = Callable[[Thread, Host, Publication], None]
+Hosted = tuple[Cursor, Host, str]
+Deliver = Callable[[Cursor, Host, Publication], None]
 _Found = TypeVar("_Found")
 
 CONTACT_SECONDS: Final = 30.0
@@ -66,8 +66,8 @@ class Recovery:
         self._lost_at = 0.0
         self._losses = 0
         self._compared = 0
-        self._failed: dict[Thread, Hosted] = {}
-        self._unplaced: dict[Thread, Host] = {}
+        self._failed: dict[Cursor, Hosted] = {}
+        self._unplaced: dict[Cursor, Host] = {}
         self._waiting: list[Deferred[None]] = []
         self._announced = 0.0
         self._comparing = DeferredSemaphore(COMPARED_AT_ONCE)
@@ -78,10 +78,10 @@ class Recovery:
         """Whether the bus was lost and not everything has been compared since."""
         return self._lost
 
-    async def over(self, threads: Iterable[Thread], until: float, *, heard: bool) -> None:
+    async def over(self, cursors: Iterable[Cursor], until: float, *, heard: bool) -> None:
         """Wait until everything that was published before this call has been delivered.
 
-        :param threads: the conversations that matter.
+        :param cursors: the conversations that matter.
         :param until: no longer than then, in the clock's seconds.
         :param heard: it has come already, as an answer on the same connection did behind it.
         :raises StoreUnavailable: the bus was lost, or that took too long.
@@ -89,7 +89,7 @@ class Recovery:
         bus = self._context.bus
         await (bus.settled() if heard else bus.fence())
         # What is still read from the log would else follow a snapshot that has it already.
-        while self.under_way or any(thread.filling for thread in threads):
+        while self.under_way or any(cursor.filling for cursor in cursors):
             waiter: Deferred[None] = Deferred()
             if until < math.inf:
                 clock = self._context.clock
@@ -103,7 +103,7 @@ class Recovery:
     async def steady(
         self,
         read: Callable[[], Awaitable[_Found]],
-        threads: Callable[[], Iterable[Thread]],
+        cursors: Callable[[], Iterable[Cursor]],
         within: float = math.inf,
         *,
         heard: bool = False,
@@ -121,7 +121,7 @@ class Recovery:
         while True:
             compared = self._compared
             found = await read()
-            await self.over(threads(), until, heard=heard)
+            await self.over(cursors(), until, heard=heard)
             if compared == self._compared:
                 return found
 
@@ -132,43 +132,43 @@ class Recovery:
 
     # Holes -----------------------------------------------------------------------------------
 
-    def start_filling(self, thread: Thread, host: Host, cid: str) -> None:
-        """Read what is missing above ``thread.position``; what is heard meanwhile is in there."""
-        thread.filling = True
+    def start_filling(self, cursor: Cursor, host: Host, cid: str) -> None:
+        """Read what is missing above ``cursor.position``; what is heard meanwhile is in there."""
+        cursor.filling = True
         self._context.tally.gaps += 1
-        self._keep(self._fill(thread, host, cid))
+        self._keep(self._fill(cursor, host, cid))
 
-    async def _fill(self, thread: Thread, host: Host, cid: str) -> None:
+    async def _fill(self, cursor: Cursor, host: Host, cid: str) -> None:
         user_id = host.user_id if isinstance(host, HostedUser) else 0
         try:
-            await self._find_position(thread, host, cid)
+            await self._find_position(cursor, host, cid)
             more = True
             while more:
-                after = thread.position or 0
+                after = cursor.position or 0
                 page = await self._context.conversations.read(cid, after=after)
-                thread.begin_epoch(page.epoch, page.epoch_first)
-                if (thread.position or 0) < after:
+                cursor.begin_epoch(page.epoch, page.epoch_first)
+                if (cursor.position or 0) < after:
                     continue  # Some of it was given out anew.
                 if not page.entries:
                     break
-                self._deliver(thread, host, from_log(page, cid, cid_name(cid, user_id)))
+                self._deliver(cursor, host, from_log(page, cid, cid_name(cid, user_id)))
                 self._context.writes.turn_ended()
-                more = page.more or (thread.position or 0) < thread.heard
+                more = page.more or (cursor.position or 0) < cursor.heard
         except StoreError as error:
             self._log.info("a hole in {cid} stays for now: {why}", cid=cid, why=error)
-            self._failed[thread] = thread, host, cid
+            self._failed[cursor] = cursor, host, cid
         finally:
-            thread.filling, thread.heard = False, 0
+            cursor.filling, cursor.heard = False, 0
             self._look_again()
 
-    async def _find_position(self, thread: Thread, host: Host, cid: str) -> None:
+    async def _find_position(self, cursor: Cursor, host: Host, cid: str) -> None:
         """Take up a conversation of which nothing was delivered here before the loss."""
-        if thread.position is None:
-            self._unplaced[thread] = host
+        if cursor.position is None:
+            self._unplaced[cursor] = host
             found = await self._context.conversations.seek(cid, await self._moment())
-            self._unplaced.pop(thread, None)
-            if thread.position is None:  # nobody has found out meanwhile
-                thread.position = found
+            self._unplaced.pop(cursor, None)
+            if cursor.position is None:  # nobody has found out meanwhile
+                cursor.position = found
 
     def tick(self) -> None:
         """Once a second: the holes that could not be filled, and contacts that grow old."""
@@ -177,9 +177,9 @@ class Recovery:
             self._announced = now
             self._context.contacts.clear()
         failed, self._failed = self._failed, {}
-        for thread, host, cid in failed.values():
-            if not thread.filling and (isinstance(host, HostedUser) or host.sessions):
-                self.start_filling(thread, host, cid)
+        for cursor, host, cid in failed.values():
+            if not cursor.filling and (isinstance(host, HostedUser) or host.sessions):
+                self.start_filling(cursor, host, cid)
 
     # After a loss ----------------------------------------------------------------------------
 
@@ -192,9 +192,9 @@ class Recovery:
         self._losses += 1
         lost_at = self._context.clock.seconds() - silent
         self._unplaced = {
-            thread: host
-            for thread, host in self._unplaced.items()
-            if thread.position is None and host.sessions
+            cursor: host
+            for cursor, host in self._unplaced.items()
+            if cursor.position is None and host.sessions
         }
         open_still = self._lost or self._unplaced
         self._lost_at = min(self._lost_at, lost_at) if open_still else lost_at
@@ -249,7 +249,7 @@ class Recovery:
         await self._hear_new_rooms(user)
         moved = await self._context.conversations.moved_since(user.user_id, since)
         cids = {*moved, *(cid for cid in awaited if _is_of(cid, user.user_id))}
-        await self._compare([(user.thread(cid), user, cid) for cid in cids], user.user_id)
+        await self._compare([(user.cursor(cid), user, cid) for cid in cids], user.user_id)
 
     async def _hear_new_rooms(self, user: HostedUser) -> None:
         """The user may have joined rooms elsewhere meanwhile; or a store that lost its last second
@@ -274,31 +274,31 @@ class Recovery:
         The bus is heard meanwhile and may be ahead of what is read: compared is what was known
         before the reading.
         """
-        known = [(thread.position, thread.epoch) for thread, _, _ in part]
+        known = [(cursor.position, cursor.epoch) for cursor, _, _ in part]
         cids = [cid for _, _, cid in part]
         positions = await self._context.conversations.positions(user_id, cids)
         went_back, behind = -1, []
-        for (thread, host, cid), position, (seq, epoch) in zip(part, positions, known, strict=True):
+        for (cursor, host, cid), position, (seq, epoch) in zip(part, positions, known, strict=True):
             if position is None:
                 went_back = max(went_back, epoch_count(epoch) if seq and epoch else -1)
                 continue
-            if thread.filling:
+            if cursor.filling:
                 continue
             if epoch and seq is not None and _is_behind(position, seq, epoch):
                 self._log.error("numbers went backwards in {cid}", cid=cid)
                 went_back = max(went_back, epoch_count(epoch))
                 continue
-            thread.begin_epoch(position.epoch, position.epoch_first)
-            behind.append(self._catch_up(thread, host, cid, position.seq))
+            cursor.begin_epoch(position.epoch, position.epoch_first)
+            behind.append(self._catch_up(cursor, host, cid, position.seq))
         await _abreast(self._reading, behind)
         return went_back
 
-    async def _catch_up(self, thread: Thread, host: Host, cid: str, newest: int) -> None:
-        await self._find_position(thread, host, cid)
-        if newest > (thread.position or 0) and not thread.filling:
-            thread.filling = True
+    async def _catch_up(self, cursor: Cursor, host: Host, cid: str, newest: int) -> None:
+        await self._find_position(cursor, host, cid)
+        if newest > (cursor.position or 0) and not cursor.filling:
+            cursor.filling = True
             self._context.tally.gaps += 1
-            await self._fill(thread, host, cid)
+            await self._fill(cursor, host, cid)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         Deferred.fromCoroutine(work).addErrback(

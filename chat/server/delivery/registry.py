@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from chat.server.network.connection import Connection
     from chat.server.session import Session
 
-__all__ = ["HostedRoom", "HostedUser", "Registry", "Thread"]
+__all__ = ["Cursor", "HostedRoom", "HostedUser", "Registry"]
 
 
-class Thread:
+class Cursor:
     """How far one conversation has been delivered here.
 
     :ivar position: the last number handed to its sessions, None before anything is known.
@@ -50,7 +50,7 @@ class Thread:
             self.position = standing.seq
 
 
-class HostedRoom(Thread):
+class HostedRoom(Cursor):
     """A room with at least one member connected here."""
 
     __slots__ = ("_plain", "cid", "sessions")
@@ -77,25 +77,25 @@ class HostedRoom(Thread):
 class HostedUser:
     """A user with at least one session here, and how far the private conversations are."""
 
-    __slots__ = ("_by_partner", "sessions", "threads", "user_id")
+    __slots__ = ("_by_partner", "cursors", "sessions", "user_id")
 
     def __init__(self, user_id: int, by_partner: dict[int, set["HostedUser"]]) -> None:
         self.user_id = user_id
         self.sessions: dict[Session, None] = {}
-        self.threads: dict[str, Thread] = {}
+        self.cursors: dict[str, Cursor] = {}
         self._by_partner = by_partner
 
-    def thread(self, cid: str) -> Thread:
+    def cursor(self, cid: str) -> Cursor:
         """The private conversation ``cid`` as far as it is known here."""
-        found = self.threads.get(cid)
+        found = self.cursors.get(cid)
         if found is None:
-            found = self.threads[cid] = Thread()
+            found = self.cursors[cid] = Cursor()
             self._by_partner.setdefault(self._partner(cid), set()).add(self)
         return found
 
     def forget(self) -> None:
         """The user is no longer here."""
-        for cid in self.threads:
+        for cid in self.cursors:
             partner = self._partner(cid)
             users = self._by_partner[partner]
             users.discard(self)

@@ -140,10 +140,10 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
 
 
 async def _identify(session: "Session", message: messages.LoginMes) -> Identity:
-    if message.token and session.voice.is_current:
+    if message.token and session.dialect.is_current:
         return await _resume(session, message.token)
     account = await _check_password(session, message)
-    if not session.voice.is_current:
+    if not session.dialect.is_current:
         return Identity(account)
     device = message.device or "device-" + secrets.token_hex(4)
     online = await session.context.presence.sessions(account.user_id)

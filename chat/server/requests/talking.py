@@ -11,7 +11,7 @@ from chat import messages, names
 from chat.codec import escaped_size
 from chat.names import BadName
 from chat.server import hearing
-from chat.server.delivery.registry import Thread
+from chat.server.delivery.registry import Cursor
 from chat.server.paging import clamp, content_room, fit
 from chat.server.requests import searching
 from chat.server.requests.refusals import Refused, malformed
@@ -297,10 +297,10 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
 def acknowledge_at_once(session: "Session", message: messages.AckMes) -> bool:
     """Move one's marks where that needs no asking; whether it was so."""
     cid = _known_cid(session, message.conversation)
-    thread = hearing.thread_of(session, cid) if cid else None
-    if cid is None or thread is None or thread.position is None:
+    cursor = hearing.cursor_of(session, cid) if cid else None
+    if cid is None or cursor is None or cursor.position is None:
         return False
-    _move_marks(session, cid, thread, message)
+    _move_marks(session, cid, cursor, message)
     return True
 
 
@@ -308,19 +308,19 @@ async def acknowledge(session: "Session", message: messages.AckMes) -> None:
     """Move one's marks."""
     cid = await find_cid(session, message.conversation)
     try:
-        thread = await hearing.known_thread(session, cid)
+        cursor = await hearing.known_cursor(session, cid)
     except (NotAllowed, Unknown):
         if cid.startswith("p:"):
             raise
         return  # Left a moment ago, most likely: that one left is an entry like others, and acked.
-    _move_marks(session, cid, thread, message)
+    _move_marks(session, cid, cursor, message)
 
 
-def _move_marks(session: "Session", cid: str, thread: Thread, message: messages.AckMes) -> None:
+def _move_marks(session: "Session", cid: str, cursor: Cursor, message: messages.AckMes) -> None:
     delivered, read = message.delivered or 0, message.read or 0
-    if message.epoch and message.epoch != thread.epoch:
-        delivered = min(delivered, thread.epoch_first - 1)
-        read = min(read, thread.epoch_first - 1)
+    if message.epoch and message.epoch != cursor.epoch:
+        delivered = min(delivered, cursor.epoch_first - 1)
+        read = min(read, cursor.epoch_first - 1)
     session.context.marks.move(
-        session.user_id, cid, thread, delivered=delivered, read=read, session=session.key
+        session.user_id, cid, cursor, delivered=delivered, read=read, session=session.key
     )

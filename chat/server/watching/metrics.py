@@ -80,7 +80,7 @@ def _connections(view: View) -> Reading:
 
 def _class_of(connection: "Connection") -> tuple[str, ...]:
     session = connection.session
-    generation = "current" if session.voice.is_current else "original"
+    generation = "current" if session.dialect.is_current else "original"
     if connection.closing:
         return generation, "closing"
     if session.user is None:

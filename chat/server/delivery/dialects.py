@@ -1,4 +1,4 @@
-"""How each generation of clients is spoken to: the same events, in different words."""
+"""How each generation of clients is spoken to: the same events, as different frames."""
 
 import re
 from typing import Final, Protocol
@@ -10,39 +10,53 @@ from chat.codec import encode, original_login_result, original_sms
 from chat.messages import ORIGINAL_REQUESTS, REQUESTS, Message
 from chat.store.entries import Header, LoggedEntry, entry_of, own_frame, push_frame
 
-__all__ = ["CURRENT", "ORIGINAL", "Voice"]
+__all__ = ["CURRENT", "ORIGINAL", "Dialect"]
 
 PRIVATE_MARK: Final = "[私聊] "
 SYSTEM_MARK: Final = "[系统] "
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What the Go clients would hand to the terminal as it is, but for tabs and the ends of lines: it
-could be told to do things, or to write over the name before the text."""
+"""Control characters other than tab and newline. The Go clients print them as they are, so that a
+message could command the terminal, or overwrite the name in front of its text."""
 
 _IMITATION: Final = re.compile(
     r"[\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]*\[(?:私聊|系统)\]"
 )
-"""One of the marks, as far as anybody can see: behind nothing, or what draws nothing."""
+"""A text that looks as if it began with one of the marks, perhaps behind invisible characters."""
 
 
-class Voice(Protocol):
-    """The words for one generation; None where it has none for something."""
+class Dialect(Protocol):
+    """The frames for one generation of clients.
+
+    Every method returns a whole frame, or None when that generation has no frame for it.
+
+    :ivar requests: the messages that such a client may send, by the type of their envelope.
+    :ivar is_current: False for the original Go clients.
+    """
 
     requests: dict[str, type[Message]]
     is_current: bool
 
     def message(self, message: Message, request_id: str | None) -> bytes | None:
-        """A reply, or something pushed that both generations could know."""
+        """A reply, or a push other than an entry."""
 
     def entry(self, push: bytes, conversation: str, status: int) -> bytes | None:
-        """A new entry, from the frame that current clients get; ``status`` is its sender's."""
+        """A new entry.
+
+        :param push: the frame that current clients get.
+        :param status: the sender's ``userStatus``.
+        """
 
     def own_entry(self, push: bytes, header: Header, conversation: str) -> bytes | None:
-        """A new entry that the user sent on another connection."""
+        """A new entry that the same user sent on another connection."""
 
     def missed(
         self, entry: LoggedEntry, user_id: int, conversation: str, status: int
     ) -> bytes | None:
-        """An entry from the log; ``status`` is its sender's."""
+        """An entry that was read from the log.
+
+        :param user_id: who is to read it.
+        :param status: the sender's ``userStatus``.
+        """
 
 
 class _Current:
@@ -117,5 +131,5 @@ class _Original:
         return original_sms(entry.user_id, entry.user_name, content, status)
 
 
-CURRENT: Final[Voice] = _Current()
-ORIGINAL: Final[Voice] = _Original()
+CURRENT: Final[Dialect] = _Current()
+ORIGINAL: Final[Dialect] = _Original()
