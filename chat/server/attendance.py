@@ -92,7 +92,7 @@ def _be(session: "Session", identity: Identity) -> User:
     session.author = Author(account.user_id, account.name)
     session.device = identity.device or f"original-{session.key}"
     session.feed = Feed(session)
-    session.budget = session.context.budgets.of(account.user_id)
+    session.rates.budget = session.context.budgets.of(account.user_id)
     return User(account.user_id, account.name, 0)
 
 

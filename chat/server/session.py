@@ -20,8 +20,7 @@ from chat.server.delivery.dialects import CURRENT, ORIGINAL, Dialect
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.postponed import Postponed
 from chat.server.guard.addresses import counted_as
-from chat.server.guard.buckets import TokenBucket, Window
-from chat.server.guard.budgets import Budget
+from chat.server.guard.rates import Rates
 from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
 from chat.server.requests.refusals import Refused, post_refusal, refusal, reply_to
 from chat.server.watching import tracing
@@ -45,7 +44,6 @@ longest would be 4 MiB, on each of very many connections that need not even have
 frame also counts as one ping for each so many bytes, since decoding the longest one, when full of
 unknown members, takes four milliseconds."""
 
-REFUSAL_SECONDS: Final = 10.0
 ENDS: Final = frozenset({"replaced", "ended"})
 """Events that end a session, whether its client reads or not."""
 
@@ -64,14 +62,13 @@ class Session:
     :ivar feed: what it hears, from the login on.
     :ivar postponed: what it is told when it is logged in, or reads again.
     :ivar busy: a request is being served.
-    :ivar budget: what its user may do on all devices together, from the login on.
+    :ivar rates: how much it may send.
     """
 
     __slots__ = (
-        "_language", "_light_bucket", "_refusals", "_released", "_request_bucket", "_sms_bucket",
-        "_waiting", "author", "budget", "busy", "closed", "connection", "context", "device",
-        "dialect", "entering", "feed", "key", "postponed", "rooms", "untold", "user", "user_id",
-        "watched",
+        "_language", "_released", "_waiting", "author", "busy", "closed", "connection", "context",
+        "device", "dialect", "entering", "feed", "key", "postponed", "rates", "rooms", "untold",
+        "user", "user_id", "watched",
     )  # fmt: skip
 
     def __init__(self, context: "Context", connection: "Connection", key: str) -> None:
@@ -94,13 +91,7 @@ class Session:
         self.busy = False
         self._language = ""
         self._waiting: deque[bytes] | None = None
-        settings, seconds = context.settings, context.clock.seconds
-        self.budget: Budget | None = None
-        light = settings.light_rate if settings.request_rate[0] else (0, 0.0)
-        self._light_bucket = TokenBucket(*light, seconds)
-        self._sms_bucket = TokenBucket(*settings.rate, seconds)
-        self._request_bucket = TokenBucket(*settings.request_rate, seconds)
-        self._refusals = Window(settings.refusals, REFUSAL_SECONDS, seconds)
+        self.rates = Rates(context.settings, context.clock.seconds)
 
     @property
     def origin(self) -> str:
@@ -129,7 +120,7 @@ class Session:
         """A frame came."""
         if self.closed:
             return
-        if len(body) >= LONG and (wait := self._light_bucket.overdraw(len(body) // LONG)):
+        if len(body) >= LONG and (wait := self.rates.light(len(body) // LONG)):
             self.connection.hold(wait)
         if not self.busy and (self.user or not (self._waiting or self.connection.has_to_wait())):
             self._process(body)
@@ -153,12 +144,8 @@ class Session:
             self._malformed(error)
             return
         kind = type(message)
-        if kind in UNMETERED:
-            # Of a stranger it counts like all else: a thousand from each of so many at once take
-            # the server seconds.
-            bucket = self._request_bucket if self.user is None else self._light_bucket
-            if wait := bucket.overdraw():
-                self.connection.hold(wait)  # It is served all the same, and the next ones wait.
+        if kind in UNMETERED and (wait := self.rates.light(stranger=self.user is None)):
+            self.connection.hold(wait)  # It is served all the same, and the next ones wait.
         if self.user is None and kind not in OPEN_TO_ALL:
             self.refuse(message, request_id, Refused(401, "login-first"))
         elif isinstance(message, SAYINGS):
@@ -167,23 +154,10 @@ class Session:
             return
         elif isinstance(message, messages.PingMes):
             self.emit(messages.PongMes(self.context.now()), request_id)
-        elif kind not in UNMETERED and (wait := self._seconds_to_wait()):
+        elif kind not in UNMETERED and (wait := self.rates.request()):
             self.refuse(message, request_id, Refused(429, "too-fast", wait))
         else:
             self._serve(self._handled(message, request_id), message, request_id)
-
-    def _seconds_to_wait(self) -> float:
-        """Until a request may be made, 0.0 when this one may."""
-        wait = self._request_bucket.take()
-        if not wait and self.budget is not None:
-            wait = self.budget.requests.take()
-        return wait
-
-    def charge(self, more: int) -> None:
-        """What is being served takes as much as so many further requests; the next ones wait."""
-        self._request_bucket.overdraw(more)
-        if self.budget is not None:
-            self.budget.requests.overdraw(more)
 
     def _handled(
         self, message: Message, request_id: str | None
@@ -193,9 +167,7 @@ class Session:
         return HANDLERS[type(message)](self, message)
 
     def _say(self, message: "talking.Sms", request_id: str | None) -> None:
-        wait = self._sms_bucket.take()
-        if not wait and self.budget is not None:
-            wait = self.budget.talk.take()
+        wait = self.rates.message()
         if wait and not getattr(message, "client_id", ""):
             self.refuse(message, request_id, Refused(429, "too-fast", wait))
             return
@@ -283,7 +255,7 @@ class Session:
         self._count_refusal()
 
     def _count_refusal(self) -> None:
-        if self._refusals.add():
+        if self.rates.refusal():
             tracing.flooding(self)
             self.bye(429, "flooding", 30.0)
 

@@ -261,9 +261,9 @@ async def change_password(
     context = session.context
     account = await context.accounts.find(session.user_id)
     _check_new_password(session, message.new_pwd, account.name)
-    session.charge(HASHED)
+    session.rates.charge(HASHED)
     await _prove(session, account, message.user_pwd)
-    session.charge(HASHED)
+    session.rates.charge(HASHED)
     password = await context.passwords.hash(message.new_pwd, session)
     told = payload(Event("ended", session=session.key, reason="password-changed"))
     if not await context.accounts.set_password(

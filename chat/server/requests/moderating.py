@@ -68,7 +68,7 @@ async def sanctions(session: "Session", message: messages.SanctionsMes) -> messa
     """A page of who is banned, muted or invited in a room that one moderates."""
     cid = await _room_cid(session, message.conversation)
     found = await session.context.moderation.sanctions(session.user_id, cid)
-    session.charge(LISTED)
+    session.rates.charge(LISTED)
     rest = [each for each in found if each.user_id > message.after]
     kept, more = fit(rest, session.context.settings.frame_limit)
     while more and kept and kept[-1].user_id == rest[len(kept)].user_id:

@@ -42,7 +42,7 @@ async def conversations(
             lambda: (),
             ANSWER_SECONDS,
         )
-        session.charge(len(page) // LISTED_AT_ONCE)
+        session.rates.charge(len(page) // LISTED_AT_ONCE)
         snapshot.update({cid: conversation.seq for cid, conversation in page.items()})
         kept, cut = fit(list(page.values()), context.settings.frame_limit)
         return messages.ConversationsResMes(conversations=kept, more=more or cut)

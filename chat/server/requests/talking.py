@@ -279,7 +279,7 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
     found = await searching.search(
         session.context.conversations, session.user_id, cids, listed, text, start, limit
     )
-    session.charge(min(MOST_CHARGED, found.read // READ_AT_ONCE))
+    session.rates.charge(min(MOST_CHARGED, found.read // READ_AT_ONCE))
     found_raw: list[Any] = [msgspec.Raw(entry) for entry in found.entries]
     kept, cut = _fitting(found_raw, session.context.settings.frame_limit)
     rest = found.places[len(kept)] if cut else found.rest
