@@ -20,23 +20,18 @@ from typing import Any, Final
 
 import msgspec
 from hiredis import PushNotification, Reader, pack_command
-from twisted.internet import epollreactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXClientEndpoint
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.main import installReactor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
 
-epollreactor.install()
-
-# The reactor has to be chosen before it is imported.
-from twisted.internet import reactor as _reactor  # noqa: E402
-from twisted.internet.defer import Deferred  # noqa: E402
-from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXClientEndpoint  # noqa: E402
-from twisted.internet.protocol import Factory, Protocol  # noqa: E402
-from twisted.python.failure import Failure  # noqa: E402
-
-from chat.codec import envelope, frame  # noqa: E402
-from chat.store.embedded.valkey import find_program  # noqa: E402
+from chat.codec import envelope, frame
+from chat.store.embedded.valkey import find_program
 
 __all__ = ["Member", "Room", "Store", "main"]
 
-reactor: Any = _reactor
 SCRIPT: Final = b"""
 local seq = redis.call('INCR', KEYS[1])
 redis.call('HSETNX', KEYS[2], ARGV[2], seq)
@@ -143,17 +138,12 @@ class Store(Protocol):
                 self._room.heard(reply[2])
 
 
-async def _start(port: int, path: str) -> None:
+async def _start(reactor: Any, port: int, path: str) -> None:
     room = Room()
     store = Factory.forProtocol(lambda: Store(room))  # type: ignore[arg-type]
     room.store = await UNIXClientEndpoint(reactor, path).connect(store)  # type: ignore[assignment]
     members = Factory.forProtocol(lambda: Member(room))  # type: ignore[arg-type]
     await TCP4ServerEndpoint(reactor, port, 1024, "127.0.0.1").listen(members)
-
-
-def _failed(why: Failure) -> None:
-    why.printTraceback()
-    reactor.stop()
 
 
 def main(arguments: list[str]) -> None:
@@ -164,8 +154,15 @@ def main(arguments: list[str]) -> None:
     while not (directory / SOCKET).exists():
         time.sleep(0.01)
     (directory / "store.pid").write_text(str(store.pid))
-    start = partial(_start, port, str(directory / SOCKET))
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(_failed))
+    reactor: Any = EPollReactor()
+    installReactor(reactor)
+
+    def failed(why: Failure) -> None:
+        why.printTraceback()
+        reactor.stop()
+
+    start = partial(_start, reactor, port, str(directory / SOCKET))
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(failed))
     reactor.run()
     store.terminate()
     store.wait()

@@ -282,20 +282,14 @@ def put_together(
     :param redis: where calls go; it is the first to be started.
     :param alone: no other server uses this store.
     """
-    retention = kept(settings)
     accounts = Accounts(redis, keys)
     presence = Presence(
         reactor, redis, keys, secrets.token_hex(8), alone=alone, lease=settings.lease
     )
-    bus = Bus(reactor, address, keys, redis)
-    replicated = settings.durability == "replicated"
-    # What waits for a replica must not keep others waiting.
-    posts = Redis(reactor, address, deadline=settings.store_deadline) if replicated else bus.pipe
-    server = secrets.randbits(63) + 1
-    posting = Posting(reactor, posts, keys, server, retention, replicated=replicated)
     conversations = Conversations(
-        redis, keys, accounts.names, retention, lobby=settings.lobby != "closed"
+        redis, keys, accounts.names, kept(settings), lobby=settings.lobby != "closed"
     )
+    bus = Bus(reactor, address, keys, redis)
     context = Context(
         clock=reactor,
         settings=settings,
@@ -312,10 +306,23 @@ def put_together(
         conversations=conversations,
         rooms=Rooms(reactor, redis, keys, conversations),
         moderation=Moderation(redis, keys, conversations),
-        posting=posting,
+        posting=_posting(reactor, settings, address, keys, bus),
         bus=bus,
     )
-    bus.listener = Confirming(context.fanout, posting) if replicated else context.fanout
+    replicated = settings.durability == "replicated"
+    bus.listener = Confirming(context.fanout, context.posting) if replicated else context.fanout
     bus.handle(keys.presence_channel(), presence.published)
     presence.watch(context.online.changed)
     return context
+
+
+def _posting(reactor: Any, settings: Settings, address: Address, keys: Keys, bus: Bus) -> Posting:
+    """What takes messages into the store, over the connection of the bus.
+
+    Where a replica has to confirm them they get a connection of their own, for what waits for a
+    replica keeps everything behind it on its connection waiting.
+    """
+    replicated = settings.durability == "replicated"
+    redis = Redis(reactor, address, deadline=settings.store_deadline) if replicated else bus.pipe
+    server = secrets.randbits(63) + 1
+    return Posting(reactor, redis, keys, server, kept(settings), replicated=replicated)

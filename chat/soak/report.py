@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -78,10 +78,7 @@ class Result(msgspec.Struct, rename="camel"):
         calm_made = sum(world.figures.calm_made for world in worlds)
         calm_accepted = sum(world.figures.calm_accepted for world in worlds)
         problems = [*problems, *too_few(calm_made, calm_accepted)]
-        codes: dict[str, int] = {}
-        for tally in tallies:
-            for code, times in tally.codes.items():
-                codes[str(code)] = codes.get(str(code), 0) + times
+        codes = sum((Counter(tally.codes) for tally in tallies), Counter[int]())
         return cls(
             clean=not violations and not problems,
             seed=settings.seed,
@@ -92,7 +89,7 @@ class Result(msgspec.Struct, rename="camel"):
             accepted=sum(world.figures.accepted for world in worlds),
             refused=sum(tally.refused for tally in tallies),
             given_up=sum(tally.given_up for tally in tallies),
-            codes=codes,
+            codes={str(code): times for code, times in codes.items()},
             calm_made=calm_made,
             calm_accepted=calm_accepted,
             calm_latency_ms=_percentiles([x for w in worlds for x in w.figures.latencies]),

@@ -93,26 +93,30 @@ class Arrivals:
         :raises StoreError: the store is away; the session is as good as gone.
         """
         user_id, keys = user.user_id, self._keys
-        names = (
+        own_keys = (
             self._generation, keys.user(user_id), keys.conversations(user_id), keys.marks(user_id),
             keys.token(proof.token) if proof.token else keys.user(user_id),
         )  # fmt: skip
-        words: tuple[Word, ...] = (
+        own_args: tuple[Word, ...] = (
             limit, *self._places, proof.password, devices, keys.user_channel(user_id),
             payload(Event("replaced", device=device, session=session)),
         )  # fmt: skip
-
-        async def tell(of_all: Sequence[bytes], first: Sequence[Word]) -> Sequence[Any]:
-            script = load("arrive")
-            answer: Sequence[Any]
-            answer = await self._pipe.script(script, [*of_all, *names], [*first, *words])
-            if answer[0] in REFUSED:
-                error, why = REFUSED[answer[0]]
-                raise error(why)
-            return answer
-
-        answer = await self._presence.enter(user, session, device, 0, instead=instead, tell=tell)
+        answer = await self._presence.enter(
+            user, session, device, 0, instead=instead,
+            tell=lambda keys, args: self._arrive([*keys, *own_keys], [*args, *own_args]),
+        )  # fmt: skip
         return _arrival(answer, user_id)
+
+    async def _arrive(self, keys: Sequence[bytes], args: Sequence[Word]) -> Sequence[Any]:
+        """Run the script.
+
+        :raises StoreError: as ``enter`` does.
+        """
+        answer: Sequence[Any] = await self._pipe.script(load("arrive"), keys, args)
+        if answer[0] in REFUSED:
+            error, why = REFUSED[answer[0]]
+            raise error(why)
+        return answer
 
 
 def _arrival(answer: Sequence[Any], user_id: int) -> Arrival:
