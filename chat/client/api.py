@@ -3,7 +3,6 @@
 import random as _random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +25,7 @@ from chat.client.events import Connected, ConnectionState, Event, LoggedIn, Posi
 from chat.client.network.address import DEFAULT_SERVER, endpoint_for
 from chat.client.network.asker import READING, granted
 from chat.client.network.trust import AUTHORITIES, Trust
+from chat.client.pages import HistoryPage, SearchPage
 from chat.client.requests import Requests
 from chat.client.session import VERSION, Options, Session
 from chat.messages import (
@@ -60,31 +60,6 @@ __all__ = [
     "Trust",
     "Untrusted",
 ]
-
-
-@dataclass(frozen=True)
-class HistoryPage:
-    """A page of a conversation, oldest first, each entry with its ``conversation``.
-
-    ``first`` is the lowest number that is kept, ``epoch_first`` the first one of ``epoch``;
-    ``more``: there is more in the direction asked.
-    """
-
-    entries: tuple[Entry, ...]
-    epoch: str
-    epoch_first: int
-    first: int
-    more: bool
-
-
-@dataclass(frozen=True)
-class SearchPage:
-    """What was found, newest first. ``before``, ``skip``: for the next search when ``more``."""
-
-    entries: tuple[Entry, ...]
-    more: bool
-    before: int
-    skip: int = 0
 
 
 class ChatClient(Requests):
@@ -170,7 +145,7 @@ class ChatClient(Requests):
     def scope(self) -> str:
         """``all``: every change of presence is told; ``watched``: only those of users whom one
         ``watch``es, and of private partners."""
-        return self._session.scope
+        return self._session.presence.scope
 
     @property
     def content_limit(self) -> int:

@@ -8,9 +8,6 @@ from chat.client.moderation import Moderating
 from chat.client.network.asker import READING
 from chat.client.session import Session
 from chat.messages import (
-    BUSY,
-    OFFLINE,
-    ONLINE,
     Conversation,
     JoinMes,
     JoinResMes,
@@ -20,8 +17,6 @@ from chat.messages import (
     LookupResMes,
     MembersMes,
     MembersResMes,
-    OnlineMes,
-    OnlineResMes,
     PasswordMes,
     PasswordResMes,
     RevokeMes,
@@ -31,13 +26,9 @@ from chat.messages import (
     RoomsResMes,
     SessionsMes,
     SessionsResMes,
-    StatusMes,
-    StatusResMes,
     TopicMes,
     TopicResMes,
     User,
-    WatchMes,
-    WatchResMes,
 )
 from chat.messages import Session as DeviceSession
 from chat.names import BadName, room_name
@@ -118,26 +109,15 @@ class Requests(Moderating):
 
         :param enough: ask for no further page once there are so many; 0 for all.
         """
-        with self._session.presence_changes() as changes:
-            listed: list[User] = await self._session.asker.every(
-                lambda last: OnlineMes(last.user_id if last else 0),
-                OnlineResMes,
-                lambda page: (page.users, page.more),
-                enough,
-            )
-        found = {user.user_id: user for user in listed} | changes
-        here = (user for user in found.values() if user.user_status != OFFLINE)
-        return sorted(here, key=lambda user: user.user_id)
+        return await self._session.presence.online(enough)
 
     async def watch(self, users: Sequence[int]) -> list[User]:
-        """Say whose presence is shown (at most 200), wanted when the scope is ``watched``; said
-        again by itself after a reconnect, and without a connection now, after the next login.
+        """Say whose presence is wanted when the scope is ``watched``: at most 200 user ids, in the
+        place of those before. It is said again after each login, also when it fails now.
 
-        :returns: how they are now.
+        :returns: these users, as they are now.
         """
-        self._session.watched = tuple(users)
-        reply = await self._session.asker.ask(WatchMes(tuple(users)), WatchResMes)
-        return list(reply.users)
+        return await self._session.presence.watch(users)
 
     async def lookup(self, who: int | str) -> User:
         """Who somebody is, with status and ``last_seen``.
@@ -151,9 +131,8 @@ class Requests(Moderating):
         return reply.user
 
     async def set_status(self, busy: bool) -> None:
-        """Be busy or online; said by itself after each login."""
-        self._session.busy = busy
-        await self._session.asker.ask(StatusMes(BUSY if busy else ONLINE), StatusResMes)
+        """Be busy, or online; it is said again after each login."""
+        await self._session.presence.set_status(busy)
 
     # The account -------------------------------------------------------------------------------
 

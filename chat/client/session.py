@@ -1,7 +1,6 @@
 """One user's chat behind ``ChatClient``: logs in, routes what comes, connects the parts."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from chat.client.delivery.follow import Follower
 from chat.client.delivery.hub import Hub
 from chat.client.delivery.listing import Listing
 from chat.client.delivery.outbox import Outbox
+from chat.client.delivery.presence import Presence
 from chat.client.delivery.sender import Sender
 from chat.client.errors import BadServer, ClientError, Closed, NotConnected, Refused
 from chat.client.events import (
@@ -31,7 +31,6 @@ from chat.client.events import (
     MessageArrived,
     Outgoing,
     Position,
-    PresenceChanged,
     ReceiptMoved,
     Stopped,
     Waiting,
@@ -40,7 +39,6 @@ from chat.client.network.asker import READING, Asker, closed, granted
 from chat.client.network.link import Link
 from chat.client.network.wire import Wire
 from chat.messages import (
-    BUSY,
     BlockedMes,
     Conversation,
     ConversationMes,
@@ -56,11 +54,7 @@ from chat.messages import (
     ReceiptMes,
     SmsPush,
     SmsResMes,
-    StatusMes,
-    StatusResMes,
     User,
-    WatchMes,
-    WatchResMes,
 )
 
 __all__ = ["VERSION", "Options", "Session"]
@@ -104,15 +98,13 @@ class Session:
         self._listed: LoginResMes | None = None  # the login behind which all are listed
         self.clock_offset = 0.0
         self.credentials: LoginMes | None = None
-        self.scope = "all"
-        self.watched: tuple[int, ...] = ()
-        self.busy = False
         self.hub = Hub(clock)
         self.catalogue = Catalogue(self.hub.emit)
         self.link = Link(
             clock, endpoint, self._greet, self._pushed, self._state_changed, random, now
         )
         self.asker = Asker(clock, self.link, self.hub.sleep)
+        self.presence = Presence(self.asker, self.hub.emit)
         self.follower = Follower(
             self.history,
             self.hub.sleep,
@@ -129,7 +121,6 @@ class Session:
         self._clock = clock
         self._now = now
         self._options = options
-        self._pagings: list[dict[int, User]] = []
 
     # The connection ------------------------------------------------------------------------------
 
@@ -199,7 +190,7 @@ class Session:
         if self.login.user is not None and self.login.user.user_id != reply.user.user_id:
             raise Refused(403, "this client belongs to another user")
         self.login = reply
-        self.scope = reply.scope or "all"
+        self.presence.scope = reply.scope or "all"
         self.clock_offset = reply.server_time / 1000 - (asked + self._now()) / 2
         if reply.token:
             self.remember_token(reply.token)
@@ -225,12 +216,8 @@ class Session:
         self.acks.start()
         self.sender.start()
         self._in_background(self._list_the_rest(), "the conversations are not all known")
-        if self.watched:
-            self._in_background(
-                self.asker.ask(WatchMes(self.watched), WatchResMes), "WatchMes failed"
-            )
-        if self.busy:
-            self._in_background(self.asker.ask(StatusMes(BUSY), StatusResMes), "StatusMes failed")
+        for request in self.presence.renewals():
+            self._in_background(request, "what was wanted of presence could not be said again")
 
     def _in_background(self, work: Awaitable[object], trouble: str) -> None:
         async def run() -> None:
@@ -284,7 +271,7 @@ class Session:
             case ConversationMes():
                 self._told(message)
             case PresenceMes():
-                self._presence(message)
+                self.presence.told(message)
             case ReceiptMes():
                 self.hub.emit(_receipt(message))
             case InvitationMes(room, user_id, name):
@@ -338,22 +325,6 @@ class Session:
         self.follower.gone(name)
         self.acks.forget(name)
         self.catalogue.gone(name)
-
-    def _presence(self, message: PresenceMes) -> None:
-        self.scope = message.scope
-        for paging in self._pagings:
-            paging.update((user.user_id, user) for user in message.users)
-        self.hub.emit(PresenceChanged(message.users, message.scope, message.reset))
-
-    @contextmanager
-    def presence_changes(self) -> Iterator[dict[int, User]]:
-        """The changes of presence meanwhile, by user id."""
-        changes: dict[int, User] = {}
-        self._pagings.append(changes)
-        try:
-            yield changes
-        finally:
-            self._pagings = [each for each in self._pagings if each is not changes]
 
     # Handing out and marks -----------------------------------------------------------------------
 

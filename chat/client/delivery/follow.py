@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from chat.client.delivery.track import PAGE, Step, Track, Wish
 from chat.client.errors import BadServer, FateUnknown, NotConnected, Refused
 from chat.client.events import Event, Position
-from chat.client.network.asker import is_final
+from chat.client.network.asker import ASK_AGAIN, is_final
 from chat.messages import Conversation, Entry, HistoryMes, HistoryResMes
 from chat.names import is_room
 
@@ -17,9 +17,6 @@ __all__ = ["Follower"]
 
 FETCHES = 4
 """Pages of history asked for at a time: the server answers 10 requests a second in the long run."""
-
-ASK_AGAIN = 1.0
-"""Seconds before the same page is asked for again, when it came without what must be there."""
 
 
 class Follower:

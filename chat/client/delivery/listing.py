@@ -3,13 +3,10 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from chat.client.errors import FateUnknown, Refused
-from chat.client.network.asker import READING, Asker, is_final
+from chat.client.network.asker import ASK_AGAIN, READING, Asker, is_final
 from chat.messages import Conversation, ConversationsMes, ConversationsResMes, LoginResMes
 
 __all__ = ["Listing"]
-
-ASK_AGAIN = 1.0
-"""Seconds, where the server can't say it for longer than a request waits."""
 
 
 class Listing:

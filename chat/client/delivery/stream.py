@@ -8,16 +8,13 @@ from twisted.internet.defer import Deferred
 
 from chat.client.errors import ClientError, Closed
 from chat.client.events import EpochChanged, MessageArrived
-from chat.client.network.asker import is_final
+from chat.client.network.asker import ASK_AGAIN, is_final
 from chat.messages import Entry
 
 __all__ = ["LIMIT", "Stream"]
 
 LIMIT = 10_000
 """Entries that wait for a slow reader. What comes on top is fetched again when they are read."""
-
-ASK_AGAIN = 1.0
-"""Seconds, when fetching failed."""
 
 Fetch = Callable[[str, int], Awaitable[tuple[Entry, ...]]]
 

@@ -11,10 +11,14 @@ from chat.client.network.link import Link
 from chat.client.network.wire import Wire
 from chat.messages import Message, RegisterResMes, Request, SmsMes, SmsResMes
 
-__all__ = ["READING", "Asker", "closed", "granted", "is_final"]
+__all__ = ["ASK_AGAIN", "READING", "Asker", "closed", "granted", "is_final"]
 
 PATIENCE = 30.0
 """Seconds for which a request that the server refuses for the moment is made again."""
+
+ASK_AGAIN = 1.0
+"""Seconds before whoever needs a page of something asks for it again, after an answer that was of
+no use or a refusal that outlasted ``PATIENCE``."""
 
 FOR_THE_MOMENT = frozenset({429, 503})
 READING = frozenset({429, 503, 504})
