@@ -40,7 +40,8 @@ def default_data_directory() -> Path:
         try:
             base = Path.home() / ".local" / "share"
         except RuntimeError:  # a container's user, whom no file names
-            raise ValueError("data: this user has no home directory: name another one (--data)") from None
+            why = "data: this user has no home directory: name another one (--data)"
+            raise ValueError(why) from None
     return base / "chatroom" / "server"
 
 
