@@ -28,7 +28,6 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
 from chat.codec import envelope, frame
-from chat.store.embedded.valkey import find_program
 
 __all__ = ["Member", "Room", "Store", "main"]
 
@@ -148,14 +147,16 @@ async def _start(reactor: Any, port: int, path: str) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run it until it is told to end."""
+    reactor: Any = EPollReactor()
+    installReactor(reactor)
+    from chat.store.embedded.valkey import find_program  # This imports the reactor.
+
     port, directory = int(arguments[0]), Path(arguments[1])
     words = (find_program(), "--port", "0", "--unixsocket", SOCKET, "--dir", str(directory))
     store = subprocess.Popen((*words, *DURABLE))
     while not (directory / SOCKET).exists():
         time.sleep(0.01)
     (directory / "store.pid").write_text(str(store.pid))
-    reactor: Any = EPollReactor()
-    installReactor(reactor)
 
     def failed(why: Failure) -> None:
         why.printTraceback()
