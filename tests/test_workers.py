@@ -422,11 +422,17 @@ class OptionsTest(SynchronousTestCase):
     ) -> None:
         request = Request(DummyChannel(), False)
         request.requestHeaders.setRawHeaders("host", ["chat.example.org:9467"])
-        theirs = ["tcp:9464", "tcp:9465:interface=10.0.0.7", "unix:/run/m"]
+        theirs = ["tcp:9464", "tcp:interface=10.0.0.7:port=9465", "unix:/run/m"]
         told = Overview(reactor, "tcp:9467", theirs, lambda: None)
         self.assertEqual(
             json.loads(told._workers(request)),
             [{"targets": ["chat.example.org:9464", "10.0.0.7:9465", "chat.example.org:9467"]}],
+        )
+        one = [r"tcp:1:interface=fd00\:\:7"]
+        further = Overview(reactor, r"tcp:9467:interface=\:\:", one, lambda: None)
+        self.assertEqual(
+            json.loads(further._workers(request)),
+            [{"targets": ["[fd00::7]:1", "chat.example.org:9467"]}],
         )
         self.assertEqual(told._readyz(request), b"0 of 3 workers let clients in\n")
         self.assertEqual(request.code, 503)
@@ -436,7 +442,10 @@ class OptionsTest(SynchronousTestCase):
             "": "",
             "tcp:9100:interface=127.0.0.1": "tcp:9102:interface=127.0.0.1",
             "tcp:0": "tcp:0",
+            "tcp:port=9100:interface=10.0.0.7": "tcp:port=9102:interface=10.0.0.7",
+            r"tcp:interface=fd00\:\:7:port=9100": r"tcp:interface=fd00\:\:7:port=9102",
             "unix:/run/chat/metrics": "unix:/run/chat/metrics.3",
+            r"unix:address=/run/a\:b=c:mode=600": r"unix:address=/run/a\:b=c.3:mode=600",
         }.items():
             self.assertEqual(share_of(Settings(metrics=given), 1, 3).metrics, given)
             self.assertEqual(share_of(Settings(metrics=given), 3, 3).metrics, third)

@@ -29,6 +29,7 @@ __all__ = [
     "Kind",
     "choice",
     "number",
+    "parts_of",
 ]
 
 MOST: Final = 2**31 - 1
@@ -119,6 +120,11 @@ def choice(*words: str) -> Kind:
         return text
 
     return Kind("|".join(words), " or ".join(words), read, quoted=True)
+
+
+def parts_of(endpoint: str) -> list[str]:
+    """An endpoint taken apart at its colons, but for those with a backslash."""
+    return re.split(r"(?<!\\):", endpoint)
 
 
 def _endpoint(text: str) -> str:

@@ -13,6 +13,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 from twisted.web.server import Request
 
+from chat.server.kinds import parts_of
 from chat.server.watching.endpoint import Page, Pages
 from chat.server.workers.crew import Crew
 
@@ -62,10 +63,11 @@ class Overview(Pages, Collector):
         reached_by = re.sub(r":\d+$", "", request.getHeader("host") or "localhost")
         found = []
         for each in (*self._theirs, self._endpoint):
-            kind, _, rest = each.partition(":")
-            port, *words = rest.split(":")
-            named = dict(word.partition("=")[::2] for word in words)
+            kind, *parts = parts_of(each)
+            named = dict(part.partition("=")[::2] for part in parts)
             host = named.get("interface", "").replace("\\", "")
+            written = f"[{host}]" if ":" in host else host
             if kind in ("tcp", "tcp4", "tcp6"):
-                found.append(f"{reached_by if host in EVERYWHERE else host}:{port}")
+                port = named.get("port", parts[0])
+                found.append(f"{reached_by if host in EVERYWHERE else written}:{port}")
         return json.dumps([{"targets": found}]).encode()

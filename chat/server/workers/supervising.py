@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from chat.server.kinds import parts_of
 from chat.server.network.listening import Listeners
 from chat.server.process.lifecycle import Lifecycle
 from chat.server.service import embedded_store, transport_for
@@ -132,12 +133,15 @@ def _fair(limit: int, count: int) -> int:
 
 def _next_port(endpoint: str, further: int) -> str:
     """An endpoint so many ports, or numbered paths, further: each worker has its own figures."""
-    kind, colon, rest = endpoint.partition(":")
-    place, *parts = rest.split(":")
-    if not further or not colon or place == "0":  # 0: whichever the system picks
+    kind, *parts = parts_of(endpoint)
+    named = (n for n, part in enumerate(parts) if part.startswith(("port=", "address=")))
+    at = next(named, 0)
+    name, equals, place = parts[at].rpartition("=") if parts else ("", "", "0")
+    if not further or place == "0":  # 0: whichever the system picks
         return endpoint
     place = str(int(place) + further) if place.isdigit() else f"{place}.{further + 1}"
-    return ":".join([kind, place, *parts])
+    parts[at] = f"{name}{equals}{place}"
+    return ":".join([kind, *parts])
 
 
 def _place(settings: Settings) -> str:
