@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.errors import NotConnected, Untrusted
-from chat.client.tui.knocking import EVERY, Knocking
+from chat.client.tui.entrance.knocking import EVERY, Knocking
 
 
 class KnockingTests(SynchronousTestCase):

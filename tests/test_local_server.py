@@ -10,7 +10,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.client.tui.local_server import is_local, start_server
+from chat.client.tui.entrance.local_server import is_local, start_server
 from chat.soak.processes import free_ports
 from tests.patience import PATIENCE
 

@@ -17,6 +17,7 @@ from chat.client.files.paths import Profile
 from chat.client.model import Model
 from chat.client.tui.commands.keys import key_name
 from chat.client.tui.drafts import Drafts
+from chat.client.tui.entrance.start import Start
 from chat.client.tui.options import (
     asks_background,
     bright_by_bold,
@@ -26,7 +27,6 @@ from chat.client.tui.options import (
 )
 from chat.client.tui.panes.forms import Field, Form, Menu, MenuItem, first_menu
 from chat.client.tui.root import Root
-from chat.client.tui.start import Start
 from chat.client.tui.terminal.redraw import FRAME, LONGEST, PACE, Redraw
 from chat.client.tui.themes import THEMES
 from tests.tui_builders import ME, look, room

@@ -19,8 +19,8 @@ from chat.client.tui.commands.doctor import Examined
 from chat.client.tui.commands.table import Doubt, Kind, parse, refused
 from chat.client.tui.desk import Desk
 from chat.client.tui.drafts import Drafts
+from chat.client.tui.entrance.login import Entered
 from chat.client.tui.host import Host
-from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions
 from chat.client.tui.panes.forms import Form, Menu

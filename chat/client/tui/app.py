@@ -11,8 +11,8 @@ from chat.client.tui.commands.doctor import Examined
 from chat.client.tui.commands.verbs import Verbs
 from chat.client.tui.desk import Desk
 from chat.client.tui.drafts import Drafts, Run
+from chat.client.tui.entrance.login import Entered
 from chat.client.tui.host import Host
-from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.notifier import Notifier, run_command
 from chat.client.tui.options import ScreenOptions

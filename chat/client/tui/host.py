@@ -20,11 +20,12 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.commands.doctor import Examined
 from chat.client.tui.desk import Desk
 from chat.client.tui.drafts import Drafts
+from chat.client.tui.entrance.login import Entered
+from chat.client.tui.entrance.stage import Entrance
+from chat.client.tui.entrance.start import Start
 from chat.client.tui.logfile import LOG_NAME
-from chat.client.tui.login import Entered
 from chat.client.tui.look import Look
 from chat.client.tui.options import ScreenOptions
-from chat.client.tui.start import Entrance, Start
 from chat.client.tui.themes import ASCII
 from chat.client.tui.view import View
 from chat.names import is_room

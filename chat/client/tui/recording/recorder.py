@@ -33,7 +33,7 @@ from chat.client.tui.root import Root
 from chat.client.tui.themes import ASCII
 
 if TYPE_CHECKING:
-    from chat.client.tui.login import Entered
+    from chat.client.tui.entrance.login import Entered
 
 __all__ = ["Recorder"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -15,11 +15,12 @@ from chat.client.language.cli_words import Phrases
 from chat.client.language.reasons import reason
 from chat.client.language.words import LANGUAGES, Words
 from chat.client.network.address import server_string, shown
-from chat.client.tui.knocking import Knocking
-from chat.client.tui.local_server import is_local, is_vacant, start_server
-from chat.client.tui.login import Entered, Login, NoDevice
-from chat.client.tui.look import Look
-from chat.client.tui.panes.forms import Field, Form, Menu, MenuItem, asked
+from chat.client.tui.entrance.forms import StartForms
+from chat.client.tui.entrance.knocking import Knocking
+from chat.client.tui.entrance.local_server import is_local, is_vacant, start_server
+from chat.client.tui.entrance.login import Entered, Login, NoDevice
+from chat.client.tui.entrance.stage import Entrance
+from chat.client.tui.panes.forms import Menu, MenuItem
 from chat.client.tui.sentences import (
     INVITATION,
     account_flaw,
@@ -28,36 +29,12 @@ from chat.client.tui.sentences import (
     sentence,
 )
 
-__all__ = ["Entrance", "Start"]
+__all__ = ["Start"]
 
 PROBE_SECONDS = 10.0
 """How long a server started here may take before we say that it doesn't come."""
 
 PROBE_EVERY = 0.2
-
-
-class Entrance(Protocol):
-    """What the start needs of what is around it."""
-
-    look: Look
-
-    def show_menu(self, widget: Menu | Form) -> None:
-        """Have it on the screen."""
-
-    def redraw(self) -> None:
-        """Something changed; draw soon."""
-
-    def enter(self, entered: Entered) -> None:
-        """The chat begins."""
-
-    def welcome(self) -> None:
-        """Say to somebody who is here for the first time what there is."""
-
-    def leave(self) -> None:
-        """End the program."""
-
-    def restyle(self, look: Look) -> None:
-        """Another language from now on."""
 
 
 class Start:
@@ -96,7 +73,7 @@ class Start:
         """Whether something is under way."""
         self.menu = Menu(around.look, self._items)
         self.menu.server = shown(server)
-        self._form: Form | None = None
+        self._forms = StartForms(around, self.menu, self.show_menu)
 
     @property
     def _words(self) -> Words:
@@ -113,7 +90,7 @@ class Start:
 
     def show_menu(self, message: str = "", bad: bool = False) -> None:
         """The menu, with a sentence below."""
-        self._form = None
+        self._forms.open = None
         self.menu.look = self._around.look
         self.menu.server = shown(self.server)
         self.menu.say(message, bad)
@@ -158,7 +135,7 @@ class Start:
 
     def _waits(self) -> bool | None:
         """Whether somebody is before the menu, which says that no server answers."""
-        return None if self.busy else bool(self._absent) and self._form is None
+        return None if self.busy else bool(self._absent) and self._forms.open is None
 
     def _opened(self) -> None:
         """One does by now: go on as at the start."""
@@ -194,116 +171,58 @@ class Start:
 
     # Forms
 
-    def _show(
-        self,
-        title: str,
-        fields: Sequence[Field],
-        submit: Callable[[Sequence[str]], None],
-        cancel: Callable[[], None],
-    ) -> None:
-        self._form = Form(self._around.look, self._words(title), fields, submit, cancel)
-        self._around.show_menu(self._form)
-        self._around.redraw()
-
     def log_in_form(self) -> None:
         """Ask for name and password."""
-        fields = asked(self._words, "field-name", "field-password")
-        fields[0].editor.load(self.user)
-        self._show("menu-login", fields, self._log_in, self.show_menu)
+        self._forms.log_in(self.user, lambda *given: self._run(self._enter(*given)))
 
     def register_form(self) -> None:
         """Ask for a new name and a password twice."""
-        fields = asked(self._words, "field-new-name", "field-new-password", "field-repeat")
-        self._show("menu-register", fields, self._register, self.show_menu)
-        self._say("register-hint")
+        self._forms.register(lambda *given: self._run(self._make(*given)))
 
     def _server_form(self) -> None:
-        fields = asked(self._words, "field-server")
-        fields[0].editor.load(shown(self.server))
+        self._forms.server(shown(self.server), self._try_server)
 
-        def submit(values: Sequence[str]) -> None:
-            self.server = values[0].strip() or self.server
-            self._absent, self._doubted = "", None
-            self.show_menu()
-            self._run(self._probe())
-
-        self._show("menu-server", fields, submit, self.show_menu)
+    def _try_server(self, server: str) -> None:
+        self.server = server or self.server
+        self._absent, self._doubted = "", None
+        self.show_menu()
+        self._run(self._probe())
 
     def password_form(
         self, change: Callable[[str, str], Awaitable[None]], cancel: Callable[[], None]
     ) -> None:
         """Ask for the old password and twice for a new one, until it is changed."""
-        fields = asked(self._words, "field-old-password", "field-new-password", "field-repeat")
+        self._forms.password(
+            lambda old, new: self._run(self._change_password(change, old, new)), cancel
+        )
 
-        def submit(values: Sequence[str]) -> None:
-            if values[1] != values[2]:
-                self._say("passwords-differ", bad=True, again=1)
-            elif values[0] and values[1]:
-                self._run(attempt(values[0], values[1]))
-
-        async def attempt(old: str, new: str) -> None:
-            try:
-                await change(old, new)
-            except Refused as error:
-                flaw, place = password_flaw(error, new, self._words)
-                self._mend(place)
-                raise Refused(error.code, flaw) from None
-            self._form = None
-
-        self._show("password-title", fields, submit, cancel)
-
-    @property
-    def _form_or_menu(self) -> Menu | Form:
-        return self._form or self.menu
-
-    def _log_in(self, values: Sequence[str]) -> None:
-        name, password = values[0].strip(), values[1]
-        if name and password:
-            self._run(self._enter(name, password))
-        else:
-            self._say("both-needed", bad=True, again=1 if name else 0)
-
-    def _register(self, values: Sequence[str]) -> None:
-        name, password, again, *invitation = values[0].strip(), *values[1:]
-        if not (name and password):
-            self._say("both-needed", bad=True, again=1 if name else 0)
-        elif password != again:
-            self._say("passwords-differ", bad=True, again=1)
-        else:
-            self._run(self._make(name, password, "".join(invitation)))
-
-    def _say(self, key: str, bad: bool = False, again: int | None = None, **values: object) -> None:
-        """Say something below; ``again``: the field that is to be mended."""
-        self._form_or_menu.say(self._words(key, **values), bad)
-        self._mend(again)
-        self._around.redraw()
-
-    def _mend(self, place: int | None) -> None:
-        if self._form is not None and place is not None:
-            self._form.again(place)
+    async def _change_password(
+        self, change: Callable[[str, str], Awaitable[None]], old: str, new: str
+    ) -> None:
+        try:
+            await change(old, new)
+        except Refused as error:
+            flaw, place = password_flaw(error, new, self._words)
+            self._forms.mend(place)
+            raise Refused(error.code, flaw) from None
+        self._forms.open = None
 
     # Logging in
 
     async def _make(self, name: str, password: str, invitation: str) -> None:
-        self._say("registering")
+        self._forms.say("registering")
         client = self._login().client()
         try:
             await client.register(name, password, invitation=invitation)
         except Refused as error:
             flaw, place = account_flaw(error, name, password, self._words)
             if place == INVITATION:
-                self._ask_for_invitation()
-            self._mend(place)
+                self._forms.ask_for_invitation()
+            self._forms.mend(place)
             raise Refused(error.code, flaw, error.retry_after) from None
         finally:
             await client.close()
         await self._enter(name, password, fresh=True)
-
-    def _ask_for_invitation(self) -> None:
-        """The refusal may be for want of a code: let there be a place for one."""
-        form = self._form
-        if form is not None and len(form.fields) == INVITATION:
-            form.fields = [*form.fields, *asked(self._words, "field-invitation")]
 
     def _distrust(self, error: Untrusted) -> None:
         """Show what the server showed. To believe it has to be chosen, it is not what Enter does.
@@ -337,7 +256,7 @@ class Start:
         else:
             self.log_in_form()
             if self._profile.logged_in(self.server, self.user):
-                self._say("another-window", name=self.user)
+                self._forms.say("another-window", name=self.user)
 
     def _go_offline(self) -> None:
         self._run(self._resume(offline=True))
@@ -346,7 +265,7 @@ class Start:
         self, name: str, password: str = "", at_once: bool = False, fresh: bool = False
     ) -> None:
         """Log in; without a password, by the device's token. ``fresh``: a new account."""
-        self._say("logging-in")
+        self._forms.say("logging-in")
         login = self._login()
         if password:
             entered = await self._logged_in(login, name, password)
@@ -366,7 +285,7 @@ class Start:
             return await login.by_password(name, password)
         except Refused as error:
             flaw, place = login_flaw(error, self._words)
-            self._mend(place)
+            self._forms.mend(place)
             raise Refused(error.code, flaw, error.retry_after) from None
 
     def _login(self) -> Login:
@@ -375,13 +294,11 @@ class Start:
 
     def _run(self, work: Any) -> None:
         self.busy = True
-        if self._form is not None:
-            self._form.busy = True
+        self._forms.wait(True)
 
         def ready(result: Any) -> Any:
             self.busy = False
-            if self._form is not None:
-                self._form.busy = False
+            self._forms.wait(False)
             return result
 
         Deferred.fromCoroutine(work).addBoth(ready).addErrback(self._wrong)
@@ -392,32 +309,32 @@ class Start:
         elif failure.check(NotConnected):
             self._unanswered(str(failure.value))
         elif failure.check(NoDevice):
-            self._say("no-device", bad=True)
-        elif failure.check(Refused) and self._form is None:
+            self._forms.say("no-device", bad=True)
+        elif failure.check(Refused) and self._forms.open is None:
             self.log_in_form()
-            self._say("log-in-again", bad=True)
+            self._forms.say("log-in-again", bad=True)
         elif failure.check(ClientError):
-            self._form_or_menu.say(sentence(failure.value, self._words), bad=True)
+            self._forms.tell(sentence(failure.value, self._words), bad=True)
         elif failure.check(ValueError):
-            self._say("bad-server-address", bad=True, server=shown(self.server))
+            self._forms.say("bad-server-address", bad=True, server=shown(self.server))
         elif failure.check(OSError):
             self._unwritable(failure.value)
         else:
             self.log.failure("the login went wrong", failure)
-            self._say("internal-error", bad=True)
+            self._forms.say("internal-error", bad=True)
         self._around.redraw()
 
     def _unwritable(self, error: OSError) -> None:
         phrases = Phrases(self._words.language)
-        self._form_or_menu.say(phrases.unwritable(error), bad=True)
+        self._forms.tell(phrases.unwritable(error), bad=True)
 
     def _unanswered(self, why: str) -> None:
         self._absent = why
-        if self._form is None:
+        if self._forms.open is None:
             self.menu.selected = 0
             self.show_menu()
             key = "no-server" if is_vacant(self.server, why) else "no-server-far"
         else:
             key = "no-server-form"  # what was typed stays; the menu is one key away
         why = reason(why, self._words)
-        self._say(key, bad=True, server=shown(self.server), reason=why)
+        self._forms.say(key, bad=True, server=shown(self.server), reason=why)
