@@ -1,11 +1,12 @@
-"""Files that are on the disk for certain, or that only one process has at a time."""
+"""Files that are on the disk for certain, or that only one process has; private directories."""
 
+import contextlib
 import fcntl
 import os
 from io import FileIO
 from pathlib import Path
 
-__all__ = ["lock", "sync"]
+__all__ = ["lock", "private_directory", "sync"]
 
 
 def sync(path: Path) -> None:
@@ -35,3 +36,11 @@ def lock(path: Path) -> FileIO | None:
         error.filename = str(path)  # The system does not say which it was.
         raise
     return file
+
+
+def private_directory(path: Path) -> None:
+    """Make a directory, and those above it that are missing, for the owner alone."""
+    for each in [*reversed(path.parents), path]:
+        with contextlib.suppress(FileExistsError):
+            if not each.exists():
+                each.mkdir(mode=0o700)

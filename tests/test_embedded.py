@@ -147,10 +147,12 @@ class LifeTest(TestCase):
         self.assertFalse(alive(process))
         self.assertFalse((directory / "store.sock").exists())
 
-    async def test_only_its_owner_may_enter(self) -> None:
-        directory = new_directory(self)
+    async def test_only_its_owner_may_enter_or_put_another_in_its_place(self) -> None:
+        self.addCleanup(os.umask, os.umask(0))
+        directory = new_directory(self, "not/there/yet")
         await started(self, directory)
-        self.assertEqual(directory.stat().st_mode & 0o777, 0o700)
+        made = [directory, directory.parent, directory.parent.parent]
+        self.assertEqual([path.stat().st_mode & 0o777 for path in made], [0o700] * 3)
 
     async def test_only_its_owner_may_read_it_wherever_it_is(self) -> None:
         self.addCleanup(os.umask, os.umask(0o022))

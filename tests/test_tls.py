@@ -95,6 +95,13 @@ class ServerTest(TlsCase):
         self.assertEqual(peer.log_in(userName=name, userPwd=PASSWORD, device="d")["code"], 200)
         return peer
 
+    def test_nobody_else_may_put_another_in_place_of_a_certificate_that_it_made(self) -> None:
+        self.addCleanup(os.umask, os.umask(0))
+        with tempfile.TemporaryDirectory() as home:
+            made = self_signed(Path(home) / "not" / "there").parent
+            modes = [path.stat().st_mode & 0o777 for path in (made, made.parent)]
+        self.assertEqual(modes, [0o700] * 2)
+
     def test_it_makes_a_certificate_for_itself_and_keeps_it(self) -> None:
         server = self.server("--self-signed")
         alice, bob = self.logged_in(server, "alice"), self.logged_in(server, "bob")

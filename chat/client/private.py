@@ -1,19 +1,12 @@
-"""Files and directories that only their owner can read, written as a whole or not at all."""
+"""Files that only their owner can read, written as a whole or not at all."""
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
 
-__all__ = ["private_directory", "write_private"]
+from chat.disk import private_directory
 
-
-def private_directory(path: Path) -> None:
-    """Make a directory, and those above it that are missing, for the owner alone."""
-    for each in [*reversed(path.parents), path]:
-        with contextlib.suppress(FileExistsError):
-            if not each.exists():
-                each.mkdir(mode=0o700)
+__all__ = ["write_private"]
 
 
 def write_private(path: Path, data: bytes) -> None:

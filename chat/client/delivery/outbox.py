@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from chat import disk
 from chat.client.events import Failed, Outgoing
-from chat.client.private import private_directory
+from chat.disk import private_directory
 
 __all__ = ["FORGOTTEN_AFTER", "Kept", "Outbox", "OutboxBusy"]
 

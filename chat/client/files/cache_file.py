@@ -13,7 +13,7 @@ import msgspec
 from chat.client.conversation import is_erased
 from chat.client.events import Position
 from chat.client.files.index_words import indexed, liked, matching
-from chat.client.private import private_directory
+from chat.disk import private_directory
 from chat.messages import Conversation, Entry, User
 
 __all__ = ["KEPT_NUMBERS", "Batch", "CacheFile", "Known", "erase"]

@@ -15,8 +15,8 @@ from typing import Any
 from chat.client.files.config import BadConfig
 from chat.client.network.address import server_string
 from chat.client.network.trust import KnownServers, Trust
-from chat.client.private import private_directory, write_private
-from chat.disk import lock
+from chat.client.private import write_private
+from chat.disk import lock, private_directory
 from chat.names import canonical_user_name
 
 __all__ = ["DeviceSlot", "Profile", "Remembered"]

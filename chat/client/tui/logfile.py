@@ -15,7 +15,7 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
-from chat.client.private import private_directory
+from chat.disk import private_directory
 
 __all__ = ["LOG_NAME", "log_exception", "logging_to"]
 

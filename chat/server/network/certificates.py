@@ -21,6 +21,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from chat.disk import private_directory
 from chat.store.errors import CannotStart
 
 __all__ = ["Certificates", "fingerprint", "self_signed"]
@@ -162,7 +163,7 @@ def self_signed(directory: Path) -> Path:
     """
     path = directory / "tls.pem"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_directory(directory)
         if not path.exists():
             _write(path, _made())
     except OSError as error:

@@ -107,7 +107,7 @@ class DataDirectory:
         :raises CannotStart: another server uses it, or it can't be written.
         """
         with self._usable():
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            disk.private_directory(self.path)
             ours = self._lock("server.lock")
         if not ours:
             owner = (self.path / "server.lock").read_text().strip() or "unknown"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from chat.client.network.address import host_and_port
-from chat.client.private import private_directory
+from chat.disk import private_directory
 
 __all__ = ["is_local", "is_vacant", "start_server"]
 
