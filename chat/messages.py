@@ -18,6 +18,9 @@ digits nothing may be computed: to write the result down ends a server (``hiredi
 does not expect Python's limit of digits), and a client's SQLite and calendar have no room for them.
 Only ids before a login may be any number: they are looked up as they are written."""
 
+EntryNumber = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
+"""The number of an entry that a client names."""
+
 
 class Value(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A part of a message. The codec takes unknown members out before they get here."""
@@ -65,7 +68,7 @@ class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     ``role`` or what ``ModerateMes`` did; ``target`` is the number a redact speaks of, or the user
     id that the others speak of, called ``target_name``. ``seconds`` is how long a ban or mute lasts
     from ``time``, or slow mode. A redacted entry has ``deleted`` and nothing but its number.
-    ``time`` in ms since 1970 UTC.
+    ``time`` in ms since 1970 UTC. ``reply`` is the number of the entry that it answers, 0 for none.
     """
 
     seq: Number
@@ -82,6 +85,7 @@ class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     deleted: bool = False
     cut: bool = False
     conversation: str = ""
+    reply: Number = 0
 
 
 class Conversation(Value, frozen=True):
@@ -182,11 +186,13 @@ class LoginMes(Request, frozen=True):
 
 
 class SmsMes(Request, frozen=True):
-    """Say something: ``to`` a conversation, or by an original client to the lobby."""
+    """Say something: ``to`` a conversation, or by an original client to the lobby. ``reply`` is the
+    number of the entry there that it answers, 0 for none."""
 
     content: str
     to: str = ""
     client_id: str = ""
+    reply: EntryNumber = 0
 
 
 class OriginalSmsMes(Message, frozen=True):
@@ -617,6 +623,7 @@ class SmsPush(Message, frozen=True, omit_defaults=True, gc=False):
     seconds: Number = 0
     deleted: bool = False
     conversation: str = ""
+    reply: Number = 0
 
 
 class NotifyUserStatusMes(Message, frozen=True):

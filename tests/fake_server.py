@@ -35,7 +35,9 @@ class Place:
         seq = self.seq
         return Conversation(self.name, self.epoch, self.epoch_first, seq, self.first, 0, 0)
 
-    def append(self, user: User, content: str, client_id: str = "", kind: str = "") -> Entry:
+    def append(
+        self, user: User, content: str, client_id: str = "", kind: str = "", reply: int = 0
+    ) -> Entry:
         entry = Entry(
             self.seq + 1,
             self.epoch,
@@ -46,6 +48,7 @@ class Place:
             1_700_000_000_000 + self.seq,
             client_id,
             conversation=self.name,
+            reply=reply,
         )
         self.entries.append(entry)
         return entry
@@ -116,9 +119,11 @@ class FakeServer(Factory):
     def place(self, name: str) -> Place:
         return self.places.setdefault(name, Place(name))
 
-    def say(self, name: str, content: str, user_id: int = 101, kind: str = "") -> Entry:
+    def say(
+        self, name: str, content: str, user_id: int = 101, kind: str = "", reply: int = 0
+    ) -> Entry:
         """Somebody else says something; everybody logged in gets it."""
-        entry = self.place(name).append(self.users[user_id], content, kind=kind)
+        entry = self.place(name).append(self.users[user_id], content, kind=kind, reply=reply)
         self.deliver(entry)
         return entry
 
@@ -201,6 +206,7 @@ def _log_in(connection: FakeConnection, request: messages.LoginMes) -> Message:
         token=f"{server.tokens}-{user.user_id}",
         server_time=1_700_000_000_000,
         durability="everysec",
+        features=("reply",),
         scope="all",
         conversations=tuple(places[: server.listed_at_login]),
         more=len(places) > server.listed_at_login,
@@ -225,7 +231,7 @@ def send(connection: FakeConnection, request: messages.SmsMes) -> Message:
     known = server.known.get((request.to, request.client_id))
     duplicate = known is not None
     place = server.place(request.to)
-    entry = known or place.append(user, request.content, request.client_id)
+    entry = known or place.append(user, request.content, request.client_id, reply=request.reply)
     server.known[request.to, request.client_id] = entry
     if not duplicate:
         server.deliver(entry, but=connection)

@@ -20,6 +20,7 @@ from chat.messages import (
     LARGEST,
     ORIGINAL_REQUESTS,
     REQUESTS,
+    EntryNumber,
     HistoryMes,
     Message,
     Number,
@@ -29,14 +30,19 @@ EVERY_MESSAGE = sorted(
     {*REQUESTS.values(), *ANSWERS.values(), *ORIGINAL_REQUESTS.values()}, key=lambda m: m.__name__
 )
 WHOLE_NUMBERS = st.integers(-LARGEST, LARGEST)
+ENTRY_NUMBERS = st.integers(0, LARGEST)
+"""0 is what is not written."""
 
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
     """Anything that a member annotated with ``hint`` may be."""
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return messages_of(hint)
+    if hint == EntryNumber:
+        return ENTRY_NUMBERS
     simple = {
         int: WHOLE_NUMBERS,
+        Number: WHOLE_NUMBERS,
         str: st.text(max_size=8),
         bool: st.booleans(),
         float: st.floats(0, 1e9),
@@ -51,7 +57,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
 
 def messages_of(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any value of one kind of message."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     return st.builds(kind, **{name: values_of(hints[name]) for name in kind.__struct_fields__})
 
 
@@ -101,7 +107,8 @@ class NumbersTest(SynchronousTestCase):
         free = {messages.RegisterMes, messages.LoginMes, messages.NotifyUserStatusMes}
         for kind in {*REQUESTS.values(), *ANSWERS.values(), messages.Entry, messages.User} - free:
             for member, hint in get_type_hints(kind, include_extras=True).items():
-                self.assertTrue(hint == Number or int not in (hint, *get_args(hint)), member)
+                bound = hint in (Number, EntryNumber)
+                self.assertTrue(bound or int not in (hint, *get_args(hint)), member)
         for number in (LARGEST, -LARGEST):
             data: Any = {"conversation": "#lobby", "after": number}
             self.assertEqual(read(enveloped("HistoryMes", data)), HistoryMes(**data))

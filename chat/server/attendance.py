@@ -40,6 +40,9 @@ LISTED_USERS: Final = 1_000
 ORIGINAL_USERS: Final = 5_000
 """More ids than one of their frames holds."""
 
+FEATURES: Final = ("reply",)
+"""What not every server can do (protocol, Requests and replies)."""
+
 FIRST_PAGE: Final = 100
 LONGEST_ID: Final = len(f"{MAX_USER_ID},")
 
@@ -205,7 +208,7 @@ def _welcome(
         kept, cut = fit(shown, limit, used=escaped_size(encode(online)))
     return messages.LoginResMes(
         200, "", online, session.user, token, context.now(), context.settings.durability,
-        (), context.online.scope, kept, more or cut,
+        FEATURES, context.online.scope, kept, more or cut,
         content_limit=_longest_content(session),
     )  # fmt: skip
 

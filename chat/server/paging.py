@@ -13,7 +13,7 @@ RESERVE: Final = 2_048
 """Bytes of a frame that are left for everything but the list (protocol, Sending)."""
 
 PUSH_OVERHEAD: Final = 512
-"""Bytes of a push frame besides the user's name and the content, at most."""
+"""Bytes of a push frame besides the user's name and the content, at most: ``reply`` is in it."""
 
 NO_LIMIT: Final = 2**31
 

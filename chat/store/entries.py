@@ -100,9 +100,13 @@ class Author:
         self.name = name
         self._start = b'"userId":%d,"userName":%b,"content":' % (user_id, _encode(name))
 
-    def says(self, content: str) -> bytes:
-        """The middle of a message of this user."""
-        return self._start + _encode(content)
+    def says(self, content: str, reply: int = 0) -> bytes:
+        """The middle of a message of this user.
+
+        :param reply: the number of the entry that it answers, which stands last; 0 for none.
+        """
+        middle = self._start + _encode(content)
+        return b'%b,"reply":%d' % (middle, reply) if reply else middle
 
     def does(
         self, kind: str, content: str = "", target: int = 0, target_name: str = "", seconds: int = 0

@@ -65,11 +65,12 @@ class Post:
         client_id: str = "",
         request_id: str | None = None,
         refusal: int = 0,
+        reply: int = 0,
     ) -> None:
         self.poster = poster
         self.cid = cid
         self.user_id = author.user_id
-        self.middle = author.says(content)
+        self.middle = author.says(content, reply)
         self.client_id = client_id
         self.request_id = request_id
         self.refusal = refusal

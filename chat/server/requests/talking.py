@@ -61,15 +61,15 @@ def post_at_once(session: "Session", message: Sms, request_id: str | None, over_
     :raises BadName: likewise.
     """
     if isinstance(message, messages.OriginalSmsMes):
-        cid, client_id = LOBBY_CID, ""
+        cid, client_id, reply = LOBBY_CID, "", 0
         check_lobby(session, cid)
     else:
         known = _known_cid(session, message.to)
         if known is None:
             return False
-        cid, client_id = known, message.client_id
+        cid, client_id, reply = known, message.client_id, message.reply
     session.context.posting.post(
-        _written(session, cid, message.content, client_id, request_id, over_rate)
+        _written(session, cid, message.content, client_id, request_id, over_rate, reply)
     )
     return True
 
@@ -79,7 +79,9 @@ async def post(session: "Session", message: Sms, request_id: str | None, over_ra
     assert isinstance(message, messages.SmsMes)
     _check_content(session, message.content)
     cid = await find_cid(session, message.to)
-    sent = _written(session, cid, message.content, message.client_id, request_id, over_rate)
+    sent = _written(
+        session, cid, message.content, message.client_id, request_id, over_rate, message.reply
+    )
     if cid.startswith("r:"):
         await _hear(session, cid)
     elif cid not in session.context.contacts and not await _make_contact(session, cid, over_rate):
@@ -95,8 +97,9 @@ def _written(
     client_id: str,
     request_id: str | None,
     over_rate: bool,
+    reply: int,
 ) -> Post:
-    """What is to be posted.
+    """What is to be posted. Whether the entry that it answers exists is not looked at.
 
     :raises Refused: it breaks a rule.
     :raises BadName: likewise.
@@ -107,10 +110,10 @@ def _written(
     refusal = 429 if over_rate else 0
     if cid == LOBBY_CID and session.context.settings.lobby == "read-only":
         refusal = 403
-    sent = Post(session, cid, session.author, content, client_id, request_id, refusal)
+    sent = Post(session, cid, session.author, content, client_id, request_id, refusal, reply)
     most = content_room(session.context.settings.frame_limit)
-    # At worst each byte is escaped: what is short need not be counted.
-    if len(sent.middle) * 2 > most and escaped_size(sent.middle) > most:
+    # At worst each byte is escaped: what is short need not be counted. An answer may be as long.
+    if len(sent.middle) * 2 > most and escaped_size(session.author.says(content)) > most:
         raise Refused(413, "content-too-large")
     return sent
 
