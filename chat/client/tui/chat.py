@@ -18,6 +18,7 @@ from chat.client.text import acted, width
 from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.history import History
 from chat.client.tui.look import Look
+from chat.client.tui.people import People
 from chat.client.tui.sentences import sentence
 from chat.client.tui.telling import Telling
 from chat.client.tui.view import View
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from chat.client.files.cache import Cache, Known
 
 __all__ = ["Chat"]
-
-MOST_PEOPLE = 5_000
-"""Who are listed as online: on a large installation nobody scrolls through all."""
 
 NOTE_SECONDS = 8.0
 """How long a sentence stands in the status line."""
@@ -64,12 +62,10 @@ class Chat:
         self._view = view
         self.quiet = Quiet()
         self._drafts = drafts
-        self._cache = cache
+        self.people = People(client, self.model, view, cache, self.spawn)
         self.history = History(reactor, client, self.model, cache, view.redraw)
         self._remembered: set[str] = set()
         self._note_until = 0.0
-        self._watching: list[int] = []
-        self._asking_online = False
         self._leaving: set[str] = set()
         self._deaf = client.listen(self.event)
 
@@ -119,11 +115,11 @@ class Chat:
                     self._forget_gone()
                     self._listed(self.client.user, self.client.conversations.values())
             case events.PresenceChanged(_, _, True):
-                self._refresh_online()
+                self.people.refresh_online()
             case events.GapSkipped(conversation, _, last, True):
                 self.history.cut(conversation, last, self._view.at_end())
             case events.Blocked():
-                self._keep_blocked()
+                self.people.keep_blocked()
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
             case events.MessageStateChanged(message, events.Failed(_, error)):
@@ -184,8 +180,7 @@ class Chat:
         if not opened:
             self._drafts.resume(self.model)
         if self.model.connected:
-            self._refresh_online()
-            self.spawn(self.ask_blocks())
+            self.people.logged_in()
 
     def _came(self, event: events.MessageArrived) -> None:
         conversation = self.model.conversation(event.entry.conversation)
@@ -224,11 +219,7 @@ class Chat:
             self.spawn(self.history.ask_receipt(current))
         if self._mark_read():
             self._view.redraw()
-        if self.model.watched:
-            wanted = self._view.watching()
-            if wanted != self._watching:
-                self._watching = wanted
-                self.spawn(self._watch(wanted))
+        self.people.watch_shown()
 
     def _mark_read(self) -> bool:
         """Say that what is in view was read. Return whether that is news."""
@@ -246,37 +237,6 @@ class Chat:
         conversation.mark_read(upto)
         conversation.told = upto
         self.client.mark_read(conversation.name, upto)
-
-    async def ask_blocks(self) -> list[User]:
-        """Whom one has blocked: what they say in rooms is not shown."""
-        users = await self.client.blocks()
-        self.model.blocked_are(frozenset(each.user_id for each in users))
-        self._keep_blocked()
-        self._view.redraw()
-        return users
-
-    def _keep_blocked(self) -> None:
-        """Whom one has blocked is to be known without a server, too."""
-        if self._cache is not None:
-            self._cache.blocked(self.model.blocked)
-
-    def _refresh_online(self) -> None:
-        if not self._asking_online:
-            self._asking_online = True
-            self.spawn(self.ask_online())
-
-    async def ask_online(self) -> None:
-        """Have the whole list of who is online anew."""
-        try:
-            users = await self.client.online(enough=MOST_PEOPLE)
-        finally:
-            self._asking_online = False
-        self.model.people_are(users)
-        self._view.redraw()
-
-    async def _watch(self, users: list[int]) -> None:
-        self.model.people_changed(await self.client.watch(users))
-        self._view.redraw()
 
     # What the user does
 

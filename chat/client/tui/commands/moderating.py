@@ -144,7 +144,7 @@ class ModeratingVerbs(Offering):
     async def _block(self, arguments: str, yes: bool) -> None:
         name = arguments.strip()
         if not name:
-            users = await self._chat.ask_blocks()
+            users = await self._chat.people.ask_blocks()
             if not users:
                 self._chat.say(self._words("nobody-blocked"))
                 return
@@ -154,7 +154,7 @@ class ModeratingVerbs(Offering):
             self._chat.tell(self._words("blocked-list", n=len(users), names=names))
             return
         await self._chat.client.block(self._somebody(name), yes)
-        await self._chat.ask_blocks()
+        await self._chat.people.ask_blocks()
         self._chat.say(self._words("now-blocked" if yes else "now-unblocked", who=name))
 
     async def report(self, arguments: str) -> None:

@@ -274,7 +274,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             return
         if conversation is None or conversation.private or conversation.name == LOBBY:
             if self._chat.model.watched:  # Then nobody tells of who comes.
-                await self._chat.ask_online()
+                await self._chat.people.ask_online()
             users = self._chat.model.online()
         else:
             users = await self._chat.client.members(conversation.name)
