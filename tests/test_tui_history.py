@@ -51,9 +51,9 @@ class HistoryTests(SynchronousTestCase):
         if not online:
             client.state = events.Waiting(5, 5, "nobody answers")
             client.conversations = {}
-        cache, known = self.opened()
-        cache.follow(client)  # type: ignore[arg-type]  # scripted
-        return Screen(client, cache=cache, known=known)  # type: ignore[arg-type]
+        self.cache, known = self.opened()
+        self.cache.follow(client)  # type: ignore[arg-type]  # scripted
+        return Screen(client, cache=self.cache, known=known)  # type: ignore[arg-type]
 
     def asked(self, client: FollowedClient) -> list[object]:
         return [what for kind, what in client.asked if kind == "history"]
@@ -121,8 +121,7 @@ class HistoryTests(SynchronousTestCase):
         screen = self.screen(client)
         screen.text()
         client.tell(events.Blocked(BEN.user_id, BEN.user_name, True))
-        assert screen.chat._cache is not None
-        self.successResultOf(Deferred.fromCoroutine(screen.chat._cache.close()))
+        self.successResultOf(Deferred.fromCoroutine(self.cache.close()))
         text = "\n".join(self.screen(FollowedClient(), online=False).text())
         self.assertIn("hello", text)
         self.assertNotIn("something awful", text)
