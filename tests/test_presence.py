@@ -230,6 +230,16 @@ class LeaseTest(PresenceCase):
         self.assertEqual(len(self.news), 450)
         self.assertEqual(self.left_over(), [])
 
+    async def test_stop_waits_for_a_start_and_none_comes_after_it(self) -> None:
+        node = Node(await self.connect(), "one")
+        start = Deferred.fromCoroutine(node.presence.start())
+        await node.presence.stop()
+        await start
+        self.assertEqual((node.clock.getDelayedCalls(), self.left_over()), ([], []))
+        with self.assertRaises(StoreError):
+            await node.presence.start()
+        self.assertEqual((node.clock.getDelayedCalls(), self.left_over()), ([], []))
+
     async def test_a_dead_servers_users_go_offline_two_hundred_a_call(self) -> None:
         dead, survivor = await self.node("dead"), await self.node("survivor")
         await self.crowd(dead, 450)

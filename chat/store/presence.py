@@ -78,7 +78,7 @@ class Presence:
         self._to_leave: dict[str, int] = {}
         self._watchers: list[Callable[[User], None]] = []
         self._steady_since = 0.0
-        self._doubtful = False
+        self._doubtful = self._stopped = False
         self._renewed_at = reactor.seconds()
         self._tending = DeferredLock()
         self._loop = LoopingCall(self._tend_or_log)
@@ -91,7 +91,15 @@ class Presence:
         return f"{self._name}#{self._incarnation}"
 
     async def start(self) -> None:
-        """Take the lease and begin to renew it; clean up after servers that died."""
+        """Take the lease and begin to renew it; clean up after servers that died.
+
+        :raises StoreError: the store is away, or ``stop`` came first.
+        """
+        await self._tending.run(self._take_lease)
+
+    async def _take_lease(self) -> None:
+        if self._stopped:
+            raise StoreUnavailable("the server stops")
         await self._renew("alone" if self._alone else "start")
         if self._alone:
             await self._clean("")
@@ -99,12 +107,15 @@ class Presence:
         self._loop.start(self._lease * RENEWALS, now=False)
 
     async def stop(self) -> None:
-        """Give back the lease with all its sessions, while the store still answers."""
-        if self._loop.running:
-            self._loop.stop()
-            await self._tending.run(self._give_back)
+        """Give back the lease with all its sessions, while the store still answers; one that is
+        just being taken, too."""
+        self._stopped = True
+        await self._tending.run(self._give_back)
 
     async def _give_back(self) -> None:
+        if not self._loop.running:
+            return
+        self._loop.stop()
         self._sessions.clear()
         self._to_enter.clear()
         try:
