@@ -87,6 +87,12 @@ class SettingsTests(FileTestCase):
         for name in setting_names():
             self.assertIn(f"set-{name}", TABLE)
 
+    def test_a_command_may_be_written_as_in_a_shell(self) -> None:
+        for written in ('["say", "it is {who}", "{text}"]', "'say \"it is {who}\" {text}'"):
+            found = self.read(f"command = {written}")
+            self.assertEqual(found.command, ("say", "it is {who}", "{text}"))
+        self.assertEqual(self.read("command = ''").command, ())
+
     def test_a_profile_wins_over_what_holds_for_all(self) -> None:
         work = self.read(WHOLE, "work")
         self.assertEqual((work.user, work.mouse, work.theme), ("anna.b", False, "light"))
@@ -106,9 +112,11 @@ class SettingsTests(FileTestCase):
             ("mouse = 'yes'", "mouse: 'yes' is not true or false"),
             ("emoji = 'some'", "emoji: 'some' is not one of auto, text, full"),
             ("colours = 17", "colours: 17 is not one of auto, none, 16, 256, true"),
-            ("colours = true", "colours: True is not one of"),
+            ("colours = true", "colours: true is not one of"),
+            ("quiet = 22:00:00", "quiet: 22:00:00 is not a text in quotes"),
             ("quiet = '22-7'", "quiet: '22-7' is not a span of time"),
             ("command = [1]", "command: [1] is not a list of texts"),
+            ("command = 'a \"b'", "command: 'a \"b' is not a list of texts"),
             ("notify = 'bell'", "notify: 'bell' is not written as [[notify]] tables"),
             ("[[notify]]\ndo = 'bel'", "notify 1: do: 'bel' is not one of bell, desktop, command"),
             ("[[notify]]\n[[notify]]\nwen = 'x'", "notify 2: wen is no setting (when?)"),
@@ -240,6 +248,8 @@ class CheckTests(FileTestCase):
         found = self.run_program("--check-config")
         self.assertEqual((found.returncode, found.stdout), (2, ""))
         self.assertIn("'a:b:c:d' is no server address", found.stderr)
+        found = self.run_program("--check-config", "--language", "zh")
+        self.assertIn("'a:b:c:d' 不是服务器地址", found.stderr)
         self.configure("colour = 3")
         found = self.run_program("who")
         self.assertEqual((found.returncode, found.stdout), (2, ""))

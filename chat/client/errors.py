@@ -1,6 +1,7 @@
 """What can go wrong for users of the client library, each as its own exception."""
 
 __all__ = [
+    "BadAddress",
     "BadServer",
     "ClientError",
     "Closed",
@@ -13,6 +14,19 @@ __all__ = [
 
 class ClientError(Exception):
     """Everything that the client library raises on purpose. ``str()`` is a sentence."""
+
+
+class BadAddress(ValueError):
+    """That is no address of a server.
+
+    :ivar key: the sentence of ``cli_words`` that says so in the reader's language.
+    :ivar server: what was written.
+    """
+
+    def __init__(self, key: str, server: str, why: str) -> None:
+        super().__init__(f"{server!r} is no server address: {why}")
+        self.key = key
+        self.server = server
 
 
 class NotConnected(ClientError):

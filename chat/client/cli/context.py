@@ -119,7 +119,7 @@ class Context:
                 **options,
             )
         except ValueError as error:
-            raise Stop(Status.USAGE, str(error)) from None
+            raise Stop(Status.USAGE, self.phrases.address(error)) from None
 
 
 def within(context: Context, work: Coroutine[Any, Any, _T]) -> "Deferred[_T]":

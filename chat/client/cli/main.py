@@ -122,7 +122,7 @@ def _screen(
     except BadConfig as error:
         return _complain(phrases, error)
     if options.check_config:
-        if wrong := _wrong_server(options.server):
+        if wrong := _wrong_server(options.server, phrases):
             print(f"chatroom: {wrong}", file=sys.stderr)
             return WRONG_CONFIG
         print(phrases("config-good", path=options.config or profile.config_file))
@@ -165,7 +165,7 @@ def _wanted(options: argparse.Namespace, settings: Settings, profile: Profile) -
     )
 
 
-def _wrong_server(server: str) -> str:
+def _wrong_server(server: str, phrases: Phrases) -> str:
     """What is wrong with a server's address, nothing when it is one."""
     from chat.client.network.address import endpoint_for
     from chat.client.network.lean import lean_reactor
@@ -173,7 +173,7 @@ def _wrong_server(server: str) -> str:
     try:
         endpoint_for(lean_reactor(), server)
     except ValueError as error:
-        return str(error)
+        return phrases.address(error)
     return ""
 
 

@@ -49,6 +49,16 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _command(value: object) -> tuple[str, ...]:
+    """A program and its arguments; a lone text is taken apart as a shell would."""
+    import shlex  # most people have no command, and the first screen should not wait for it
+
+    try:
+        return tuple(shlex.split(value)) if isinstance(value, str) else _texts(value)
+    except ValueError:  # quotes that do not end
+        raise _Wrong("what-texts") from None
+
+
 def _span(value: object) -> str:
     text = _text(value)
     try:
@@ -134,7 +144,7 @@ class Settings:
     links: bool = _setting(True, _yes_no)
     cache: bool = _setting(True, _yes_no)
     quiet: str = _setting("", _span)
-    command: tuple[str, ...] = _setting((), _texts)
+    command: tuple[str, ...] = _setting((), _command)
     notify: tuple[Rule, ...] = _setting(DEFAULT_RULES, _rules)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from chat.client.errors import BadAddress
 from chat.client.files.config import BadConfig
 
 __all__ = ["TABLE", "Phrases"]
@@ -27,9 +28,19 @@ class Phrases:
         place = error.filename or self("the-output")
         return self("unwritable", place=place, reason=error.strerror or error)
 
+    def address(self, error: ValueError) -> str:
+        """Why that is no address of a server."""
+        if isinstance(error, BadAddress):
+            return self(error.key, server=error.server)
+        return str(error)
+
     def config(self, error: BadConfig) -> str:
         """What is wrong with the settings."""
         values = dict(error.values)
+        if isinstance(value := values.get("value"), bool):
+            values["value"] = str(value).lower()  # as it is written
+        elif isinstance(value, str):
+            values["value"] = repr(value)
         comma = self("comma")
         what = str(values.get("what", ""))
         if what in TABLE:
@@ -218,7 +229,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "config-meant": (" ({name}?)", "（是不是 {name}？）"),
     "comma": (", ", "、"),
     "config-unknown-in": ("{name} in {path} is unknown", "{path} 中的 {name} 无法识别"),
-    "config-value": ("{name}: {value!r} is not {what}", "{name}：{value!r} 不是{what}"),
+    "config-value": ("{name}: {value} is not {what}", "{name}：{value} 不是{what}"),
     "config-no-theme": (
         "There is no theme {name} ({path}); there are: {names}",
         "没有配色 {name}（{path}）；可用：{names}",
@@ -228,8 +239,8 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "what-texts": ("a list of texts in quotes", "带引号文字的列表"),
     "what-yes-no": ("true or false", " true 或 false"),
     "what-span": ('a span of time as "22:00-07:00"', "形如 “22:00-07:00” 的时段"),
-    "what-rules": ("written as [[notify]] tables", "写成 [[notify]] 表"),
-    "what-profiles": ("written as [profile.NAME] tables", "写成 [profile.名称] 表"),
+    "what-rules": ("written as [[notify]] tables", "形如 [[notify]] 的表"),
+    "what-profiles": ("written as [profile.NAME] tables", "形如 [profile.名称] 的表"),
     "what-table": ("a table", "表"),
     "what-colour": ("a colour", "颜色"),
     "what-glyph": ("one sign of the width that it has here", "宽度相同的一个符号"),
@@ -312,6 +323,14 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "nothing-sent": (
         "The connection is gone, and nothing was sent.",
         "连接中断，什么也没有发送。",
+    ),
+    "bad-address": (
+        "{server!r} is no server address: write it as host, host:port or tls:host:port",
+        "{server!r} 不是服务器地址：请写成 主机、主机:端口 或 tls:主机:端口。",
+    ),
+    "bad-port": (
+        "{server!r} is no server address: ports are 1 to 65535",
+        "{server!r} 不是服务器地址：端口须在 1 到 65535 之间。",
     ),
     "bad-profile": (
         "{name!r} is no name for a profile: letters, digits, -, _ and ., not first; at most 63.",

@@ -60,7 +60,7 @@ WORDS: Final = {
     # What went wrong
     "register-hint": "用户名不能含空格，密码至少六个字符。",
     "no-server-form": "{server} 没有服务器响应：{reason}。按回车重试，Esc 返回菜单。",
-    "bad-server-address": "{server} 不是服务器地址，请写成 host:port。",
+    "bad-server-address": "{server} 不是服务器地址，请写成 主机:端口。",
     "not-connected": "现在没有连接，请在恢复后再试。",
     "fate-unknown": "没有收到应答（{reason}）：可能已执行，也可能没有。",
     "bad-server": "对方使用的是另一种协议（{reason}）。",

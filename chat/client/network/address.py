@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from chat.client.errors import BadAddress
 from chat.client.network.lean import lean_endpoints, with_tls
 from chat.client.network.trust import AUTHORITIES, Trust
 
@@ -46,13 +47,14 @@ def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStr
     """The endpoint of a server written as ``server_string`` takes it.
 
     :param trust: whom to believe, for ``tls:host:port``.
-    :raises ValueError: it is no endpoint string, or no authorities are where ``trust`` says.
+    :raises BadAddress: it is no endpoint string.
+    :raises ValueError: no authorities are where ``trust`` says.
     """
     found = host_and_port(server)
     if found is not None:
         kind, host, port = found
         if not 1 <= port <= MOST:  # The resolver would take the rest of a division for it.
-            raise ValueError(f"{server!r} is no server address: ports are 1 to {MOST}")
+            raise BadAddress("bad-port", server, f"ports are 1 to {MOST}")
         if kind == "tls":
             from chat.client.network.tls import TlsEndpoint
 
@@ -65,5 +67,5 @@ def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStr
         )
     except (ValueError, TypeError, KeyError, IndexError):  # of which the text is for programmers
         why = "write it as host, host:port or tls:host:port"
-        raise ValueError(f"{server!r} is no server address: {why}") from None
+        raise BadAddress("bad-address", server, why) from None
     return endpoint
