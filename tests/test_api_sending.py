@@ -35,6 +35,40 @@ class SendTest(ApiCase):
         self.assertEqual(self.states(), [Queued(), Sending(), stored])
         self.assertEqual(self.client.outgoing, [])
 
+    def test_an_answer_goes_out_as_one_and_is_handed_out_as_one(self) -> None:
+        self.log_in()
+        self.assertIn("reply", self.client.features)
+        self.say("#lobby", "who is there?")
+        self.done(self.client.send("#lobby", "I am", reply=1).stored())
+        self.server.say("#lobby", "me too", reply=2)
+        self.done(self.client.send("#lobby", "to nobody").stored())
+        self.assertEqual([each.reply for each in self.server.of(m.SmsMes)], [1, 0])
+        arrived = [event.entry for event in self.of(MessageArrived)]
+        self.assertEqual([(each.content, each.reply) for each in arrived], [
+            ("who is there?", 0), ("I am", 1), ("me too", 2), ("to nobody", 0),
+        ])  # fmt: skip
+        page = self.done(self.client.history("#lobby"))
+        self.assertEqual([each.reply for each in page.entries], [0, 1, 2, 0])
+
+    def test_an_answer_that_is_sent_again_answers_what_it_did(self) -> None:
+        self.log_in()
+        self.server.handlers[m.SmsMes] = fake_server.store_and_say_nothing
+        self.client.send("#lobby", "once", reply=7)
+        self.net.flush()
+        self.net.cut()
+        del self.server.handlers[m.SmsMes]
+        self.advance(2)
+        self.assertEqual([each.reply for each in self.server.of(m.SmsMes)], [7, 7])
+        (arrived,) = self.of(MessageArrived)
+        self.assertEqual((arrived.entry.content, arrived.entry.reply), ("once", 7))
+
+    def test_what_is_no_number_of_a_message_is_not_answered(self) -> None:
+        for reply in (-1, m.LARGEST + 1):
+            with self.assertRaises(ValueError):
+                self.client.send("#lobby", "x", reply=reply)
+        self.assertEqual(self.client.outgoing, [])
+        self.client.send("#lobby", "x", reply=m.LARGEST)
+
     def test_ones_own_message_is_handed_out_at_its_place(self) -> None:
         self.log_in()
         self.say("#lobby", "one")

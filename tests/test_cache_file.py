@@ -76,6 +76,14 @@ class CacheFileTests(TestCase):
         )
         self.assertEqual(file.page("#lobby", 0, 9), (entry(1), entry(2, CHEN, "早上好")))
 
+    def test_what_a_message_answers_is_kept_and_goes_with_its_text(self) -> None:
+        file = self.filled(entry(1), entry(2, CHEN, "to ben", reply=1), entry(3, CHEN, reply=2))
+        self.put(file, entry(4, CHEN, kind="redact", target=3))
+        file.close()
+        page = self.file().page("#lobby", 0, 10)
+        self.assertEqual([each.reply for each in page], [0, 1, 0, 0])
+        self.assertTrue(page[2].deleted)
+
     def test_pages_are_the_newest_below_a_number_oldest_first(self) -> None:
         file = self.filled(*(entry(seq) for seq in range(1, 21)), entry(7, to="#cats"))
         self.assertEqual([e.seq for e in file.page("#lobby", 0, 3)], [18, 19, 20])

@@ -54,6 +54,22 @@ class OutboxTest(OutboxCase):
         outbox.close()
         self.assertEqual([kept.message for kept in self.open().pending()], messages)
 
+    def test_what_a_message_answers_is_kept_and_older_files_answer_nothing(self) -> None:
+        outbox = self.open()
+        messages = [outbox.add("#lobby", f"to {seq}", 5.0, reply=seq) for seq in (0, 12)]
+        outbox.close()
+        with self.path.open("ab") as file:
+            file.write(b'{"op":"add","client_id":"old","to":"#lobby","text":"x","written":1}\n')
+            file.write(
+                b'{"op":"add","client_id":"no","to":"#x","text":"x","written":1,"reply":[]}\n'
+            )
+        for _ in range(2):
+            outbox = self.open()
+            kept = [each.message for each in outbox.pending()]
+            self.assertEqual(kept[:2], messages)
+            self.assertEqual([(each.client_id, each.reply) for each in kept[2:]], [("old", 0)])
+            outbox.close()
+
     def test_a_killed_process_leaves_everything(self) -> None:
         outbox = self.open()
         outbox.add("#lobby", "one", 5.0)

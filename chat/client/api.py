@@ -148,6 +148,12 @@ class ChatClient(Requests):
         return self._session.presence.scope
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """What the server can do that not every one can, by name (as of the last login): ``reply``
+        says that it keeps what a message answers."""
+        return self._session.login.features
+
+    @property
     def content_limit(self) -> int:
         """Bytes of UTF-8 that a message may have (as of the last login), 0 where the server did not
         say."""
@@ -258,17 +264,19 @@ class ChatClient(Requests):
 
     # Messages ----------------------------------------------------------------------------------
 
-    def send(self, to: str, text: str, client_id: str = "") -> SentMessage:
+    def send(self, to: str, text: str, client_id: str = "", *, reply: int = 0) -> SentMessage:
         """Say something; works without a connection too, it is sent when there is one.
 
         :param to: ``#room``, ``@<userId>`` or ``@<userName>``.
         :param text: 1 to 16,384 bytes of UTF-8 as a rule; the server judges.
         :param client_id: 1 to 64 printable ASCII characters that name this message for a day:
             sent twice under one, it is stored once. Made here when it is empty.
-        :raises ValueError: ``to`` or ``text`` cannot be encoded as UTF-8, or ``client_id`` is none.
+        :param reply: the ``seq`` of the entry of that conversation that it answers, 0 for none.
+        :raises ValueError: ``to`` or ``text`` cannot be encoded as UTF-8, or ``client_id`` or
+            ``reply`` is none.
         :raises OSError: the outbox's file cannot be written; the message is not kept.
         """
-        return self._session.sender.send(to, text, client_id)
+        return self._session.sender.send(to, text, client_id, reply)
 
     @property
     def outgoing(self) -> Sequence[SentMessage]:

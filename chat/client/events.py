@@ -120,13 +120,15 @@ class Outgoing(Struct, frozen=True):
     """One's own message on its way.
 
     ``to`` as it was given to ``send``; ``client_id`` names the message for ever; ``written`` is
-    when, in ms since 1970 UTC by this machine's clock.
+    when, in ms since 1970 UTC by this machine's clock; ``reply`` is the number of the entry there
+    that it answers, 0 for none.
     """
 
     client_id: str
     to: str
     text: str
     written: int
+    reply: int = 0
 
 
 # Events ----------------------------------------------------------------------------------------

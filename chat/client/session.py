@@ -340,6 +340,7 @@ class Session:
             time=reply.time,
             client_id=outgoing.client_id,
             conversation=reply.conversation,
+            reply=outgoing.reply,
         )
         self.follower.accepted(entry, reply.epoch_first, reply.duplicate)
 

@@ -71,13 +71,14 @@ class Outbox:
         """Oldest first."""
         return list(self._kept.values())
 
-    def add(self, to: str, text: str, now: float, client_id: str = "") -> Outgoing:
+    def add(self, to: str, text: str, now: float, client_id: str = "", reply: int = 0) -> Outgoing:
         """Keep a new message, under a ``clientId`` made here unless one is given.
 
         :param now: seconds since 1970 UTC.
+        :param reply: the number of the entry that it answers, 0 for none.
         :raises OSError: it could not be written to the disk; it is not in the outbox.
         """
-        message = Outgoing(client_id or uuid.uuid4().hex, to, text, int(now * 1000))
+        message = Outgoing(client_id or uuid.uuid4().hex, to, text, int(now * 1000), reply)
         self._write({"op": "add", **asdict(message)}, sync=True)
         self._kept[message.client_id] = Kept(message)
         return message
@@ -155,8 +156,9 @@ class Outbox:
         match line["op"]:
             case "add":
                 to, text, written = str(line["to"]), str(line["text"]), int(line["written"])
+                reply = int(line.get("reply", 0))  # older versions answered nothing
                 f"{client_id}{to}{text}".encode()
-                self._kept[client_id] = Kept(Outgoing(client_id, to, text, written))
+                self._kept[client_id] = Kept(Outgoing(client_id, to, text, written, reply))
             case "tried":
                 self._kept[client_id].tried = True
             case "failed":

@@ -22,7 +22,7 @@ from chat.client.events import (
     Withdrawn,
 )
 from chat.codec import FRAME_LIMIT, ID_LIMIT, LENGTH_SIZE, encode
-from chat.messages import Entry, SmsMes, SmsResMes
+from chat.messages import LARGEST, Entry, SmsMes, SmsResMes
 from chat.names import check_client_id
 
 __all__ = ["Sender", "SentMessage"]
@@ -159,15 +159,17 @@ class Sender:
         """What is in the outbox, oldest first."""
         return list(self._messages.values())
 
-    def send(self, to: str, text: str, client_id: str) -> SentMessage:
+    def send(self, to: str, text: str, client_id: str, reply: int = 0) -> SentMessage:
         """Keep a message and send it when its turn comes; one that is on its way already under
         the same ``client_id`` is that one."""
+        if not 0 <= reply <= LARGEST:
+            raise ValueError(f"{reply} is no number of an entry")
         if client_id:
             check_client_id(client_id)
             if client_id in self._messages:
                 return self._messages[client_id]
         f"{to}{text}".encode()
-        kept = self._outbox.add(to, text, self._now(), client_id)
+        kept = self._outbox.add(to, text, self._now(), client_id, reply)
         message = SentMessage(kept, Queued())
         self._take(message)
         self._emit(MessageStateChanged(message.outgoing, message.state))
@@ -288,7 +290,7 @@ class Sender:
 
     async def _bring(self, message: SentMessage) -> None:
         outgoing = message.outgoing
-        request = SmsMes(outgoing.text, outgoing.to, outgoing.client_id)
+        request = SmsMes(outgoing.text, outgoing.to, outgoing.client_id, outgoing.reply)
         if message.doubtful and self._now() - message.tried_at > FORGOTTEN_AFTER:
             self._fail(message, TOO_LATE)
             return
