@@ -472,7 +472,7 @@ class DamageTest(TestCase):
         await self.mended(directory, b"1")
 
     async def test_a_torn_middle_refuses_to_start_and_names_the_repair(self) -> None:
-        directory = new_directory(self)
+        directory = new_directory(self, "a b")
         file = await filled(self, directory)
         content = bytearray(file.read_bytes())
         middle = content.index(b"$3\r\nk42\r\n")
@@ -482,7 +482,8 @@ class DamageTest(TestCase):
         error = await self.assertFailure(Deferred.fromCoroutine(store.start()), CannotStart)
         good = content.rindex(b"*3\r\n", 0, middle)
         self.assertIn(f"damaged at byte {good} of {len(content)}", str(error))
-        self.assertIn(f"python -m chat.store.embedded.repair {directory}", str(error))
+        command = f"{sys.executable} -m chat.store.embedded.repair '{directory}'"
+        self.assertTrue(str(error).endswith(f"what is before that byte is kept by: {command}"))
         self.assertEqual(file.read_bytes(), content)
 
         self.assertEqual(repair.main([str(directory)]), 0)

@@ -1,6 +1,7 @@
 """The private Valkey: started, watched, restarted when it dies, and ended with the server."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
@@ -342,11 +343,11 @@ class EmbeddedStore:
             self.log.error("Closed {count} gaps in the store's file", count=len(damage.gaps))
             return
         if not damage.torn:
+            repair = [sys.executable, "-m", "chat.store.embedded.repair", str(self._home.path)]
             raise CannotStart(
                 f"The store's file {damage.path} is damaged at byte {damage.good} of "
-                f"{damage.size}. Make a copy of {self._home.path}; then "
-                f"'python -m chat.store.embedded.repair {self._home.path}' keeps what is before "
-                "that byte."
+                f"{damage.size}. Make a copy of {self._home.path}; then what is before that byte "
+                f"is kept by: {shlex.join(repair)}"
             )
         kept = aof.cut(damage)
         self._home.lost()
