@@ -29,10 +29,10 @@ from chat.client.events import (
     Stored,
 )
 from chat.messages import Entry
+from tests.cli_case import ROOT, Program
 from tests.peers import CurrentPeer
 from tests.process import ServerProcess
 from tests.server import GENEROUS
-from tests.test_cli import ROOT, Program
 
 _PASSWORD = "correct horse"
 

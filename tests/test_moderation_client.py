@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chat.client.api import Refused
 from chat.client.events import Blocked, ConversationChanged, Invited
-from tests.test_cli import Program
+from tests.cli_case import Program
 from tests.test_client_server import _PASSWORD, WholeCase
 
 
