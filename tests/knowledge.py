@@ -283,10 +283,11 @@ class Knowledge:
             self.complain(f"{name}: joined at {told['seq']}, heard until {newest}")
 
     def _told_of(self, told: Data) -> None:
-        name = told["conversation"]
-        # A private one that no list had has begun since, so all its entries are pushed.
-        start = 0 if name.startswith("@") else told["seq"]
-        self.conversations.setdefault(name, Conversation(start)).told(told)
+        name, known = told["conversation"], self.conversations
+        if name.startswith("@") and name not in known:
+            # No list had it, so it has begun since.
+            self.complain(f"{name} was told of before its first entry")
+        known.setdefault(name, Conversation(told["seq"])).told(told)
 
     # What is true ----------------------------------------------------------------------------
 

@@ -255,6 +255,16 @@ class HeldTest(SynchronousTestCase):
         told = [each.data.get("content", each.type) for each in guest.frames]
         self.assertEqual(told, ["meanwhile", "JoinResMes", "afterwards"])
 
+    def test_a_private_conversation_that_begins_meanwhile_is_told_before_its_marks(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.feed(guest).hold()
+        hall.say("p:1:2", "the first")
+        hall.fanout.event(1, Event("mark", "p:1:2", EPOCH, read=1))
+        hall.feed(guest).release({}, frozenset())
+        kinds = [each.type for each in guest.frames]
+        self.assertEqual(kinds, ["SmsMes", "ConversationMes"])
+
     def test_more_than_can_be_held_is_read_from_the_log_instead(self) -> None:
         hall = Hall()
         guest = hall.arriving(1, ROOM)

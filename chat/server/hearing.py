@@ -63,6 +63,9 @@ async def tell(session: "Session", event: Event) -> None:
 
 
 async def _mark(session: "Session", event: Event) -> None:
+    if session.feed is not None and event.cid.startswith("p:"):
+        # It may have begun meanwhile, and is told of by its first entry.
+        await session.feed.nothing_held()
     recovery = session.context.fanout.recovery
 
     async def read() -> messages.Conversation:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from chat.codec import sms_accepted
 from chat.server.delivery.missed import Missed
@@ -53,12 +53,12 @@ class Feed:
     them, by conversation id and number. ``_seen`` is the last number that the client was given of
     each conversation, and ``_epochs`` the epoch of that number, while the session is not live.
     ``_unsent`` says, for an original client, which entry is in each frame that has not gone to the
-    kernel yet.
+    kernel yet. ``_waiting`` is fired when nothing is held any more.
     """
 
     __slots__ = (
         "_epochs", "_held", "_holds", "_overflown", "_owed", "_seen", "_session", "_state", "_told",
-        "_unsent",
+        "_unsent", "_waiting",
     )  # fmt: skip
 
     def __init__(self, session: "Session") -> None:
@@ -72,6 +72,7 @@ class Feed:
         self._seen: dict[str, int] = {}
         self._epochs: dict[str, str] | None = None
         self._unsent: deque[tuple[str, int] | None] | None = None
+        self._waiting: tuple[Deferred[None], ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -187,6 +188,14 @@ class Feed:
         self._holds += 1
         return True
 
+    def nothing_held(self) -> Deferred[None]:
+        """Fires when all has been given that is held back now."""
+        if self._state is not _State.HELD:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._waiting += (waiter,)
+        return waiter
+
     def give_older(self, snapshot: Mapping[str, int], new: frozenset[str]) -> None:
         """Give the held entries that are older than the snapshot the client is about to be sent.
 
@@ -230,6 +239,9 @@ class Feed:
         self._changed()
         for each in held:
             self._give_held(each, told)
+        waiting, self._waiting = self._waiting, ()
+        for waiter in waiting:
+            waiter.callback(None)
         self._session.connection.flush()
         if self._session.connection.behind:
             self.fell_behind()
