@@ -13,6 +13,7 @@ from unittest import TestCase
 import urwid
 from twisted.internet.task import Clock
 
+from chat.client.errors import Untrusted
 from chat.client.files.paths import Profile
 from chat.client.model import Model
 from chat.client.tui.commands.keys import key_name
@@ -223,6 +224,18 @@ class StartTests(TestCase):
         start = Start(None, around, Profile(), "", "")  # type: ignore[arg-type]
         first = first_menu(around.look).render((80, 24)).decoded_text
         self.assertEqual(first, start.menu.render((80, 24)).decoded_text)
+
+    def test_whatever_is_learned_of_a_server_no_item_gets_another_number(self) -> None:
+        """Who presses 1 to log in, just when nobody vouches for the server, believes nothing."""
+        around = SimpleNamespace(look=look(), leave=lambda: None)
+        start = Start(None, around, Profile(), "", "anna")  # type: ignore[arg-type]
+        always = [each.key for each in start.menu.items()]
+        start._absent = "Connection was refused by other side"
+        start._doubted = Untrusted("AB", "", "the server made it itself")
+        then = [each.key for each in start.menu.items()]
+        self.assertEqual(then[: len(always)], always)
+        more = {"menu-start-server", "menu-offline", "menu-trust"}
+        self.assertEqual(set(then) - set(always), more)
 
 
 class ReadableTests(TestCase):

@@ -103,19 +103,18 @@ class Start:
         items = [
             MenuItem("menu-login", self.log_in_form),
             MenuItem("menu-register", self.register_form),
-        ]
-        if is_vacant(self.server, self._absent) and not self._starting:
-            items.insert(0, MenuItem("menu-start-server", self._start_server))
-        if self._doubted is not None and not self._doubted.accepted:
-            items.insert(0, MenuItem("menu-trust", self._believe))
-        if self._absent and self.user:
-            items.append(MenuItem("menu-offline", self._go_offline))
-        return [
-            *items,
             MenuItem("menu-server", self._server_form),
             MenuItem("menu-language", self._other_language),
             MenuItem("menu-leave", self._around.leave),
         ]
+        # What comes and goes is behind what stays, whose numbers may be on their way to be pressed.
+        if is_vacant(self.server, self._absent) and not self._starting:
+            items.append(MenuItem("menu-start-server", self._start_server))
+        if self._absent and self.user:
+            items.append(MenuItem("menu-offline", self._go_offline))
+        if self._doubted is not None and not self._doubted.accepted:
+            items.append(MenuItem("menu-trust", self._believe))
+        return items
 
     def _other_language(self) -> None:
         here = LANGUAGES.index(self._words.language)
@@ -332,6 +331,7 @@ class Start:
         self._absent = why
         if self._forms.open is None:
             self.menu.selected = 0
+            self.menu.select("menu-start-server")
             self.show_menu()
             key = "no-server" if is_vacant(self.server, why) else "no-server-far"
         else:
