@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation, User
 from chat.names import MAX_USER_ID
-from chat.server.attendance import Identity, enter, enter_room
+from chat.server.attendance import Identity, enter
 from chat.server.delivery.dialects import ORIGINAL
+from chat.server.joining import enter_room
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event

@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation
-from chat.server.attendance import enter_room
 from chat.server.delivery.feed import MOST_HELD
 from chat.server.delivery.missed import CATCH_UP
+from chat.server.joining import enter_room
 from chat.store.bus import Event
 from chat.store.errors import StoreUnavailable
 from tests.hall import Hall

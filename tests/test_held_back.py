@@ -6,8 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.messages import Conversation
-from chat.server.attendance import enter_room, replay
+from chat.server.attendance import replay
 from chat.server.delivery.feed import MOST_HELD, Feed
+from chat.server.joining import enter_room
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreUnavailable
 from chat.store.post import Post

@@ -5,9 +5,9 @@ import math
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from chat.server.attendance import enter_room
 from chat.server.delivery.recovery import ANSWER_SECONDS, CONTACT_SECONDS
 from chat.server.delivery.registry import Cursor
+from chat.server.joining import enter_room
 from chat.store.bus import Event
 from chat.store.errors import StoreUnavailable
 from tests.hall import Hall

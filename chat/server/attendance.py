@@ -1,12 +1,11 @@
 """A session's beginning and end: from proven identity to the first push, and leaving."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.json import encode
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,19 +17,20 @@ from chat.server.delivery.feed import Feed
 from chat.server.delivery.presence import is_in
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.departures import Departure
+from chat.server.joining import take_positions
 from chat.server.paging import content_room, fit
 from chat.server.watching import tracing
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
-from chat.store.errors import NotAllowed, StoreError, StoreUnavailable
+from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
     from chat.server.session import Session
 
-__all__ = ["Identity", "enter", "enter_room", "held_back", "leave", "leave_room", "replay"]
+__all__ = ["Identity", "enter", "leave", "replay"]
 
 _log = Logger()
 
@@ -48,13 +48,14 @@ LONGEST_ID: Final = len(f"{MAX_USER_ID},")
 
 
 class _Gone(Exception):
-    """The client closed the connection while it was being let in."""
+    """The client closed the connection while it was being logged in."""
 
 
 class Identity(Struct, frozen=True):
-    """Whose login it is, and on which device; original clients have neither device nor token.
+    """Who logs in, and on which device; original clients have neither device nor token.
 
-    :ivar digest: that of the token, which has to be the device's still when it comes in.
+    :ivar digest: SHA-256 of the token, which must still be the device's when the session is entered
+        in the store.
     """
 
     account: Account
@@ -64,14 +65,14 @@ class Identity(Struct, frozen=True):
 
 
 async def enter(session: "Session", identity: Identity, request_id: str | None) -> None:
-    """Take a client in: subscribe, confirm, read where everything stands, reply, go live.
+    """Let a client in: subscribe, confirm, read where everything stands, reply, go live.
 
     :raises NotAllowed: the account is suspended.
-    :raises Disproved: the password, or the token, was changed while it was judged.
+    :raises Disproved: the password or the token was changed meanwhile.
     :raises TooMany: as many other devices of the user are online as may be.
     :raises StoreError: the store is away; the session is as if nothing had happened.
     """
-    user = _be(session, identity)
+    user = _become(session, identity)
     arrival, online, update = await _come_in(session, identity, user)
     # A room that was joined or left meanwhile is told of behind the reply.
     described = {
@@ -88,8 +89,8 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     _go_live(session, {cid: each.seq for cid, each in described.items()}, update)
 
 
-def _be(session: "Session", identity: Identity) -> User:
-    """The session is that user's from here on, though nobody hears of it yet."""
+def _become(session: "Session", identity: Identity) -> User:
+    """Make the session that user's; nobody is told of it yet."""
     account = identity.account
     session.user_id = account.user_id
     session.author = Author(account.user_id, account.name)
@@ -102,10 +103,10 @@ def _be(session: "Session", identity: Identity) -> User:
 async def _come_in(
     session: "Session", identity: Identity, user: User
 ) -> tuple[Arrival, tuple[int, ...], int]:
-    """Let the session hear all that is its user's, and be seen.
+    """Let the session hear everything that concerns its user, and be seen.
 
-    :returns: what the user is in; the ids of who is online, and the number of the last update
-        before they were read.
+    :returns: what the user is in; the ids of the users online; and the number of the last presence
+        update before these were read.
     """
     context, feed = session.context, session.feed
     assert feed is not None
@@ -133,19 +134,22 @@ async def _come_in(
 
 
 def _next_key(key: str) -> str:
-    """The name for a session's next attempt to come in. Under the one before the store is told in a
-    moment that it has left, which must not take away what has come in by then."""
+    """The key for a session's next attempt to log in.
+
+    The store is about to be told that the session with the key before has left, and this must not
+    remove the next attempt.
+    """
     first, _, attempts = key.partition("+")
     return f"{first}+{int(attempts or 0) + 1}"
 
 
 async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
-    """Let the session be seen, and read where all the user's conversations stand, all of which it
-    hears by the time of the reading.
+    """Enter the session in the store, and read where all the user's conversations stand at a moment
+    at which the session hears all of them.
 
-    What was subscribed to before is confirmed when the answer is here, for both come on the same
-    connection. A room that nobody else on this server was in is subscribed to only now, and then
-    everything is read again.
+    A subscription that was asked for before is confirmed when the answer comes, since both come on
+    one connection. A room that nobody else on this server is in is subscribed to only after the
+    answer has named it, and then everything is read again.
     """
     context = session.context
     departed = context.departures.take(user.user_id, session.device)
@@ -169,7 +173,10 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
 
 
 def _listen(session: "Session", rooms: Iterable[str]) -> bool:
-    """Register with the bus for rooms; whether this server heard all of them before."""
+    """Let the session hear rooms.
+
+    :returns: whether this server was subscribed to all of them before.
+    """
     context, left = session.context, session.postponed.rooms_left()
     new = [cid for cid in rooms if cid not in session.rooms and cid not in left]
     heard = True
@@ -180,7 +187,8 @@ def _listen(session: "Session", rooms: Iterable[str]) -> bool:
 
 
 def _listed(session: "Session") -> int:
-    """How many ids are told at most; those for a current client take half a frame at most."""
+    """The most user ids in a reply to LoginMes. For a current client they take half a frame at
+    most."""
     if not session.dialect.is_current:
         return ORIGINAL_USERS
     return min(LISTED_USERS, content_room(session.context.settings.frame_limit) // 2 // LONGEST_ID)
@@ -195,7 +203,7 @@ def _welcome(
 ) -> messages.LoginResMes:
     """The reply to LoginMes."""
     context = session.context
-    _take_positions(session, described)
+    take_positions(session, described)
     if not session.dialect.is_current or not is_in(session.user_id, online):
         # An original client's list may be cut, and oneself is never what is cut.
         others = tuple(each for each in online if each != session.user_id)
@@ -214,7 +222,10 @@ def _welcome(
 
 
 def _longest_content(session: "Session") -> int:
-    """What the option says, but no more than a frame takes, without escapes; 0: no limit."""
+    """The most bytes that a message's text may have; 0 for no limit.
+
+    That is what the option says, but no more than fits a frame when nothing has to be escaped.
+    """
     settings = session.context.settings
     if not settings.frame_limit:
         return settings.content_limit
@@ -230,15 +241,8 @@ def _go_live(session: "Session", snapshot: dict[str, int], update: int) -> None:
     session.tell_postponed_events()
 
 
-def _take_positions(session: "Session", described: dict[str, Conversation]) -> None:
-    registry = session.context.registry
-    for cid, conversation in described.items():
-        cursor = registry.rooms.get(cid) or registry.users[session.user_id].cursor(cid)
-        cursor.starts_at(conversation)
-
-
 async def replay(session: "Session", described: dict[str, Conversation]) -> None:
-    """Give an original client what it missed: private messages, and the lobby's newest."""
+    """Send an original client what it missed: private messages, and the newest in the lobby."""
     context, most = session.context, session.context.settings.replay
     private: list[tuple[int, str, LoggedEntry]] = []
     lobby: list[tuple[int, str, LoggedEntry]] = []
@@ -269,96 +273,13 @@ def _moment(missed: tuple[int, str, LoggedEntry]) -> tuple[int, str, int]:
     return time, cid, entry.seq
 
 
-# Rooms -----------------------------------------------------------------------------------------
-
-
-@contextmanager
-def held_back(
-    session: "Session", until_reply: bool = True
-) -> Iterator[tuple[dict[str, int], set[str]]]:
-    """Keep back what comes for a session while what it is to be told is read, so that both fit.
-
-    Yields what is to be filled in: the numbers that it is told, by conversation id, and those of
-    the conversations that it did not hear before.
-
-    :param until_reply: keep it until the request that is being served is answered.
-    """
-    snapshot: dict[str, int] = {}
-    new: set[str] = set()
-    held = session.feed is not None and session.feed.hold()
-    try:
-        yield snapshot, new
-    finally:
-        if held and session.feed is not None:  # The client may have gone meanwhile.
-            release = session.release_after_reply if until_reply else session.feed.release
-            release(snapshot, frozenset(new))
-
-
-async def enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]:
-    """Let a session hear a room that its user is a member of; what it is now, to be told, and
-    whether the session has not heard it before.
-
-    To be called while the session is ``held_back``. One room after the other: who joins, leaves and
-    joins again on several devices is let in by what was read last.
-    """
-    turn = session.entering = session.entering or DeferredLock()
-    return await turn.run(_enter_room, session, cid)
-
-
-async def _enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]:
-    context = session.context
-    is_new = cid not in session.rooms
-    if is_new:
-        await context.bus.hold_rooms([cid])
-        if session.user is None:  # The client has gone meanwhile, and left all that it was in.
-            context.bus.release_room(cid)
-            raise NotAllowed(cid)
-        context.registry.add_to_room(session, cid)
-        session.untold = cid
-
-    async def read() -> Conversation:
-        conversation = await context.conversations.one(session.user_id, cid)
-        _check_still_in(session, cid)
-        return conversation
-
-    try:
-        conversation = await context.fanout.recovery.steady(
-            read, lambda: [context.registry.rooms[cid]]
-        )
-        _check_still_in(session, cid)
-    except StoreError:
-        leave_room(session, cid)
-        raise
-    finally:
-        session.untold = ""
-    if is_new and session.feed is not None:
-        session.feed.starts_at(cid, conversation.seq)
-    _take_positions(session, {cid: conversation})
-    return conversation, is_new
-
-
-def _check_still_in(session: "Session", cid: str) -> None:
-    """Who is entering a room may be taken out of it meanwhile."""
-    if cid not in session.rooms:
-        raise NotAllowed(cid)
-
-
-def leave_room(session: "Session", cid: str) -> bool:
-    """Let a session not hear a room any more; whether it did."""
-    if cid not in session.rooms:
-        return False
-    session.context.registry.remove_from_room(session, cid)
-    session.context.bus.release_room(cid)
-    return True
-
-
 # The end ---------------------------------------------------------------------------------------
 
 
 def leave(session: "Session", grace: float | None = None) -> None:
-    """The client is gone: others see that after some grace, so that coming back is silent.
+    """The client is gone: others see that after a grace period, so that a quick return is silent.
 
-    :param grace: seconds; the option's, when None.
+    :param grace: seconds; None for what the option says.
     """
     user = session.user
     if user is None:

@@ -1,4 +1,5 @@
-"""Who has just gone: others hear of it after a grace period, and a return within it is silent."""
+"""Clients that have just gone: others hear of it after a grace period, and a return within it is
+silent."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,9 +19,9 @@ __all__ = ["Departure", "Departures"]
 
 
 class Departure:
-    """A session whose client is gone, and that the store still has.
+    """A session whose client has gone, but which the store still has.
 
-    :param rooms: whose channels are held for it, as that of its user is.
+    :param rooms: the rooms whose channels are still held for it, as is the user's own channel.
     """
 
     __slots__ = ("device", "key", "rooms", "timer", "user")
@@ -34,11 +35,11 @@ class Departure:
 
 
 class Departures:
-    """The sessions of this server that have departed, by user and device.
+    """The sessions of this server whose clients have gone, by user and device.
 
-    When everybody comes back after a moment without network, nobody is told that they went, and
-    the store hears of each once: that a new session is in the place of the old one. Their channels
-    stay subscribed to.
+    When everybody comes back after a moment without network, nobody is told that they were gone,
+    and the store is told once for each: that a new session takes the place of the old one. The old
+    one's channels stay subscribed to.
     """
 
     _log = Logger()
@@ -61,8 +62,11 @@ class Departures:
         departure.timer = self._context.clock.callLater(grace, self._end, place, departure)
 
     def take(self, user_id: int, device: str) -> Departure | None:
-        """Take a session out, for a new one of the same device in its place: nobody hears that it
-        has gone. Call ``let_go`` with it once the new one holds the channels itself."""
+        """Take out the session of a device that has come back, so that nobody hears that it was
+        gone. Call ``let_go`` once the new session holds the channels itself.
+
+        :returns: None when there is none.
+        """
         departure = self._gone.pop((user_id, device), None)
         if departure is not None:
             departure.timer.cancel()
@@ -84,7 +88,7 @@ class Departures:
         await self._context.presence.leave(user, departure.key)
 
     def let_go(self, departure: Departure) -> None:
-        """Give back the channels that were held for it."""
+        """Release the channels that were held for a session."""
         bus = self._context.bus
         bus.release_user(departure.user.user_id)
         for cid in departure.rooms:

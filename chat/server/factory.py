@@ -87,7 +87,8 @@ class ChatFactory(Factory):
         connection.close()
 
     def unfinished(self, more: int) -> None:
-        """Strangers' frames that are not complete take so many bytes more."""
+        """The incomplete frames of connections without a login take ``more`` bytes more; some may
+        have to go."""
         self._make_room(self._gate.hold(more))
 
     def has_to_wait(self, session: Session) -> bool:
@@ -95,7 +96,8 @@ class ChatFactory(Factory):
         return self._gate.has_to_wait(session)
 
     def _make_room(self, strangers: list[Connection]) -> None:
-        """Close connections; a crowd is not told why, for that takes longer than to come again."""
+        """Close connections without telling them why: writing to a crowd takes longer than its next
+        attempt."""
         for stranger in strangers:
             self._told += 1
             if self._told <= TOLD_A_SECOND:

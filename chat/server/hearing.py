@@ -7,7 +7,7 @@ import msgspec
 from twisted.logger import Logger
 
 from chat import messages
-from chat.server import attendance
+from chat.server import joining
 from chat.server.delivery.registry import Cursor
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreError, Unknown
@@ -31,7 +31,7 @@ def cursor_of(session: "Session", cid: str) -> Cursor | None:
 
 
 async def known_cursor(session: "Session", cid: str) -> Cursor:
-    """The same with its position.
+    """The same with its position, which is read from the store if it is not known here.
 
     :raises Unknown: there is no such conversation.
     :raises NotAllowed: the session does not hear it.
@@ -53,7 +53,7 @@ async def known_cursor(session: "Session", cid: str) -> Cursor:
 
 
 async def tell(session: "Session", event: Event) -> None:
-    """Tell a session what was said on the bus about its user."""
+    """Tell a session what happened to its user."""
     handler = _HANDLERS.get(event.event)
     if handler is not None and (session.dialect.is_current or event.event in _FOR_ALL):
         try:
@@ -95,8 +95,8 @@ async def _joined(session: "Session", event: Event) -> None:
 
 async def tell_room(session: "Session", cid: str) -> None:
     """Let a session hear a room that its user joined elsewhere, and say so."""
-    with attendance.held_back(session, until_reply=False) as (snapshot, new):
-        conversation, is_new = await attendance.enter_room(session, cid)
+    with joining.held_back(session, until_reply=False) as (snapshot, new):
+        conversation, is_new = await joining.enter_room(session, cid)
         snapshot[cid] = conversation.seq
         if is_new:
             new.add(cid)
@@ -133,8 +133,8 @@ async def _ended(session: "Session", event: Event) -> None:
 
 
 _MORE_PRECISELY: Final = frozenset({"deleted"})
-"""What an event may say of a session's end beyond its reason: a server of a later version may say
-more than this one has sentences for."""
+"""The reasons for a session's end that an event gives in ``why``, and for which this version has a
+sentence. A server of a later version may give others."""
 
 _HANDLERS: Final[dict[str, Callable[["Session", Event], Awaitable[None]]]] = {
     "mark": _mark,

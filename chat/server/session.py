@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.codec import BadMessage, UnknownType, decode, encode
 from chat.messages import Message, User
-from chat.server import attendance, hearing
+from chat.server import attendance, hearing, joining
 from chat.server.delivery.dialects import CURRENT, ORIGINAL, Dialect
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.postponed import Postponed
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 MOST_WAITING: Final = 64
-"""Frames that may wait for the request before them; more, and the client is not read."""
+"""Frames that may wait while a request is served. With more, the client is not read."""
 
 LONG: Final = 1_024
-"""Bytes of a frame from which on it is long. No other frame may wait behind a long one: 64 of the
+"""Frames of this many bytes or more are long. At most one long frame waits at a time: 64 of the
 longest would be 4 MiB, on each of very many connections that need not even have logged in. A long
-frame also counts as one ping for each so many bytes, since decoding the longest one, when full of
-unknown members, takes four milliseconds."""
+frame also counts as one ping for every so many bytes, because decoding the longest possible one
+takes four milliseconds when it is full of unknown members."""
 
 ENDS: Final = frozenset({"replaced", "ended"})
 """Events that end a session, whether its client reads or not."""
@@ -54,13 +54,14 @@ class Session:
     """What the server knows of one connection.
 
     :ivar key: unique on all servers, part of the session's name in the store.
-    :ivar user: who logged in, None before and after.
+    :ivar user: who is logged in, None before and after.
     :ivar dialect: how the client's generation encodes and decodes messages.
-    :ivar rooms: the conversation ids of the rooms it hears.
-    :ivar entering: held while one of them is entered, so that they are entered one at a time.
-    :ivar untold: the one that is being entered, and that the client has not been told of yet.
+    :ivar rooms: the conversation ids of the rooms that it hears.
+    :ivar entering: held while a room is entered, so that rooms are entered one at a time.
+    :ivar untold: the room that is being entered and that the client does not know of yet; empty for
+        none.
     :ivar feed: what it hears, from the login on.
-    :ivar postponed: what it is told when it is logged in, or reads again.
+    :ivar postponed: events that it is told when it is logged in, or reads again.
     :ivar busy: a request is being served.
     :ivar rates: how much it may send.
     """
@@ -95,7 +96,7 @@ class Session:
 
     @property
     def origin(self) -> str:
-        """Where the client is, as limits count it."""
+        """The client's address, as limits count it."""
         return counted_as(self.connection.address)
 
     @property
@@ -104,8 +105,12 @@ class Session:
         return self.feed is not None and self.feed.plain
 
     def speaks(self, version: int, language: str) -> None:
-        """A RegisterMes or LoginMes said which generation the client is of, and in which language
-        it wants its sentences."""
+        """Take over the client's generation and language from a RegisterMes or LoginMes.
+
+        :param version: 2 or more for a current client.
+        :param language: of the sentences it is sent, ``en`` or ``zh``; the server's own for any
+            other.
+        """
         if self.user is None:
             self.dialect = CURRENT if version >= 2 else ORIGINAL
             self._language = language[:2]  # of zh-TW, zh serves best
@@ -117,7 +122,7 @@ class Session:
     # In --------------------------------------------------------------------------------------
 
     def frame_received(self, body: bytes) -> None:
-        """A frame came."""
+        """Serve a frame, or let it wait until its turn comes."""
         if self.closed:
             return
         if len(body) >= LONG and (wait := self.rates.light(len(body) // LONG)):
@@ -132,7 +137,8 @@ class Session:
             self.connection.pause_reading()
 
     def frame_too_large(self, size: int) -> None:
-        """A length of 0 or above the limit: nothing after it can be understood."""
+        """A frame's length is 0 or above the limit: what follows can't be understood, so the
+        connection ends."""
         tracing.too_large(self, size)
         self.emit(messages.ErrorMes(413, self.phrase("too-large")))
         self.connection.close()
@@ -220,9 +226,9 @@ class Session:
         self.connection.abort()
 
     def go_on(self, its_turn: bool = False) -> None:
-        """Nothing is being served any more.
+        """Serve the frames that wait, now that no request is being served.
 
-        :param its_turn: one frame is to be served, of a stranger who had to wait.
+        :param its_turn: the gate lets one frame of a client that is not logged in pass.
         """
         self.busy = False
         waiting = self._waiting
@@ -274,17 +280,21 @@ class Session:
         self.connection.send(frame)
 
     def queue_frame(self, frame: bytes, brings: tuple[str, int] | None) -> None:
-        """Send a frame with the rest of this turn.
+        """Send a frame at the end of this turn of the reactor.
 
-        :param brings: the entry in it, as conversation id and number: what an original client
-            has been given counts as delivered.
+        :param brings: conversation id and number of the entry in it, None for another frame. What
+            an original client has been sent counts as delivered.
         """
         if self.feed is not None:
             self.feed.about_to_send(brings)
         self.context.writes.add(self.connection, frame)
 
     def bye(self, code: int, key: str, retry_after: float = 0.0) -> None:
-        """Say why, and close."""
+        """Send the reason to a current client, and close the connection.
+
+        :param key: the sentence, in ``chat.server.phrases``.
+        :param retry_after: seconds after which the client may come back.
+        """
         self.context.tally.goodbyes[key] += 1
         if self.dialect.is_current and not self.connection.closing:
             sentence = self.phrase(key)
@@ -292,14 +302,14 @@ class Session:
         self.connection.close()
 
     def deliver(self, publication: Publication, claims: Mapping[int, Post]) -> None:
-        """Hear consecutive entries of one conversation (see ``Feed.deliver``)."""
+        """Hear consecutive entries of one conversation (``Feed.deliver``)."""
         if self.feed is not None:
             self.feed.deliver(publication, claims)
 
     # What became of its posts (chat.store.post.Poster) -----------------------------------------
 
     def post_repeated(self, post: Post, seq: int, time: int, epoch: str, epoch_first: int) -> None:
-        """It was accepted before."""
+        """The message was accepted before: answer with the number that it got then."""
         conversation = cid_name(post.cid, self.user_id)
         reply = messages.SmsResMes(
             200, "", post.client_id, conversation, epoch, epoch_first, seq, time, True
@@ -307,27 +317,27 @@ class Session:
         self.emit(reply, post.request_id)
 
     def post_refused(self, post: Post, code: int, retry_after: float, reason: str = "") -> None:
-        """It was not accepted."""
+        """The message was not accepted: answer with the reason."""
         if code == 429:
             retry_after = 1 / (self.context.settings.rate[1] or 1)
         message = messages.SmsMes("", client_id=post.client_id)
         self.refuse(message, post.request_id, post_refusal(code, retry_after, reason))
 
     def awaits(self, post: Post) -> bool:
-        """Whether the publications of its conversation come here, and are not so far yet."""
+        """Whether the publication of a post is still to come to this session."""
         cursor = hearing.cursor_of(self, post.cid)
         return cursor is not None and (cursor.position or 0) < post.seq
 
     def post_overdue(self, post: Post) -> None:
-        """It was accepted, and its publication never came."""
+        """The message was accepted, but its publication never came: answer without it."""
         self.post_repeated(post, post.seq, self.context.now(), "", 0)
 
     # What else happens -------------------------------------------------------------------------
 
     def event(self, event: Event) -> None:
-        """Something about the user was said on the bus."""
+        """Something happened to the user, on whichever server: tell the client, now or later."""
         if event.event == "left":
-            attendance.leave_room(self, event.cid)
+            joining.leave_room(self, event.cid)
         if event.session == self.key:  # by this very session, which has its reply
             return
         if self.user is None or (self._is_late and event.event not in ENDS):
@@ -338,35 +348,37 @@ class Session:
         )
 
     def release_after_reply(self, snapshot: dict[str, int], new: frozenset[str]) -> None:
-        """Go live again as soon as the reply that is being made has been sent."""
+        """End the hold of the feed when the reply to the current request has been sent
+        (``Feed.release``)."""
         self._released = snapshot, new
 
     @property
     def _is_late(self) -> bool:
-        """Whether the client does not read, or is still to be told what happened meanwhile."""
+        """Whether events have to wait: the client does not read, or has not been told earlier ones
+        yet."""
         return bool(self.postponed) or (self.feed is not None and self.feed.is_behind)
 
     def tell_postponed_events(self) -> None:
-        """The client is logged in now, or reads again: tell it what happened before."""
+        """Tell the events that happened while the client was logging in, or did not read."""
         for event in self.postponed.take():
             # What was left then may have been joined here since.
             if event.event != "left" or event.cid not in self.rooms:
                 self.event(event)
 
     def delivered(self, cid: str, seq: int) -> None:
-        """An original client was given an entry."""
+        """An original client was given an entry: move the user's ``delivered`` mark."""
         cursor = hearing.cursor_of(self, cid)
         if cursor is not None:
             self.context.marks.move(self.user_id, cid, cursor, delivered=seq)
 
     def fell_behind(self) -> None:
-        """The client does not read what it is sent."""
+        """The client does not read what it is sent: read nothing more from it either."""
         if self.feed is not None:
             self.feed.fell_behind()
         self.connection.pause_reading()
 
     def caught_up(self) -> None:
-        """The client has read it all: what it asked for before is served, then it is read again."""
+        """The client has read everything: serve what it asked for, then read from it again."""
         if self.feed is not None:
             self.feed.caught_up()
         if not self.busy:

@@ -12,12 +12,13 @@ __all__ = ["Confirming"]
 
 
 class Confirming(Listener):
-    """Stands between the bus and who hears it, and keeps a conversation back while a post of this
-    server's own is on its way to a replica: its sender's 200 stands where the push would.
+    """Stands between the bus and its listener, and holds a conversation back while a replica is
+    being asked to confirm one of this server's own posts in it: the sender's 200 is sent in the
+    place of the push.
 
-    All other conversations pass, and so does this one on servers that sent nothing.
+    Other conversations pass, and so does this one on servers that posted nothing.
 
-    :param inner: who hears it in the end.
+    :param inner: the listener that hears it in the end.
     """
 
     def __init__(self, inner: Listener, posting: Posting) -> None:
@@ -37,7 +38,7 @@ class Confirming(Listener):
             self._inner.published(user_id, publication)
 
     def look_again(self) -> None:
-        """Posts were confirmed, or failed: let pass what need not wait any more."""
+        """Posts were confirmed, or failed: pass on what need not wait any more."""
         for cid, held in list(self._held.items()):
             while held and not self._waits(held[0][1]):
                 self._inner.published(*held.popleft())
@@ -48,7 +49,7 @@ class Confirming(Listener):
         self._let_go()
 
     def settled(self) -> Deferred[None]:
-        """Fires with the end of the batch that is on its way: a snapshot must not overtake it."""
+        """Fires when what is held back now has been passed on: a snapshot must not overtake it."""
         if not self._held:
             return succeed(None)
         waiter: Deferred[None] = Deferred()

@@ -25,9 +25,9 @@ all of a crowd join one by one, each would otherwise be a write to each who is t
 
 
 class FanOut(Listener):
-    """Hears the bus and serves the sessions in the registry.
+    """Hears the bus, and serves the sessions in the registry.
 
-    :ivar recovery: reads what the bus did not bring.
+    :ivar recovery: reads from the log what the bus did not bring.
     """
 
     def __init__(self, context: "Context") -> None:
@@ -74,10 +74,11 @@ class FanOut(Listener):
     # In order --------------------------------------------------------------------------------
 
     def _take(self, cursor: Cursor, host: Host, publication: Publication) -> None:
-        """Deliver what is next; what is known already is dropped, a hole is filled first.
+        """Deliver what is next in order. What is known already is dropped, and a hole is filled
+        first.
 
-        Of what one script published all is known, or nothing, but where reading the log has failed
-        half-way; then the rest is read again (``Recovery.tick``).
+        Of what one script has published, either everything is known or nothing, unless reading the
+        log failed half-way; then the rest is read again (``Recovery.tick``).
         """
         cursor.begin_epoch(publication.epoch, publication.epoch_first)
         position = cursor.position
@@ -92,8 +93,8 @@ class FanOut(Listener):
             self.recovery.start_filling(cursor, host, publication.cid)
 
     def _may_have_missed(self, host: Host) -> bool:
-        """Whether a private conversation that is heard of for the first time may have begun while
-        the bus was away; what a room has missed is compared for its members."""
+        """Whether a private conversation that is new here may have begun while the bus was away.
+        (Rooms are compared with the store for their members.)"""
         return isinstance(host, HostedUser) and self.recovery.under_way
 
     def _deliver(self, cursor: Cursor, host: Host, publication: Publication) -> None:
@@ -109,7 +110,7 @@ class FanOut(Listener):
             self.context.tally.deliveries += len(host.sessions) * len(publication.headers)
 
     def _claim(self, publication: Publication, sender: int = 0) -> dict[int, Post]:
-        """The posts among the entries that sessions here wait for, by their numbers.
+        """The posts among the entries for which sessions here are waiting, by number.
 
         :param sender: only those of this user, 0 for everybody's.
         """
@@ -159,7 +160,7 @@ class FanOut(Listener):
     def _answer_outside(
         self, session: "Session", publication: Publication, claims: dict[int, Post]
     ) -> None:
-        """Who posted does not hear the room (any more), and has posted all the same."""
+        """Answer the posts of a session that no longer hears the room, or does not hear it yet."""
         for seq, post in claims.items():
             if post.poster is session:
                 time = next(header.time for header in publication.headers if header.seq == seq)
@@ -168,17 +169,20 @@ class FanOut(Listener):
     # Now and then ----------------------------------------------------------------------------
 
     async def tick(self) -> None:
-        """Once a second: what may be late, and what answers for what never came."""
+        """Once a second: answer posts whose publication never came, and try again what failed."""
         for post in self.context.posting.overdue():
             post.poster.post_overdue(post)
         self.recovery.tick()
         await self.write_times()
 
     async def write_times(self) -> None:
-        """Put the private conversations that moved where they belong on both users' lists.
+        """Write down when private conversations last moved, which is their order on both users'
+        lists.
 
-        Lists are paged from the top: whoever begins to read one has this done first, so that
-        nothing jumps over the place where the next page begins.
+        Lists are paged from the top. Before a list is read this is done first, so that no
+        conversation jumps over the place where the next page begins.
+
+        :raises StoreError: it is tried again later.
         """
         moved, self._moved = self._moved, {}
         if not moved:

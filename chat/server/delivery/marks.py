@@ -1,4 +1,4 @@
-"""How far users have read: gathered and written together, each user every two seconds at most."""
+"""How far users have read: collected and written together, each user every two seconds at most."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +21,7 @@ BATCH: Final = 200
 
 
 class Marks:
-    """Marks that moved and are not written yet; a crash moves them back by two seconds at most."""
+    """Marks that moved and are not written yet. A crash loses two seconds of them at most."""
 
     _log = Logger()
 
@@ -41,7 +41,12 @@ class Marks:
         read: int = 0,
         session: str = "",
     ) -> None:
-        """A user is this far in ``cursor``; further than its last number counts as that."""
+        """A user has got as far as this in a conversation.
+
+        :param cursor: how far the conversation itself is: a mark goes no further.
+        :param delivered, read: numbers; a mark never goes back.
+        :param session: the key of the session that said so, which need not be told.
+        """
         newest = cursor.position or 0
         delivered, read = min(max(delivered, read), newest), min(read, newest)
         pending = self._pending.setdefault(user_id, {})
@@ -122,5 +127,5 @@ class Marks:
 
 
 def _spared(one: str, other: str) -> str:
-    """Which session need not be told: none, when two of them moved the same marks."""
+    """The session that need not be told: none, when two different ones moved the same marks."""
     return one if one == other else ""

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class _Page(Generic[T]):
-    """One page that is being read, or was; ``waiters`` is None once it is there."""
+    """A page that is being read, or was; ``waiters`` is None once it is there."""
 
     __slots__ = ("result", "waiters")
 
@@ -36,9 +36,9 @@ class _Page(Generic[T]):
 
 
 class SharedPages(Generic[T]):
-    """What was read since ``forget``.
+    """The pages that were read since ``forget``.
 
-    :param read: reads a page above a user id, of so many users.
+    :param read: reads a page: the users above a user id, so many of them.
     """
 
     def __init__(self, read: Callable[[int, int], Coroutine[Any, Any, T]]) -> None:
@@ -46,7 +46,7 @@ class SharedPages(Generic[T]):
         self._pages: dict[tuple[int, int], _Page[T]] = {}
 
     async def page(self, after: int, limit: int) -> T:
-        """The page, as it was when somebody first asked for it.
+        """A page, as it was when it was first asked for.
 
         :raises StoreError: it can't be read.
         """
@@ -60,5 +60,5 @@ class SharedPages(Generic[T]):
         return await page.given()
 
     def forget(self) -> None:
-        """What is asked for from now on is read anew."""
+        """Read pages anew from now on."""
         self._pages.clear()

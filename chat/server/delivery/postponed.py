@@ -1,4 +1,4 @@
-"""What happened to a user that a session is told later: it is logging in, or does not read."""
+"""What a session is told later, because it is logging in, or does not read."""
 
 from chat.store.bus import Event
 
@@ -6,7 +6,7 @@ __all__ = ["Postponed"]
 
 
 class Postponed:
-    """Events, in order; of several that differ in their numbers alone the last one says it all."""
+    """Events in their order. Of several that differ in their numbers only, the last one is kept."""
 
     __slots__ = ("_events",)
 
@@ -23,14 +23,14 @@ class Postponed:
         self._events[what] = event
 
     def forget(self, kind: str) -> None:
-        """None of this kind is to be told."""
+        """Drop the events of one kind."""
         self._events = {what: each for what, each in self._events.items() if each.event != kind}
 
     def take(self) -> list[Event]:
-        """All of them, which are none of these any more."""
+        """All of them; none is left."""
         events, self._events = self._events, {}
         return list(events.values())
 
     def rooms_left(self) -> list[str]:
-        """The rooms that the user left, or was taken out of."""
+        """The rooms that the user has left, or was taken out of."""
         return [each.cid for each in self._events.values() if each.event == "left"]

@@ -65,9 +65,9 @@ class PresenceView:
     # Who listens -----------------------------------------------------------------------------
 
     def add(self, session: "Session", update: int) -> None:
-        """A session is live now; it is told what has changed since it was given the list.
+        """A session is live: tell it what has changed since it was given the list.
 
-        :param update: which update was the last one then (``online_ids``).
+        :param update: the number of the last update before that list was read (``online_ids``).
         """
         self._sessions[session] = None
         missed = self._updates - update
@@ -104,7 +104,7 @@ class PresenceView:
     # What changes ----------------------------------------------------------------------------
 
     def changed(self, user: User) -> None:
-        """Somebody's best status is another one now."""
+        """A user's best status has changed."""
         if user.user_status == BUSY:
             self._busy.add(user.user_id)
         else:
@@ -118,16 +118,17 @@ class PresenceView:
             )
 
     def status_of(self, user_id: int) -> int:
-        """What is said of somebody who is talking: online, or busy."""
+        """The status that is told of somebody who says something: online or busy."""
         return BUSY if user_id in self._busy else ONLINE
 
     def resynchronise(self) -> None:
-        """Changes may have been missed."""
+        """Changes may have been missed: have clients ask for the list again."""
         self._reset = True
         self._schedule()
 
     def set_total(self, total: int) -> None:
-        """So many users are online, on all servers: above the limit presence is by watching."""
+        """So many users are online on all servers: above the limit, clients hear only of whom they
+        watch."""
         self.total = total
         limit = self.context.settings.scope_limit
         most = limit if self.scope == "all" else limit * BACK_TO_ALL
@@ -138,11 +139,11 @@ class PresenceView:
             self.resynchronise()
 
     def reset_message(self) -> messages.PresenceMes:
-        """Tells a client to page the list again."""
+        """What tells a client to page through the list again."""
         return messages.PresenceMes((), self.scope, True)
 
     def stop(self) -> None:
-        """Tell nothing more."""
+        """Send nothing more."""
         for timer in (self._timer, self._originals_timer):
             if timer is not None:
                 timer.cancel()
@@ -151,10 +152,10 @@ class PresenceView:
     # The list --------------------------------------------------------------------------------
 
     async def page(self, after: int, limit: int) -> OnlineResMes:
-        """A page of the users online above an id.
+        """A page of the users online above a user id.
 
-        After a reset everybody asks for the same pages at once: then what one was given serves
-        all until the next update. What has changed since it was read is told after it.
+        After a reset everybody asks for the same pages at once, so a page is read once for all who
+        ask before the next update. What has changed since it was read is sent after it.
 
         :raises StoreError: it can't be read.
         """
@@ -245,7 +246,7 @@ class PresenceView:
                 session.emit(messages.PresenceMes(kept, self.scope, cut))
 
     def _interested(self, user_id: int) -> set["Session"]:
-        """Who watches a user or has a private conversation with them that is known here."""
+        """The sessions here that watch a user, or have a private conversation with them."""
         found = set(self._watchers.get(user_id, ()))
         for hosted in self.context.registry.partners_of(user_id):
             found.update(hosted.sessions)
@@ -269,6 +270,6 @@ class PresenceView:
 
 
 def is_in(user_id: int, ids: Sequence[int]) -> bool:
-    """Whether an id is among others, lowest first: with a thousand, ``in`` takes 10 us."""
+    """Whether an id is in a sorted tuple: with a thousand ids, ``in`` takes 10 us."""
     place = bisect_left(ids, user_id)
     return place < len(ids) and ids[place] == user_id

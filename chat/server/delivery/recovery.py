@@ -1,4 +1,4 @@
-"""What the bus did not bring: gaps are read from the log; after a loss everything is compared."""
+"""What the bus did not bring: holes are read from the log; after a loss everything is compared."""
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence, Set
@@ -52,7 +52,7 @@ READ_AT_ONCE: Final = 64
 
 
 class Recovery:
-    """Brings conversations up to the log's end, for whoever hears them here.
+    """Brings conversations up to the end of the log, for those who hear them on this server.
 
     :param deliver: gives consecutive entries to the sessions of a host.
     """
@@ -82,9 +82,10 @@ class Recovery:
         """Wait until everything that was published before this call has been delivered.
 
         :param cursors: the conversations that matter.
-        :param until: no longer than then, in the clock's seconds.
-        :param heard: it has come already, as an answer on the same connection did behind it.
-        :raises StoreUnavailable: the bus was lost, or that took too long.
+        :param until: when to give up, in the clock's seconds.
+        :param heard: everything has come already, since an answer came behind it on the same
+            connection.
+        :raises StoreUnavailable: the bus was lost, or it took too long.
         """
         bus = self._context.bus
         await (bus.settled() if heard else bus.fence())
@@ -108,14 +109,16 @@ class Recovery:
         *,
         heard: bool = False,
     ) -> _Found:
-        """Read where conversations stand, and wait as ``over`` does for those that matter then.
+        """Read where conversations stand, at a moment at which everything before it has been
+        delivered.
 
-        A store that has lost numbers may not have been able to say so yet, with a new epoch: what
-        was read before all was compared is read again.
+        A store that has lost numbers may not have been able to begin a new epoch yet. So what was
+        read before everything was compared is read again.
 
-        :param within: seconds after which it is given up.
-        :param heard: ``read`` ends with an answer on the connection of the publications.
-        :raises StoreError: what ``read`` raises, the bus was lost, or it took too long.
+        :param cursors: the conversations that matter, asked after each reading.
+        :param within: seconds after which to give up.
+        :param heard: ``read`` ends with an answer on the connection on which publications come.
+        :raises StoreError: ``read`` raised it, the bus was lost, or it took too long.
         """
         until = self._context.clock.seconds() + within
         while True:
@@ -133,7 +136,8 @@ class Recovery:
     # Holes -----------------------------------------------------------------------------------
 
     def start_filling(self, cursor: Cursor, host: Host, cid: str) -> None:
-        """Read what is missing above ``cursor.position``; what is heard meanwhile is in there."""
+        """Read what is missing above ``cursor.position``; this includes what is published
+        meanwhile."""
         cursor.filling = True
         self._context.tally.gaps += 1
         self._keep(self._fill(cursor, host, cid))
@@ -162,7 +166,8 @@ class Recovery:
             self._look_again()
 
     async def _find_position(self, cursor: Cursor, host: Host, cid: str) -> None:
-        """Take up a conversation of which nothing was delivered here before the loss."""
+        """Find where to begin in a conversation of which nothing was delivered here before the
+        loss."""
         if cursor.position is None:
             self._unplaced[cursor] = host
             found = await self._context.conversations.seek(cid, await self._moment())
@@ -171,7 +176,7 @@ class Recovery:
                 cursor.position = found
 
     def tick(self) -> None:
-        """Once a second: the holes that could not be filled, and contacts that grow old."""
+        """Once a second: try again to fill holes that could not be filled; forget old contacts."""
         now = self._context.clock.seconds()
         if now - self._announced > CONTACT_SECONDS:
             self._announced = now
@@ -186,8 +191,8 @@ class Recovery:
     def lost(self, silent: float) -> None:
         """Publications of the last ``silent`` seconds may be missed, and all until ``came_back``.
 
-        Of several losses the first counts, until all is compared, and every conversation that was
-        heard of meanwhile is taken up, as far as somebody here still hears it.
+        Of several losses the first one counts until everything has been compared, and so do the
+        conversations that were first heard of meanwhile, as long as somebody here hears them.
         """
         self._losses += 1
         lost_at = self._context.clock.seconds() - silent
@@ -201,7 +206,7 @@ class Recovery:
         self._lost = True
 
     async def _moment(self) -> int:
-        """When the bus was lost last, by the store's clock: by that entries are dated."""
+        """When the bus was lost, in ms by the store's clock, by which entries are dated."""
         ago = self._context.clock.seconds() - self._lost_at
         now = await self._context.conversations.now()
         return now - int(ago * 1000) - CLOCKS_MS
@@ -228,8 +233,8 @@ class Recovery:
             self._look_again()
 
     async def _let_go(self) -> None:
-        """Who was suspended, logged out or taken out of a room while the bus was away hears nothing
-        more."""
+        """End what users lost while the bus was away: sessions of those who were suspended or
+        logged out, and rooms that they were taken out of."""
         users = self._context.registry.users.values()
         sessions = [session for user in users for session in user.sessions]
         for start in range(0, len(sessions), POSITIONS_PAGE):
@@ -252,8 +257,8 @@ class Recovery:
         await self._compare([(user.cursor(cid), user, cid) for cid in cids], user.user_id)
 
     async def _hear_new_rooms(self, user: HostedUser) -> None:
-        """The user may have joined rooms elsewhere meanwhile; or a store that lost its last second
-        does not know that they were left."""
+        """Let the user's sessions hear the rooms that were joined elsewhere meanwhile. (A store
+        that lost its last second may also have forgotten that a room was left.)"""
         for cid in await self._context.conversations.rooms_of(user.user_id):
             if any(cid not in session.rooms for session in user.sessions):
                 self._context.fanout.event(user.user_id, Event("joined", cid))
@@ -268,11 +273,13 @@ class Recovery:
                 await self._went_back(part, user_id)
 
     async def _went_back(self, part: Sequence[Hosted], user_id: int) -> int:
-        """Fill what is missing; how many epochs the store had when the latest of those numbers
-        were given out that went back without a new one, -1 when none did.
+        """Fill what is missing in some conversations.
 
-        The bus is heard meanwhile and may be ahead of what is read: compared is what was known
-        before the reading.
+        The bus is heard meanwhile and may be ahead of what is read, so what is compared is what was
+        known before the reading.
+
+        :returns: -1, or, if numbers went back without a new epoch, how many epochs the store had
+            when the latest of these numbers was given out.
         """
         known = [(cursor.position, cursor.epoch) for cursor, _, _ in part]
         cids = [cid for _, _, cid in part]
@@ -307,15 +314,15 @@ class Recovery:
 
 
 async def _abreast(tokens: DeferredSemaphore, works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do work side by side, as much of it as there are tokens.
+    """Do several things at a time, as many as there are tokens.
 
-    :raises StoreError: some of it did; the rest has ended as well.
+    :raises StoreError: one of them raised it; the others have ended as well.
     """
     await all_of(tokens.run(Deferred.fromCoroutine, work) for work in works)
 
 
 def _is_behind(position: Position, seq: int, epoch: str) -> bool:
-    """Whether the store knows less of a conversation than was delivered, and does not say so."""
+    """Whether the store knows less of a conversation than was delivered, without a new epoch."""
     if position.epoch == epoch:
         return position.seq < seq
     return epoch_count(position.epoch) < epoch_count(epoch)

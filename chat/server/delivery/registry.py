@@ -16,11 +16,11 @@ __all__ = ["Cursor", "HostedRoom", "HostedUser", "Registry"]
 
 
 class Cursor:
-    """How far one conversation has been delivered here.
+    """How far one conversation has been delivered on this server.
 
-    :ivar position: the last number handed to its sessions, None before anything is known.
+    :ivar position: the last number that was given to its sessions, None before anything is known.
     :ivar filling: a hole is being read from the log.
-    :ivar heard: the highest number that was published meanwhile, and is in the log as well.
+    :ivar heard: the highest number that was published meanwhile; the log has it too.
     """
 
     __slots__ = ("epoch", "epoch_first", "filling", "heard", "position")
@@ -33,7 +33,8 @@ class Cursor:
         self.heard = 0
 
     def begin_epoch(self, epoch: str, epoch_first: int) -> None:
-        """Hear which epoch it is: in a newer one, numbers from its first on are given out anew."""
+        """Note the epoch of what is delivered next. In a newer epoch, the numbers from its first
+        one on are given out anew."""
         if epoch == self.epoch:
             return
         if self.epoch:
@@ -44,7 +45,8 @@ class Cursor:
         self.epoch, self.epoch_first = epoch, epoch_first
 
     def starts_at(self, standing: Position | Conversation) -> None:
-        """Take over where the conversation stands, unless that is known better already."""
+        """Begin where the store says that the conversation stands, unless a position is known here
+        already."""
         if self.position is None:
             self.begin_epoch(standing.epoch, standing.epoch_first)
             self.position = standing.seq
@@ -62,11 +64,11 @@ class HostedRoom(Cursor):
         self._plain: tuple[list[Connection], list[Session]] | None = None
 
     def changed(self) -> None:
-        """Somebody came, went, or is to be treated differently."""
+        """Somebody came or went, or takes the frames in another form."""
         self._plain = None
 
     def split(self) -> tuple[list["Connection"], list["Session"]]:
-        """The connections that take the frames as they are, and the sessions that do not."""
+        """The connections that take the frames exactly as published; the sessions that do not."""
         if self._plain is None:
             plain = [session.connection for session in self.sessions if session.plain]
             special = [session for session in self.sessions if not session.plain]
@@ -75,7 +77,7 @@ class HostedRoom(Cursor):
 
 
 class HostedUser:
-    """A user with at least one session here, and how far the private conversations are."""
+    """A user with at least one session here, and how far their private conversations are."""
 
     __slots__ = ("_by_partner", "cursors", "sessions", "user_id")
 
@@ -86,7 +88,7 @@ class HostedUser:
         self._by_partner = by_partner
 
     def cursor(self, cid: str) -> Cursor:
-        """The private conversation ``cid`` as far as it is known here."""
+        """How far the private conversation ``cid`` is; a new cursor if it was not known here."""
         found = self.cursors.get(cid)
         if found is None:
             found = self.cursors[cid] = Cursor()
@@ -157,7 +159,7 @@ class Registry:
         return self._by_partner.get(user_id, ())
 
     def changed(self, session: "Session") -> None:
-        """The session is to be treated differently in all its rooms."""
+        """The session takes the frames of its rooms in another form from now on."""
         for cid in session.rooms:
             self.rooms[cid].changed()
 

@@ -1,7 +1,7 @@
-"""What is to be written to each connection, gathered until the reactor's turn ends.
+"""What is to be written to each connection, collected until the reactor's turn ends.
 
-All that one read of the bus brings leaves as one write for each connection. Where many are to be
-written to, what the next call to the store brings comes along.
+Everything that one read of the bus brings leaves as one write to each connection. Where there are
+many connections to write to, the writing waits for what the next call to the store brings.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 __all__ = ["Writes"]
 
 MANY: Final = 50
-"""Connections to write to, from which on a turn waits for what goes to the store next: so many
-sends take as long as that call, and the two turns become one send to each."""
+"""Connections to write to, from which on a turn waits for the next call to the store: so many sends
+take as long as that call, and the two turns become one send to each."""
 
 GATHER_SECONDS: Final = 0.01
-"""For how long at most: a call takes two to four milliseconds, and may bring nothing."""
+"""How long it waits at most: a call takes two to four milliseconds, and may bring nothing."""
 
 _direct: Final = attrgetter("wire.direct")
 
 PATIENCE_SECONDS: Final = 0.25
 PATIENCE_BYTES: Final = 4_096
-"""For how long patient entries wait, and how many of them, if nothing takes them along."""
+"""How long patient frames wait, and how many bytes of them, if nothing else is sent before."""
 
 
 class Writes:
-    """Frames for connections, in order; whole ones only.
+    """Frames for connections, in order, never a part of one.
 
-    :ivar done: called when what was gathered has been written.
+    :ivar done: called when everything that was collected has been written.
     """
 
     def __init__(self, clock: IReactorTime, posting: Posting) -> None:
@@ -65,9 +65,9 @@ class Writes:
         *,
         patiently: bool,
     ) -> None:
-        """Send the same to all but a few.
+        """Send the same to all connections but a few.
 
-        :param patiently: nobody waits for it: it may go along with what is sent next.
+        :param patiently: nobody waits for it, so it may be sent together with whatever comes next.
         """
         gathered = self._where_to(len(data), patiently)
         if not gathered:
@@ -88,12 +88,13 @@ class Writes:
             gathered[connection] = joined
 
     def take(self, connection: "Connection") -> bytes:
-        """What was gathered for a connection: whoever writes to it now sends that first."""
+        """Take out what was collected for a connection, for whoever writes to it now: this goes
+        first."""
         gathered = self._gathered.pop(connection, b"")
         return gathered + self._patient.pop(connection, b"") if self._patient else gathered
 
     def _where_to(self, size: int, patiently: bool) -> "dict[Connection, bytes]":
-        """Where data waits: until the turn ends, or for a little longer."""
+        """Where data waits: until the turn ends, or a little longer."""
         if patiently:
             self._patient_bytes += size
             if self._patient_bytes <= PATIENCE_BYTES:
@@ -117,7 +118,7 @@ class Writes:
     # Out -------------------------------------------------------------------------------------
 
     def turn_ended(self) -> None:
-        """Write to each connection, or wait for what goes to the store next."""
+        """Write to each connection, or wait for the next call to the store."""
         if self._gathering is not None:
             self._gathering.cancel()
         elif len(self._gathered) >= MANY and self._posting.has_more:
@@ -146,12 +147,14 @@ class Writes:
 
 
 def _send_each(sends: Iterable[Callable[[bytes], int]], writes: Sequence[bytes]) -> list[int]:
-    """Hand each its bytes; how many of them were taken.
+    """Give each connection its bytes.
 
-    No step of the interpreter lies between two calls of the kernel: after each the processor has
-    forgotten much, and whoever reads sleeps again, and has to be woken, before the next one. Each
-    way out is looked up when its turn comes: all of them before the first send is what everybody
-    would wait for.
+    Between two calls of the kernel there is no step of the interpreter: after each of them the
+    processor has forgotten much, and the reader that it woke would sleep again. A connection's
+    ``send`` is looked up when its turn comes, since looking up all of them before the first send
+    would keep everybody waiting.
+
+    :returns: how many bytes each has taken.
     """
     sent: list[int] = []
     rest = map(call, sends, writes)

@@ -12,9 +12,9 @@ IPV6_PREFIX: Final = 64
 
 @lru_cache(maxsize=4_096)
 def counted_as(host: str) -> str:
-    """By what an address is counted: an IPv4 address by itself, IPv6 by its /64.
+    """What limits count an address by: an IPv4 address by itself, an IPv6 address by its /64.
 
-    What is no address at all, as the name of a Unix socket's side, stays what it is.
+    Anything else, such as the name of a Unix socket's peer, is returned as it is.
     """
     try:
         address = ip_address(host.partition("%")[0])

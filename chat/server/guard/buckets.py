@@ -7,18 +7,19 @@ from typing import Final
 __all__ = ["TokenBucket", "Window"]
 
 ROUNDING: Final = 1e-9
-"""Seconds that are no time at all: who waits as long as told is not sent away again."""
+"""Seconds that count as no time: a client that waited as long as it was told is not refused again.
+"""
 
 
 class TokenBucket:
     """Allows a burst at once, and after it a steady rate; unused time fills it up again.
 
     It keeps one number, the time at which the bucket will be full again (the generic cell rate
-    algorithm of ITU-T I.371), because it is asked for every message.
+    algorithm of ITU-T I.371), because every message asks it.
 
     :param burst: how many at once, 0 for no limit.
     :param per_second: how many a second after that, 0 for no limit.
-    :param seconds: the time now.
+    :param seconds: the current time.
     """
 
     __slots__ = ("_full_at", "_interval", "_seconds", "_tolerance")
@@ -30,7 +31,10 @@ class TokenBucket:
         self._full_at = 0.0
 
     def take(self) -> float:
-        """Take one if there is one; return 0.0, else the seconds until there will be."""
+        """Take one, if there is one.
+
+        :returns: 0.0 when it was taken, else the seconds until there will be one.
+        """
         now = self._seconds()
         full_at = self._full_at
         if full_at < now:
@@ -42,7 +46,10 @@ class TokenBucket:
         return wait + ROUNDING
 
     def overdraw(self, count: int = 1) -> float:
-        """Take so many in any case; return the seconds until none is owed, 0.0 if none was."""
+        """Take ``count`` in any case.
+
+        :returns: the seconds until none is owed, 0.0 if none is.
+        """
         now = self._seconds()
         full_at = self._full_at
         if full_at < now:
@@ -56,8 +63,7 @@ class Window:
     """Notices when something happens ``most`` times within ``seconds``.
 
     :param most: how many times, 0 for never.
-    :param seconds: in how long a time.
-    :param clock: the time now.
+    :param clock: the current time.
     """
 
     __slots__ = ("_clock", "_most", "_seconds", "_times")
@@ -69,7 +75,10 @@ class Window:
         self._times: deque[float] | None = None  # Made when needed: a deque takes 700 bytes.
 
     def add(self) -> bool:
-        """It happened once more; return whether that was the time that is too many."""
+        """Count that it happened.
+
+        :returns: whether that was once too often.
+        """
         if not self._most:
             return False
         if self._times is None:

@@ -1,4 +1,4 @@
-"""What one user may do on all devices together, remembered after the last of them is gone."""
+"""What one user may do on all devices together; it outlives the user's last connection."""
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
@@ -15,10 +15,10 @@ USERS: Final = 65_536
 
 
 class Budget:
-    """One user's.
+    """What one user may still do.
 
-    :ivar talk: for messages.
-    :ivar requests: for everything else.
+    :ivar talk: messages.
+    :ivar requests: all other requests.
     """
 
     __slots__ = ("requests", "talk")
@@ -30,7 +30,7 @@ class Budget:
 
 
 class Budgets:
-    """Those of all users who were here lately: coming again gives nobody a new one."""
+    """The budgets of users who logged in lately: reconnecting does not give anybody a new one."""
 
     def __init__(self, context: "Context") -> None:
         self._context = context

@@ -53,9 +53,11 @@ class Gate:
         self._queue: deque[Session] = deque()
 
     def lets_in(self, host: str) -> bool:
-        """Whether somebody from ``host`` may come in at all; who may not is closed without a word.
+        """Whether to accept another connection from ``host``. If not, it is closed at once, without
+        a reason.
 
-        Being told takes a moment, in which a connection counts: a crowd is not told.
+        Sending a reason takes a moment in which the connection still counts, so only the first few
+        above the limit get one (``enter``).
         """
         settings = self._current()
         if settings.connections and len(self.inside) >= settings.connections + TOLD_AT_ONCE:
@@ -65,7 +67,10 @@ class Gate:
         return not self._rate(counted_as(host)).take()
 
     def enter(self, connection: "Connection") -> str:
-        """A connection is open; the key of the sentence with which it is closed, "" for none."""
+        """Count a connection that was accepted.
+
+        :returns: the key of the sentence with which it is to be closed; empty when it may stay.
+        """
         settings, origin = self._current(), counted_as(connection.address)
         self._per_address[origin] += 1
         self.inside[connection] = None
@@ -88,17 +93,18 @@ class Gate:
             del self._per_address[origin]
 
     def crowded_out(self) -> "list[Connection]":
-        """Strangers who have to go because too many stand here: those who came first and are not
-        being served. A client logs in at once, whoever only holds a place does not.
-        """
+        """The connections without a login that have to go because there are too many of them: the
+        oldest, but none that is being served. A real client logs in at once; these only occupy
+        places."""
         most = self._current().strangers
         if not most or len(self._strangers) <= most:
             return []
         return self._oldest(most)
 
     def has_to_wait(self, session: "Session") -> bool:
-        """Whether a stranger's frame is not served in this turn any more: then its session is told
-        to go on as soon as those are served who wait already."""
+        """Whether a frame of a connection without a login has to wait, because as many as are
+        allowed were served in this turn of the reactor. Then ``session.go_on`` is called in a later
+        turn, in the order of the waiting."""
         if not self._served:
             self._context.clock.callLater(0, self._next_turn)
         self._served += 1
@@ -116,7 +122,11 @@ class Gate:
             self._queue.popleft().go_on(True)
 
     def hold(self, more: int) -> "list[Connection]":
-        """Strangers' unfinished frames take ``more`` bytes; who has to go if that is too much."""
+        """Count ``more`` bytes of unfinished frames of connections without a login.
+
+        :returns: the connections to close because all of these frames together take too much
+            memory.
+        """
         self._unfinished += more
         kept = self._unfinished
         gone: list[Connection] = []
@@ -129,7 +139,7 @@ class Gate:
         return gone
 
     def _oldest(self, most: int) -> "list[Connection]":
-        """As many strangers, the oldest first, as are more than ``most``."""
+        """The oldest connections without a login, as many as there are above ``most``."""
         gone: list[Connection] = []
         for connection in list(self._strangers):
             if connection.session.user is not None or connection.closing:
@@ -142,8 +152,12 @@ class Gate:
         return gone
 
     def overdue(self, now: float) -> "Iterator[Connection]":
-        """Those who had their time to log in; the oldest stand first. Who is being served just then
-        has some more of it: that a password waits for a thread is not the client's fault.
+        """The connections whose time to log in is over.
+
+        A connection that is being served at that moment gets more time: it is not the client's
+        fault when its password waits for a thread.
+
+        :param now: in the clock's seconds.
         """
         allowed = self._current().login_seconds
         for connection in list(self._strangers):
@@ -157,7 +171,7 @@ class Gate:
                 yield connection
 
     def _current(self) -> Settings:
-        """The settings in force; the networks are read again when they changed."""
+        """The settings in force. What is derived from them is made anew when they have changed."""
         settings = self._context.settings
         if settings is not self._settings:
             self._settings = settings

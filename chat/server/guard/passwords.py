@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 class Busy(StoreUnavailable):
-    """As many passwords wait as may: this one was not looked at, nothing happened (503)."""
+    """Too many passwords wait already: this one was not looked at, and nothing happened (503)."""
 
 
 class Asker(Protocol):
@@ -33,7 +33,7 @@ class Asker(Protocol):
 
     @property
     def origin(self) -> str:
-        """From where, as limits count it."""
+        """Where the password came from, as limits count it."""
 
     @property
     def closed(self) -> bool:
@@ -49,18 +49,17 @@ OURSELVES: Final = _Ourselves()
 
 
 class Passwords:
-    """Hashes and judges passwords without holding up the reactor.
+    """Hashes and verifies passwords without blocking the reactor.
 
-    :param reactor: what brings a result back from its thread.
+    Origins take turns, so that one that sends very many passwords neither delays the others nor
+    keeps them out. A password for whose result nobody waits any more is not worked on.
+
+    :param reactor: where the threads deliver their results.
     :param cost: passes, KiB of memory, lanes.
     :param threads: how many passwords are worked on at once.
     :param queue: how many more may wait, 0 for any number.
-
-    Origins take turns, so that one that sends very many passwords does not keep the others waiting,
-    or out; and what nobody waits for any more is not worked on.
-
-    :ivar decoy: a PHC string that no password fits, to be compared with for somebody who does not
-        exist: that takes as long as a real one, so that nobody learns by the clock who does.
+    :ivar decoy: a PHC string that no password matches. It is verified in the place of that of a
+        user who does not exist, so that the time it takes does not reveal who does.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Passwords:
 
     @property
     def waiting(self) -> int:
-        """Passwords that are worked on or wait for it."""
+        """How many passwords are being worked on or wait."""
         return self._working + len(self._turns)
 
     def start(self) -> None:
@@ -138,9 +137,10 @@ class Passwords:
             self._pass_on()
 
     async def _thread(self, asker: Asker) -> None:
-        """Have one of the threads, as soon as it is one's turn.
+        """Wait for one of the threads.
 
-        :raises Busy: too many wait, nobody waits any more, or the server is stopping.
+        :raises Busy: too many wait, nobody waits for the result any more, or the server is
+            stopping.
         """
         if self._stopping:
             raise Busy("the server is stopping", RETRY_AFTER)
@@ -154,7 +154,7 @@ class Passwords:
         await turn
 
     def _pass_on(self) -> None:
-        """A thread is free: who waits has it."""
+        """A thread is free: give it to the next one that waits."""
         while self._turns:
             asker, turn = self._turns.take()
             if not asker.closed:
@@ -169,12 +169,12 @@ class Passwords:
 
 
 def _bytes(password: str) -> bytes:
-    """A password in bytes, whatever it holds: no login may fail otherwise than by being wrong."""
+    """A password as bytes, whatever characters it has: it may only fail by being wrong."""
     return password.encode(errors="surrogatepass")
 
 
 def _decoy(passes: int, kib: int, lanes: int) -> str:
-    """A PHC string that no password fits, as costly to compare with as a real one."""
+    """A PHC string that no password matches, as costly to verify as a real one."""
 
     def field(size: int) -> str:
         return base64.b64encode(os.urandom(size)).rstrip(b"=").decode()

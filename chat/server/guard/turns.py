@@ -9,12 +9,13 @@ _Item = TypeVar("_Item")
 
 
 class Turns(Generic[_Item]):
-    """Things that wait, of several origins, none of which can keep the others from their turn.
+    """A queue with items of several origins, in which no origin can keep the others from their
+    turn.
 
-    An origin alone may fill it. When it is full, whoever has fewer waiting than another takes the
-    place of the last one of the origin that has the most.
+    As long as there is room, one origin may fill it. When it is full, an item of an origin that has
+    fewer items waiting than another takes the place of the last item of the origin with the most.
 
-    :param most: how many may wait, 0 for any number.
+    :param most: how many items may wait, 0 for any number.
     """
 
     def __init__(self, most: int) -> None:
@@ -26,7 +27,11 @@ class Turns(Generic[_Item]):
         return self._length
 
     def add(self, origin: str, item: _Item) -> _Item | None:
-        """Let ``item`` wait; what has no place any more, which may be ``item`` itself."""
+        """Let ``item`` wait.
+
+        :returns: the item that has lost its place, which may be ``item`` itself; None when there
+            was room.
+        """
         gone: _Item | None = None
         if self._most and self._length >= self._most:
             loudest = max(self._origins, key=lambda each: len(self._origins[each]))
@@ -39,7 +44,7 @@ class Turns(Generic[_Item]):
         return gone
 
     def take(self) -> _Item:
-        """The oldest of the origin whose turn it is, which then stands behind all others.
+        """The oldest item of the origin whose turn it is. That origin then goes behind all others.
 
         :raises IndexError: nothing waits.
         """

@@ -34,7 +34,8 @@ _length_at: Final = struct.Struct(">I").unpack_from
 
 
 class _Indirect:
-    """Stands for a transport that is not ours, or speaks TLS: frames go the ordinary way."""
+    """Stands for a transport that is not ours, or speaks TLS: frames are written to it the ordinary
+    way."""
 
     direct = staticmethod(not_at_once)
 
@@ -43,12 +44,12 @@ _INDIRECT: Final = _Indirect()
 
 
 class Connection(Int32StringReceiver):
-    """Adapts a transport to a session: decides about bytes, never about people.
+    """Adapts a transport to a session. It decides about bytes, never about people.
 
-    :ivar wire: the transport, if it may have ``direct``.
-    :ivar behind: its send buffer is over the limit; nothing live is queued for it.
+    :ivar wire: the transport if it is a ``FrameServer``, whose ``direct`` is for writing at once.
+    :ivar behind: the send buffer is over the limit, so nothing live is queued for this client.
     :ivar heard: when its last bytes came, in the reactor's seconds.
-    :ivar unfinished: bytes of a frame that is not complete, counted while nobody is logged in.
+    :ivar unfinished: bytes of an incomplete frame, counted while nobody is logged in.
     """
 
     _log = Logger()
@@ -96,10 +97,12 @@ class Connection(Int32StringReceiver):
             self.factory.unfinished(self.unfinished - before)
 
     def _cut(self, data: bytes) -> bytes:
-        """Hand over the frames that are whole; return what is left for later.
+        """Hand over the frames that are complete.
 
-        Twisted's own loop without its bookkeeping for older programs, which is a third of what
-        cutting a frame costs.
+        This is Twisted's loop without its bookkeeping for older programs, which is a third of the
+        cost of cutting a frame.
+
+        :returns: the bytes that are left for later.
         """
         start, size = LENGTH_SIZE, len(data)
         while start <= size and not (self.paused or self.closing):
@@ -132,14 +135,14 @@ class Connection(Int32StringReceiver):
     # What the session calls ------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
-        """Write whole frames now, behind what was gathered for it."""
+        """Write whole frames now, after those that were gathered for this connection."""
         if self.closing:
             return
         transport: Any = self.transport
         transport.write(self._gathered() + data)
 
     def flush(self) -> None:
-        """Write what was gathered for it now."""
+        """Write now what was gathered for this connection."""
         if gathered := self._gathered():
             self.send(gathered)
 
@@ -184,13 +187,13 @@ class Connection(Int32StringReceiver):
             self.pauseProducing()
 
     def has_to_wait(self) -> bool:
-        """Whether strangers had their share of this turn; if so, ``session.go_on`` is called when
-        it is this one's."""
+        """Whether this client, which is not logged in, has to wait for its turn
+        (``Gate.has_to_wait``)."""
         waits: bool = self.factory.has_to_wait(self.session)
         return waits
 
     def hold(self, seconds: float) -> None:
-        """Read nothing for a while: a client that sends too fast is read more slowly."""
+        """Read nothing for ``seconds``: a client that sends too fast is read more slowly."""
         if not self.closing and self._held is None:
             self._held = self.factory.clock.callLater(seconds, self._let_go)
             self.pause_reading()
@@ -200,10 +203,10 @@ class Connection(Int32StringReceiver):
         self._resume()
 
     def resume_reading(self) -> None:
-        """Take frames again, those first that were received already.
+        """Take frames again, beginning with those that were received already.
 
-        On the reactor's next turn: the caller may be inside ``dataReceived``, which must not be
-        entered twice.
+        This happens on the reactor's next turn: the caller may be inside ``dataReceived``, which
+        must not be entered twice.
         """
         self.factory.clock.callLater(0, self._resume)
 
@@ -213,14 +216,14 @@ class Connection(Int32StringReceiver):
             self.resumeProducing()
 
     def falls_behind(self) -> None:
-        """Too much waits for the client."""
+        """Too much waits for the client: from here on its progress is watched."""
         self.behind = True
         self._stalled_since = self.factory.clock.seconds()
         self._unsent = unsent(_carrier(self.transport))
 
     def stalled(self) -> float:
-        """For how many seconds a client that is behind has taken nothing of what waits for it: who
-        reads slowly is not stuck."""
+        """For how many seconds a client that is behind has taken nothing. A client that reads
+        slowly is not stalled."""
         now, left = self.factory.clock.seconds(), unsent(_carrier(self.transport))
         # More is progress, too: TLS hands on what it had kept back when all before is taken.
         if left != self._unsent:
@@ -233,14 +236,15 @@ class Connection(Int32StringReceiver):
 
 
 def _carrier(transport: Any) -> Any:
-    """What carries the bytes of a transport that is TLS over another one, else itself."""
+    """The transport that carries the bytes: below TLS over another transport the lowest one, else
+    itself."""
     while isinstance(transport, ProtocolWrapper):
         transport = transport.transport
     return transport
 
 
 class _Backpressure:
-    """Is told by a transport when its buffer is full, apart from the protocol's own pausing."""
+    """What a transport tells when its buffer is full; apart from the protocol's own pausing."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from chat import messages, names
-from chat.server import attendance
+from chat.server import joining
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused, check_line
@@ -36,7 +36,7 @@ async def conversations(
     with suppress(StoreError):  # A full store is read all the same; one that is away says so next.
         await context.marks.flush(session.user_id)
         await context.fanout.write_times()
-    with attendance.held_back(session) as (snapshot, _):
+    with joining.held_back(session) as (snapshot, _):
         page, more = await context.fanout.recovery.steady(
             lambda: context.conversations.page(session.user_id, after, clamp(message.limit, PAGE)),
             lambda: (),
@@ -68,8 +68,8 @@ async def join(session: "Session", message: messages.JoinMes) -> messages.JoinRe
     check_line("topic", message.topic)
     if cid != LOBBY_CID:
         await _become_member(session, room, message)
-    with attendance.held_back(session) as (snapshot, new):
-        joined, is_new = await attendance.enter_room(session, cid)
+    with joining.held_back(session) as (snapshot, new):
+        joined, is_new = await joining.enter_room(session, cid)
         snapshot[cid] = joined.seq
         if is_new:
             new.add(cid)
@@ -104,12 +104,12 @@ async def leave(session: "Session", message: messages.LeaveMes) -> messages.Leav
     try:
         await session.context.rooms.leave(session.author, room, session.key)
     except (NotAllowed, Unknown):
-        attendance.leave_room(session, cid)  # A loss may have undone the joining.
+        joining.leave_room(session, cid)  # A loss may have undone the joining.
         raise
     try:
         await session.context.bus.fence()  # Then this session, too, has heard of it at its place.
     except StoreError:  # It is done all the same: 503 would say that it was not.
-        attendance.leave_room(session, cid)
+        joining.leave_room(session, cid)
     return messages.LeaveResMes()
 
 
