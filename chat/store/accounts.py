@@ -42,8 +42,8 @@ class Account(Struct, frozen=True):
 class Accounts:
     """Accounts in the store. Every method raises StoreUnavailable and FateUnknown.
 
-    An account is found by name or by token in one step, inside a script that learns the id on
-    the way: on a cluster those two would need a second step.
+    Looking up an account by name or by token takes one step: the script learns the id on the way.
+    (On a cluster these two would need a second step.)
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
@@ -156,12 +156,13 @@ class Accounts:
         await self._redis.script(load("device_add"), keys, arguments)
 
     async def resume(self, digest: bytes) -> tuple[Account, str, Mapping[str, str]]:
-        """Who a token belongs to, its device, and the user's sessions; its life starts anew.
+        """Whom a token belongs to, its device, and the user's sessions. The token's life starts
+        anew.
 
-        The account's ``last_seen`` is the one before this, the sessions are those of
+        The account's ``last_seen`` is the one before this; the sessions are those of
         ``Presence.sessions``.
 
-        :raises Unknown: no such token, or it has ended.
+        :raises Unknown: there is no such token, or it has ended.
         """
         arguments: list[Word] = [self._keys.account_start(), self._tokens, self._life]
         keys = [self._keys.token(digest)]
@@ -182,8 +183,8 @@ class Accounts:
         return sorted(listed, key=lambda session: (session.since, session.device))
 
     async def seen(self, user_id: int, device: str) -> None:
-        """The device was in use just now: sets its and the user's ``lastSeen``, and its token's
-        life starts anew."""
+        """Note that a device is in use: sets its and the user's ``lastSeen``; its token's life
+        starts anew."""
         keys = [self._keys.user(user_id), self._keys.devices(user_id)]
         arguments: list[Word] = [device, self._life, self._tokens]
         await self._redis.script(load("device_seen"), keys, arguments)

@@ -1,4 +1,4 @@
-"""A user comes in, in one step: is seen, and told where all that is theirs stands."""
+"""A user logs in: the session is entered and all positions are read, in one step."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -24,7 +24,7 @@ REFUSED: Final[Mapping[int, tuple[type[StoreError], str]]] = {
 
 
 class Arrival(Struct, frozen=True):
-    """What a user who comes in is in.
+    """What a user who logs in is in.
 
     :ivar described: the first page of conversations by their ids, as the user sees them.
     :ivar more: there are more than these.
@@ -37,10 +37,10 @@ class Arrival(Struct, frozen=True):
 
 
 class Proof(NamedTuple):
-    """What makes somebody a user, and must still be true when they come in.
+    """What proved who somebody is, and must still be true when the session is entered.
 
-    :ivar password: the PHC string of the account as it was read then.
-    :ivar token: SHA-256 of the token that was shown, or made for them; empty for none.
+    :ivar password: the PHC string of the account, as it was read then.
+    :ivar token: SHA-256 of the token that was shown, or made; empty for none.
     """
 
     password: str
@@ -50,12 +50,13 @@ class Proof(NamedTuple):
 class Arrivals:
     """Lets users in.
 
-    It asks on the connection on which publications come. So when the answer is here, everything
-    that was published before it has been heard, and nothing that comes after it is in it: the
-    snapshot needs no fence, and a subscription asked for just before no confirmation of its own.
+    The store is asked on the connection on which publications come. So when the answer is here,
+    everything that was published before it has been heard, and nothing that comes after it is part
+    of it: the snapshot needs no fence, and a subscription made just before needs no confirmation of
+    its own.
 
     :param pipe: that connection.
-    :param presence: who is here; it is told of each.
+    :param presence: who is here; it is told of each session.
     """
 
     def __init__(
@@ -80,16 +81,16 @@ class Arrivals:
         limit: int,
         devices: int,
     ) -> Arrival:
-        """A session of ``user`` is here from now on; others of its device are told that it replaces
-        them.
+        """Enter a session of ``user``; other sessions on its device are told that it replaces them.
 
         :param proof: why the session is that user's.
-        :param instead: a session of the same user that has left and need not be told of, or empty.
-        :param limit: conversations that are described at most.
-        :param devices: how many of the user's may be online, 0 for any number.
+        :param instead: the key of a session of the same user that has left, which need not be
+            announced; empty for none.
+        :param limit: the most conversations that are described.
+        :param devices: how many devices of the user may be online, 0 for any number.
         :raises NotAllowed: the account is suspended; nothing has happened.
-        :raises Disproved: what was proven is true no longer; nothing has happened.
-        :raises TooMany: that many others are online; nothing has happened.
+        :raises Disproved: the proof is no longer true; nothing has happened.
+        :raises TooMany: that many other devices are online; nothing has happened.
         :raises StoreError: the store is away; the session is as good as gone.
         """
         user_id, keys = user.user_id, self._keys
@@ -120,7 +121,8 @@ class Arrivals:
 
 
 def _arrival(answer: Sequence[Any], user_id: int) -> Arrival:
-    """What ``scripts/arrive.lua`` told, behind whether the session is there."""
+    """Decode the answer of ``scripts/arrive.lua``, without its first part, which is for
+    ``Presence``."""
     rooms, more, *standing = answer
     described = {}
     for raw, mark, name, where in standing:

@@ -26,7 +26,7 @@ RESTORE_SECONDS: Final = 0.25
 """Between two attempts to catch up after the bus came back."""
 
 SURPRISED_SECONDS: Final = 2.0
-"""The same after an error that nobody has thought of."""
+"""The same after an error that is not the store's."""
 
 CHUNK: Final = 500
 """Channels in one SUBSCRIBE, so that a reconnect with many is no single huge command."""
@@ -110,10 +110,10 @@ class _Channel:
 
 
 class Bus:
-    """Counts who wants which channel, subscribes, and takes publications apart.
+    """Counts who wants which channel, subscribes, and decodes what is published.
 
-    :ivar pipe: the connection, which posts go through as well.
-    :ivar problem: why nothing is heard although the store is there; empty while it is.
+    :ivar pipe: the connection, which also carries posts.
+    :ivar problem: why nothing is heard although the store is there; empty while all is well.
     :param listener: set it before ``start``.
     """
 
@@ -143,7 +143,7 @@ class Bus:
 
     @property
     def ready(self) -> bool:
-        """Whether what is published arrives here, everything before it included."""
+        """Whether publications arrive here, and nothing that was published before is missing."""
         return self._ready
 
     def start(self) -> None:
@@ -156,28 +156,33 @@ class Bus:
         await self.pipe.stop()
 
     def handle(self, channel: bytes, handler: Callable[[bytes], None]) -> None:
-        """Give a channel of another kind to ``handler``, from the next connection on."""
+        """Pass what is published on another kind of channel to ``handler``, from the next
+        connection on."""
         self._handlers[channel] = handler
 
     # Channels --------------------------------------------------------------------------------
 
     def hold_user(self, user_id: int) -> None:
-        """Hear what concerns a user, from the store's next answer on this connection on: if it
-        ``hears`` then."""
+        """Subscribe to a user's channel. It is confirmed by the store's next answer on this
+        connection (see ``hears``)."""
         self._ask_for(self._keys.user_channel(user_id), user_id)
 
     def hold_room(self, cid: str) -> bool:
-        """Hear a room in the same way; whether it was heard here before."""
+        """Subscribe to a room's channel in the same way.
+
+        :returns: whether it was confirmed before.
+        """
         return self._ask_for(self._keys.room_channel(cid), 0).confirmed
 
     def hears(self, user_id: int, cids: Iterable[str]) -> bool:
-        """Whether the store has confirmed that it tells what concerns a user, and rooms."""
+        """Whether the store has confirmed the subscriptions to a user's channel and to those of
+        rooms."""
         held = [self._keys.user_channel(user_id), *map(self._keys.room_channel, cids)]
         known = map(self._channels.get, held)
         return all(channel is not None and channel.confirmed for channel in known)
 
     async def hold_rooms(self, cids: Iterable[str]) -> None:
-        """Hear rooms; returns when the store has confirmed.
+        """Subscribe to the channels of rooms, and wait until the store has confirmed them.
 
         :raises StoreUnavailable: the store is away; none of them is held then.
         """
@@ -219,18 +224,18 @@ class Bus:
                 self.pipe.unsubscribe(channel)
 
     def fence(self) -> Deferred[None]:
-        """Fires when everything that was published before this call has been handed over, and
-        whoever hears it keeps none of it back."""
+        """Fires when everything that was published before this call has been passed on, and whoever
+        hears it holds none of it back."""
         return self.pipe.fence().addCallback(lambda _: self.settled())
 
     def settled(self) -> Deferred[None]:
-        """The same for what was published before an answer that came on this connection."""
+        """The same for what was published before an answer that has come on this connection."""
         return self.listener.settled()
 
     # Out -------------------------------------------------------------------------------------
 
     def tell(self, user_id: int, event: Event) -> Deferred[Any]:
-        """Let every server with a session of a user know something."""
+        """Tell something to every server with a session of a user."""
         return self._redis.call("PUBLISH", self._keys.user_channel(user_id), payload(event))
 
     # In --------------------------------------------------------------------------------------

@@ -28,10 +28,11 @@ OLDEST: Final = (6, 2)
 
 
 async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
-    """What is wrong with the store's settings, one sentence each for whoever runs the server.
+    """What is wrong with the store's settings, one sentence each, for whoever runs the server.
 
-    :param durability: what clients are told; where the store does not keep it, it is unfit.
-    :raises CannotStart: with these settings it would lose what is accepted, or not work at all.
+    :param durability: what clients are promised.
+    :raises CannotStart: with these settings the store would lose what is accepted, or not work at
+        all.
     :raises StoreUnavailable, FateUnknown: the store is away.
     """
     await _refuse_too_old(redis)
@@ -47,7 +48,7 @@ async def complaints(redis: Redis, durability: str = "everysec") -> list[str]:
 
 
 async def _refuse_too_old(redis: Redis) -> None:
-    """:raises CannotStart: scripts of ours say what the store does not know."""
+    """:raises CannotStart: the store is too old for our scripts."""
     try:
         version = (await redis.info("server")).get("redis_version", "")
     except RedisReplyError:
@@ -69,8 +70,8 @@ async def try_commands(redis: Redis, keys: Keys) -> None:
 
 
 async def forgets(redis: Redis) -> bool:
-    """Whether the store may lack the last it was told when its machine loses power: unless it says
-    that everything is on its disk before it answers.
+    """Whether the store may lose the last it was told when its machine loses power. It may, unless
+    it says that everything is on its disk before it answers.
 
     :raises StoreUnavailable, FateUnknown: the store is away.
     """
@@ -139,8 +140,8 @@ def _suffices(limits: str) -> bool:
 
 
 async def memory(redis: Redis) -> dict[str, int]:
-    """Bytes that the store has ``used``, its ``limit``, and those of its ``machine``; what it does
-    not have, or tell, is left out.
+    """Bytes of memory: ``used`` by the store, its ``limit``, and those of its ``machine``. What
+    does not exist, or is not told, is left out.
 
     :raises StoreError: the store is away, or does not tell.
     """

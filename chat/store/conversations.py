@@ -37,10 +37,12 @@ TOUCHED_AT_ONCE: Final = 200
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where a conversation stands; ``role`` is that of the user who asked.
+    """Where a conversation stands, as the user sees it for whom it was read.
 
-    :ivar slow: seconds between two messages of one member, 0 for any number.
-    :ivar private: those who are no members are not to know of it.
+    :ivar role: the user's role in a room, empty for none.
+    :ivar last: the newest entry as JSON, when it was asked for.
+    :ivar slow: seconds between two messages of one member, 0 for no limit.
+    :ivar private: only members may know that the room exists.
     """
 
     seq: int
@@ -56,7 +58,7 @@ class Position(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Mark:
-    """How far a user is in a conversation, to be written; ``session`` is where that was said."""
+    """How far a user is in a conversation, to be written. ``session`` is the one that said so."""
 
     epoch: str
     epoch_first: int
@@ -91,9 +93,10 @@ class Conversations:
         self.in_all_lists = [LOBBY_CID] if lobby else []
 
     async def generation_after(self, seen: int) -> str:
-        """The store's generation, raised if nobody has done so since its count was ``seen``.
+        """The store's generation. It is raised first, unless it has been raised since its count was
+        ``seen``.
 
-        A store that has none has a count of 0.
+        The count of a store that has no generation is 0.
         """
         args: list[Word] = [secrets.token_hex(3), seen]
         answer = await self._redis.script(load("generation"), [self._keys.generation()], args)
@@ -102,7 +105,8 @@ class Conversations:
     # Where they stand ------------------------------------------------------------------------
 
     async def ids(self, user_id: int, after: str = "", limit: int = 100) -> tuple[list[str], bool]:
-        """The ids of a user's conversations, newest first, the lobby before all; more?"""
+        """The ids of a user's conversations, newest first, the lobby before all; and whether there
+        are more."""
         marked, more = await self._marked(user_id, after, limit)
         return [cid for cid, _ in marked], more
 
@@ -112,9 +116,10 @@ class Conversations:
         return [*self.in_all_lists, *(raw.decode() for raw in listed if raw.startswith(b"r:"))]
 
     async def moved_since(self, user_id: int, moment: int) -> list[str]:
-        """The private conversations of a user in which something was said since (ms), at least.
+        """At least those private conversations of a user in which something was said since
+        ``moment`` (ms).
 
-        Others may be among them, and those announced by ``contact`` since then are.
+        Others may be among them. Those announced by ``contact`` since then always are.
         """
         key = self._keys.conversations(user_id)
         listed = await self._redis.call("ZRANGEBYSCORE", key, moment, "+inf")
@@ -243,7 +248,7 @@ class Conversations:
     # Marks -----------------------------------------------------------------------------------
 
     async def start_marks(self, user_id: int) -> None:
-        """A new user has nothing to catch up on in the lobby."""
+        """Let a new user begin at the end of the lobby, with nothing there to catch up on."""
         (lobby,) = await self.positions(user_id, [LOBBY_CID])
         if lobby:
             value = f"{lobby.epoch}:{lobby.seq}:{lobby.seq}"
@@ -267,14 +272,18 @@ class Conversations:
         await self._redis.script(load("mark"), keys, args)
 
     async def marks_of(self, user_id: int, cid: str, page: Page) -> tuple[int, int]:
-        """How far a user is, delivered and read, as of the epoch of ``page``."""
+        """How far a user is in the conversation of ``page``: delivered and read, as numbers of its
+        epoch."""
         mark = await self._redis.call("HGET", self._keys.marks(user_id), cid)
         return mark_numbers(mark or b"", page.epoch, page.epoch_first)
 
     # Belonging -------------------------------------------------------------------------------
 
     async def contact(self, one: int, other: int) -> str:
-        """Put the private conversation of two users on both their lists, as of now; its id."""
+        """Put the private conversation of two users on both their lists, dated now.
+
+        :returns: its id.
+        """
         cid = private_cid(one, other)
         for user_id in {one, other}:
             key = self._keys.conversations(user_id)
@@ -282,7 +291,8 @@ class Conversations:
         return cid
 
     async def touch(self, times: Mapping[str, int]) -> None:
-        """Private conversations have moved, at these ms: newest first is their order in lists."""
+        """Note when private conversations last moved, in ms: by that they are ordered on their
+        users' lists."""
         moved = list(times.items())
         for start in range(0, len(moved), TOUCHED_AT_ONCE):
             keys: list[bytes] = []
@@ -295,7 +305,8 @@ class Conversations:
 
 
 def is_open(cid: str) -> int:
-    """1 when whoever gets as far as asking is a member: the lobby, and private conversations."""
+    """1 when everybody who can name the conversation is a member: the lobby, and private
+    conversations."""
     return 1 if cid == LOBBY_CID or cid.startswith("p:") else 0
 
 
@@ -353,7 +364,8 @@ def describe(
 
 
 def mark_numbers(mark: bytes, epoch: str, epoch_first: int) -> tuple[int, int]:
-    """Delivered and read of a stored mark; one of an older epoch counts as at most its end."""
+    """Delivered and read of a stored mark. A mark of an older epoch counts as at most the end of
+    that."""
     if not mark:
         return 0, 0
     its_epoch, delivered, read = mark.rsplit(b":", 2)

@@ -1,4 +1,4 @@
-"""Wrong passwords, on all servers: who has to wait before the next one, longer each time."""
+"""Wrong passwords, counted for all servers: who has to wait before the next try, and how long."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -29,11 +29,11 @@ KNOWN_SECONDS: Final = 90 * 86_400.0
 
 @dataclass(frozen=True)
 class Allowances:
-    """How many wrong passwords cost no waiting; 0 for any number.
+    """How many wrong passwords are free of any delay; 0 for any number.
 
-    :ivar pair: on one account from one address.
-    :ivar address: from one address, on all accounts; five minutes give all of them back.
-    :ivar account: on one account, from all addresses; five minutes give all of them back.
+    :ivar pair: for one account from one address.
+    :ivar address: from one address, for all accounts together; forgiven after five minutes.
+    :ivar account: for one account, from all addresses together; forgiven after five minutes.
     """
 
     pair: int
@@ -42,11 +42,11 @@ class Allowances:
 
 
 class Guesses:
-    """Counts before a password is looked at: many tries at once are no way around it.
+    """Counts wrong passwords, before they are looked at: many tries at once do not get around it.
 
-    A stranger cannot lock anybody out. What is wrong from elsewhere never stops an address from
-    which the account was logged in well within 90 days, nor the first try of any other; a token is
-    not asked about at all.
+    A stranger cannot lock anybody out. What others do never delays an address from which the
+    account was logged in successfully within 90 days, nor the first try from any other address;
+    tokens are not counted at all.
     """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
@@ -54,11 +54,10 @@ class Guesses:
         self._keys = keys
 
     async def attempt(self, who: int | str, address: str, allowed: Allowances) -> None:
-        """A password for ``who`` is about to be looked at; it counts until it was ``right``, or not
-        looked at (``take_back``).
+        """Count a password for ``who`` before it is looked at, until ``right`` or ``take_back``.
 
-        :param who: the user id, or for somebody who does not exist the name that was asked for.
-        :raises TooMany: not yet; ``retry_after`` says for how many seconds.
+        :param who: the user id; for somebody who does not exist, the name that was asked for.
+        :raises TooMany: it must not be looked at yet; ``retry_after`` says for how many seconds.
         """
         arguments: list[Word] = [allowed.pair, allowed.address, allowed.account]
         arguments += [int(each * 1000) for each in (PERIOD, LONGEST_WAIT, KEPT)]
@@ -69,16 +68,17 @@ class Guesses:
             raise TooMany("too many wrong passwords", retry_after=wait / 1000)
 
     async def right(self, user_id: int, address: str) -> None:
-        """The password that was looked at was right."""
+        """The password was right: forget what was counted for it."""
         arguments: list[Word] = [address, int(KNOWN_SECONDS * 1000), KNOWN]
         await self._redis.script(load("guess_right"), self._around(user_id, address), arguments)
 
     async def take_back(self, who: int | str, address: str) -> None:
-        """The password was not looked at after all, since too many waited."""
+        """The password was not looked at after all, because too many were waiting."""
         await self._redis.script(load("guess_back"), self._around(who, address)[:3])
 
     def _around(self, who: int | str, address: str) -> list[bytes]:
-        """The keys of both scripts; names of nobody are kept as digests, they may be anything."""
+        """The keys of both scripts. Names of users who do not exist are kept as digests, since they
+        may be anything."""
         limit = self._keys.limit
         if isinstance(who, str):
             who = sha256(who.encode(errors="surrogatepass")).hexdigest()[:20]

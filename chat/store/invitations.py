@@ -25,12 +25,12 @@ ID_LENGTH: Final = 10
 
 @dataclass(frozen=True)
 class Invitation:
-    """One invitation as its makers see it; the code is not in the store.
+    """An invitation, as those who made it see it. The code itself is not in the store.
 
-    :ivar invitation_id: by which it is listed and withdrawn; no code.
-    :ivar left: how many may still use it.
-    :ivar note: who it is for, in its maker's words.
-    :ivar made, ends: ms since 1970.
+    :ivar invitation_id: by which it is listed and withdrawn; it is not the code.
+    :ivar left: how many people may still use it.
+    :ivar note: whom it is for, as its maker wrote it.
+    :ivar made, ends: in ms since 1970 UTC.
     """
 
     invitation_id: str
@@ -53,9 +53,10 @@ class Invitations:
     async def make(
         self, uses: int = 1, seconds: float = INVITATION_LIFE, note: str = ""
     ) -> tuple[str, Invitation]:
-        """Make an invitation for ``uses`` people; its code, which nobody can ask for again.
+        """Make an invitation for ``uses`` people.
 
         :param seconds: how long it may be used.
+        :returns: its code, which cannot be read again later.
         :raises ValueError: it could never be used.
         """
         if uses < 1 or seconds <= 0:
@@ -102,6 +103,6 @@ class Invitations:
 
 
 def digest_of(code: str) -> bytes:
-    """By what the store knows a code: its SHA-256, however the code was written down."""
+    """What the store knows of a code: its SHA-256, whatever way the code was written down."""
     letters = "".join(code.split()).replace("-", "").upper()
     return sha256(letters.encode(errors="surrogatepass")).digest()

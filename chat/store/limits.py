@@ -33,5 +33,5 @@ class Limits:
             raise TooMany(f"the budget for {purpose} is used up", retry_after=left / 1000)
 
     async def refund(self, purpose: str, who: str) -> None:
-        """Give one back: the attempt turned out to be none that counts."""
+        """Give one back: the attempt was not one that counts."""
         await self._redis.script(load("limit_refund"), [self._keys.limit(purpose, who)])

@@ -25,10 +25,10 @@ class _List(NamedTuple):
 
 
 class MemberLists:
-    """The members of rooms, which are a hash without order.
+    """Pages of the members of rooms, which the store keeps in a hash without an order.
 
-    A first page reads the whole list, so it costs by the number of members; the pages behind it
-    are cut from what was read, so that paging through thousands does not cost their square.
+    The first page reads the whole list. The pages behind it are cut from what was read, so that
+    paging through thousands of members does not take the square of their number.
 
     :param clock: IReactorTime.
     """

@@ -9,15 +9,16 @@ from chat.store.entries import Author, record
 __all__ = ["Post", "Poster"]
 
 DIGEST_SIZE: Final = 12
-"""Bytes that name a (sender, clientId): a collision takes 2^48 marks in one room in two days."""
+"""Bytes of the digest of (sender, clientId): 2^48 messages in one room in two days would collide
+once."""
 
-_WORD: Final = struct.Struct(">HB")
+_HEAD: Final = struct.Struct(">HB")
 
 
 class Poster(Protocol):
-    """Who sent a post, and is told when its answer does not come with its publication.
+    """The sender of a post, who is told what became of it when no publication answers it.
 
-    :ivar closed: they are gone, and no answer would reach them.
+    :ivar closed: the connection has ended; an answer would reach nobody.
     """
 
     closed: bool
@@ -25,21 +26,21 @@ class Poster(Protocol):
     def post_repeated(
         self, post: "Post", seq: int, time: int, epoch: str, epoch_first: int
     ) -> None:
-        """It was accepted before, with these."""
+        """The same message was accepted before, with this number and time."""
 
     def post_refused(self, post: "Post", code: int, retry_after: float, reason: str = "") -> None:
-        """It was not accepted (protocol, Codes); after 504 its publication may still come.
+        """It was not accepted (protocol, Codes). After 504 its publication may still come.
 
         :param retry_after: seconds, 0 when waiting does not help.
-        :param reason: which rule of the conversation is against it: ``muted``, ``banned``,
+        :param reason: the conversation's rule that is against it: ``muted``, ``banned``,
             ``slow-mode``, ``blocked`` or ``blocking``; empty for anything else.
         """
 
     def awaits(self, post: "Post") -> bool:
-        """Whether they are still to be given what is published of it."""
+        """Whether the poster is still to be given the publication."""
 
     def post_overdue(self, post: "Post") -> None:
-        """It was accepted as number ``post.seq``, and its publication never came."""
+        """It was accepted as number ``post.seq``, but its publication never came."""
 
 
 class Post:
@@ -78,7 +79,7 @@ class Post:
         self.seq = 0
         self.sent = 0.0
 
-    def word(self, server: int) -> bytes:
+    def packed(self, server: int) -> bytes:
         """The post as the script reads it: its code, its digest, and its record.
 
         The digest is what the idempotency mark is filed under; there is none without a
@@ -87,7 +88,7 @@ class Post:
         client_id = self.client_id.encode()
         entry = record(self.middle, self.user_id, client_id, server, self.serial)
         if not client_id:
-            return _WORD.pack(self.refusal, 0) + entry
+            return _HEAD.pack(self.refusal, 0) + entry
         name = b"%d %b" % (self.user_id, client_id)
         digest = blake2b(name, digest_size=DIGEST_SIZE).digest()
-        return _WORD.pack(self.refusal, DIGEST_SIZE) + digest + entry
+        return _HEAD.pack(self.refusal, DIGEST_SIZE) + digest + entry

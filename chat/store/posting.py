@@ -1,12 +1,12 @@
-"""The way of every message into the store: all posts of a reactor turn in one call, in one order.
+"""How every message gets into the store: all posts of a reactor turn in one call, in one order.
 
-One call is under way at a time. What arrives meanwhile is the next batch, so batches grow with
-the load and nothing waits when there is none. A post that the store took is answered by its own
-publication, which brings its number, its time and its place among the others; only refusals,
+One call is under way at a time. What arrives meanwhile is the next batch, so batches grow with the
+load, and nothing waits when there is none. A post that the store accepted is answered by its own
+publication, which brings its number, its time and its place among the others. Only refusals,
 repetitions and failures are answered from here.
 
-Where a replica has to have a message before it is accepted, WAIT stands behind each call, on a
-connection that carries nothing else: it holds up whatever comes after it there.
+Where a replica has to confirm a message before it is accepted, each call is followed by WAIT, on a
+connection that carries nothing else: WAIT holds up everything behind it there.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,35 +33,37 @@ BATCH: Final = 256
 """Most posts in one call: the store does nothing else for two to four milliseconds."""
 
 MOST_GROUPS: Final = 10_000
-"""Conversations of which the words that each call says again are remembered."""
+"""Conversations whose key and channels, the same in each call, are remembered."""
 
 MOST_SERIAL: Final = 2**32 - 1
 UNDELIVERED_SECONDS: Final = 10.0
 """A stored post whose publication never came is answered after this long all the same."""
 
 OUTSIDE_SECONDS: Final = 1.0
-"""The same where none need come: its poster does not hear the conversation, having just left it or
-not entered it yet, or the log brought it before the store had answered."""
+"""The same for a poster who need not get the publication: they have just left the conversation, or
+not entered it yet, or the log brought the entry before the store had answered."""
 
 REPLICA_SECONDS: Final = 1.0
-"""How long a replica has to take a batch of posts before nobody knows what becomes of them."""
+"""How long a replica has to confirm a batch. After that nobody knows what becomes of it (504)."""
 
 FORGOTTEN_SECONDS: Final = 120.0
-"""A post of unknown fate that never turned up is forgotten after this long."""
+"""After this long a post of unknown fate whose publication never came is forgotten."""
 
 
 class Posting:
-    """Takes posts, batches them, and knows which are on their way.
+    """Takes posts, batches them, and knows which are under way.
 
     :ivar confirmed: called when ``unconfirmed`` became fewer.
-    :ivar unconfirmed: the serials of posts that no replica is known to have yet, where one must.
-    :ivar redis: the connection that posts go by.
-    :ivar ready: whether posts are sent now, or refused.
-    :ivar round_trips: what the calls to the store took.
-    :ivar tide_rose: told how far the store is with each batch (``chat.store.tide``).
-    :ivar takes_again: called when the store accepts after it refused (``chat.store.rewriting``).
+    :ivar unconfirmed: the serials of posts that no replica has confirmed yet, where one must.
+    :ivar redis: the connection on which posts are sent.
+    :ivar ready: says whether posts are sent now, or refused.
+    :ivar round_trips: how long the calls to the store took.
+    :ivar tide_rose: told the store's count after each batch (``chat.store.tide``).
+    :ivar takes_again: called when the store accepts posts after it refused some
+        (``chat.store.rewriting``).
     :param server: 1 to 2^64 - 1, this server's name in what is published.
-    :param retention: entries a conversation keeps, and for how many ms; 0 for no limit.
+    :param retention: entries that a conversation keeps, and for how many ms; 0 for no limit.
+    :param most_waiting: posts that may wait for the next call; more are refused.
     :param replicated: accept nothing that no replica has.
     """
 
@@ -105,7 +107,7 @@ class Posting:
     # In --------------------------------------------------------------------------------------
 
     def post(self, post: Post) -> None:
-        """Send a post on its way; every answer comes through its ``poster``."""
+        """Send a post on its way. Its ``poster`` is told what becomes of it."""
         if len(self._queue) >= self._most_waiting:
             post.poster.post_refused(post, 503, 1.0)
             return
@@ -131,10 +133,10 @@ class Posting:
         call.addBoth(self._answered, ordered)
 
     def _once_replicated(self, call: Deferred[Any], posts: list[Post]) -> Deferred[Any]:
-        """Let the call come to nothing (FateUnknown) when no replica has what it did.
+        """Let a call fail with FateUnknown when no replica has confirmed what it wrote.
 
-        WAIT speaks of the last write of its connection; where all posts are repetitions that would
-        be an old one.
+        WAIT speaks of the last write on its connection, which would be an old one if all posts were
+        repetitions. So something is written in any case.
         """
         self.redis.call(b"SET", self._keys.replicated(), 1).addErrback(lambda _: None)
         waited = self.redis.call(b"WAIT", 1, int(REPLICA_SECONDS * 1000))
@@ -184,12 +186,12 @@ class Posting:
             keys.append(meta)
             args.append(len(posts))
             args += shared
-            args += [post.word(self.server) for post in posts]
+            args += [post.packed(self.server) for post in posts]
             ordered += posts
         return keys, args, ordered
 
     def _group(self, cid: str) -> tuple[bytes, tuple[bytes | int, ...]]:
-        """The key and the arguments that all posts to a conversation share."""
+        """The key and the arguments that all posts to one conversation have in common."""
         known = self._groups.get(cid)
         if known is None:
             if len(self._groups) >= MOST_GROUPS:
@@ -201,8 +203,8 @@ class Posting:
     # Out -------------------------------------------------------------------------------------
 
     def _answered(self, result: Any, posts: list[Post]) -> None:
-        """The store says this before it publishes what it says it of, and those who are to hear
-        that do not wait for the bookkeeping."""
+        """Note the numbers at once, for the store answers before it publishes. The bookkeeping
+        waits until the publications have been delivered."""
         took = self._clock.seconds() - posts[0].sent
         self._at_turn_end(partial(self._end, result, posts, took))
         if not isinstance(result, Failure):
@@ -211,7 +213,7 @@ class Posting:
                     post.seq = answer
 
     def _end(self, result: Any, posts: list[Post], took: float) -> None:
-        """A call came to its end: begin the next one, and tell whom no publication tells."""
+        """A call has ended: begin the next one, and answer posts that no publication answers."""
         self._busy = False
         self._begin()
         if isinstance(result, Failure):
@@ -228,7 +230,7 @@ class Posting:
                 self._tell(post, answer)
 
     def _tell(self, post: Post, answer: Sequence[Any]) -> None:
-        """Say what the script said of a post that it did not append."""
+        """Tell the poster what the script answered for a post that it did not append."""
         if answer[0] == 1:
             _, seq, time, epoch, epoch_first = answer
             post.poster.post_repeated(post, seq, time, epoch.decode(), epoch_first)
@@ -244,7 +246,7 @@ class Posting:
             post.poster.post_refused(post, code, 0.0)
 
     def _refused(self, why: Sequence[bytes]) -> None:
-        """Say it once: a full disk has enough to do, and the log may be on it."""
+        """Log it once: a full disk has enough to do, and the log may be on it."""
         if not self._refusing:
             self._refusing = True
             self._log.error("the store refuses to write: {why}", why=b" ".join(why).decode())
@@ -261,7 +263,8 @@ class Posting:
     # The publication -------------------------------------------------------------------------
 
     def claim(self, serial: int) -> Post | None:
-        """The post that a published entry of this server's is, while it is awaited."""
+        """Take out the post of this server that was published with ``serial``, if it is still
+        awaited."""
         return self._under_way.pop(serial, None)
 
     def claim_stored(self, cid: str, seq: int) -> Post | None:
@@ -272,7 +275,7 @@ class Posting:
         return None
 
     def awaited(self) -> set[str]:
-        """The conversations with posts that are stored, or may be, and not yet published here."""
+        """Conversations with posts that are, or may be, stored and are not published here yet."""
         return {post.cid for post in self._under_way.values()}
 
     @property
@@ -287,10 +290,10 @@ class Posting:
 
     @property
     def settled(self) -> bool:
-        """Whether all who are still here have their answers.
+        """Whether everybody who is still connected has been answered.
 
-        What is said in a conversation that nobody else here hears is not heard here either, once
-        who said it is gone. A post without a number was answered by 504.
+        The publication of what somebody said in a conversation that nobody else here hears is not
+        heard here either, once they have gone. A post without a number was answered with 504.
         """
         under_way = self._under_way.values()
         return self.idle and all(post.poster.closed or not post.seq for post in under_way)
@@ -310,10 +313,8 @@ class Posting:
 
 
 def _behind(call: Deferred[Any], waited: Deferred[Any]) -> Deferred[Any]:
-    """How many replicas ``waited`` for; none where ``call`` was still without an answer.
-
-    The store had forgotten the script then, and it was said again, in full, behind the waiting.
-    """
+    """How many replicas WAIT has counted; 0 when ``call`` had no answer by then: the store had
+    forgotten the script, and it was sent again, in full, behind the WAIT."""
     answered: list[bool] = []
 
     def note(answers: Any) -> Any:

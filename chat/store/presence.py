@@ -42,14 +42,14 @@ class _Here(msgspec.Struct, frozen=True):
 class Presence:
     """The presence of this server's sessions, and what is known of everybody's.
 
-    The lease is on a *node*: this server under one incarnation. Where another server found the
-    lease run out and began to clean up, this one takes a new incarnation and enters its sessions
-    anew, by itself. What could not be told to the store because it was away is told with the next
-    renewal.
+    The lease is on a *node*: this server under one incarnation. When another server finds that the
+    lease has run out and begins to clean up, this one takes a new incarnation and enters its
+    sessions again, by itself. What could not be told to the store while it was away is told with
+    the next renewal.
 
     :param node: names this server among all; opaque.
     :param alone: no other server uses this store, so all leases that are found have ended.
-    :param lease: seconds for which a server that is not heard of still counts as living.
+    :param lease: seconds after which a server that is not heard of counts as dead.
     """
 
     log = Logger()
@@ -140,12 +140,16 @@ class Presence:
         instead: str = "",
         tell: Tell | None = None,
     ) -> Sequence[Any]:
-        """A session of ``user`` is here; publishes the change where it makes one.
+        """Enter a session of ``user``. Others are told if the user's best status changes by it.
 
         :param session: opaque, unique on this server.
-        :param instead: a session of the same user that has left, and need not be told of.
-        :param tell: what tells the store, together with something else.
-        :returns: what ``tell`` was answered besides.
+        :param status: 0 online, 2 busy.
+        :param instead: a session of the same user that has left, which need not be announced.
+        :param tell: what calls the store, given the first keys and arguments of the call; for a
+            script that does more than entering the session.
+        :returns: what ``tell`` returned, without its first part.
+        :raises StoreError: the store is away, or ``tell`` raised it; the session is as good as
+            gone.
         """
         here = self._sessions[session] = _Here(user, device, status)
         self._sessions.pop(instead, None)
@@ -175,9 +179,9 @@ class Presence:
             await self.tend()
 
     async def leave(self, user: User, session: str) -> None:
-        """The session is gone; the user goes offline with the last one, on any server.
+        """The session is gone; with a user's last session, on any server, the user goes offline.
 
-        Never fails: while the store is away it is remembered.
+        Never fails: while the store is away, it is remembered.
         """
         self._is_gone(session, user)
         try:
@@ -225,14 +229,14 @@ class Presence:
         return bool(held), dead, bool(late)
 
     def come_again(self) -> None:
-        """The store has lost something, perhaps who came last, or that somebody went: all who are
-        here enter under another lease, and what stands under this one ends with it."""
+        """The store has lost something, perhaps who came or went last: enter all sessions anew,
+        under another lease. What stands under the lease before ends with it."""
         self._doubtful = True
         if self._loop.running:
             Deferred.fromCoroutine(self._tend_or_log())
 
     def tend(self) -> Deferred[None]:
-        """Renew the lease, and tell what could not be told; one after the other."""
+        """Renew the lease, and tell what could not be told; never two of these at once."""
         return self._tending.run(self._tend_now)
 
     async def _tend_now(self) -> None:
@@ -267,7 +271,7 @@ class Presence:
             self._to_enter.difference_update(batch)
 
     async def _clean(self, node: str) -> None:
-        """End one node's lease, or all that have run out, and take their sessions away."""
+        """End one node's lease, or all that have run out, with their sessions."""
         keys = self._keys
         arguments: list[Word] = [
             node, CLEANED_AT_ONCE, self._channel, *keys.around_node(), *keys.around_user()
@@ -292,7 +296,8 @@ class Presence:
     # Everybody ---------------------------------------------------------------------------------
 
     async def online(self, after: int, limit: int) -> tuple[Sequence[User], int, bool]:
-        """A page of the users online above id ``after``, ordered by id; how many in all; more?"""
+        """A page of the users online whose ids are above ``after``, in the order of ids; how many
+        there are in all; and whether there are more."""
         names = [self._keys.online(), self._keys.statuses()]
         found = await self._redis.script(load("presence_online"), names, [after, limit + 1])
         total, *flat = found
@@ -303,14 +308,14 @@ class Presence:
         return users[:limit], total, len(users) > limit
 
     async def online_ids(self, limit: int) -> tuple[Sequence[int], int]:
-        """The ids of at most ``limit`` users online, lowest first; how many there are in all."""
+        """The ids of at most ``limit`` users online, lowest first; and how many there are."""
         key = self._keys.online()
         listing = self._redis.call(b"ZRANGE", key, 0, max(0, limit - 1))
         listed, total = await all_of([listing, self._redis.call(b"ZCARD", key)])
         return [int(each) for each in listed], total
 
     async def statuses(self, user_ids: Sequence[int]) -> Mapping[int, int]:
-        """The status of each of ``user_ids`` (1 for who is offline)."""
+        """The status of each of ``user_ids``: 0 online, 1 offline, 2 busy."""
         if not user_ids:
             return {}
         values = await self._redis.call("HMGET", self._keys.statuses(), *user_ids)

@@ -1,4 +1,4 @@
-"""Takes away what retention does not keep where nobody writes or reads any more, once an hour."""
+"""Deletes what retention does not keep where nobody writes or reads any more, once an hour."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -24,7 +24,8 @@ REST_SECONDS: Final = 0.01
 
 
 class Retention:
-    """Elsewhere what is too old goes when somebody says or reads something.
+    """Sweeps through all conversations. (Where somebody writes or reads, what is too old is deleted
+    then.)
 
     :param kept: entries of a conversation, and for how many ms; 0 for no limit.
     """
@@ -49,13 +50,13 @@ class Retention:
             self._loop.start(EVERY_SECONDS)
 
     def stop(self) -> None:
-        """End, in the middle of it too: what is left is found the next time."""
+        """End, even in the middle of a sweep: the next one finds what is left."""
         self._stopped = True
         if self._loop.running:
             self._loop.stop()
 
     async def sweep_in_turn(self) -> None:
-        """Of all servers on this store one does it in an hour."""
+        """Sweep, unless another server on this store has done so within the hour."""
         try:
             await self._limits.spend("retention", "all", 1, EVERY_SECONDS * 0.9)
             if await self.sweep():
@@ -66,8 +67,9 @@ class Retention:
             self._log.info("What retention does not keep stays for another hour: {why}", why=error)
 
     async def sweep(self) -> bool:
-        """Go through all conversations once; whether it came to the end.
+        """Go through all conversations once.
 
+        :returns: whether it came to the end.
         :raises StoreUnavailable, FateUnknown: the store is away.
         """
         async for found in scan(self._redis, self._keys.meta("0")):
@@ -81,7 +83,10 @@ class Retention:
         return True
 
     async def _sweep(self, cids: Sequence[str]) -> Sequence[str]:
-        """Take something away from each. Return those that may have more of it."""
+        """Delete a part of what is too old in each of some conversations.
+
+        :returns: those in which more may be too old.
+        """
         keys = self._keys
         names = [part(cid) for cid in cids for part in (keys.meta, keys.log, keys.apart)]
         more = await self._redis.script(load("sweep"), names, self._kept)

@@ -21,7 +21,7 @@ AGAIN_SECONDS: Final = 2.0
 
 
 class Rewriting:
-    """Asks for one rewrite each time that the store takes messages again."""
+    """Asks the store for one rewrite each time that it accepts messages again."""
 
     _log = Logger()
 
@@ -30,7 +30,7 @@ class Rewriting:
         self._redis = redis
 
     def ask(self) -> None:
-        """Ask the store, until it has heard."""
+        """Ask the store, until it has answered."""
         self._redis.call(b"BGREWRITEAOF").addCallbacks(self._begun, self._not_begun)
 
     def _begun(self, _: object) -> None:

@@ -15,9 +15,10 @@ PATTERN: Final = str.maketrans({char: f"\\{char}" for char in "\\*?[]"})
 
 
 async def scan(redis: Redis, key: bytes) -> AsyncIterator[list[str]]:
-    """What stands in the place of the id 0 in all keys like ``key``, in pages; of a key that is
-    written meanwhile perhaps twice.
+    """Find the ids of all keys like ``key``, in pages. An id whose key is written meanwhile may
+    come twice.
 
+    :param key: such a key with the id 0.
     :raises StoreUnavailable, FateUnknown: the store is away.
     """
     before, after = (part.decode() for part in around(key))

@@ -54,15 +54,15 @@ async def raise_generation(redis: Redis, keys: Keys) -> None:
 
 
 class Tide:
-    """This server's memory of how far the store was.
+    """This server's memory of how far the store has counted.
 
     :ivar problem: why the last count, which is a write, failed; empty when it did not.
     :ivar round_trip: how long the last count took, in seconds.
-    :ivar forgets: whether the store may lack something when its machine lost power, None while
-        nobody knows that; then it is left for later counts to judge.
-    :ivar lost_something: called when a new epoch has begun, whoever noticed why.
-    :ivar boot: which start of the store's machine this is, where it is ours; else empty.
-    :param note: the file to remember it in across restarts, None where the store is shared.
+    :ivar forgets: whether the store may lose its last second when its machine loses power; None
+        while that is not known, and then later counts decide.
+    :ivar lost_something: called when a new epoch has begun, whoever noticed the loss.
+    :ivar boot: identifies the last start of the store's machine, where that is ours; else empty.
+    :param note: the file to remember the count in across restarts, None where the store is shared.
     """
 
     log = Logger()
@@ -108,8 +108,8 @@ class Tide:
     async def _judge(self, redis: Redis) -> None:
         """Count until it has worked, or the connection is lost.
 
-        A replica that has taken over may refuse to be written to at first, for it has none itself.
-        Once it takes writes, this one has to be the first.
+        A replica that has just taken over may refuse writes at first, for want of a replica of its
+        own. When it takes them, this write has to be the first one.
         """
         while redis.connected and not await self._count(redis):
             pause: Deferred[None] = deferLater(self._reactor, AGAIN_SECONDS)
@@ -139,7 +139,10 @@ class Tide:
         self._write_note()
 
     async def _count(self, redis: Redis | None = None) -> bool:
-        """Count, and judge by it; whether the store could be written to."""
+        """Count, and judge the store by the answer.
+
+        :returns: whether the store could be written to.
+        """
         keys = [self._keys.tide(), self._keys.generation(), self._keys.master()]
         asked = self._reactor.seconds()
         try:

@@ -11,8 +11,9 @@ _T = TypeVar("_T")
 
 
 async def all_of(works: Iterable[Deferred[_T]]) -> list[_T]:
-    """What each came to, in their order, as soon as all have ended.
+    """Wait for several things at a time, until all have ended.
 
+    :returns: their results, in their order.
     :raises BaseException: what the first of those raised that failed.
     """
     results: list[tuple[bool, Any]] = await DeferredList(list(works), consumeErrors=True)
