@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -391,10 +392,23 @@ def test_output_that_nobody_reads_or_has_room_for_is_no_traceback(server: Server
 def test_what_cannot_be_reached_is_one_sentence(tmp_path: Path) -> None:
     assert "No server is running" in Admin("--data", str(tmp_path)).refused("users")
     nowhere = Admin("--store", f"redis+unix://{tmp_path}/nothing")
-    assert "does not answer" in nowhere.refused("users")
+    assert "No such file or directory" in nowhere.refused("users")
     wrong = Admin("--store", "http://x").run("users")
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (1, "", 1)
     assert wrong.stderr.startswith("chatroom admin: --store: ")
+
+
+def test_a_store_that_does_not_let_one_in_is_not_said_to_be_silent() -> None:
+    with running() as store:
+        path = store.url.removeprefix("redis+unix://")
+        store.ask("CONFIG", "SET", "requirepass", "right")
+        for login, why in (("", "NOAUTH"), (":not-this@", "WRONGPASS")):
+            said = Admin("--store", f"redis+unix://{login}{path}").refused("users")
+            assert why in said
+            assert "not-this" not in said
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            address = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+            assert "it does not answer" in Admin("--store", address).refused("users")
 
 
 # One user's data -------------------------------------------------------------------------------

@@ -172,7 +172,8 @@ async def opened(reactor: Any, address: Address, words: Words) -> AsyncIterator[
         try:
             await connecting
         except TooLate:
-            raise Stop(words("store-away", place=address)) from None
+            why = redis.problem or words("silent")
+            raise Stop(words("store-away", place=address, reason=why)) from None
         yield redis
     finally:
         await redis.stop()

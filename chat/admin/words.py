@@ -116,7 +116,11 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "没有正在运行的服务器使用 {place} 中的内置存储：请启动它，或用 --data、--store 或 --config "
         "指定另一个。",
     ),
-    "store-away": ("The store does not answer: {place}", "存储没有应答：{place}"),
+    "store-away": (
+        "The store at {place} can't be used: {reason}",
+        "无法使用存储 {place}：{reason}",
+    ),
+    "silent": ("it does not answer", "没有应答"),
     "later-layout": (
         "A later version of chatroom has written the store: its layout is {found}, and this "
         "version knows {known}.",

@@ -132,7 +132,8 @@ class ChatServer:
         """Why clients can't be served now, as a sentence; empty when they can."""
         works = self.store_state()
         if not works["connected"]:
-            return f"The store at {self._redis.address} is away."
+            why = self._redis.problem.removesuffix(".")
+            return f"The store at {self._redis.address} is away{why and ': '}{why}."
         if not works["writable"]:
             return f"The store can't be written to: {self.tide.problem}."
         if works["bus"]:

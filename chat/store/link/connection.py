@@ -104,6 +104,7 @@ class Owner(Generic[_Kind]):
 
     :ivar quiet: how it fares is not logged: that a store which is being started is not there yet is
         no news.
+    :ivar problem: why there is no connection, as far as it was told; empty once there is one.
     :ivar silent: the last connection did not end, but nothing came over it any more.
     :ivar place: host and port that the Sentinels named when it was made; None without Sentinels.
     """
@@ -117,7 +118,7 @@ class Owner(Generic[_Kind]):
         self._connection: _Kind | None = None
         self._latest: _Kind | None = None
         self._factory: _Factory | None = None
-        self._complaint = ""
+        self.problem = ""
         self.silent = False
         self.place: tuple[str, int] | None = None
 
@@ -150,7 +151,7 @@ class Owner(Generic[_Kind]):
     def ready(self, connection: _Kind) -> None:
         """The connection can be used."""
         self._connection = connection
-        self._complaint = ""
+        self.problem = ""
         if not self.quiet:
             self.log.info("Connected to the store at {address}", address=self.address)
         self.changed(True)
@@ -181,8 +182,8 @@ class Owner(Generic[_Kind]):
 
     def complain(self, why: str) -> None:
         """Say once why there is no connection, however often it is tried."""
-        if why != self._complaint and not self.quiet:
-            self._complaint = why
+        if why != self.problem and not self.quiet:
+            self.problem = why
             self.log.warn("{address}: {why}", address=self.address, why=why)
 
     def changed(self, connected: bool) -> None:
