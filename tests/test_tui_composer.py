@@ -339,6 +339,56 @@ class ComposerTests(TestCase):
         screen.press("down", "down")
         self.assertEqual(screen.desk.composer.editor.text, "unsent")
 
+    def test_up_and_down_go_by_the_rows_of_a_long_line_before_they_browse(self) -> None:
+        screen = lively(size=(40, 20))
+        screen.enter("first")
+        editor = screen.desk.composer.editor
+        screen.type("0123456789" * 9 + "好人")  # rows of 38 columns, the last one of 18
+        unsent = editor.text
+        places = []
+        for key in ("up", "up", "down", "down", "down"):
+            screen.press(key)
+            places.append(editor.cursor)
+        self.assertEqual(places, [56, 18, 56, 92, 92])
+        screen.press("up", "x", "ctrl _")
+        self.assertEqual(editor.text, unsent, "what was typed elsewhere is undone by itself")
+        screen.press("up", "up", "up", "up")
+        self.assertEqual(editor.text, "first")
+        screen.press("down")
+        self.assertEqual(editor.text, unsent)
+
+    def test_up_and_down_keep_their_column_across_shorter_rows(self) -> None:
+        screen = lively()
+        editor = screen.desk.composer.editor
+        screen.paste("one two\n\n好的\nthree four")
+        screen.press("left", "left", "left", "left")
+        places = []
+        for key in ("up", "up", "up", "down", "down", "down"):
+            screen.press(key)
+            places.append(editor.cursor)
+        self.assertEqual(places, [11, 8, 6, 8, 11, 18])
+        screen.press("home", "up", "up", "up")
+        self.assertEqual(editor.cursor, 0)
+
+    def test_up_and_down_begin_where_one_went_meanwhile(self) -> None:
+        for between in ("left", "right"), ("x", "backspace"):
+            screen = lively()
+            screen.paste("one two\n\nthree")
+            screen.press("up", *between, "up")
+            self.assertEqual(screen.desk.composer.editor.cursor, 0, between)
+
+    def test_a_long_text_that_is_brought_back_does_not_stand_before_those_older_than_it(
+        self,
+    ) -> None:
+        screen = lively(size=(40, 20))
+        for text in ("first", "long " * 20):
+            screen.enter(text)
+        editor = screen.desk.composer.editor
+        screen.press("up", "up")
+        self.assertEqual(editor.text, "first")
+        screen.press("down", "left", "up")
+        self.assertEqual((editor.text, editor.cursor), ("long " * 20, 61))
+
     def test_a_command_that_is_put_into_the_composer_loses_nothing_that_was_begun(self) -> None:
         for keys in (
             ("shift tab", "shift tab", "/", *"bet"),
@@ -454,30 +504,6 @@ class EditorTests(TestCase):
         self.assertEqual(editor.text, "first")
         editor.do("undo")
         self.assertEqual(editor.text, "second, and much more")
-
-    def test_up_and_down_keep_their_column_across_shorter_lines(self) -> None:
-        editor = Editor()
-        editor.insert("one two\n\n好的\nthree four")
-        for _ in range(4):
-            editor.do("left")
-        places = []
-        for edit in ("up", "up", "up", "down", "down", "down"):
-            editor.do(edit)
-            places.append(editor.cursor)
-        self.assertEqual(places, [11, 8, 6, 8, 11, 18])
-        for edit in ("line_start", "up", "up", "up"):
-            editor.do(edit)
-        self.assertEqual(editor.cursor, 0)
-
-    def test_up_and_down_begin_where_one_went_meanwhile(self) -> None:
-        for between in ("left", "right"), ("typed", "backspace"):
-            editor = Editor()
-            editor.insert("one two\n\nthree")
-            editor.do("up")
-            for edit in between:
-                editor.insert("x") if edit == "typed" else editor.do(edit)
-            editor.do("up")
-            self.assertEqual(editor.cursor, 0, between)
 
     def test_a_mark_typed_after_its_letter_is_kept(self) -> None:
         for keys, text in (

@@ -37,6 +37,8 @@ class Completion:
     shown: str = ""
 
 
+_ROWS = {"up": -1, "down": 1}
+
 Candidates = Callable[[str, str], Iterable[str]]
 """What completes a word: what stands before it, and the word."""
 
@@ -52,6 +54,8 @@ class Composer(Pane):
         self.completion: Completion | None = None
         self._top = 0
         self._columns = PROMPT_COLUMNS + 2
+        self._meant = (-1, 0)
+        """Where going by rows has led, and which column in each row is meant."""
         self._known: tuple[object, tuple[list[str], int, int]] | None = None
 
     def _show(self, part: str) -> str:
@@ -91,18 +95,25 @@ class Composer(Pane):
 
     def point(self, column: int, row: int) -> None:
         """Put the cursor where somebody points, or at the end of that row."""
-        editor = self.editor
-        wanted = (row + self._top, max(0, column - PROMPT_COLUMNS))
-        columns = self._columns - PROMPT_COLUMNS
-        low, high = 0, len(editor.text)
-        while low < high:
-            editor.cursor = (low + high + 1) // 2
-            _, at_column, at_row = editor.rows(columns, self._show)
-            low, high = (editor.cursor, high) if (at_row, at_column) <= wanted else (
-                low, editor.cursor - 1
-            )  # fmt: skip
-        editor.settle_at(low)
+        self._put(max(0, column - PROMPT_COLUMNS), row + self._top)
         self.changed()
+
+    def _put(self, column: int, row: int) -> None:
+        """Put the cursor before what is drawn there."""
+        columns = self._columns - PROMPT_COLUMNS
+        self.editor.go(self.editor.place_at(column, row, columns, self._show))
+
+    def _by_row(self, step: int) -> bool:
+        """Go a row up or down, where there is one: a line may take several. What was brought back
+        just now is passed over, or a long text would stand in the way of those before it."""
+        rows, column, row = self._folded(self._columns)
+        if self.editor.recalled or not 0 <= row + step < len(rows):
+            return False
+        place, wanted = self._meant
+        wanted = wanted if place == self.editor.cursor else column
+        self._put(wanted, row + step)
+        self._meant = self.editor.cursor, wanted
+        return True
 
     # Changing
 
@@ -124,7 +135,9 @@ class Composer(Pane):
     def edit(self, name: str) -> None:
         """One of ``editor.EDITS``."""
         self.completion = None
-        self.editor.do(name)
+        if not (name in _ROWS and self._by_row(_ROWS[name])):
+            self._meant = (-1, 0)
+            self.editor.do(name)
         self.changed()
 
     @property

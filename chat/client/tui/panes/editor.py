@@ -1,7 +1,7 @@
 """The text being written: a cursor, words, a kill ring, undo and history, without a screen."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import wcwidth
@@ -34,8 +34,6 @@ class Editor:
     _typing: bool = False
     _kills: list[str] = field(default_factory=list)
     _yanked: tuple[int, int] | None = None
-    _meant: tuple[int, int] = (-1, 0)
-    """Where going up or down has led, and how far into each line that is to lead."""
 
     # Changing
 
@@ -103,13 +101,11 @@ class Editor:
     def do(self, edit: str) -> bool:
         """Carry out one of ``EDITS``. Return whether there was anything to do."""
         before = (self.text, self.cursor)
-        yanked, meant = self._yanked, self._meant
+        yanked = self._yanked
         EDITS[edit](self)
         self._typing = False
         if self._yanked == yanked:
             self._yanked = None
-        if self._meant == meant:
-            self._meant = (-1, 0)
         return before != (self.text, self.cursor)
 
     def _change(self, text: str, cursor: int, joined: bool = False) -> None:
@@ -118,7 +114,7 @@ class Editor:
             del self._undo[:-UNDO_STEPS]
         self._redo.clear()
         self.text, self.cursor = text, min(cursor, len(text))
-        self._yanked, self._meant = None, (-1, 0)
+        self._yanked = None
 
     def _kill(self, start: int, end: int) -> None:
         if start < end:
@@ -128,9 +124,16 @@ class Editor:
 
     # Moving
 
-    def settle_at(self, place: int) -> None:
-        """Put the cursor at ``place``, or at the start of the character that it is inside of."""
-        self.cursor = self._settle(place)
+    def go(self, place: int) -> None:
+        """Put the cursor at ``place``, where a character begins or the text ends."""
+        self.cursor = place
+        self._typing, self._yanked = False, None
+
+    @property
+    def recalled(self) -> bool:
+        """Whether the text is an older one, as it was brought back."""
+        older = self._place is not None and self.text == self.history[self._place]
+        return older and self.cursor == len(self.text)
 
     def _before(self, place: int) -> int:
         return wcwidth.grapheme_boundary_before(self.text, place) if place > 0 else 0
@@ -253,35 +256,12 @@ class Editor:
             self._change("", 0)
 
     def up(self) -> None:
-        """A line up; from the first line, an older one of the history."""
-        start = self._line_start(self.cursor)
-        if start:
-            self._to_line(self._line_start(start - 1), self.cursor - start)
-        else:
-            self._browse(-1)
+        """An older text of the history."""
+        self._browse(-1)
 
     def down(self) -> None:
-        """A line down; from the last line, a newer one of the history."""
-        end = self._line_end(self.cursor)
-        if end < len(self.text):
-            self._to_line(end + 1, self.cursor - self._line_start(self.cursor))
-        else:
-            self._browse(1)
-
-    def _to_line(self, start: int, offset: int) -> None:
-        """Go as far into the line that begins at ``start`` as one was in the line that one came
-        from: those between may be shorter."""
-        place, wanted = self._meant
-        wanted = wanted if place == self.cursor else offset
-        self.cursor = self._settle(min(start + wanted, self._line_end(start)))
-        self._meant = self.cursor, wanted
-
-    def _settle(self, place: int) -> int:
-        """``place``, or the start of the character that it stands inside of."""
-        if place >= len(self.text):
-            return len(self.text)
-        start = wcwidth.grapheme_boundary_before(self.text, place + 1)
-        return min(start, place)
+        """A newer one; what was begun is the newest."""
+        self._browse(1)
 
     def _browse(self, step: int) -> None:
         place = len(self.history) if self._place is None else self._place
@@ -302,35 +282,46 @@ class Editor:
 
         :param show: how one character is drawn.
         """
+        rows: list[list[str]] = []
+        at = 0, 0
+        for place, shown, column, row in self._laid(columns, show):
+            if row == len(rows):
+                rows.append([])
+            rows[row].append(shown)
+            if place <= self.cursor:
+                at = column, row
+        return ["".join(each) for each in rows], *at
+
+    def place_at(self, column: int, row: int, columns: int, show: Callable[[str], str]) -> int:
+        """Where in the text the character stands that is drawn there, or the last before it."""
+        laid = self._laid(columns, show)
+        return max(place for place, _, at, on in laid if (on, at) <= (row, column))
+
+    def _laid(
+        self, columns: int, show: Callable[[str], str]
+    ) -> Iterator[tuple[int, str, int, int]]:
+        """Each character: where it stands in the text, how it is drawn, in which column and row;
+        behind them the end of the text, as if it were one."""
         columns = max(2, columns)
-        rows: list[list[str]] = [[]]
-        used = place = 0
-        column = row = 0
+        place = column = row = 0
         for part in graphemes(self.text):
-            if place == self.cursor:
-                column, row = used, len(rows) - 1
-            place += len(part)
             if part == "\n":
-                rows.append([])
-                used = 0
-                continue
-            shown = show(part)
-            size = width(shown)
-            if not 0 < size <= columns:
-                shown, size = "?", 1
-            if used + size > columns:
-                rows.append([])
-                used = 0
-                if place - len(part) == self.cursor:
-                    column, row = 0, len(rows) - 1
-            rows[-1].append(shown)
-            used += size
-        if place <= self.cursor:
-            if used >= columns:
-                rows.append([])
-                used = 0
-            column, row = used, len(rows) - 1
-        return ["".join(each) for each in rows], column, row
+                yield place, "", min(column, columns - 1), row
+                column, row = 0, row + 1
+            else:
+                shown = show(part)
+                size = width(shown)
+                if not 0 < size <= columns:
+                    shown, size = "?", 1
+                if column + size > columns:
+                    column, row = 0, row + 1
+                yield place, shown, column, row
+                column += size
+            place += len(part)
+        if column >= columns:
+            # Only for the cursor: a row that is just full needs no other one below it.
+            column, row = (0, row + 1) if self.cursor >= place else (columns - 1, row)
+        yield place, "", column, row
 
 
 EDITS: dict[str, Callable[[Editor], None]] = {
