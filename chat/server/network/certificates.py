@@ -41,10 +41,10 @@ DAY: Final = 86_400.0
 class Certificates:
     """The certificate and its key, for every handshake from now on.
 
-    TLS 1.2 at least, and the ciphers that Twisted keeps up to date; connections that are open keep
-    what they were opened with.
+    TLS 1.2 or later, with the ciphers that Twisted keeps up to date. Connections that are open keep
+    the certificate they were opened with.
 
-    :param clock: when to look at the files.
+    :param clock: for looking at the files from time to time.
     :param certificate: a PEM file, the server's certificate first, then its chain.
     :param key: a PEM file with its private key, not encrypted.
     :ivar ends: until when the certificate is valid.
@@ -74,7 +74,7 @@ class Certificates:
             raise CannotStart(f"TLS: {error}") from None
 
     def start(self) -> None:
-        """Read the files, and look after them until ``stop``: for others in their place, and once a
+        """Read the files, and watch them until ``stop``: for new ones in their place, and once a
         day for how long the certificate is still valid.
 
         :raises CannotStart: they can't be used; the text says why.
@@ -84,13 +84,13 @@ class Certificates:
         self._warning.start(DAY, now=False)
 
     def stop(self) -> None:
-        """Look no more; what was read is still served."""
+        """Watch the files no longer; what was read is still served."""
         for each in (self._looking, self._warning):
             if each.running:
                 each.stop()
 
     def reload(self) -> None:
-        """Read the files again. What can't be used is said in the log, and changes nothing."""
+        """Read the files again. If they can't be used, the log says so, and nothing changes."""
         try:
             self._load()
         except ValueError as error:
@@ -129,7 +129,7 @@ class Certificates:
         self._warn()
 
     def _warn(self) -> None:
-        """Say in the certificate's last week that it is: what renews it may have failed."""
+        """Log a warning in the certificate's last week: whatever renews it may have failed."""
         if self.ends and (self.ends - datetime.datetime.now(datetime.UTC)).days < WARN_DAYS:
             self.log.warn(
                 "The certificate is valid until {when:%Y-%m-%d %H:%M} UTC", when=self.ends
@@ -153,10 +153,10 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def self_signed(directory: Path) -> Path:
-    """The file with the certificate and the key that the server made for itself, now if need be.
+    """The file with the server's own certificate and key, which is made now if there is none.
 
-    One file (mode 0600) for both, and the first that is there stays, so that several servers which
-    start at once on one directory serve the same.
+    One file (mode 0600) for both. The first one that is there stays, so several servers that start
+    at once on one directory serve the same certificate.
 
     :param directory: where it is kept, as ``tls.pem``.
     :raises CannotStart: it can't be written.
@@ -172,7 +172,7 @@ def self_signed(directory: Path) -> Path:
 
 
 def _made() -> bytes:
-    """A new key and a certificate that it has signed itself, in PEM form."""
+    """A new key, and a certificate signed by it, in PEM form."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "chatroom")])
     now = datetime.datetime.now(datetime.UTC)
@@ -197,7 +197,7 @@ def _made() -> bytes:
 
 
 def _names() -> list[x509.GeneralName]:
-    """What this machine may be called; clients that remember the certificate do not ask."""
+    """The names of this machine. Clients that remember the certificate itself do not check them."""
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
     names += [x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", "::1")]
     with contextlib.suppress(ValueError):  # it may have letters that no name has
@@ -206,7 +206,7 @@ def _names() -> list[x509.GeneralName]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Make a file as a whole and for its owner alone, unless somebody else was quicker."""
+    """Write a whole file for its owner alone, unless another process was quicker."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
@@ -218,7 +218,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """Something that changes with a file; nothing when it is not there."""
+    """A value that changes with a file; empty when there is no file."""
     with contextlib.suppress(OSError):
         found = path.stat()
         return found.st_mtime_ns, found.st_ino, found.st_size

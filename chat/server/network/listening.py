@@ -64,9 +64,9 @@ class Listeners:
         self._copies: list[socket.socket] = []
 
     def bind(self) -> None:
-        """Take every address. Until ``open``, who connects waits in the kernel's queue.
+        """Bind every address. Until ``open``, clients that connect wait in the kernel's queue.
 
-        :raises CannotStart: one of them can't be had; none is kept.
+        :raises CannotStart: one of the addresses can't be bound; then none is.
         """
         for endpoint in self._endpoints:
             door = _Door()
@@ -93,12 +93,14 @@ class Listeners:
         tls: IOpenSSLServerConnectionCreator | None = None,
         trusted: Networks | None = None,
     ) -> None:
-        """Let clients in, to ``factory``, and say where.
+        """Let clients in, and log where.
 
+        :param factory: makes the protocols of their connections.
         :param tls: what TLS is spoken with, on all ports that others can reach and that were not
-            asked for as plain ones; None for endpoints as they were written.
-        :param trusted: where balancers are that say whose connection it is, before anything else:
-            not on an endpoint that brings its own TLS, which would hear it first.
+            asked for as plain ones; None when endpoints are used just as they were written.
+        :param trusted: the networks of load balancers, which say first of all whose connection it
+            is. This does not work on an endpoint that brings its own TLS, which would read those
+            bytes.
         """
         inside = None if tls is None else _TlsFactory(tls, False, factory)
         for endpoint, port, door in zip(self._endpoints, self._ports, self._doors, strict=True):
@@ -110,9 +112,9 @@ class Listeners:
         self.announce(inside is not None)
 
     def announce(self, tls: bool) -> None:
-        """Say in the log where clients are let in.
+        """Log where clients are let in.
 
-        :param tls: TLS is spoken where the endpoint leaves it to us.
+        :param tls: TLS is spoken where the endpoint leaves that to us.
         """
         for endpoint, port in zip(self._endpoints, self._ports, strict=True):
             encrypts = _encrypts(port) or (tls and _is_to_encrypt(endpoint, port))
@@ -140,11 +142,12 @@ class Listeners:
         await DeferredList([maybeDeferred(port.stopListening) for port in ports])
 
     def share(self, count: int) -> list[list[socket.socket]]:
-        """For each of ``count`` processes the sockets to inherit, in the order of the endpoints.
+        """The sockets that each of ``count`` processes inherits, in the order of the endpoints.
 
-        On Linux each gets a socket of its own for a TCP port, and the kernel spreads the clients
-        evenly. Elsewhere, and on Unix sockets, all take from the same one whoever is quickest: of
-        400 clients that came at once, four processes then got 211, 148, 23 and 18.
+        On Linux each process gets a socket of its own for a TCP port, and the kernel spreads the
+        clients evenly. Elsewhere, and on Unix sockets, all accept from the same one, and the
+        quickest gets the client: of 400 clients that came at once, four processes got 211, 148, 23
+        and 18.
 
         :raises CannotStart: an endpoint has no socket that could be shared.
         """
@@ -158,9 +161,10 @@ class Listeners:
         return shares
 
     def _another(self, bound: socket.socket) -> socket.socket:
-        """A second socket on the same port where the system shares fairly, else the same one.
+        """A second socket on the same port where the system spreads clients fairly, else the same
+        socket.
 
-        A server that comes later does not ask to share when it binds, and is refused.
+        A server that is started later does not ask for sharing when it binds, and is refused.
         """
         if sys.platform != "linux" or bound.family == socket.AF_UNIX:
             return bound
@@ -181,10 +185,10 @@ class Listeners:
 
 
 class _TlsFactory(TLSMemoryBIOFactory):
-    """Twisted's, which also may turn somebody away before a word.
+    """Twisted's TLS factory, which can also turn a client away before the handshake.
 
-    And which encrypts at once: Twisted's usual protocol gathers writes until the reactor's next
-    turn, which our connections have done already. That took a third of the time of each.
+    It encrypts at once. Twisted's usual protocol gathers writes until the reactor's next turn, but
+    our connections have done that already, and it took a third of the time of each write.
     """
 
     protocol = TLSMemoryBIOProtocol
@@ -196,7 +200,7 @@ class _TlsFactory(TLSMemoryBIOFactory):
 
 @implementer(IProtocolFactory, ILoggingContext)
 class _Door:
-    """Stands before the real factory, which is made only when the store is there."""
+    """Stands in for the real factory, which is made only when the store is there."""
 
     inner: IProtocolFactory | None = None
 
@@ -215,7 +219,7 @@ class _Door:
 
 
 def _accept_few(port: tcp.Port) -> None:
-    """Take ``ACCEPTED_AT_ONCE`` connections a turn, however many wait."""
+    """Accept ``ACCEPTED_AT_ONCE`` connections in a turn of the reactor, however many wait."""
 
     def take() -> None:
         port.numberAccepts = ACCEPTED_AT_ONCE
@@ -230,14 +234,14 @@ def _encrypts(port: IListeningPort) -> bool:
 
 
 def _is_to_encrypt(endpoint: str, port: IListeningPort) -> bool:
-    """Whether it is for us to speak TLS there."""
+    """Whether it is our task to speak TLS on this endpoint."""
     return not _encrypts(port) and not endpoint.startswith((PLAIN, "unix:"))
 
 
 def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
     """Listen now.
 
-    :raises CannotStart: the address can't be had.
+    :raises CannotStart: the address can't be bound.
     """
     place = serverFromString(reactor, endpoint.removeprefix(PLAIN))
     bound = _result(place.listen(factory))
@@ -250,17 +254,19 @@ def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListening
 
 
 def _result(listening: Deferred[IListeningPort]) -> Any:
-    """What an endpoint's ``listen`` came to; all of Twisted's know at once."""
+    """The result of an endpoint's ``listen``, which all of Twisted's know at once."""
     results: list[Any] = [Failure(CannotStart("this kind of endpoint takes its time"))]
     listening.addBoth(results.append)
     return results[-1]
 
 
 def _left_behind(failure: Failure) -> bool:
-    """Whether a Unix socket could not be had for what a killed server left there; it is gone then.
+    """Remove what a killed server has left of a Unix socket.
 
-    Twisted's lock beside it has the number of a process. In a container the next one has the same
-    number, and one that nobody has buried counts as alive: so who is there has to answer.
+    Twisted's lock beside the socket names a process. In a container the next process may have the
+    same number, and a zombie counts as alive. So a server counts as running only if it answers.
+
+    :returns: whether something was removed, so that binding is worth another try.
     """
     path = _locked(failure)
     if not path or _is_answered(path):
@@ -272,7 +278,8 @@ def _left_behind(failure: Failure) -> bool:
 
 
 def _locked(failure: Failure) -> str:
-    """The path of the Unix socket that somebody else's lock keeps from us, else empty."""
+    """The path of the Unix socket that is locked by another process; empty when that is not the
+    reason."""
     error: Any = failure.value
     is_locked = isinstance(error, CannotListenError) and isinstance(error.socketError, str)
     return os.fsdecode(error.port) if is_locked else ""
@@ -313,7 +320,7 @@ def written(address: IAddress) -> str:
 
 
 def _hint(endpoint: str, address: IAddress) -> str:
-    """How to open an address to others that only this machine can reach."""
+    """How to open to others an address that only this machine can reach."""
     if _reachable(address) or not isinstance(address, IPv4Address | IPv6Address):
         return ""
     kind = endpoint.removeprefix(PLAIN).partition(":")[0]

@@ -57,9 +57,9 @@ five calls of the kernel for each connection."""
 
 
 def tune(handle: socket.socket) -> None:
-    """Let the kernel send at once, and notice within two minutes that a peer's machine is gone.
+    """Have the kernel send at once, and notice within two minutes that a peer's machine is gone.
 
-    A Unix socket, whose connections are TCP to Twisted as well, knows neither.
+    A Unix socket, whose connections are TCP to Twisted as well, can do neither.
     """
     if handle.family == socket.AF_UNIX:
         return
@@ -71,15 +71,16 @@ def tune(handle: socket.socket) -> None:
 
 
 def not_at_once(data: bytes) -> int:
-    """The ``direct`` of what has something in the way of what is written next: takes nothing."""
+    """The ``direct`` of a transport that can't write at once: it takes nothing."""
     return 0
 
 
 class FrameServer(tcp.Server):
     """A connection accepted by a port of ``Listeners``, whose socket is ``tune``d.
 
-    :ivar direct: the socket's own ``send`` while nothing is in the way of what is written next, for
-        whoever writes to many: may take less than all, or raise OSError; then ``write`` the rest.
+    :ivar direct: the socket's own ``send`` while nothing waits to be written before it, for those
+        who write to many. It may take less than everything, or raise OSError: then ``write`` the
+        rest.
     :ivar frames_sent: told how many whole frames have gone to the kernel; None while nobody asks.
     """
 
@@ -96,7 +97,7 @@ class FrameServer(tcp.Server):
         self._look()
 
     def _look(self) -> None:
-        """Find out whether anything is in the way of what is written next."""
+        """Find out whether anything has to be written before what comes next."""
         free = self._is_idle() and not self.whole_frames
         self.direct = self.socket.send if free else not_at_once
 
@@ -110,7 +111,7 @@ class FrameServer(tcp.Server):
         )
 
     def write(self, data: bytes) -> None:
-        """Send ``data`` now when nothing waits before it, else queue it."""
+        """Send ``data`` now if nothing waits before it, else queue it."""
         sent: Any = 0
         if self.direct is not not_at_once:
             try:
@@ -233,10 +234,10 @@ class QueuedFrameServer(FrameServer):
 
 
 def _room(connection: socket.socket) -> int:
-    """How many bytes the peer takes now without any of them waiting in our kernel.
+    """How many bytes the peer accepts now, so that none of them has to wait in our kernel.
 
-    Whatever waits there is joined and cut again at the edge of the peer's window, so that a frame
-    which was handed over whole arrives in pieces.
+    What waits there is joined, and cut again at the edge of the peer's window, so that even a frame
+    that was handed over whole arrives in pieces.
     """
     under_way = _unconfirmed(connection)
     if sys.platform == "linux":
@@ -248,16 +249,14 @@ def _room(connection: socket.socket) -> int:
 
 
 def _unconfirmed(connection: Any) -> int:
-    """Bytes in the kernel that the peer's machine has not confirmed."""
+    """Bytes in the kernel that the peer's machine has not acknowledged."""
     count: int = _NUMBER.unpack(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
     return count
 
 
 def unsent(transport: Any) -> int:
-    """Bytes that a client is still to get: what waits here, and what its machine has not confirmed.
-
-    0 of what is no connection of the kernel's.
-    """
+    """Bytes that a client has not got yet: those that wait here, and those that its machine has not
+    acknowledged. 0 for something that is not a connection of the kernel's."""
     if not isinstance(transport, FileDescriptor):
         return 0
     waiting: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
@@ -265,9 +264,10 @@ def unsent(transport: Any) -> int:
 
 
 def write_whole_frames(transport: Any, frames_sent: Callable[[int], None]) -> bool:
-    """From now on let every frame go to the kernel in one piece, and be told of each.
+    """From now on hand every frame to the kernel in one piece, and count them.
 
-    :returns: False when ``transport`` can't, and ``frames_sent`` will not be called.
+    :param frames_sent: told how many more frames have gone to the kernel.
+    :returns: False when ``transport`` can't do that; ``frames_sent`` is never called then.
     """
     if not isinstance(transport, FrameServer) or transport.TLS:
         return False

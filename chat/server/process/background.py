@@ -1,4 +1,4 @@
-"""``twistd`` without ``-n``: whoever starts the server waits until it serves, or reads why not."""
+"""``twistd`` without ``-n``: the command waits until the server serves, or says why it does not."""
 
 import os
 import signal
@@ -24,12 +24,13 @@ GONE_SECONDS: Final = 30
 
 
 class InBackground(MultiService):
-    """Holds the server, and has twistd's process in front wait for how the start ends.
+    """Holds the server, and has twistd's first process wait until the start has succeeded or
+    failed.
 
-    By itself twistd waits only until the ports are taken, succeeds whatever comes after that, and
-    shows a hundred bytes of what went wrong, as Python writes them.
+    By itself twistd waits only until the ports are bound, exits with success whatever comes after
+    that, and prints a hundred bytes of an error as Python writes it.
 
-    :param twistd: its own options, in which it keeps the pipe that its process in front reads.
+    :param twistd: its own options, which hold the pipe that its first process reads.
     """
 
     def __init__(self, reactor: Any, server: Lifecycle, twistd: MutableMapping[str, Any]) -> None:
@@ -65,7 +66,7 @@ class InBackground(MultiService):
         self._pipe = self._twistd.pop("statusPipe", None)
 
     def _tell(self, serves: bool) -> None:
-        """Let the process in front end, and leave its terminal alone from now on."""
+        """Let the first process exit, and from then on leave its terminal alone."""
         pipe, self._pipe = self._pipe, None
         if pipe is None:
             return

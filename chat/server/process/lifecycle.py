@@ -1,4 +1,4 @@
-"""What every process of the server does first and last: listens, starts, reloads, stops."""
+"""The life of every process of the server: it binds, starts, reloads and stops."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -23,15 +23,15 @@ __all__ = ["Lifecycle"]
 
 
 class Lifecycle(Service):
-    """A service that takes its ports first and starts the rest once the reactor runs.
+    """A service that binds its ports first, and starts the rest once the reactor runs.
 
-    What has started is stopped in the opposite order, whichever way the start ended.
+    What has started is stopped in the opposite order, however the start ended.
 
-    :param read_again: the settings as they are written by now, for SIGHUP.
+    :param read_again: reads the settings as they are written now, for SIGHUP.
     :ivar listeners: where it listens; tests ask it for the port.
-    :ivar pages: what ``--metrics`` shows, None without.
-    :ivar parts: what stops each part that has started.
-    :ivar reloading: who takes other settings while the server runs.
+    :ivar pages: what ``--metrics`` shows, None without it.
+    :ivar parts: stops each part that has started.
+    :ivar reloading: passes on other settings while the server runs.
     """
 
     log = Logger()
@@ -54,16 +54,17 @@ class Lifecycle(Service):
         self._unfilter_log: Callable[[], None] = lambda: None
 
     async def start(self, parts: AsyncExitStack) -> None:
-        """Start everything; ``parts`` gets what stops each part.
+        """Start everything.
 
+        :param parts: gets what stops each part.
         :raises CannotStart: with a sentence for whoever started the server.
         """
         raise NotImplementedError
 
     def privilegedStartService(self) -> None:
-        """Take the ports, which may need rights that are given up next.
+        """Bind the ports, which may need privileges that are dropped next.
 
-        :raises CannotStart: a port can't be had.
+        :raises CannotStart: a port can't be bound.
         """
         super().privilegedStartService()
         self._has_ports = True
@@ -72,7 +73,7 @@ class Lifecycle(Service):
         self.listeners.bind()
 
     def startService(self) -> None:
-        """Begin to start once the reactor runs; what goes wrong ends it, with status 1."""
+        """Begin to start once the reactor runs. If that fails, the process ends with status 1."""
         super().startService()
         if not self._has_ports:  # Twisted's other runner, twist, gives up no rights.
             self.privilegedStartService()
@@ -89,7 +90,7 @@ class Lifecycle(Service):
         return Deferred.fromCoroutine(self._stop())
 
     def when_started(self) -> Deferred[bool]:
-        """Fires with whether clients are let in, as soon as they are or the start has failed."""
+        """Fires with True when clients are let in, with False when the start has failed."""
         waiter: Deferred[bool] = Deferred()
 
         def started(serves: bool) -> bool:
@@ -132,6 +133,6 @@ class Lifecycle(Service):
         return False
 
     async def _stop(self) -> None:
-        """Stop the parts. A start that is still waiting for one of them fails with it."""
+        """Stop the parts. A start that still waits for one of them fails with it."""
         await self.parts.aclose()
         await self.when_started()

@@ -32,10 +32,12 @@ RETRIES: Final = "twisted.application._client_service.ClientService"
 
 
 def log_from(level: str, publisher: LogPublisher = globalLogPublisher) -> Callable[[], None]:
-    """Hide events below ``level`` from every observer; return what undoes it.
+    """Hide events below ``level`` from every observer.
 
-    twistd has no option for this, and its observers write everything. They are known only to the
-    publisher, which is why its list is looked at here.
+    twistd has no option for this, and its observers write everything. Only the publisher knows
+    them, which is why its list is changed here.
+
+    :returns: a function that undoes it.
     """
     predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
     if level != "debug":

@@ -14,19 +14,20 @@ __all__ = ["DirectReactor"]
 
 
 class DirectReactor(EPollReactor):
-    """Serves events where it finds them; what each of them means Twisted decides as ever."""
+    """Serves each event where it is found. What an event means is decided by Twisted, as always."""
 
     def __init__(self) -> None:
         super().__init__()
         self._endings: list[Callable[[], None]] = []
 
     def at_turn_end(self, function: Callable[[], None]) -> None:
-        """Call ``function`` when the events of this turn have been served, or those of the next
-        where this is asked at the end of one."""
+        """Call ``function`` when all events of this turn have been served. If that moment has
+        begun, it is called at the end of the next turn."""
         self._endings.append(function)
 
     def doPoll(self, timeout: float | None) -> None:
-        """Wait up to ``timeout`` seconds, None for as long as it takes, and serve what happened."""
+        """Wait for up to ``timeout`` seconds, None for as long as it takes, and serve what has
+        happened."""
         if self._endings:
             timeout = 0
         known: dict[int, Any] = self._selectables

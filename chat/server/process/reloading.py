@@ -12,11 +12,11 @@ __all__ = ["Reloading"]
 
 
 class Reloading:
-    """Knows the settings in force, and brings others in.
+    """Knows the settings in force, and passes others on.
 
-    :param read_again: the settings as they are written by now; raises UsageError.
+    :param read_again: reads the settings as they are written now; raises UsageError.
     :ivar settings: those in force.
-    :ivar quiet: somebody else says which ones changed.
+    :ivar quiet: another process logs which ones have changed.
     """
 
     log = Logger()
@@ -28,14 +28,15 @@ class Reloading:
         self._takers: list[Callable[[Settings], None]] = []
 
     def add(self, take: Callable[[Settings], None]) -> None:
-        """Call ``take`` with the settings in force at each reload, whether they changed or not:
-        files that they name may have."""
+        """Call ``take`` with the settings in force at each reload, whether or not they have
+        changed: the files that they name may have."""
         self._takers.append(take)
 
     def reload(self) -> None:
-        """Read again, take what can be taken, and say of the rest that it needs a restart.
+        """Read the settings again, take over those that can change, and log which ones need a
+        restart.
 
-        Where anything in the file is wrong nothing changes.
+        If anything in the file is wrong, nothing changes.
         """
         try:
             written = self._read_again()

@@ -40,11 +40,11 @@ _log = Logger()
 
 
 def choose_reactor() -> Any:
-    """Install the fastest reactor that the system has, unless one was chosen (``--reactor``).
+    """Install the fastest reactor that the system has, unless another was chosen (``--reactor``).
 
-    Its time is one that nobody sets. With Twisted's own, the time of day, a clock that is put back
-    by an hour would stop every timer for that hour, those of messages on their way among them, and
-    one that is put forward would end every connection for its silence.
+    Its clock can't be set. Twisted's own uses the time of day: if that were put back by an hour,
+    every timer would stop for that hour; if it were put forward, every connection would end for its
+    silence.
     """
     if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
         from twisted.internet.main import installReactor
@@ -59,15 +59,18 @@ def choose_reactor() -> Any:
 
 
 def fill_standard_streams() -> None:
-    """Have something stand where a standard stream was closed (``2>&-``): in the background twistd
-    puts ``/dev/null`` there, and would put it over the reactor's own descriptor."""
+    """Put something in the place of a standard stream that was closed (``2>&-``). In the background
+    twistd puts ``/dev/null`` there, and would put it over the reactor's own descriptor."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
         pass
     os.close(descriptor)
 
 
 def raise_open_files() -> int:
-    """Let this process open as many files as it may at all; return how many that is."""
+    """Let this process open as many files as it is allowed to.
+
+    :returns: how many that is.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         # macOS refuses an unlimited number, and goes on with what it had.
@@ -78,19 +81,20 @@ def raise_open_files() -> int:
 
 
 def stop(reactor: Any) -> None:
-    """Let a reactor stop, if nobody has done so yet."""
+    """Stop a reactor, unless that was done already."""
     with contextlib.suppress(ReactorNotRunning):
         reactor.stop()
 
 
 def calm_signals(reactor: Any, stopping: Callable[[], bool]) -> Callable[[], None]:
-    """Have what ``reactor`` does at SIGINT and SIGTERM done between two events, once; return what
-    undoes that. For a reactor that runs.
+    """Have what ``reactor`` does at SIGINT and SIGTERM done between two events, and only once. Call
+    it when the reactor runs.
 
-    :param stopping: whether it is about to stop, so that there is no more to be done.
+    Twisted logs inside the signal handler, and a signal may come at any moment. If it comes while
+    the lock of the log is being taken, the handler would wait for that lock for ever.
 
-    Twisted logs in the handler itself, and a signal comes in the middle of anything. In the middle
-    of taking the lock of the log, the handler would wait for that lock for ever.
+    :param stopping: whether the reactor is about to stop, so that nothing more is to be done.
+    :returns: a function that undoes it.
     """
     before = {}
     told: list[int] = []
@@ -118,10 +122,12 @@ def _later(reactor: Any, handler: Callable[[int], None]) -> Callable[[int, Any],
 
 
 def on_hangup(reactor: Any, reload: Callable[[], None]) -> Callable[[], None]:
-    """Call ``reload`` at each SIGHUP, in the reactor's thread; return what undoes that.
+    """Call ``reload`` at each SIGHUP, in the reactor's thread.
 
-    A terminal that is closed says SIGHUP too, and ends what was started from it as it always did,
-    unless that was started with nohup.
+    A terminal that is closed sends SIGHUP too. That ends what was started from it, as always,
+    unless it was started with nohup.
+
+    :returns: a function that undoes it.
     """
     inherited = signal.getsignal(signal.SIGHUP)
     ends_with_terminal = inherited != signal.SIG_IGN and _has_terminal()
@@ -149,10 +155,10 @@ def _has_terminal() -> bool:
 
 
 def end_plainly() -> None:
-    """From now on an uncaught CannotStart ends the process with its sentence, no traceback; so
-    does a file that twistd can't use, such as its log, and Ctrl-C ends it without a word.
+    """From now on an uncaught CannotStart ends the process with its sentence and without a
+    traceback, and so does a file that twistd can't use, such as its log. Ctrl-C ends it silently.
 
-    The sentence is in the log, too: of a process in the background there is nothing else to read.
+    The sentence is logged as well, since a process in the background has nothing else to show.
     """
     usual = sys.excepthook
 
@@ -170,17 +176,17 @@ def end_plainly() -> None:
 
 
 def exit_with_status_1(sentence: str) -> None:
-    """Say ``sentence`` now, and end with status 1 when the reactor has stopped.
+    """Say ``sentence`` now, and exit with status 1 when the reactor has stopped.
 
-    twistd itself ends with 0 whatever happened while the reactor ran.
+    twistd itself exits with 0, whatever happened while the reactor ran.
     """
     say(sentence)
     atexit.register(_exit)
 
 
 def say(sentence: str) -> None:
-    """Tell whoever started the server, on the real standard error: in the place of ``sys.stderr``
-    twistd has put its log."""
+    """Tell whoever started the server, on the real standard error: twistd has put its log in the
+    place of ``sys.stderr``."""
     if sys.__stderr__ is not None:
         sys.__stderr__.write(f"chatroom: {sentence}\n")
         sys.__stderr__.flush()

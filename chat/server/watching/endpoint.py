@@ -119,7 +119,7 @@ class Pages:
 
 
 class Watching(Pages):
-    """Those of a process that serves clients."""
+    """The HTTP endpoint of a process that serves clients."""
 
     def __init__(self, reactor: Any, endpoint: str, watched: Watched) -> None:
         super().__init__(reactor, endpoint)
@@ -161,7 +161,7 @@ class Watching(Pages):
         return View(server, self._lag, self._memory, ends.timestamp() if ends else None)
 
     async def _ask_memory(self) -> None:
-        """For the next scrape: this one does not wait for a store that may not answer."""
+        """Ask for the next scrape: this one does not wait for a store that may not answer."""
         server = self._watched.server
         if server is None:
             return
@@ -200,9 +200,9 @@ class QuietSite(Site):
 
 
 class Page(Resource):
-    """One page, made anew each time.
+    """One page, made anew for each request.
 
-    :param body: makes it; a text in UTF-8 unless it says otherwise.
+    :param body: makes it; as text in UTF-8 unless it says otherwise.
     """
 
     isLeaf = True
@@ -217,7 +217,7 @@ class Page(Resource):
 
 
 class _Readings(Collector):
-    """Reads every metric when it is asked for, and keeps nothing."""
+    """Reads every metric when it is asked, and keeps nothing."""
 
     def __init__(self, watched: Watched, view: Callable[[ChatServer], View]) -> None:
         self._watched = watched

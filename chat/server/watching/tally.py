@@ -8,16 +8,16 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """Counted where the code passes anyway, once for a publication or a batch at most.
+    """Counts that are kept where the code passes anyway, once for a publication or a batch at most.
 
     :ivar accepted: messages that were stored for somebody who is connected here.
     :ivar deliveries: entries handed to connections; to the sender it is the answer.
-    :ivar delay: from handing a message to the store until it is written to its audience here,
-        seconds; one message of each turn.
+    :ivar delay: seconds from handing a message to the store until it is written to its audience
+        here, for one message of each turn.
     :ivar gaps: holes in conversations that were read from the log.
-    :ivar logins: by outcome: ``accepted``, or why not, as the keys of ``chat.server.phrases``.
-    :ivar refusals: by the request's type and the code; type ``""`` is a frame that is none.
-    :ivar goodbyes: connections that were ended from here, by reason.
+    :ivar logins: by outcome: ``accepted``, or the reason, as a key of ``chat.server.phrases``.
+    :ivar refusals: by the type of the request and the code; the type ``""`` is a malformed frame.
+    :ivar goodbyes: connections that this server has ended, by reason.
     """
 
     def __init__(self) -> None:

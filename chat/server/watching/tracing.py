@@ -1,6 +1,6 @@
 """One connection's trace in the log: every line has its id, and most are for debugging.
 
-Nothing is even put together unless the log's level asks for it.
+Nothing is even formatted unless the log's level asks for it.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -45,7 +45,7 @@ def logged_in(session: "Session") -> None:
 
 
 def refused(session: "Session", request: str, code: int, reason: str) -> None:
-    """A request was not served; a type of ``""`` is a frame that is none."""
+    """A request was refused; a type of ``""`` is a malformed frame."""
     session.context.tally.refused(request, code, reason)
     if request == "LoginMes" and reason in GUESSES:
         text = "connection {connection}: a login from {address} was refused ({reason})"
@@ -70,13 +70,14 @@ def flooding(session: "Session") -> None:
 
 
 def sent_away(session: "Session", why: Exception) -> None:
-    """The client did not read for a while, and what it missed can't be read from the store."""
+    """A client that did not read is disconnected, because what it missed can't be read from the
+    store."""
     text = "connection {connection} was behind and is sent away: {why}"
     _log.info(text, connection=session.key, why=why)
 
 
 def failed(session: "Session", what: str, failure: Failure) -> None:
-    """Something went wrong that nobody foresaw."""
+    """Something failed that nobody foresaw."""
     text = "connection {connection}: {what} failed"
     _log.failure(text, failure, connection=session.key, what=what)
 

@@ -36,9 +36,10 @@ class _Process(ProcessProtocol):
     """One life of one worker.
 
     :param number: counted from 1, for the log.
-    :ivar ended: fires when it has ended, with its exit status or a signal's number below zero.
+    :ivar ended: fires when it has ended, with its exit status, or with a signal's number below
+        zero.
     :ivar serves: it lets clients in.
-    :ivar settled: fires with whether it lets clients in: True, or False when it ended before that.
+    :ivar settled: fires with True when it lets clients in, with False if it has ended before that.
     """
 
     log = Logger()
@@ -65,7 +66,7 @@ class _Process(ProcessProtocol):
             self._said(line.decode(errors="replace"))
 
     def _said(self, line: str) -> None:
-        """An event of its log goes into ours; what else it says must be in there as well."""
+        """Pass an event of its log on to ours; whatever else it prints is logged as well."""
         try:
             event = eventFromJSON(line)
             where = f"{event['log_namespace']}#{event['log_level'].name}"
@@ -82,7 +83,7 @@ class _Process(ProcessProtocol):
         self._over(-status.signal if status.signal else status.exitCode)
 
     def stillborn(self, error: OSError) -> None:
-        """The system did not make it."""
+        """The system could not start it."""
         self._said(f"there is no process: {error.strerror}")
         self._over(os.EX_OSERR)
 
@@ -185,8 +186,8 @@ class Crew:
     """The workers.
 
     :param shares: for each of them the sockets to listen on.
-    :param orders: what the worker with a number, counted from 1, is told by now.
-    :param command: what a worker is, found by itself when None.
+    :param orders: makes the present orders of the worker with a number, counted from 1.
+    :param command: what to execute as a worker, found by itself when None.
     """
 
     def __init__(
@@ -208,13 +209,13 @@ class Crew:
 
     @property
     def restarts(self) -> int:
-        """How many were brought back so far."""
+        """How many workers were restarted so far."""
         return sum(place.restarts for place in self._places)
 
     async def start(self) -> None:
-        """Start all, and wait until one of them lets clients in.
+        """Start all workers, and wait until one of them lets clients in.
 
-        :raises CannotStart: one ended before that, with the reason that it gave.
+        :raises CannotStart: one has ended before that; with the reason that it gave.
         """
         settled = [place.start() for place in self._places]
         await DeferredList(settled, fireOnOneCallback=True)
@@ -224,7 +225,7 @@ class Crew:
                 raise CannotStart(f"a worker does not start: {why}")
 
     def go_on(self) -> None:
-        """Tell all of them what the orders are by now."""
+        """Send all workers their present orders."""
         for place in self._places:
             place.go_on()
 
@@ -234,6 +235,6 @@ class Crew:
 
 
 def _command() -> list[str]:
-    """A worker, which ends with its parent and hears no Ctrl-C."""
+    """The command of a worker, which ends with its parent and ignores Ctrl-C."""
     launcher = [sys.executable, "-I", "-S", str(Path(launch.__file__)), str(os.getpid())]
     return [*launcher, sys.executable, "-m", "chat.server.workers.worker"]

@@ -40,8 +40,11 @@ def _cores() -> int:
 
 
 class SupervisingService(Lifecycle):
-    """The whole server as several processes. This one binds the ports and never accepts; it owns
-    the embedded store, which ends last, when no worker is left that could write."""
+    """The server as several processes.
+
+    This one binds the ports and never accepts. It owns the embedded store, which is stopped last,
+    when no worker is left that could write to it.
+    """
 
     log = Logger()
 
@@ -99,9 +102,10 @@ class SupervisingService(Lifecycle):
 
 
 def share_of(settings: Settings, number: int, count: int) -> Settings:
-    """What the worker with that number, counted from 1, gets of what holds for all ``count``.
+    """The settings of one worker, counted from 1, such that all ``count`` together keep to
+    ``settings``.
 
-    What one user may do stays whole: one device is on one worker, with all its messages.
+    What one user may do is not divided: a device is connected to one worker, with all its messages.
     """
     burst, per_second = settings.connection_rate
     at_once = _fair(burst, count)
@@ -120,10 +124,10 @@ def share_of(settings: Settings, number: int, count: int) -> Settings:
 def _fair(limit: int, count: int) -> int:
     """What one worker allows when all ``count`` together are to allow ``limit`` connections.
 
-    The kernel spreads connections by chance. With three standard deviations on top of its share a
+    The kernel spreads connections by chance. With three standard deviations on top of its share, a
     worker refuses nobody who keeps to the limit, and ``limit + 3 * sqrt(limit * count)`` is the
-    most that all of them allow.
-    Small limits are not shared out, nor is anything where no kernel spreads (other than Linux).
+    most that all of them allow. Small limits are not divided, and neither is anything where the
+    kernel does not spread connections (other than Linux).
     """
     if sys.platform != "linux":
         return limit

@@ -37,9 +37,9 @@ READY: Final = b"ready\n"
 
 @dataclass(frozen=True)
 class Orders:
-    """What a worker is told: it starts with the first ones, and goes on with later ones.
+    """What a worker is told: it starts with the first orders, and goes on with later ones.
 
-    :ivar checked: somebody else looks whether the store keeps what is entrusted to it.
+    :ivar checked: another process checks that the store keeps what is entrusted to it.
     :ivar owned: the store is the supervisor's.
     :ivar families: of the inherited sockets, such as ``AF_INET``.
     """
@@ -51,7 +51,7 @@ class Orders:
 
 
 class InheritedPorts:
-    """A reactor whose next ports are the inherited ones, whatever they are asked to be."""
+    """A reactor whose next ports are the inherited ones, whatever address is asked for."""
 
     def __init__(self, reactor: Any, families: tuple[int, ...]) -> None:
         self._reactor = reactor
@@ -91,7 +91,7 @@ class InheritedPorts:
 
 
 class _Listeners(Listeners):
-    """Tells the supervisor that clients are let in; it tells the people, once."""
+    """Tells the supervisor when clients are let in. It logs that once for all."""
 
     tell: Any
 
@@ -100,7 +100,7 @@ class _Listeners(Listeners):
 
 
 class _Line(Int32StringReceiver):
-    """What the supervisor says."""
+    """What the supervisor says, line by line."""
 
     MAX_LENGTH = 1 << 24
 
