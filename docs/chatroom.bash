@@ -5,7 +5,7 @@ _chatroom_words() {
     case $1 in
         chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask --version register send tail who history replay moderate delete report block admin' ;;
         'chatroom register') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --id --invitation' ;;
-        'chatroom send') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --lines --client-id --join' ;;
+        'chatroom send') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --lines --client-id --reply --join' ;;
         'chatroom tail') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --missed --join --count' ;;
         'chatroom who') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config' ;;
         'chatroom history') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --before --after' ;;
@@ -82,6 +82,7 @@ _chatroom_values() {
         'chatroom send --password-command') echo - ;;
         'chatroom send --config') echo FILE ;;
         'chatroom send --client-id') echo - ;;
+        'chatroom send --reply') echo - ;;
         'chatroom tail --server') echo - ;;
         'chatroom tail --user') echo - ;;
         'chatroom tail --profile') echo - ;;

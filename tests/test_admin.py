@@ -421,6 +421,7 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     for to, text in ((room, "in the room"), (other.at, "in private"), ("#lobby", "für alle 全体")):
         peer.post(to, text)
     other.post(peer.at, "an answer")
+    peer.post(room, "said so before", reply=2)
     peer.get("BlockMes", userId=other.user_id)
     elsewhere = party.room_of(other)
     admin.do("moderate", elsewhere, "ban", user.name, "--for", "1h")
@@ -444,6 +445,8 @@ def test_a_user_takes_everything_along(admin: Admin, party: Party, tmp_path: Pat
     said = [each["entry"]["content"] for each in lines if "entry" in each]
     assert {"in the room", "in private", "für alle 全体"} <= set(said)
     assert "an answer" not in path.read_text()
+    (answer,) = (each["entry"] for each in lines if each.get("entry", {}).get("reply"))
+    assert (answer["content"], answer["reply"]) == ("said so before", 2)
     simple = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
     words = ["export", user.name, str(tmp_path / "there"), *admin.where]
     program = [sys.executable, "-m", "chat.admin.cli"]

@@ -31,6 +31,36 @@ class SendTest(CliCase):
         told = json.loads(out)
         self.assertEqual((told["conversation"], told["seq"]), ("#lobby", 1))
 
+    async def test_it_may_answer_another_one_and_that_is_printed_as_json_and_in_words(self) -> None:
+        self.server.say("#lobby", "milk?")
+        self.assertEqual(await self.as_alice("send", "#lobby", "yes", "--reply", "1"), (0, "", ""))
+        self.server.say("#lobby", "in it?", reply=2)
+        await self.as_alice("send", "#lobby", "--lines", "--reply", "3", given=b"a\nb\n")
+        self.server.say("#lobby", "so long ago", reply=9_000)
+        self.assertEqual([each.reply for each in self.server.of(m.SmsMes)], [1, 3, 3])
+        replies = [0, 1, 2, 3, 3, 9_000]
+        _, out, _ = await self.as_alice("history", "#lobby", "--json")
+        told = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([each.get("reply", 0) for each in told], replies)
+        for words, who in (
+            (("--language", "en"), ("alice answers bob", "bob answers alice",
+                                    "bob answers an earlier message")),
+            (("--language", "zh"), ("alice 回复 bob", "bob 回复 alice", "bob 回复更早的消息")),
+        ):  # fmt: skip
+            tail = ("tail", "#lobby", "-n", "9", "--count", "0")
+            _, out, _ = await self.as_alice(*tail, *words)
+            said = [line.split("#lobby ")[1] for line in out.splitlines()]
+            self.assertEqual(said, [
+                "bob: milk?", f"{who[0]}: yes", f"{who[1]}: in it?", f"{who[0]}: a",
+                f"{who[0]}: b", f"{who[2]}: so long ago",
+            ])  # fmt: skip
+
+    async def test_what_is_no_number_of_a_message_is_wrong_usage(self) -> None:
+        for reply in ("0", "-1", "x", f"{2**53}"):
+            status, out, errors = await self.as_alice("send", "#lobby", "x", "--reply", reply)
+            self.assertEqual((status, out, "--reply" in errors), (2, "", True))
+        self.assertEqual(self.said(), [])
+
     async def test_standard_input_is_one_message_without_its_last_newline(self) -> None:
         for words in (["send", "#lobby", "-"], ["send", "#lobby"]):
             await self.as_alice(*words, given="two\nlines 你好\n".encode())

@@ -208,3 +208,39 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing_and_shows_nobody_anyt
         for each in (home.directory / top).rglob("*"):
             wanted = 0o700 if each.is_dir() else 0o600
             assert stat.S_IMODE(each.stat().st_mode) == wanted, each
+
+
+def test_an_answer_is_begun_kept_and_sent_and_leads_to_what_it_answers(
+    home: Home, party: Party
+) -> None:
+    room, ben = party.room(), party.current()
+    anna = home.enter(room)
+    ben.get("JoinMes", conversation=room)
+    asked = ben.post(room, "谁有钥匙？")["seq"]
+    for number in range(60):
+        ben.post(room, f"line-{number}.")
+    ben.post(room, "again: who?", reply=asked)
+    anna.wait_for("again: who?")
+    assert re.search(r"┌ user-\S+: 谁有钥匙？", anna.text())
+    anna.type("\x1bva")
+    anna.wait_for("line-0.")
+    anna.type("r")
+    anna.wait_for("Answer to user-")
+    anna.type("I h")
+    anna.press("ctrl q")
+    assert anna.wait_ended() == 0
+    anna = home.start()
+    anna.wait_for("› I h")
+    anna.wait_for("Answer to user-")
+    anna.enter("ave it")
+    heard = ben.hears("I have it")
+    assert heard["reply"] == asked
+    anna.wait_gone("Answer to user-")
+    anna.wait_for("✓")
+    assert anna.wait_for("again: who?").count("┌ user-") == 2
+    anna.type("/reply ")
+    anna.enter(f"{heard['seq']} 给你")
+    assert ben.hears("给你")["reply"] == heard["seq"]
+    ben.get("RedactMes", conversation=room, seq=asked)
+    anna.wait_for("┌ This message was deleted.")
+    assert "谁有钥匙" not in anna.text()

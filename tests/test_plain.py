@@ -324,6 +324,27 @@ class NewsTests(TestCase):
             pass
         self.assertEqual(wish.before, 31)
 
+    def test_whom_somebody_answers_is_said(self) -> None:
+        self.enter(2, 2)
+        self.said.clear()
+        self.come(
+            entry(3, ME, "tea?"), entry(4, CHEN, "yes", reply=3), entry(5, BEN, "no", reply=4),
+            entry(6, ME, "why?", reply=5), entry(7, BEN, "@anna so", reply=900),
+        )  # fmt: skip
+        self.come(entry(8, kind="redact", target=5), entry(9, CHEN, "hm", reply=5))
+        self.assertEqual([each[6:] for each in self.said], [
+            "anna: tea?", "陈晓明 answers you: yes", "ben answers 陈晓明: no",
+            "anna answers ben: why?", "ben answers an earlier message, to you: @anna so",
+            "陈晓明 answers a deleted message: hm",
+        ])  # fmt: skip
+
+    def test_whoever_comes_where_an_answer_is_begun_is_told(self) -> None:
+        self.enter(2, 2)
+        self.model.conversation("#lobby").answering = 2
+        self.said.clear()
+        News(self.model, look(), self.said.append, set()).tell()
+        self.assertIn("What you write next answers ben: message 2", "\n".join(self.said))
+
     def test_what_was_typed_here_is_not_said_again(self) -> None:
         self.enter(1, 1)
         self.taken()
@@ -409,6 +430,17 @@ class PlainPtyTests(TestCase):
         anna.wait_for("ben: https://xn--xample-2of.org/b")
         anna.type("/inspect anna\r")
         anna.wait_for("Length: characters: 4, bytes: 4")
+        ben.type("/reply anna yes!\r")
+        anna.wait_for("ben answers you: yes!")
+        anna.type("/reply ben\r")
+        anna.wait_for("What you write next answers ben: yes!")
+        anna.type("/reply\r")
+        anna.wait_for("What you write next answers nobody.")
+        anna.type("/reply\r/inspect ben\r")
+        anna.wait_for("Answers: 2  anna: yes?")
+        anna.type("what?\r")
+        ben.wait_for("┌ ben: yes!")
+        ben.wait_for("what?")
         anna.type("/undo\r")
         anna.wait_for("3  Yes, delete it")
         anna.type("3\r")

@@ -43,7 +43,9 @@ def hostile_event(text: str, number: int) -> events.Event:
     """An event whose every string is ``text``."""
     user = User(number % 5 + 1, text, number % 4)
     return (
-        events.MessageArrived(entry(number + 1, user, text or "x"), False, True),
+        events.MessageArrived(
+            entry(number + 1, user, text or "x", reply=number * 3 % 8), False, True
+        ),
         events.MessageArrived(entry(number + 1, user, text, kind="topic"), False, True),
         events.PresenceChanged((user,), "all", False),
         events.ConversationChanged(room("#" + text, seq=number, topic=text)),
@@ -54,7 +56,7 @@ def hostile_event(text: str, number: int) -> events.Event:
         events.GapSkipped("#lobby", 1, number, bool(number % 2)),
         events.ReceiptMoved("@2", 2, EPOCH, number, number),
         events.MessageStateChanged(
-            events.Outgoing(text, "#lobby", text, NOON), events.Failed(413, text)
+            events.Outgoing(text, "#lobby", text, NOON, number % 9), events.Failed(413, text)
         ),
         events.Invited("#" + text, number, text),
         events.Blocked(number % 5 + 1, text, bool(number % 2)),
@@ -69,7 +71,9 @@ def flood_into(screen: Screen, text: str, count: int) -> None:
     time = last[0].time if last else NOON
     for each in range(count):
         user = User(2 + each % 2, text, 0)
-        said = entry(start + each, user, text, conversation.name, time=time + each)
+        said = entry(
+            start + each, user, text, conversation.name, time=time + each, reply=each % 3 and each
+        )
         screen.client.tell(events.MessageArrived(said, False, True))
 
 

@@ -18,7 +18,7 @@ from chat.client.tui.panes.draw import plain as bare
 from chat.client.tui.panes.forms import Field, Form, Menu, MenuItem
 from tests import golden
 from tests.test_catchup import missed
-from tests.tui_builders import BEN, CHEN, NOON, Screen, entry, lively, look
+from tests.tui_builders import BEN, CHEN, ME, NOON, Screen, entry, lively, look
 
 SIZES = ((40, 10), (80, 24), (120, 40), (200, 60))
 
@@ -90,6 +90,18 @@ def pressed(*keys: str, typed: str = "") -> Callable[[str, Size], Screen]:
     return build
 
 
+def answering(language: str, size: Size) -> Screen:
+    """Answers, to what is here and to what is not, and one that is being written."""
+    screen = lively(language, size)
+    screen.client.say(entry(8, BEN, "I look at it", reply=7))
+    screen.client.say(entry(9, CHEN, "谢谢！", reply=8))
+    screen.client.say(entry(10, ME, "so do I, and that has to be folded in most windows", reply=2))
+    screen.client.say(entry(11, BEN, "who said that?", reply=3_000))
+    screen.press("meta v", "up", "up", "r")
+    screen.type("好的")
+    return screen
+
+
 def commanded(*texts: str) -> Callable[[str, Size], Screen]:
     """The lively screen after some commands."""
 
@@ -128,6 +140,7 @@ SCREENS: dict[str, Callable[[str, Size], Screen]] = {
     "online": pressed("shift tab", "shift tab", "shift tab", typed="陈"),
     "select": pressed("meta v", "up"),
     "inspector": pressed("meta v", "up", "i"),
+    "answers": answering,
     "search": commanded("/search the"),
     "rooms": commanded("/rooms"),
     "doctor": commanded("/doctor"),
@@ -191,7 +204,11 @@ def plain(language: str) -> dict[str, list[str]]:
     screen.client.tell(events.ConnectionChanged(events.LoggedIn()))
     screen.client.say(entry(8, BEN, "two\nrows"))
     screen.client.say(entry(9, BEN, kind="kick", content="rude", target=3, target_name="陈晓明"))
+    screen.client.say(entry(10, BEN, "of course", reply=3))
+    screen.client.say(entry(11, CHEN, "@anna 好", reply=2_000))
     news.tell()
+    screen.enter("/reply ben")
+    page.say(news.answering())
     part("what comes")
     screen.enter("/search the")
     assert screen.root.popup is not None

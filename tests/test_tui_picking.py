@@ -129,11 +129,6 @@ class PickingTests(TestCase):
         screen.root.mouse_event(screen.size, "mouse press", 1, 40, row, True)
         self.assertEqual([each.content for each in screen.desk.messages.picked], ["two"])
 
-    def test_an_answer_begins_with_the_name(self) -> None:
-        screen = talk("one")
-        screen.press("meta v", "r")
-        self.assertEqual(screen.desk.composer.editor.text, "@ben: ")
-
     def test_deleting_asks_first(self) -> None:
         screen = talk("one", "two")
         screen.press("meta v", "d", "enter")

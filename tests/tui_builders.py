@@ -130,9 +130,9 @@ class ScriptedClient:
         mine = written.user_id == self.user.user_id
         self.tell(events.MessageArrived(written, mine, True))
 
-    def send(self, to: str, text: str) -> Sent:
-        self.asked.append(("send", (to, text)))
-        sent = Sent(Outgoing(f"c{len(self.asked)}", to, text, NOON))
+    def send(self, to: str, text: str, *, reply: int = 0) -> Sent:
+        self.asked.append(("send", (to, text, reply) if reply else (to, text)))
+        sent = Sent(Outgoing(f"c{len(self.asked)}", to, text, NOON, reply))
         self.outgoing.append(sent)
         self.tell(events.MessageStateChanged(sent.outgoing, sent.state))
         return sent

@@ -53,8 +53,9 @@ class Conversation:
     read when it was opened. ``sealed``: entries before which the server has nothing more.
     ``fetched``: its newest page is here. ``recalled``: what the cache has of that is. ``closed``: a
     room for who is invited. ``away``: the newest entry when it was put away. ``gone``: one is not
-    in it (any more). ``hushed``: one is to be told only of what speaks to one. ``rewritten``: how
-    often something that was held became something else, or went.
+    in it (any more). ``hushed``: one is to be told only of what speaks to one. ``answering``: the
+    number of the message that the ``draft`` answers, 0 for none. ``rewritten``: how often something
+    that was held became something else, or went.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Conversation:
     divider: int | None = None
     loading: bool = False
     draft: str = ""
+    answering: int = 0
     fetched: bool = False
     recalled: bool = False
     away: int | None = None
@@ -125,8 +127,22 @@ class Conversation:
 
     def holds(self, seq: int) -> bool:
         """Whether the entry of that number is here."""
+        return self.held(seq) is not None
+
+    def held(self, seq: int) -> Entry | None:
+        """The entry of that number, where it is here."""
         at = self.index(seq)
-        return at < len(self.entries) and self.entries[at].seq == seq
+        here = at < len(self.entries) and self.entries[at].seq == seq
+        return self.entries[at] if here else None
+
+    def answered(self, entry: Entry) -> Entry | None:
+        """What ``entry`` answers, where that is here. Nobody answers what is not said yet."""
+        return self.held(entry.reply) if 0 < entry.reply < entry.seq else None
+
+    def answers(self, entry: Entry, user_id: int) -> bool:
+        """Whether ``entry`` answers what that user said, as far as it is here."""
+        found = self.answered(entry) if entry.reply else None
+        return found is not None and found.user_id == user_id and not found.kind
 
     def gap_before(self, index: int) -> int:
         """How many numbers are missing between entry ``index`` and the one before it."""
@@ -176,7 +192,8 @@ class Conversation:
                 self.mark_read(entry.seq)  # who answers has read what was before
             return False
         self._silent.discard(entry.seq)  # It may be of somebody who was blocked.
-        if mention is not None and mention.search(entry.content):
+        named = mention is not None and mention.search(entry.content)
+        if named or self.answers(entry, me):
             self.mentions.add(entry.seq)
         return fresh
 
@@ -210,6 +227,8 @@ class Conversation:
         del self.entries[self.index(seq) :]
         self.rewritten += 1
         self.newest = min(self.newest, seq - 1)
+        if self.answering >= seq:
+            self.answering = 0  # the number is another message's by now
         self.read = min(self.read, seq - 1)
         self.told = min(self.told, seq - 1)
         self.partner_delivered = min(self.partner_delivered, seq - 1)

@@ -173,6 +173,10 @@ class Model:
         """Whether ``text`` speaks to oneself by ``@name``."""
         return self._mention is not None and self._mention.search(text) is not None
 
+    def speaks_to_me(self, conversation: Conversation, entry: Entry) -> bool:
+        """Whether a message speaks to oneself: by ``@name``, or because it answers one's own."""
+        return self.mentions_me(entry.content) or conversation.answers(entry, self.me.user_id)
+
     def imitates(self, user_id: int, name: str) -> bool:
         """Whether ``name`` could be taken for that of somebody else who was seen before."""
         if mixes_scripts(name):
@@ -249,6 +253,7 @@ class Model:
             if left is not None and left.waiting:
                 kept = self._absent(left.name)
                 kept.pending, kept.draft = left.pending, left.draft
+                kept.answering = left.answering
             if self.open == state.conversation:
                 self.show(self.home)
             return

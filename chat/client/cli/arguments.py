@@ -7,6 +7,7 @@ from typing import Any
 __all__ = [
     "Command",
     "Version",
+    "entry_number",
     "fingerprint",
     "number",
     "read_as_text",
@@ -80,6 +81,14 @@ def number(text: str) -> int:
     """A whole number, 0 or more, and none that no server takes (protocol, Envelopes)."""
     value = int(text)
     if not 0 <= value < 2**53:
+        raise ValueError
+    return value
+
+
+def entry_number(text: str) -> int:
+    """The number of a message, 1 or more."""
+    value = number(text)
+    if not value:
         raise ValueError
     return value
 

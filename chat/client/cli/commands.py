@@ -155,7 +155,7 @@ async def _send_lines(context: Context, client: ChatClient) -> Status:
 
 def _sent(context: Context, client: ChatClient, text: str, client_id: str) -> SentMessage:
     try:
-        return client.send(context.options.to, text, client_id)
+        return client.send(context.options.to, text, client_id, reply=context.options.reply)
     except BadName:
         raise Stop(Status.USAGE, context.phrases("bad-client-id")) from None
 

@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from chat.client.cli.argparse_words import speak
-from chat.client.cli.arguments import Command, Version, fingerprint, number, seconds, speed
+from chat.client.cli.arguments import (
+    Command,
+    Version,
+    entry_number,
+    fingerprint,
+    number,
+    seconds,
+    speed,
+)
 from chat.client.language.cli_words import Phrases
 from chat.client.language.words import LANGUAGES
 from chat.moderation import ON_PEOPLE, ON_ROOMS
@@ -98,6 +106,9 @@ def _add_send(parser: argparse.ArgumentParser, phrases: Phrases) -> None:
     parser.add_argument("text", metavar="TEXT", nargs="?", help=phrases("opt-text"))
     parser.add_argument("--lines", action="store_true", help=phrases("opt-lines"))
     parser.add_argument("--client-id", default="", metavar="ID", help=phrases("opt-client-id"))
+    parser.add_argument(
+        "--reply", type=entry_number, default=0, metavar="SEQ", help=phrases("opt-reply")
+    )
     parser.add_argument("--join", action="store_true", help=phrases("opt-join-send"))
 
 

@@ -19,6 +19,9 @@ from chat.messages import BUSY, OFFLINE, ONLINE, Entry, Sanction, User
 
 __all__ = ["Printer", "print_no_more", "safe_json"]
 
+REMEMBERED = 1_000
+"""Messages of which it is known who said them, to say whom somebody answers."""
+
 _STATUS = {ONLINE: "online", OFFLINE: "offline", BUSY: "busy"}
 _NOT_ASCII = re.compile(r"[^ -~]")
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -61,6 +64,7 @@ class Printer:
         self._stream = stream
         self._as_json = as_json
         self._phrases = phrases
+        self._said_by: dict[tuple[str, int], str] = {}
 
     def value(self, value: dict[str, Any], text: str = "") -> None:
         """Something as JSON, or ``text`` for people (nothing when that is empty)."""
@@ -103,12 +107,26 @@ class Printer:
             return self._phrases("deleted", seq=entry.seq)
         match entry.kind:
             case "":
-                return f"{name}: {clean_line(acted(entry.content))}"
+                self._remember(entry, name)
+                return f"{self._answering(entry, name)}: {clean_line(acted(entry.content))}"
             case "redact":
                 return self._phrases("deleted", seq=entry.target)
             case _:
                 words = Words(self._phrases.language)
                 return happening(entry, words, lambda _, name: clean_line(name), clean_line)
+
+    def _remember(self, entry: Entry, name: str) -> None:
+        if len(self._said_by) >= REMEMBERED:
+            del self._said_by[next(iter(self._said_by))]
+        self._said_by[entry.conversation, entry.seq] = name
+
+    def _answering(self, entry: Entry, name: str) -> str:
+        """Who says something, and whom that answers, if anybody."""
+        if not entry.reply:
+            return name
+        whom = self._said_by.get((entry.conversation, entry.reply))
+        key = "answers" if whom else "answers-unknown"
+        return Words(self._phrases.language)(key, who=name, whom=whom)
 
     def _line(self, text: str) -> None:
         self._stream.write(text + "\n")

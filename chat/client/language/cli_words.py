@@ -164,6 +164,10 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "name the message: sent twice under one name, it is stored once (24 hours)",
         "为消息命名：同名重发只存一次（24 小时内）",
     ),
+    "opt-reply": (
+        "the number of the message that it answers (seq in what tail and history print as JSON)",
+        "所回复消息的序号（tail、history 加 --json 时所打印的 seq）",
+    ),
     "opt-conversations": (
         "#room, @name or @id; none: all of yours",
         "#房间、@用户名 或 @编号；省略：您的全部会话",

@@ -157,7 +157,7 @@ class Linear(Host):
             case Kind.MESSAGE if self._interactive and (meant := self._doubt.meant(parsed.text)):
                 chat.say(words("slash-missing", meant=meant))
             case Kind.MESSAGE:
-                chat.send(parsed.text)
+                chat.send(parsed.text, chat.answering)
             case Kind.UNKNOWN | Kind.BEHIND_SPACE:
                 chat.say(refused(parsed, words))
             case Kind.COMMAND if parsed.command is not None:
@@ -175,7 +175,7 @@ class Linear(Host):
         def chosen(value: object) -> None:
             self.pop_up(None)
             if isinstance(value, str) and self._chat is not None:
-                self._chat.send(value)
+                self._chat.send(value, self._chat.answering)
 
         rows = (("plain-paste", whole), ("paste-line", " ".join(whole.split())), ("paste-not", 0))
         choices = [Choice([(None, words(key))], value) for key, value in rows]

@@ -24,7 +24,7 @@ class Lines:
 
     def entry(self, conversation: Conversation, entry: Entry) -> list[str]:
         """What is said of ``entry``; nothing of a kind that means nothing here."""
-        told = self._told(entry)
+        told = self._told(conversation, entry)
         if not told:
             return []
         where = ""
@@ -40,12 +40,26 @@ class Lines:
         self._day = day
         return [day, line]
 
-    def _told(self, entry: Entry) -> str:
+    def _told(self, conversation: Conversation, entry: Entry) -> str:
         instead = self._telling.instead(entry)
         if instead is not None:
             return instead
         name = self._telling.name(entry.user_id, entry.user_name)
         mine = entry.user_id == self._model.me.user_id
+        if entry.reply:
+            name = self._answering(name, conversation.answered(entry))
         if not mine and self._model.mentions_me(entry.content):
             name = self._look.words("plain-to-you", who=name)
         return f"{name}: {self._look.text(acted(entry.content))}"
+
+    def _answering(self, who: str, answered: Entry | None) -> str:
+        """Who answers whom, as far as that is known."""
+        words = self._look.words
+        if answered is None or answered.kind:
+            return words("answers-unknown", who=who)
+        if answered.deleted:
+            return words("answers-deleted", who=who)
+        if answered.user_id == self._model.me.user_id:
+            return words("answers-you", who=who)
+        whom = self._telling.name(answered.user_id, answered.user_name)
+        return words("answers", who=who, whom=whom)

@@ -9,6 +9,7 @@ from chat.client.language.reasons import reason
 from chat.client.model import Model
 from chat.client.notify import Came
 from chat.client.plain.lines import Lines
+from chat.client.text import clip
 from chat.client.tui.look import Look
 from chat.client.tui.panes.messages import Wish
 from chat.client.tui.telling import Telling
@@ -26,6 +27,9 @@ AROUND = 3
 
 PAGE = 10
 """Older messages said by one /more."""
+
+QUOTED_COLUMNS = 60
+"""Of a message that is being answered: enough to know it by."""
 
 
 class News:
@@ -93,6 +97,19 @@ class News:
             self._say(words("plain-topic", topic=self._look.line(conversation.topic)))
         if conversation.unread:
             self._say(words("status-unread", n=conversation.unread))
+        if conversation.answering:
+            self._say(self.answering())
+
+    def answering(self) -> str:
+        """Whom and what the next line answers; nothing where it answers nobody."""
+        current = self._model.current
+        if current is None or not current.answering:
+            return ""
+        who, what = Telling(self._model, self._look).quoted(current.held(current.answering))
+        what = clip(what, QUOTED_COLUMNS, self._look.glyphs.ellipsis)
+        return self._look.words(
+            "plain-answering" if who else "plain-answering-it", who=who, what=what
+        )
 
     def _begin(self, conversation: Conversation) -> None:
         """What there is to know for a start, once it is here."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from chat.client.conversation import Conversation
+from chat.client.events import Outgoing
 from chat.client.links import Link
 from chat.client.plain.asking import SHOWN
 from chat.client.plain.telling import News
 from chat.client.tui.chat import Chat
 from chat.client.tui.commands import helptext
 from chat.client.tui.commands.offering import Offered
-from chat.client.tui.commands.picked import PickedActions
+from chat.client.tui.commands.picked import PickedActions, Stage
 from chat.client.tui.commands.table import COMMANDS
 from chat.client.tui.commands.verbs import Around, Verbs
 from chat.client.tui.desk import Desk
@@ -19,7 +20,11 @@ __all__ = ["PlainVerbs"]
 
 
 class PlainPicked(PickedActions):
-    """What is known of a message is said in lines, and so is what was taken back."""
+    """What is known of a message is said in lines, so is what was taken back, or is answered."""
+
+    def __init__(self, chat: Chat, desk: Desk, stage: Stage, news: News) -> None:
+        super().__init__(chat, desk, stage)
+        self._news = news
 
     def _show_facts(self, entry: Entry, facts: Sequence[tuple[str, str]]) -> None:
         for what, value in facts:
@@ -29,8 +34,12 @@ class PlainPicked(PickedActions):
         for entry, link in reversed(found[:SHOWN]):
             self._chat.tell(f"{self._name(entry)}: {link.target}")
 
-    def _bring_back(self, text: str) -> None:
-        self._chat.tell(text)
+    def _bring_back(self, unsent: Outgoing) -> None:
+        self._chat.tell(unsent.text)
+
+    def answer(self, seq: int) -> None:
+        self._chat.answer(seq)
+        self._chat.say(self._news.answering() or self._desk.look.words("plain-answers-nothing"))
 
 
 class PlainVerbs(Verbs):
@@ -38,7 +47,7 @@ class PlainVerbs(Verbs):
 
     def __init__(self, chat: Chat, desk: Desk, around: Around, news: News) -> None:
         super().__init__(chat, desk, around)
-        self.picked = PlainPicked(chat, desk, around)
+        self.picked = PlainPicked(chat, desk, around, news)
         self._news = news
 
     def help(self, arguments: str) -> None:

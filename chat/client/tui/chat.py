@@ -194,7 +194,7 @@ class Chat:
 
     def _described(self, conversation: Conversation, entry: Entry) -> Came:
         kind = "private" if conversation.private else "message"
-        if not conversation.private and self.model.mentions_me(entry.content):
+        if not conversation.private and self.model.speaks_to_me(conversation, entry):
             kind = "mention"
         who = self.name_of(entry.user_id, entry.user_name)
         return Came(kind, self.title_of(conversation), who, acted(entry.content))
@@ -245,16 +245,28 @@ class Chat:
         self._drafts.resume_in(self.model.show(name))
         self._view.redraw()
 
-    def send(self, text: str) -> bool:
+    @property
+    def answering(self) -> int:
+        """The number of the message that is being answered in the open conversation, or 0."""
+        return self.model.current.answering if self.model.current is not None else 0
+
+    def answer(self, seq: int) -> None:
+        """Have what is written in the open conversation be an answer to a message; 0: to none."""
+        if self.model.current is not None:
+            self.model.current.answering = seq
+            self._view.redraw()
+
+    def send(self, text: str, reply: int = 0) -> bool:
         """Say ``text`` in the open conversation.
 
+        :param reply: the number of the message that it answers, which is being answered no longer.
         :returns: whether that is on its way. Without room on the disk it is not: it would be lost
             with this program.
         """
         conversation = self.model.current
         if conversation is not None:
             try:
-                sent = self.client.send(conversation.name, text)
+                sent = self.client.send(conversation.name, text, reply=reply)
             except OSError as error:
                 self.say(self.look.words("not-kept", error=error.strerror or error), bad=True)
                 return False
@@ -263,6 +275,8 @@ class Chat:
                 sent.state, events.Queued | events.Sending
             ):
                 self.model.apply(events.MessageStateChanged(sent.outgoing, sent.state))
+            if reply:
+                self.answer(0)
             self._view.redraw()
         return True
 
@@ -290,15 +304,15 @@ class Chat:
             self.client.retry(each)
         return bool(failed)
 
-    def take_back(self) -> str | None:
+    def take_back(self) -> events.Outgoing | None:
         """Withdraw what failed, or has not left yet; the newest of it in the open conversation.
 
-        :returns: its text, None when there is nothing.
+        :returns: what it was, None when there is nothing.
         """
         conversation = self.model.current
         for pending in reversed(conversation.pending if conversation else []):
             if self.client.withdraw(pending.message.client_id):
-                return pending.message.text
+                return pending.message
         return None
 
     def keep_draft(self, text: str) -> None:
@@ -308,8 +322,10 @@ class Chat:
 
     @property
     def moved(self) -> bool:
-        """Whether another conversation is open than the drafts on disk say."""
-        return self.model.open != self._drafts.open
+        """Whether another conversation is open than the drafts on disk say, or something else is
+        answered there."""
+        here = self.model.open
+        return here != self._drafts.open or self.answering != self._drafts.answering(here)
 
     def save_drafts(self, run: Run = lambda work: work()) -> None:
         """Put the drafts on disk; ``run``: as ``Drafts.save`` has it."""

@@ -21,6 +21,7 @@ from chat.client.tui.panes.pane import ListPane
 from chat.client.tui.panes.pane import Pane as PaneWidget
 from chat.client.tui.panes.people import ConversationsPane, OnlinePane
 from chat.client.tui.panes.picking import PickingPane
+from chat.client.tui.telling import Telling
 from chat.messages import BUSY
 
 __all__ = ["Desk", "StatusLine"]
@@ -182,6 +183,7 @@ class Desk(urwid.Widget):
         self.follow()
         if not self.composer.editor.text:
             self.composer.hint = self._hint()
+        self.composer.above = self._answering(columns)
         wanted = self.composer.wanted_rows(columns)
         hidden = _SIDES if self.messages.picking else self.hidden
         self.layout = layout = arrange(columns, rows, self.active, wanted, hidden)
@@ -217,6 +219,17 @@ class Desk(urwid.Widget):
             self._open = model.open
             self.composer.editor.load(model.current.draft if model.current else "")
             self.composer.completion = None
+
+    def _answering(self, columns: int) -> str:
+        """Whom and what one answers, as it stands above the composer; empty where one does not."""
+        current, seq = self.chat.model.current, self.chat.answering
+        if current is None or not seq:
+            return ""
+        telling = Telling(self.chat.model, self.look)
+        name, text = telling.quoted(current.held(seq))
+        name = clip(name, max(4, columns // 3), self.look.glyphs.ellipsis)
+        key = "answering" if name else "answering-it"
+        return f"{self.look.glyphs.answer} {self.look.words(key, who=name, what=text)}"
 
     def _hint(self) -> str:
         """What stands in an empty composer."""

@@ -1,4 +1,4 @@
-"""What was open, put away, hushed and left unsent, in a file that only its owner can read."""
+"""What was open, put away, hushed, answered and left unsent, in a file for its owner alone."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from chat.client.conversation import Conversation
 from chat.client.model import Model
 from chat.client.private import write_private
 
-__all__ = ["AWAY", "HUSHED", "NAMES", "OPEN", "Drafts", "Run"]
+__all__ = ["ANSWERING", "AWAY", "HUSHED", "NAMES", "OPEN", "Drafts", "Run"]
 
 OPEN: Final = "open"
 """Beside the texts: the conversation that was open. No conversation is called so."""
@@ -23,7 +23,10 @@ AWAY: Final = "away"
 HUSHED: Final = "hushed"
 """And which rooms are."""
 
-NAMES: Final = frozenset({OPEN, AWAY, HUSHED})
+ANSWERING: Final = "answering"
+"""And which messages are being answered: the number of one in each conversation, as above."""
+
+NAMES: Final = frozenset({OPEN, AWAY, HUSHED, ANSWERING})
 """Where no texts are, but names of conversations."""
 
 Run = Callable[[Callable[[], None]], Any]
@@ -34,7 +37,8 @@ class Drafts:
     """Texts by conversation.
 
     :param path: the file; None keeps nothing.
-    :param stay: whether one begins where one was last, and not in the lobby.
+    :param stay: whether one begins where one was last, with what was being answered, and not in
+        the lobby.
     """
 
     log = Logger()
@@ -45,6 +49,8 @@ class Drafts:
         self._begun: dict[str, str] = {}
         self._away: dict[str, int] = {}
         self._hushed: set[str] = set()
+        self._answering: dict[str, int] = {}
+        self._answers: dict[str, int] = {}
         self._saved: Mapping[str, str] = {}
         self._wanted: Mapping[str, str] = {}
         self._lock = Lock()
@@ -54,11 +60,17 @@ class Drafts:
         """The conversation that was open when this was saved last."""
         return self._wanted.get(OPEN, "")
 
+    def answering(self, name: str) -> int:
+        """Which message was being answered in a conversation when this was saved last, or 0."""
+        return self._answers.get(name, 0)
+
     def resume(self, model: Model) -> None:
         """Go on where one was, with what was begun: if one is still in there."""
         self._begun = dict(self.load())
-        self._away = dict(_put_away(self._begun.pop(AWAY, "")))
+        self._away = dict(_numbered(self._begun.pop(AWAY, "")))
         self._hushed = set(self._begun.pop(HUSHED, "").split())
+        self._answering = dict(_numbered(self._begun.pop(ANSWERING, "")))
+        self._answers = dict(self._answering)
         # A login names the newest conversations only, the others come behind it.
         model.appeared = self._recall
         for each in model.conversations.values():
@@ -78,20 +90,27 @@ class Drafts:
     def resume_in(self, conversation: Conversation) -> None:
         """Give a conversation what was begun in it. It may be one that was not known before."""
         conversation.draft = conversation.draft or self._begun.pop(conversation.name, "")
+        if self._stay:
+            begun = self._answering.pop(conversation.name, 0)
+            conversation.answering = conversation.answering or begun
 
     def keep(self, model: Model, run: Run) -> None:
         """Save where one is, and what is begun by now.
 
         :param run: as ``save`` has it.
         """
-        texts = {each.name: each.draft for each in model.conversations.values() if each.draft}
+        conversations = model.conversations.values()
+        texts = {each.name: each.draft for each in conversations if each.draft}
         here = {OPEN: model.open} if self._stay and model.open else {}
-        known = (each for each in model.conversations.values() if each.away is not None)
-        hidden = self._away | {each.name: each.away for each in known if each.hidden}
-        away = {AWAY: " ".join(f"{name}:{seq}" for name, seq in hidden.items())} if hidden else {}
-        quiet = {each.name for each in model.conversations.values() if each.hushed} | self._hushed
+        known = (each for each in conversations if each.away is not None)
+        away = {**self._away, **{each.name: each.away or 0 for each in known if each.hidden}}
+        now = {each.name: each.answering for each in conversations if each.answering}
+        self._answers = self._answering | now
+        quiet = {each.name for each in conversations if each.hushed} | self._hushed
         hushed = {HUSHED: " ".join(sorted(quiet))} if quiet else {}
-        self.save({**self._begun, **texts, **here, **away, **hushed}, run)
+        numbers = {AWAY: away, ANSWERING: self._answers}
+        listed = {key: _listed(found) for key, found in numbers.items() if found}
+        self.save({**self._begun, **texts, **here, **hushed, **listed}, run)
 
     def load(self) -> dict[str, str]:
         """What was saved last; nothing when the file is missing or broken."""
@@ -129,7 +148,12 @@ class Drafts:
             self._saved = drafts
 
 
-def _put_away(written: str) -> Iterator[tuple[str, int]]:
+def _listed(numbers: Mapping[str, int]) -> str:
+    """Conversations with the number of a message in each: ``@5:12 @7:3``."""
+    return " ".join(f"{name}:{seq}" for name, seq in numbers.items())
+
+
+def _numbered(written: str) -> Iterator[tuple[str, int]]:
     for each in written.split():
         name, _, seq = each.rpartition(":")
         if seq.isascii() and seq.isdecimal():

@@ -6,6 +6,7 @@ from chat.client.conversation import Conversation, Fate
 from chat.client.links import find_links
 from chat.client.model import Model
 from chat.client.tui.look import Look
+from chat.client.tui.telling import Telling
 from chat.messages import Entry
 
 __all__ = ["inspected"]
@@ -25,6 +26,10 @@ def inspected(
     yield "inspect-where", look.line(model.title(conversation))
     epoch = look.line(entry.epoch or conversation.epoch)
     yield "inspect-number", words("inspect-number-is", n=entry.seq, epoch=epoch)
+    if entry.reply:
+        whom, what = Telling(model, look).quoted(conversation.answered(entry))
+        said = f"{whom}: {what}" if whom else what
+        yield "inspect-answers", words("inspect-answers-is", n=entry.reply, what=said)
     size = len(entry.content.encode())
     yield "inspect-size", words("inspect-size-is", n=len(entry.content), bytes=size)
     hidden = _hidden(entry.content, look)

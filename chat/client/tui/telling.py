@@ -3,12 +3,16 @@
 from chat.client.conversation import Conversation
 from chat.client.language.happenings import happening
 from chat.client.model import Model
-from chat.client.text import mixes_scripts
+from chat.client.text import acted, mixes_scripts
 from chat.client.tui.look import Look
 from chat.messages import Entry
 from chat.names import private_with
 
 __all__ = ["Telling"]
+
+QUOTED = 1_000
+"""Characters of a message that are looked at for a line that quotes it: 16 KiB of them would take
+longer than the rest of the screen."""
 
 
 class Telling:
@@ -55,3 +59,17 @@ class Telling:
             who = self.name(entry.user_id, entry.user_name)
             return self._look.words("blocked-message", who=who)
         return None
+
+    def quoted(self, answered: Entry | None) -> tuple[str, str]:
+        """Whom an answer answers, and what that begins with, in one line; nobody, and a sentence,
+        where it can't be shown.
+
+        :param answered: None where it is not here.
+        """
+        if answered is None:
+            return "", self._look.words("answered-unknown")
+        instead = self.instead(answered)
+        if instead is not None:
+            return "", instead or self._look.words("answered-unknown")
+        text = self._look.line(acted(answered.content[:QUOTED])).strip()
+        return self.name(answered.user_id, answered.user_name), text

@@ -132,6 +132,7 @@ class Glyphs:
     unknown: str = " "
     system: str = "·"
     prompt: str = "›"
+    answer: str = "┌"
     warn: str = "!"
     above: str = "↑"
     new: str = "↓"
@@ -142,8 +143,8 @@ class Glyphs:
 UNICODE: Final = Glyphs()
 ASCII: Final = Glyphs(
     rule="-", bar="|", sending=".", stored="v", delivered="vv", read="VV", failed="X", begun="%",
-    online="*", busy="~", offline="o", system="-", prompt=">", warn="!", above="^", new="v",
-    ellipsis="~", mask="*",
+    online="*", busy="~", offline="o", system="-", prompt=">", answer="/", warn="!", above="^",
+    new="v", ellipsis="~", mask="*",
 )  # fmt: skip
 
 

@@ -198,9 +198,11 @@ class Actions:
 
     def _click_message(self, line: int) -> None:
         messages = self.desk.messages
-        seq = messages.entry_at(line)
+        seq, answer = messages.entry_at(line), messages.answer_at(line)
         if messages.bar_at(line):
             messages.newest()
+        elif answer is not None:
+            self._verbs.picked.show_answered(answer)
         elif messages.folded(seq):
             messages.fold()
         elif seq:
@@ -218,7 +220,7 @@ class Actions:
             case Kind.MESSAGE if meant := self._doubt.meant(parsed.text):
                 self.chat.say(words("slash-missing", meant=meant), bad=True)
             case Kind.MESSAGE:
-                if self.chat.send(parsed.text):
+                if self.chat.send(parsed.text, self.chat.answering):
                     self._clear()
                     self.desk.messages.newest()
             case Kind.UNKNOWN | Kind.BEHIND_SPACE:
@@ -257,6 +259,8 @@ class Actions:
         if self.desk.composer.editor.text:
             self.desk.composer.edit("clear")
             self.desk.echo()
+        elif self.chat.answering:
+            self._verbs.picked.answer(0)
         elif self._leaving:
             self._stage.leave()
         else:
@@ -325,7 +329,9 @@ class Actions:
         pane = self.desk.list_pane()
         if pane is not None and pane.unfilter(all_of_it=True):
             return
-        if self.desk.active is Pane.COMPOSER:
+        if self.desk.active is Pane.COMPOSER and self.chat.answering:
+            self.chat.answer(0)
+        elif self.desk.active is Pane.COMPOSER:
             self.desk.messages.newest()
         self.desk.focus_on(Pane.COMPOSER)
 

@@ -21,7 +21,7 @@ _NARROW: Final = str.maketrans("\uff20\uff03\uff1a", "@#:")
 
 _OF_PEOPLE = frozenset(
     {"arg-msg", "arg-who", "arg-delete", "arg-kick", "arg-ban", "arg-role", "arg-block",
-     "arg-report"}
+     "arg-report", "arg-reply"}
 )  # fmt: skip
 _OF_ROOMS = frozenset({"arg-join", "arg-room", "arg-topic", "arg-who-in"})
 _OF_FEW = {"arg-theme": tuple(THEMES), "arg-language": tuple(LANGUAGES), "arg-dnd": ("off",)}

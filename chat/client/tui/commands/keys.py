@@ -113,6 +113,7 @@ KEYS: Final[Sequence[Key]] = (
     Key("select", ("o",), "links", "key-open-link", hint=True),
     Key("select", ("i",), "inspect", "key-details", hint=True),
     Key("select", ("r",), "answer", "key-answer", hint=True),
+    Key("select", ("a",), "answered", "key-answered"),
     Key("select", ("d",), "delete_picked", "key-delete", hint=True),
     Key("select", ("esc", "q", "tab"), "unpick", "key-unpick", hint=True),
     Key("select", ("?", "\uff1f"), "help"),

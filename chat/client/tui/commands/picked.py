@@ -1,8 +1,10 @@
-"""What the keys do with selected messages: copy, open, inspect, reply, delete."""
+"""What the keys do with selected messages: copy, open, inspect, answer, delete."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from chat.client.conversation import Conversation
+from chat.client.events import Outgoing
 from chat.client.links import Link, find_links
 from chat.client.text import clip, pad, width
 from chat.client.tui.chat import Chat
@@ -11,6 +13,7 @@ from chat.client.tui.desk import Desk
 from chat.client.tui.inspector import inspected
 from chat.client.tui.panes.layout import Pane
 from chat.client.tui.panes.popups import Choice, Popup, narrowed, room, told
+from chat.client.tui.telling import Telling
 from chat.messages import Entry
 
 __all__ = ["PickedActions", "Stage"]
@@ -105,8 +108,44 @@ class PickedActions:
     def do_answer(self) -> None:
         entry = self._one()
         if entry is not None:
-            self.do_unpick()
-            self._desk.composer.insert(f"@{self._desk.look.line(entry.user_name)}: ")
+            self.answer(entry.seq)
+
+    def answer(self, seq: int) -> None:
+        """Have what is written here be an answer to message ``seq``, 0: to none."""
+        self._chat.answer(seq)
+        self.do_unpick()
+
+    # What it answers
+
+    def do_answered(self) -> None:
+        entry = self._one()
+        if entry is None or not entry.reply:
+            self._say("answers-nothing")
+        else:
+            self._go_to_answered(entry, self._desk.messages.pick)
+
+    def show_answered(self, entry: Entry) -> None:
+        """Bring into view what a message of the open conversation answers."""
+        self._go_to_answered(entry, self._desk.messages.show_found)
+
+    def _go_to_answered(self, entry: Entry, show: Callable[[int], object]) -> None:
+        conversation = self._chat.model.current
+        if conversation is not None:
+            self._chat.spawn(self._show_answered(conversation, entry, show))
+
+    async def _show_answered(
+        self, conversation: Conversation, entry: Entry, show: Callable[[int], object]
+    ) -> None:
+        if entry.reply < entry.seq:
+            await self._chat.history.have(conversation.name, entry.reply)
+        found = conversation.answered(entry)
+        telling = Telling(self._chat.model, self._desk.look)
+        gone = self._desk.look.words("answered-gone")
+        instead = telling.instead(found) if found is not None else gone
+        if instead is not None:
+            self._chat.say(instead or gone)
+        elif self._chat.model.current is conversation:
+            show(entry.reply)
             self._desk.changed()
 
     def do_inspect(self) -> None:
@@ -157,6 +196,11 @@ class PickedActions:
     def newest(self) -> Entry | None:
         """The newest message of the open conversation, None where there is none."""
         return self._last(lambda each: True)
+
+    def newest_of_others(self) -> Entry | None:
+        """The same, but of one's own where nobody else said anything."""
+        me = self._chat.model.me.user_id
+        return self._last(lambda each: each.user_id != me) or self.newest()
 
     def _last(self, wanted: Callable[[Entry], bool]) -> Entry | None:
         """The newest message of the open conversation that is here and ``wanted``."""
@@ -240,10 +284,10 @@ class PickedActions:
     def do_take_back(self) -> None:
         """The newest message that has not left yet comes back into the composer. Where all have
         left, the last one does, if it is to be deleted for everybody."""
-        text = self._chat.take_back()
-        if text is not None:
+        unsent = self._chat.take_back()
+        if unsent is not None:
             self._say("taken-back")
-            self._bring_back(text)
+            self._bring_back(unsent)
             return
         name, me = self._chat.model.open, self._chat.model.me.user_id
         sent = self._last(lambda each: each.user_id == me)
@@ -262,16 +306,20 @@ class PickedActions:
 
     async def _delete_and_bring_back(self, conversation: str, sent: Entry) -> None:
         await self._chat.client.redact(conversation, sent.seq)
+        unsent = Outgoing("", conversation, sent.content, 0, sent.reply)
         if conversation == self._chat.model.open:
-            self._bring_back(sent.content)
+            self._bring_back(unsent)
         elif (known := self._chat.model.conversations.get(conversation)) is not None:
-            known.draft = _joined(written(sent.content), known.draft)
+            known.draft = _joined(written(unsent.text), known.draft)
+            known.answering = known.answering or unsent.reply
 
-    def _bring_back(self, text: str) -> None:
-        """Have ``text`` in the composer, before what is being written there."""
+    def _bring_back(self, unsent: Outgoing) -> None:
+        """Have its text in the composer, before what is being written there, as the answer that it
+        was, unless that is one already."""
         editor = self._desk.composer.editor
+        self._chat.answer(self._chat.answering or unsent.reply)
         self._desk.focus_on(Pane.COMPOSER)
-        editor.replace(_joined(written(text), editor.text))
+        editor.replace(_joined(written(unsent.text), editor.text))
 
     def _say(self, key: str, bad: bool = False) -> None:
         self._chat.say(self._desk.look.words(key), bad)

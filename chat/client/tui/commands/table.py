@@ -44,6 +44,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("whois", "查看"), "whois", "cmd-whois", "arg-who", 1),
     Command(("search", "搜索"), "search", "cmd-search", "arg-search", 1),
     Command(("searchall", "sa", "全部搜索"), "search_all", "cmd-search-all", "arg-search", 1),
+    Command(("reply", "re", "answer", "回复"), "reply", "cmd-reply", "arg-reply"),
     Command(("delete", "del", "删除"), "delete", "cmd-delete", "arg-delete"),
     Command(("undo", "收回", "撤回"), "undo", "key-take-back"),
     Command(("retry", "重发"), "retry", "cmd-retry"),
@@ -102,6 +103,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("unhush", "silence"), "hush"),
     **dict.fromkeys(("read", "mark", "markread"), "readall"),
     "add": "invite",
+    **dict.fromkeys(("quote", "respond"), "reply"),
     **dict.fromkeys(("列表", "列出"), "会话"),
     **dict.fromkeys(("私信", "悄悄话"), "私聊"),
     **dict.fromkeys(("进入", "进群", "创建", "新建"), "加入"),
@@ -116,6 +118,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "已读": "全部已读",
     "勿扰": "免打扰",
     "编辑": "收回",
+    **dict.fromkeys(("回答", "答复", "引用"), "回复"),
     **dict.fromkeys(("注销", "退出登录"), "登出"),
 }
 """What commands are called here that are called so in other programs."""

@@ -308,6 +308,34 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             return
         await self._chat.client.redact(self._chat.model.open, found.seq)
 
+    def reply(self, arguments: str) -> None:
+        """Answer the last message of somebody, or that of a number, or the newest: with a text, or
+        with what is written next. Without any of these, one that is being answered no longer is."""
+        who, _, text = arguments.partition(" ")
+        if not who and self._chat.answering:
+            self.picked.answer(0)
+            return
+        seq = self._answerable(who)
+        if not seq:
+            line = self._desk.look.line(who)
+            key = "nothing-by" if line else "nothing-to-pick"
+            self._chat.say(self._words(key, who=line), bad=True)
+        elif not text.strip():
+            self.picked.answer(seq)
+        elif self._chat.send(text.strip(), seq):
+            self._desk.messages.newest()
+        else:
+            self._begin(text.strip())
+
+    def _answerable(self, who: str) -> int:
+        """The number of the message that somebody means to answer, 0 where there is none."""
+        current = self._chat.model.current
+        if who.isdecimal():
+            seq = int(who[:16])
+            return seq if current is not None and seq <= current.newest else 0
+        found = self._last_of(current, who) if who else self.picked.newest_of_others()
+        return found.seq if found is not None else 0
+
     def undo(self, arguments: str) -> None:
         self.picked.do_take_back()
 

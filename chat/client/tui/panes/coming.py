@@ -24,5 +24,5 @@ class Coming:
             unsaid = each.kind or each.deleted or each.user_id in self._model.blocked
             if not unsaid and each.user_id != self._model.me.user_id:
                 self._new += 1
-                self._mentions += self._model.mentions_me(each.content)
+                self._mentions += self._model.speaks_to_me(conversation, each)
         return self._new, self._mentions

@@ -44,16 +44,19 @@ Candidates = Callable[[str, str], Iterable[str]]
 
 
 class Composer(Pane):
-    """What is being written. ``hint`` is shown in its place while it is empty."""
+    """What is being written. ``hint`` is shown in its place while it is empty, ``above`` in a row
+    above it, where there is one."""
 
     def __init__(self, look: Look, candidates: Candidates) -> None:
         super().__init__(look)
         self.editor = Editor()
         self.hint = ""
+        self.above = ""
         self._candidates = candidates
         self.completion: Completion | None = None
         self._top = 0
         self._columns = PROMPT_COLUMNS + 2
+        self._height = 1
         self._meant = (-1, 0)
         """Where going by rows has led, and which column in each row is meant."""
         self._known: tuple[object, tuple[list[str], int, int]] | None = None
@@ -63,10 +66,13 @@ class Composer(Pane):
         return part if part.isascii() and part.isprintable() else _drawn(part, self.look.emoji)
 
     def wanted_rows(self, columns: int) -> int:
-        """How many rows the text takes in ``columns`` columns."""
-        if not self.editor.text:
-            return 1
-        return len(self._folded(columns)[0])
+        """How many rows the text takes in ``columns`` columns, and what is above it."""
+        rows = len(self._folded(columns)[0]) if self.editor.text else 1
+        return rows + bool(self.above)
+
+    def _led(self, height: int) -> int:
+        """How many of so many rows are above the text: the text goes first."""
+        return int(bool(self.above) and height > 1)
 
     def _folded(self, columns: int) -> tuple[list[str], int, int]:
         """The text as rows, and the cursor's place: asked for three times at each drawing."""
@@ -77,7 +83,12 @@ class Composer(Pane):
         return self._known[1]
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
-        self._columns = columns
+        self._columns, self._height = columns, height
+        ellipsis = self.look.glyphs.ellipsis
+        led = [[("dim", clip(self.above, columns, ellipsis))]][: self._led(height)]
+        return [*led, *self._written(columns, height - len(led))]
+
+    def _written(self, columns: int, height: int) -> Sequence[Row]:
         prompt = ("prompt", f"{self.look.glyphs.prompt} ")
         if not self.editor.text:
             hint = clip(self.hint, max(0, columns - PROMPT_COLUMNS), self.look.glyphs.ellipsis)
@@ -91,11 +102,12 @@ class Composer(Pane):
 
     def place(self, columns: int, height: int) -> tuple[int, int] | None:
         _, column, row = self._folded(columns)
-        return column + PROMPT_COLUMNS, max(0, row - self._top)
+        return column + PROMPT_COLUMNS, max(0, row - self._top) + self._led(height)
 
     def point(self, column: int, row: int) -> None:
         """Put the cursor where somebody points, or at the end of that row."""
-        self._put(max(0, column - PROMPT_COLUMNS), row + self._top)
+        row = max(0, row - self._led(self._height)) + self._top
+        self._put(max(0, column - PROMPT_COLUMNS), row)
         self.changed()
 
     def _put(self, column: int, row: int) -> None:

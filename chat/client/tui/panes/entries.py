@@ -80,12 +80,16 @@ class EntryRows:
         grouped = before is not None and self._grouped(before, entry)
         mine = entry.user_id == self._model.me.user_id
         fate = conversation.fate(entry) if mine else None
-        key = (entry, grouped, fate, entry.user_id in self._model.blocked)
+        answered, blocked = conversation.answered(entry), self._model.blocked
+        hidden = (entry.user_id in blocked, answered is not None and answered.user_id in blocked)
+        key = (entry, grouped, fate, hidden, answered)
         known = self._cache.get(entry.seq)
         if known is None or known[0] != key:
             if len(self._cache) > CACHED:
                 self._cache.clear()
-            known = self._cache[entry.seq] = (key, self._entry(entry, grouped, fate))
+            to_me = not mine and self._model.speaks_to_me(conversation, entry)
+            rows = self._entry(entry, grouped, fate, "mention" if to_me else None, answered)
+            known = self._cache[entry.seq] = (key, rows)
         return known[1]
 
     def clear(self) -> None:
@@ -135,6 +139,7 @@ class EntryRows:
             and 0 <= entry.time - before.time < GROUPED_MS
             and entry.seq % NAMED_EVERY != 0
             and not acts(entry.content)  # "* waves" needs to say who does
+            and not entry.reply  # nor does it stand below what was said before
         )
 
     def folded(self, folded: Folded, entries: Sequence[Entry]) -> list[Row]:
@@ -170,12 +175,38 @@ class EntryRows:
 
     # The entry itself
 
-    def _entry(self, entry: Entry, grouped: bool, fate: Fate | None) -> list[Row]:
+    def _entry(
+        self,
+        entry: Entry,
+        grouped: bool,
+        fate: Fate | None,
+        role: str | None,
+        answered: Entry | None,
+    ) -> list[Row]:
         instead = self._telling.instead(entry)
         if instead is not None:
             return self._system(entry.time, instead) if instead else []
         name = "" if grouped else self._telling.name(entry.user_id, entry.user_name)
-        return self._message(entry.content, entry.time, name, entry.user_id, fate)
+        rows = self._message(entry.content, entry.time, name, entry.user_id, fate, role)
+        return [*self._above(entry, answered), *rows]
+
+    def quotes(self, entry: Entry) -> bool:
+        """Whether the first row of a message says what it answers."""
+        return bool(entry.reply) and not self.bare and self._telling.instead(entry) is None
+
+    def _above(self, entry: Entry, answered: Entry | None) -> list[Row]:
+        """What a message answers, above it. The corner stands where no message has a letter: what
+        somebody writes looks like no quotation."""
+        if not entry.reply or self.bare:
+            return []
+        corner = f" {self._look.glyphs.answer} "
+        before = " " * (6 + self._name_columns) if self.columns >= COLUMNS_FROM else ""
+        room = max(0, self.columns - width(before + corner))
+        ellipsis = self._look.glyphs.ellipsis
+        name, text = self._telling.quoted(answered)
+        if name:
+            text = f"{clip(name, max(4, self.columns // 3), ellipsis)}: {text}"
+        return [[("rule", before + corner), ("dim", clip(text, room, ellipsis))]]
 
     def pending(self, conversation: Conversation) -> list[list[Row]]:
         """The messages of one's own that have no number yet, each drawn as it will be when it has
@@ -188,11 +219,15 @@ class EntryRows:
         for seq, (each, other) in enumerate(both, conversation.newest + 1):
             time = max(each.message.written, before.time if before else 0)
             text = each.message.text
-            entry = Entry(seq, user_id=me.user_id, user_name=me.user_name, content=text, time=time)
+            entry = Entry(
+                seq, user_id=me.user_id, user_name=me.user_name, content=text, time=time,
+                reply=each.message.reply,
+            )  # fmt: skip
             alone = told or self.bare or before is None
             grouped = not alone and before is not None and self._grouped(before, entry)
             name = "" if grouped else self._look.line(me.user_name)
-            rows = self._message(text, each.message.written, name, me.user_id, each.fate)
+            rows = self._message(text, each.message.written, name, me.user_id, each.fate, None)
+            rows[:0] = self._above(entry, conversation.answered(entry))
             # Once for several that were refused for the same reason.
             same = other and (other.fate, other.error) == (each.fate, each.error)
             refused = each.fate is Fate.FAILED and not same
@@ -224,7 +259,7 @@ class EntryRows:
         return f"{moment.hour:02}:{moment.minute:02}"
 
     def _message(
-        self, content: str, time: int, name: str, user_id: int, fate: Fate | None
+        self, content: str, time: int, name: str, user_id: int, fate: Fate | None, role: str | None
     ) -> list[Row]:
         content = acted(content)
         if self.bare:
@@ -234,7 +269,7 @@ class EntryRows:
         taken, indent = (sum(width(text) for _, text in runs) for runs in (lead, after))
         room = max(1, self.columns - indent - 1 - (3 if fate else 0))
         most = REFUSED_SHOWN if fate is Fate.FAILED else ROWS_SHOWN
-        lines = self._lines(content, room, taken - indent, self._role(content, user_id), most)
+        lines = self._lines(content, room, taken - indent, role, most)
         rows: list[Row] = []
         for number, line in enumerate(lines):
             row: list[Run] = [*(lead if number == 0 else after), *line]
@@ -275,7 +310,7 @@ class EntryRows:
         colour = "own" if me else self._look.colour(user_id)
         clock = self._clock(time)
         if self.columns >= COLUMNS_FROM:
-            room = min(NAME_COLUMNS, self.columns // 5)
+            room = self._name_columns
             shown = clip(name, room, self._look.glyphs.ellipsis)
             space = " " * (room - width(shown))
             bar = f" {self._look.glyphs.bar} "
@@ -290,9 +325,10 @@ class EntryRows:
             return (("dim", clock), (colour, f" {shown}"), ("dim", ": ")), ((None, "  "),)
         return ((colour, shown), ("dim", ": ")), ((None, "  "),)
 
-    def _role(self, content: str, user_id: int) -> str | None:
-        mentioned = user_id != self._model.me.user_id and self._model.mentions_me(content)
-        return "mention" if mentioned else None
+    @property
+    def _name_columns(self) -> int:
+        """Of the column of names, where there is one."""
+        return min(NAME_COLUMNS, self.columns // 5)
 
     def _mark(self, fate: Fate | None) -> Run | None:
         if fate is None:

@@ -208,7 +208,8 @@ class Folding:
             return "moved" if entry.kind in MOVES and not mine else None
         if entry.user_id in model.blocked:
             return "blocked"
-        return None if mine or model.mentions_me(entry.content) else "said"
+        to_me = self._of is not None and model.speaks_to_me(self._of, entry)
+        return None if mine or to_me else "said"
 
     def _same_day(self, before: int, after: int) -> bool:
         """Days begin with a minute, everywhere."""

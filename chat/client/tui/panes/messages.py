@@ -252,6 +252,15 @@ class MessagesPane(Pane):
             *self._notices(conversation, seq, until),
         ]
 
+    def _quote_row(self, conversation: Conversation, index: int) -> int | None:
+        """Which row of the block of entry ``index`` says what it answers, None where none does."""
+        folded = self._folded(conversation, index) is not None
+        if folded or not self._rows.quotes(conversation.entries[index]):
+            return None
+        first = index == 0 and conversation.complete
+        told = self._notices(conversation, 0, conversation.entries[0].seq) if first else []
+        return len(told) + len(self._rows.separators(conversation, index))
+
     def _apart(self, conversation: Conversation, index: int) -> bool:
         """Whether something stands between entry ``index`` and the message before it."""
         before, seq = conversation.entries[index - 1].seq, conversation.entries[index].seq

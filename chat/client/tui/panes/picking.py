@@ -113,6 +113,18 @@ class PickingPane(MessagesPane):
         found = (seq for seq, first, last in self._shown() if first <= line <= last)
         return next(found, 0)
 
+    def answer_at(self, line: int) -> Entry | None:
+        """The message of which row ``line`` says what it answers, if it is such a row."""
+        conversation = self._model.current
+        if conversation is None:
+            return None
+        for seq, first, _ in self._shown():
+            index = conversation.index(seq)
+            row = self._quote_row(conversation, index)
+            if row is not None and first + row == line:
+                return conversation.entries[index]
+        return None
+
     def _shown(self) -> list[tuple[int, int, int]]:
         """What is in view, lowest first: a number, its first row and its last."""
         conversation = self._model.current
