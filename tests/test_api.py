@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from chat import messages as m
-from chat.client.api import Closed, NotConnected, Position, Refused
+from chat.client.api import ClientError, Closed, NotConnected, Position, Refused
 from chat.client.delivery.hub import Hub
 from chat.client.delivery.stream import Stream
 from chat.client.events import (
@@ -15,6 +15,7 @@ from chat.client.events import (
     LoggedIn,
     MessageArrived,
     PresenceChanged,
+    Queued,
     ReceiptMoved,
     Stopped,
 )
@@ -160,6 +161,20 @@ class LoginTest(ApiCase):
         self.net.down = False
         self.advance(60)
         self.assertEqual(self.server.connections, [])
+
+    def test_what_waits_when_one_logs_out_is_not_sent_any_more(self) -> None:
+        self.log_in()
+        too_fast = m.SmsResMes(429, retry_after=1)
+        self.server.handlers[m.SmsMes] = lambda c, r: too_fast
+        message = self.client.send("#lobby", "later")
+        self.net.flush()
+        self.server.handlers[m.LogoutMes] = lambda c, r: None
+        leaving = self.start(self.client.log_out())
+        self.advance(3)
+        self.assertEqual(len(self.server.of(m.SmsMes)), 1)
+        self.assertIsInstance(message.state, Queued)
+        self.net.cut()
+        self.failureResultOf(leaving, ClientError)
 
     def test_a_device_that_has_no_session_any_more_stops_no_logout_of_others(self) -> None:
         self.log_in()

@@ -230,10 +230,11 @@ class ChatClient(Requests):
 
     async def log_out(self, everywhere: bool = False, devices: Iterable[str] = ()) -> None:
         """End this session and its token (``everywhere``: all of the user's; ``devices``: what
-        these have, too), and close.
+        these have, too), and close; what waits in the outbox is for the next login.
 
         :raises ClientError: the server did not say that they have ended; closed all the same.
         """
+        self._session.sender.stop()
         try:
             for each in devices:
                 with suppress(Refused):  # It is logged out already.
