@@ -47,15 +47,19 @@ class Notice:
 
 @dataclass
 class Conversation:
-    """One conversation: its entries in order, what is on its way, and the marks.
+    """One conversation: its entries in order, what is being sent, and the marks.
 
-    ``told``: the read mark that the server has. ``divider``: the entry below which everything was
-    read when it was opened. ``sealed``: entries before which the server has nothing more.
-    ``fetched``: its newest page is here. ``recalled``: what the cache has of that is. ``closed``: a
-    room for who is invited. ``away``: the newest entry when it was put away. ``gone``: one is not
-    in it (any more). ``hushed``: one is to be told only of what speaks to one. ``answering``: the
-    number of the message that the ``draft`` answers, 0 for none. ``rewritten``: how often something
-    that was held became something else, or went.
+    :ivar told: the read mark that the server has.
+    :ivar divider: the entry below which everything was read when the conversation was opened.
+    :ivar sealed: the entries before which the server has nothing more.
+    :ivar fetched: its newest page has come from the server.
+    :ivar recalled: the cache was asked for its newest page.
+    :ivar closed: it is a room that one joins by invitation.
+    :ivar away: the newest entry when the conversation was put away.
+    :ivar gone: the user is not in it, or no longer.
+    :ivar hushed: only what speaks to the user is to be announced.
+    :ivar answering: the number of the message that the ``draft`` answers, 0 for none.
+    :ivar rewritten: how often a held entry was changed or removed.
     """
 
     name: str
@@ -89,7 +93,7 @@ class Conversation:
 
     @property
     def private(self) -> bool:
-        """Whether it is between two people, and no room."""
+        """Whether it is between two people, and not a room."""
         return not is_room(self.name)
 
     @property
@@ -99,19 +103,19 @@ class Conversation:
 
     @property
     def calling(self) -> int:
-        """Those of the unread messages that one is to be told of elsewhere."""
+        """The unread messages that are announced outside the conversation, too."""
         return len(self.mentions) if self.hushed else self.unread
 
     @property
     def hidden(self) -> bool:
-        """Whether it was put away and nothing came since, or one is not in it; and nothing of one's
-        own waits there."""
+        """Whether it is not listed: it was put away and nothing has come since, or the user is not
+        in it; and nothing of one's own waits there."""
         old = self.away is not None and self.newest <= self.away and not self.unread
         return (old or self.gone) and not self.waiting
 
     @property
     def waiting(self) -> bool:
-        """Whether something is begun, on its way, or was refused: nobody's words just go."""
+        """Whether a text was begun, is on its way, or was refused: nobody's words are lost."""
         return bool(self.pending or self.draft)
 
     @property
@@ -120,7 +124,7 @@ class Conversation:
         return bool(self.entries) and self.entries[0].seq <= self.first
 
     def index(self, seq: int) -> int:
-        """Where ``seq`` stands among the entries, or would; most often behind them all."""
+        """The index of the entry with number ``seq``, or where it would be: mostly at the end."""
         if not self.entries or seq > self.entries[-1].seq:
             return len(self.entries)
         return bisect.bisect_left(self.entries, seq, key=_seq)
@@ -163,9 +167,9 @@ class Conversation:
     def put(
         self, entry: Entry, me: int, mention: "re.Pattern[str] | None", shown: bool = True
     ) -> bool:
-        """Take an entry in its place; one that is not ``shown`` is never unread.
+        """Put an entry in its place. One that is not ``shown`` is never unread.
 
-        :returns: whether it is a new one for a reader.
+        :returns: whether a reader has not seen it before.
         """
         if entry.kind == "redact":
             self._redact(entry.target)
@@ -205,7 +209,7 @@ class Conversation:
             self._silent = {each for each in self._silent if each > seq}
 
     def silence(self, users: Collection[int]) -> None:
-        """What these people say is not shown any more."""
+        """No longer show what these people say."""
         found = [
             each.seq for each in self.entries[self.index(self.read + 1) :] if each.user_id in users
         ]
@@ -213,17 +217,17 @@ class Conversation:
         self.mentions.difference_update(found)
 
     def put_away(self) -> None:
-        """Have it off the list until something is said in it, or it is opened."""
+        """Take it off the list until something is said in it, or it is opened."""
         self.mark_read(self.newest)
         self.away = self.newest
 
     def trim(self, keep: int = KEPT) -> None:
-        """Let go of the oldest entries above ``keep``."""
+        """Drop the oldest entries, except for the newest ``keep``."""
         if len(self.entries) > keep + keep // 4:
             del self.entries[:-keep]
 
     def drop_from(self, seq: int) -> None:
-        """A new epoch begins at ``seq``: forget what is held from there on."""
+        """A new epoch begins at ``seq``: drop the entries from there on."""
         del self.entries[self.index(seq) :]
         self.rewritten += 1
         self.newest = min(self.newest, seq - 1)
@@ -237,7 +241,7 @@ class Conversation:
         self._silent = {each for each in self._silent if each < seq}
 
     def forget_below(self, seq: int) -> None:
-        """Let go of the entries below ``seq``."""
+        """Drop the entries below ``seq``."""
         del self.entries[: self.index(seq)]
         self.rewritten += 1
 
@@ -251,7 +255,7 @@ class Conversation:
                 self.mentions.discard(target)
 
     def _erase(self, erasure: Entry) -> None:
-        """A user is deleted: so is what is held of them."""
+        """A user was deleted: so are their entries, and those about them."""
         for each in self.entries[: self.index(erasure.seq)]:
             if is_erased(each, erasure):
                 self._redact(each.seq)
@@ -264,7 +268,7 @@ class Conversation:
 
 
 def is_erased(entry: Entry, erasure: Entry) -> bool:
-    """Whether an older ``entry`` is of, or about, the user whom ``erasure`` takes away."""
+    """Whether ``entry`` is of, or about, the user whom the later entry ``erasure`` deletes."""
     about = entry.target == erasure.target and bool(entry.target_name)
     return entry.user_id == erasure.target or about
 

@@ -38,10 +38,12 @@ _UNSPACED = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U
 
 
 def _mention_of(name: str, longer: Iterable[str]) -> "re.Pattern[str] | None":
-    """What finds ``@name``, whole: ``@anna`` does not speak to ``ann``, but ``请@ann看`` does.
+    """A pattern that finds ``@name`` as a whole: ``@anna`` does not speak to ``ann``, but
+    ``请@ann看`` does.
 
-    :param longer: how the names of others go on that begin with ``name``: those mean them where
-        they are whole. ``@小明你好`` may speak to 小明 and to 小明你: better to hear it in vain.
+    :param longer: how the names of other users go on that begin with ``name``: where such a name is
+        whole, its user is meant. ``@小明你好`` may speak to 小明 and to 小明你: better to be
+        told in vain.
     """
     letter = rf"[^\W{_UNSPACED}]"
     behind = "|".join([letter, *(rf"{re.escape(each)}(?!\w)" for each in longer)])
@@ -81,8 +83,8 @@ class Model:
 
     @property
     def home(self) -> str:
-        """Where one is when nothing else is open: the lobby, or without one whatever comes first,
-        at the least one's notes to oneself."""
+        """What is open when nothing else is: the lobby; without one the first conversation there
+        is, or at least one's notes to oneself."""
         lobby = self.conversations.get(LOBBY)
         if (lobby is not None and not lobby.gone) or not self.me.user_id:
             return LOBBY
@@ -104,7 +106,7 @@ class Model:
         return sorted(found, key=lambda each: (-each.active, each.name))
 
     def talked_with(self, who: int | str) -> Conversation | None:
-        """The private conversation with somebody, by id or name, where there is one."""
+        """The private conversation with somebody, by id or name; None when there is none."""
         if isinstance(who, int):
             return self.conversations.get(f"@{who}")
         called = canonical_user_name(who)
@@ -112,7 +114,7 @@ class Model:
         return next(found, None)
 
     def listed(self) -> list[Conversation]:
-        """All conversations in the order of their pane, but those that are hidden."""
+        """All conversations in the order of their pane, without the hidden ones."""
         return [each for each in self.rooms() + self.privates() if not each.hidden]
 
     def online(self) -> list[User]:
@@ -142,8 +144,8 @@ class Model:
         return self.people.get(who) if isinstance(who, int) else None
 
     def unread(self) -> tuple[int, int]:
-        """Unread messages in all conversations, and those that speak to oneself; where it is hushed
-        only these."""
+        """How many messages are unread in all conversations, and how many of them speak to the
+        user; of hushed conversations only the latter count."""
         unread = mentions = 0
         for each in self.conversations.values():
             unread += each.calling
@@ -156,8 +158,8 @@ class Model:
         return min(waiting, key=lambda c: (not c.mentions, not c.private), default=None)
 
     def speakers(self) -> Iterator[str]:
-        """Names for completion: who spoke last in the open conversation, then who is online, and
-        with whom one talks in private."""
+        """Names for completion: who spoke last in the open conversation, who is online, who one
+        talks with in private."""
         seen = {self.me.user_name, ""}
         latest = self.current.entries[: -SPEAKERS - 1 : -1] if self.current else []
         for name in (
@@ -170,7 +172,7 @@ class Model:
                 yield name
 
     def mentions_me(self, text: str) -> bool:
-        """Whether ``text`` speaks to oneself by ``@name``."""
+        """Whether ``text`` speaks to the user by ``@name``."""
         return self._mention is not None and self._mention.search(text) is not None
 
     def speaks_to_me(self, conversation: Conversation, entry: Entry) -> bool:
@@ -238,7 +240,7 @@ class Model:
         return self._made(Conversation(name)) if found is None else found
 
     def _absent(self, name: str) -> Conversation:
-        """A conversation that nobody has said one is in, for what of one's own waits there."""
+        """A conversation that the user is not known to be in, for what of their own waits there."""
         return self._made(Conversation(name, gone=is_room(name)))
 
     def _made(self, conversation: Conversation) -> Conversation:
@@ -287,7 +289,7 @@ class Model:
         return known.put(entry, self.me.user_id, self._mention, shown)
 
     def blocked_are(self, users: frozenset[int]) -> None:
-        """Whom one has blocked: what they say is neither shown nor unread."""
+        """Take over whom the user has blocked: what they say is neither shown nor unread."""
         for each in self.conversations.values():
             each.silence(users - self.blocked)
         self.blocked = users
@@ -307,7 +309,7 @@ class Model:
         known.fetched = True
 
     def recalled(self, name: str, entries: Iterable[Entry]) -> None:
-        """Entries that were seen before come out of the cache; what is here is newer."""
+        """Entries come out of the cache; where an entry is held already, that is the newer one."""
         known = self.conversation(name)
         for entry in entries:
             if not known.holds(entry.seq):
@@ -357,9 +359,12 @@ class Model:
             self._heard_of(user.user_name)
 
     def _heard_of(self, name: str) -> None:
-        """Somebody is called ``name``. If that begins with one's own name, ``@name`` does not speak
-        to oneself, even in Chinese, where no space need follow a name. But somebody called ``ann.``
-        does not take ``@ann.`` away from ann: a sentence may end there."""
+        """Note the name of another user.
+
+        If it begins with the user's own name, ``@name`` does not speak to the user, even in
+        Chinese, where no space need follow a name. But somebody called ``ann.`` does not take
+        ``@ann.`` away from ann: a sentence may end there.
+        """
         mine = self.me.user_name
         rest = name[len(mine) :]
         begins = mine and name[: len(mine)].casefold() == mine.casefold()
@@ -369,9 +374,9 @@ class Model:
             self._mention = _mention_of(mine, self._longer)
 
     def notice(self, name: str, text: str, time: int, again: bool = True) -> None:
-        """The client itself says something in a conversation.
+        """Show a line of the client's own in a conversation.
 
-        :param again: also where the same is the last that stands there.
+        :param again: even if the last such line there says the same.
         """
         known = self.conversation(name)
         after = known.entries[-1].seq if known.entries else known.newest

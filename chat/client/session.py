@@ -80,7 +80,12 @@ class Options:
 
 
 class Session:
-    """What one user has on one server, over any number of connections."""
+    """What one user has on one server, over any number of connections.
+
+    :ivar login: the reply to the last login.
+    :ivar clock_offset: seconds to add to this machine's time of day to have the server's.
+    :ivar credentials: what the next connection logs in with, None for nobody.
+    """
 
     log: ClassVar[Logger] = Logger()
 
@@ -94,7 +99,6 @@ class Session:
         now: Callable[[], float],
     ) -> None:
         self.login = LoginResMes(200)
-        """What the server said at the last login."""
         self._listed: LoginResMes | None = None  # the login behind which all are listed
         self.clock_offset = 0.0
         self.credentials: LoginMes | None = None
@@ -125,12 +129,13 @@ class Session:
     # The connection ------------------------------------------------------------------------------
 
     async def reach(self, *wanted: type[ConnectionState], timeout: float | None) -> None:
-        """Start the link and wait until it has one of the states ``wanted``.
+        """Start the link, and wait until it has one of the states ``wanted``.
 
-        :param timeout: seconds; 0: one try; None: no end. The link is stopped when it is over.
-        :raises Refused: the server does not want us.
-        :raises Untrusted: its certificate proves nothing.
-        :raises NotConnected: not in time.
+        :param timeout: seconds after which the link is stopped; 0 for one try, None to wait for
+            ever.
+        :raises Refused: the server does not let this user in.
+        :raises Untrusted: the server does not prove who it is.
+        :raises NotConnected: it took too long.
         """
         reason = "the server did not answer in time"
         timer = self._clock.callLater(timeout, self.hub.changed) if timeout else None
@@ -153,7 +158,7 @@ class Session:
                 timer.cancel()
 
     async def close(self) -> None:
-        """Flush, close, and wait until the connection has ended."""
+        """Send what is due, close the connection, and wait until it has ended."""
         wire = self.link.wire
         if isinstance(self.link.state, LoggedIn):
             self.acks.flush()
@@ -201,7 +206,7 @@ class Session:
         return True
 
     def remember_token(self, token: str) -> None:
-        """From now on log in with a token; the password is not kept."""
+        """Log in with a token from now on; the password is not kept."""
         if self.login.user is not None:
             self.credentials = LoginMes(
                 VERSION,
@@ -212,7 +217,7 @@ class Session:
             )
 
     def _resume(self) -> None:
-        """After a login: the rest of the list, the marks, the messages that wait."""
+        """After a login: read the rest of the list, and send the marks and messages that wait."""
         self.acks.start()
         self.sender.start()
         self._in_background(self._list_the_rest(), "the conversations are not all known")
@@ -286,10 +291,12 @@ class Session:
                 pass
 
     async def history(self, request: HistoryMes) -> HistoryResMes:
-        """A page of a conversation. One that is not there any more is forgotten: the store was
-        rolled back to before its beginning, and whoever writes next begins it anew.
+        """Get a page of a conversation.
 
-        :raises ClientError: as ``Asker.ask``.
+        One that no longer exists is forgotten: the store was rolled back to before its beginning,
+        and whoever writes next begins it anew.
+
+        :raises ClientError: as ``Asker.ask`` does.
         """
         try:
             page = await self.asker.ask(request, HistoryResMes, READING)
@@ -304,7 +311,7 @@ class Session:
         return page
 
     def learn(self, found: Conversation) -> None:
-        """The server says how a conversation stands."""
+        """Take over how a conversation stands, as the server says."""
         self.catalogue.learn(found)
         self.follower.listed(found)
         read = self.catalogue.conversations[found.conversation].read
@@ -312,7 +319,7 @@ class Session:
             self.acks.move(found.conversation, found.epoch, read=read)
 
     def _told(self, found: Conversation) -> None:
-        """Marks or a topic moved, or another device has joined."""
+        """Marks or a topic have changed, or another device has joined the room."""
         if self.follower.position(found.conversation) is None:
             self.learn(found)
         else:
@@ -329,7 +336,7 @@ class Session:
     # Handing out and marks -----------------------------------------------------------------------
 
     def _accepted(self, outgoing: Outgoing, reply: SmsResMes) -> None:
-        """One's own message stands where its reply came: the server does not push it."""
+        """Hand out one's own message where its reply came: the server does not push it."""
         user = self.login.user or User(0, "")
         entry = Entry(
             reply.seq,
@@ -367,7 +374,7 @@ class Session:
             self.acks.move(name, position.epoch, delivered=position.seq)
 
     def mark_read(self, name: str, seq: int | None) -> None:
-        """The user has read up to ``seq``, None: up to what was handed out."""
+        """The user has read up to ``seq``; None for everything that was handed out."""
         position = self.follower.position(name)
         if position is not None:
             seq = position.seq if seq is None else seq

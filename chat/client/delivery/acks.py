@@ -14,9 +14,9 @@ EVERY = 1.0
 
 
 class Acks:
-    """Collects marks and sends the newest of each conversation.
+    """Collects marks, and sends the newest ones of each conversation.
 
-    :param tell: sends an AckMes; called only between ``start`` and ``stop``.
+    :param tell: sends an AckMes; it is called between ``start`` and ``stop`` only.
     """
 
     def __init__(self, clock: IReactorTime, tell: Callable[[AckMes], None]) -> None:
@@ -64,7 +64,7 @@ class Acks:
         self._timer = None
 
     def flush(self) -> None:
-        """Send all that is due, now."""
+        """Send everything that is due, now."""
         for conversation in list(self._due):
             self._send(conversation)
 

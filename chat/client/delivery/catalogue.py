@@ -11,7 +11,8 @@ __all__ = ["Catalogue"]
 
 
 class Catalogue:
-    """All conversations by name. What changes other than by an arriving message is emitted."""
+    """All conversations by name. Every change is emitted, except those that an arriving message
+    makes."""
 
     def __init__(self, emit: Callable[[ConversationChanged], None]) -> None:
         self.conversations: dict[str, Conversation] = {}
@@ -23,7 +24,7 @@ class Catalogue:
         self._listed.clear()
 
     def unlisted(self) -> Iterable[str]:
-        """What was not in the list since ``begin``: the user is no longer in it."""
+        """The conversations that were not listed since ``begin``: the user is no longer in them."""
         return [name for name in self.conversations if name not in self._listed]
 
     def learn(self, found: Conversation) -> None:
@@ -37,7 +38,10 @@ class Catalogue:
             self._emit(ConversationChanged(Conversation(name, gone=True)))
 
     def read(self, name: str, seq: int) -> bool:
-        """The user has read up to ``seq``; whether that is news."""
+        """The user has read up to ``seq``.
+
+        :returns: whether the mark has moved.
+        """
         known = self.conversations.get(name)
         if known is None or seq <= known.read:
             return False
@@ -45,7 +49,7 @@ class Catalogue:
         return True
 
     def entry(self, entry: Entry, mine: bool, me: int) -> None:
-        """An entry is handed out. A conversation that is new here gets its place."""
+        """An entry is handed out. A conversation that is new here is added."""
         name = entry.conversation
         self._listed.add(name)
         if name not in self.conversations:
@@ -65,7 +69,7 @@ class Catalogue:
                 self._set(replace(moved, role=entry.content))
 
     def epoch(self, name: str, epoch: str, first: int) -> None:
-        """A new epoch; marks of the old one count as at most what is below it."""
+        """A new epoch: marks of the old one count as at most the number before its first."""
         known = self.conversations.get(name)
         if known is not None:
             delivered, read = min(known.delivered, first - 1), min(known.read, first - 1)
@@ -80,7 +84,8 @@ class Catalogue:
 
 
 def _merged(known: Conversation | None, found: Conversation) -> Conversation:
-    """What was said now, but no mark goes back: what was done here may not be there yet."""
+    """What the server says now, except that no mark goes back: it may not know yet what was read
+    here."""
     values = {name: getattr(found, name) for name in Conversation.__struct_fields__}
     if known is not None:
         values["last"] = found.last or known.last

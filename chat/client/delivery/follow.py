@@ -22,10 +22,10 @@ FETCHES = 4
 class Follower:
     """Keeps a ``Track`` for each conversation, over reconnects.
 
-    :param ask: one request for a page of history.
+    :param ask: requests a page of history.
     :param sleep: waits for some seconds.
-    :param emit: called with what the tracks say, in order.
-    :param positions, missed, fill_limit: as ``ChatClient`` has them.
+    :param emit: called with what the tracks hand out and report, in order.
+    :param positions, missed, fill_limit: as for ``ChatClient``.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -73,7 +73,7 @@ class Follower:
             track.user_id = user_id
 
     def listed(self, found: Conversation) -> None:
-        """The server says where a conversation stands; whatever is above is pushed after it."""
+        """The server says where a conversation stands; what is above that is pushed afterwards."""
         track = self._track(found.conversation)
         steps = track.learn(found.epoch, found.epoch_first, found.seq)
         if track.at is None:
@@ -81,18 +81,19 @@ class Follower:
         self._carry_out(track, steps)
 
     def learned(self, conversation: str, epoch: str, epoch_first: int) -> None:
-        """The head of some page of history says which epoch a conversation is in."""
+        """The reply to some request says which epoch a conversation is in."""
         track = self._tracks.get(conversation)
         if track is not None and track.at is not None:
             self._carry_out(track, track.learn(epoch, epoch_first))
 
     def unlisted(self) -> set[str]:
-        """Where something came since the login, and of which nothing else is known."""
+        """The conversations in which something came since the login, and of which nothing else is
+        known."""
         tracks = self._tracks.items()
         return {name for name, track in tracks if track.at is None and track.lowest_held}
 
     def all_listed(self) -> None:
-        """The list is complete: a conversation that is not in it began after it."""
+        """The list is complete: a conversation that is not in it has begun since."""
         self._complete = True
         for track in list(self._tracks.values()):
             self._begin(track)
@@ -107,7 +108,8 @@ class Follower:
             self._begin(track)
 
     def accepted(self, entry: Entry, epoch_first: int, duplicate: bool) -> None:
-        """One's own message has its number. A duplicate's text is taken from the history."""
+        """One's own message has its number. If it is a duplicate, its text is read from the
+        history."""
         track = self._track(entry.conversation)
         steps = track.learn(entry.epoch, epoch_first, entry.seq if duplicate else 0)
         self._carry_out(track, steps)
@@ -137,7 +139,7 @@ class Follower:
         return found.seq if lowest is None else min(found.seq, lowest - 1)
 
     def _begin(self, track: Track) -> None:
-        """Start a conversation that nobody listed: somebody has just begun it."""
+        """Start a conversation that was in no list, because it has just begun."""
         if track.at is not None or track.lowest_held is None:
             return
         # A private conversation begins with number 1. A room that another device has joined is
@@ -188,7 +190,7 @@ class Follower:
         return wish
 
     async def _fetch(self, conversation: str, wish: Wish) -> HistoryResMes | None:
-        """One page; None when the server is too busy, its store is away, or it said nothing."""
+        """Get one page; None when the server is busy, its store is away, or it does not answer."""
         limit = min(PAGE, max(1, wish.upto - wish.after))
         request = HistoryMes(conversation, wish.epoch, wish.before, after=wish.after, limit=limit)
         try:

@@ -1,4 +1,4 @@
-"""Whoever wants to hear events: listeners, async iterators, and waiters for a single one."""
+"""Listeners for events, async iterators over messages, and those who wait for a single change."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -32,11 +32,11 @@ class Hub:
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def feed(self, stream: Stream) -> None:
-        """Give a stream what is handed out from now on."""
+        """Give ``stream`` everything that is handed out from now on."""
         self._streams.append(stream)
 
     def emit(self, event: Event) -> None:
-        """Tell everybody. A listener that fails harms nobody else."""
+        """Tell everybody. A listener that fails does not affect the others."""
         for listener in tuple(self._listeners):
             try:
                 listener(event)

@@ -1,4 +1,4 @@
-"""The list of one's conversations is read to its end, although it moves while it is read."""
+"""Reads the list of one's conversations to its end, although the list moves while it is read."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
@@ -12,12 +12,12 @@ __all__ = ["Listing"]
 class Listing:
     """Reads what did not fit into the reply to a login.
 
-    The newest come first: what somebody writes in meanwhile moves to the front of the list, and was
-    perhaps in no page. So the front is looked at once more.
+    The newest conversations come first. One in which somebody writes meanwhile moves to the front,
+    and may have been in none of the pages. So the front is read once more.
 
     :param sleep: waits for some seconds.
-    :param learn: takes in a conversation.
-    :param missing: those that are known, and that were in no page since the login.
+    :param learn: takes over a conversation.
+    :param missing: the known conversations that were in no page since the login.
     """
 
     def __init__(
@@ -34,9 +34,10 @@ class Listing:
         self._login = LoginResMes(200)
 
     async def read(self, login: LoginResMes) -> None:
-        """Read the list behind a login, unless another one follows meanwhile.
+        """Read the list that begins with the reply to a login, unless the next login comes
+        meanwhile.
 
-        :raises ClientError: the server will not say it, or the connection is gone.
+        :raises ClientError: the server does not give it, or the connection is lost.
         """
         self._login = login
         listed: Sequence[Conversation] = login.conversations
@@ -52,7 +53,10 @@ class Listing:
     async def _behind(
         self, listed: Sequence[Conversation], login: LoginResMes
     ) -> tuple[Sequence[Conversation], bool]:
-        """The page behind the last of those, and whether there is more behind it."""
+        """Read the page behind the last of ``listed``.
+
+        :returns: its conversations, and whether there are more behind it.
+        """
         request = ConversationsMes(after=listed[-1].conversation if listed else "")
         while self._login is login:
             try:

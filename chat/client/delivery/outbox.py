@@ -96,13 +96,13 @@ class Outbox:
         self._note({"op": "failed", "client_id": client_id, **asdict(failure)})
 
     def again(self, client_id: str) -> None:
-        """A message that had failed is to be sent once more, however long that takes: whoever wants
-        that takes it upon himself that it might be there twice."""
+        """A message that failed is to be sent once more, however long ago that was. Whoever asks
+        for this accepts that it may then be there twice."""
         self._kept[client_id].failed, self._kept[client_id].tried = None, False
         self._note({"op": "again", "client_id": client_id})
 
     def done(self, client_id: str) -> None:
-        """The message is stored, or not wanted any more."""
+        """The message is stored, or is no longer wanted."""
         del self._kept[client_id]
         self._note({"op": "done", "client_id": client_id})
         self._stale += 1
@@ -110,7 +110,7 @@ class Outbox:
             self._rewrite(self._file)
 
     def close(self) -> None:
-        """Let go of the file; what is in it stays."""
+        """Close the file; what is in it stays."""
         for file in (self._file, self._lock):
             if file is not None:
                 file.close()
@@ -119,9 +119,9 @@ class Outbox:
     # Inside --------------------------------------------------------------------------------------
 
     def _write(self, line: dict[str, Any], sync: bool = False) -> None:
-        """Put a line into the file.
+        """Append a line to the file.
 
-        :raises OSError: it is not there, nor a part of it.
+        :raises OSError: nothing of it was written.
         """
         if self._file is None:
             return
@@ -138,12 +138,12 @@ class Outbox:
             raise
 
     def _note(self, line: dict[str, Any]) -> None:
-        """Put down what can be found out again: a full disk is no reason to stop here."""
+        """Append a line that can be found out again: a full disk is no reason to stop."""
         with contextlib.suppress(OSError):
             self._write(line)
 
     def _load(self, file: FileIO) -> None:
-        """Read what is there. A line that was cut off by a crash was never promised to anybody."""
+        """Read the file. A line that a crash has cut off was never promised to anybody."""
         for line in file.readall().splitlines():
             try:
                 self._apply(json.loads(line))
@@ -169,7 +169,7 @@ class Outbox:
                 del self._kept[client_id]
 
     def _rewrite(self, file: FileIO) -> None:
-        """Leave out what is done with. Never less on the disk than before, at any moment."""
+        """Leave out what is done. At no moment does the disk have less than before."""
         self._stale = 0
         with contextlib.suppress(OSError):  # It is only longer than it need be.
             if self._kept:

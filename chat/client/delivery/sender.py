@@ -1,4 +1,4 @@
-"""Sends the outbox: in order per conversation, again when in doubt, under the same id."""
+"""Sends the outbox: in order per conversation; again under the same id when the fate is unknown."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
@@ -28,7 +28,7 @@ from chat.names import check_client_id
 __all__ = ["Sender", "SentMessage"]
 
 AT_A_TIME = 32
-"""Messages without an answer, over all conversations: about what a server takes as a burst."""
+"""Messages of all conversations that may be unanswered: about the burst that a server allows."""
 
 FOR_THE_MOMENT = frozenset({401, 429, 503, 504})
 """Refusals that are not about the message: it is sent again."""
@@ -37,7 +37,7 @@ TOO_LATE = Failed(504, "it may have been sent, too long ago to be repeated safel
 TOO_LONG = Failed(413, "longer than the server takes at once")
 
 PAUSE = 1.0
-"""Seconds before that, where the server does not say how long."""
+"""Seconds before a message is sent again, where the server does not say how long to wait."""
 
 SHORTEST_GAP = 0.01
 LONGEST_GAP = 5.0
@@ -47,8 +47,11 @@ SLOW_DOWN = 1.3
 
 
 def _ends_connections(request: SmsMes) -> bool:
-    """Whether a server, unless its options say otherwise, hangs up on a frame as long as this. It
-    is tried once; with no answer to that, it would end one connection after the other."""
+    """Whether a server with the usual options hangs up on a frame of this size.
+
+    Such a message is tried once. If no answer comes, trying again would end one connection after
+    the other.
+    """
     return len(encode(request, "1" * ID_LIMIT)) - LENGTH_SIZE > FRAME_LIMIT
 
 
@@ -72,11 +75,11 @@ class SentMessage:
         return f"<{name} to {self.outgoing.to}: {self.state}>"
 
     async def stored(self) -> Stored:
-        """Wait until the server has accepted the message, over reconnects and refusals of the
-        moment (429, 503, 504).
+        """Wait until the server has accepted the message, over reconnects and temporary refusals
+        (429, 503, 504).
 
         :raises Refused: refused for good (400, 403, 404, 413, ...), or withdrawn (code 0).
-        :raises Closed: the client has stopped before that was known.
+        :raises Closed: the client was stopped before that was known.
         """
         while isinstance(self.state, Queued | Sending):
             decided: Deferred[None] = Deferred()
@@ -108,7 +111,7 @@ class _Lane:
         self.in_flight: set[str] = set()
 
     def next(self, pipeline: int) -> SentMessage | None:
-        """The oldest one that has no answer to come."""
+        """The oldest message that is not waiting for an answer, unless ``pipeline`` others are."""
         if len(self.in_flight) >= pipeline:
             return None
         return next(
@@ -121,8 +124,8 @@ class Sender:
 
     :param now: the time of day, in seconds since 1970 UTC.
     :param ask: sends a request on the present connection and waits for the reply.
-    :param accepted: called with one's own message as an entry, at its place among the pushes.
-    :param pipeline: messages per conversation without an answer at a time.
+    :param accepted: called with one's own message when it was accepted, in the order of the pushes.
+    :param pipeline: messages per conversation that may be unanswered.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -160,8 +163,10 @@ class Sender:
         return list(self._messages.values())
 
     def send(self, to: str, text: str, client_id: str, reply: int = 0) -> SentMessage:
-        """Keep a message and send it when its turn comes; one that is on its way already under
-        the same ``client_id`` is that one."""
+        """Keep a message, and send it when its turn comes.
+
+        :returns: the message; if one with this ``client_id`` is under way already, that one.
+        """
         if not 0 <= reply <= LARGEST:
             raise ValueError(f"{reply} is no number of an entry")
         if client_id:
@@ -214,7 +219,7 @@ class Sender:
             message._ended(end)
 
     def settle(self, reply: SmsResMes) -> None:
-        """A reply came that nobody waits for: after a 504 it can still turn out well."""
+        """A reply came for which nobody waits: after a 504 a message may still be accepted."""
         message = self._messages.get(reply.client_id)
         if message is not None and reply.code == 200:
             self._store(message, reply)
@@ -227,8 +232,8 @@ class Sender:
             self._drop(message, stored)
 
     def found(self, entry: Entry) -> None:
-        """One's own message stands in a page that was asked for: if it counts as failed, because
-        nobody answered in time, it has not."""
+        """One's own message was found in a page of history. If it counts as failed because no
+        answer came in time, it has not failed."""
         message = self._messages.get(entry.client_id)
         if message is not None and isinstance(message.state, Failed):
             self.seen(entry)
@@ -252,7 +257,7 @@ class Sender:
             self._lanes.setdefault(message.outgoing.to, _Lane()).messages[name] = message
 
     def _pump(self) -> None:
-        """Send what may be sent now, one of each conversation in turn."""
+        """Send what may be sent now, one message of each conversation in turn."""
         sent = True
         while sent:
             sent = False
@@ -276,7 +281,7 @@ class Sender:
         delivery.addCallback(lambda _: self._landed(lane, message))
 
     def _stumbled(self, failure: Failure) -> None:
-        """Something went wrong here: that is no reason to try again without a pause."""
+        """Something went wrong on this side: try again, but not without a pause."""
         self.log.failure("a message was not sent", failure)
         self._pause(PAUSE)
 
@@ -336,17 +341,19 @@ class Sender:
         self._show(message, failure)
 
     def _back(self, message: SentMessage) -> None:
-        """Nothing came of it; it waits again, and can be withdrawn, unless in doubt."""
+        """The message was not sent. It waits again, and can be withdrawn unless its fate is
+        unknown."""
         if not message.doubtful:
             self._show(message, Queued())
 
     def _works(self) -> None:
-        """A little faster, as long as nothing is refused."""
+        """Speed up a little, as long as nothing is refused."""
         self._gap = self._gap * SPEED_UP if self._gap > SHORTEST_GAP else 0.0
         self._window = 1 if self._gap else min(AT_A_TIME, 2 * self._window)
 
     def _slow_down(self, error: Refused) -> None:
-        """One at a time until it works again: a hundred refusals in 10 s end the connection."""
+        """Send one message at a time until it works again: a hundred refusals in 10 s end the
+        connection."""
         wait = error.retry_after or PAUSE
         self._window = 1
         if error.code == 429 and self._resume is None:

@@ -1,4 +1,4 @@
-"""Messages as an async iterator: what has come waits, within limits, to be asked for."""
+"""Messages as an async iterator: they wait, up to a limit, until they are asked for."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,8 @@ from chat.messages import Entry
 __all__ = ["LIMIT", "Stream"]
 
 LIMIT = 10_000
-"""Entries that wait for a slow reader. What comes on top is fetched again when they are read."""
+"""Entries that wait for a slow reader. What comes beyond that is fetched again when it is asked
+for."""
 
 Fetch = Callable[[str, int], Awaitable[tuple[Entry, ...]]]
 
@@ -22,9 +23,10 @@ Fetch = Callable[[str, int], Awaitable[tuple[Entry, ...]]]
 class Stream:
     """Ends when the client is closed; raises ``Closed`` when the server has ended it for good.
 
-    :param wanted: which of the entries handed out, given the entry.
-    :param fetch: a page of a conversation above a number, oldest first.
+    :param wanted: whether an entry is to be given to the reader.
+    :param fetch: reads a page of a conversation above a number, oldest first.
     :param sleep: waits for some seconds.
+    :param limit: the most entries that wait.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Stream:
         self._end: Closed | None = None
 
     def put(self, event: MessageArrived | EpochChanged) -> None:
-        """Something was handed out, or taken back."""
+        """An entry was handed out, or entries were taken back by a new epoch."""
         if isinstance(event, EpochChanged):
             self._entries = deque(each for each in self._entries if not _is_undone(each, event))
             behind = self._behind.get(event.conversation)
@@ -63,7 +65,7 @@ class Stream:
             self._wake()
 
     def finish(self, end: Closed) -> None:
-        """Nothing will come any more."""
+        """Nothing more will come."""
         self._end = end
         self._wake()
 
@@ -89,7 +91,7 @@ class Stream:
         return self._entries.popleft()
 
     async def _catch_up(self, conversation: str, behind: "_Behind") -> None:
-        """Fetch one page of what did not fit in."""
+        """Fetch one page of what exceeded the limit."""
         after = behind.after
         try:
             page = await self._fetch(conversation, after)
@@ -114,7 +116,7 @@ class Stream:
 
 
 def _is_undone(entry: Entry, event: EpochChanged) -> bool:
-    """Whether an entry is none any more: its number is given out anew."""
+    """Whether an entry no longer exists, because its number is given out anew."""
     return entry.conversation == event.conversation and entry.seq >= event.epoch_first
 
 

@@ -16,13 +16,13 @@ from chat.messages import Entry, HistoryResMes
 __all__ = ["PAGE", "Step", "Track", "Wish"]
 
 HOLD_LIMIT = 1000
-"""Entries kept behind a hole; what comes on top is fetched again when the hole is closed."""
+"""Entries that are kept above a hole. What comes beyond that is fetched when the hole is closed."""
 
 PAGE = 200
 """Entries in one page of history, the most the server gives."""
 
 FRUITLESS = 3
-"""Answers without the entries that must be there, before these are given up."""
+"""Replies without entries that must exist, after which these are given up."""
 
 PAST_EPOCHS = 16
 
@@ -31,8 +31,11 @@ Step = MessageArrived | GapFilled | GapSkipped | EpochChanged
 
 @dataclass(frozen=True)
 class Wish:
-    """A hole: entries above ``after`` and below ``before`` (0: no bound) are missing, and
-    ``upto`` is the last one known to be there. ``again``: asked in vain before."""
+    """A hole: the entries above ``after`` and below ``before`` (0 for no bound) are missing.
+
+    :ivar upto: the last number that is known to exist.
+    :ivar again: it was asked for in vain before.
+    """
 
     epoch: str
     after: int
@@ -42,13 +45,13 @@ class Wish:
 
 
 class Track:
-    """The numbers of one conversation, as one device sees them go by.
+    """How far one device is in one conversation.
 
-    Each method returns what is to be done now, in order: entries to hand out, and what to tell
+    Each method returns what is to be done now, in order: entries to hand out, and what to report
     about holes and epochs.
 
-    :param position: hand out what is above; None: hold everything until ``start``.
-    :param fill_limit: most entries of a hole to fetch, the newest ones; None for all.
+    :param position: hand out what is above it; None to hold everything until ``start``.
+    :param fill_limit: of a larger hole only so many entries, the newest, are fetched; None for all.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Track:
 
     @property
     def position(self) -> Position | None:
-        """For the next start of this device."""
+        """What to keep for the next start of this device."""
         return None if self.at is None else Position(self.epoch, self.at)
 
     @property
@@ -93,8 +96,8 @@ class Track:
     def learn(self, epoch: str, epoch_first: int, seq: int = 0) -> list[Step]:
         """The server has said where the conversation stands.
 
-        An epoch that is new here is asked about before it counts: ``epoch_first`` holds for who
-        had the epoch before it, and this device may have slept through several.
+        An epoch that is new here does not count before the server was asked: ``epoch_first`` speaks
+        to those who had the epoch before it, and this device may have missed several epochs.
 
         :param seq: the newest number, 0 when it was not said.
         """
@@ -128,7 +131,7 @@ class Track:
         return self._drain(live=True)
 
     def page(self, reply: HistoryResMes, wish: Wish) -> list[Step]:
-        """The server has answered a wish. What its page leaves out does not exist any more."""
+        """The server has answered a wish. Entries that its page leaves out no longer exist."""
         if self.at is None or reply.epoch in self._past:
             return []
         if reply.epoch not in ("", self.epoch):
@@ -151,7 +154,7 @@ class Track:
         return steps + self._drain(live=True)
 
     def next_wish(self) -> tuple[list[Step], Wish | None]:
-        """What to fetch now, None when nothing is missing; and what to do before that."""
+        """What has to be done first, and what to fetch then; None when nothing is missing."""
         if self.at is None:
             return [], None
         if self._foreign:
@@ -172,7 +175,7 @@ class Track:
     # Inside --------------------------------------------------------------------------------------
 
     def _renew(self, epoch: str, epoch_first: int) -> list[Step]:
-        """A new epoch: what is below its first number holds, the rest never was."""
+        """Begin a new epoch: what is below its first number stays, the rest has never been."""
         old = self.epoch
         self.epoch, self.epoch_first = epoch, epoch_first
         self._top = self._foreign.pop(epoch, 0)
@@ -208,7 +211,7 @@ class Track:
         return steps
 
     def _skip_to(self, last: int, kept: bool) -> list[Step]:
-        """Go on behind ``last``: hand out what is held before it, do without what is missing."""
+        """Go on above ``last``: hand out what is held below it, and report what is missing."""
         assert self.at is not None
         steps: list[Step] = []
         for seq in sorted(seq for seq in self._held if self.at < seq <= last):

@@ -12,8 +12,11 @@ __all__ = ["BadConfig", "Settings", "read_settings", "read_toml", "rule_parts", 
 
 
 class BadConfig(Exception):
-    """A setting is wrong. ``key`` names the sentence of ``cli_words`` that says how, ``values``
-    go into it; ``more`` are what else is wrong in the same file."""
+    """A setting is wrong.
+
+    :ivar key: the sentence of ``cli_words`` that says how, with ``values`` put in.
+    :ivar more: other mistakes in the same file.
+    """
 
     def __init__(self, key: str, **values: object) -> None:
         super().__init__(key)
@@ -23,7 +26,7 @@ class BadConfig(Exception):
 
 
 class _Wrong(ValueError):
-    """The value is none; the text is the key of what it should be."""
+    """A value is wrong; the text is the key of what it should be."""
 
 
 Read = Callable[[object], Any]
@@ -129,8 +132,8 @@ def _setting(default: Any, read: Read) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What can stand in the file, ``_`` written as ``-``; ``set-<name>`` of ``cli_words`` says
-    what each means. The command line wins over all of it."""
+    """The settings in the file, where ``_`` is written ``-``. In ``cli_words``, ``set-<name>`` says
+    what each means. The command line wins over all of them."""
 
     server: str = _setting("", _text)
     user: str = _setting("", _text)
@@ -182,9 +185,9 @@ def read_settings(path: Path, profile: str, asked: bool = False) -> Settings:
 
 
 def read_toml(path: Path) -> dict[str, Any] | None:
-    """What a TOML file says; None when there is no such file.
+    """The contents of a TOML file; None when there is no such file.
 
-    :raises BadConfig: it cannot be read.
+    :raises BadConfig: it can't be read.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -233,7 +236,7 @@ def _bad(name: str, value: object, wrong: _Wrong) -> BadConfig:
 
 
 def _near(name: str, known: Mapping[str, object]) -> Mapping[str, str]:
-    """What was probably meant, for which the sentence has a place; empty where nothing is near."""
+    """What was probably meant, for the end of a sentence."""
     from difflib import get_close_matches  # only where somebody has made a mistake
 
     close = get_close_matches(name.replace("_", "-").casefold(), known, n=1)

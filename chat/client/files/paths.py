@@ -48,13 +48,13 @@ class DeviceSlot:
         self.token = str(known.get("token") or "")
 
     def beside(self, name: str) -> Path:
-        """A file of this device's own: two windows of an account write over nothing of each other.
-        The first device has ``name`` itself."""
+        """A file of this device's own, so that two windows of an account do not overwrite each
+        other's. The first device's is ``name`` itself."""
         number = self._path.stem.rpartition("-")[2]
         return self._path.with_name(f"{name}.json" if number == "1" else f"{name}-{number}.json")
 
     def shares(self) -> bool:
-        """Whether another program uses a device of the same account now, and the cache with it."""
+        """Whether another program uses a device of the same account now, and with it the cache."""
         own = self._path.with_suffix(".lock")
         others = (each for each in own.parent.glob("device-*.lock") if each != own)
         return any(_is_held(each) for each in others)
@@ -68,8 +68,11 @@ class DeviceSlot:
         write_private(self._path, json.dumps({"device": self.device, "token": token}).encode())
 
     def forget_others(self) -> list[str]:
-        """Forget the tokens of those devices of the account that no program uses now: of windows
-        that were closed. Return what they are called."""
+        """Forget the tokens of the account's other devices that no program uses now, such as those
+        of windows that were closed.
+
+        :returns: the names of these devices.
+        """
         forgotten = []
         for path in self._path.parent.glob("device-*.json"):
             known = path != self._path and _read(path).get("token")
@@ -190,7 +193,7 @@ def _base(environ: Mapping[str, str], kind: str, default: str) -> Path:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """A JSON object from a file; nothing when it is missing or no such thing."""
+    """The JSON object in a file; empty when the file is missing, or holds something else."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -212,6 +215,6 @@ def _is_held(path: Path) -> bool:
 
 
 def _new_device(path: Path) -> str:
-    """A name by which the owner knows it again in the list of devices."""
+    """A name by which its owner recognizes it in the list of devices."""
     host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40]
     return f"{host}-{path.stem.removeprefix('device-')}-{secrets.token_hex(3)}"

@@ -29,9 +29,9 @@ _Item = TypeVar("_Item")
 
 
 class Asker:
-    """What one logged-in user asks of the server.
+    """Sends the requests of one logged-in user.
 
-    :param sleep: waits for so many seconds; raises ``Closed`` when the client ends meanwhile.
+    :param sleep: waits for some seconds; raises ``Closed`` when the client stops meanwhile.
     """
 
     def __init__(
@@ -47,10 +47,11 @@ class Asker:
         answer: type[_Answer],
         again: frozenset[int] = FOR_THE_MOMENT,
     ) -> _Answer:
-        """Make a request, and once more while the server refuses it for the moment.
+        """Make a request, and repeat it while the server refuses it for the moment.
 
+        :param again: the codes after which it is repeated.
         :raises Refused: the reply's code is not 200.
-        :raises NotConnected, FateUnknown: as ``Wire.ask`` has them.
+        :raises NotConnected, FateUnknown: as ``Wire.ask`` does.
         """
         patience = self._clock.seconds() + PATIENCE
         pause = 0.25
@@ -71,12 +72,12 @@ class Asker:
         listed: Callable[[_Answer], tuple[Sequence[_Item], bool]],
         enough: int = 0,
     ) -> list[_Item]:
-        """Page to the end of a list.
+        """Read a list to its end, page by page.
 
-        :param after: the request for what comes behind an item; behind None, for the first page.
-        :param listed: what a page has, and whether there is more.
-        :param enough: ask for no further page once there are so many; 0 for all.
-        :raises Refused, NotConnected, FateUnknown: as ``ask`` has them.
+        :param after: makes the request for the page behind an item; behind None for the first page.
+        :param listed: the items of a page, and whether there are more.
+        :param enough: ask for no further page once there are so many items; 0 for all.
+        :raises Refused, NotConnected, FateUnknown: as ``ask`` does.
         """
         found: list[_Item] = []
         more = True
@@ -88,14 +89,14 @@ class Asker:
         return found
 
     async def post(self, message: SmsMes) -> SmsResMes:
-        """Send a message; whether it is sent again is up to who sends it.
+        """Send a message once; sending it again is up to the caller.
 
-        :raises NotConnected, FateUnknown: as ``Wire.ask`` has them.
+        :raises NotConnected, FateUnknown: as ``Wire.ask`` does.
         """
         return await self._wire().ask(message, SmsResMes)
 
     def tell(self, message: Request) -> None:
-        """Say what has no answer, if there is a connection."""
+        """Send something that has no reply, if there is a connection."""
         if self._link.wire is not None:
             self._link.wire.tell(message)
 
@@ -113,8 +114,8 @@ class Asker:
 
 
 def is_final(error: ClientError) -> bool:
-    """Whether reading the same again would be answered the same: the server will not give it, or
-    what it gives can't be read."""
+    """Whether reading the same again would fail again: the server refuses to give it, or gives
+    something that can't be read."""
     if isinstance(error, Refused):
         return error.code not in READING
     return isinstance(error, BadServer)
@@ -126,7 +127,7 @@ def closed(state: Stopped) -> Closed:
 
 
 def granted(reply: _Answer) -> _Answer:
-    """The reply when its code is 200.
+    """The reply, when its code is 200.
 
     :raises Refused: it is another.
     """

@@ -70,15 +70,16 @@ class _Inputs(Protocol):
 class Link:
     """Keeps one connection to a server.
 
-    :param clock: time, in seconds; ``callLater`` and ``seconds``.
+    :param clock: for timers; also tells the time, in seconds.
     :param endpoint: where the server is.
-    :param greet: is awaited on each new connection; logs in. True: logged in, False: there is
-        nobody to log in yet. What it raises decides about trying again.
-    :param push: called with each message that is no reply.
+    :param greet: awaited on each new connection, to log in. It returns whether somebody is logged
+        in now; False when there is nobody to log in yet. What it raises decides whether to try
+        again.
+    :param push: called with each message that is not a reply.
     :param changed: called with each new state.
     :param random: a number from 0 to 1.
-    :param now: the time of day, which may go on where ``clock`` does not: while a virtual machine
-        is stopped. Without it ``clock`` tells it.
+    :param now: the time of day in seconds, which goes on while ``clock`` stands still, as in a
+        virtual machine that is stopped. By default ``clock``'s time.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -117,28 +118,29 @@ class Link:
     # What the client calls -----------------------------------------------------------------------
 
     def start(self) -> None:
-        """Connect, or greet once more on a connection on which nobody is logged in."""
+        """Connect; or log in on a connection on which nobody is logged in yet."""
         self._do(self._machine.start)
 
     def reconnect_now(self) -> None:
-        """Do not wait any longer; a connection that is there is tried, and given up in seconds.
+        """Try again at once, instead of waiting.
 
-        What was given up for good is tried once more: somebody may have mended it.
+        A connection that is open is checked, and given up after some seconds. A link that had
+        stopped is started once more: the reason may be gone.
         """
         given_up = isinstance(self.state, Stopped) and self.state.code
         self._do(self._machine.start if given_up else self._machine.hurry)
 
     def stop(self, reason: str = "", code: int = 0) -> None:
-        """Close, and do not come back until ``start``."""
+        """Close the connection, and do not open another one until ``start``."""
         self._do(self._machine.stop, reason, code)
 
     # Steps of the machine ------------------------------------------------------------------------
 
     def _do(self, happen: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
-        """Let something happen to the machine, and tell of the new states when it has settled.
+        """Give the state machine an input, and tell of the new states when it has settled.
 
-        Who is told may well make the next thing happen: that is told afterwards, so that
-        everybody hears of the states in their order.
+        Whoever is told may well cause the next input. Its states are told afterwards, so that
+        everybody hears of all states in their order.
         """
         self._depth += 1
         try:
@@ -158,7 +160,7 @@ class Link:
         self._connect()
 
     def _begin_afresh(self, ahead: float) -> None:
-        """The machine slept meanwhile: what came before does not count any more."""
+        """The machine has slept: earlier failures no longer count."""
         self._failures = 0
         self._connect_now()
 
@@ -220,7 +222,7 @@ class Link:
         self._show(Waiting(seconds, now + seconds, reason))
 
     def _ended(self, reason: str) -> None:
-        """The connection is gone: wait and come back, or not, if the server said so."""
+        """The connection has ended: wait and come back, unless the server has said not to."""
         bye, self._bye = self._bye, None
         if bye is not None and bye.code in FOR_GOOD and not bye.retry_after:
             self._do(self._machine.stop, bye.error, bye.code)
@@ -230,7 +232,7 @@ class Link:
             self._wait(reason)
 
     def _broken(self, reason: str) -> None:
-        """The same, where somebody was logged in; a connection that lasted was a good one."""
+        """The same where somebody was logged in. A connection that lasted resets the back-off."""
         if self._clock.seconds() - self._since >= STEADY_AFTER:
             self._failures = 0
         self._ended(reason)
@@ -249,7 +251,7 @@ class Link:
         self._show(Stopped(reason, code))
 
     def _let_go(self, why: str) -> None:
-        """Forget the connection and everything that is under way."""
+        """Forget the connection, and stop everything that is under way."""
         wire, self.wire = self.wire, None
         if wire is not None:
             wire.close() if not why else wire.abort(why)
@@ -325,7 +327,7 @@ def _step(
 
 
 def _build() -> Callable[[Link], _Inputs]:
-    """The table: state, what happens, next state, what is done."""
+    """The state machine: in which state, at which input, what is done, and the next state."""
     builder = TypeMachineBuilder(_Inputs, Link)
     off = builder.state("off")
     opening = builder.state("opening")

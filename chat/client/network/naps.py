@@ -1,4 +1,4 @@
-"""Notices that this machine stood still: it slept, or was a virtual machine that was paused."""
+"""Notices that this machine stood still: it slept, or it is a virtual machine that was paused."""
 
 from collections.abc import Callable
 
@@ -14,11 +14,11 @@ NAP = 10.0
 
 
 class Naps:
-    """Looks at the clocks from ``watch`` on, until ``stop``.
+    """Compares two clocks from ``watch`` until ``stop``.
 
-    :param clock: whose timers may have stood still.
-    :param now: the time of day, in seconds, which may go on where ``clock`` does not.
-    :param woke: told how many seconds a clock was ahead.
+    :param clock: the one whose timers may have stood still.
+    :param now: the time of day in seconds, which may go on while ``clock`` stands still.
+    :param woke: told by how many seconds a clock was ahead.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ REASONS: Final = {
 class TlsEndpoint:
     """Connects by TLS 1.2 or later, to a name or an address, over IPv4 or IPv6.
 
-    :param trust: whom to believe.
+    :param trust: which certificates to accept.
     :raises ValueError: there are no certificates in ``trust.ca``.
     """
 
@@ -56,9 +56,10 @@ class TlsEndpoint:
         _context(trust.ca)  # what is wrong with the file is said now
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
-        """Fires with the protocol when the server has proved who it is, before it hears a word.
+        """Fires with the protocol when the server has proved who it is; before that nothing is sent
+        to it.
 
-        Fails with Untrusted when it has not, with BadServer when what answers speaks no TLS.
+        Fails with Untrusted when it has not, with BadServer when what answers does not speak TLS.
         """
         proof = _Proof(self._reactor, self._host, self._trust, factory)
         tls = TLSMemoryBIOFactory(proof, True, Factory.forProtocol(lambda: proof))
@@ -68,7 +69,8 @@ class TlsEndpoint:
 
 @implementer(IHandshakeListener, IOpenSSLClientConnectionCreator)
 class _Proof(Protocol):
-    """Stands in a connection until its certificate is judged, then makes way.
+    """Stands in a connection until its certificate was judged, then gives its place to the real
+    protocol.
 
     :ivar given: fires with the protocol that took its place.
     """

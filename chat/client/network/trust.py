@@ -15,10 +15,12 @@ _FINGERPRINT = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){31}")
 
 @dataclass(frozen=True)
 class Trust:
-    """What has to be true of a server's certificate: an authority vouches for it, or it is known.
+    """What must be true of a server's certificate: an authority vouches for it, or it is the known
+    one.
 
     :ivar ca: a PEM file with the authorities; None for those of the system.
-    :ivar fingerprint: the SHA-256 of the certificate that is good whoever made it, "" for none.
+    :ivar fingerprint: SHA-256 of a certificate that is accepted whoever has signed it; empty for
+        none.
     """
 
     ca: Path | None = None
@@ -30,9 +32,9 @@ AUTHORITIES: Final = Trust()
 
 
 def fingerprint_of(text: str) -> str:
-    """A SHA-256 as ``openssl x509 -fingerprint -sha256`` writes it, however it was copied.
+    """A SHA-256 in the form of ``openssl x509 -fingerprint -sha256``, however it was copied.
 
-    :raises ValueError: it is none.
+    :raises ValueError: it is not a SHA-256.
     """
     digits = re.sub(r"(?i)^sha-?256(\s+fingerprint)?\s*[=:]", "", text.strip())
     digits = re.sub(r"[:\s]", "", digits).upper()
@@ -43,7 +45,7 @@ def fingerprint_of(text: str) -> str:
 
 
 class KnownServers:
-    """The certificates that this person accepted, one for each server, in a file.
+    """The certificates that this person has accepted, one for each server, in a file.
 
     :param path: of the file, which need not exist.
     """
@@ -56,7 +58,7 @@ class KnownServers:
         return self._read().get(server, "")
 
     def accept(self, server: str, fingerprint: str) -> None:
-        """Believe ``server`` from now on when it shows that certificate.
+        """Accept this certificate of ``server`` from now on.
 
         :raises OSError: it could not be written.
         """

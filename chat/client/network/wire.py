@@ -115,23 +115,23 @@ class Wire(Protocol):
         return reply
 
     def tell(self, message: Message) -> None:
-        """Send what has no reply; without a connection it is dropped."""
+        """Send something that has no reply; without a connection it is dropped."""
         if self._open:
             self._write(codec.encode(message))
 
     def check(self, within: float = PONG_WITHIN) -> None:
-        """Ping now; no sign of life in ``within`` seconds ends the connection."""
+        """Send a ping. If nothing comes for ``within`` seconds, the connection is ended."""
         if self._open:
             asked = Deferred.fromCoroutine(self._check(within))
             asked.addErrback(lambda failure: failure.trap(ClientError))
 
     def close(self) -> None:
-        """End the connection after what was written."""
+        """End the connection after everything that was written."""
         if self._open and self.transport is not None:
             self.transport.loseConnection()
 
     def ended(self) -> Deferred[None]:
-        """Fires when the connection has ended, at once when it has already."""
+        """Fires when the connection has ended; at once if it has already."""
         end: Deferred[None] = Deferred()
         if self._open:
             self._ends.append(end)
@@ -185,7 +185,7 @@ class Wire(Protocol):
     # Inside ------------------------------------------------------------------------------------
 
     def _work(self, seconds: float = math.inf) -> None:
-        """Take in what has come, for so long; the rest in the reactor's next turn."""
+        """Handle what has come, for a limited time; the rest in the reactor's next turn."""
         self._rest = None
         until = self._clock.seconds() + seconds
         while self._bodies and not self._why:
@@ -281,7 +281,7 @@ class Wire(Protocol):
 class _Waiting:
     """A request that waits for its reply, until its time is over.
 
-    :ivar patient: that may take long, and means nothing.
+    :ivar patient: the reply may take long; that says nothing about the connection.
     """
 
     def __init__(self, timer: IDelayedCall, patient: bool) -> None:
