@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.soak.judge import Judge
 from chat.soak.report import too_few
+from chat.soak.threads import answering, key_of
 from chat.soak.trace import (
     Acked,
     Answered,
@@ -96,6 +97,15 @@ class JudgeTest(SynchronousTestCase):
     def test_a_message_whose_place_another_one_has(self) -> None:
         found = self.promises(begins(), said(1, "a"), said(2, "b"), log((E1, "b"), (E1, "a")))
         self.assertLessEqual({"lost", "identity"}, found)
+
+    def test_a_message_that_answers_another_one_than_it_did(self) -> None:
+        key = answering("a", 3)
+        for shown in ({"reply": 4}, {}, {"reply": 3}):
+            heard_as = key_of({"seq": 1, "content": f"{key} ...", **shown})
+            found = self.promises(begins(), sent(1, key), heard(1, heard_as), log((E1, key)))
+            self.assertEqual(found, set() if shown.get("reply") == 3 else {"identity", "refused"})
+        self.assertEqual(key_of({"content": "a ...", "reply": 3}), "a, an answer to 3")
+        self.assertEqual(key_of({"content": "a ..."}), "a")
 
     def test_a_push_that_comes_twice(self) -> None:
         twice = Pushed(1.1, BOB, ROOM, E1, 1, "a")

@@ -91,6 +91,7 @@ class Message:
     seq: int = 0
     in_flight: bool = False
     unknown: bool = False
+    reply: int = 0
 
 
 @dataclass(slots=True)
@@ -250,7 +251,8 @@ class Device:
         message.in_flight, message.sent = True, now
         message.tries += 1
         self.host.record(trace.Sent(now, link.number, message.conv, message.key))
-        link.tell("SmsMes", to=message.to, content=message.content, clientId=message.key)
+        answers = {"reply": message.reply} if message.reply else {}
+        link.tell("SmsMes", to=message.to, content=message.content, clientId=message.key, **answers)
 
     async def redact(self, message: Message) -> None:
         """Ask for the text of a message of one's own to be taken away, once."""

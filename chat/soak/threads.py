@@ -11,10 +11,11 @@ from chat.soak.link import Link, Refused
 if TYPE_CHECKING:
     from chat.soak.device import Device
 
-__all__ = ["Thread", "Threads", "key_of"]
+__all__ = ["Thread", "Threads", "answering", "key_of"]
 
 PAGE: Final = 200
 RETRY_SECONDS: Final = 0.5
+ANSWERS: Final = ">"
 
 
 class Thread:
@@ -184,7 +185,17 @@ class Threads:
 
 
 def key_of(entry: dict[str, Any]) -> str:
-    """The key of a message, which is the first word of its content; of other entries empty."""
+    """The key of a message, which is the first word of its content; of other entries empty.
+
+    It says what the message answers. Where the entry says otherwise, that is the key of none.
+    """
     if entry.get("kind"):
         return ""
-    return str(entry.get("content", "")).partition(" ")[0]
+    key = str(entry.get("content", "")).partition(" ")[0]
+    said = answering(key.partition(ANSWERS)[0], entry.get("reply", 0))
+    return key if said == key else f"{key}, an answer to {entry.get('reply', 0)}"
+
+
+def answering(key: str, reply: int) -> str:
+    """The key of a message that answers number ``reply``, 0 for none."""
+    return f"{key}{ANSWERS}{reply}" if reply else key

@@ -17,6 +17,7 @@ from chat.soak.link import connect
 from chat.soak.original import Original
 from chat.soak.processes import Server, Store, newest_file
 from chat.soak.proxy import Proxy
+from chat.soak.threads import answering
 from chat.soak.wanderer import Wanderer
 
 __all__ = ["Figures", "Plan", "World"]
@@ -35,6 +36,9 @@ REPEATED: Final = 0.01
 
 REDACTED: Final = 0.005
 """Messages whose text is taken away again."""
+
+ANSWERS: Final = 0.2
+"""Messages that answer another one, where anything was said before."""
 
 ORIGINAL: Final = 0.005
 """Messages that come from an original client."""
@@ -311,8 +315,13 @@ class World:
         key = f"{self.name}{device.account.user_id}-{next(self._numbers)}"
         length = size or int(self.random.expovariate(1 / 60)) % LONGEST
         conv = device.account.canonical(to)
+        thread = device.threads.all.get(conv)
+        reply = 0
+        if thread is not None and thread.seq and self.random.random() < ANSWERS:
+            reply = self.random.randint(1, thread.seq)
+            key = answering(key, reply)
         content = f"{key} {'.' * length}"
-        message = Message(key, to, conv, content, self.record.now(), self.calm)
+        message = Message(key, to, conv, content, self.record.now(), self.calm, reply=reply)
         self.figures.calm_made += self.calm
         device.say(message)
         return message
