@@ -338,6 +338,18 @@ class PopupTests(TestCase):
         screen.type("ab")
         self.assertEqual(made, ["", "", "ab"])  # the second one for its size
 
+    def test_what_an_input_method_writes_wide_is_found(self) -> None:
+        for keys, wanted in (
+            (("f1", *"／禁言"), "禁止某人发言"),
+            (("f1", *"、禁言"), "禁止某人发言"),
+            (("ctrl k", *"、禁言"), "禁止某人发言"),
+            (("shift tab", *"＃ｃａｔ"), "#cats"),
+            (("shift tab", "shift tab", "shift tab", *"Ｂｅ"), "ben"),
+        ):
+            shown = lively("zh", size=(120, 24)).press(*keys)
+            self.assertIn(wanted, "\n".join(shown), keys)
+            self.assertNotIn("没有找到", "\n".join(shown), keys)
+
     def test_its_rows_are_as_wide_as_the_window_is_also_when_that_becomes_another(self) -> None:
         screen = lively(size=(120, 40))
         screen.press("f1")

@@ -415,7 +415,7 @@ WORDS: Final = {
     "key-complete": "complete a command, a name or :emoji:",
     "key-cancel": "clear; twice: leave",
     "key-end": "leave, when empty",
-    "key-history": "older texts",
+    "key-history": "a row up; older texts",
     "key-recall": "find an older text",
     "key-line-start": "start of the line",
     "key-line-end": "end of the line",

@@ -386,7 +386,7 @@ WORDS: Final = {
     "key-complete": "补全命令、名字或 :表情:",
     "key-cancel": "清空；连按两次退出",
     "key-end": "为空时退出",
-    "key-history": "以前的输入",
+    "key-history": "上移一行；以前的输入",
     "key-recall": "查找以前的输入",
     "key-line-start": "行首",
     "key-line-end": "行尾",

@@ -7,10 +7,10 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.commands import table as commands
 from chat.client.tui.commands.picked import Stage
 from chat.client.tui.desk import Desk
+from chat.client.tui.panes.pane import meant
 from chat.client.tui.panes.popups import Choice, Popup, in_columns
 from chat.client.tui.telling import Telling
 from chat.messages import User
-from chat.names import canonical_user_name
 
 __all__ = ["Switcher"]
 
@@ -49,7 +49,7 @@ class Switcher:
     def _targets(self, typed: str) -> list[Choice]:
         """Conversations, people, commands: what begins as typed before what has it; and behind
         them the commands that do it."""
-        wanted = canonical_user_name(typed)
+        wanted = meant(typed)
         everything = ((name.casefold(), target) for name, target in self._all(not typed))
         matching = [(name, target) for name, target in everything if wanted in name]
         matching.sort(key=lambda each: not each[0].lstrip("#@/").startswith(wanted.lstrip("#@/")))

@@ -7,8 +7,9 @@ import urwid
 from chat.client.text import clip, width
 from chat.client.tui.look import Look
 from chat.client.tui.panes.draw import Drawn, Row, canvas, plain
+from chat.names import canonical_user_name
 
-__all__ = ["ListPane", "Pane", "painted"]
+__all__ = ["ListPane", "Pane", "meant", "painted"]
 
 
 class Pane(urwid.Widget):
@@ -144,6 +145,13 @@ class ListPane(Pane):
     def item_at(self, row: int) -> int:
         """The place of the item that row ``row``, counted below the title, shows."""
         return self.top + row - (1 if self.filter else 0)
+
+
+def meant(typed: str) -> str:
+    """``typed`` in small and narrow letters, as it is to be found: an input method for Chinese can
+    write them all wide, and an enumeration comma for the slash of a command."""
+    narrow = canonical_user_name(typed)
+    return f"/{narrow[1:]}" if narrow.startswith("\u3001") else narrow
 
 
 def painted(row: Row, role: str, columns: int) -> Row:

@@ -7,9 +7,10 @@ from chat.client.model import Model
 from chat.client.text import clip, width
 from chat.client.tui.look import Look
 from chat.client.tui.panes.draw import Row, Run
-from chat.client.tui.panes.pane import ListPane
+from chat.client.tui.panes.pane import ListPane, meant
 from chat.client.tui.telling import Telling
 from chat.messages import BUSY, OFFLINE, ONLINE, User
+from chat.names import canonical_user_name
 
 __all__ = ["ConversationsPane", "OnlinePane", "state_mark"]
 
@@ -57,8 +58,8 @@ class ConversationsPane(ListPane):
         self._digits = {each.name: str(digit) for digit, each in enumerate(found[:9], 1)}
         if not self.filter:
             return found
-        wanted = self.filter.casefold()
-        return [each for each in found if wanted in self._model.title(each).casefold()]
+        wanted = meant(self.filter)
+        return [each for each in found if wanted in canonical_user_name(self._model.title(each))]
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
         if self._open != self._model.open and not self.filter:
@@ -113,8 +114,8 @@ class OnlinePane(ListPane):
         found = self._model.online()
         if not self.filter:
             return found
-        wanted = self.filter.casefold()
-        return [each for each in found if wanted in each.user_name.casefold()]
+        wanted = meant(self.filter)
+        return [each for each in found if wanted in canonical_user_name(each.user_name)]
 
     def watched(self) -> list[int]:
         """The ids of those who are shown, and of their neighbours, as many as WatchMes takes."""

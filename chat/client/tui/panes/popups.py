@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chat.client.text import clip, fold, pad, width
 from chat.client.tui.look import Look
 from chat.client.tui.panes.draw import Row, Run, plain, shortened
-from chat.client.tui.panes.pane import ListPane
+from chat.client.tui.panes.pane import ListPane, meant
 
 __all__ = [
     "FRAME_COLUMNS",
@@ -102,12 +102,13 @@ class Popup(ListPane):
 
 
 def narrowed(choices: Sequence[Choice], typed: str) -> Sequence[Choice]:
-    """Those of ``choices`` that contain every word typed."""
-    words = typed.casefold().split()
+    """Those of ``choices`` that contain every word typed, or meant by it."""
+    words = [(word, meant(word)) for word in typed.casefold().split()]
+    folded = [((each.find or plain(each.row)).casefold(), each) for each in choices]
     return [
         each
-        for each in choices
-        if all(word in (each.find or plain(each.row)).casefold() for word in words)
+        for text, each in folded
+        if all(word in text or narrow in text for word, narrow in words)
     ]
 
 
