@@ -36,7 +36,7 @@ _chatroom_words() {
         'chatroom admin reports') echo '--help --store --data --prefix --config --language --json --close' ;;
         'chatroom admin export') echo '--help --store --data --prefix --config --language --json' ;;
         'chatroom admin delete') echo '--help --store --data --prefix --config --language --json --yes' ;;
-        'chatroom admin import') echo '--help --store --data --prefix --config --language --json --hash --apply' ;;
+        'chatroom admin import') echo '--help --store --data --prefix --config --language --json --source-password-file --hash --apply' ;;
         'chatroom admin backup') echo '--help --store --data --prefix --config --language --json' ;;
         'chatroom admin restore') echo '--help --store --data --prefix --config --language --json --replace' ;;
         'twistd chatroom') echo '--help --version --config --check-config --listen --tls-cert --tls-key --self-signed --workers --data --store --store-password-file --prefix --durability --language --log-level --log-format --metrics --argon2 --retention --replay --lobby --frame-limit --content-limit --name-limit --password-shortest --password-longest --refuse-common-passwords --rooms --devices --login-seconds --silence-seconds --rate --user-rate --request-rate --user-request-rate --light-rate --refusals --connections --connections-per-address --connection-rate --exempt --strangers --proxy-from --registration --registrations-per-address --logins-per-account --logins-per-address --logins-in-all --send-buffer --stalled-seconds --scope-limit --offline-grace --lease --hashing-threads --hashing-queue --store-deadline --direct-writes' ;;
@@ -297,6 +297,7 @@ _chatroom_values() {
         'chatroom admin import --prefix') echo - ;;
         'chatroom admin import --config') echo FILE ;;
         'chatroom admin import --language') echo 'en zh' ;;
+        'chatroom admin import --source-password-file') echo FILE ;;
         'chatroom admin import --hash') echo - ;;
         'chatroom admin backup --store') echo - ;;
         'chatroom admin backup --data') echo FILE ;;

@@ -599,6 +599,20 @@ def test_one_account_that_nobody_can_read_does_not_keep_the_others_out(
         assert party.connect_original().log_in(8002, "half a pair \ufffd")["code"] == 200
 
 
+def test_the_sources_password_can_be_in_a_file(
+    server: ServerProcess, quick: Admin, old: Valkey, tmp_path: Path
+) -> None:
+    old.ask("CONFIG", "SET", "requirepass", "p@ss word")
+    password = tmp_path / "password"
+    from_file = ("import", old.url, "--source-password-file", str(password))
+    assert "No such file" in quick.refused(*from_file)
+    for wrong, why in (("", "empty"), ("not this", "WRONGPASS")):
+        password.write_text(wrong)
+        assert why in quick.refused(*from_file)
+    password.write_text("p@ss word\n")
+    assert quick.get(*from_file)[-1]["found"] == 10
+
+
 def test_many_accounts_are_taken_over_with_their_own_passwords(
     server: ServerProcess, quick: Admin
 ) -> None:

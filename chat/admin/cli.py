@@ -133,6 +133,7 @@ def _add_keeping(command: Callable[[str], Callable[..., None]]) -> None:
     delete("--yes", "yes", default="", metavar="NAME")
     importing = command("import")
     importing("source", "source", metavar="URL")
+    importing("--source-password-file", "source-password", type=Path, metavar="FILE")
     importing("--hash", "hash", default="users", metavar="KEY")
     importing("--apply", "apply", action="store_true")
     command("backup")("file", "file", metavar="FILE")

@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
-from chat.admin.desk import Desk, Stop, opened
+from chat.admin.desk import Desk, Stop, opened, why
+from chat.client.cli.secret import first_line
 from chat.names import MAX_USER_ID, BadName, canonical_user_name, fallback_user_name, user_name
 from chat.server.guard.passwords import Passwords
 from chat.store.errors import NameTaken, StoreError
-from chat.store.link.address import Address
+from chat.store.link.address import Address, with_password
 from chat.store.link.redis import Redis
 from chat.store.together import all_of
 
@@ -52,8 +53,10 @@ class Found:
 
 async def run(desk: Desk) -> None:
     """Look at all accounts of the source and, with ``--apply``, make them here."""
+    password = _password(desk)
     try:
-        address = Address.parse(desk.options.source)
+        source = desk.options.source
+        address = Address.parse(with_password(source, password) if password else source)
     except ValueError as error:
         raise Stop(str(error)) from None
     passwords = desk.passwords(os.cpu_count() or 1)
@@ -78,6 +81,18 @@ async def run(desk: Desk) -> None:
         await passwords.stop()
     key = "imported" if desk.options.apply else "would-import"
     desk.show({**counts, "applied": desk.options.apply}, desk.words(key, **counts))
+
+
+def _password(desk: Desk) -> str:
+    """The source's, where it stands in a file: on a command line everybody could read it.
+
+    :raises Stop: it can't be read.
+    """
+    file = desk.options.source_password_file
+    try:
+        return first_line(file.read_bytes()) if file else ""
+    except (OSError, ValueError) as error:
+        raise Stop(desk.words("no-password", reason=why(error))) from None
 
 
 async def _all(source: Redis, key: str) -> list[tuple[str, bytes]]:

@@ -104,6 +104,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "opt-yes": ("the user's name once more: nothing brings it back", "再写一次用户名：无法恢复"),
     "opt-source": ("where the original server's Redis is", "原服务器的 Redis 地址"),
+    "opt-source-password": ("its password is this file's first line", "其密码为此文件的首行"),
     "opt-hash": ("the hash of its accounts", "存放账号的哈希键"),
     "opt-apply": ("do it", "真正执行"),
     "opt-backup": ("what backup wrote", "备份文件"),
