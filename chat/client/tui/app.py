@@ -34,10 +34,11 @@ DRAFTS_EVERY = 3.0
 
 
 class App(Host):
-    """The program while it runs. Everything that needs both the terminal and the chat is here.
+    """The program while it runs: everything that needs both the terminal and the chat.
 
-    :param screen: an urwid screen; :param event_loop: urwid's view of ``reactor``.
-    :param recorder: writes down what happens.
+    :param screen: an urwid screen.
+    :param event_loop: urwid's view of ``reactor``.
+    :param recorder: writes down what happens; None when nothing is recorded.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class App(Host):
         screen.on_light = self._lit
 
     def run(self) -> None:
-        """Show the menu, or the chat; return when the user leaves.
+        """Show the menu, or the chat, and return when the user leaves.
 
         :raises BaseException: what went wrong in the loop; the terminal is restored by then.
         """
@@ -88,7 +89,8 @@ class App(Host):
             raise
 
     def _begin(self) -> None:
-        """Draw first, then load what networks need: it takes as long as all before it."""
+        """Draw first, then load what the network needs, which takes as long as everything before
+        it."""
         self._start.show_menu()
         self.loop.redraw.now()
         self._reactor.callLater(0, self._start.begin)
@@ -184,7 +186,8 @@ class App(Host):
         super().wear(look)
 
     def _lit(self, light: bool) -> None:
-        """The terminal says how bright it is: the colours that nobody chose are those for that."""
+        """The terminal has said how bright it is: use the colours for that, unless somebody has
+        chosen some."""
         self.wear(self.look.with_theme(THEMES["light" if light else "dark"]))
 
     def show_menu(self, widget: Menu | Form) -> None:
@@ -206,7 +209,7 @@ class App(Host):
         return self._examined(columns, rows, self._screen.colors, round_trip)
 
     def edit_outside(self, text: str) -> str:
-        """Let ``$EDITOR`` have the terminal. The connection waits meanwhile."""
+        """Give the terminal to ``$EDITOR``. The connection waits meanwhile."""
         with self.loop.paused():
             text, status = edited(text)
         if status and self._chat is not None:

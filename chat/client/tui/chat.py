@@ -38,7 +38,7 @@ NOTE_SECONDS = 8.0
 class Chat:
     """Ties a ``ChatClient`` to a ``Model``; every change of either goes through here.
 
-    :ivar clock: the one that ``Waiting.until`` speaks of.
+    :ivar clock: the clock of ``Waiting.until``.
     """
 
     log = Logger()
@@ -93,7 +93,7 @@ class Chat:
     # What happens
 
     def event(self, event: events.Event) -> None:
-        """Take in what the library reports."""
+        """Take in an event of the client library."""
         lost = self._lost(event)
         fresh = self.model.apply(event)
         if fresh and isinstance(event, events.MessageArrived):
@@ -107,7 +107,7 @@ class Chat:
             self._view.redraw()
 
     def _react(self, event: events.Event) -> None:
-        """Do what an event asks for beyond the model; the others are all in there."""
+        """Do what an event asks for beyond changing the model; most events ask for nothing."""
         match event:
             case events.ConversationsListed():
                 if self.client.user is not None:
@@ -146,14 +146,15 @@ class Chat:
         self.say(self.look.words("failed-elsewhere", conversation=where, error=error), bad=True)
 
     def _lost(self, event: events.Event) -> Conversation | None:
-        """The conversation that one is no longer in by ``event``, and did not leave here."""
+        """The conversation that the user is no longer in by ``event``, unless they have left it
+        here."""
         if not isinstance(event, events.ConversationChanged) or not event.conversation.gone:
             return None
         name = event.conversation.conversation
         return None if name in self._leaving else self.model.conversations.get(name)
 
     def _farewell(self, conversation: Conversation) -> str:
-        """Why one is no longer in a conversation, where its last entry for one says so."""
+        """Why the user is no longer in a conversation, if its last entry about them says so."""
         me = self.model.me.user_id
         for entry in reversed(conversation.entries):
             if entry.kind in ("kick", "ban") and entry.target == me:
@@ -168,7 +169,7 @@ class Chat:
         return self.look.words("removed", conversation=conversation.name)
 
     def _forget_gone(self) -> None:
-        """What the cache knew and the server does not list, one is no longer in."""
+        """Forget the conversations that the cache knew and the server does not list."""
         for name in self._remembered - self.client.conversations.keys():
             self.model.state(ConversationState(name, gone=True))
         self._remembered = set()
@@ -202,11 +203,13 @@ class Chat:
     # What the view leads to
 
     def drawing(self) -> None:
-        """Before everything is drawn: what is in view then is not shown as unread first."""
+        """Before everything is drawn: mark what is in view as read, so that it is not drawn as
+        unread."""
         self._mark_read()
 
     def drawn(self) -> None:
-        """After each drawing: fetch what it lacked, and say what was read."""
+        """After each drawing: fetch the history that it lacked, and tell the server what was
+        read."""
         current = self.model.current
         if current is not None and self._view.at_end():
             current.trim()
@@ -222,7 +225,10 @@ class Chat:
         self.people.watch_shown()
 
     def _mark_read(self) -> bool:
-        """Say that what is in view was read. Return whether that is news."""
+        """Mark what is in view as read.
+
+        :returns: whether that changed anything.
+        """
         conversation = self.model.current
         if not self.model.connected or conversation is None or not conversation.entries:
             return False
@@ -233,7 +239,7 @@ class Chat:
         return True
 
     def read(self, conversation: Conversation, upto: int) -> None:
-        """Have everything up to number ``upto`` count as read, on all devices."""
+        """Mark everything up to number ``upto`` as read, on all devices."""
         conversation.mark_read(upto)
         conversation.told = upto
         self.client.mark_read(conversation.name, upto)
@@ -316,14 +322,13 @@ class Chat:
         return None
 
     def keep_draft(self, text: str) -> None:
-        """What stands in the composer of the open conversation."""
+        """Remember what is written in the composer of the open conversation."""
         if self.model.current is not None:
             self.model.current.draft = text
 
     @property
     def moved(self) -> bool:
-        """Whether another conversation is open than the drafts on disk say, or something else is
-        answered there."""
+        """Whether another conversation is open than the one that the drafts on disk name."""
         here = self.model.open
         return here != self._drafts.open or self.answering != self._drafts.answering(here)
 
@@ -334,8 +339,11 @@ class Chat:
     # Saying things
 
     def say(self, text: str, bad: bool = False) -> None:
-        """A sentence in the status line, for a while. What went wrong is told among the messages as
-        well, where the line has no room for all of it."""
+        """Show a sentence in the status line for a while.
+
+        :param bad: it tells of a failure. Then it is shown among the messages too, if the line is
+            too narrow for it.
+        """
         if bad and width(text) + 2 > self._view.columns():
             self.tell(text, again=False)
         self.note, self.note_bad = self.look.line(text), bad
@@ -361,7 +369,8 @@ class Chat:
         return not self.quiet.holds(self.look.moment())
 
     def spawn(self, work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
-        """Let ``work`` go on by itself; what goes wrong is said, and logged when it's our fault.
+        """Let ``work`` go on by itself. Failures are told to the user, and logged when they are
+        ours.
 
         :returns: fires when it is over, well or not.
         """

@@ -36,7 +36,7 @@ _SIDES = frozenset({Pane.CONVERSATIONS, Pane.ONLINE})
 
 
 class StatusLine(PaneWidget):
-    """The connection, what is unread, who one is; and for a while a sentence."""
+    """The connection, what is unread, who the user is; and for a while a sentence."""
 
     def __init__(self, look: Look, chat: Chat, composer: Composer) -> None:
         super().__init__(look)
@@ -75,14 +75,14 @@ class StatusLine(PaneWidget):
         return [[(noted, left), *self._right(gap, right, role)]]
 
     def _right(self, gap: str, right: str, role: str) -> list[Run]:
-        """What is counted, and who one is; what one writes stands out where it is too long."""
+        """The counts, and the user's name; or, for a long text, how long it is."""
         counter = self._shown_counter[1]
         if not counter or not right.startswith(counter):
             return [(role, gap + right)]
         return [(role, gap), self._shown_counter, (role, right.removeprefix(counter))]
 
     def _counts(self, columns: int) -> str:
-        """What is to be counted, as far as there are columns for it; who is here goes first."""
+        """The counts for which there are columns; the number of people online is left out first."""
         model, words = self._chat.model, self.look.words
         unread, mentions = model.unread()
         key = "status-mentions" if mentions else "status-unread"
@@ -113,12 +113,13 @@ class StatusLine(PaneWidget):
                 return words(key if key in words else "link-stopped", reason=why)
 
     def counted(self) -> None:
-        """What is being written changed: draw anew where it is so long that its size is shown."""
+        """The text in the composer has changed: draw anew if it is so long that its length is
+        shown."""
         if self._counter() != self._shown_counter:
             self.changed()
 
     def _counter(self) -> tuple[str, str]:
-        """How long the text is, from nine tenths of what the server takes on."""
+        """How long the text is, from nine tenths of the length that the server accepts."""
         used = len(self._composer.editor.text.encode())
         limit = self._chat.client.content_limit or CONTENT_LIMIT
         if used > limit:
@@ -156,7 +157,7 @@ class Desk(urwid.Widget):
         yield from (self.composer, self.messages, self.conversations, self.online, self.status)
 
     def restyle(self, look: Look) -> None:
-        """Look different from now on."""
+        """Use another theme or language from now on."""
         self.look = look
         for pane in self.all_panes():
             pane.look = look
@@ -170,7 +171,7 @@ class Desk(urwid.Widget):
         self._invalidate()
 
     def echo(self) -> None:
-        """Only what is being written changed."""
+        """Only the text in the composer has changed."""
         self.composer.changed()
         self.status.counted()
         self._invalidate()
@@ -207,7 +208,7 @@ class Desk(urwid.Widget):
         return self.active is Pane.COMPOSER
 
     def follow(self) -> None:
-        """Where another conversation is open by now, have its draft in the composer."""
+        """If another conversation is open now, put its draft into the composer."""
         model = self.chat.model
         if self._open != model.open:
             former = model.conversations.get(self._open)
@@ -232,7 +233,7 @@ class Desk(urwid.Widget):
         return f"{self.look.glyphs.answer} {self.look.words(key, who=name, what=text)}"
 
     def _hint(self) -> str:
-        """What stands in an empty composer."""
+        """The hint in an empty composer."""
         current = self.chat.model.current
         title = self.chat.title_of(current) if current else ""
         return self.look.words("composer-hint", conversation=title)
@@ -255,7 +256,7 @@ class Desk(urwid.Widget):
         return self._panes
 
     def _hints(self, columns: int) -> Drawn:
-        """The last row; made anew only where it is another one, for it is drawn at every key."""
+        """The last row, which is made anew only when it changes, since it is drawn at every key."""
         choices = self.composer.choices(columns - 1)
         shown = (columns, choices, self._hinted, self._completable, self.look)
         if shown != self._hints_of:
@@ -266,7 +267,8 @@ class Desk(urwid.Widget):
         return self._hints_row
 
     def _hint_list(self, columns: int) -> Iterator[tuple[str, str, str, int]]:
-        """What the last row has room for: a key, as it is written, its help, where that ends."""
+        """The keys for which the last row has room: each with its name, its help, and where it
+        ends."""
         used = 0
         first = [COMPLETE] if self._completable else []
         for each in [*first, *(key for context in self._hinted for key in hints(context))]:
@@ -282,7 +284,7 @@ class Desk(urwid.Widget):
 
     @property
     def _hinted(self) -> tuple[str, ...]:
-        """The contexts whose keys the last row shows: what has room goes by their order."""
+        """The contexts whose keys the last row shows, in the order in which they get room."""
         if self.covered:
             return ("popup",)
         return ("select",) if self.context == "select" else (self.context, "everywhere")
@@ -291,12 +293,12 @@ class Desk(urwid.Widget):
 
     @property
     def context(self) -> str:
-        """Whose keys count before those that hold everywhere."""
+        """The context whose keys come before those that hold everywhere."""
         picking = self.active is Pane.MESSAGES and self.messages.picking
         return "select" if picking else self.active.value
 
     def list_pane(self) -> ListPane | None:
-        """The list that has the focus, if one has."""
+        """The list that has the focus, None when none has."""
         lists = {Pane.CONVERSATIONS: self.conversations, Pane.ONLINE: self.online}
         return lists.get(self.active)
 
@@ -308,7 +310,8 @@ class Desk(urwid.Widget):
         self.changed()
 
     def write(self, command: str) -> None:
-        """Have a command in the composer: Enter runs it. What is begun there isn't lost."""
+        """Put a command into the composer, to be run by Enter. What was being written there is
+        kept."""
         self.composer.editor.put_aside(command)
         self.focus_on(Pane.COMPOSER)
 
@@ -318,7 +321,7 @@ class Desk(urwid.Widget):
         self.focus_on(order[(order.index(self.active) + 1) % len(order)])
 
     def toggle(self, pane: Pane) -> None:
-        """Put a pane away, or bring it back; the focus goes to it where it only shows with that."""
+        """Hide a pane, or show it. One that has room only while it has the focus gets the focus."""
         active = Pane.COMPOSER if self.active is pane else self.active
         if self._shows(pane, self.active, self.hidden):
             if self._shows(pane, active, self.hidden):
@@ -329,12 +332,12 @@ class Desk(urwid.Widget):
             self.focus_on(active if self._shows(pane, active, self.hidden) else pane)
 
     def _shows(self, pane: Pane, active: Pane, hidden: frozenset[Pane]) -> bool:
-        """Whether a side pane is to be seen on a screen of this size."""
+        """Whether a side pane is visible on a screen of this size."""
         layout = arrange(self.columns, self._rows, active, hidden=hidden)
         return bool(layout.left if pane is Pane.CONVERSATIONS else layout.right)
 
     def pane_at(self, column: int, row: int) -> tuple[Pane, int]:
-        """Which pane is at a place of the screen, and which row of it below its title."""
+        """The pane at a place on the screen, and which of its rows below the title is there."""
         layout = self.layout
         if row >= layout.panes:
             return Pane.COMPOSER, row - layout.panes - 1
@@ -346,7 +349,7 @@ class Desk(urwid.Widget):
         return Pane.MESSAGES, row - 1
 
     def hint_at(self, column: int, row: int) -> str:
-        """The key whose hint is at a place of the screen; empty for none."""
+        """The key whose hint is at a place on the screen; empty for none."""
         layout = self.layout
         hints = layout.panes + 1 + layout.composer
         if not layout.hints or row != hints or self.composer.completion is not None:
@@ -366,7 +369,7 @@ class Desk(urwid.Widget):
         return self.layout.centre > 0 and self.layout.panes > 2
 
     def wish(self) -> Wish | None:
-        """What history the last drawing lacked."""
+        """The history that the last drawing lacked."""
         return self.messages.wish if self.messages_shown else None
 
     def _candidates(self, before: str, word: str) -> Iterable[str]:
@@ -375,5 +378,5 @@ class Desk(urwid.Widget):
 
 @lru_cache(maxsize=8)
 def _bar(glyph: str, rows: int) -> Drawn:
-    """What stands between two panes; kept, for it is drawn at every key."""
+    """What separates two panes; kept, since it is drawn at every key."""
     return canvas([[("rule", glyph)]] * rows, 1, rows)

@@ -34,11 +34,10 @@ Run = Callable[[Callable[[], None]], Any]
 
 
 class Drafts:
-    """Texts by conversation.
+    """What was left unsent, by conversation; and what was open, put away or hushed.
 
-    :param path: the file; None keeps nothing.
-    :param stay: whether one begins where one was last, with what was being answered, and not in
-        the lobby.
+    :param path: the file; None to keep nothing.
+    :param stay: whether to begin in the conversation that was open last, and not in the lobby.
     """
 
     log = Logger()
@@ -65,7 +64,7 @@ class Drafts:
         return self._answers.get(name, 0)
 
     def resume(self, model: Model) -> None:
-        """Go on where one was, with what was begun: if one is still in there."""
+        """Open what was open last, with its draft, if the user is still in it."""
         self._begun = dict(self.load())
         self._away = dict(_numbered(self._begun.pop(AWAY, "")))
         self._hushed = set(self._begun.pop(HUSHED, "").split())
@@ -81,23 +80,23 @@ class Drafts:
             model.show(here)
 
     def _recall(self, conversation: Conversation) -> None:
-        """Have what was put away or hushed be so again."""
+        """Put away and hush what was so before."""
         name = conversation.name
         conversation.away = self._away.pop(name, None)
         conversation.hushed = name in self._hushed
         self._hushed.discard(name)
 
     def resume_in(self, conversation: Conversation) -> None:
-        """Give a conversation what was begun in it. It may be one that was not known before."""
+        """Give a conversation its draft. It may be one that was not known before."""
         conversation.draft = conversation.draft or self._begun.pop(conversation.name, "")
         if self._stay:
             begun = self._answering.pop(conversation.name, 0)
             conversation.answering = conversation.answering or begun
 
     def keep(self, model: Model, run: Run) -> None:
-        """Save where one is, and what is begun by now.
+        """Save what is open and what was begun.
 
-        :param run: as ``save`` has it.
+        :param run: as for ``save``.
         """
         conversations = model.conversations.values()
         texts = {each.name: each.draft for each in conversations if each.draft}
@@ -113,7 +112,7 @@ class Drafts:
         self.save({**self._begun, **texts, **here, **hushed, **listed}, run)
 
     def load(self) -> dict[str, str]:
-        """What was saved last; nothing when the file is missing or broken."""
+        """What was saved last; empty when the file is missing or damaged."""
         if self._path is None:
             return {}
         try:
@@ -126,9 +125,9 @@ class Drafts:
         return dict(self._saved)
 
     def save(self, drafts: Mapping[str, str], run: Run = lambda work: work()) -> None:
-        """Replace what is saved, whole or not at all; does nothing when nothing changed.
+        """Replace the file, as a whole or not at all, if anything has changed.
 
-        :param run: what does the writing. Whenever it does, the newest drafts are written.
+        :param run: runs the function that writes, now or later; it writes what is newest by then.
         """
         if drafts != self._wanted:
             self._wanted = dict(drafts)

@@ -19,11 +19,11 @@ AskCache = Callable[[int, int], Awaitable[Sequence[Entry]]]
 
 
 class Found:
-    """The results so far, the newest first, each once.
+    """The results so far, newest first, each once.
 
     :param server: None while there is no connection.
     :param cache: None where nothing is kept on this machine.
-    :ivar here_only: whether the server has not said what it has.
+    :ivar here_only: the server has not said yet what it has.
     """
 
     def __init__(self, server: AskServer | None, cache: AskCache | None) -> None:
@@ -40,9 +40,9 @@ class Found:
         return self._server is not None or self._cache is not None
 
     async def look(self, changed: Callable[[], None]) -> None:
-        """Have a page more of each source.
+        """Get another page from each source.
 
-        :raises ClientError: the server gave none; what is here can be asked further.
+        :raises ClientError: the server gave none; this machine can still be searched.
         """
         if self.searching:
             return

@@ -42,7 +42,7 @@ NOTHING_THERE = 404
 class History:
     """Brings pages of conversations into a ``Model``.
 
-    :param redraw: called when something came.
+    :param redraw: called when something has come.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class History:
         self._receipted: set[str] = set()
 
     def wanted(self, wish: Wish) -> bool:
-        """Whether something can be done about what a drawing lacked."""
+        """Whether anything can be done about the history that a drawing lacked."""
         conversation = self._model.conversation(wish.conversation)
         if conversation.loading:
             return False
@@ -75,7 +75,7 @@ class History:
         return self._exhausted.get(wish.conversation) != wish.before
 
     async def fetch(self, wish: Wish) -> None:
-        """Have the page that a drawing lacked.
+        """Get the page that a drawing lacked.
 
         :raises ClientError: the server did not give it.
         """
@@ -102,9 +102,12 @@ class History:
         self._redraw()
 
     async def look_into(self, conversations: Iterable[ConversationState]) -> None:
-        """On a device that has seen none of them: see what others said, and to whom, where anything
-        is above the mark. That somebody came or went, and what is one's own, counts as unread until
-        one knows better, and what speaks to oneself as what is said to all."""
+        """On a device that is new to these conversations, see what was said above the read marks,
+        and to whom.
+
+        Until then everything counts as unread, also that somebody came or went and what the user
+        wrote; and nothing counts as speaking to the user.
+        """
         marked = [each.conversation for each in conversations if each.seq > each.read]
         with suppress(ClientError):  # Then they count for as long as they are not opened.
             for name in marked[:LOOKED_INTO]:
@@ -117,16 +120,16 @@ class History:
                         self._client.mark_read(name, conversation.newest)
 
     def logged_in(self) -> None:
-        """What partners have read meanwhile nobody has told us."""
+        """After a login: ask anew how far partners have read, since nobody told of it meanwhile."""
         self._receipted.clear()
 
     def lacks_receipt(self, conversation: Conversation) -> bool:
-        """Whether it is to be asked how far the partner is: the newest page tells it, too."""
+        """Whether to ask how far the partner is. (The reply with the newest page says so, too.)"""
         known = not conversation.private or conversation.name in self._receipted
         return not known and conversation.fetched
 
     async def ask_receipt(self, conversation: Conversation) -> None:
-        """Have it said how far the partner is by now.
+        """Ask how far the partner is.
 
         :raises ClientError: the server did not answer.
         """
@@ -135,7 +138,7 @@ class History:
             await self._client.history(conversation.name, limit=1)
 
     async def have(self, name: str, seq: int) -> None:
-        """Have entry ``seq`` and what stands around it."""
+        """Get entry ``seq``, and what is around it."""
         if self._model.conversation(name).holds(seq):
             return
         if self._cache is not None:
@@ -163,15 +166,18 @@ class History:
         )
 
     def cut(self, name: str, last: int, at_end: bool) -> None:
-        """So much was missed up to ``last`` that it is not fetched: what is older may have been
-        deleted meanwhile. Where nobody is reading in it, it goes and is asked for again."""
+        """So much was missed up to ``last`` that it is not fetched. What is older may have been
+        deleted meanwhile: it is dropped, and asked for again, unless somebody is reading it."""
         conversation = self._model.conversation(name)
         conversation.fetched = False
         if name != self._model.open or at_end:
             conversation.forget_below(last + 1)
 
     async def _recall(self, conversation: Conversation, before: int) -> bool:
-        """Look into the cache. Return whether the server need not be asked."""
+        """Look into the cache.
+
+        :returns: whether the server need not be asked.
+        """
         name = conversation.name
         if self._cache is None or (not before and conversation.recalled):
             return False
@@ -231,7 +237,7 @@ class History:
 
 
 def _seal(conversation: Conversation, numbers: Sequence[int]) -> None:
-    """What a page leaves out between two of its numbers is kept no longer, nor asked for again."""
+    """Note that the server no longer keeps what a page leaves out between two numbers."""
     for one, next_one in pairwise(sorted(numbers)):
         if next_one > one + 1:
             conversation.sealed.add(next_one)

@@ -37,7 +37,7 @@ LEAVE_SECONDS = 2.0
 
 
 class Host(View, Entrance):
-    """Begins and ends chats. What is shown of them is up to who inherits this."""
+    """Begins and ends chats. Subclasses decide how they are shown."""
 
     log = Logger()
     _welcome = "welcome"
@@ -69,7 +69,7 @@ class Host(View, Entrance):
         self.redraw()
 
     def _show_chat(self, chat: Chat, desk: Desk) -> None:
-        """Have it before the user."""
+        """Show it to the user."""
         raise NotImplementedError
 
     def _begin_chat(self, entered: Entered) -> Chat:
@@ -77,7 +77,7 @@ class Host(View, Entrance):
         return Chat(self._reactor, entered.client, self.look, self, drafts, entered.cache)
 
     def restyle(self, look: Look) -> None:
-        """Look and speak differently from now on, and at the next start."""
+        """Use another look or language, now and at the next start."""
         # Where it can't be kept, it holds for as long as the program runs.
         with suppress(OSError):
             if look.words.language != self.look.words.language:
@@ -87,7 +87,7 @@ class Host(View, Entrance):
         self.wear(look)
 
     def wear(self, look: Look) -> None:
-        """Look and speak differently for as long as the program runs."""
+        """Use another look or language as long as the program runs."""
         self.look = look
         if self._desk is not None and self._chat is not None:
             self._desk.restyle(look)
@@ -97,7 +97,7 @@ class Host(View, Entrance):
     def _examined(
         self, columns: int, rows: int, colours: int, round_trip: float | None
     ) -> Examined:
-        """What is known of a terminal, of this machine, and of the server."""
+        """What is known of the terminal, this machine and the server."""
         client = self._chat.client if self._chat is not None else None
         return Examined(
             columns=columns,
@@ -114,12 +114,12 @@ class Host(View, Entrance):
         )
 
     def _keep_drafts(self) -> None:
-        """Put on the disk what was begun and not sent."""
+        """Save what was begun and not sent."""
 
     # Coming and going
 
     def enter(self, entered: Entered) -> None:
-        """Somebody is logged in, or known from the cache: the chat begins."""
+        """Begin the chat of somebody who is logged in, or is known from the cache."""
         self._entered = entered
         self._chat = chat = self._begin_chat(entered)
         self._desk = desk = Desk(self.look, chat)
@@ -140,14 +140,14 @@ class Host(View, Entrance):
             self._chat.tell(words(self._welcome, name=name, who_reads=who_reads))
 
     def _stopped(self, stopped: events.Stopped) -> None:
-        """The library gave up: say so; the words that are still there can be read."""
+        """The client has given up: say why. The messages that are there can still be read."""
         if self._chat is not None and stopped.code in (403, 500) and not self._leaving:
             self._forget_device()
             why = self.look.words("logged-out-by", reason=self.look.line(stopped.reason))
             self._start.show_menu(why.rstrip(), bad=True)
 
     def _end_chat(self) -> Deferred[None]:
-        """Keep what is to be kept. Fires when it is on the disk."""
+        """Save what is to be kept. Fires when it is on the disk."""
         self._keep_drafts()
         if self._chat is not None:
             self._chat.stop()
@@ -158,8 +158,8 @@ class Host(View, Entrance):
         return self._closing
 
     def _forget_device(self) -> None:
-        """This device is logged out: neither its token nor what it has read stays here, unless
-        another window of the account reads it. What is unsent waits for the next login."""
+        """This device is logged out: remove its token, and what it has read unless another window
+        of the account uses it. What is unsent waits for the next login."""
         entered = self._entered
         self._end_chat()
         if entered is not None:
@@ -168,8 +168,8 @@ class Host(View, Entrance):
                 self._closing = Deferred.fromCoroutine(entered.cache.erase())
 
     def log_out(self) -> None:
-        """Forget the token, here and on the server, and go back to the menu: and the tokens of
-        windows that were closed, or one of them would be let in at the next start."""
+        """Forget the tokens of this window and of those that were closed, here and on the server,
+        and go back to the menu. (With a token that is left, the next start would log in.)"""
         chat, entered = self._chat, self._entered
         if chat is None or entered is None:
             return
@@ -187,8 +187,8 @@ class Host(View, Entrance):
         self._goodbye = chat.spawn(go())
 
     def _kept(self, chat: Chat) -> str:
-        """How much of what was written waits for the next login. What is on its way through a
-        connection that works is answered before a logout is."""
+        """How many messages wait for the next login. What is on its way through a working
+        connection is answered before the logout."""
         on_its_way = events.Sending if chat.model.connected else ()
         waiting = [each for each in chat.client.outgoing if not isinstance(each.state, on_its_way)]
         name = self.look.line(chat.model.me.user_name)
@@ -210,7 +210,7 @@ class Host(View, Entrance):
             chat.say(self.look.words("password-changed"))
 
     def leave(self) -> None:
-        """Say goodbye to the server, for a moment at most, and end."""
+        """Say goodbye to the server, which may take a moment, and end."""
         if self._leaving:
             self._stop()
             return
@@ -228,7 +228,7 @@ class Host(View, Entrance):
 
 
 def _remembered_user(known: Remembered | None, server: str) -> str:
-    """Who used ``server`` last; with an empty one, whoever used any."""
+    """The user who used ``server`` last; when that is empty, any server."""
     if known is None:
         return ""
     if not server:

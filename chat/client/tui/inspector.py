@@ -15,7 +15,7 @@ __all__ = ["inspected"]
 def inspected(
     model: Model, conversation: Conversation, entry: Entry, look: Look
 ) -> Iterator[tuple[str, str]]:
-    """Pairs of the key of a label and what is to be said, safe to show."""
+    """What is known of a message: pairs of a label's key and a text that is safe to show."""
     words = look.words
     name = look.line(entry.user_name)
     yield "inspect-who", f"{name}  #{entry.user_id}"
@@ -53,7 +53,7 @@ _FATES = {
 
 
 def _hidden(text: str, look: Look) -> int:
-    """How many characters are not shown, or shown as something else."""
+    """How many characters are not shown, or not as they are."""
     shown = look.text(text).replace("\ufffd", "")
     for written, drawn in (("\r\n", "\n"), ("\t", "    "), ("\u3000", "  ")):
         text = text.replace(written, drawn)

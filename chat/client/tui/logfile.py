@@ -29,7 +29,7 @@ LOG_BYTES = 1_000_000
 def logging_to(path: Path) -> Iterator[None]:
     """Send everything that is logged, or written to standard error, to a file meanwhile.
 
-    :raises OSError: the file cannot be made.
+    :raises OSError: the file can't be made.
     """
     private_directory(path.parent)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -57,7 +57,7 @@ def logging_to(path: Path) -> Iterator[None]:
 
 
 def _flush_errors() -> None:
-    """Write what was said on standard error; what there is no room for is not said later."""
+    """Write out what was printed on standard error; what there is no room for is dropped."""
     try:
         sys.stderr.flush()
     except OSError:
@@ -68,5 +68,5 @@ def _flush_errors() -> None:
 
 
 def log_exception(what: str) -> None:
-    """What is being handled now, in the log."""
+    """Log the exception that is being handled."""
     logging.getLogger(__name__).exception(what)

@@ -17,9 +17,10 @@ _EPOCH: Final = datetime(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Look:
-    """Words, glyphs, colours, and what is done with emoji.
+    """How the screen looks: words, glyphs, colours, and how emoji are treated.
 
-    ``zone``: None for this machine's. ``now``: seconds since 1970 UTC.
+    :ivar zone: the reader's time zone, None for this machine's.
+    :ivar now: the time, in seconds since 1970 UTC.
     """
 
     words: Words
@@ -30,26 +31,26 @@ class Look:
     zone: tzinfo | None = field(default=None, compare=False)
 
     def line(self, text: str) -> str:
-        """Text from outside, safe, in one line."""
+        """Text from outside, made safe, in one line."""
         return clean_line(text, self.emoji)
 
     def text(self, text: str) -> str:
-        """Text from outside, safe; newlines stay."""
+        """Text from outside, made safe; newlines stay."""
         return clean(text, self.emoji)
 
     def when(self, milliseconds: int) -> datetime:
-        """A moment on the wire in the reader's time; what no calendar has is 1970."""
+        """A time of the protocol as the reader's time; 1970 for what no calendar has."""
         try:
             return datetime.fromtimestamp(milliseconds / 1000, self.zone)
         except (OverflowError, OSError, ValueError):
             return _EPOCH if self.zone is None else _EPOCH.replace(tzinfo=self.zone)
 
     def moment(self) -> datetime:
-        """Now, in the reader's time."""
+        """Now, as the reader's time."""
         return self.when(int(self.now() * 1000))
 
     def day(self, moment: datetime) -> str:
-        """A day for a separator."""
+        """The date on a separator."""
         weekday = self.words(f"weekday-{moment.weekday()}")
         return self.words(
             "day", year=moment.year, month=moment.month, day=moment.day, weekday=weekday

@@ -30,7 +30,7 @@ class Clock(Protocol):
 
 
 class Wanted(Protocol):
-    """What the settings say: the rules, and a program with its arguments, empty for none."""
+    """What the settings say: the rules, and the program with its arguments; empty for none."""
 
     @property
     def notify(self) -> Sequence[Rule]: ...
@@ -94,9 +94,9 @@ class Notifier:
 
 
 def osc(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """An operating system command for the terminal itself, through tmux and screen if need be.
+    """An operating system command for the terminal itself, also through tmux and screen.
 
-    :param text: printable; whoever calls has cleaned it.
+    :param text: printable; the caller has cleaned it.
     """
     if "TMUX" in environ:
         return f"\x1bPtmux;\x1b\x1b]{text}\a\x1b\\"
@@ -106,15 +106,18 @@ def osc(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def _note(came: Came) -> str:
-    """A line for OSC 9. What begins with a digit would be something else to some terminals, to
-    ConEmu a program to run, and what somebody is called is up to them: so a space is before it."""
+    """A notification by OSC 9.
+
+    A text that begins with a digit means something else to some terminals, in ConEmu even a program
+    to run, and people may be called anything: so a space is put before it.
+    """
     where = "" if came.kind == "private" else f" {came.conversation}"
     note = clean_line(f"{came.who}{where}: {came.text}")
     return clip(f" {note}" if note[:1].isdigit() else note, NOTE_COLUMNS)
 
 
 def _filled(command: Sequence[str], came: Came) -> list[str]:
-    """The command with its places filled in. What somebody wrote never becomes an option."""
+    """The command with its placeholders filled in. What somebody wrote never becomes an option."""
     values = {"who": came.who, "where": came.conversation, "text": came.text}
     values = {name: clean_line(value) for name, value in values.items()}
     found = []
@@ -126,7 +129,7 @@ def _filled(command: Sequence[str], came: Came) -> list[str]:
 
 
 def run_command(reactor: Any) -> Callable[[Sequence[str]], None]:
-    """Starts one program at a time, unseen and unheard; a second one is left out meanwhile."""
+    """Starts one program at a time, without output. While it runs, no other is started."""
     log = Logger()
     running: list[object] = []
 

@@ -86,9 +86,10 @@ def choose_theme(wanted: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def asks_background(wanted: str, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether nobody has chosen a theme, so that the terminal may be asked whether it is light.
+    """Whether to ask the terminal if it is light: only where nobody has chosen a theme.
 
-    The Linux console, which is dark, would print what it does not know, and so do older ones.
+    The Linux console is dark, and it and older terminals would print a question that they do not
+    know.
     """
     known = not environ.get("TERM", "").startswith(("linux", "vt", "cons", "sun", "ansi"))
     return known and not wanted and choose_theme(wanted, environ) != "mono"
@@ -105,15 +106,18 @@ def choose_colours(wanted: str) -> Colours | None:
 
 
 def bright_by_bold(environ: Mapping[str, str] = os.environ) -> bool | None:
-    """Whether the bright ones of sixteen colours are asked for as bold dark ones; None: as urwid
-    thinks. tmux and screen know the bright ones themselves, and hand bold black, our dimmest
-    colour, on to terminals of which most draw it in black on black."""
+    """Whether the bright ones of sixteen colours are asked for as bold dark ones; None for urwid's
+    choice.
+
+    tmux and screen know the bright colours themselves. Bold black, our dimmest colour, they would
+    pass on to terminals of which most draw it as black on black.
+    """
     return False if environ.get("TERM", "").startswith(("screen", "tmux")) else None
 
 
 def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the locale has a character set in which our signs can't be drawn, or the terminal is
-    the Linux console, whose fonts of 512 letters have none of them."""
+    """Whether our signs can't be drawn: the locale's character set lacks them, or the terminal is
+    the Linux console, whose fonts of 512 characters do."""
     if environ.get("TERM", "") == "linux":
         return True
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
@@ -134,6 +138,6 @@ def full_emoji(wanted: str, environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def simple_terminal() -> bool:
-    """Whether there is a terminal that prints what should move its cursor."""
+    """Whether the terminal would print the sequences that should move its cursor."""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return terminal and os.environ.get("TERM", "") in ("", "dumb")

@@ -24,7 +24,8 @@ _KEYED = (signal.SIGINT, signal.SIGQUIT)
 
 
 def clipboard(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """What makes a terminal take ``text`` to its clipboard (OSC 52); empty when it is too long.
+    """The sequence that puts ``text`` on the terminal's clipboard (OSC 52); empty when it is too
+    long.
 
     tmux and screen are asked both ways: to take it themselves, and to pass it on.
     """
@@ -38,7 +39,7 @@ def clipboard(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def link_opener(environ: Mapping[str, str] = os.environ) -> Sequence[str] | None:
-    """The program that shows what is behind a link, None where there is no window for it."""
+    """The program that opens links, None where there are no windows."""
     if sys.platform == "darwin":
         return ["open"]
     if not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
@@ -47,8 +48,7 @@ def link_opener(environ: Mapping[str, str] = os.environ) -> Sequence[str] | None
 
 
 def edited(text: str) -> tuple[str, int]:
-    """What the user's editor makes of ``text``, and the status with which it ends; it has the
-    terminal meanwhile."""
+    """What the user's editor makes of ``text``; it has the terminal meanwhile."""
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.TemporaryDirectory(prefix="chatroom-") as directory:
         path = Path(directory) / "message.txt"

@@ -27,11 +27,13 @@ WHEEL = {4: -3, 5: 3}
 
 
 class Watcher(Protocol):
-    """Who wants to know what is done with the screen."""
+    """Wants to know what happens on the screen."""
 
     def key(self, key: str, before: str | None) -> None:
-        """Somebody pressed a key. It is a part of what somebody writes behind ``before``, unless
-        that is None."""
+        """Somebody has pressed a key.
+
+        :param before: the text that it continues when it writes, None when it does something else.
+        """
 
     def mouse(self, button: int, column: int, row: int) -> None:
         """Somebody pressed a button of the mouse."""
@@ -41,7 +43,7 @@ class Watcher(Protocol):
 
 
 class Root(urwid.Widget):
-    """Shows one of the three, and a popup. Nothing that a key leads to raises out of here."""
+    """Shows one of the three, and a popup. Nothing that a key causes raises out of here."""
 
     _sizing = frozenset([urwid.BOX])
     _selectable = True
@@ -62,22 +64,25 @@ class Root(urwid.Widget):
         self._paste = Paste()
 
     def watched_by(self, watcher: Watcher) -> None:
-        """Tell ``watcher`` from now on, the size first."""
+        """Tell ``watcher`` from now on; first of all the size."""
         self.watcher = watcher
         watcher.size(*self._size)
 
     def attended(self, now: float) -> bool:
-        """Whether somebody is there to see what happens. Where the terminal does not tell of its
-        focus, somebody who has pressed a key just now is."""
+        """Whether somebody is at the screen. Where the terminal does not report its focus, that is
+        somebody who has pressed a key just now."""
         return self.focused and (self._tells_focus or now - self._last_key < ATTENDED_SECONDS)
 
     def show(self, widget: Menu | Form | Desk, actions: Actions | None = None) -> None:
-        """Show something else; ``actions`` are the keys of a main screen."""
+        """Show something else.
+
+        :param actions: the keys of a main screen.
+        """
         self.shown, self.actions, self.popup = widget, actions, None
         self._invalidate()
 
     def pop_up(self, popup: Popup | None) -> None:
-        """Show a popup over everything, or take it away."""
+        """Show a popup over everything; None to take it away."""
         self.popup = popup
         self._invalidate()
 
@@ -110,7 +115,7 @@ class Root(urwid.Widget):
 
     @staticmethod
     def _framed(popup: Popup, columns: int, rows: int) -> Drawn:
-        """The popup with a rule around it, where there is room for one."""
+        """The popup with a frame around it, where there is room for one."""
         if columns < FRAME_FROM[0] or rows < FRAME_FROM[1]:
             return popup.render((columns, rows), True)
         width, height = popup.size(columns - FRAME_COLUMNS, rows - 3)
@@ -123,7 +128,7 @@ class Root(urwid.Widget):
 
     @staticmethod
     def _frame(popup: Popup, columns: int, rows: int) -> tuple[int, int, int, int]:
-        """Where a popup is on the screen: left, top, and its size with what is around it."""
+        """Where a popup is on the screen: left, top, and its size with the frame."""
         if columns < FRAME_FROM[0] or rows < FRAME_FROM[1]:
             return 0, 0, columns, rows
         width, height = popup.size(columns - FRAME_COLUMNS, rows - 3)
@@ -143,7 +148,7 @@ class Root(urwid.Widget):
             return key
 
     def _before(self, key: str) -> str | None:
-        """Behind which text ``key`` would write something; None when it does something else."""
+        """The text that ``key`` would continue; None when it does something else than write."""
         if self.popup is not None and not key.startswith("meta "):
             return "" if self.popup.texts else None
         return self.actions.before(key) if self.actions is not None else None
@@ -175,8 +180,11 @@ class Root(urwid.Widget):
         return False
 
     def _press_apart(self, key: str) -> bool:
-        """Esc and a letter that comes right behind it reach a program as one key. Where that means
-        nothing they are two, and what is typed after leaving something loses no letter."""
+        """Press Esc and a letter that came as one key, if that key means nothing.
+
+        A letter that follows Esc at once reaches a program as one key with it. This way what is
+        typed right after leaving something loses no letter.
+        """
         letter = key.removeprefix("meta ")
         if letter == key or not is_character(letter):
             return False
@@ -296,8 +304,8 @@ class Root(urwid.Widget):
     def _click_popup(
         self, popup: Popup, size: tuple[int, int], button: int, column: int, row: int
     ) -> None:
-        """The wheel moves, a click chooses, and one beside the popup closes it; but a hint is the
-        key that it names."""
+        """The wheel scrolls, a click chooses, a click on a hint is the key that it names, and a
+        click beside the popup closes it."""
         if button in WHEEL:
             popup.move(WHEEL[button])
         elif button == 1:

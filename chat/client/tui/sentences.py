@@ -20,7 +20,8 @@ _AT_LOGIN: Final = {403: ("wrong-password", 1), 500: ("no-such-user", 0)}
 
 
 def sentence(error: Exception, words: Words) -> str:
-    """What is said of an error. The server's own words are its own."""
+    """What to say of an error, in the reader's language. Sentences of the server are shown as they
+    are."""
     match error:
         case Refused():
             return str(error)
@@ -35,20 +36,21 @@ def sentence(error: Exception, words: Words) -> str:
 
 
 def login_flaw(error: Refused, words: Words) -> tuple[str, int | None]:
-    """What is said of a login that was refused.
+    """What to say of a login that was refused.
 
-    :returns: beside it, which of the two it is about: 0 for the name, 1 for the password.
+    :returns: the sentence; and which field is wrong: 0 for the name, 1 for the password, None.
     """
     key, place = _AT_LOGIN.get(error.code, ("", None))
     return words(key) if key else str(error), place
 
 
 def account_flaw(error: Refused, name: str, password: str, words: Words) -> tuple[str, int | None]:
-    """What the reader can mend of an account that was refused; the server's words otherwise.
+    """What to say of an account that was refused: what the reader can mend, else the server's
+    words.
 
-    Judged after the server has: its limits may be others.
+    This comes after the server's judgement, because its limits may be others.
 
-    :returns: as ``login_flaw``; ``INVITATION`` where it may be for want of a code.
+    :returns: as ``login_flaw``; ``INVITATION`` when a code is needed, or may be.
     """
     if error.code == 505:
         return words("name-taken"), 0
@@ -62,9 +64,9 @@ def account_flaw(error: Refused, name: str, password: str, words: Words) -> tupl
 
 
 def password_flaw(error: Refused, new: str, words: Words) -> tuple[str, int | None]:
-    """What the reader can mend of a password that was not changed.
+    """What to say of a password that was not changed.
 
-    :returns: beside it, which it is about: 0 for the old one, 1 for the new one.
+    :returns: the sentence; and which field is wrong: 0 for the old one, 1 for the new one, None.
     """
     if error.code == 403:
         return words("wrong-password"), 0

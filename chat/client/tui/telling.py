@@ -16,27 +16,29 @@ longer than the rest of the screen."""
 
 
 class Telling:
-    """Names that can't be taken for another's, and entries that are no messages as sentences."""
+    """Names that can't be taken for somebody else's, and sentences for entries that are not
+    messages."""
 
     def __init__(self, model: Model, look: Look) -> None:
         self._model = model
         self._look = look
 
     def name(self, user_id: int, name: str) -> str:
-        """A name, safe to show; with its number where it imitates another."""
+        """A name, safe to show; with the user's id where it imitates another name."""
         shown = self._look.line(name) or f"user{user_id}"
         if self._model.imitates(user_id, name):
             return f"{self._look.glyphs.warn}{shown}#{user_id}"
         return shown
 
     def title(self, conversation: Conversation) -> str:
-        """What a conversation is called: a room by its name, a private one as its partner is."""
+        """What a conversation is called: a room by its name, a private conversation by its
+        partner's."""
         title = self._model.title(conversation)
         who = private_with(conversation.name)
         return self.name(who, title) if isinstance(who, int) else self.room(title)
 
     def room(self, name: str) -> str:
-        """The name of a room, safe to show, and marked where its letters look like others."""
+        """The name of a room, safe to show, and marked when it mixes alphabets that look alike."""
         shown = self._look.line(name)
         return f"{self._look.glyphs.warn}{shown}" if mixes_scripts(name) else shown
 
@@ -47,10 +49,8 @@ class Telling:
         return f"{words('status-unread', n=unread) if unread else ''}{hushed}".strip()
 
     def instead(self, entry: Entry) -> str | None:
-        """What stands there instead of the text of a message; None where that is shown.
-
-        Empty: nothing is shown at all, as of a kind that is not known here.
-        """
+        """What is shown in the place of a message's text; None to show the text, empty to show
+        nothing, as for a kind of entry that is not known here."""
         if entry.deleted:
             return self._look.words("deleted")
         if entry.kind:

@@ -12,25 +12,25 @@ class View(Protocol):
     """What a chat needs to know of the screen."""
 
     def redraw(self) -> None:
-        """Something changed; draw soon."""
+        """Something has changed; draw soon."""
 
     def redraw_now(self) -> None:
-        """Something changed that is to be seen at once, whatever was drawn just now."""
+        """Something has changed that must be seen at once, whatever was drawn just now."""
 
     def in_view(self) -> bool:
-        """Whether the newest messages of the open conversation are really before somebody."""
+        """Whether somebody is looking at the newest messages of the open conversation."""
 
     def at_end(self) -> bool:
-        """Whether the open conversation's end is shown, so that its beginning can be let go."""
+        """Whether the end of the open conversation is shown, so its beginning can be dropped."""
 
     def columns(self) -> int:
-        """How wide a sentence may be."""
+        """How many columns a sentence may have."""
 
     def wish(self) -> Wish | None:
-        """What history the last drawing lacked."""
+        """The history that the last drawing lacked."""
 
     def watching(self) -> list[int]:
-        """Whose presence is in view."""
+        """The ids of the users whose presence is shown."""
 
     def attention(self, came: Came) -> None:
-        """A message came that is not in view."""
+        """A message has come that is not in view."""

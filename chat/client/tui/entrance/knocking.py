@@ -15,11 +15,11 @@ EVERY = 2.0
 
 
 class Knocking:
-    """``begin`` begins it; it ends when somebody answers, or nobody waits any more.
+    """Tries from ``begin`` on until a server answers, or nobody waits for one any more.
 
     :param clock: what Twisted calls a reactor.
-    :param reach: sees that a server answers, whether it is trusted or not; raises if none does.
-    :param waits: whether somebody waits before the menu; None: not at this moment.
+    :param reach: connects to the server and raises if nobody answers; ``Untrusted`` is an answer.
+    :param waits: whether somebody waits at the menu; None for not at this moment.
     :param opened: called when a server answers.
     """
 

@@ -12,14 +12,17 @@ __all__ = ["is_local", "is_vacant", "start_server"]
 
 
 def is_local(server: str) -> bool:
-    """Whether ``server``, an endpoint string or ``host:port``, is on this machine, as one that is
-    started here would be: without TLS."""
+    """Whether ``server``, an endpoint string or ``host:port``, is on this machine and without TLS,
+    as a server that is started here would be."""
     kind, host, _ = host_and_port(server) or ("", "", 0)
     return kind == "tcp" and host in ("127.0.0.1", "localhost", "::1")
 
 
 def is_vacant(server: str, why: str) -> bool:
-    """Whether one could be started there; ``why``: what the network says of why none answers."""
+    """Whether a server could be started there.
+
+    :param why: what the network says of why no server answers.
+    """
     return is_local(server) and "refused by other side" in why
 
 

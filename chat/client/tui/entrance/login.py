@@ -31,9 +31,10 @@ class NoDevice(Exception):
 
 @dataclass(frozen=True)
 class Entered:
-    """Somebody is logged in; or is known from the cache, and still to be logged in.
+    """Somebody who is logged in; or who is known from the cache, and still to be logged in.
 
-    :ivar name: as it was written to log in.
+    :ivar name: as it was typed to log in.
+    :ivar known: what the cache held at the start, None for nothing.
     """
 
     client: "ChatClient"
@@ -45,8 +46,8 @@ class Entered:
     known: "Known | None"
 
     def let_go(self) -> Deferred[None]:
-        """Leave what belongs to the account to whoever logs in next. Fires when what was said is
-        on the disk."""
+        """Close what belongs to the account, for whoever logs in next. Fires when the cache is on
+        the disk."""
         self.slot.close()
         self.outbox.close()
         return Deferred.fromCoroutine(self.cache.close())
@@ -55,8 +56,9 @@ class Entered:
 class Login:
     """Everything between a name and a chat, for one server and one profile.
 
-    :param cached: keep what was said on this machine.
-    :param language: of the server's sentences, as far as it has them in that.
+    :param ca: a PEM file with authorities to trust; None for those of the system.
+    :param cached: keep messages on this machine.
+    :param language: for the server's sentences.
     """
 
     def __init__(
@@ -102,10 +104,10 @@ class Login:
         return bool(slot.token)
 
     async def reach(self) -> None:
-        """See that a server answers.
+        """See whether a server answers.
 
-        :raises Untrusted: one does, and nobody knows whether it is the right one.
-        :raises NotConnected: none does.
+        :raises Untrusted: one answers, but does not prove that it is the right one.
+        :raises NotConnected: none answers.
         :raises ValueError: the server is written wrongly.
         """
         client = self.client()
@@ -115,8 +117,10 @@ class Login:
             await client.close()
 
     async def by_password(self, name: str, password: str) -> Entered:
-        """Log in anew. What the cache had is forgotten, for nobody knows what it missed; but not
-        while another window keeps it up to date.
+        """Log in as a new device.
+
+        What the cache has is forgotten, since nobody knows what it has missed, unless another
+        window keeps it up to date.
 
         :raises ClientError: as ``ChatClient.log_in``, after one try.
         :raises NoDevice: no device is free.
@@ -126,15 +130,15 @@ class Login:
     async def by_token(self, name: str, at_once: bool) -> Entered:
         """Log in as the device that the server knows.
 
-        :param at_once: with what the cache knows, if it does, and ``finish`` logs in.
+        :param at_once: return what the cache knows, if anything, and let ``finish`` log in.
         :raises ClientError, NoDevice: as ``by_password``.
         """
         return await self._enter(name, "", at_once)
 
     async def finish(self, entered: Entered) -> None:
-        """Log in, however long that takes, whoever is not yet; and remember it.
+        """Log in, however long that takes, if this was not done yet; and remember it.
 
-        :raises Refused: the token is not good any more.
+        :raises Refused: the token has ended.
         :raises Closed: the client was closed before.
         """
         client = entered.client
@@ -191,7 +195,7 @@ class Login:
 
 
 def _outbox(directory: Path) -> Outbox:
-    """The account's outbox; one of our own, in memory, while another program has that open."""
+    """The account's outbox; one in memory while another program has that open."""
     try:
         return Outbox(directory / "outbox")
     except OutboxBusy:
