@@ -524,8 +524,8 @@ class LogTest(ServerCase):
         peer.ask("SmsMes", to=LOBBY, content="xyzzy-text", clientId="3")
         peer.ask("PasswordMes", userPwd=PASSWORD, newPwd="xyzzy-new")
         peer.close()  # or the server would wait for what may still become of its message
+        server.wait_for_log("The store ended")
         server.stop()
-        self.assertIn("The store ended", server.log)
         self.assertNotIn("xyzzy", server.log)
         self.assertNotIn(peer.welcome["token"], server.log)
 
