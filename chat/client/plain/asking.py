@@ -17,30 +17,30 @@ Say = Callable[[str], None]
 
 
 class Asking:
-    """Something that wants a line.
+    """Something that is asked of the user, and wants a line.
 
-    :ivar prompt: what stands before the line.
-    :ivar hidden: the line is not to be seen.
+    :ivar prompt: what is shown before the line.
+    :ivar hidden: the line must not be seen.
     """
 
     prompt = ""
     hidden = False
 
     def changed(self) -> None:
-        """What is asked about may have changed: say what is new."""
+        """What is asked about may have changed: print what is new."""
 
     def answer(self, line: str) -> None:
         """Take the line."""
         raise NotImplementedError
 
     def give_up(self) -> None:
-        """Somebody wants out of it."""
+        """The user wants to leave it."""
 
 
 class MenuAsking(Asking):
-    """A menu: its lines are numbered.
+    """A menu with numbered lines.
 
-    :param silent: say nothing of what there is to choose until something went wrong.
+    :param silent: print no choices until something has gone wrong.
     """
 
     def __init__(self, look: Look, menu: Menu, say: Say, silent: bool) -> None:
@@ -75,7 +75,7 @@ class MenuAsking(Asking):
 
 
 class FormAsking(Asking):
-    """A form: one field after the other, and from the first again when it was wrong."""
+    """A form: one field after the other, and again from the first when something was wrong."""
 
     def __init__(self, look: Look, form: Form, say: Say) -> None:
         self._look = look
@@ -164,6 +164,7 @@ class PopupAsking(Asking):
 
 
 def _place(typed: str, count: int) -> int | None:
-    """The place, counted from 0, of the choice that was typed as a number from 1 to ``count``."""
+    """The index of the choice that was typed as a number from 1 to ``count``; None for anything
+    else."""
     number = int(typed) if typed.isdecimal() and len(typed) <= len(str(count)) else 0
     return number - 1 if 1 <= number <= count else None

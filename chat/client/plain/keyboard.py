@@ -19,30 +19,32 @@ __all__ = ["Keyboard", "Person", "read_pipe"]
 
 
 class Person(Protocol):
-    """Who takes what is typed."""
+    """What typed lines and keys are given to."""
 
     def take(self, typed: list[str]) -> None:
-        """Some lines; several, where they came at once."""
+        """Take some lines; several when they came at once."""
 
     def interrupt(self) -> None:
-        """Ctrl-C: out of what is asked, or out of the program."""
+        """Ctrl-C: leave what is asked, or the program."""
 
     def end(self) -> None:
-        """Ctrl-D, or the terminal is gone."""
+        """Ctrl-D was pressed, or the terminal is gone."""
 
     def stumbled(self) -> None:
-        """What was typed could not be dealt with, and that is our fault: say so."""
+        """What was typed could not be handled, by a mistake of ours: say so."""
 
     def ready(self) -> "Deferred[None]":
-        """Fires when another line can be taken: nothing is under way that it has to wait for."""
+        """Fires when another line can be taken, because nothing is under way that it has to wait
+        for."""
 
     @property
     def hidden(self) -> bool:
-        """Whether what is typed now is not to be seen."""
+        """Whether what is typed now must not be seen."""
 
     @property
     def talking(self) -> bool:
-        """Whether what is typed now goes to others, so that a paste is not to be cut into lines."""
+        """Whether what is typed now is sent to others, so that a paste must not be cut into
+        lines."""
 
 
 @implementer(IReadDescriptor)
@@ -60,7 +62,7 @@ class Keyboard:
         self._before: list[Any] | None = None
 
     def start(self) -> None:
-        """Listen from now on."""
+        """Read keys from now on."""
         self._before = termios.tcgetattr(self._descriptor)
         modes = termios.tcgetattr(self._descriptor)
         modes[0] &= ~termios.IXON
@@ -70,14 +72,14 @@ class Keyboard:
         self._reactor.addReader(self)
 
     def stop(self) -> None:
-        """Give the terminal back as it was."""
+        """Restore the terminal."""
         self._reactor.removeReader(self)
         if self._before is not None:
             with suppress(termios.error):  # the terminal may be gone
                 termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def suspend(self) -> None:
-        """Ctrl-Z: the terminal is as it was until somebody comes back to this program."""
+        """Ctrl-Z: restore the terminal until this program is continued."""
         self.stop()
         os.kill(os.getpid(), signal.SIGSTOP)
         self.start()
@@ -126,7 +128,7 @@ class Keyboard:
         return "" if self._line.hidden else self._line.text
 
     def connectionLost(self, reason: object) -> None:
-        """The reactor stops."""
+        """The reactor has stopped."""
 
     def _press(self, key: Key, text: str) -> None:
         match key:
@@ -144,9 +146,9 @@ class Keyboard:
 
 
 async def read_pipe(reactor: Any, stream: BinaryIO, person: Person) -> None:
-    """Have ``person`` take one line after the other, and end it with them.
+    """Give ``person`` one line after the other, and then the end.
 
-    :raises NotText: a line is no UTF-8; it and those behind it were not taken.
+    :raises NotText: a line is not UTF-8; it and those after it were not given.
     """
     try:
         await person.ready()

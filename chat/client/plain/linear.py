@@ -40,7 +40,8 @@ TWICE_SECONDS = 3.0
 
 
 class LinearChat(Chat):
-    """A chat whose sentences are said at once, and whose own messages are known again."""
+    """A chat whose sentences are printed at once, and which recognizes messages that were typed
+    here."""
 
     def __init__(self, page: Page, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -80,8 +81,8 @@ class LinearChat(Chat):
 class Linear(Host):
     """The program while it runs, line by line.
 
-    :param page: where everything is said.
-    :param interactive: somebody sits at a terminal, and sees what is typed.
+    :param page: where everything is printed.
+    :param interactive: somebody sits at a terminal and sees what is typed.
     """
 
     _welcome = "plain-welcome"
@@ -110,11 +111,11 @@ class Linear(Host):
         self.was_in = False
 
     def ended(self) -> "Deferred[None]":
-        """The program ends: keep what is to be kept."""
+        """The program ends: save what is to be kept."""
         return self._end_chat()
 
     def begin(self) -> None:
-        """Ask who it is, or go on as who it was."""
+        """Ask who the user is, or go on as who it was last."""
         self._start.show_menu()
         self._start.begin()
 
@@ -168,7 +169,7 @@ class Linear(Host):
                 verbs.go_on()
 
     def _ask_about(self, typed: list[str]) -> None:
-        """Many lines at once: a paste, most likely."""
+        """Ask what to do with several lines that came at once, most likely from a paste."""
         words = self.look.words
         whole = "\n".join(typed)
 
@@ -203,7 +204,7 @@ class Linear(Host):
         self.end()
 
     def end(self) -> None:
-        """Nothing is read any more. What a pipe has written before is sent first."""
+        """The input has ended. What came from a pipe before is still sent."""
         if self._ending:
             return
         if self._interactive or self._chat is None:
@@ -234,8 +235,8 @@ class Linear(Host):
         return not reading or self._news is None or self._news.up_to_date
 
     def _is_working(self) -> bool:
-        """Whether what is asked for next would come before the answer to what was. What is read at
-        reading speed is waited for by nobody."""
+        """Whether what is asked for next would be answered before what was asked for until now. A
+        catch-up at reading speed does not count."""
         if self._chat is None or self._verbs is None or self._verbs.catch_up.active:
             return False
         assert isinstance(self._chat, LinearChat)
@@ -248,7 +249,7 @@ class Linear(Host):
             self._due = self._reactor.callLater(0, self._refresh)
 
     def _refresh(self) -> None:
-        """Say what is new, have what is missing fetched, and show the prompt for what is next."""
+        """Print what is new, fetch what is missing, and show the prompt."""
         if self._due is not None and self._due.active():
             self._due.cancel()
         self._due = None
@@ -300,11 +301,11 @@ class Linear(Host):
         self.redraw()
 
     def copy(self, text: str) -> bool:
-        """A terminal that prints everything has no clipboard for us."""
+        """There is no clipboard in a terminal that prints everything."""
         return False
 
     def open_link(self, target: str) -> bool:
-        """Links are said; whoever reads them opens them."""
+        """Links are printed; the reader opens them."""
         return False
 
     def restyle(self, look: Look) -> None:

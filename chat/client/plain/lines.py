@@ -13,7 +13,7 @@ __all__ = ["Lines"]
 class Lines:
     """Makes lines of entries.
 
-    :ivar day: of the last line; when it changes, a line says so.
+    :ivar day: the day of the last line; when it changes, a line says so.
     """
 
     def __init__(self, model: Model, look: Look) -> None:
@@ -23,7 +23,7 @@ class Lines:
         self._day = ""
 
     def entry(self, conversation: Conversation, entry: Entry) -> list[str]:
-        """What is said of ``entry``; nothing of a kind that means nothing here."""
+        """The lines for ``entry``; none for a kind that is not known here."""
         told = self._told(conversation, entry)
         if not told:
             return []

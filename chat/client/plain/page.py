@@ -1,4 +1,4 @@
-"""Output goes up line by line; the prompt, and what is being typed, stay below it."""
+"""The output goes up line by line; the prompt, and what is being typed, stay below it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,13 @@ PATIENCE = 8.0
 
 
 class Page:
-    """Says lines.
+    """Prints lines.
+
+    While a line is being typed, nothing is printed in between, at least for a while.
 
     :param write: takes text.
     :param interactive: somebody types at a terminal: there is a prompt, and what is typed is
-        echoed. While a line is begun nothing is said in between, for a while at least.
+        echoed.
     """
 
     def __init__(self, clock: Any, write: Callable[[str], None], interactive: bool) -> None:
@@ -29,14 +31,14 @@ class Page:
         self._due: Any = None
 
     def say(self, text: str) -> None:
-        """Say a text of one or more lines; those after the first are indented."""
+        """Print a text of one or more lines; those after the first are indented."""
         lines = clean(text).split("\n")
         self._waiting += [lines[0], *(f"  {each}" for each in lines[1:])]
         # What is said in one turn of the reactor goes out together, with one prompt behind it.
         self._later(PATIENCE if self._typed else 0)
 
     def ask(self, prompt: str) -> None:
-        """Have another prompt from now on."""
+        """Use another prompt from now on."""
         if prompt == self._prompt:
             return
         if self._waiting and not self._typed:
@@ -46,14 +48,17 @@ class Page:
         self._show()
 
     def again(self, typed: str) -> None:
-        """Show prompt and begun line, by now ``typed``, on a new line, and what waited before."""
+        """Show the prompt and ``typed`` on a new line, with what waited above it."""
         self._typed = typed
         self._out("\n")
         self._release(begun_anew=True)
 
     def echo(self, text: str, typed: str) -> None:
-        """A key was pressed: ``text`` shows it, ``typed`` is what stands there by now, masked
-        where it is not to be seen."""
+        """A key was pressed.
+
+        :param text: what shows it.
+        :param typed: everything that is typed by now, masked where it is hidden.
+        """
         self._typed = typed
         self._out(text)
         if self._waiting:
@@ -66,7 +71,7 @@ class Page:
         self._release(begun_anew=True)
 
     def close(self) -> None:
-        """Leave the terminal on a line of its own, and say what waited."""
+        """Leave the terminal on an empty line, and print what waited."""
         self._typed = self._prompt = ""
         self._out("\n")
         self._release()
@@ -83,7 +88,7 @@ class Page:
         self._release()
 
     def _release(self, begun_anew: bool = False) -> None:
-        """Say what waits, and show the prompt behind it."""
+        """Print what waits, and the prompt below it."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
@@ -102,7 +107,7 @@ class Page:
         self._show()
 
     def _erase(self) -> None:
-        """Blank the prompt, to write another in its place."""
+        """Blank the prompt, so that another can be written in its place."""
         if self._interactive and self._prompt:
             self._write("\r" + " " * (width(self._prompt) + width(self._typed)) + "\r")
 

@@ -98,8 +98,10 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
 
 
 def _writer(reactor: Any, failed: list[OSError]) -> Callable[[str], None]:
-    """What takes text: a terminal as fast as it can, a pipe or a file before we go on. Why that
-    took no more is put into ``failed``."""
+    """A function that writes text: to a terminal as fast as it takes it, to a pipe or file at once.
+
+    :param failed: gets the error that ended the writing.
+    """
     descriptor = sys.stdout.fileno()
     if os.isatty(descriptor):
         output = Output(descriptor)

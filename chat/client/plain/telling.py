@@ -1,4 +1,4 @@
-"""What is new in a chat, said once and in order: messages, and changes of the connection."""
+"""What is new in a chat, printed once and in order: messages, and changes of the connection."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,9 +33,9 @@ QUOTED_COLUMNS = 60
 
 
 class News:
-    """Knows what was said of the open conversation.
+    """Knows what was printed of the open conversation.
 
-    :param own: ids of messages that were typed here: whoever typed them has seen them.
+    :param own: the ids of messages that were typed here, which need not be printed again.
     """
 
     def __init__(self, model: Model, look: Look, say: Callable[[str], None], own: set[str]) -> None:
@@ -56,23 +56,23 @@ class News:
 
     @property
     def up_to_date(self) -> bool:
-        """Whether everything that is here of the open conversation was said."""
+        """Whether everything that is here of the open conversation was printed."""
         return self._open == self._model.open and self._first is not None and not self.held
 
     @property
     def last(self) -> int:
-        """The number of the last message that was said."""
+        """The number of the last message that was printed."""
         return self._last
 
     def wish(self) -> Wish | None:
-        """The newest page of the open conversation, while it is not here."""
+        """The newest page of the open conversation, while it is not here; else None."""
         current = self._model.current
         if current is None or current.fetched or current.loading:
             return None
         return Wish(current.name, 0)
 
     def tell(self) -> None:
-        """Say everything that is new."""
+        """Print everything that is new."""
         self._tell_link()
         current = self._model.current
         if current is None:
@@ -112,7 +112,7 @@ class News:
         )
 
     def _begin(self, conversation: Conversation) -> None:
-        """What there is to know for a start, once it is here."""
+        """Print how the open conversation stands, once that is known."""
         if not (conversation.fetched or (conversation.recalled and not self._model.connected)):
             return
         entries = conversation.entries
@@ -129,7 +129,7 @@ class News:
             self.say_at(conversation, index)
 
     def say_at(self, conversation: Conversation, index: int) -> None:
-        """Say the entry at ``index``, and what is missing before it."""
+        """Print the entry at ``index``, and what is missing before it."""
         entry = conversation.entries[index]
         missing = conversation.gap_before(index)
         if missing and self._last and index:
@@ -143,7 +143,8 @@ class News:
             self._say(line)
 
     def older(self) -> Wish | None:
-        """Say some that are older than those said so far, or tell what is needed for it."""
+        """Print some entries that are older than those printed so far; or say what is needed for
+        that."""
         conversation = self._model.current
         if conversation is None or self._first is None:
             return None
@@ -162,7 +163,7 @@ class News:
         return None
 
     def around(self, seq: int) -> None:
-        """Say the entry ``seq``, and some that stand around it."""
+        """Print the entry ``seq``, and some around it."""
         conversation = self._model.current
         if conversation is None:
             return
@@ -173,7 +174,7 @@ class News:
                 self._say(line)
 
     def elsewhere(self, came: Came) -> None:
-        """A message came that is not in view."""
+        """A message has come that is not in view."""
         where, who = self._look.line(came.conversation), self._look.line(came.who)
         if came.kind in ("private", "mention"):
             text = self._look.text(came.text)

@@ -1,5 +1,4 @@
-"""A line being typed, where the cursor only ever moves back over its last character; and those
-that were typed before."""
+"""A line being typed, whose cursor only moves back over the last character; and earlier lines."""
 
 import codecs
 from collections.abc import Iterator
@@ -57,15 +56,15 @@ class TypedLine:
     )
 
     def feed(self, data: bytes) -> Iterator[Happened]:
-        """What comes of some bytes, in order; a character may be cut in two between calls."""
+        """What some bytes mean, in their order. A character may be cut in two between calls."""
         for character in self._decoder.decode(data):
             happened = self._take(character)
             if happened is not None:
                 yield happened
 
     def rest(self) -> None:
-        """Nothing comes right behind what came: an ESC was that key, and none that is sent as ESC
-        and more. What is typed next is typed."""
+        """Nothing has come right after an ESC: so it was that key, and not the start of another
+        one."""
         if self._escape == "\x1b":
             self._escape = ""
 
@@ -105,7 +104,7 @@ class TypedLine:
         return text
 
     def _recall(self, step: int) -> Happened | None:
-        """Have an older line, or a newer one; what was begun is the newest."""
+        """Go to an older line, or a newer one; the newest is what was being typed."""
         place = self._place + step
         if self.hidden or not 0 <= place <= len(self._before):
             return None
@@ -122,13 +121,13 @@ class TypedLine:
         return next(iter(list(graphemes(self.text))[-1:]), "")
 
     def _rub_out(self, start: int) -> Happened:
-        """Take back what is typed from ``start`` on."""
+        """Take back what was typed from ``start`` on."""
         rubbed, self.text = self.text[start:], self.text[:start]
         return self._echo(_back_over(rubbed))
 
     def _skip(self, character: str) -> Happened | None:
-        """Of the keys that send ``ESC [ … letter``, ``ESC O letter`` or ``ESC letter``, two arrows
-        mean something here."""
+        """Handle a key that sends ``ESC [ … letter``, ``ESC O letter`` or ``ESC letter``: of these
+        only two arrows mean something here."""
         self._escape += character
         begun = self._escape[1] in "[O"
         if begun and not (len(self._escape) > 2 and (character.isalpha() or character == "~")):
@@ -138,5 +137,5 @@ class TypedLine:
 
 
 def _back_over(text: str) -> str:
-    """Blank what stands before the cursor: every terminal can go back by a column."""
+    """Blank what is before the cursor: every terminal can go back by a column."""
     return "\b \b" * width(text)

@@ -20,7 +20,7 @@ __all__ = ["PlainVerbs"]
 
 
 class PlainPicked(PickedActions):
-    """What is known of a message is said in lines, so is what was taken back, or is answered."""
+    """What keys do on a screen with a selected message, printed in lines."""
 
     def __init__(self, chat: Chat, desk: Desk, stage: Stage, news: News) -> None:
         super().__init__(chat, desk, stage)
@@ -75,7 +75,7 @@ class PlainVerbs(Verbs):
             self._chat.say(self._words("plain-no-more-now"))
 
     async def _go_to(self, conversation: str, seq: int) -> None:
-        """Say what stands around an entry that was found."""
+        """Print what stands around an entry that was found."""
         if conversation != self._chat.model.open:
             self._chat.open(conversation)
         await self._chat.history.have(conversation, seq)
@@ -103,7 +103,10 @@ class PlainVerbs(Verbs):
                 self._chat.say(self._words("plain-paused", n=self.catch_up.left))
 
     def stop(self) -> bool:
-        """End a catch-up. Return whether there was one."""
+        """End a catch-up.
+
+        :returns: whether there was one.
+        """
         active = self.catch_up.active
         self.catch_up.stop()
         return active

@@ -23,7 +23,7 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 32.0)
 
 
 class Player(urwid.Widget):
-    """The screen of a recording in the middle of another, and a line that says where it is.
+    """The screen of a recording inside another one, with a line that says where it is.
 
     :ivar trouble: why the recording can't go on, None as long as it can.
     """
@@ -46,7 +46,7 @@ class Player(urwid.Widget):
     # Time
 
     def go_on(self) -> None:
-        """Wait for the next thing as long as it took then."""
+        """Wait for the next event as long as it took then."""
         self._cancel()
         replay = self.replay
         if self.paused or replay.done:
@@ -117,8 +117,8 @@ class Player(urwid.Widget):
 def print_screens(path: Path, output: TextIO, every: bool = False) -> None:
     """Print the last screen of a recording, or every one that differs from the one before.
 
-    :raises BadTape: it is none.
-    :raises OSError: it cannot be read.
+    :raises BadTape: the file is not a recording.
+    :raises OSError: it can't be read.
     """
     replay = Replay(read_tape(path))
     shown = ""
@@ -134,8 +134,8 @@ def print_screens(path: Path, output: TextIO, every: bool = False) -> None:
 def play(path: Path, words: Words, speed: float) -> None:
     """Show a recording in this terminal until its reader leaves.
 
-    :raises BadTape: it is none.
-    :raises OSError: it cannot be read.
+    :raises BadTape: the file is not a recording.
+    :raises OSError: it can't be read.
     """
     urwid.set_encoding("utf-8")
     replay = Replay(read_tape(path))

@@ -42,12 +42,12 @@ SECRET: Final = frozenset({"change_password"})
 
 
 class Recorder:
-    """The file of a recording, for its owner alone: it holds everything that was read and typed,
-    but no password and no token.
+    """Writes a recording, for its owner alone: it contains everything that was read and typed, but
+    no passwords and tokens.
 
-    :param seconds: the time.
-    :param veil: letters and digits of all texts are written down as others.
-    :raises OSError: it cannot be made; an old one is not written over.
+    :param seconds: the current time.
+    :param veil: replace the letters and digits of all texts by others.
+    :raises OSError: the file can't be made; an existing one is not overwritten.
     """
 
     log = Logger()
@@ -62,7 +62,10 @@ class Recorder:
         self._begun = False
 
     def begin(self, head: Head) -> bool:
-        """Write the first line. Return whether there was none yet: a file holds one chat."""
+        """Write the first line.
+
+        :returns: whether there was none yet: a file holds one chat.
+        """
         if self._begun:
             return False
         self._begun = True
@@ -75,7 +78,7 @@ class Recorder:
     ) -> tuple[Any, Any]:
         """Begin to record a chat.
 
-        :returns: what is to be used instead of the client and of the cache.
+        :returns: what to use in the place of the client and of the cache.
         """
         client = entered.client
         if not self.begin(self._head(entered, look, drafts)):
@@ -100,8 +103,10 @@ class Recorder:
         self._put(Line(at, what, of, veiled_texts(data) if self.veil else data))
 
     def close(self) -> bool:
-        """Write nothing more. Return whether there is a recording: without a chat there is none,
-        and no file either."""
+        """Write nothing more.
+
+        :returns: whether there is a recording. Without a chat there is none, and no file either.
+        """
         self._file.close()
         if not self._begun:
             self._path.unlink(missing_ok=True)
@@ -134,7 +139,7 @@ class Recorder:
         self.write("size", "", [columns, rows])
 
     def edited(self, text: str) -> None:
-        """An editor outside made this of a text."""
+        """The text that an editor outside has returned."""
         self.write("text", "", veiled(text) if self.veil else text)
 
     def _head(self, entered: "Entered", look: Look, drafts: Mapping[str, str]) -> Head:
@@ -168,12 +173,12 @@ def _snapshot(client: ChatClient, now: float) -> Snapshot:
 
 
 def _sent(message: Any) -> object:
-    """A ``SentMessage`` as it is written down."""
+    """A ``SentMessage`` as it is recorded."""
     return [msgspec.to_builtins(message.outgoing), tagged(message.state)]
 
 
 class _Recorded:
-    """A ``ChatClient`` or a ``Cache`` whose answers are written down as they come."""
+    """A ``ChatClient`` or a ``Cache`` whose answers are recorded as they come."""
 
     def __init__(self, inner: Any, kind: type, recorder: Recorder) -> None:
         self._inner = inner
@@ -189,7 +194,8 @@ class _Recorded:
         return (self._returning if at_once else self._answering)(name, found)
 
     def _number(self, name: str) -> str:
-        """Which call of this method it is: answers need not come in the order of the calls."""
+        """The number of this call of the method: answers need not come in the order of the
+        calls."""
         self._calls[name] += 1
         return f"{self._kind.__name__}.{name}.{self._calls[name]}"
 

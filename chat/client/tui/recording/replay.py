@@ -55,7 +55,7 @@ DRAWINGS = 5
 
 @dataclass(frozen=True)
 class Tape:
-    """A recording: how it begins, and what happened then."""
+    """A recording: how it begins, and what happened afterwards."""
 
     head: Head
     lines: Sequence[Line]
@@ -86,14 +86,15 @@ def _line(number: int, written: bytes) -> Line:
 
 @dataclass
 class _Sent:
-    """What ``send`` gave."""
+    """What ``send`` returned."""
 
     outgoing: events.Outgoing
     state: events.MessageState
 
 
 class _Played:
-    """In place of a ``ChatClient`` or a ``Cache``: answers when the recording comes to it."""
+    """Stands for a ``ChatClient`` or a ``Cache``: it answers when the recording gets to the
+    answer."""
 
     def __init__(self, kind: type, at_once: Mapping[str, Any]) -> None:
         self._kind = kind
@@ -127,7 +128,7 @@ class _Played:
         return _Sent(msgspec.convert(data[0], type=events.Outgoing), untagged(data[1]))
 
     def answered(self, called: str, answer: Any) -> None:
-        """The recording has come to what a call gave, or raised."""
+        """The recording has got to what a call returned, or raised."""
         waiting = self._waiting.pop(called, None)
         if waiting is None:
             self._early[called] = answer
@@ -142,7 +143,7 @@ async def _waited(waiting: "Deferred[Any]") -> Any:
 
 
 class _PlayedClient(_Played):
-    """What a ``ChatClient`` knows by itself, besides."""
+    """What a ``ChatClient`` knows without asking the server, too."""
 
     def __init__(self, at_once: Mapping[str, Any]) -> None:
         super().__init__(ChatClient, at_once)
@@ -162,7 +163,7 @@ class _PlayedClient(_Played):
         return lambda: None
 
     def now_is(self, known: Snapshot, now: float) -> None:
-        """The recording has come to what the client knew."""
+        """The recording has got to what the client knew at a time."""
         self.user = known.user
         self.scope = known.scope
         self.state = state_from(known.state, now)
@@ -185,7 +186,7 @@ class _KeptDrafts(Drafts):
 class Replay:
     """The screen of a recording. ``step`` lets the next thing happen, ``canvas`` is what is seen.
 
-    :raises BadTape: the recording does not fit this program.
+    :raises BadTape: the recording does not fit this version of the program.
     """
 
     themes = Path()
@@ -259,7 +260,7 @@ class Replay:
             self._players[player].answered(called, answer)
 
     def canvas(self) -> Drawn:
-        """What is on the screen now, when what drawing leads to is drawn as well."""
+        """What is on the screen now, drawn until nothing more changes."""
         for _ in range(DRAWINGS):
             self._stale = False
             self.chat.drawing()
@@ -271,7 +272,7 @@ class Replay:
         return drawn
 
     def screens(self) -> Iterator[tuple[float, Drawn]]:
-        """Every screen from here to the end, and when it was there."""
+        """Every screen from here to the end, with its time."""
         while not self.done:
             self.step()
             yield self.clock.seconds(), self.canvas()

@@ -39,9 +39,9 @@ _ERRORS: Final = {name: getattr(errors, name) for name in errors.__all__}
 
 
 class BadTape(Exception):
-    """That is no recording, or one of another version of the program.
+    """This is not a recording, or one of another version of the program.
 
-    :ivar key: of the sentence that says so; ``values`` are what it needs.
+    :ivar key: the sentence that says so, with ``values`` put in.
     """
 
     def __init__(self, key: str = "tape-version", **values: object) -> None:
@@ -51,8 +51,12 @@ class BadTape(Exception):
 
 
 class Head(msgspec.Struct, rename="kebab"):
-    """The first line: what the screen is like at the beginning. ``now``: seconds since 1970 UTC;
-    ``zone``: how many of them the reader's time is ahead; ``known``: what the cache said."""
+    """The first line: how the screen was at the beginning.
+
+    :ivar now: seconds since 1970 UTC.
+    :ivar zone: by how many seconds the reader's time is ahead of UTC.
+    :ivar known: what the cache said.
+    """
 
     chatroom_recording: int
     language: str
@@ -69,9 +73,9 @@ class Head(msgspec.Struct, rename="kebab"):
 class Line(msgspec.Struct, array_like=True, omit_defaults=True):
     """What happened ``at`` seconds after the beginning.
 
-    ``what``: ``key``, ``mouse``, ``size``, ``event``, ``answer``, ``failure``, ``state`` (a
-    ``Snapshot``), ``text`` (what an editor outside made of one). ``of``: which key, button, event
-    or call it is.
+    :ivar what: ``key``, ``mouse``, ``size``, ``event``, ``answer``, ``failure``, ``state`` (a
+        ``Snapshot``) or ``text`` (what an editor outside returned).
+    :ivar of: which key, button, event or call it is.
     """
 
     at: float
@@ -81,7 +85,7 @@ class Line(msgspec.Struct, array_like=True, omit_defaults=True):
 
 
 class Snapshot(msgspec.Struct):
-    """What a client knows by itself, at the beginning and after each login."""
+    """What a client knows without asking, at the beginning and after each login."""
 
     user: User | None
     state: Any
@@ -94,7 +98,7 @@ class Snapshot(msgspec.Struct):
 
 
 def answers(kind: type, name: str) -> bool:
-    """Whether what a method of ``ChatClient`` or ``Cache`` gives comes from outside."""
+    """Whether what a method of ``ChatClient`` or ``Cache`` returns comes from outside."""
     if kind is Cache:
         return name in _FROM_CACHE
     method = inspect.getattr_static(ChatClient, name, None)
@@ -102,23 +106,23 @@ def answers(kind: type, name: str) -> bool:
 
 
 def answer_from(kind: type, name: str, data: Any) -> Any:
-    """What a call gave, by the type that its annotation has.
+    """What a call returned, read as the type in its annotation.
 
-    :raises BadTape: it cannot have given that.
+    :raises BadTape: it can't have returned that.
     """
     wanted = get_type_hints(getattr(kind, name))["return"]
     return None if data is None else _converted(data, wanted)
 
 
 def error_to(error: ClientError) -> object:
-    """An error as it is written down."""
+    """An error as it is recorded."""
     if isinstance(error, Refused):
         return ["Refused", [error.code, error.sentence, error.retry_after]]
     return [type(error).__name__, [str(error)]]
 
 
 def error_from(data: Any) -> ClientError:
-    """The error again; one that is made of more than its sentence is a plain one."""
+    """The error again. One that was made of more than its sentence becomes a plain one."""
     try:
         return _ERRORS[data[0]](*data[1])  # type: ignore[no-any-return]  # one of ours
     except (KeyError, TypeError):
@@ -129,9 +133,9 @@ def error_from(data: Any) -> ClientError:
 
 
 def event_to(event: events.Event, now: float) -> object:
-    """An event as it is written down.
+    """An event as it is recorded.
 
-    :param now: on the clock that ``Waiting.until`` speaks of.
+    :param now: on the clock of ``Waiting.until``.
     """
     match event:
         case events.ConnectionChanged(state):
@@ -145,7 +149,7 @@ def event_to(event: events.Event, now: float) -> object:
 def event_from(name: str, data: Any, now: float) -> events.Event:
     """The event called ``name`` again.
 
-    :raises BadTape: there is none like it.
+    :raises BadTape: there is no such event.
     """
     kind = _kind(name)
     if kind is events.ConnectionChanged:
@@ -157,7 +161,7 @@ def event_from(name: str, data: Any, now: float) -> events.Event:
 
 
 def state_to(state: events.ConnectionState, now: float) -> object:
-    """A state of the connection as it is written down: the other clock will be another one."""
+    """A state of the connection as it is recorded, independent of the clock."""
     if isinstance(state, events.Waiting):
         state = events.Waiting(state.seconds, state.until - now, state.reason)
     return tagged(state)

@@ -17,8 +17,10 @@ SECRET_ARGUMENTS: Final = frozenset({"password"})
 
 
 def veiled(text: str) -> str:
-    """``text`` with other letters and digits of the same width. Spaces, signs and what draws
-    nothing stay: they are what goes wrong on screens."""
+    """``text`` with other letters and digits of the same width.
+
+    Spaces, signs and invisible characters stay, for these are what goes wrong on screens.
+    """
     return "".join(_veiled(each) for each in text)
 
 
@@ -35,7 +37,7 @@ def _veiled(character: str) -> str:
 
 
 def veiled_texts(data: Any) -> Any:
-    """JSON with everything veiled that people wrote; names, numbers and times stay."""
+    """JSON in which everything that people wrote is veiled; names, numbers and times stay."""
     if isinstance(data, dict):
         return {
             name: veiled(value) if name in TEXTS and isinstance(value, str) else veiled_texts(value)
@@ -45,9 +47,9 @@ def veiled_texts(data: Any) -> Any:
 
 
 def secret(before: str, veil: bool) -> bool:
-    """Whether what is typed behind ``before`` is not to be written down as it is.
+    """Whether what is typed after ``before`` must not be recorded as it is.
 
-    :param veil: what people write is veiled. The name of a command is needed all the same.
+    :param veil: what people write is veiled; the name of a command is recorded all the same.
     """
     if not before.startswith("/"):
         return veil

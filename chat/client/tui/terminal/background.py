@@ -1,4 +1,4 @@
-"""Whether a terminal is light: the terminal is asked, and its answer filtered from the input."""
+"""Finds out whether a terminal is light: asks it, and filters its answer from the input."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,8 @@ class Background:
         self._begun = b""
 
     def take(self, data: bytes) -> bytes:
-        """What came from the terminal, without the answer; one that is not yet whole is kept."""
+        """What came from the terminal, without the answer. An answer that is incomplete is kept
+        back."""
         if self._told is None:
             return data
         data, self._begun = self._begun + data, b""

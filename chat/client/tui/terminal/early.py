@@ -15,7 +15,7 @@ _TERMINALS = ("TermCanvas", "TermCharset", "TermModes", "Terminal")
 
 
 def lean_urwid() -> None:
-    """Load urwid, if that was not done yet, with nothing in the place of those."""
+    """Load urwid without these parts, unless it is loaded already."""
     if "urwid" in sys.modules:
         return
     names: dict[str, tuple[str, ...]] = {"urwid.vterm": _TERMINALS}
@@ -33,8 +33,8 @@ def lean_urwid() -> None:
 
 
 def twisted_loop(reactor: Any) -> Any:
-    """urwid's view of ``reactor``, without the timer by which it finds an idle moment for drawing:
-    that would wake the program once more for each key."""
+    """urwid's view of ``reactor``, without the timer by which it finds an idle moment to draw,
+    which would wake the program once more for each key."""
     ordinary: Any = importlib.import_module("urwid.event_loop.twisted_loop").TwistedEventLoop
 
     class TwistedLoop(ordinary):  # type: ignore[misc]  # loaded late

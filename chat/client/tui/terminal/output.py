@@ -1,4 +1,4 @@
-"""Writes to the terminal without ever waiting for it: a slow line must not stop the program."""
+"""Writes to the terminal without ever waiting for it: a slow line must not block the program."""
 
 import os
 import select
@@ -14,11 +14,12 @@ PATIENCE = 1.0
 class Output:
     """Writes to a terminal as fast as it takes it.
 
-    The terminal is opened once more: "don't wait" would hold for everybody who has the same
-    opening of it, the shell among them.
+    The terminal is opened once more, because non-blocking mode would hold for every process that
+    shares the open file, such as the shell. What is not a terminal is written to as it is,
+    blocking.
 
-    :param descriptor: of the terminal. What is no terminal is written to as it is, and waited for.
-    :ivar drained: called when everything was taken that had to wait.
+    :param descriptor: of the terminal.
+    :ivar drained: called when everything that had to wait was taken.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -38,8 +39,8 @@ class Output:
         return self._waiting
 
     def attach(self, reactor: Any) -> None:
-        """What is not taken at once is written when ``reactor`` says that it will be, from now on;
-        before, the program has time to wait."""
+        """From now on write what is not taken at once when ``reactor`` says that the terminal is
+        ready; until then, writing blocks."""
         # Here, because the first screen needs none of it.
         from twisted.internet.interfaces import IWriteDescriptor
         from zope.interface import directlyProvides
@@ -54,7 +55,7 @@ class Output:
         self._left += text.encode("utf-8", "replace")
 
     def flush(self) -> None:
-        """Write as much as goes now; the rest follows by itself."""
+        """Write as much as is taken now; the rest follows by itself."""
         if not self._waiting and self._left:
             self.doWrite()
             if self._left and self._reactor is not None:

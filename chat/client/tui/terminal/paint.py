@@ -43,8 +43,8 @@ _HALF = "\0"
 
 
 class _Line:
-    """One row of a frame. ``text`` has a character for each column, ``pens`` a pen for each; both
-    are empty where terminals may disagree about some character's width."""
+    """One row of a frame: a character and a pen for each column. Both are empty where terminals may
+    disagree about the width of some character."""
 
     __slots__ = ("blank_from", "key", "pens", "row", "runs", "text")
 
@@ -79,14 +79,15 @@ class _Line:
 
 @lru_cache(maxsize=4096)
 def _cells(character: str) -> str:
-    """What stands for a character in a line's text; a text in Chinese asks for many at each key."""
+    """The cells of a character in a line's text; kept, since a text in Chinese asks for many at
+    each key."""
     return character + _HALF if width(character) == 2 else character
 
 
 class Painter:
     """Remembers what the terminal shows.
 
-    :param style: the escape sequence that makes a terminal draw in an attribute of a canvas.
+    :param style: the escape sequence that makes a terminal draw with an attribute of a canvas.
     """
 
     def __init__(self, style: Callable[[Hashable], str]) -> None:
@@ -97,7 +98,7 @@ class Painter:
         self._brush = Brush()
 
     def forget(self) -> None:
-        """The terminal may show anything; attributes may look otherwise than before."""
+        """The terminal may show anything, or attributes are drawn differently from now on."""
         self._shown = []
         self._pens.clear()
 
@@ -107,7 +108,7 @@ class Painter:
         columns: int,
         cursor: tuple[int, int] | None,
     ) -> str:
-        """What brings the terminal from what it shows to ``rows``, each of exactly ``columns``.
+        """What turns the terminal's present picture into ``rows``, each of exactly ``columns``.
 
         :param rows: attributes and printable text.
         :param cursor: column and row, None for none.
@@ -144,7 +145,7 @@ class Painter:
     # Scrolling
 
     def _cheaper(self, lines: list[_Line]) -> tuple[str, Brush]:
-        """Writing what differs, or scrolling first, whichever takes fewer bytes."""
+        """Write what differs, or scroll first: whichever takes fewer bytes."""
         brush = self._brush.copy()
         painted = _differences(self._shown, lines, brush)
         moved = _moved(self._shown, lines)
@@ -157,7 +158,8 @@ class Painter:
         return (scrolled, other) if len(scrolled) < len(painted) else (painted, brush)
 
     def _scrolled(self, top: int, bottom: int, by: int) -> list[_Line]:
-        """What the terminal shows after rows ``top`` to ``bottom`` have moved up ``by`` rows."""
+        """What the terminal shows after rows ``top`` to ``bottom`` have been scrolled up by
+        ``by``."""
         shown = self._shown
         empty = [_Line(None, [(PLAIN, " " * self._columns)])] * abs(by)
         inside = shown[top : bottom + 1]
@@ -166,7 +168,7 @@ class Painter:
 
 
 def _moved(shown: Sequence[_Line], lines: Sequence[_Line]) -> tuple[int, int, int] | None:
-    """Which rows, first and last, seem to have moved up by how many (down: negative)."""
+    """The rows, first and last, that seem to have moved up, and by how many (negative for down)."""
     changed = [at for at, line in enumerate(lines) if line is not shown[at]]
     if len(changed) < SCROLLED:
         return None
@@ -183,7 +185,7 @@ def _moved(shown: Sequence[_Line], lines: Sequence[_Line]) -> tuple[int, int, in
 
 
 def _safe(text: str) -> str:
-    """``text``. Whoever made a row has cleaned it; should somebody forget, no harm is done here."""
+    """``text`` without control characters. Rows are made clean; this is for a mistake."""
     if is_printable(text):
         return text
     return "".join(each if each.isprintable() or each == JOINER else "?" for each in text)
@@ -208,7 +210,7 @@ def _differences(shown: Sequence[_Line], lines: Sequence[_Line], brush: Brush) -
 
 
 def _spans(old: _Line, new: _Line) -> list[tuple[int, int]]:
-    """The columns that differ, near ones joined."""
+    """The columns that differ, close ones joined."""
     letters = map(operator.ne, old.text, new.text)
     pens = map(operator.is_not, old.pens, new.pens)
     return [each.span() for each in _DIFFERENT.finditer(bytes(map(operator.or_, letters, pens)))]
@@ -237,8 +239,11 @@ def _span(line: _Line, start: int, end: int, row: int, brush: Brush, out: list[s
 
 
 def _whole(line: _Line, row: int, brush: Brush, out: list[str]) -> None:
-    """Write a line in which some character may be drawn wider or narrower than it should: behind
-    each of those the cursor is told where it stands, so that only the character itself is wrong."""
+    """Write a line with characters that may be drawn wider or narrower than they should.
+
+    After each of these the cursor is positioned anew, so that only the character itself is drawn
+    wrong.
+    """
     at = 0
     columns = sum(width(text) for _, text in line.runs)
     parts = chain.from_iterable(
@@ -253,7 +258,7 @@ def _whole(line: _Line, row: int, brush: Brush, out: list[str]) -> None:
 
 
 def _sure_parts(text: str) -> list[str]:
-    """``text`` cut behind every part about which terminals disagree."""
+    """``text``, cut after every part about which terminals disagree."""
     parts: list[str] = []
     sure = ""
     for each in graphemes(text):

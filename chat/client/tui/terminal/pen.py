@@ -13,10 +13,10 @@ _LINK_END = "\x1b]8;;\x1b\\"
 
 @dataclass(frozen=True, eq=False)
 class Pen:
-    """A style. Equal ones are the same object.
+    """A style. Equal styles are the same object.
 
-    ``fore``, ``back``, ``rest``: parameters of SGR, empty for the terminal's own. ``link``: the
-    sequence (OSC 8) that begins a link, empty for none.
+    :ivar fore, back, rest: parameters of SGR, empty for the terminal's default.
+    :ivar link: the sequence (OSC 8) that begins a link, empty for none.
     """
 
     fore: str = ""
@@ -26,7 +26,7 @@ class Pen:
 
     @cached_property
     def blank(self) -> "Pen":
-        """The plainest pen that draws a space just as this one does."""
+        """The plainest pen that draws a space just like this one."""
         return (
             self
             if self.link or self.rest & _SEEN_ON_BLANKS
@@ -45,9 +45,9 @@ PLAIN = _pen("", "", frozenset(), "")
 
 @lru_cache(maxsize=4096)
 def pen_of(escape: str) -> Pen:
-    """The pen that a sequence ``ESC [ 0 ; … m`` takes up, and a link that may be opened behind it.
+    """The pen that a sequence ``ESC [ 0 ; … m`` selects, with the link that may be opened after it.
 
-    Parameters are those of ECMA-48, and ``38``/``48`` with ``5;n`` or ``2;r;g;b`` behind them.
+    The parameters are those of ECMA-48, and ``38``/``48`` followed by ``5;n`` or ``2;r;g;b``.
     """
     codes, _, link = escape.partition("m")
     fore = back = ""
@@ -88,9 +88,10 @@ def _change(old: Pen, new: Pen) -> str:
 
 @dataclass
 class Brush:
-    """Where the terminal's cursor is and what it draws with.
+    """Where the terminal's cursor is, and with which pen it draws.
 
-    ``column`` and ``row`` are None where that is not known. ``shown``: whether the cursor is.
+    :ivar column, row: None where that is not known.
+    :ivar shown: whether the cursor is visible.
     """
 
     column: int | None = None
@@ -99,17 +100,17 @@ class Brush:
     shown: bool | None = None
 
     def copy(self) -> "Brush":
-        """Another that stands where this one does."""
+        """Another brush in the same state."""
         return Brush(self.column, self.row, self.pen, self.shown)
 
     def clear(self) -> str:
-        """Empty the whole terminal, whatever state it is in."""
+        """Clear the whole terminal, whatever state it is in."""
         self.column = self.row = 0
         self.pen, self.shown = PLAIN, None
         return f"{_LINK_END}\x1b[0m\x1b[r\x1b[H\x1b[2J"
 
     def lost(self) -> None:
-        """The column is not known any more: terminals disagree about what was just written."""
+        """The column is no longer known, since terminals disagree about what was just written."""
         self.column = None
 
     def write(self, column: int, row: int, pen: Pen, text: str, size: int, columns: int) -> str:
@@ -154,7 +155,7 @@ class Brush:
         return "\x1b[?25h" if shown else "\x1b[?25l"
 
     def _take_blank(self, pen: Pen) -> str:
-        """Take up ``pen`` for blanks: one that draws them alike will do."""
+        """Take up a pen for blanks: one that draws them like ``pen`` is good enough."""
         return "" if self.pen.blank is pen else self._take(pen)
 
     def _take(self, pen: Pen) -> str:

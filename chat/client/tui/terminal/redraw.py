@@ -20,12 +20,13 @@ line, would see all of it later and later."""
 
 
 class Redraw:
-    """Coalesces wishes to draw. ``soon`` costs nothing when a drawing is due already.
+    """Coalesces requests to draw. ``soon`` costs nothing when a drawing is due already.
 
     :param clock: of Twisted: ``seconds`` and ``callLater``.
-    :param draw: draws; given True, everything that may have changed, else what a key has changed.
-        Returns how many bytes it wrote.
-    :param free: whether the terminal has taken what was written; ``drained`` is called when it has.
+    :param draw: draws, given True everything that may have changed, else what a key has changed;
+        returns how many bytes it wrote.
+    :param free: whether the terminal has taken everything that was written; call ``drained`` when
+        it has.
     """
 
     def __init__(self, clock: Any, draw: Callable[[bool], int], free: Callable[[], bool]) -> None:
@@ -37,7 +38,7 @@ class Redraw:
         self._stale = self._unpainted = self._in_key = False
 
     def soon(self) -> None:
-        """Something changed: draw when it is time; after the key, when this is a key's doing."""
+        """Something has changed: draw when it is time; if a key did it, right after the key."""
         self._stale = True
         if self._due is None and not self._in_key:
             wait = max(0.0, self._next - self._clock.seconds())
@@ -49,8 +50,11 @@ class Redraw:
         self._paint()
 
     def after(self, handle: Callable[[], _Handled]) -> _Handled:
-        """Have keys handled, and draw what they have changed. What else has changed waits for its
-        time: in a flood, who types needn't wait for it."""
+        """Handle keys, and draw what they have changed.
+
+        What else has changed waits for its time, so that in a flood somebody who types need not
+        wait.
+        """
         waited, self._stale, self._in_key = self._stale, False, True
         try:
             return handle()
@@ -63,7 +67,7 @@ class Redraw:
                 self._paint(everything=False)
 
     def drained(self) -> None:
-        """The terminal takes more."""
+        """The terminal can take more."""
         if self._unpainted:
             self.now()
 

@@ -38,13 +38,13 @@ _KEEP_TITLE, _OLD_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
 class Terminal(Screen):
-    """urwid's screen, where Ctrl-C, Ctrl-\\, Ctrl-S and Ctrl-Q are keys like others.
+    """urwid's screen, on which Ctrl-C, Ctrl-\\, Ctrl-S and Ctrl-Q are ordinary keys.
 
-    Ctrl-Z still suspends. What is changed here is part of what ``stop`` puts back.
+    Ctrl-Z still suspends. ``stop`` restores whatever was changed here.
 
     :ivar frame_bytes: how much the last frame wrote.
-    :ivar on_gone: called when there is no terminal any more; by itself it ends the main loop.
-    :ivar on_light: called with whether it is a light one, where that was asked and answered.
+    :ivar on_gone: called when the terminal is gone; by default it ends the main loop.
+    :ivar on_light: called with whether the terminal is light, when it was asked and has answered.
     """
 
     def __init__(self, input: Any, output: Any) -> None:
@@ -80,7 +80,7 @@ class Terminal(Screen):
         self.output.finish()
 
     def entitle(self, title: str) -> None:
-        """Have the window called ``title`` until the screen stops, and again when it goes on."""
+        """Set the window's title until the screen stops, and again when it is started again."""
         if self._titled and title != self._title:
             self._title = title
             if self.started:
@@ -92,13 +92,13 @@ class Terminal(Screen):
             self.write(f"\x1b]2;{self._title}\x1b\\")
 
     def ask_background(self) -> None:
-        """Have it said whether the terminal is a light one."""
+        """Ask the terminal whether it is light."""
         self._background = Background(lambda light: self.on_light(light))
         self.write(ASK)
         self.flush()
 
     def hook_event_loop(self, event_loop: Any, callback: Callable[[Any, Any], Any]) -> None:
-        """Have ``callback`` called with keys. A letter, most of what is typed, comes to it without
+        """Call ``callback`` with keys. A single letter, the most frequent key, does not go through
         urwid's parser, which makes two pollers for each key."""
         super().hook_event_loop(event_loop, callback)
         descriptor = self._input_fileno()
@@ -131,7 +131,7 @@ class Terminal(Screen):
         self._painter.forget()
 
     def draw_screen(self, size: tuple[int, int], canvas: urwid.Canvas) -> None:
-        """Write what differs from what is shown."""
+        """Write what differs from what the terminal shows."""
         self.frame_bytes = 0
         if self._resized or (self.screen_buf and canvas is self._screen_buf_canvas):
             return  # a resize is handled before anything is drawn
@@ -152,7 +152,7 @@ def _end_loop() -> None:
 
 
 def _plain(data: bytes) -> str:
-    """``data``, when it is a text and nothing else; half a character is none."""
+    """``data`` as text, if it is nothing else; half of a character is not."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -161,16 +161,18 @@ def _plain(data: bytes) -> str:
 
 
 def _wheeled(keys: list[Any]) -> list[Any]:
-    """``keys``, in which arrows that the wheel made are told from those of the keyboard.
+    """``keys``, in which arrows that come from the wheel are told from those of the keyboard.
 
-    Where a program does not use the mouse, many terminals send arrows for the wheel, at once.
+    Where a program does not use the mouse, many terminals send arrows for the wheel, several at
+    once.
     """
     same = len(keys) >= WHEEL_ARROWS and keys[0] in ("up", "down") and len(set(keys)) == 1
     return [f"{WHEEL}{key}" for key in keys] if same else keys
 
 
 class Loop(urwid.MainLoop):
-    """Draws by a ``Redraw``, not at urwid's emulated idle, which costs a key 4 ms."""
+    """Draws by a ``Redraw`` and not when urwid believes to be idle, which costs 4 ms for each
+    key."""
 
     redraw: Redraw
 
@@ -203,4 +205,4 @@ class Loop(urwid.MainLoop):
         return self.redraw.after(partial(super().process_input, keys))
 
     def entering_idle(self) -> None:
-        """Nothing: every change asks ``redraw`` by itself."""
+        """Nothing: every change asks ``redraw`` itself."""
