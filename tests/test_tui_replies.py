@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client import events
-from chat.client.conversation import Conversation
+from chat.client.conversation import Conversation, Notice
 from chat.client.language.words import LANGUAGES
 from chat.client.model import Model
 from chat.client.text import width
@@ -408,6 +408,30 @@ class GoingTests(TestCase):
         screen.press("r")
         screen.enter("so long ago")
         self.assertIn(("send", ("#lobby", "so long ago", 50)), screen.client.asked)
+
+    def test_what_is_gone_to_is_seen_below_whatever_stands_above_it_and_stays_in_view(self) -> None:
+        log = [entry(1, CHEN, "the question"), entry(2), entry(3, BEN, "the answer", reply=1)]
+        for keys in (("meta v", "a"), ()):
+            screen = talk(*log, size=(40, 10))
+            screen.chat.model.conversations["#lobby"].notices = [
+                Notice(0, f"told {number}", NOON) for number in range(20)
+            ]
+            for number in range(4, 60):
+                screen.client.say(entry(number, reply=1 if number == 59 else 0))
+            if keys:
+                screen.press(*keys)
+            else:
+                click(screen, CORNER)
+            self.assertIn("the question", "\n".join(screen.text()))
+            screen.press("r" if keys else "x")
+            self.assertIn("the question", "\n".join(screen.text()))
+
+    def test_who_goes_on_from_what_was_gone_to_stays_there(self) -> None:
+        screen = talk(entry(1, CHEN, "the question"), *(entry(seq) for seq in range(2, 60)),
+                      entry(60, BEN, "the answer", reply=1), entry(61))  # fmt: skip
+        screen.press("meta v", "up", "a", "esc")
+        self.assertIn("the question", "\n".join(screen.text()))
+        self.assertFalse(screen.desk.messages.at_end)
 
     def test_a_click_on_what_is_quoted_goes_there(self) -> None:
         for size in ((80, 24), (40, 12)):

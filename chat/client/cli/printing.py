@@ -107,8 +107,9 @@ class Printer:
             return self._phrases("deleted", seq=entry.seq)
         match entry.kind:
             case "":
+                who = self._answering(entry, name)
                 self._remember(entry, name)
-                return f"{self._answering(entry, name)}: {clean_line(acted(entry.content))}"
+                return f"{who}: {clean_line(acted(entry.content))}"
             case "redact":
                 return self._phrases("deleted", seq=entry.target)
             case _:

@@ -122,19 +122,19 @@ class PickedActions:
         if entry is None or not entry.reply:
             self._say("answers-nothing")
         else:
-            self._go_to_answered(entry, self._desk.messages.pick)
+            self._go_to_answered(entry, self._desk.messages.pick_found)
 
     def show_answered(self, entry: Entry) -> None:
         """Bring into view what a message of the open conversation answers."""
         self._go_to_answered(entry, self._desk.messages.show_found)
 
-    def _go_to_answered(self, entry: Entry, show: Callable[[int], object]) -> None:
+    def _go_to_answered(self, entry: Entry, show: Callable[[int], None]) -> None:
         conversation = self._chat.model.current
         if conversation is not None:
             self._chat.spawn(self._show_answered(conversation, entry, show))
 
     async def _show_answered(
-        self, conversation: Conversation, entry: Entry, show: Callable[[int], object]
+        self, conversation: Conversation, entry: Entry, show: Callable[[int], None]
     ) -> None:
         if entry.reply < entry.seq:
             await self._chat.history.have(conversation.name, entry.reply)

@@ -130,7 +130,10 @@ class MessagesPane(Pane):
             self._begin(conversation, self._rows.columns)
         index = min(conversation.index(seq), len(conversation.entries) - 1)
         self._unfold(conversation, index)
-        self._stop_at(conversation, self._walk(conversation, (index, 0), self._size[1] - 3))
+        near_top = self._walk(conversation, (index, 0), self._size[1] - 3)
+        # Much may stand above it at its place. Below it is the bar.
+        own = index, self._above_own(conversation, index)
+        self._stop_at(conversation, max(near_top, self._walk(conversation, own, 2)))
 
     def end_at(self, seq: int) -> None:
         """Have entry ``seq`` be the last that is seen: below it, the bar says what follows."""
@@ -257,6 +260,10 @@ class MessagesPane(Pane):
         folded = self._folded(conversation, index) is not None
         if folded or not self._rows.quotes(conversation.entries[index]):
             return None
+        return self._above_own(conversation, index)
+
+    def _above_own(self, conversation: Conversation, index: int) -> int:
+        """How many rows of the block of entry ``index`` stand above its own."""
         first = index == 0 and conversation.complete
         told = self._notices(conversation, 0, conversation.entries[0].seq) if first else []
         return len(told) + len(self._rows.separators(conversation, index))

@@ -78,12 +78,28 @@ class PickingPane(MessagesPane):
         self._at_end_with = self._picked.to if at_end else 0
         return True
 
+    def pick_found(self, seq: int) -> None:
+        """Pick message ``seq``, which was looked for: who goes back to reading stays there."""
+        self.pick(seq)
+        self._at_end_with = 0
+
     def unpick(self) -> None:
-        """Back to reading: at the end, if one was there and looked for no other message."""
-        if self._picked is not None and self._picked.to == self._at_end_with:
+        """Back to reading: at the end, if one was there and looked for no other message, and where
+        the picked one is in view."""
+        picked, self._picked = self._picked, None
+        if picked is not None and picked.to == self._at_end_with:
             self._anchor = None
-        self._picked = None
         self._bare(False)
+        if picked is not None and not self.at_end:
+            self._keep_in_view(picked.to)
+
+    def _keep_in_view(self, seq: int) -> None:
+        """Rows are others than when each message was one line: that one may have gone with them."""
+        conversation = self._model.current
+        if conversation is None or conversation.name != self._of:
+            return
+        if conversation.holds(seq) and not self.folded(seq):
+            self._bring_into_view(conversation, seq)
 
     def pick_range(self) -> None:
         """From here on pick all up to where one goes; once more: only where one is."""
@@ -144,10 +160,13 @@ class PickingPane(MessagesPane):
         rows = len(self._block(conversation, index))
         shown = {each: (first, last) for each, first, last in self._shown()}
         first, last = shown.get(seq, (-1, self._size[1]))
+        bar = 0 if self._rows.bare or self.at_end else 1
         if first < 0 and (seq in shown or seq < min(shown, default=0)):
-            self._stop_at(conversation, self._walk(conversation, (index, 0), self._size[1] - 1))
-        elif last >= self._size[1]:
-            self._stop_at(conversation, (index, max(0, rows - 1)))
+            at_top = self._walk(conversation, (index, 0), self._size[1] - 1)
+            own = self._walk(conversation, (index, self._above_own(conversation, index)), bar)
+            self._stop_at(conversation, max(at_top, own))
+        elif last + bar >= self._size[1]:
+            self._stop_at(conversation, self._walk(conversation, (index, max(0, rows - 1)), bar))
         self.changed()
 
     def _bare(self, bare: bool) -> None:
