@@ -2,9 +2,9 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from chat.soak.copies import answering, key_of
 from chat.soak.judge import Judge
 from chat.soak.report import too_few
-from chat.soak.threads import answering, key_of
 from chat.soak.trace import (
     Acked,
     Answered,

@@ -1,4 +1,4 @@
-"""Which faults and which worlds there are, and which can happen where."""
+"""Which faults and worlds there are, and which faults can happen in which world."""
 
 from pathlib import Path
 from typing import Any, Final

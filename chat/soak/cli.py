@@ -1,4 +1,4 @@
-"""The ``chatroom-soak`` command: what to run, for how long, and what came of it."""
+"""The ``chatroom-soak`` command: what to run, for how long, and how it ended."""
 
 import argparse
 import secrets

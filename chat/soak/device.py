@@ -10,8 +10,8 @@ from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 from twisted.internet.task import deferLater
 
 from chat.soak import trace
+from chat.soak.copies import Copies
 from chat.soak.link import Link, Refused, connect
-from chat.soak.threads import Threads
 
 __all__ = ["Account", "Device", "Host", "Message"]
 
@@ -38,7 +38,7 @@ class Host(Protocol):
     random: random.Random
 
     def port_of(self, turn: int) -> tuple[str, int]:
-        """The name and the port of a server; another turn, perhaps another server."""
+        """The name and port of a server; another one, perhaps, for another ``turn``."""
 
     def accepted(self, device: "Device", message: "Message") -> None:
         """A device's message was accepted by the server it is connected to."""
@@ -47,7 +47,7 @@ class Host(Protocol):
         """A message that was not accepted at once is not sent again."""
 
     def spawn(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Let ``work`` go on by itself; where it fails, no run is clean."""
+        """Let ``work`` go on by itself. If it fails, the run is not clean."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Account:
     password: str
 
     def canonical(self, conversation: str) -> str:
-        """The name that everybody in the trace has for what this user calls ``conversation``."""
+        """The name in the trace, the same for everybody, of what this user calls
+        ``conversation``."""
         if conversation.startswith("#"):
             return f"{self.world}:{conversation}"
         low, high = sorted((self.user_id, int(conversation[1:])))
@@ -77,7 +78,7 @@ class Account:
 
 @dataclass(slots=True)
 class Message:
-    """Something to say, until its fate is known."""
+    """A message to be sent, until its fate is known."""
 
     key: str
     to: str
@@ -112,7 +113,7 @@ class Device:
     :ivar link: the connection while it is logged in.
     :ivar roams: its user joins rooms and leaves them (``chat.soak.wanderer``).
     :param turn: which server it tries first.
-    :param faithful: it tries no other one.
+    :param faithful: it tries no other server.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Device:
         self.server = ""
         self.outbox: dict[str, Message] = {}
         self.tally = Tally()
-        self.threads = Threads(self)
+        self.copies = Copies(self)
         self.wanted = True
         self.roams = False
         self.turn = turn
@@ -142,7 +143,7 @@ class Device:
         self._life = Deferred.fromCoroutine(self._live())
 
     async def stop(self) -> None:
-        """Go away for good."""
+        """Disconnect for good."""
         self.wanted = False
         if self.link is not None:
             self.link.abort()
@@ -178,7 +179,7 @@ class Device:
     async def _enter(self) -> Link:
         """Connect and log in.
 
-        :raises ConnectError, ConnectionLost, Refused: that did not work.
+        :raises ConnectError, ConnectionLost, Refused: that failed.
         """
         host = self.host
         self.server, port = host.port_of(self.turn)
@@ -195,7 +196,7 @@ class Device:
             self._closed(link)
             raise
         self.link = link
-        self.threads.told(link, welcome["conversations"])
+        self.copies.told(link, welcome["conversations"])
         if self.roams:
             self._look_where_one_is(link, welcome["conversations"])
         self.pump()
@@ -204,12 +205,12 @@ class Device:
     def _look_where_one_is(self, link: Link, listed: list[dict[str, Any]]) -> None:
         """What was left without an answer is known now."""
         known = {self.account.canonical(each["conversation"]) for each in listed}
-        for conv in [conv for conv in self.threads.all if "#" in conv and conv not in known]:
-            self.threads.left(link, conv)
+        for conv in [conv for conv in self.copies.all if "#" in conv and conv not in known]:
+            self.copies.left(link, conv)
 
     def _left(self, link: Link) -> None:
         self.link = None
-        self.threads.interrupted()
+        self.copies.interrupted()
         for message in self.outbox.values():
             if message.in_flight:
                 message.in_flight, message.unknown = False, True
@@ -246,7 +247,7 @@ class Device:
                 self.send(link, message)
 
     def send(self, link: Link, message: Message) -> None:
-        """Send a message, whatever became of it before."""
+        """Send a message, whatever has become of it before."""
         now = self.host.record.now()
         message.in_flight, message.sent = True, now
         message.tries += 1
@@ -255,7 +256,7 @@ class Device:
         link.tell("SmsMes", to=message.to, content=message.content, clientId=message.key, **answers)
 
     async def redact(self, message: Message) -> None:
-        """Ask for the text of a message of one's own to be taken away, once."""
+        """Ask for the text of one of the user's own messages to be deleted, once."""
         record, link = self.host.record, self.link
         if link is None or link.paused:
             return
@@ -277,13 +278,13 @@ class Device:
         )  # fmt: skip
 
     def _fate(self, link: Link, data: dict[str, Any]) -> None:
-        """An SmsResMes came."""
+        """An SmsResMes has come."""
         key, code = data["clientId"], data["code"]
         message = self.outbox.get(key) or self._old(key, data)
         self._answered(link, message, code, data)
         self.tally.codes[code] = self.tally.codes.get(code, 0) + 1
         if code == 200 and not data["duplicate"]:
-            self.threads.entry(message.conv, data["epoch"], data["seq"], key)
+            self.copies.entry(message.conv, data["epoch"], data["seq"], key)
         if key not in self.outbox:
             return
         message.in_flight = False
@@ -300,7 +301,7 @@ class Device:
         self.pump()
 
     def _old(self, key: str, data: dict[str, Any]) -> Message:
-        """A message that was done with: given up, or repeated for the sake of it."""
+        """A reply to a message that was done with: given up, or repeated on purpose."""
         conv = self.account.canonical(data["conversation"]) if data.get("conversation") else ""
         return Message(key, "", conv, "", 0.0, False)
 
@@ -322,7 +323,7 @@ class Device:
     def _received(self, link: Link, kind: str, data: dict[str, Any]) -> None:
         match kind:
             case "SmsMes":
-                self.threads.pushed(link, data)
+                self.copies.pushed(link, data)
             case "SmsResMes":
                 self._fate(link, data)
             case "ReceiptMes":
@@ -336,9 +337,9 @@ class Device:
             case "ConversationMes" if self.roams and data["conversation"].startswith("#"):
                 conv = self.account.canonical(data["conversation"])
                 if data.get("gone"):
-                    self.threads.left(link, conv)
-                elif conv not in self.threads.all:
-                    self.threads.told(link, [data])
+                    self.copies.left(link, conv)
+                elif conv not in self.copies.all:
+                    self.copies.told(link, [data])
             case "ByeMes":
                 link.retry_after = data.get("retryAfter", 0.0)
                 if data["code"] == 409:
@@ -347,7 +348,7 @@ class Device:
     # Now and then ----------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Every quarter of a second or so: send what is due, be heard, notice silence."""
+        """A few times a second: send what is due, acknowledge, and notice silence."""
         link = self.link
         if link is None:
             return
@@ -362,17 +363,17 @@ class Device:
         self.pump()
 
     def acknowledge(self) -> None:
-        """Say how far one is, in private conversations."""
+        """Say how far the user is in private conversations."""
         link = self.link
         if link is None or link.paused:
             return
-        for conv, thread in self.threads.all.items():
-            if "@" not in conv or self._acked.get(conv) == thread.seq or not thread.seq:
+        for conv, copy in self.copies.all.items():
+            if "@" not in conv or self._acked.get(conv) == copy.seq or not copy.seq:
                 continue
-            self._acked[conv] = thread.seq
+            self._acked[conv] = copy.seq
             now, user = self.host.record.now(), self.account.user_id
-            self.host.record(trace.Acked(now, user, conv, thread.seq, thread.seq))
+            self.host.record(trace.Acked(now, user, conv, copy.seq, copy.seq))
             link.tell(
-                "AckMes", conversation=self.account.wire_name(conv), epoch=thread.epoch,
-                delivered=thread.seq, read=thread.seq,
+                "AckMes", conversation=self.account.wire_name(conv), epoch=copy.epoch,
+                delivered=copy.seq, read=copy.seq,
             )  # fmt: skip

@@ -7,9 +7,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 
 from chat.soak import trace
+from chat.soak.copies import key_of
 from chat.soak.device import Device
 from chat.soak.link import Refused
-from chat.soak.threads import key_of
 from chat.soak.world import World
 
 __all__ = ["finish"]
@@ -63,7 +63,7 @@ def _waiting(world: World) -> str:
 
 
 def _conversations(world: World) -> list[str]:
-    return sorted({conv for device in world.devices for conv in device.threads.all})
+    return sorted({conv for device in world.devices for conv in device.copies.all})
 
 
 class NotToBeHad(Exception):
@@ -82,9 +82,9 @@ async def _reader(world: World, conv: str) -> Device:
 
 
 async def _page(world: World, conv: str, **bounds: Any) -> dict[str, Any]:
-    """A page of a conversation, from any member; asked until there is one.
+    """A page of a conversation from any member, asked for until there is one.
 
-    :raises NotToBeHad: there is none for a long time.
+    :raises NotToBeHad: there was none for a long time.
     """
     give_up = world.reactor.seconds() + READ_SECONDS
     while world.reactor.seconds() < give_up:
@@ -104,7 +104,7 @@ async def _page(world: World, conv: str, **bounds: Any) -> dict[str, Any]:
 
 
 async def _settle(world: World) -> None:
-    """Put on record where the logs end, when the devices have had their time."""
+    """Record where the logs end, when the devices have had their time."""
     ends = {}
     for conv in _conversations(world):
         page = await _page(world, conv, limit=1)
@@ -114,10 +114,10 @@ async def _settle(world: World) -> None:
 
     def arrived() -> bool:
         return all(
-            thread.seq >= seq
+            copy.seq >= seq
             for conv, (_, seq) in ends.items()
             for device in world.members(conv)
-            if (thread := device.threads.all.get(conv)) is not None
+            if (copy := device.copies.all.get(conv)) is not None
         )
 
     await world.until(arrived, TAIL_SECONDS)
@@ -126,7 +126,8 @@ async def _settle(world: World) -> None:
 
 
 async def _say_goodbye(world: World) -> None:
-    """One last message in each conversation: whoever missed an epoch hears of it now."""
+    """Send one last message to each conversation, so that whoever has missed an epoch hears of
+    it."""
     for conv in _conversations(world):
         device = await _reader(world, conv)
         world.say(device, device.account.wire_name(conv))
@@ -134,7 +135,8 @@ async def _say_goodbye(world: World) -> None:
 
 
 async def _hear_goodbye(world: World) -> list[str]:
-    """Whether original clients hear the lobby's last word, and what else was wrong with theirs."""
+    """Whether original clients hear the last message in the lobby, and what else was wrong with
+    theirs."""
     page = await _page(world, f"{world.name}:#lobby", limit=1)
     last = key_of(page["messages"][-1])
     await world.until(lambda: all(each.last == last for each in world.originals), TAIL_SECONDS)
@@ -154,10 +156,10 @@ async def _synchronise(world: World) -> None:
         ends[conv] = page["messages"][-1]["seq"] if page["messages"] else 0
     await world.until(
         lambda: all(
-            device.threads.all[conv].seq == seq
+            device.copies.all[conv].seq == seq
             for conv, seq in ends.items()
             for device in world.members(conv)
-            if conv in device.threads.all
+            if conv in device.copies.all
         ),
         SYNC_SECONDS,
     )
@@ -170,7 +172,7 @@ async def _compare(device: Device) -> None:
         page = await device.link.ask("ConversationsMes", limit=100)
     except (Refused, ConnectionLost):
         return  # it compares when it is connected again
-    device.threads.compare(page["conversations"])
+    device.copies.compare(page["conversations"])
 
 
 async def _read_log(world: World, conv: str) -> None:

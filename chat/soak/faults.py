@@ -32,9 +32,9 @@ class Fault:
     """Something that goes wrong.
 
     :cvar name: its name on the command line.
-    :cvar where: the kinds of worlds that it can happen in.
-    :cvar share: of the longest time that any fault may last, what this one may.
-    :ivar touches: what nothing else may break at the same time.
+    :cvar where: the kinds of worlds in which it can happen.
+    :cvar share: how much of the longest time for a fault this one may last.
+    :ivar touches: what no other fault may touch at the same time.
     """
 
     name: ClassVar[str]
@@ -46,11 +46,11 @@ class Fault:
         self.world = world
 
     async def happen(self, chance: random.Random, seconds: float) -> None:
-        """Go wrong for about ``seconds``; returns when all is as it should be again."""
+        """Cause it for about ``seconds``; returns when everything is as it should be again."""
         raise NotImplementedError
 
     def lossy_since(self) -> float:
-        """What was accepted since then may be gone; below 0 when nothing may."""
+        """Since when accepted messages may be lost; below 0 when none may be."""
         return -1.0
 
     async def wait(self, seconds: float) -> None:
@@ -151,7 +151,7 @@ class StoreStopped(Fault):
 
 
 class _Linked(Fault):
-    """Trouble on the way between a server and its store."""
+    """A disturbance between a server and its store."""
 
     where = frozenset({"external"})
     sort: ClassVar[Sort]
@@ -197,7 +197,7 @@ class BusSwallowed(_Linked):
 
 
 class BusOverflown(Fault):
-    """A server does not read the bus, and the store throws it out when its buffer is full."""
+    """A server does not read the bus, and the store disconnects it when its buffer is full."""
 
     name = "bus-overflow"
     where = frozenset({"external"})
@@ -214,7 +214,7 @@ class BusOverflown(Fault):
 
 
 class ClientStalled(Fault):
-    """A client stops reading while much is said to it, and reads on."""
+    """A client stops reading while much is sent to it, and then reads on."""
 
     name = "client-stall"
     where = EVERYWHERE
@@ -254,7 +254,7 @@ class ClientCut(Fault):
 
 
 class DiskFull(Fault):
-    """The store can't make its file longer for a while."""
+    """The store can't extend its file for a while."""
 
     name = "disk-full"
     touches = frozenset({"store", "store-of-server"})
@@ -279,7 +279,7 @@ class MemoryFull(Fault):
 
 
 class _Lossy(Fault):
-    """Something that may lose numbers that were given out."""
+    """Something that may lose numbers which were given out."""
 
     touches = frozenset({"store", "server", "store-of-server", "commands", "bus"})
 
@@ -291,7 +291,7 @@ class _Lossy(Fault):
         return self._since
 
     async def down(self) -> None:
-        """Kill the store; an embedded one with its server, which would bring it back."""
+        """Kill the store; an embedded one together with its server, which would restart it."""
         if self.world.store is not None:
             await self.world.store.kill()
             return
@@ -342,7 +342,7 @@ class TornTail(_Lossy):
 
 
 class TornMiddle(_Lossy):
-    """Bytes in the middle of the store's file are others; it is refused, repaired and started."""
+    """Bytes in the middle of the store's file are changed: it is refused, repaired, and started."""
 
     name = "torn-middle"
     where = frozenset({"embedded"})

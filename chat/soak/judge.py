@@ -48,7 +48,7 @@ UNSETTLED: Final = 5.0
 class Judge:
     """Takes a trace event by event.
 
-    :ivar violations: what was broken so far.
+    :ivar violations: the promises that were broken so far.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class Judge:
         self._name(event, event.epoch, event.seq, event.key)
 
     def _in_order(self, event: trace.Pushed | trace.Answered, epoch: str, seq: int) -> None:
-        """The entry takes its place after the last one of its conversation on a connection."""
+        """Check that an entry comes after the last one of its conversation on a connection."""
         link = self._links[event.link]
         line = link.lines.get(event.conv)
         if line is None:
@@ -197,7 +197,8 @@ class Judge:
     def _name(
         self, event: trace.Pushed | trace.Fetched | trace.Answered, epoch: str, seq: int, key: str
     ) -> None:
-        """Number ``seq`` of an epoch is the message ``key``: the same for everybody."""
+        """Note that number ``seq`` of an epoch is the message ``key``, and check that it is so for
+        everybody."""
         conversation = self._conversations[event.conv]
         self._epoch_seen(event.at, event.conv, epoch, 0)
         names = conversation.names.setdefault(epoch, {})
@@ -290,7 +291,7 @@ class Judge:
         log[event.seq] = (event.epoch, event.key)
 
     def finish(self) -> list[Violation]:
-        """Nothing more comes: compare what was said with what the logs have.
+        """Compare what was sent with what the logs have, when nothing more comes.
 
         :returns: all violations, oldest first.
         """
@@ -342,8 +343,10 @@ class Judge:
     def _check_loss(
         self, since: float, at: float, key: str, conv: str, epoch: str, seq: int
     ) -> None:
-        """An accepted message is not in the log where it was: only a declared loss explains it. It
-        was accepted between its sending and its answer, which may have been read much later."""
+        """An accepted message is not in the log at its number: only a declared loss explains that.
+
+        It was accepted between its sending and its answer, which may have been read much later.
+        """
         declared = self._undone(conv, at, since)
         first = list(self._conversations[conv].first.items())
         order = [name for name, _ in first]

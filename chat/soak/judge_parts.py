@@ -11,7 +11,7 @@ __all__ = ["Conversation", "Line", "Link", "Message", "Originals", "Removals", "
 
 @dataclass(frozen=True)
 class Violation:
-    """A promise that was broken, and what with."""
+    """A promise that was broken, and the evidence."""
 
     at: float
     promise: str
@@ -37,7 +37,7 @@ class Message:
 
 @dataclass(slots=True)
 class Line:
-    """Where one conversation stands on one connection or device."""
+    """How far one conversation is on one connection or device."""
 
     epoch: str
     seq: int
@@ -56,7 +56,7 @@ class Conversation:
 
 @dataclass(slots=True)
 class Link:
-    """One connection: who it is of, what was known when it was opened, how far it was told."""
+    """One connection: whose it is, what was known when it was opened, and how far it was told."""
 
     user: int
     device: str
@@ -67,7 +67,7 @@ class Link:
 
 
 class Removals:
-    """The messages whose text was taken away, or may have been."""
+    """The messages whose text was deleted, or may have been."""
 
     def __init__(self) -> None:
         self._asked: defaultdict[str, set[int]] = defaultdict(set)
@@ -79,7 +79,7 @@ class Removals:
         self._asked[event.conv].add(event.seq)
 
     def redacted(self, event: trace.Redacted) -> None:
-        """From now on nobody who asks gets the text, unless a loss undoes it."""
+        """From now on nobody who asks gets the text, unless a loss undoes that."""
         self._done[event.conv, event.seq] = event.at, event.key
 
     def fetched(self, event: trace.Fetched) -> None:
@@ -112,9 +112,9 @@ class Removals:
 
 
 class Originals:
-    """What original clients were sent, who can't tell one message from the next by its number.
+    """What original clients were sent, who can't tell messages apart by numbers.
 
-    :param numbers: epoch and number of a key, where known.
+    :param numbers: the epoch and number of a key, where known.
     """
 
     def __init__(self, numbers: Callable[[str], list[tuple[str, int]]]) -> None:

@@ -40,7 +40,7 @@ class Link(Protocol):
 
     :ivar number: its name in the trace.
     :ivar gone: fires when it is lost.
-    :ivar paused: nothing is read from it, on purpose.
+    :ivar paused: it is not read, on purpose.
     """
 
     transport: ITCPTransport
@@ -68,7 +68,7 @@ class Link(Protocol):
         self.transport.setTcpNoDelay(True)
 
     def opened(self, record: trace.Recorder, user: int, device: str, server: str) -> None:
-        """Put it on record."""
+        """Record that it is open."""
         record(trace.Opened(record.now(), self.number, user, device, server))
 
     def dataReceived(self, data: bytes) -> None:
@@ -84,7 +84,7 @@ class Link(Protocol):
                 asked.errback(error)
 
     def tell(self, kind: str, /, **data: Any) -> None:
-        """Send a message whose reply, if any, goes to whoever hears the rest."""
+        """Send a message whose reply, if any, is handled like a push."""
         self.transport.write(pack(kind, data))
 
     def ask(self, kind: str, /, **data: Any) -> Deferred[dict[str, Any]]:
@@ -110,7 +110,7 @@ class Link(Protocol):
         return asked
 
     def cut_in_a_frame(self, kind: str, /, **data: Any) -> None:
-        """Send the first half of a message and go."""
+        """Send the first half of a message, and disconnect."""
         whole = pack(kind, data)
         self.transport.write(whole[: len(whole) // 2])
         self.transport.loseConnection()

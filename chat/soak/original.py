@@ -23,10 +23,10 @@ PRIVATE, SYSTEM = "[私聊] ", "[系统] "
 
 
 class Original:
-    """Connects, hears the lobby, now and then says something, and comes back after every loss.
+    """Connects, hears the lobby, says something now and then, and comes back after every loss.
 
     :ivar complaints: what would have ended a Go client, one sentence each.
-    :ivar last: the key of the lobby's message that it heard last.
+    :ivar last: the key of the last message that it heard in the lobby.
     """
 
     def __init__(self, host: Host, account: Account, turn: int) -> None:

@@ -55,7 +55,7 @@ SERVER_OPTIONS: Final = {
 
 
 class Child(ProcessProtocol):
-    """A process, what it says, and its end."""
+    """A process, what it prints, and its end."""
 
     transport: IProcessTransport
 
@@ -93,7 +93,10 @@ class Child(ProcessProtocol):
         return waiter
 
     async def ended(self) -> int:
-        """Wait for its end; its exit status, or the signal's number below zero."""
+        """Wait for its end.
+
+        :returns: its exit status, or the signal's number below zero.
+        """
         while self.code is None:
             await self.changed()
         return self.code
@@ -120,9 +123,9 @@ def spawn(reactor: Any, child: Child, command: list[str], directory: Path) -> No
 
 
 class Server:
-    """``twistd -n chatroom``, with a life after every death.
+    """``twistd -n chatroom``, which can be started again after it has ended.
 
-    :ivar options: as on the command line, from the next start on.
+    :ivar options: those of the command line, from the next start on.
     """
 
     def __init__(self, reactor: Any, home: Path, name: str, options: dict[str, str]) -> None:
@@ -140,7 +143,7 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """What it says, over all its lives."""
+        """What it has printed, over all its lives."""
         return self.home / f"{self.name}.log"
 
     def begin(self) -> Child:
@@ -259,7 +262,7 @@ def ask(where: str | int, *words: str | bytes | int, seconds: float = ASK_SECOND
 
 
 def limit_files(pid: int, largest: int | None) -> None:
-    """Let no file that a process writes grow above ``largest`` bytes; None: let them grow."""
+    """Let no file that a process writes grow above ``largest`` bytes; None for no limit."""
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     soft = resource.RLIM_INFINITY if largest is None else largest
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
@@ -271,8 +274,8 @@ def newest_file(append_only: Path) -> Path:
 
 
 def copy_directory(source: Path, target: Path) -> None:
-    """Copy files that somebody may be appending to; once more where some of them came or went
-    meanwhile, as when a store writes its file anew.
+    """Copy files that may be being written. If some came or went meanwhile, as when a store
+    rewrites its file, they are copied once more.
 
     :raises shutil.Error: some can't be copied.
     """

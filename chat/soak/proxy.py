@@ -14,7 +14,7 @@ Trouble = Literal["", "cut", "hole", "clog"]
 
 
 def _sort(said: bytes) -> Sort | None:
-    """What sort of connection says this, where it tells."""
+    """What sort of connection it is, as far as these bytes tell."""
     if b"HELLO\r\n" in said[:64]:
         return "bus"
     return "posts" if b"\r\nWAIT\r\n" in said else None
@@ -35,8 +35,11 @@ class _Store(Protocol):
 
 
 class _Front(Protocol):
-    """The side towards the server. A connection is the bus as soon as it asks for RESP3, and the
-    one for posts (``--durability replicated``) as soon as it waits for a replica."""
+    """The side towards the server.
+
+    A connection is the bus as soon as it asks for RESP3, and the one for posts (``--durability
+    replicated``) as soon as it waits for a replica.
+    """
 
     def __init__(self, proxy: "Proxy") -> None:
         self.proxy = proxy
@@ -92,11 +95,11 @@ class _Front(Protocol):
 
 
 class Proxy(Factory):
-    """Listens for one server before the store's socket.
+    """Listens for one server in front of the store's socket.
 
-    :ivar troubles: what is wrong now with each sort of connection: ``cut`` closes them, new ones
-        as well; ``hole`` swallows every byte in both directions; ``clog`` reads nothing that the
-        store says.
+    :ivar troubles: what is wrong with each sort of connection: ``cut`` closes them, new ones as
+        well; ``hole`` swallows every byte in both directions; ``clog`` reads nothing from the
+        store.
     """
 
     noisy = False
@@ -124,10 +127,8 @@ class Proxy(Factory):
         return _Front(self)
 
     def set(self, sort: Sort, trouble: Trouble) -> None:
-        """Begin a trouble, or end it with an empty one.
-
-        A connection that was in a hole has lost bytes and is cut when the hole ends.
-        """
+        """Begin a disturbance, or end it with an empty one. A connection that was in a hole has
+        lost bytes, and is cut when the hole ends."""
         before, self.troubles[sort] = self.troubles[sort], trouble
         for front in tuple(self.connections):
             if front.sort == sort:
@@ -137,7 +138,7 @@ class Proxy(Factory):
                     front.heed()
 
     def leave(self, sort: Sort) -> None:
-        """End a trouble for new connections only; those that there are keep it."""
+        """End a disturbance for new connections only."""
         for front in self.connections:
             if front.sort == sort:
                 front.stuck = self.troubles[sort]

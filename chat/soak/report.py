@@ -39,7 +39,7 @@ class FaultResult(msgspec.Struct, rename="camel"):
 
 
 class Result(msgspec.Struct, rename="camel"):
-    """Everything that is worth keeping of a run."""
+    """Everything worth keeping of a run."""
 
     clean: bool
     seed: int
@@ -104,8 +104,8 @@ class Result(msgspec.Struct, rename="camel"):
 
 
 def too_few(made: int, accepted: int) -> list[str]:
-    """What is wrong when too few messages that were made in calm were accepted. A short run may
-    end before the last one is."""
+    """What is wrong when too few of the messages were accepted that were made while nothing was
+    broken. A short run may end before the last one is."""
     if made - accepted <= max(1, made * (1 - CALM_SHARE)):
         return []
     return [f"of {made} messages made while nothing was broken only {accepted} were accepted"]
@@ -133,7 +133,8 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
 
 
 def _some(sizes: list[int]) -> list[float]:
-    """About ``SIZES_KEPT`` of the measurements, evenly, in MiB; a server that was down has none."""
+    """About ``SIZES_KEPT`` of the measurements, evenly, in MiB; without those of a server that was
+    down."""
     alive = [size for size in sizes if size]
     step = max(1, len(alive) // SIZES_KEPT)
     return [round(size / MEBIBYTE, 1) for size in alive[::step]]

@@ -24,7 +24,10 @@ EMBEDDED_SHARE: Final = 0.34
 
 
 async def run(reactor: Any, settings: Settings) -> int:
-    """Run a soak, print what came of it; 0 when every promise was kept, else 1."""
+    """Run a soak, and print how it ended.
+
+    :returns: 0 when every promise was kept, else 1.
+    """
     home = Path(tempfile.mkdtemp(prefix="soak", dir="/tmp"))
     began = reactor.seconds()
     record = trace.Recorder(home / "trace.jsonl", lambda: round(reactor.seconds() - began, 4))
@@ -85,7 +88,7 @@ def _share(kind: str, kinds: tuple[str, ...]) -> float:
 
 
 async def _load(settings: Settings, worlds: list[World]) -> list[Schedule]:
-    """Let everybody talk and things go wrong, for as long as the run lasts."""
+    """Let everybody talk, and faults happen, for as long as the run lasts."""
     schedules = []
     for world in worlds:
         until = world.record.now() + settings.seconds

@@ -127,10 +127,12 @@ class Schedule:
 
 
 def seconds_late(now: float, ended: float, others: float) -> float:
-    """How late service is after a fault that ``ended``.
+    """How late service is back after a fault that ``ended``.
 
-    :param others: when the last fault beside it ended; infinite while one goes on. Where service
-        was not back in time it counts from there: one can't be seen to end while another lasts.
+    If the service was not back in time, the seconds count from the end of the last fault beside it:
+    the end of one fault can't be seen while another lasts.
+
+    :param others: when that fault ended; infinite while one lasts.
     """
     if now - ended <= BACK_SECONDS:
         return now - ended

@@ -17,11 +17,11 @@ NAME: Final = "chat"
 
 
 class Sentinels:
-    """Some Sentinels, of which two decide; whoever makes this starts them.
+    """Some Sentinels, of which two must agree. Whoever makes this object starts them.
 
-    :param home: for what they keep.
+    :param home: the directory for their files.
     :param ports: where each is to listen.
-    :param silence: ms after which one thinks that the store is down.
+    :param silence: ms after which one believes that the store is down.
     """
 
     def __init__(self, home: Path, ports: Sequence[int], silence: int) -> None:
@@ -52,8 +52,10 @@ class Sentinels:
             yield [find_program(), str(configuration), "--sentinel"]
 
     def hurry(self) -> bool:
-        """Let all look every 0.1 s, where by themselves they would take up to ten; whether all
-        were there to be told."""
+        """Let all Sentinels look every 0.1 s. By themselves they would take up to ten seconds.
+
+        :returns: whether all could be told.
+        """
         often = [word for name in ("info", "publish", "ask") for word in (f"{name}-period", "100")]
         return all(said(port, "SENTINEL", "DEBUG", *often) == b"OK" for port in self.ports)
 
@@ -68,7 +70,7 @@ class Sentinels:
         return known.get(b"num-slaves") == b"1" and known.get(b"num-other-sentinels") == others
 
     def master_port(self) -> int:
-        """Where the first that answers says that the master is; 0 where none does."""
+        """Where the master is, according to the first Sentinel that answers; 0 when none does."""
         for port in self.ports:
             if place := said(port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME):
                 return int(place[1])

@@ -8,8 +8,12 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``longest``: seconds that a fault may last; ``rate``: messages a second in all worlds;
-    ``back``: seconds after a fault's end in which service has to be back."""
+    """What a run is told.
+
+    :ivar rate: messages a second in all worlds.
+    :ivar longest: seconds that a fault may last.
+    :ivar back: seconds after the end of a fault in which service has to be back.
+    """
 
     seconds: float
     seed: int

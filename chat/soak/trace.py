@@ -35,7 +35,7 @@ BUFFERED: Final = 1 << 16
 
 
 class _Event(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Something seen from outside; ``at`` is in seconds since the run began."""
+    """Something seen from outside; ``at`` is in seconds since the beginning of the run."""
 
     at: float
 
@@ -50,19 +50,19 @@ class Opened(_Event, frozen=True):
 
 
 class Closed(_Event, frozen=True):
-    """A connection is gone."""
+    """A connection has ended."""
 
     link: int
 
 
 class Stalled(_Event, frozen=True):
-    """A connection is not read any more: from here on it may be told of a hole."""
+    """A connection is no longer read: from here on holes in what it is sent are allowed."""
 
     link: int
 
 
 class Sent(_Event, frozen=True):
-    """A message left for a server, for the first time or again. ``key`` names it everywhere."""
+    """A message was sent to a server, for the first time or again. ``key`` names it everywhere."""
 
     link: int
     conv: str
@@ -104,7 +104,7 @@ class Fetched(_Event, frozen=True):
 
 
 class Redacting(_Event, frozen=True):
-    """A server is about to be asked to take the text of a message away."""
+    """A server is about to be asked to delete the text of a message."""
 
     conv: str
     seq: int
@@ -112,7 +112,7 @@ class Redacting(_Event, frozen=True):
 
 
 class Redacted(_Event, frozen=True):
-    """It has said that it did."""
+    """The server has said that it did."""
 
     conv: str
     seq: int
@@ -120,7 +120,7 @@ class Redacted(_Event, frozen=True):
 
 
 class Left(_Event, frozen=True):
-    """A connection was told that its user is in a room no more."""
+    """A connection was told that its user is no longer in a room."""
 
     link: int
     device: str
@@ -239,9 +239,9 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 class Recorder:
-    """Writes events to a file, one line each, and hands them to whoever listens.
+    """Writes events to a file, one line each, and passes them to a listener.
 
-    :param seconds: the time since the run began.
+    :param seconds: the time since the beginning of the run.
     """
 
     def __init__(self, path: Path, seconds: Callable[[], float]) -> None:

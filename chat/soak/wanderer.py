@@ -16,7 +16,7 @@ STEP_SECONDS: Final = 1.5
 
 
 class Wanderer:
-    """Moves one device, whose user belongs to no room for long."""
+    """Moves one device, whose user stays in no room for long."""
 
     def __init__(self, world: "World", device: Device) -> None:
         self.device = device
@@ -28,16 +28,16 @@ class Wanderer:
     @property
     def rooms(self) -> list[str]:
         """The rooms it is in, by their names in the trace."""
-        rooms = [conv for conv in self.device.threads.all if "#" in conv]
+        rooms = [conv for conv in self.device.copies.all if "#" in conv]
         return [conv for conv in rooms if not conv.endswith(":#lobby")]
 
     @property
     def resting(self) -> bool:
-        """Whether it is in no room, and not about to be."""
+        """Whether it is in no room, and not about to enter one."""
         return not self._moving and not self.rooms
 
     def tick(self) -> None:
-        """Take the next step when it is time: out of a room, or into one while others talk."""
+        """Take the next step when it is time: leave a room, or enter one while others talk."""
         world, link = self._world, self.device.link
         now = world.record.now()
         if link is None or link.paused or self._moving or now < self._next:
@@ -48,13 +48,13 @@ class Wanderer:
             world.spawn(self._move(link))
 
     async def _move(self, link: Link) -> None:
-        threads, rooms = self.device.threads, self.rooms
+        copies, rooms = self.device.copies, self.rooms
         try:
             if rooms:
                 await self._leave(link, rooms[0])
             else:
                 room = self._world.random.choice(sorted(self._world.rooms))
-                threads.told(link, [await link.ask("JoinMes", conversation=room)])
+                copies.told(link, [await link.ask("JoinMes", conversation=room)])
         except (Refused, ConnectionLost):
             pass  # whether it happened is told by the next login, or by ConversationMes
         finally:
@@ -66,4 +66,4 @@ class Wanderer:
         except Refused as error:
             if error.code not in (403, 404):
                 raise
-        self.device.threads.left(link, conv)
+        self.device.copies.left(link, conv)

@@ -65,12 +65,12 @@ class _Member:
         return said(self.path, *words)
 
     def is_master(self) -> bool:
-        """Whether it takes itself for the master."""
+        """Whether it believes to be the master."""
         role = self.says("ROLE")
         return bool(role) and role[0] == b"master"
 
     def is_in_step(self) -> bool:
-        """Whether it is a replica that has all that its master has."""
+        """Whether it is a replica that has everything its master has."""
         return b"master_link_status:up" in (self.says("INFO", "replication") or b"")
 
 
@@ -144,7 +144,7 @@ class StoreGroup:
 
 
 class WatchedWorld(World):
-    """Servers that find their store by way of Sentinels."""
+    """Servers that find their store through Sentinels."""
 
     async def start_store(self) -> None:
         replicated = self.plan.kind == "replicated"
@@ -195,7 +195,7 @@ class MasterKilled(_Failover):
 
 
 class MasterStopped(_Failover):
-    """SIGSTOP of the master until another one is, and SIGCONT: for a while there are two."""
+    """SIGSTOP of the master until there is another one, then SIGCONT: for a while there are two."""
 
     name: ClassVar[str] = "failover-stop"
 
@@ -209,7 +209,7 @@ class MasterStopped(_Failover):
 
 
 class ReplicaBehind(_Failover):
-    """A replica that has missed the last seconds takes over: what only the master had is gone."""
+    """A replica that has missed the last seconds takes over: what only the master had is lost."""
 
     name: ClassVar[str] = "failover-late"
 

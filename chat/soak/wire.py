@@ -1,4 +1,5 @@
-"""The protocol as the soak speaks it: written separately, to share no mistake with the server."""
+"""The protocol as the soak speaks it: written separately, so as to share no mistake with the
+server."""
 
 import struct
 from typing import Any, Final

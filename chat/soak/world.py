@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater
 
 from chat.soak import trace
+from chat.soak.copies import answering
 from chat.soak.device import Account, Device, Message
 from chat.soak.link import connect
 from chat.soak.original import Original
 from chat.soak.processes import Server, Store, newest_file
 from chat.soak.proxy import Proxy
-from chat.soak.threads import answering
 from chat.soak.wanderer import Wanderer
 
 __all__ = ["Figures", "Plan", "World"]
@@ -54,7 +54,11 @@ LONGEST: Final = 4096
 
 @dataclass(frozen=True)
 class Plan:
-    """How large a world is. ``kind``: one of ``catalogue.WORLDS``; ``rate``: messages a second."""
+    """How large a world is.
+
+    :ivar kind: one of ``catalogue.WORLDS``.
+    :ivar rate: messages a second.
+    """
 
     name: str
     servers: int
@@ -171,7 +175,7 @@ class World:
         return self.home / "data"
 
     async def _people(self) -> None:
-        """Register everybody, and put each into rooms."""
+        """Register everybody, and let each join rooms."""
         for number in range(self.plan.users):
             await self._register(f"{self.name}{number}")
         rooms = max(1, self.plan.users * 2 // ROOM_SIZE)
@@ -189,7 +193,7 @@ class World:
                 self.devices.append(Device(self, account, name, turn, faithful))
 
     async def _guests(self) -> None:
-        """Register who belongs to no room: a wanderer, and somebody with an original client."""
+        """Register those who belong to no room: a wanderer, and a user of an original client."""
         talkers = len(self.accounts)
         for name in ("wanderer", "original"):
             await self._register(f"{self.name}-{name}")
@@ -263,7 +267,7 @@ class World:
     # Talking ---------------------------------------------------------------------------------
 
     def talk(self, on: bool) -> None:
-        """Begin or end to say things."""
+        """Begin to talk, or stop."""
         self.talking = on
 
     def _tick(self) -> None:
@@ -315,10 +319,10 @@ class World:
         key = f"{self.name}{device.account.user_id}-{next(self._numbers)}"
         length = size or int(self.random.expovariate(1 / 60)) % LONGEST
         conv = device.account.canonical(to)
-        thread = device.threads.all.get(conv)
+        copy = device.copies.all.get(conv)
         reply = 0
-        if thread is not None and thread.seq and self.random.random() < ANSWERS:
-            reply = self.random.randint(1, thread.seq)
+        if copy is not None and copy.seq and self.random.random() < ANSWERS:
+            reply = self.random.randint(1, copy.seq)
             key = answering(key, reply)
         content = f"{key} {'.' * length}"
         message = Message(key, to, conv, content, self.record.now(), self.calm, reply=reply)
@@ -327,7 +331,7 @@ class World:
         return message
 
     def _say_wrong(self, device: Device) -> None:
-        """Say what has to be refused."""
+        """Send something that has to be refused."""
         account = device.account
         foreign = [room for room, members in self.rooms.items() if account not in members]
         choices = [("#nowhere", ""), ("#lobby", "." * 17_000), ("#lobby", "\0")]
@@ -338,7 +342,7 @@ class World:
         device.say(Message(key, to, conv, f"{key} {extra}", self.record.now(), False))
 
     def _repeat(self, device: Device) -> None:
-        """Send again what this user's newest message was, from this device."""
+        """Send this user's newest message again, from this device."""
         link, last = device.link, self._last_said.get(device.account.user_id)
         if link is None or link.paused or last is None or last.key in device.outbox:
             return
@@ -346,7 +350,7 @@ class World:
         link.tell("SmsMes", to=last.to, content=last.content, clientId=last.key)
 
     def _redact(self, device: Device) -> None:
-        """Take back what this user said last, unless that may have another number by now."""
+        """Delete the last message of this user, unless that may have another number by now."""
         last = self._last_said.pop(device.account.user_id, None)
         if last is not None and last.seq and self.calm:
             self.spawn(device.redact(last))
@@ -354,7 +358,10 @@ class World:
     # Waiting ---------------------------------------------------------------------------------
 
     async def until(self, done: Any, seconds: float = math.inf) -> bool:
-        """Wait until ``done()``, and no longer than ``seconds``; whether it is."""
+        """Wait until ``done()``, and no longer than ``seconds``.
+
+        :returns: whether it is done.
+        """
         give_up = self.reactor.seconds() + seconds
         while not done():
             if self.reactor.seconds() > give_up:

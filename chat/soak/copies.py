@@ -11,15 +11,19 @@ from chat.soak.link import Link, Refused
 if TYPE_CHECKING:
     from chat.soak.device import Device
 
-__all__ = ["Thread", "Threads", "answering", "key_of"]
+__all__ = ["Copies", "Copy", "answering", "key_of"]
 
 PAGE: Final = 200
 RETRY_SECONDS: Final = 0.5
 ANSWERS: Final = ">"
 
 
-class Thread:
-    """One conversation: all entries up to ``seq`` are there; ``ahead`` are those after a hole."""
+class Copy:
+    """What a device has of one conversation.
+
+    :ivar seq: it has all entries up to this number.
+    :ivar ahead: the keys of entries above a hole, by epoch and number.
+    """
 
     __slots__ = ("ahead", "epoch", "fetching", "seq")
 
@@ -30,12 +34,12 @@ class Thread:
         self.fetching = False
 
 
-class Threads:
-    """A device's conversations, by their names in the trace."""
+class Copies:
+    """A device's copies of its conversations, by their names in the trace."""
 
     def __init__(self, device: "Device") -> None:
         self._device = device
-        self.all: dict[str, Thread] = {}
+        self.all: dict[str, Copy] = {}
 
     def told(self, link: Link, listed: list[dict[str, Any]]) -> None:
         """A snapshot came: fetch what is missing."""
@@ -50,24 +54,24 @@ class Threads:
         self.compare(listed)
 
     def compare(self, listed: list[dict[str, Any]]) -> None:
-        """Fetch where the server's list does not say what is known here."""
+        """Fetch what is missing where the server's list differs from what is here."""
         for each in listed:
             conv = self._device.account.canonical(each["conversation"])
-            thread = self.all.get(conv) or self._begin(conv, each["epoch"], 0)
-            if thread.epoch != each["epoch"] or thread.seq != each["seq"]:
-                self._fetch(conv, thread)
+            copy = self.all.get(conv) or self._begin(conv, each["epoch"], 0)
+            if copy.epoch != each["epoch"] or copy.seq != each["seq"]:
+                self._fetch(conv, copy)
 
     def left(self, link: Link, conv: str) -> None:
-        """The user is in a room no more."""
+        """The user is no longer in a room."""
         record = self._device.host.record
         if self.all.pop(conv, None) is not None:
             record(trace.Left(record.now(), link.number, self._device.name, conv))
 
-    def _begin(self, conv: str, epoch: str, seq: int) -> Thread:
+    def _begin(self, conv: str, epoch: str, seq: int) -> Copy:
         record = self._device.host.record
-        thread = self.all[conv] = Thread(epoch, seq)
+        copy = self.all[conv] = Copy(epoch, seq)
         record(trace.Dropped(record.now(), self._device.name, conv, epoch, seq + 1))
-        return thread
+        return copy
 
     def pushed(self, link: Link, data: dict[str, Any]) -> None:
         """An entry was pushed."""
@@ -79,57 +83,57 @@ class Threads:
 
     def entry(self, conv: str, epoch: str, seq: int, key: str) -> None:
         """An entry is known, from a push or as one's own that was accepted."""
-        thread = self.all.get(conv)
-        if thread is None:
-            thread = self._begin(conv, epoch, 0)
-        if epoch != thread.epoch or seq > thread.seq + 1:
-            thread.ahead[epoch, seq] = key
-            self._fetch(conv, thread)
-        elif seq == thread.seq + 1:
-            self._show(conv, thread, epoch, seq, key)
-            self._join(conv, thread)
+        copy = self.all.get(conv)
+        if copy is None:
+            copy = self._begin(conv, epoch, 0)
+        if epoch != copy.epoch or seq > copy.seq + 1:
+            copy.ahead[epoch, seq] = key
+            self._fetch(conv, copy)
+        elif seq == copy.seq + 1:
+            self._show(conv, copy, epoch, seq, key)
+            self._join(conv, copy)
 
-    def _show(self, conv: str, thread: Thread, epoch: str, seq: int, key: str) -> None:
+    def _show(self, conv: str, copy: Copy, epoch: str, seq: int, key: str) -> None:
         record = self._device.host.record
-        thread.seq = seq
+        copy.seq = seq
         record(trace.Shown(record.now(), self._device.name, conv, epoch, seq, key))
 
-    def _join(self, conv: str, thread: Thread) -> None:
-        """Show what waited for the hole before it."""
-        while thread.ahead:
-            following = thread.epoch, thread.seq + 1
-            key = thread.ahead.pop(following, None)
+    def _join(self, conv: str, copy: Copy) -> None:
+        """Show what waited for a hole to be filled."""
+        while copy.ahead:
+            following = copy.epoch, copy.seq + 1
+            key = copy.ahead.pop(following, None)
             if key is None:
                 break
-            self._show(conv, thread, *following, key)
-        thread.ahead = {
+            self._show(conv, copy, *following, key)
+        copy.ahead = {
             (epoch, seq): key
-            for (epoch, seq), key in thread.ahead.items()
-            if epoch != thread.epoch or seq > thread.seq
+            for (epoch, seq), key in copy.ahead.items()
+            if epoch != copy.epoch or seq > copy.seq
         }
 
     # Holes -----------------------------------------------------------------------------------
 
     def interrupted(self) -> None:
-        """The connection is gone: what was ahead is fetched after the next login."""
-        for thread in self.all.values():
-            thread.ahead.clear()
+        """The connection is lost: what is above holes is fetched after the next login."""
+        for copy in self.all.values():
+            copy.ahead.clear()
 
-    def _fetch(self, conv: str, thread: Thread) -> None:
-        if thread.fetching or self._device.link is None:
+    def _fetch(self, conv: str, copy: Copy) -> None:
+        if copy.fetching or self._device.link is None:
             return
-        thread.fetching = True
-        self._device.host.spawn(self._fill(conv, thread, self._device.link))
+        copy.fetching = True
+        self._device.host.spawn(self._fill(conv, copy, self._device.link))
 
-    async def _fill(self, conv: str, thread: Thread, link: Link) -> None:
+    async def _fill(self, conv: str, copy: Copy, link: Link) -> None:
         try:
             while not link.lost:
                 try:
-                    if not await self._fetch_page(conv, thread, link):
+                    if not await self._fetch_page(conv, copy, link):
                         return
                 except Refused as error:
                     if error.code == 404:
-                        self._is_gone(conv, thread)
+                        self._is_gone(conv, copy)
                         return
                     if error.code == 403 and self._device.roams:
                         return
@@ -138,49 +142,50 @@ class Threads:
         except ConnectionLost:
             return
         finally:
-            thread.fetching = False
+            copy.fetching = False
 
-    async def _fetch_page(self, conv: str, thread: Thread, link: Link) -> bool:
-        """Fetch what follows; whether there is more to do.
+    async def _fetch_page(self, conv: str, copy: Copy, link: Link) -> bool:
+        """Fetch the next page.
 
+        :returns: whether there is more to fetch.
         :raises Refused: not now.
         """
         device, asked = self._device, self._device.host.record.now()
         page = await link.ask(
-            "HistoryMes", conversation=device.account.wire_name(conv), epoch=thread.epoch,
-            after=thread.seq, limit=PAGE,
+            "HistoryMes", conversation=device.account.wire_name(conv), epoch=copy.epoch,
+            after=copy.seq, limit=PAGE,
         )  # fmt: skip
-        if page["epoch"] != thread.epoch:
-            self._new_epoch(conv, thread, page["epoch"], page["epochFirst"])
+        if page["epoch"] != copy.epoch:
+            self._new_epoch(conv, copy, page["epoch"], page["epochFirst"])
             return True
-        thread.ahead = {name: key for name, key in thread.ahead.items() if name[0] == thread.epoch}
+        copy.ahead = {name: key for name, key in copy.ahead.items() if name[0] == copy.epoch}
         for entry in page["messages"]:
-            self._fetched(conv, thread, link, entry, asked)
-        self._join(conv, thread)
-        return bool(page["more"] or thread.ahead)
+            self._fetched(conv, copy, link, entry, asked)
+        self._join(conv, copy)
+        return bool(page["more"] or copy.ahead)
 
     def _fetched(
-        self, conv: str, thread: Thread, link: Link, entry: dict[str, Any], asked: float
+        self, conv: str, copy: Copy, link: Link, entry: dict[str, Any], asked: float
     ) -> None:
         record, key = self._device.host.record, key_of(entry)
-        epoch, seq = entry.get("epoch", thread.epoch), entry["seq"]
+        epoch, seq = entry.get("epoch", copy.epoch), entry["seq"]
         record(trace.Fetched(record.now(), link.number, conv, epoch, seq, key, asked))
-        if seq == thread.seq + 1:
-            self._show(conv, thread, epoch, seq, key)
+        if seq == copy.seq + 1:
+            self._show(conv, copy, epoch, seq, key)
 
-    def _new_epoch(self, conv: str, thread: Thread, epoch: str, first: int) -> None:
+    def _new_epoch(self, conv: str, copy: Copy, epoch: str, first: int) -> None:
         """Keep what is below ``first``, drop the rest, as the protocol says of numbers."""
         record = self._device.host.record
-        thread.epoch = epoch
-        if thread.seq >= first:
-            thread.seq = first - 1
+        copy.epoch = epoch
+        if copy.seq >= first:
+            copy.seq = first - 1
             record(trace.Dropped(record.now(), self._device.name, conv, epoch, first))
 
-    def _is_gone(self, conv: str, thread: Thread) -> None:
-        """The store lost all of a conversation: whoever writes next begins it anew."""
+    def _is_gone(self, conv: str, copy: Copy) -> None:
+        """The store has lost the whole conversation: whoever writes next begins it anew."""
         record = self._device.host.record
-        thread.epoch, thread.seq = "", 0
-        thread.ahead.clear()
+        copy.epoch, copy.seq = "", 0
+        copy.ahead.clear()
         record(trace.Dropped(record.now(), self._device.name, conv, "", 1))
 
 
