@@ -27,7 +27,7 @@ WHEEL_ROWS = 3
 
 
 class Stage(PickedStage, Protocol):
-    """What stands around the main screen."""
+    """What commands and keys need of what is around the main screen."""
 
     def clear(self) -> None:
         """Paint the whole terminal anew."""
@@ -40,7 +40,7 @@ class Stage(PickedStage, Protocol):
 
 
 class Actions:
-    """Keys of the main screen. ``press`` is the way in; ``do_x`` does action ``x``."""
+    """The keys of the main screen. ``press`` is the entry point; ``do_x`` does action ``x``."""
 
     def __init__(self, chat: Chat, desk: Desk, stage: Stage, verbs: Verbs) -> None:
         self.chat = chat
@@ -68,7 +68,10 @@ class Actions:
         return self._table.keys()
 
     def press(self, key: str) -> bool:
-        """Do what ``key`` means where the focus is. Return whether it means anything."""
+        """Do what ``key`` means where the focus is.
+
+        :returns: whether it means anything there.
+        """
         desk = self.desk
         if self._begun:
             key, self._begun = f"{self._begun} {key}", ""
@@ -94,7 +97,7 @@ class Actions:
         return True
 
     def _write(self, key: str) -> None:
-        """Have a character where it belongs: in the filter of a list, or in the composer."""
+        """Put a character where it belongs: into the filter of a list, or into the composer."""
         desk = self.desk
         pane = desk.list_pane()
         if self._begins_command(key):
@@ -107,7 +110,8 @@ class Actions:
             desk.echo()
 
     def before(self, key: str) -> str | None:
-        """What stands before the cursor where ``key`` writes; None where it does something else."""
+        """The text before the cursor where ``key`` would write; None where it does something
+        else."""
         desk, context = self.desk, self.desk.context
         key = _meant(context, key)
         if action(context, key) or action("everywhere", key):
@@ -139,10 +143,8 @@ class Actions:
         return self._table[name]() is not False
 
     def paste(self, text: str) -> None:
-        """Take a paste as one edit, and ask first when it is a long one.
-
-        What is copied by whole lines ends with one more, which nobody means to send.
-        """
+        """Take a paste as one edit, and ask first when it is long. Text copied by whole lines ends
+        with a newline that nobody means to send."""
         text = text.rstrip("\n") or text
         lines = text.count("\n") + 1
         if lines <= PASTE_LINES:
@@ -235,8 +237,7 @@ class Actions:
         self.desk.changed()
 
     def _clear(self) -> None:
-        """What was written is taken, and nothing is begun here any more. What was said of the last
-        thing is no longer what matters."""
+        """What was written has been taken. A note about the last action no longer matters."""
         self.chat.note = ""
         self.desk.composer.editor.take()
         self.desk.composer.completion = None
@@ -248,7 +249,7 @@ class Actions:
         self.desk.echo()
 
     def do_complete_back(self) -> None:
-        """Back to the candidate before; where there is nothing to choose, on to the next pane."""
+        """Go back to the candidate before; where there is nothing to choose, to the next pane."""
         if self.desk.composer.choosing:
             self.desk.composer.complete(-1)
             self.desk.echo()
@@ -292,7 +293,7 @@ class Actions:
         helptext.show(self.desk, self._stage, self.desk.context)
 
     def open(self, name: str) -> None:
-        """Show a conversation and write in it."""
+        """Show a conversation, and put the focus into the composer."""
         self.chat.open(name)
         for pane in (self.desk.conversations, self.desk.online):
             pane.unfilter(all_of_it=True)
@@ -395,5 +396,5 @@ class Actions:
 
 
 def _meant(context: str, key: str) -> str:
-    """The wheel's arrows are those of the keyboard, but where they have a meaning of their own."""
+    """What a wheel's arrow means: the keyboard's arrow, unless it has a meaning of its own."""
     return key if action(context, key) else key.removeprefix(WHEEL)

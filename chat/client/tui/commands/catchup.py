@@ -24,11 +24,11 @@ def reading_seconds(text: str) -> float:
 
 
 class CatchUp:
-    """Goes through a conversation from a number on, up to its end.
+    """Goes through a conversation from a number on, to its end.
 
     :param clock: of Twisted.
     :param show: shows the entry of a conversation at an index.
-    :ivar left: how many are still to come.
+    :ivar left: how many entries are still to come.
     """
 
     def __init__(self, clock: Any, chat: Chat, show: Callable[[Conversation, int], None]) -> None:
@@ -43,14 +43,14 @@ class CatchUp:
 
     @property
     def active(self) -> bool:
-        """Whether it goes on, or is paused."""
+        """Whether it is under way, or paused."""
         return self._going is not None
 
     async def run(self, conversation: Conversation, seq: int) -> bool:
-        """Show one entry after the other from ``seq`` on. Another conversation ends it.
+        """Show one entry after the other from ``seq`` on. Opening another conversation ends it.
 
-        :returns: whether that was everything, and not ended before.
-        :raises ClientError: what is missing can't be had.
+        :returns: whether it came to the end.
+        :raises ClientError: what is missing can't be fetched.
         """
         # Another one may have begun by the time that messages are here.
         this = self._going = object()
@@ -83,7 +83,7 @@ class CatchUp:
             self._wake()
 
     def stop(self) -> None:
-        """No more of it."""
+        """End it."""
         self._going = None
         self._cancel()
         self._wake()

@@ -29,13 +29,14 @@ _OF_FEW = {"arg-theme": tuple(THEMES), "arg-language": tuple(LANGUAGES), "arg-dn
 
 
 def is_offered(before: str, word: str) -> bool:
-    """Whether ``word`` begins as what can be completed does: it is time to say so."""
+    """Whether ``word`` begins like something that can be completed, so that this should be
+    offered."""
     # Not behind a wide colon: that stands in many a Chinese sentence.
     return word[:1] in tuple("@#:\uff20\uff03" if before else f"@#:\uff20\uff03{SLASHES}")
 
 
 def candidates(model: Model, look: Look, before: str, word: str) -> Iterable[str]:
-    """What ``word`` may become where ``before`` stands before it, each with what follows it."""
+    """What ``word`` may become when ``before`` is before it, each with the text that follows it."""
     if not before and word[:1] in tuple(SLASHES):
         return completions(word)
     word = word[:1].translate(_NARROW) + word[1:]
@@ -51,7 +52,7 @@ def candidates(model: Model, look: Look, before: str, word: str) -> Iterable[str
 
 
 def _taken(model: Model, look: Look, argument: str, word: str) -> Iterator[str]:
-    """What a command takes; of names it needs no sign before them."""
+    """What a command takes as an argument; names need no sign before them there."""
     if argument == "arg-command":
         yield from (each[1:] for each in completions(f"/{word.removeprefix('/')}"))
     yield from (f"{each} " for each in _OF_FEW.get(argument, ()) if each.startswith(word))

@@ -14,8 +14,10 @@ SKEWED_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Examined:
-    """What was measured. ``round_trip`` in seconds, None when the server did not answer.
-    ``columns`` is 0 where there is no screen.
+    """What was measured.
+
+    :ivar round_trip: in seconds, None when the server did not answer.
+    :ivar columns: 0 without a screen.
     """
 
     columns: int
@@ -37,7 +39,7 @@ sentence says what can be done."""
 
 
 def examine(found: Examined) -> Iterator[Finding]:
-    """What there is to say of terminal, locale and server."""
+    """What there is to say about the terminal, the locale and the server."""
     if found.columns:
         size = {"columns": found.columns, "rows": found.rows}
         yield _finding("doctor-size", found.columns >= 60 and found.rows >= 14, **size)

@@ -31,7 +31,7 @@ def command_usage(command: Command, words: Words) -> str:
 
 
 def about(command: Command, words: Words) -> str:
-    """What it does; for who reads Chinese its name in that, too."""
+    """What it does; for a Chinese reader with its Chinese name."""
     named = next((each for each in command.names if not each.isascii()), "")
     help = words(command.help)
     return f"{help}（/{named}）" if named and words.language == "zh" else help
@@ -62,9 +62,10 @@ def lines(words: Words, first: str = "composer") -> Iterator[tuple[str, str]]:
 
 
 def show(desk: Desk, stage: Stage, first: str) -> None:
-    """Pop the help up, narrowed by typing; a command that is chosen stands in the composer then.
+    """Show the help in a popup, which typing narrows; a command that is chosen is put into the
+    composer.
 
-    :param first: as ``lines`` has it.
+    :param first: as for ``lines``.
     """
 
     def found(typed: str) -> Sequence[Choice]:

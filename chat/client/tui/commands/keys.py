@@ -26,8 +26,12 @@ WHEEL: Final = "wheel "
 
 @dataclass(frozen=True)
 class Key:
-    """``keys`` as urwid names them; ``help`` is the key of a sentence in the catalogue, empty for
-    what everybody knows; ``hint``: worth a place in the last row."""
+    """A row of the table.
+
+    :ivar keys: as urwid names them.
+    :ivar help: the key of a sentence in the catalogue, empty for what everybody knows.
+    :ivar hint: it is worth a place in the last row.
+    """
 
     context: str
     keys: tuple[str, ...]

@@ -23,7 +23,8 @@ class MovingVerbs(Offering):
     catch_up: CatchUp
 
     def go(self, arguments: str) -> None:
-        """Open a conversation by its name, by its number, or by a part that only one has."""
+        """Open a conversation by its name, by its number, or by a part of its name that no other
+        has."""
         found = self._called(arguments.strip())
         if len(found) == 1:
             self._chat.open(found[0].name)
@@ -78,7 +79,7 @@ class MovingVerbs(Offering):
         self._desk.changed()
 
     def next_unread(self, arguments: str) -> None:
-        """Open the conversation where one should look next."""
+        """Open the conversation to look at next."""
         found = self._chat.model.next_active()
         if found is not None:
             self._chat.open(found.name)
@@ -86,7 +87,7 @@ class MovingVerbs(Offering):
             self._chat.say(self._words("nothing-unread"))
 
     async def read_all(self, arguments: str) -> None:
-        """Have everything count as read: nobody opens a hundred conversations after a holiday.
+        """Mark everything as read: nobody opens a hundred conversations after a holiday.
 
         :raises NotConnected: the other devices could not be told.
         """
@@ -100,7 +101,8 @@ class MovingVerbs(Offering):
         self._chat.say(self._words("all-read" if count else "nothing-unread", n=count))
 
     def conversations(self, arguments: str) -> None:
-        """Which conversations there are, by which number ``/go`` opens them, what is unread."""
+        """List the conversations, with the numbers by which ``/go`` opens them, and what is
+        unread."""
         telling = Telling(self._chat.model, self._desk.look)
         listed = self._chat.model.listed()
         digits, rows = len(str(len(listed))), []
@@ -110,7 +112,7 @@ class MovingVerbs(Offering):
         self._list(self._words("conversations"), rows, self._chat.open)
 
     async def more(self, arguments: str) -> None:
-        """Older messages."""
+        """Show older messages."""
         self._desk.messages.page(-1)
 
     async def catchup(self, arguments: str) -> None:
@@ -134,8 +136,11 @@ class MovingVerbs(Offering):
         return max(read + 1, conversation.first)
 
     def steer(self, action: str | None, writing: bool) -> bool:
-        """A key while a catch-up goes on: Enter pauses it and goes on, Esc ends it, and so does
-        who moves by himself. Return whether that was all the key meant."""
+        """Handle a key while a catch-up is under way: Enter pauses it and goes on, Esc ends it, and
+        so does moving by oneself.
+
+        :returns: whether that was all the key meant.
+        """
         if not self.catch_up.active:
             return False
         if action == "send" and not writing:

@@ -28,7 +28,7 @@ class Offering:
         return self._desk.look.words
 
     def _hinted(self, title: str, hint: str) -> str:
-        """The title of a list, and what Enter does there."""
+        """The title of a list, with what Enter does in it."""
         return self._words("with-hint", title=self._words(title), hint=self._words(hint))
 
     def _usage(self, name: str) -> None:
@@ -37,7 +37,7 @@ class Offering:
         self._chat.say(self._words("usage", usage=usage), bad=True)
 
     def _offer(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
-        """Have one of ``rows`` chosen; ``chosen`` is called with its value."""
+        """Let the user choose one of ``rows``; ``chosen`` is called with its value."""
 
         def found(typed: str) -> Sequence[Choice]:
             return narrowed(in_columns(rows, self._desk.columns), typed)
@@ -49,5 +49,5 @@ class Offering:
         self._around.pop_up(Popup(self._desk.look, title, found, choose))
 
     def _list(self, title: str, rows: Sequence[Offered], chosen: Callable[[str], object]) -> None:
-        """Tell what there is; on a screen it can be chosen from as well."""
+        """Show what there is; on a screen it can be chosen from as well."""
         self._offer(title, rows, chosen)

@@ -41,7 +41,7 @@ class Stage(Protocol):
 
 
 class PickedActions:
-    """Keys while messages are picked; ``do_x`` does action ``x``."""
+    """Keys while messages are selected; ``do_x`` does action ``x``."""
 
     def __init__(self, chat: Chat, desk: Desk, stage: Stage) -> None:
         self._chat = chat
@@ -96,8 +96,8 @@ class PickedActions:
         return self._chat.name_of(entry.user_id, entry.user_name)
 
     def _copy(self, text: str) -> None:
-        """Put ``text`` on the clipboard, without what a program that it is pasted into would obey.
-        Tabs stay tabs."""
+        """Put ``text`` on the clipboard, without control characters that a program might obey when
+        it is pasted there. Tabs stay."""
         done = self._stage.copy("\t".join(self._desk.look.text(each) for each in text.split("\t")))
         words = self._desk.look.words
         say = words("copied", n=len(text)) if done else words("too-long-to-copy")
@@ -194,7 +194,7 @@ class PickedActions:
         return picked[-1] if picked else self.newest()
 
     def newest(self) -> Entry | None:
-        """The newest message of the open conversation, None where there is none."""
+        """The newest message of the open conversation; None when there is none."""
         return self._last(lambda each: True)
 
     def newest_of_others(self) -> Entry | None:
@@ -203,7 +203,7 @@ class PickedActions:
         return self._last(lambda each: each.user_id != me) or self.newest()
 
     def _last(self, wanted: Callable[[Entry], bool]) -> Entry | None:
-        """The newest message of the open conversation that is here and ``wanted``."""
+        """The newest message of the open conversation that is loaded and ``wanted``."""
         conversation = self._chat.model.current
         entries = reversed(conversation.entries if conversation else [])
         found = (each for each in entries if not (each.kind or each.deleted) and wanted(each))
@@ -314,8 +314,7 @@ class PickedActions:
             known.answering = known.answering or unsent.reply
 
     def _bring_back(self, unsent: Outgoing) -> None:
-        """Have its text in the composer, before what is being written there, as the answer that it
-        was, unless that is one already."""
+        """Put ``text`` into the composer, before what is being written there."""
         editor = self._desk.composer.editor
         self._chat.answer(self._chat.answering or unsent.reply)
         self._desk.focus_on(Pane.COMPOSER)

@@ -18,7 +18,7 @@ class RecallPopup(Popup):
 
 
 class Recall:
-    """``do_recall`` asks which of the texts it was; what is begun is not lost."""
+    """``do_recall`` asks which earlier text it was; what is being written is not lost."""
 
     def __init__(self, chat: Chat, desk: Desk, stage: Stage) -> None:
         self._chat = chat

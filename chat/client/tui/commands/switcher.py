@@ -30,7 +30,7 @@ Target = Conversation | User | commands.Command
 class Switcher:
     """``do_switch`` asks where to go.
 
-    :param open_conversation: called with the name of one that was chosen.
+    :param open_conversation: called with the name of the conversation that was chosen.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Switcher:
             yield " ".join(f"/{each}" for each in command.names), command
 
     def _row(self, target: Target) -> tuple[str, str, object]:
-        """What it is called, what there is to say of it, and what is chosen with it."""
+        """What a target is called, what there is to say about it, and what is chosen with it."""
         words = self._desk.look.words
         match target:
             case Conversation():
@@ -89,7 +89,7 @@ class Switcher:
         return f"/{target.names[0]}", words(target.help), target
 
     def _further(self, typed: str) -> Iterator[tuple[str, str, object]]:
-        """Rooms that one is not in and people who are not here, by their whole name."""
+        """Rooms that the user is not in and people who are not online, by their whole name."""
         words, name = self._desk.look.words, typed.strip().lstrip("#@")
         if not name or typed.startswith("/"):
             return
@@ -101,7 +101,8 @@ class Switcher:
                 yield written, words(help_key), written
 
     def _described(self, wanted: str) -> Iterator[commands.Command]:
-        """Commands in whose description a word begins so; Chinese has no spaces between words."""
+        """Commands whose description has a word that begins like this; Chinese has no spaces
+        between words."""
         words, begun = self._desk.look.words, f" {wanted}" if wanted.isascii() else wanted
         if wanted.strip():
             for command in commands.COMMANDS:

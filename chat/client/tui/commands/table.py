@@ -14,9 +14,13 @@ __all__ = ["COMMANDS", "SLASHES", "Command", "Doubt", "Kind", "Parsed", "complet
 
 @dataclass(frozen=True)
 class Command:
-    """``names`` without the slash, the first one shown; ``verb`` the method of ``Verbs`` that
-    does it, empty: it is said as it is written. ``arguments`` and ``help`` are keys of the
-    catalogue; ``least``: words it needs."""
+    """A row of the table.
+
+    :ivar names: without the slash; the first one is shown.
+    :ivar verb: the method of ``Verbs`` that does it; empty for one that is sent as it is written.
+    :ivar arguments, help: keys of the catalogue.
+    :ivar least: how many words it needs.
+    """
 
     names: tuple[str, ...]
     verb: str
@@ -156,21 +160,24 @@ class Kind(Enum):
 
 @dataclass
 class Doubt:
-    """Whether a message is a command without its slash: of what is likely one it asks, until the
-    same is said at once again."""
+    """Notices messages that are probably a command without its slash. It asks once: the same text,
+    sent again at once, is a message."""
 
     _of: str = ""
 
     def meant(self, text: str) -> str:
-        """The command that ``text`` most likely is; empty where it is a message, or said again."""
+        """The command that ``text`` probably is; empty when it is a message, or was sent again."""
         again, self._of = text == self._of, text
         return "" if again else UNSLASHED.get(text.strip().casefold(), "")
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """``text`` is the message to send, the command's arguments, or the unknown name, and ``sign``
-    what that was written behind."""
+    """A text that was written, taken apart.
+
+    :ivar text: the message to send, the arguments of the command, or the unknown name.
+    :ivar sign: what was before the unknown name.
+    """
 
     kind: Kind
     text: str = ""
@@ -214,7 +221,7 @@ def parse(text: str) -> Parsed:
 
 
 def written(text: str) -> str:
-    """What one writes to say ``text``: ``//x`` for ``/x``."""
+    """How ``text`` has to be written as a message: ``//x`` for ``/x``."""
     said = parse(text) == Parsed(Kind.MESSAGE, text)
     return text if said or not text.startswith(tuple(SLASHES)) else text[0] + text
 
@@ -236,8 +243,8 @@ def _narrowed_first(arguments: str) -> str:
 
 
 def completions(word: str) -> Iterator[str]:
-    """Commands that begin as ``word`` does (``/jo``), each with a space after it; behind them those
-    that are also called so."""
+    """Commands that begin like ``word`` (``/jo``), each with a space behind it; then those of which
+    another name does."""
     sign, typed = word[:1], _typed(word[1:])
     if sign and sign in SLASHES and not typed.startswith("/"):
         others = []
@@ -251,7 +258,7 @@ def completions(word: str) -> Iterator[str]:
 
 
 def refused(parsed: Parsed, words: Words) -> str:
-    """Why ``parsed``, which looks like a command and is none that could be run, was not sent."""
+    """Why ``parsed``, which looks like a command, was not sent as a message."""
     name = parsed.text
     if parsed.kind is Kind.BEHIND_SPACE:
         return words("command-behind-space", name=name)
@@ -263,7 +270,7 @@ def refused(parsed: Parsed, words: Words) -> str:
 
 
 def _meant(name: str) -> str:
-    """The command that begins as ``name`` does, or is most like it; nothing where none is."""
+    """The command that begins like ``name``, or is most similar to it; empty for none."""
     # Here, for it takes as long to load as much of what a start needs.
     from difflib import get_close_matches
 

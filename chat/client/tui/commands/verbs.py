@@ -40,7 +40,7 @@ PATIENCE = 1.0
 
 
 class Around(Stage, Protocol):
-    """What commands need of what stands around the main screen.
+    """What commands need of what is around the main screen.
 
     :ivar themes: the directory of theme files.
     """
@@ -64,7 +64,7 @@ class Around(Stage, Protocol):
 
 
 class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
-    """Commands. ``run`` is the way in.
+    """The commands. ``run`` is the entry point.
 
     :ivar picked: what commands do with messages, as keys do.
     """
@@ -81,14 +81,14 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         """Commands on their way that will open another conversation."""
 
     def complete(self, command: Command, arguments: str) -> bool:
-        """Whether a command has what it needs; if not, what that is is said."""
+        """Whether a command has the arguments it needs; if not, the user is told which."""
         if len(arguments.split()) < command.least:
             self._usage(command.names[0])
             return False
         return True
 
     def run(self, command: Command, arguments: str) -> None:
-        """Carry a command out that is complete."""
+        """Carry out a command that is complete."""
         verb: Callable[[str], Coroutine[Deferred[Any], Any, None] | None]
         verb = getattr(self, command.verb)
         work = verb(arguments)
@@ -96,7 +96,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             self._chat.spawn(self._patiently(work))
 
     async def _patiently(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Do ``work``, and say that the server is being waited for where that takes long."""
+        """Do ``work``; if it takes long, say that the server is being waited for."""
         waiting = self._words("waiting-for-server")
         late = self._chat.clock.callLater(PATIENCE, self._still, waiting)
         try:
@@ -157,7 +157,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
                 former.draft = ""
 
     def _begin(self, text: str) -> None:
-        """Have ``text`` in the composer, below what was begun there."""
+        """Put ``text`` into the composer, below what is being written there."""
         editor = self._desk.composer.editor
         editor.replace(f"{editor.text}\n{text}" if editor.text else text)
 
@@ -196,7 +196,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         self._chat.say(self._words("go-nowhere", name=name), bad=True)
 
     def hush(self, arguments: str) -> None:
-        """Have a busy room count only where it speaks to one, or count again."""
+        """Let a busy room count only where it speaks to the user, or count again."""
         room, rest = self._which(arguments)
         if room is None or room.private or room.gone or rest:
             self._chat.say(self._words("hush-rooms"), bad=True)
@@ -226,7 +226,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             self._begin(text)
 
     async def _private_with(self, name: str) -> str:
-        """The conversation with somebody, made when it is new."""
+        """The private conversation with somebody, made when it is new."""
         try:
             with self._on_the_way():
                 user = await self._chat.client.lookup(self._somebody(name))
@@ -257,8 +257,10 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         self._offer_rooms("invitations-title", rows, "nothing-found")
 
     def _offer_rooms(self, title: str, about: Mapping[str, str], none: str) -> None:
-        """Have one joined of rooms, of which there is something to say; ``none``: there are none.
-        Not everybody can type the name of every room."""
+        """Let the user join one of some rooms. (Not everybody can type the name of every room.)
+
+        :param none: the key of what to say when there are none.
+        """
         telling = Telling(self._chat.model, self._desk.look)
         rows = [(telling.room(name), said, name) for name, said in about.items()]
         if rows:

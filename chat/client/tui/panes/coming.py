@@ -1,4 +1,4 @@
-"""Counts what comes while its reader is further up, for the bar that leads there."""
+"""Counts what arrives while its reader is further up, for the bar that leads to the newest."""
 
 from chat.client.conversation import Conversation
 from chat.client.model import Model
@@ -7,7 +7,7 @@ __all__ = ["Coming"]
 
 
 class Coming:
-    """Looks at each message once: thousands may come while somebody reads further up."""
+    """Looks at each message once: thousands may arrive while somebody reads further up."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -15,7 +15,8 @@ class Coming:
         self._upto = self._new = self._mentions = 0
 
     def since(self, conversation: Conversation, seq: int) -> tuple[int, int]:
-        """How much others have said above number ``seq``, and how much of that to oneself."""
+        """How many messages of others are above number ``seq``, and how many of them speak to the
+        user."""
         if self._of != (conversation.name, seq):
             self._of = (conversation.name, seq)
             self._upto, self._new, self._mentions = seq, 0, 0

@@ -29,7 +29,7 @@ PASTE_ENDS = ("end paste", "ctrl c")
 
 @dataclass
 class Completion:
-    """Going round the candidates for what stands before the cursor."""
+    """Cycles through the candidates for what is before the cursor."""
 
     start: int
     candidates: Sequence[str]
@@ -75,7 +75,7 @@ class Composer(Pane):
         return int(bool(self.above) and height > 1)
 
     def _folded(self, columns: int) -> tuple[list[str], int, int]:
-        """The text as rows, and the cursor's place: asked for three times at each drawing."""
+        """The text as rows, and the cursor's place. Kept, since each drawing asks three times."""
         key = (self.editor.text, self.editor.cursor, columns, self.look)
         if self._known is None or self._known[0] != key:
             rows = self.editor.rows(columns - PROMPT_COLUMNS, self._show)
@@ -154,11 +154,11 @@ class Composer(Pane):
 
     @property
     def choosing(self) -> bool:
-        """Whether there are several candidates, of which one stands there."""
+        """Whether there are several candidates, one of which is in the text."""
         return self.completion is not None and len(self.completion.candidates) > 1
 
     def complete(self, step: int = 1) -> bool:
-        """Complete what stands before the cursor, each time to the candidate ``step`` further.
+        """Complete what is before the cursor, each time with the candidate ``step`` further.
 
         :returns: whether there was one.
         """
@@ -174,7 +174,7 @@ class Composer(Pane):
         return True
 
     def begun(self) -> tuple[str, str]:
-        """What stands before the word at the cursor, and that, as far as it is written."""
+        """What is before the word at the cursor, and that word as far as it is written."""
         before = self.editor.text[: self.editor.cursor]
         start = max(map(before.rfind, " \n\u3000")) + 1
         # Chinese is written without spaces: a name or an emoji may follow it at once.
@@ -188,7 +188,7 @@ class Composer(Pane):
         return Completion(len(before), list(self._candidates(before, word)))
 
     def choices(self, columns: int) -> str:
-        """The candidates in one line, the one that stands there now in brackets."""
+        """The candidates in one line, with the one that is in the text in brackets."""
         found = self.completion
         if found is None or not self.choosing:
             return ""

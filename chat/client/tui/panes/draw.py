@@ -23,7 +23,7 @@ def plain(row: Row) -> str:
 
 
 def shortened(row: Row, columns: int, ellipsis: str) -> Row:
-    """``row``, or as much of it as leaves room for ``ellipsis``, which says that it is cut."""
+    """``row``, cut so that ``ellipsis`` fits behind it, to show that it is cut."""
     if width(plain(row)) <= columns:
         return row
     return [*_cut(row, max(0, columns - width(ellipsis))), (None, ellipsis)]
@@ -32,7 +32,7 @@ def shortened(row: Row, columns: int, ellipsis: str) -> Row:
 def exact(row: Row, columns: int) -> Row:
     """``row`` in exactly ``columns`` columns: cut, or filled up in the colour of its last run.
 
-    Runs that don't add up (a mark that joins across two of them) are redrawn in ASCII.
+    Runs that don't add up, because a mark joins across two of them, are redrawn in ASCII.
     """
     if columns <= 0:
         return ()
@@ -70,7 +70,7 @@ def _cut(row: Row, columns: int) -> Row:
 def canvas(
     rows: Sequence[Row], columns: int, height: int, cursor: tuple[int, int] | None = None
 ) -> "Drawn":
-    """Draw ``rows`` from the top into ``columns`` by ``height``; what is missing is blank."""
+    """Draw ``rows`` from the top into ``columns`` by ``height``; missing rows are blank."""
     lines = [exact(row, columns) for row in rows[:height]]
     lines += [exact((), columns)] * (height - len(lines))
     if cursor is not None and not (0 <= cursor[0] < columns and 0 <= cursor[1] < height):
@@ -115,7 +115,7 @@ class Drawn(urwid.Canvas):
 
 
 def stacked(parts: Sequence[Drawn]) -> Drawn:
-    """Canvases below one another; the cursor is where one of them has it."""
+    """Canvases below one another; the cursor is that of the one that has it."""
     lines = [row for part in parts for row in part.lines]
     cursor, above = None, 0
     for part in parts:
@@ -144,7 +144,7 @@ def overlaid(over: Drawn, under: Drawn, left: int, top: int) -> Drawn:
 
 
 def _behind(row: Row, columns: int) -> Row:
-    """What of ``row`` stands behind its first ``columns``; half a wide character is blank."""
+    """What of ``row`` is behind its first ``columns``; half of a wide character is blank."""
     kept: list[Run] = []
     for attribute, part in ((attribute, each) for attribute, run in row for each in graphemes(run)):
         if columns <= 0:

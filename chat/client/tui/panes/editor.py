@@ -18,9 +18,9 @@ HISTORY = 500
 
 @dataclass
 class Editor:
-    """A text and a cursor in it, an index into ``text`` that never stands inside a character.
+    """A text and a cursor in it, an index into ``text`` that is never inside a character.
 
-    ``raw``: what is typed is not cleaned, only kept from being several lines: for passwords.
+    :ivar raw: what is typed is not cleaned, only kept in one line: for passwords.
     """
 
     text: str = ""
@@ -38,10 +38,8 @@ class Editor:
     # Changing
 
     def insert(self, text: str) -> None:
-        """Put cleaned ``text`` at the cursor.
-
-        A mark goes with the letter before it: Thai, Hindi and others are typed one after the other.
-        """
+        """Put cleaned ``text`` at the cursor. A mark is joined to the letter before it, since Thai,
+        Hindi and others are typed one after the other."""
         marks = text and unicodedata.category(text[0]) in MARK_CATEGORIES
         start = self._before(self.cursor) if marks else self.cursor
         letter = self.text[start : self.cursor]
@@ -57,12 +55,12 @@ class Editor:
         self._typing = typing
 
     def replace(self, text: str) -> None:
-        """Have ``text`` instead, the cursor at its end."""
+        """Replace the text by ``text``, with the cursor at its end."""
         text = self._cleaned(text)
         self._change(text, len(text))
 
     def put_instead(self, start: int, text: str) -> None:
-        """Have ``text`` in place of what stands from ``start`` to the cursor."""
+        """Replace what is between ``start`` and the cursor by ``text``."""
         self._change(self.text[:start] + text + self.text[self.cursor :], start + len(text))
         self._typing = False
 
@@ -73,14 +71,14 @@ class Editor:
         return WIDE_SPACE.join(clean(part, emoji=True) for part in text.split(WIDE_SPACE))
 
     def take(self) -> str:
-        """The text, which is then empty; it goes into the history."""
+        """Return the text and clear the editor; the text goes into the history."""
         text = self.text
         self._remember()
         self.load("")
         return text
 
     def put_aside(self, text: str) -> None:
-        """Have ``text`` instead, and what was there in the history."""
+        """Replace the text by ``text``; what was there goes into the history."""
         self._remember()
         self.replace(text)
 
@@ -99,7 +97,10 @@ class Editor:
         self._typing = False
 
     def do(self, edit: str) -> bool:
-        """Carry out one of ``EDITS``. Return whether there was anything to do."""
+        """Carry out one of ``EDITS``.
+
+        :returns: whether there was anything to do.
+        """
         before = (self.text, self.cursor)
         yanked = self._yanked
         EDITS[edit](self)

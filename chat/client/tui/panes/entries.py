@@ -73,7 +73,8 @@ class EntryRows:
     def own(self, conversation: Conversation, index: int, apart: bool) -> list[Row]:
         """The rows of entry ``index``.
 
-        :param apart: what is before it is not right above it, so that its name must be there.
+        :param apart: something separates it from the entry before it, so it needs its author's
+            name.
         """
         entry = conversation.entries[index]
         before = conversation.entries[index - 1] if index and not (apart or self.bare) else None
@@ -93,13 +94,13 @@ class EntryRows:
         return known[1]
 
     def clear(self) -> None:
-        """Another conversation, another theme: nothing of what is kept holds."""
+        """Another conversation or theme: drop what was kept."""
         self._cache.clear()
 
     # What stands between entries
 
     def separators(self, conversation: Conversation, index: int) -> list[Row]:
-        """What separates entry ``index`` from what is before it."""
+        """The rows between entry ``index`` and what is before it."""
         entry = conversation.entries[index]
         before = conversation.entries[index - 1] if index else None
         rows: list[Row] = []
@@ -143,7 +144,7 @@ class EntryRows:
         )
 
     def folded(self, folded: Folded, entries: Sequence[Entry]) -> list[Row]:
-        """What stands for many of ``entries``."""
+        """The row that stands for all of ``entries``."""
         count = folded.last - folded.first + 1
         if folded.sort != "said":
             key = "-".join([f"folded-{folded.sort}", *sorted(folded.moves)])
@@ -161,7 +162,7 @@ class EntryRows:
         return [[("dim", clip(f"  {self._look.glyphs.ellipsis} {text}", self.columns))]]
 
     def _who(self, folded: Folded, entries: Sequence[Entry]) -> str:
-        """Those who move, or are blocked; the first of them, where they are many."""
+        """The people who moved, or are blocked; only the first of them when there are many."""
         words, people = self._look.words, len(folded.people)
         names: dict[int, str] = {}
         for entry in islice(entries, folded.first, folded.last + 1):
@@ -209,7 +210,7 @@ class EntryRows:
         return [[("rule", before + corner), ("dim", clip(text, room, ellipsis))]]
 
     def pending(self, conversation: Conversation) -> list[list[Row]]:
-        """The messages of one's own that have no number yet, each drawn as it will be when it has
+        """The user's own messages that have no number yet, each drawn as it will be when it has
         one: only the mark behind it changes then."""
         me, blocks = self._model.me, []
         before = conversation.entries[-1] if conversation.entries else None
@@ -236,12 +237,12 @@ class EntryRows:
         return blocks
 
     def _refusal(self, pending: Pending) -> list[Row]:
-        """Why it was not sent."""
+        """Why a message was not sent."""
         error = self._look.line(reason(pending.error, self._look.words))
         return self._system(0, self._look.words("failed", error=error), "error")
 
     def notice(self, notice: Notice) -> list[Row]:
-        """What the client itself says."""
+        """The rows of what the client itself says."""
         return self._system(0, notice.text)
 
     def _system(self, time: int, text: str, role: str = "system") -> list[Row]:
@@ -296,8 +297,8 @@ class EntryRows:
         return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
 
     def _bare(self, content: str, time: int, name: str) -> list[Row]:
-        """One line. Where it is folded, what follows stands below the text and not below the time:
-        who knows how wide a window is could have it begin as somebody else's line does."""
+        """One line. Where it wraps, it continues below the text and not below the time: otherwise
+        someone who knows a window's width could make a line begin like another user's."""
         lead = f"{self._clock(time)} "
         text = f"{name}: {self._look.line(content)}"
         lines = fold(text, self.columns - len(lead), ROWS_SHOWN)[:ROWS_SHOWN]
@@ -305,7 +306,7 @@ class EntryRows:
         return [[(None, before + line)] for before, line in zip(leads, lines, strict=False)]
 
     def _lead(self, time: int, name: str, user_id: int) -> tuple[Sequence[Run], Sequence[Run]]:
-        """What stands before the first row of a message, and before each of the others."""
+        """What is before the first row of a message, and before each of the others."""
         me = user_id == self._model.me.user_id
         colour = "own" if me else self._look.colour(user_id)
         clock = self._clock(time)

@@ -107,8 +107,8 @@ class Folding:
     def at(self, conversation: Conversation, index: int, seen: int) -> Folded | None:
         """What entry ``index`` is folded with.
 
-        :param seen: a number behind which a flood begins anew: what a reader who is further up
-            has had before him stays as it was, whatever follows.
+        :param seen: a number above which a flood begins anew, so that what a reader who is further
+            up has seen stays as it is, whatever follows.
         """
         if not self.active:
             return None
@@ -145,8 +145,8 @@ class Folding:
             self._begin_at(oldest)
 
     def _begin_at(self, oldest: int) -> None:
-        """No run goes back to before ``oldest``: in a flood the oldest messages are let go of ten
-        times a second, and to judge all others again would stop the screen each time."""
+        """Begin a run no further back than ``oldest``. In a flood the oldest messages are dropped
+        ten times a second, and judging all others again would block the screen each time."""
         while self._runs and self._runs[0].last < oldest:
             del self._runs[0]
         if self._runs:
@@ -182,8 +182,8 @@ class Folding:
             run.take(entry)
 
     def _follows(self, before: Entry, after: Entry, ends: tuple[int | None, int]) -> bool:
-        """Whether both are in one run, if they are of one sort. None goes on below a row that must
-        be seen."""
+        """Whether both can be in one run, if they are of one sort. No run goes on below a row that
+        must be seen."""
         same = before.user_id == after.user_id
         said = not (before.kind or before.deleted or before.user_id in self._model.blocked)
         # Of deleted ones the server does not say when.
@@ -198,8 +198,8 @@ class Folding:
         )
 
     def _sort(self, entry: Entry) -> str | None:
-        """What it may be in a run with; None for what is always seen: what speaks to the reader,
-        and what has a row of another kind."""
+        """The sort of run that an entry can be in; None for one that is always shown, because it
+        speaks to the reader or has a row of another kind."""
         model = self._model
         mine = entry.user_id == model.me.user_id
         if entry.deleted:

@@ -43,7 +43,7 @@ class Field:
 
 
 def asked(words: Words, *keys: str) -> list[Field]:
-    """Questions by the keys of their words; what is typed into some of them nobody is to see."""
+    """Questions by the keys of their words; what is typed into some of them is hidden."""
     return [Field(words(key), Editor(raw=key in HIDDEN), key in HIDDEN) for key in keys]
 
 
@@ -85,14 +85,14 @@ class _Centred(Pane):
         return [*above, *[[indent, *rows[at]] for at in self._seen]]
 
     def _seen_of(self, rows: Sequence[Row], height: int) -> Sequence[int]:
-        """The numbers of those of ``rows`` that there is room for."""
+        """The indexes of those of ``rows`` for which there is room."""
         if len(rows) <= height:
             return range(len(rows))
         full = [at for at, row in enumerate(rows) if row]
         return full[max(0, min(len(full) - height, full.index(self._needed))) :]
 
     def _pointed_at(self, row: int) -> int:
-        """The row of the block in a row of the screen; -1 where none is."""
+        """The row of the block that is in a row of the screen; -1 for none."""
         at = row - self._first
         return self._seen[at] if 0 <= at < len(self._seen) else -1
 
@@ -105,7 +105,7 @@ class _Centred(Pane):
 
 
 class Menu(_Centred):
-    """What one can do before one is logged in."""
+    """What can be done before somebody is logged in."""
 
     def __init__(self, look: Look, items: Callable[[], Sequence[MenuItem]]) -> None:
         super().__init__(look)
@@ -148,7 +148,7 @@ class Menu(_Centred):
             self.changed()
 
     def choose(self, place: int | None = None) -> None:
-        """Do what is selected, or what stands at ``place``."""
+        """Do what is selected, or the item at ``place``."""
         items = self.items()
         place = self.selected if place is None else place
         if 0 <= place < len(items):
@@ -223,8 +223,8 @@ class Form(_Centred):
             self.changed()
 
     def again(self, place: int) -> None:
-        """Have the field at ``place`` mended. What is hidden nobody can mend: it is emptied, and so
-        is what was to repeat it."""
+        """Select the field at ``place``, to be mended. A hidden one nobody can mend: it is emptied,
+        and so is the one that repeats it."""
         self.selected = place
         for each in self.fields[place:] if self.fields[place].hidden else ():
             each.editor.load("")

@@ -15,7 +15,7 @@ __all__ = ["marked"]
 def marked(text: str, lines: Sequence[str], role: str | None) -> list[Sequence[Run]]:
     """The rows that ``text`` was folded into, as runs in which links are marked.
 
-    :param role: the colour of what is no link.
+    :param role: the colour of what is not a link.
     """
     links = list(find_links(text))
     rows: list[Sequence[Run]] = []
@@ -46,6 +46,7 @@ def _runs(line: str, start: int, links: Sequence[Link], role: str | None) -> Ite
 
 @lru_cache(maxsize=1024)
 def _attribute(target: str) -> urwid.LayeredAttr:
-    """The colour of links, and where this one leads; its parts are one link to the terminal."""
+    """The colour of links, with the target of this one; the terminal treats its parts as one
+    link."""
     link = urwid.Hyperlink(target, id=f"{zlib.crc32(target.encode()):x}")
     return urwid.LayeredAttr(urwid.AttrSpec("inherit", "inherit", hyperlink=link), "link")

@@ -37,8 +37,8 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Wish:
-    """History that the view needs: the page below ``before``, 0 for the newest; or that above
-    ``after``, for who reads down to where something is missing."""
+    """History that the view needs: the page below ``before``, 0 for the newest; or the page above
+    ``after``, when somebody reads down to where something is missing."""
 
     conversation: str
     before: int
@@ -77,7 +77,7 @@ class MessagesPane(Pane):
         return not (self.at_end or self._rows.bare) and line == self._size[1] - 1
 
     def renew(self, look: Look) -> None:
-        """Look different from now on."""
+        """Use another look."""
         self.look = look
         bare = self._rows.bare
         self._rows = EntryRows(self._model, look, self._rows.columns)
@@ -110,12 +110,12 @@ class MessagesPane(Pane):
             self._stop_at(conversation, (0, 0))
 
     def fold(self) -> None:
-        """Show every message of the floods here, or one row for most of each again."""
+        """Show every message of the floods here, or fold most of each again."""
         self._folding.active = not self._folding.active
         self.changed()
 
     def folded(self, seq: int) -> bool:
-        """Whether a row stands for message ``seq`` and others."""
+        """Whether one row stands for message ``seq`` and others."""
         conversation = self._model.current
         if conversation is None or not conversation.holds(seq):
             return False
@@ -136,7 +136,7 @@ class MessagesPane(Pane):
         self._stop_at(conversation, max(near_top, self._walk(conversation, own, 2)))
 
     def end_at(self, seq: int) -> None:
-        """Have entry ``seq`` be the last that is seen: below it, the bar says what follows."""
+        """Make entry ``seq`` the last one in view; below it, the bar says what follows."""
         conversation = self._model.current
         if conversation is None or not conversation.holds(seq):
             return
@@ -146,7 +146,7 @@ class MessagesPane(Pane):
         self._stop_at(conversation, self._walk(conversation, (index, max(0, last)), 1))
 
     def _unfold(self, conversation: Conversation, index: int) -> None:
-        """Entry ``index`` is to be seen."""
+        """Make entry ``index`` visible."""
         if self._folded(conversation, index) is not None:
             self.fold()
 
@@ -193,7 +193,8 @@ class MessagesPane(Pane):
     def _upward(
         self, conversation: Conversation, anchor: tuple[int, int] | None, height: int
     ) -> list[Row]:
-        """The rows that end at ``anchor``, or at the end: what a reader sees, top first."""
+        """The rows in view, top first: they end at ``anchor``, or at the end of the
+        conversation."""
         rows: list[Row] = []
         above = len(conversation.entries) - 1
         for index, block in self._blocks_up(conversation, anchor):
@@ -230,7 +231,7 @@ class MessagesPane(Pane):
         return self._folding.at(conversation, index, self._anchor.newest if self._anchor else 0)
 
     def _top(self, conversation: Conversation, index: int) -> int:
-        """Where entry ``index`` is drawn: at the first of those it is folded with."""
+        """Where entry ``index`` is drawn: at the first of those that it is folded with."""
         folded = self._folded(conversation, index)
         return folded.first if folded else index
 
@@ -269,7 +270,7 @@ class MessagesPane(Pane):
         return len(told) + len(self._rows.separators(conversation, index))
 
     def _apart(self, conversation: Conversation, index: int) -> bool:
-        """Whether something stands between entry ``index`` and the message before it."""
+        """Whether something separates entry ``index`` from the message before it."""
         before, seq = conversation.entries[index - 1].seq, conversation.entries[index].seq
         told = any(before <= each.after < seq for each in conversation.notices)
         return told or self._folded(conversation, index - 1) is not None
@@ -288,13 +289,13 @@ class MessagesPane(Pane):
         return rows
 
     def _tail(self, conversation: Conversation) -> list[list[Row]]:
-        """What stands below the newest entry, the lowest first."""
+        """What is below the newest entry, the lowest first."""
         blocks = self._rows.pending(conversation)
         loose = [] if conversation.entries else [self._notices(conversation, 0, None)]
         return [*reversed(blocks), *loose]
 
     def _above(self, conversation: Conversation) -> list[Row]:
-        """What stands above the oldest entry that is here."""
+        """What is above the oldest entry that is here."""
         if conversation.loading:
             key = "loading"
         elif conversation.complete or (conversation.fetched and not conversation.entries):
@@ -339,7 +340,7 @@ class MessagesPane(Pane):
 
     @staticmethod
     def _lacks(conversation: Conversation, index: int) -> bool:
-        """Whether something before entry ``index`` is not here, and could be."""
+        """Whether something before entry ``index`` is not here, and could be fetched."""
         kept = conversation.entries[index].seq not in conversation.sealed
         return kept and conversation.gap_before(index) > 0
 
@@ -361,8 +362,8 @@ class MessagesPane(Pane):
     def _walk(
         self, conversation: Conversation, place: tuple[int, int], rows: int
     ) -> tuple[int, int]:
-        """``rows`` further from ``place``, or as far as there is something: who reads down passes
-        over nothing that the server is still to give."""
+        """``rows`` further from ``place``, or as far as there are entries. Reading down stops where
+        the server is still to give something."""
         index, row = place
         row += rows
         while row < 0 and index > 0:
@@ -387,7 +388,7 @@ class MessagesPane(Pane):
         self.changed()
 
     def _settle(self, conversation: Conversation, height: int) -> None:
-        """Don't stand so high that the view is not full while there is something below."""
+        """Go down if the view is not full while there is something below."""
         place = self._anchor_place(conversation)
         if place is None:
             self._anchor = None

@@ -13,7 +13,7 @@ __all__ = ["ListPane", "Pane", "meant", "painted"]
 
 
 class Pane(urwid.Widget):
-    """A box that draws itself from rows; a row that can't be made never takes the screen down."""
+    """A box that draws itself from rows. A row that can't be made never takes the screen down."""
 
     _sizing = frozenset([urwid.BOX])
     _selectable = True
@@ -23,11 +23,11 @@ class Pane(urwid.Widget):
         self.look = look
 
     def title(self) -> str:
-        """What stands in the first row; empty for a pane without one."""
+        """The text of the first row; empty for a pane without a title."""
         return ""
 
     def aside(self, role: str) -> Row:
-        """What stands at the end of the title, which is in ``role``; asked after ``rows_of``."""
+        """The text at the end of the title, with its colour; asked after ``rows_of``."""
         return ()
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
@@ -35,7 +35,7 @@ class Pane(urwid.Widget):
         raise NotImplementedError
 
     def place(self, columns: int, height: int) -> tuple[int, int] | None:
-        """Where the cursor stands, counted below the title."""
+        """Where the cursor is, counted from the row below the title; None for no cursor."""
         return None
 
     def changed(self) -> None:
@@ -87,7 +87,7 @@ class ListPane(Pane):
         raise NotImplementedError
 
     def item_row(self, item: object, columns: int) -> Row:
-        """How one of ``items`` looks."""
+        """The row for one of ``items``."""
         raise NotImplementedError
 
     def chosen(self) -> object | None:
@@ -96,7 +96,7 @@ class ListPane(Pane):
         return items[min(self.selected, len(items) - 1)] if items else None
 
     def select(self, place: int) -> None:
-        """Select the item at ``place``, or the nearest there is."""
+        """Select the item at ``place``, or the nearest one."""
         self.selected = max(0, min(place, len(self.items()) - 1))
         self.changed()
 
@@ -113,7 +113,10 @@ class ListPane(Pane):
         self.changed()
 
     def unfilter(self, all_of_it: bool = False) -> bool:
-        """Take back what narrows the list. Return whether there was something."""
+        """Take back what narrows the list.
+
+        :returns: whether there was something.
+        """
         if not self.filter:
             return False
         self.filter = "" if all_of_it else self.filter[:-1]

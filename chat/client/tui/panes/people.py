@@ -19,7 +19,7 @@ WATCHED = 200
 
 
 def state_mark(look: Look, status: int | None) -> Run:
-    """The sign and colour of a status; None: unknown."""
+    """The sign and colour of a status; None for an unknown one."""
     glyphs = look.glyphs
     marks = {
         ONLINE: ("online", glyphs.online),
