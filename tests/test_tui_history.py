@@ -336,3 +336,19 @@ class HistoryTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(cache.close()))
         again = self.screen(FollowedClient(), online=False)
         self.assertIn("message 250", "\n".join(again.text()))
+
+    def test_an_answer_to_what_one_said_in_an_earlier_session_speaks_to_oneself(self) -> None:
+        states = {"#lobby": room("#lobby"), "#cats": room("#cats", 8, 8)}
+        before = [entry(seq, ME if seq == 7 else BEN, to="#cats") for seq in range(1, 9)]
+        self.remember(*before, states=states)
+        client = FollowedClient()
+        client.conversations |= states
+        screen = self.screen(client)
+        screen.press("focus out")
+        cats = screen.chat.model.conversations["#cats"]
+        self.assertFalse(cats.holds(7))
+        for number, reply in enumerate((8, 7, 3_000), 9):
+            client.hand_out(entry(number, to="#cats", reply=reply))
+        told = [each.kind for each in screen.told]
+        self.assertEqual(told, ["message", "message", "mention", "message"])
+        self.assertEqual(cats.mentions, {10})

@@ -57,7 +57,7 @@ class WritingTests(TestCase):
         screen = talk(entry(1, BEN, "tea?"), entry(2, CHEN, "coffee?"))
         text = screen.press("meta v", "up", "r")
         self.assertIs(screen.desk.active, Pane.COMPOSER)
-        self.assertEqual(text[-3], f"{CORNER} Answer to ben (Esc ends it): tea?")
+        self.assertEqual(text[-3], f"{CORNER} Answer to ben: tea?  (Esc ends it)")
         self.assertEqual(screen.desk.composer.editor.text, "")
         screen.enter("with milk")
         self.assertIn(("send", ("#lobby", "with milk", 1)), screen.client.asked)

@@ -201,6 +201,13 @@ class Conversation:
             self.mentions.add(entry.seq)
         return fresh
 
+    def speaks(self, seq: int) -> bool:
+        """A message speaks to oneself, as is found out. Return whether that is news to anybody."""
+        news = seq > self.read and seq not in self.mentions | self._silent
+        if news:
+            self.mentions.add(seq)
+        return news
+
     def mark_read(self, seq: int) -> None:
         """Move the read mark up to ``seq``; never back."""
         if seq > self.read:

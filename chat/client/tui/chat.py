@@ -192,10 +192,20 @@ class Chat:
             came = self._described(conversation, event.entry)
             if came.kind != "message" or not conversation.hushed:
                 self._view.attention(came)
+        if event.entry.reply and not conversation.holds(event.entry.reply):
+            self.spawn(self._look_whom(conversation, event))
+
+    async def _look_whom(self, conversation: Conversation, event: events.MessageArrived) -> None:
+        """Find out whether something answers what one said before this program began."""
+        entry = event.entry
+        mine = await self.history.recalls_mine(conversation.name, entry.reply)
+        if mine and conversation.speaks(entry.seq) and event.live and not conversation.private:
+            self._view.attention(self._described(conversation, entry))
 
     def _described(self, conversation: Conversation, entry: Entry) -> Came:
         kind = "private" if conversation.private else "message"
-        if not conversation.private and self.model.speaks_to_me(conversation, entry):
+        to_me = entry.seq in conversation.mentions
+        if not conversation.private and (to_me or self.model.speaks_to_me(conversation, entry)):
             kind = "mention"
         who = self.name_of(entry.user_id, entry.user_name)
         return Came(kind, self.title_of(conversation), who, acted(entry.content))

@@ -32,6 +32,9 @@ CONTENT_LIMIT = 16_384
 COMPLETE = Key("composer", ("tab",), "complete", "hint-complete")
 """What is hinted at while something is written that this may complete."""
 
+LEAST_QUOTED = 16
+"""Columns of what one answers that go before how one ends that."""
+
 _SIDES = frozenset({Pane.CONVERSATIONS, Pane.ONLINE})
 
 
@@ -230,7 +233,12 @@ class Desk(urwid.Widget):
         name, text = telling.quoted(current.held(seq))
         name = clip(name, max(4, columns // 3), self.look.glyphs.ellipsis)
         key = "answering" if name else "answering-it"
-        return f"{self.look.glyphs.answer} {self.look.words(key, who=name, what=text)}"
+        lead = f"{self.look.glyphs.answer} {self.look.words(key, who=name)}"
+        ends = self.look.words("answering-ends")
+        room = columns - width(lead) - width(ends)
+        if room < min(LEAST_QUOTED, width(text)):
+            return lead + text
+        return f"{lead}{clip(text, room, self.look.glyphs.ellipsis)}{ends}"
 
     def _hint(self) -> str:
         """The hint in an empty composer."""

@@ -60,6 +60,7 @@ class History:
         self._redraw = redraw
         self._exhausted: dict[str, int] = {}
         self._receipted: set[str] = set()
+        self._recalling = False
 
     def wanted(self, wish: Wish) -> bool:
         """Whether anything can be done about the history that a drawing lacked."""
@@ -148,6 +149,19 @@ class History:
                 return
         answer = await self._client.history(name, before=seq + AROUND, limit=PAGE)
         self._came(name, answer.entries, answer.first)
+
+    async def recalls_mine(self, name: str, seq: int) -> bool:
+        """Whether entry ``seq`` is in the cache and one's own. One at a time is looked up: in a
+        flood the others are as if they were not there."""
+        if self._cache is None or self._recalling:
+            return False
+        self._recalling = True
+        try:
+            page = await self._cache.page(name, seq + 1, 1)
+        finally:
+            self._recalling = False
+        me = self._model.me.user_id
+        return any(each.seq == seq and each.user_id == me for each in page)
 
     def search(self, text: str, conversation: str) -> Found:
         """Begin a search in one conversation, or with an empty name in all."""
