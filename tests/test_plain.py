@@ -546,6 +546,8 @@ class PlainPtyTests(TestCase):
         self.assertTrue(said.endswith("emil, id 10001, online\n"), said)
         said = self.pipe("emil", "/rooms\n/go cats\nhiss\n").stdout
         self.assertIn("emil: hiss\n", said, "a command leaves the list")
+        said = self.pipe("emil", "over there\n/go cats\nand here\n").stdout
+        self.assertIn("emil: over there\n", said, "what was written is said before one goes on")
         said = self.pipe("emil", "/go cats\n/more\n").stdout
         self.assertIn("emil: meow\n", said)
         self.assertNotIn("\x1b", said)

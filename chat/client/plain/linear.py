@@ -215,8 +215,8 @@ class Linear(Host):
             self._leave_when_sent(self._chat, until)
 
     def _leave_when_sent(self, chat: Chat, until: float) -> None:
-        under_way = [s for s in chat.client.outgoing if not isinstance(s.state, events.Failed)]
-        if self._reactor.seconds() < until and (under_way or not self._is_ready()):
+        waiting = _under_way(chat) or not self._is_ready()
+        if self._reactor.seconds() < until and waiting:
             self._reactor.callLater(0.05, self._leave_when_sent, chat, until)
         else:
             self._refresh()  # What was stored by now may not have been said yet.
@@ -231,8 +231,10 @@ class Linear(Host):
     def _is_ready(self) -> bool:
         if self._start.busy or self._is_working():
             return False
-        reading = self.talking and self._chat is not None and self._chat.model.connected
-        return not reading or self._news is None or self._news.up_to_date
+        if not self.talking or self._chat is None or not self._chat.model.connected:
+            return True
+        # What is on its way is said where it was written: what comes next may lead elsewhere.
+        return not _under_way(self._chat) and (self._news is None or self._news.up_to_date)
 
     def _is_working(self) -> bool:
         """Whether what is asked for next would be answered before what was asked for until now. A
@@ -341,3 +343,8 @@ class Linear(Host):
 
     def examined(self, round_trip: float | None) -> Examined:
         return self._examined(0, 0, 1, round_trip)
+
+
+def _under_way(chat: Chat) -> bool:
+    """Whether something that was written is neither stored nor refused."""
+    return any(not isinstance(sent.state, events.Failed) for sent in chat.client.outgoing)
