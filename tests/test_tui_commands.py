@@ -55,6 +55,12 @@ class CommandTests(TestCase):
             self.assertIn(Words(language)("devices-hint"), title)
             self.assertRegex(this, f"desk +{this_one}  2023-11-14")
 
+    def test_that_ctrl_c_once_more_leaves_is_said_as_long_as_it_does(self) -> None:
+        for key in ("x", "left", "f2", "esc"):
+            screen = lively()
+            self.assertIn("Ctrl-C once more leaves", "\n".join(screen.press("ctrl c")))
+            self.assertNotIn("Ctrl-C once more leaves", "\n".join(screen.press(key)), key)
+
     def test_what_is_listed_in_a_sentence_stands_as_its_language_has_it(self) -> None:
         for language, wanted in (("en", "Themes: dark, light"), ("zh", "配色：dark、light")):
             self.assertIn(wanted, "\n".join(lively(language).enter("/theme")))

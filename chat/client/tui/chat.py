@@ -361,6 +361,11 @@ class Chat:
         self.clock.callLater(NOTE_SECONDS, self._unsay)
         self._view.redraw()
 
+    def unsay(self, text: str) -> None:
+        """It does not hold any more, if it is what stands in the status line."""
+        if self.note == self.look.line(text):
+            self.note = ""
+
     def _unsay(self) -> None:
         if self.note and self.clock.seconds() >= self._note_until:
             self.note = ""

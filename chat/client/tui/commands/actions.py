@@ -83,8 +83,10 @@ class Actions:
         context = desk.context
         key = _meant(context, key)
         found = action(context, key) or action("everywhere", key)
-        if key != "ctrl c":
+        if key != "ctrl c" and self._leaving:
             self._leaving = False
+            self.chat.unsay(self.desk.look.words("again-to-leave"))
+            self.desk.status.changed()
         if found != "send":
             self._doubt = commands.Doubt()
         if self._verbs.steer(found, bool(desk.composer.editor.text)):
