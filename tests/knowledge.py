@@ -86,15 +86,16 @@ class Marks:
 
 @dataclass(frozen=True)
 class Said:
-    """Who wrote what."""
+    """Who wrote what, and which number that answers."""
 
     user_id: int
     content: str
+    reply: int
 
     @classmethod
     def of(cls, entry: Data) -> Self:
         """As an *entry* has it."""
-        return cls(entry["userId"], entry.get("content", ""))
+        return cls(entry["userId"], entry.get("content", ""), entry.get("reply", 0))
 
 
 class Conversation:
@@ -249,7 +250,8 @@ class Knowledge:
             case ("SmsMes", _):
                 self._entry(data)
             case ("SmsResMes", {"code": 200}) if not data.get("duplicate"):
-                self._entry({**data, "content": request["content"], "userId": self._user_id})
+                own = {name: request[name] for name in ("content", "reply") if name in request}
+                self._entry({**data, **own, "userId": self._user_id})
             case ("JoinResMes", {"code": 200}):
                 self._joined(data)
             case ("LeaveResMes", {"code": code}) if code in NOT_HERE:

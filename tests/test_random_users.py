@@ -177,8 +177,11 @@ class Device:
         return self.random.choice(self.crowd.users).user_id
 
     def say(self, to: str) -> Deferred[Data]:
-        text = f"text-{next(_unique)}"
-        return self.connection.ask("SmsMes", to=to, content=text, clientId=text)
+        text, answers = (
+            f"text-{next(_unique)}",
+            self.random.choice([{}, {"reply": 1}, {"reply": 9}]),
+        )
+        return self.connection.ask("SmsMes", to=to, content=text, clientId=text, **answers)
 
     async def talk(self) -> None:
         await self.say(self.random.choice([*self.crowd.rooms, "#lobby"]))
