@@ -273,6 +273,49 @@ class BehindTest(SynchronousTestCase):
         hall.say("r:bakers", "afterwards")
         self.assertEqual((snapshot.seq, guest.numbers("#bakers")), (1, [2]))
 
+    def test_a_room_that_is_being_entered_is_told_by_its_reply_first(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        hall.guest(2, ROOM)
+        hall.say(ROOM, "before the joining")
+
+        async def join(*how: object) -> None:
+            guest.transport.fill_up()
+
+        hall.bus.slow = True
+        with patch.object(hall.context.rooms, "join", join):
+            guest.send("JoinMes", conversation=NAME)
+        hall.say(LOBBY, "missed")
+        hall.bus.answer()  # It is a member now, and hears the room.
+        hall.say(ROOM, "not in the reply's number")
+        guest.transport.drain()
+        hall.say(LOBBY, "while it is entered")
+        hall.bus.slow = False
+        hall.bus.answer()
+        hall.say(ROOM, "afterwards")
+        told = [each.data.get("content", each.type) for each in guest.frames]
+        self.assertEqual(told[0], "JoinResMes")
+        self.assertEqual(guest.frames[0].data["seq"], 1)
+        self.assertEqual(guest.numbers(NAME), [2, 3])
+        self.assertEqual(guest.numbers("#lobby"), [1, 2])
+
+    def test_of_rooms_that_one_is_taken_out_of_meanwhile_nothing_more_is_told(self) -> None:
+        hall = Hall()
+        rooms = ROOM, "r:bakers"
+        guest = hall.guest(1, *rooms)
+        hall.guest(2, *rooms)
+        guest.transport.fill_up()
+        for room in rooms:
+            hall.say(room, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        for room in rooms:
+            hall.fanout.event(1, Event("left", room))
+            hall.say(room, "not for them any more")
+        hall.log.slow = False
+        hall.log.answer()
+        self.assertEqual(guest.contents(), [])
+
     def test_falling_behind_again_while_catching_up(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)

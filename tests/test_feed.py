@@ -246,7 +246,8 @@ class AnySequenceTest(SynchronousTestCase):
                     full = False
                     guest.transport.drain()
                 case "hold" if not held:
-                    held = hall.feed(guest).hold()
+                    held = True
+                    hall.feed(guest).hold()
                 case "release" if held:
                     held = False
                     hall.feed(guest).release({}, frozenset())

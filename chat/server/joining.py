@@ -30,11 +30,12 @@ def held_back(
     """
     snapshot: dict[str, int] = {}
     new: set[str] = set()
-    held = session.feed is not None and session.feed.hold()
+    if session.feed is not None:
+        session.feed.hold()
     try:
         yield snapshot, new
     finally:
-        if held and session.feed is not None:  # The client may have gone meanwhile.
+        if session.feed is not None:  # The client may have gone meanwhile.
             release = session.release_after_reply if until_reply else session.feed.release
             release(snapshot, frozenset(new))
 

@@ -53,12 +53,13 @@ class Feed:
     them, by conversation id and number. ``_seen`` is the last number that the client was given of
     each conversation, and ``_epochs`` the epoch of that number, while the session is not live.
     ``_unsent`` says, for an original client, which entry is in each frame that has not gone to the
-    kernel yet. ``_waiting`` is fired when nothing is held any more.
+    kernel yet. ``_waiting`` is fired when nothing is held any more. ``_must_catch_up`` says of a
+    session that is held that not all that came is in ``_held``.
     """
 
     __slots__ = (
-        "_epochs", "_held", "_holds", "_overflown", "_owed", "_seen", "_session", "_state", "_told",
-        "_unsent", "_waiting",
+        "_epochs", "_held", "_holds", "_must_catch_up", "_owed", "_seen", "_session", "_state",
+        "_told", "_unsent", "_waiting",
     )  # fmt: skip
 
     def __init__(self, session: "Session") -> None:
@@ -67,7 +68,7 @@ class Feed:
         self._holds = 1  # Until the reply to the login.
         self._told: dict[str, int] = {}
         self._held: list[_Held] = []
-        self._overflown = False
+        self._must_catch_up = False
         self._owed: dict[tuple[str, int], bytes] = {}
         self._seen: dict[str, int] = {}
         self._epochs: dict[str, str] | None = None
@@ -159,10 +160,10 @@ class Feed:
     def _give(self, entry: _Held) -> None:
         if self._state is _State.LIVE:
             self._session.queue_frame(entry.frame, (entry.cid, entry.seq))
-        elif self._state is _State.HELD and not self._overflown:
+        elif self._state is _State.HELD and not self._must_catch_up:
             self._held.append(entry)
             if len(self._held) > MOST_HELD:
-                self._overflown = True
+                self._must_catch_up = True
                 answers = [each for each in self._held if each.answered is not None]
                 self._owed |= {(each.cid, each.seq): each.frame for each in answers}
                 self._held.clear()
@@ -171,22 +172,18 @@ class Feed:
 
     # Held back -------------------------------------------------------------------------------
 
-    def hold(self) -> bool:
+    def hold(self) -> None:
         """Hold back what comes until ``release``.
 
         Holds may overlap, as when the user joins one room here and another one on another device.
-        The session goes live when the last hold is released.
-
-        :returns: False when the session is behind: then it is not held, and must not be released.
+        The session goes live when the last hold is released; one that is behind is not held, but
+        catches up no sooner than that.
         """
-        if self._state is _State.BEHIND:
-            return False
         if self._state is _State.LIVE:
             self._state = _State.HELD
             self._remember()
             self._changed()
         self._holds += 1
-        return True
 
     def nothing_held(self) -> Deferred[None]:
         """Fires when all has been given that is held back now."""
@@ -221,15 +218,17 @@ class Feed:
         :param snapshot: the numbers that the client was just sent, by conversation id.
         :param new: the conversations that the session did not hear before; None for all.
         """
+        self._holds -= 1
+        if self._state is _State.BEHIND:
+            return
         fresh = snapshot.keys() if new is None else snapshot.keys() & new
         self._told.update({cid: snapshot[cid] for cid in fresh})
-        self._holds -= 1
         if self._holds:
             return
         held, self._held = self._held, []
         told, self._told = self._told, {}
-        if self._overflown:
-            self._overflown = False
+        if self._must_catch_up:
+            self._must_catch_up = False
             self._seen.update(told)
             self._holds = 1
             self._start_catching_up()
@@ -296,9 +295,12 @@ class Feed:
         """The client has read all that was buffered: give it what it missed."""
         if self._state is _State.BEHIND:
             self._state = _State.HELD
-            self._holds = 1
             self._changed()
-            self._start_catching_up()
+            if self._holds:  # A room may be being entered, of which nothing is to be told yet.
+                self._must_catch_up = True
+            else:
+                self._holds = 1
+                self._start_catching_up()
 
     def _start_catching_up(self) -> None:
         Deferred.fromCoroutine(self._catch_up()).addErrback(

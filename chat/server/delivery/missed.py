@@ -56,6 +56,8 @@ class Missed:
             told[cid] = self._still_known(cid, cursor)
             if newest > told[cid]:
                 entries = await self._read(cid, told[cid], newest)
+                if cid.startswith("r:") and cid not in self._session.rooms:  # left meanwhile
+                    continue
                 self._send(cid, entries)
                 self._room -= sum(len(entry.json) for entry in entries)
                 told[cid] = entries[-1].seq if entries else told[cid]
