@@ -299,6 +299,27 @@ class BehindTest(SynchronousTestCase):
         self.assertEqual(guest.numbers(NAME), [2, 3])
         self.assertEqual(guest.numbers("#lobby"), [1, 2])
 
+    def test_a_reply_that_comes_while_catching_up_brings_nothing_twice(self) -> None:
+        for joins_first in (True, False):
+            hall = Hall()
+            guest = hall.guest(1, ROOM)
+            guest.transport.fill_up()
+            hall.say(ROOM, "missed")
+            hall.log.slow = True
+            guest.transport.drain()
+            hall.clock.advance(0)
+            hall.say(ROOM, "while the log is read")
+            if not joins_first:
+                hall.bus.slow = True
+                hall.log.answer()
+                hall.bus.slow = False
+            guest.send("JoinMes", conversation=NAME)
+            self.assertIn("JoinResMes", [each.type for each in guest.frames])
+            hall.log.answer()
+            hall.bus.answer()
+            hall.say(ROOM, "afterwards")
+            self.assertEqual(guest.numbers(NAME), [1, 2, 3], joins_first)
+
     def test_of_rooms_that_one_is_taken_out_of_meanwhile_nothing_more_is_told(self) -> None:
         hall = Hall()
         rooms = ROOM, "r:bakers"

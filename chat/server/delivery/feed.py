@@ -32,6 +32,7 @@ class _State(Enum):
     LIVE = auto()
     HELD = auto()
     BEHIND = auto()
+    CATCHING_UP = auto()  # held, while what was missed is read and given
 
 
 class _Held(NamedTuple):
@@ -160,7 +161,7 @@ class Feed:
     def _give(self, entry: _Held) -> None:
         if self._state is _State.LIVE:
             self._session.queue_frame(entry.frame, (entry.cid, entry.seq))
-        elif self._state is _State.HELD and not self._must_catch_up:
+        elif self._state is not _State.BEHIND and not self._must_catch_up:
             self._held.append(entry)
             if len(self._held) > MOST_HELD:
                 self._must_catch_up = True
@@ -187,7 +188,7 @@ class Feed:
 
     def nothing_held(self) -> Deferred[None]:
         """Fires when all has been given that is held back now."""
-        if self._state is not _State.HELD:
+        if self._state is _State.LIVE:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
         self._waiting += (waiter,)
@@ -196,8 +197,12 @@ class Feed:
     def give_older(self, snapshot: Mapping[str, int], new: frozenset[str]) -> None:
         """Give the held entries that are older than the snapshot the client is about to be sent.
 
+        While the session catches up, what it missed has to come before them.
+
         :param snapshot, new: the arguments of ``release``, which is called after the snapshot.
         """
+        if self._state is _State.CATCHING_UP:
+            return
 
         def is_older(each: _Held) -> bool:
             was_heard = each.cid not in new and each.cid != self._session.untold
@@ -230,7 +235,6 @@ class Feed:
         if self._must_catch_up:
             self._must_catch_up = False
             self._seen.update(told)
-            self._holds = 1
             self._start_catching_up()
             return
         self._state = _State.LIVE
@@ -293,16 +297,17 @@ class Feed:
 
     def caught_up(self) -> None:
         """The client has read all that was buffered: give it what it missed."""
-        if self._state is _State.BEHIND:
+        if self._state is not _State.BEHIND:
+            return
+        if self._holds:  # A room may be being entered, of which nothing is to be told yet.
             self._state = _State.HELD
-            self._changed()
-            if self._holds:  # A room may be being entered, of which nothing is to be told yet.
-                self._must_catch_up = True
-            else:
-                self._holds = 1
-                self._start_catching_up()
+            self._must_catch_up = True
+        else:
+            self._start_catching_up()
 
     def _start_catching_up(self) -> None:
+        self._state = _State.CATCHING_UP
+        self._holds = 1
         Deferred.fromCoroutine(self._catch_up()).addErrback(
             lambda failure: tracing.failed(self._session, "catching up", failure)
         )
@@ -320,6 +325,7 @@ class Feed:
             tracing.sent_away(session, error)
             session.bye(503, "store-away", 1.0)
             return
+        self._state = _State.HELD
         self.release({**told, **self._seen})  # _seen: the rooms that were entered meanwhile
         if session.dialect.is_current:  # Presence may have moved meanwhile.
             session.emit(session.context.online.reset_message())
