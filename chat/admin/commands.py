@@ -71,7 +71,7 @@ async def sessions(desk: Desk) -> None:
 
 
 async def logout(desk: Desk) -> None:
-    """End one session, or all of somebody's."""
+    """End one session, or all sessions of a user."""
     user = await desk.user(desk.options.user)
     try:
         if desk.options.device == "":  # of a script, most likely: not all of them
@@ -83,7 +83,7 @@ async def logout(desk: Desk) -> None:
 
 
 async def suspend(desk: Desk) -> None:
-    """Let nobody be somebody, for a time or for ever."""
+    """Let nobody log in as a user, for a time or for ever."""
     user = await desk.user(desk.options.user)
     reason = _line(desk, desk.options.reason)
     await desk.administration.suspend(user.user_id, _seconds(desk), reason)
@@ -98,21 +98,21 @@ async def reinstate(desk: Desk) -> None:
 
 
 async def appoint(desk: Desk) -> None:
-    """Make somebody an administrator, who may act in every room."""
+    """Make a user an administrator, who may act in every room."""
     user = await desk.user(desk.options.user)
     await desk.administration.appoint(user.user_id)
     desk.done("appointed", user=user.user_name)
 
 
 async def dismiss(desk: Desk) -> None:
-    """Make an administrator none any more."""
+    """Make an administrator an ordinary user again."""
     user = await desk.user(desk.options.user)
     await desk.administration.appoint(user.user_id, False)
     desk.done("dismissed", user=user.user_name)
 
 
 async def password(desk: Desk) -> None:
-    """Give somebody another password, and end all their sessions."""
+    """Give a user another password, and end all their sessions."""
     user = await desk.user(desk.options.user)
     file = desk.options.password_file
     chosen = _made_password() if file is None else _password_from(desk, file)
@@ -137,7 +137,7 @@ def _made_password() -> str:
 def _password_from(desk: Desk, file: Path) -> str:
     """The first line of a file.
 
-    :raises Stop: it is no password, or can't be read.
+    :raises Stop: it is not a possible password, or can't be read.
     """
     reason: object
     try:
@@ -195,7 +195,7 @@ async def bans(desk: Desk) -> None:
 
 
 async def moderate(desk: Desk) -> None:
-    """Do in a room what its owners may, to anybody."""
+    """Act in a room as its owner could, on anybody."""
     options, cid = desk.options, desk.room(desk.options.room)
     if (options.action in ON_PEOPLE) != bool(options.user):
         raise Stop(desk.words("whom"))
@@ -241,7 +241,7 @@ async def invite(desk: Desk) -> None:
 
 
 async def invitations(desk: Desk) -> None:
-    """List the codes that have not ended; the codes themselves nobody can see again."""
+    """List the codes that have not ended. The codes themselves can't be read again."""
     rows = [
         _timed(_invitation(each), desk.options.json) for each in await desk.invitations.listed()
     ]
@@ -269,7 +269,7 @@ async def withdraw(desk: Desk) -> None:
 
 
 async def statistics(desk: Desk) -> None:
-    """Say how much there is of everything."""
+    """Say how much of everything there is."""
     found = await desk.administration.statistics()
     if desk.options.json:
         desk.show(found, "")
@@ -287,7 +287,7 @@ async def audit(desk: Desk) -> None:
 
 
 async def reports(desk: Desk) -> None:
-    """List what users reported, or close one of it."""
+    """List what users have reported, or close one of the reports."""
     if desk.options.close:
         try:
             await desk.administration.close_report(desk.options.close)
@@ -306,10 +306,10 @@ async def reports(desk: Desk) -> None:
 
 
 def _seconds(desk: Desk, most: int = LONGEST_SECONDS, least: int = 1) -> int:
-    """What ``--for`` says, 0 without it.
+    """The time of ``--for`` in seconds, 0 without it.
 
-    :raises Stop: that is no time, or one above what moderators may say: clients rely on it; or it
-        is 0, which would be taken for no end.
+    :raises Stop: it is not a time; it is above the limit that moderators have, on which clients
+        rely; or it is 0, which would mean without end.
     """
     written = desk.options.time
     if written is None:
@@ -323,9 +323,9 @@ def _seconds(desk: Desk, most: int = LONGEST_SECONDS, least: int = 1) -> int:
 
 
 def _line(desk: Desk, text: str) -> str:
-    """What people are shown, as they could have written it themselves.
+    """A text that people are shown, if they could have written it themselves.
 
-    :raises Stop: it is no line: no client expects that, and what is larger than a frame none reads.
+    :raises Stop: it is not one line, which no client expects; or it is larger than a frame.
     """
     if not is_line(text):
         raise Stop(desk.words("no-line", most=LINE_LIMIT))
@@ -333,15 +333,15 @@ def _line(desk: Desk, text: str) -> str:
 
 
 def _placed(row: dict[str, Any]) -> dict[str, Any]:
-    """The conversation as it is called everywhere, by whoever did something there; and numbers,
-    which a stream keeps as text, as what they are. 0 is nobody, and no time."""
+    """A line of the audit log with the conversation's usual name, and with numbers for what the
+    stream keeps as text. 0 means nobody, or no time."""
     cid = row["conversation"]
     numbers: dict[str, Any] = {key: int(row[key] or 0) for key in NUMBERS if key in row}
     return {**row, **numbers, "conversation": cid_name(cid, numbers["by"]) if cid else ""}
 
 
 def _timed(row: dict[str, Any], as_json: bool) -> dict[str, Any]:
-    """Times for people: as a date by this machine's clock. Programs get milliseconds."""
+    """Times for people, as dates by this machine's clock. Programs get milliseconds."""
     if as_json:
         return row
     shown = dict(row)

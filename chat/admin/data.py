@@ -25,7 +25,8 @@ STANDARD_OUTPUT: Final = Path("-")
 
 
 async def export(desk: Desk) -> None:
-    """Write all that is kept of a user to a file or to standard output, as JSON, line by line."""
+    """Write everything that is kept of a user to a file or to standard output, as JSON, line by
+    line."""
     user = await desk.user(desk.options.user)
     lines: list[dict[str, Any]] = [{"account": await desk.administration.user(user.user_id)}]
     belongings = await desk.administration.belongings(user.user_id)
@@ -45,7 +46,7 @@ async def export(desk: Desk) -> None:
 
 
 async def _held_against(desk: Desk, user: User) -> list[dict[str, Any]]:
-    """Where somebody is banned or muted, or invited, and by whom."""
+    """The rooms in which a user is banned, muted or invited, and who did it."""
     found = []
     for cid in await desk.administration.conversations():
         held = await desk.moderation.sanctions(0, cid) if cid.startswith("r:") else ()
@@ -57,7 +58,7 @@ async def _held_against(desk: Desk, user: User) -> list[dict[str, Any]]:
 
 @contextmanager
 def _output(desk: Desk) -> Iterator[TextIO]:
-    """The file that is named, or standard output. A file that is cut short goes away again.
+    """The file that is named, or standard output. An incomplete file is removed.
 
     :raises Stop: it can't be made.
     """
@@ -79,7 +80,7 @@ def _output(desk: Desk) -> Iterator[TextIO]:
 
 
 def with_entry(report: dict[str, Any]) -> dict[str, Any]:
-    """A report whose ``entry`` is what it says, not its JSON; as it is where it can't be read."""
+    """A report with its ``entry`` decoded; unchanged where that can't be read."""
     with suppress(msgspec.DecodeError):
         return {**report, "entry": msgspec.json.decode(report["entry"])}
     return report
@@ -90,7 +91,7 @@ def _is_by(report: dict[str, Any], user: User) -> bool:
 
 
 async def delete(desk: Desk) -> None:
-    """Take a user away, with all that they wrote."""
+    """Delete a user, with everything that they wrote."""
     user = await desk.user(desk.options.user)
     if desk.options.yes != user.user_name:
         raise Stop(desk.words("really", user=user.user_name))
@@ -107,7 +108,7 @@ async def delete(desk: Desk) -> None:
 
 
 async def backup(desk: Desk) -> None:
-    """Save the store of this machine into a file, while everything goes on."""
+    """Save the store of this machine into a file while it runs."""
     if desk.settings.store:
         raise Stop(desk.words("not-embedded"))
     target = Path(desk.options.file)
@@ -129,9 +130,10 @@ async def backup(desk: Desk) -> None:
 
 
 def restore(options: Any, settings: Settings, words: Any) -> str:
-    """Put a backup into a data directory that no server uses; what to say about it.
+    """Put a backup into a data directory that no server uses.
 
-    :raises Stop: it can't be done.
+    :returns: what to say about it.
+    :raises Stop: that is not possible.
     """
     if settings.store:
         raise Stop(words("not-embedded"))

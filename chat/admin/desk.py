@@ -47,7 +47,7 @@ class Stop(Exception):
 
 @dataclass
 class Desk:
-    """The store of a running server, and what to do with it."""
+    """The store of a running server, and what is needed to work with it."""
 
     reactor: Any
     options: Namespace
@@ -72,9 +72,9 @@ class Desk:
     # Who and where
 
     async def user(self, who: str) -> User:
-        """Whom the command line means, by id or by name.
+        """The user whom the command line names, by id or by name.
 
-        :raises Stop: nobody.
+        :raises Stop: there is none.
         """
         try:
             account = await self.accounts.find(id_or_name(who))
@@ -85,7 +85,7 @@ class Desk:
     def room(self, name: str) -> str:
         """The id of a room.
 
-        :raises Stop: it is no name of one.
+        :raises Stop: this is not the name of a room.
         """
         try:
             return room_cid(room_name(name, 0))
@@ -93,7 +93,7 @@ class Desk:
             raise Stop(self.words("no-such-room", room=name)) from None
 
     async def existing_room(self, name: str) -> str:
-        """The same of a room that is there.
+        """The id of a room that exists.
 
         :raises Stop: there is none of that name.
         """
@@ -105,12 +105,12 @@ class Desk:
     # Printing
 
     def show(self, value: dict[str, Any], text: str) -> None:
-        """One thing: JSON for programs, a line for people."""
+        """Print one thing: JSON for programs, a line for people."""
         print(safe_json(value) if self.options.json else clean_line(text), file=self.out)
 
     def table(self, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-        """Several things of one kind; people see some of their columns, cut where one of them
-        would push all the others away."""
+        """Print several things of one kind. People see some of the columns, each cut where it would
+        push all the others away."""
         if self.options.json:
             for row in rows:
                 print(safe_json(row), file=self.out)
@@ -123,17 +123,18 @@ class Desk:
             print("  ".join([*fitted, last]).rstrip(), file=self.out)
 
     def done(self, key: str, **values: object) -> None:
-        """What was done; programs know it by the exit status."""
+        """Say what was done; programs know it by the exit status."""
         if not self.options.json:
             print(clean_line(self.words(key, **values)), file=self.out)
 
     def passwords(self, threads: int = 1) -> Passwords:
-        """What hashes passwords as the server does; to be started and stopped."""
+        """What hashes passwords as the server does. It has to be started and stopped."""
         return Passwords(self.reactor, self.settings.argon2, threads, 0)
 
 
 def why(error: Exception) -> object:
-    """What a sentence says of an error: of the system's its words and the file, without number."""
+    """What a sentence says of an error: of the system's errors its words and the file, without the
+    number."""
     if not isinstance(error, OSError):
         return error
     return f"{error.strerror}: {error.filename}" if error.filename else error.strerror or error
@@ -146,9 +147,9 @@ def _cell(value: Any) -> str:
 
 
 def address_of(settings: Settings, words: Words) -> Address:
-    """Where the store of these settings is: the one named, or the embedded one of the directory.
+    """The address of the store in these settings: the one that is named, or the embedded one.
 
-    :raises Stop: no server has been started there.
+    :raises Stop: no server has ever been started in the data directory.
     """
     if settings.store:
         return Address.parse(settings.store)

@@ -39,9 +39,9 @@ SHORT: Final = 6
 
 @dataclass(frozen=True)
 class Found:
-    """One account of the source as it will be here, and what is to be said about it.
+    """An account of the source as it will be here, and what there is to say about it.
 
-    :ivar user_id: 0 when there can't be an account of it.
+    :ivar user_id: 0 when it can't be imported.
     """
 
     user_id: int
@@ -96,7 +96,8 @@ def _password(desk: Desk) -> str:
 
 
 async def _all(source: Redis, key: str) -> list[tuple[str, bytes]]:
-    """Every field of the source's hash, by id: of two that want one name the lower gets it."""
+    """Every field of the source's hash, ordered by id: of two accounts with one name the lower id
+    gets it."""
     cursor, found = b"0", {}
     while True:
         cursor, flat = await source.call("HSCAN", key, cursor, "COUNT", PIECE)
@@ -107,9 +108,9 @@ async def _all(source: Redis, key: str) -> list[tuple[str, bytes]]:
 
 
 def judge(field: str, value: bytes, names: set[str]) -> Found:
-    """What an account of the source can be here.
+    """How an account of the source would look here.
 
-    :param names: the canonical names that are given away already; the new one is put in.
+    :param names: the canonical names that are taken already; this one's is added.
     """
     user_id = int(field) if field.isascii() and field.isdigit() and len(field) <= 16 else 0
     try:
@@ -143,14 +144,17 @@ def judge(field: str, value: bytes, names: set[str]) -> Found:
 
 
 def _text(value: Any) -> str:
-    """A member's text, with U+FFFD for half of a surrogate pair, as Go reads it."""
+    """A text of the source, with U+FFFD for half of a surrogate pair, as Go reads it."""
     return HALF.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
 
 
 async def _take(
     desk: Desk, passwords: Passwords, piece: Sequence[Found], names: set[str]
 ) -> list[tuple[str, Found]]:
-    """Make some accounts, or see whether they could be made: what came of each, and as what."""
+    """Make some accounts, or find out whether they could be made.
+
+    :returns: what came of each.
+    """
     settled = [await _settle(desk, found, names) for found in piece]
     if not desk.options.apply:
         return settled
@@ -168,7 +172,7 @@ async def _take(
 
 
 async def _settle(desk: Desk, found: Found, names: set[str]) -> tuple[str, Found]:
-    """What would come of an account, in view of those that are here."""
+    """What would come of an account, considering those that exist here."""
     if not found.user_id:
         return "refused", found
     keys, redis = desk.keys, desk.redis

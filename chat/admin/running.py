@@ -25,7 +25,10 @@ BROKEN_PIPE: Final = 141
 
 
 def run(options: Namespace, words: Words) -> int:
-    """Carry a command out; the exit status."""
+    """Carry out a command.
+
+    :returns: the exit status.
+    """
     settings = _settings(options)
     try:
         if options.command == "restore":
@@ -52,7 +55,7 @@ def run(options: Namespace, words: Words) -> int:
 
 
 def _settings(options: Namespace) -> Settings:
-    """The server's settings, as its own options, file and environment say them.
+    """The server's settings, from its own options, file and environment.
 
     :raises SystemExit: one of them is wrong; that was said.
     """

@@ -26,8 +26,11 @@ _PATH_SAFE = "/%:@!$&'()*+,;=~-._?#[]"
 
 @dataclass(frozen=True)
 class Link:
-    """Text from ``start`` to ``end``. ``target`` is where it leads, in plain ASCII: a host's name
-    in other letters is shown as the network knows it (``xn--…``)."""
+    """A link in a text, from ``start`` to ``end``.
+
+    :ivar target: where it leads, in plain ASCII: a host's name in other letters is written as the
+        network knows it (``xn--…``).
+    """
 
     start: int
     end: int
@@ -35,7 +38,8 @@ class Link:
 
     @property
     def host(self) -> str:
-        """Who will be asked: not what stands before an ``@``, which may pretend."""
+        """The host that will be asked. What is before an ``@`` is not part of it, although it may
+        look like a host."""
         return urlsplit(self.target).hostname or ""
 
 
@@ -53,7 +57,8 @@ def find_links(text: str) -> Iterator[Link]:
 
 
 def _trimmed(written: str) -> str:
-    """Without what belongs to the sentence around it; brackets stay where they are in pairs."""
+    """A link without the punctuation of the sentence around it; brackets stay where they are in
+    pairs."""
     while written:
         last = written[-1]
         opening = _PAIRS.get(last)

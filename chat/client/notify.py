@@ -17,7 +17,7 @@ ACTIONS: Final = ("bell", "desktop", "command")
 
 @dataclass(frozen=True)
 class Came:
-    """A message that came: ``conversation`` and ``who`` as a reader knows them."""
+    """A message that has come; ``conversation`` and ``who`` as a reader knows them."""
 
     kind: str
     conversation: str
@@ -29,8 +29,8 @@ class Came:
 class Rule:
     """What to ``do`` about a message; nothing, where that is empty.
 
-    A part that is empty fits everything. ``conversations`` and ``people`` may have ``*`` and
-    ``?``; ``words``: one of them is in the text. Case means nothing.
+    An empty part matches everything. ``conversations`` and ``people`` may have ``*`` and ``?``; of
+    ``words`` one must be in the text. Case does not matter.
     """
 
     do: tuple[str, ...]
@@ -40,7 +40,7 @@ class Rule:
     words: tuple[str, ...] = ()
 
     def fits(self, came: Came) -> bool:
-        """Whether this rule speaks of such a message."""
+        """Whether this rule matches such a message."""
         text = came.text.casefold()
         return (
             (not self.kinds or came.kind in self.kinds)
@@ -54,7 +54,7 @@ DEFAULT_RULES: Final = (Rule(("bell",), ("mention", "private")),)
 
 
 def actions_for(rules: Sequence[Rule], came: Came) -> tuple[str, ...]:
-    """What the first rule that fits says; nothing when none does."""
+    """What the first matching rule says; nothing when none matches."""
     return next((rule.do for rule in rules if rule.fits(came)), ())
 
 
@@ -64,7 +64,7 @@ def _matches(patterns: Sequence[str], name: str) -> bool:
 
 
 class Quiet:
-    """Do not disturb: as long as somebody said, and every day in a span of time.
+    """Do not disturb: for a time that was asked for, and every day in a span of time.
 
     :param span: as ``22:00-07:00``, in the reader's time; empty for none.
     """
@@ -76,16 +76,16 @@ class Quiet:
         self._lifted = False
 
     def begin(self, now: datetime, minutes: int | None) -> None:
-        """Be quiet for some minutes; None: until ``end``."""
+        """Be quiet for some minutes; None for until ``end``."""
         self._for_good = minutes is None
         self._until = now + timedelta(minutes=minutes or 0)
 
     def end(self) -> None:
-        """Be disturbed again; the daily span comes back the next day."""
+        """End the quiet; the daily span begins again the next day."""
         self._for_good, self._until, self._lifted = False, None, True
 
     def holds(self, now: datetime) -> bool:
-        """Whether nothing is to be heard at this moment."""
+        """Whether nothing may be heard at this moment."""
         if self._for_good or (self._until is not None and now < self._until):
             return True
         within = bool(self._span) and in_span(self._span, now.time())
@@ -94,9 +94,9 @@ class Quiet:
 
 
 def in_span(span: str, moment: time) -> bool:
-    """Whether ``moment`` lies in ``22:00-07:00``, which goes over midnight.
+    """Whether ``moment`` is in a span such as ``22:00-07:00``, which includes midnight.
 
-    :raises ValueError: that is no span of time.
+    :raises ValueError: it is not a span of time.
     """
     start, dash, end = span.partition("-")
     first, last = time.fromisoformat(start.strip()), time.fromisoformat(end.strip())

@@ -10,7 +10,7 @@ __all__ = ["write_private"]
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace a file as a whole: whoever looks, and after whatever crash, finds the old one or
+    """Replace a file as a whole: at any moment, and after any crash, there is either the old one or
     the new one. Only the owner can read it.
 
     :raises OSError: the old one is still there.

@@ -14,13 +14,13 @@ MOST = 1 << 20
 
 
 class NotText(Exception):
-    """What was read is no UTF-8, or too long to be a message; the text is a key of the phrases."""
+    """The input is not UTF-8, or too long for a message; the text is a key of the phrases."""
 
 
 def whole_text(stream: BinaryIO) -> str:
-    """All of it, without the newline at its end.
+    """Everything, without the newline at its end.
 
-    :raises NotText: it is none.
+    :raises NotText: it is not a text.
     """
     data = stream.read(MOST + 1)
     if len(data) > MOST:
@@ -29,9 +29,9 @@ def whole_text(stream: BinaryIO) -> str:
 
 
 async def lines(reactor: Any, stream: BinaryIO) -> AsyncIterator[str]:
-    """Line by line. It is read in a thread, which stays one line ahead and no more.
+    """Line by line. A thread reads them, which stays at most one line ahead.
 
-    :raises NotText: a line is none.
+    :raises NotText: a line is not a text.
     """
     reader = _Reader(reactor, stream)
     while (line := await reader.next()) is not None:
@@ -46,7 +46,8 @@ def _decoded(data: bytes) -> str:
 
 
 class _Reader:
-    """A daemon thread that reads when it is asked to: it may wait for ever, and nobody for it."""
+    """A daemon thread that reads when it is asked to. It may wait for ever, but nobody has to wait
+    for it."""
 
     def __init__(self, reactor: Any, stream: BinaryIO) -> None:
         self._reactor = reactor

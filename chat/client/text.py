@@ -59,25 +59,28 @@ def width(text: str) -> int:
 
 
 def graphemes(text: str) -> Iterator[str]:
-    """The parts of ``text`` that a reader sees as one character."""
+    """The parts of ``text`` that a reader sees as one character each."""
     return iter(text) if text.isascii() else wcwidth.iter_graphemes(text)
 
 
 def is_printable(text: str) -> bool:
-    """Whether there is nothing in ``text`` but what is drawn, and what joins it."""
+    """Whether ``text`` has only characters that are drawn, and those that join them."""
     return text.isprintable() or text.replace(JOINER, "").isprintable()
 
 
 def is_character(text: str) -> bool:
-    """Whether ``text`` is one character, as a reader sees it: joined emoji are one. So is any space
-    that is typed: Chinese keyboards have a wide one, others one that does not break."""
+    """Whether ``text`` is one character as a reader sees it: joined emoji are one.
+
+    Any kind of space that can be typed is one too: Chinese keyboards have a wide one, others one
+    that does not break.
+    """
     if len(text) == 1:
         return text.isprintable() or unicodedata.category(text) == "Zs"
     return is_printable(text) and len(list(graphemes(text))) == 1
 
 
 def acts(content: str) -> bool:
-    """Whether a message says what its sender does: ``/me waves``, as for thirty years."""
+    """Whether a message says what its sender does, as ``/me waves`` does."""
     return content.startswith("/me ")
 
 
@@ -90,7 +93,7 @@ def acted(content: str) -> str:
 
 
 def clean(text: str, emoji: bool = False) -> str:
-    """Take out of ``text`` whatever could do more than be read; newlines stay.
+    """Remove from ``text`` everything that could do more than be read; newlines stay.
 
     :param emoji: leave joined emoji, skin tones, flags and variation selectors as they are, for a
         terminal that is known to draw them as wide as it should; otherwise they are taken apart.
@@ -102,10 +105,10 @@ def clean(text: str, emoji: bool = False) -> str:
 
 
 def bounded_marks(text: str) -> str:
-    """``text`` without marks after the thirtieth in a row (so UAX #15, section 13, bounds them).
+    """``text`` without marks after the thirtieth in a row (the limit of UAX #15, section 13).
 
-    A normal form puts them into order, which takes the square of their number: one message of
-    nothing but accents could stop the screen for half a second.
+    A normal form sorts the marks, which takes the square of their number: one message of nothing
+    but accents could block the screen for half a second.
     """
     if len(text) <= SHORT:
         return text
@@ -211,7 +214,7 @@ def pad(text: str, columns: int) -> str:
 def fit(text: str, columns: int) -> str:
     """``text`` in exactly ``columns`` columns, whatever it holds.
 
-    What still doesn't measure right after cutting (a mark that joins what is beside it) is shown
+    If it still has another width after cutting, because a mark joins what is beside it, it is shown
     in ASCII: wrong by a glyph, but never by a column.
     """
     shown = pad(clip(text, columns), columns)
@@ -291,14 +294,15 @@ def _fold_any(line: str, columns: int, rows: list[str], limit: int) -> None:
 
 
 def _broken(word: Sequence[str]) -> int:
-    """How much of a word that is longer than a row stands in it: all that fits, or up to a colon
-    close to the end, so that a fingerprint's bytes, and a port, stay whole."""
+    """How much of a word that is longer than a row is put into it: all that fits, or up to a colon
+    close to the end, so that a fingerprint's bytes, or a port, stay whole."""
     places = range(len(word), max(0, len(word) - 3), -1)
     return next((place for place in places if word[place - 1] == ":"), len(word))
 
 
 def _measured(line: str, columns: int) -> Iterator[str]:
-    """The parts of a line, none wider than a row, none without a place of its own at its start."""
+    """The parts of a line, none wider than a row, and none at its start that would take no place of
+    its own."""
     for part in graphemes(line):
         yield part if 0 < width(part) <= columns else "?"
 

@@ -19,10 +19,10 @@ __all__ = [
 
 
 class Command(argparse.ArgumentParser):
-    """The options of one command, which may stand between what else it takes.
+    """The parser of one command, whose options may be between its arguments.
 
-    By itself argparse takes ``send '#lobby' --json hi`` for one without a text, and ``hi`` for
-    something that it does not know (https://github.com/python/cpython/issues/59317).
+    argparse by itself takes ``send '#lobby' --json hi`` for a command without a text, and ``hi``
+    for something unknown (https://github.com/python/cpython/issues/59317).
     """
 
     _mixing = False
@@ -41,8 +41,8 @@ class Command(argparse.ArgumentParser):
 
 
 class Version(argparse.Action):
-    """Prints which version is installed, and ends. It is looked up only then: that takes longer
-    than all that other commands do before their first word."""
+    """Prints the installed version, and exits. It is looked up only then, which takes longer than
+    everything else that other commands do before their first word."""
 
     def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
         super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
@@ -55,7 +55,7 @@ class Version(argparse.Action):
 
 
 def speed(text: str) -> float:
-    """How much faster than it was."""
+    """How much faster than the original to play."""
     value = float(text)
     if not 0.01 <= value <= 1000:
         raise ValueError
@@ -63,7 +63,7 @@ def speed(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """A time to wait; ``nan`` and what no clock reaches are none."""
+    """A time to wait; not ``nan``, and nothing that no clock reaches."""
     value = float(text)
     if not 0 <= value < 1e9:
         raise ValueError
@@ -78,7 +78,7 @@ def fingerprint(text: str) -> str:
 
 
 def number(text: str) -> int:
-    """A whole number, 0 or more, and none that no server takes (protocol, Envelopes)."""
+    """A whole number, 0 or more, that a server would take (protocol, Envelopes)."""
     value = int(text)
     if not 0 <= value < 2**53:
         raise ValueError
@@ -94,8 +94,10 @@ def entry_number(text: str) -> int:
 
 
 def read_as_text(options: argparse.Namespace) -> bool:
-    """Take all that was given for UTF-8, whatever the locale says; whether it is that, and so can
-    be sent. A file may be called anything."""
+    """Take all arguments for UTF-8, whatever the locale says.
+
+    :returns: whether they are UTF-8, so that they can be sent. (A file may be called anything.)
+    """
     try:
         for name, value in vars(options).items():
             if isinstance(value, str):
@@ -108,5 +110,5 @@ def read_as_text(options: argparse.Namespace) -> bool:
 
 
 def _text(given: str) -> str:
-    """:raises UnicodeError: it is no UTF-8."""
+    """:raises UnicodeError: it is not UTF-8."""
     return given.encode(errors="surrogateescape").decode()

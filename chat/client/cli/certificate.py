@@ -12,9 +12,9 @@ __all__ = ["accepted"]
 
 
 def accepted(context: Context, error: Untrusted) -> bool:
-    """Show what the server showed; whether the person there believes it, which is remembered.
+    """Show the server's certificate, ask whether to trust it, and remember a yes.
 
-    A certificate that changed is never asked about: who only wants to go on would say yes.
+    Nobody is asked about a certificate that has changed: who only wants to go on would say yes.
     """
     values = {
         "server": shown(context.server),
@@ -39,7 +39,7 @@ def _say(context: Context, key: str, **values: str) -> None:
 
 
 def _answer(question: str) -> str:
-    """What is typed on the terminal, nothing where there is none or nobody reads."""
+    """What is typed on the terminal; empty when there is none, or nobody reads there."""
     if not sys.stderr.isatty():
         return ""
     try:

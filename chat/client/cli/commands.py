@@ -31,7 +31,7 @@ PAGE: Final = 200
 
 
 async def perform(context: Context) -> Status:
-    """Run the command that the options name, and say in one sentence what went wrong."""
+    """Run the command that the options name; if it fails, say why in one sentence."""
     options = context.options
     try:
         if options.command == "register" and context.server.startswith("tls:"):
@@ -55,7 +55,7 @@ _FORESEEN: Final = (
 
 
 def _explained(context: Context, error: Exception) -> tuple[str, Status]:
-    """The sentence, and the exit status, for what a command can end with."""
+    """The sentence and the exit status for an error with which a command can end."""
     phrases, why = context.phrases, context.why(error)
     match error:
         case Stop(status=status):
@@ -81,9 +81,9 @@ def _explained(context: Context, error: Exception) -> tuple[str, Status]:
 
 
 async def _introduce(context: Context) -> None:
-    """See who the server is.
+    """Connect to the server, to see its certificate.
 
-    :raises Untrusted: it does not prove it.
+    :raises Untrusted: it does not prove that it is the right one.
     """
     client = context.client()
     try:
@@ -118,7 +118,7 @@ async def register(context: Context) -> Status:
 
 
 async def send(context: Context) -> Status:
-    """Say something, or each line of standard input."""
+    """Send a message, or each line of standard input as one."""
     options = context.options
     if private_with(options.to) is None:
         _room(context, options.to)
@@ -137,13 +137,14 @@ async def send(context: Context) -> Status:
 
 
 async def _join_first(context: Context, client: ChatClient) -> None:
-    """Join the room that is written to, if that is wanted."""
+    """Join the room that is written to, if that was asked for."""
     if context.options.join and private_with(context.options.to) is None:
         await _resolve(context, client, [context.options.to])
 
 
 async def _send_lines(context: Context, client: ChatClient) -> Status:
-    """One after the other, so that who stops knows where; the first failure ends it."""
+    """Send one line after the other, so that whoever interrupts it knows where. The first failure
+    ends it."""
     async for line in lines(context.reactor, context.stdin):
         if line:
             context.begin()
@@ -161,7 +162,7 @@ def _sent(context: Context, client: ChatClient, text: str, client_id: str) -> Se
 
 
 async def _outcome(context: Context, client: ChatClient, sent: SentMessage) -> Status:
-    """Wait until the message is stored, as long as the timeout says."""
+    """Wait until the message is stored, as long as the timeout allows."""
     try:
         stored = await within(context, sent.stored())
     except (TooLate, Closed):
@@ -210,7 +211,7 @@ async def tail(context: Context) -> Status:
 
 
 def _connection_notes(context: Context) -> Callable[[Event], None]:
-    """Tell the person on the terminal, not the script, that the connection comes and goes."""
+    """Tell the person at the terminal, not the script, when the connection is lost and restored."""
     lost = False
 
     def note(event: Event) -> None:
@@ -228,7 +229,8 @@ def _connection_notes(context: Context) -> Callable[[Event], None]:
 
 
 async def _resolve(context: Context, client: ChatClient, conversations: Sequence[str]) -> list[str]:
-    """The canonical names of what was asked for; a room is joined first if that is wanted."""
+    """The canonical names of the conversations that were asked for; a room is joined first if
+    wanted."""
     found = []
     for each in conversations:
         name = await _canonical(context, client, each)
@@ -241,7 +243,8 @@ async def _resolve(context: Context, client: ChatClient, conversations: Sequence
 
 
 async def _is_in(client: ChatClient, name: str) -> bool:
-    """Whether the user is in a conversation: a login names the newest hundred, the rest follows."""
+    """Whether the user is in a conversation. (A login names the newest hundred; the others
+    follow.)"""
     if name in client.conversations:
         return True
     try:
@@ -261,9 +264,9 @@ async def _canonical(context: Context, client: ChatClient, conversation: str) ->
 
 
 def _room(context: Context, written: str) -> str:
-    """A room as the server calls it.
+    """The name of a room as the server writes it.
 
-    :raises Stop: it is written like no room.
+    :raises Stop: it is not the name of a room.
     """
     try:
         return room_name(written, 0)
@@ -275,9 +278,9 @@ def _room(context: Context, written: str) -> str:
 async def _print_last(
     context: Context, client: ChatClient, wanted: Sequence[str]
 ) -> set[tuple[str, int]]:
-    """The last messages of each conversation, oldest first over all of them.
+    """Print the last messages of each conversation, all together by time.
 
-    :returns: their conversations and numbers; some may have been handed out meanwhile.
+    :returns: their conversations and numbers, since some may be handed out as well.
     """
     found: list[Entry] = []
     if context.options.last:
@@ -334,7 +337,7 @@ async def who(context: Context) -> Status:
 
 
 async def history(context: Context) -> Status:
-    """Print what was said."""
+    """Print a part of a conversation's history."""
     async with logged_in(context, acknowledge=False) as client:
         for entry in await within(context, _asked_for(context, client)):
             _print(context, client, entry)

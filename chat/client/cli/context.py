@@ -50,7 +50,7 @@ class Stop(Exception):
 
 @dataclass
 class Context:
-    """What a command has around it."""
+    """What a command works with."""
 
     reactor: Any
     options: Namespace
@@ -72,17 +72,17 @@ class Context:
         self.begin()
 
     def begin(self) -> None:
-        """The time of the timeout starts now."""
+        """The time of the timeout begins now."""
         self._began = self.reactor.seconds()
 
     @property
     def secret(self) -> PasswordSource:
-        """Where the password is, if one is needed."""
+        """Where the password comes from, if one is needed."""
         options = self.options
         return PasswordSource(options.password_file, options.password_command, self.phrases)
 
     def accept(self, fingerprint: str) -> None:
-        """Believe the server from now on when it shows that certificate."""
+        """Trust the server from now on when it shows that certificate."""
         self.profile.known_servers.accept(self.server, fingerprint)
 
     def left(self) -> float:
@@ -91,15 +91,15 @@ class Context:
         return max(0.0, float(self.options.timeout - passed))
 
     def why(self, error: object) -> str:
-        """Why there is no connection, in the reader's words."""
+        """Why there is no connection, in the reader's language."""
         return reason(str(error), Words(self.phrases.language))
 
     def tell(self, key: str, **values: object) -> None:
-        """A sentence for the person, on standard error."""
+        """Print a sentence for the person, on standard error."""
         self.say(self.phrases(key, **values))
 
     def say(self, sentence: str) -> None:
-        """As ``tell``, with a sentence that is ready."""
+        """The same with a sentence that is ready."""
         print(f"chatroom: {clean_line(sentence)}", file=self.errors, flush=True)
 
     def client(self, device: str = "", **options: Any) -> ChatClient:

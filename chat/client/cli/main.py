@@ -26,7 +26,10 @@ WRONG_CONFIG = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; what it returns is its exit status."""
+    """Run the program.
+
+    :returns: its exit status.
+    """
     words = sys.argv[1:] if argv is None else list(argv)
     early = _early(words)
     phrases = Phrases(choose_language(early.language))
@@ -67,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _early(words: Sequence[str]) -> argparse.Namespace:
-    """What is needed before anything can be said, help included."""
+    """Set up what is needed before anything can be printed, the help included."""
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     early.add_argument("--language", default="")
     early.add_argument("--profile", default="default")
@@ -81,7 +84,7 @@ def _early(words: Sequence[str]) -> argparse.Namespace:
 def _settings(early: argparse.Namespace) -> Settings:
     """The settings of the profile.
 
-    :raises BadConfig: the file is wrong, or was named and is not there; there is no home for it.
+    :raises BadConfig: the file is wrong, or it was named and does not exist.
     """
     usual = Profile().config_file
     return read_settings(early.config or usual, early.profile, asked=early.config is not None)
@@ -94,7 +97,7 @@ def _complain(phrases: Phrases, error: BadConfig) -> int:
 
 
 def _unwritable(phrases: Phrases, error: OSError) -> int:
-    """A disk is full, or a directory is not ours: that is said in one sentence."""
+    """Say in one sentence that a disk is full, or that a directory belongs to somebody else."""
     from chat.client.cli.context import Status
     from chat.client.cli.printing import print_no_more
 
@@ -138,7 +141,8 @@ def _screen(
 
 
 def _wanted(options: argparse.Namespace, settings: Settings, profile: Profile) -> "ScreenOptions":
-    """How the screen is to be: by the command line, then the file, then what was chosen on it."""
+    """How the screen is to be: by the command line, the file, and what was chosen on it, in this
+    order."""
     from chat.client.tui.options import ScreenOptions
 
     themes = profile.config_file.parent / "themes"
@@ -166,7 +170,7 @@ def _wanted(options: argparse.Namespace, settings: Settings, profile: Profile) -
 
 
 def _wrong_server(server: str, phrases: Phrases) -> str:
-    """What is wrong with a server's address, nothing when it is one."""
+    """What is wrong with a server's address; empty when nothing is."""
     from chat.client.network.address import endpoint_for
     from chat.client.network.lean import lean_reactor
 
@@ -178,7 +182,7 @@ def _wrong_server(server: str, phrases: Phrases) -> str:
 
 
 def _chosen_theme(profile: Profile, themes: Path) -> str:
-    """The theme that was chosen last on the screen, if it is still there and right."""
+    """The theme that was chosen last on the screen, if it still exists and is right."""
     from chat.client.tui.theme_file import find_theme
 
     name = profile.chosen("theme")

@@ -9,7 +9,7 @@ __all__ = ["block", "delete", "moderate", "report"]
 
 
 async def moderate(context: Context) -> Status:
-    """Do something to a room, or to somebody in it; or list whom something was done to."""
+    """Act on a room, or on somebody in it; or list who is banned, muted or invited."""
     options = context.options
     seconds = read_duration(options.time) if options.time else 0
     for_ever = options.time and seconds == 0 and options.action in ON_PEOPLE  # on the wire 0 is
@@ -27,7 +27,7 @@ async def moderate(context: Context) -> Status:
 
 
 async def delete(context: Context) -> Status:
-    """Take the text of a message away, for everybody."""
+    """Delete the text of a message, for everybody."""
     options = context.options
     async with logged_in(context, acknowledge=False) as client:
         await within(context, client.redact(options.conversation, options.seq))
@@ -35,7 +35,7 @@ async def delete(context: Context) -> Status:
 
 
 async def report(context: Context) -> Status:
-    """Show a message to the administrators."""
+    """Report a message to the administrators."""
     options = context.options
     async with logged_in(context, acknowledge=False) as client:
         reporting = client.report(options.conversation, options.seq, options.reason)

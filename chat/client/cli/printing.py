@@ -28,7 +28,7 @@ _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def safe_json(value: Any) -> str:
-    """JSON in one line, in which whatever a terminal could act on is escaped. Letters of all
+    """JSON in one line, in which everything that a terminal could act on is escaped. Letters of all
     languages stay readable."""
     return _NOT_ASCII.sub(_escaped, json.dumps(value, ensure_ascii=False))
 
@@ -41,13 +41,14 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def print_no_more() -> None:
-    """What is left of the output has nowhere to go. The interpreter would complain when it flushes
-    at the end."""
+    """Drop the output that has nowhere to go. Otherwise the interpreter would complain when it
+    flushes at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _moment(milliseconds: int) -> str:
-    """Local time, or dashes for none, and for what no calendar has: a server may say anything."""
+    """The local time; dashes for none, and for one that no calendar has, since a server may say
+    anything."""
     with suppress(OverflowError, OSError, ValueError):
         if milliseconds:
             return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))
@@ -67,14 +68,14 @@ class Printer:
         self._said_by: dict[tuple[str, int], str] = {}
 
     def value(self, value: dict[str, Any], text: str = "") -> None:
-        """Something as JSON, or ``text`` for people (nothing when that is empty)."""
+        """Print a value as JSON, or ``text`` for people, unless that is empty."""
         if self._as_json:
             self._line(safe_json(value))
         elif text:
             self._line(clean_line(text))
 
     def user(self, user: User) -> None:
-        """Somebody and their status."""
+        """Print a user and their status."""
         value = {
             "userId": user.user_id,
             "userName": user.user_name,
@@ -84,7 +85,7 @@ class Printer:
         self.value(value, f"{user.user_id} {user.user_name} {status}")
 
     def sanction(self, held: Sanction) -> None:
-        """Somebody who is banned, muted or invited."""
+        """Print who is banned, muted or invited."""
         ends = f" -> {_moment(held.until)}" if held.until else ""
         said = f"{held.action} {held.user_id} {held.user_name}{ends}"
         self.value(msgspec.to_builtins(held), said)

@@ -17,12 +17,12 @@ VARIABLE = "CHATROOM_PASSWORD"
 
 
 class NoPassword(Exception):
-    """There is no password to be had; the text is a sentence."""
+    """There is no password; the text is a sentence."""
 
 
 @dataclass(frozen=True)
 class PasswordSource:
-    """What was said on the command line about the password."""
+    """What the command line says about the password."""
 
     file: Path | None
     command: str
@@ -31,14 +31,14 @@ class PasswordSource:
     def read(self, user: str) -> str:
         """The password of ``user``.
 
-        :raises NoPassword: none of the ways leads to one.
+        :raises NoPassword: it could not be had in any of the ways.
         """
         return self._given() or self._prompt(self.phrases("password-of", user=user))
 
     def read_new(self, user: str) -> str:
         """A new password for ``user``, asked for twice where a person types it.
 
-        :raises NoPassword: none of the ways leads to one, or the two differ.
+        :raises NoPassword: it could not be had in any of the ways, or the two differ.
         """
         given = self._given()
         if given:
@@ -92,7 +92,7 @@ class PasswordSource:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C ends the prompt by KeyboardInterrupt, whatever it does otherwise."""
+    """Let Ctrl-C end the prompt with KeyboardInterrupt, whatever it does otherwise."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -101,9 +101,9 @@ def interruptible() -> Iterator[None]:
 
 
 def first_line(data: bytes) -> str:
-    """The first line, as password files and password managers have it.
+    """The first line, where password files and password managers have the password.
 
-    :raises ValueError: it is empty, or no UTF-8.
+    :raises ValueError: it is empty, or not UTF-8.
     """
     line = data.decode().partition("\n")[0].removesuffix("\r")
     if not line:

@@ -42,18 +42,21 @@ Run = Callable[..., "Deferred[Any]"]
 
 
 def in_thread(reactor: Any) -> Run:
-    """In the reactor's threads: one at a time, for ``Cache`` waits for each."""
+    """A function that runs work in one of the reactor's threads; ``Cache`` asks for one thing at a
+    time."""
     from twisted.internet.threads import deferToThreadPool
 
     return lambda work, *args: deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
 
 
 class Cache:
-    """Follows a ``ChatClient`` and answers from a ``CacheFile``. A file that cannot be used any
-    more is logged and left alone: then this forgets everything, and nothing else fails.
+    """Follows a ``ChatClient``, and answers from a ``CacheFile``.
+
+    If the file can't be used any more, that is logged; then it behaves as if it were empty, and
+    nothing else fails.
 
     :param path: of the file.
-    :param run: where the file is worked on.
+    :param run: runs the work on the file.
     """
 
     log = Logger()
@@ -79,7 +82,10 @@ class Cache:
     # The beginning and the end
 
     async def open(self) -> Known | None:
-        """Open the file; what it knows, None when it is new."""
+        """Open the file.
+
+        :returns: what it knows, None when it is new.
+        """
         self._file = await self._opened()
         known = await self._ask(None, CacheFile.known)
         if known is not None:
@@ -88,7 +94,7 @@ class Cache:
         return known
 
     async def begin(self) -> None:
-        """Open a new file in place of what was there."""
+        """Replace the file by a new one."""
         await self.erase()
         self._file = await self._opened()
 
@@ -96,7 +102,7 @@ class Cache:
         return await self._turns.run(self._attempt, None, CacheFile, self._path)
 
     def follow(self, client: "ChatClient") -> None:
-        """Keep from now on what ``client`` hands out."""
+        """From now on keep what ``client`` hands out."""
         if self._file is not None:
             self._client = client
             self._deaf = client.listen(self._event)
@@ -106,18 +112,18 @@ class Cache:
         self._later(CacheFile.log_in, user)
 
     def blocked(self, user_ids: Iterable[int]) -> None:
-        """Whom the user has blocked, by now."""
+        """Keep whom the user has blocked."""
         self._later(CacheFile.block, sorted(user_ids))
 
     async def close(self) -> None:
-        """Write what waits, and let go of the file."""
+        """Write what waits, and close the file."""
         self._deaf()
         self._write()
         await self._ask(None, CacheFile.close)
         self._file = None
 
     async def erase(self) -> None:
-        """Forget everything, on the disk too; nothing more is kept."""
+        """Delete everything, on the disk too; nothing more is kept."""
         self._deaf()
         self._cancel()
         await self._ask(None, CacheFile.close)
@@ -127,7 +133,7 @@ class Cache:
     # What comes
 
     def keep(self, entries: Iterable[Entry]) -> None:
-        """A page of history came, each entry with its ``conversation``."""
+        """Keep a page of history, each entry with its ``conversation``."""
         self._entries += entries
         self._soon()
 
@@ -179,7 +185,7 @@ class Cache:
             self._due = self._clock.callLater(WRITE_EVERY, self._turn)
 
     def _turn(self) -> None:
-        """Write, unless the last batch is still on its way: what waits behind it is counted."""
+        """Write, unless the last batch is still being written. What waits meanwhile is counted."""
         self._due = None
         if self._turns.locked:
             self._soon()
@@ -187,7 +193,7 @@ class Cache:
             self._write()
 
     def _write(self) -> None:
-        """Hand everything that waits to the file, in one batch."""
+        """Write everything that waits, in one batch."""
         self._cancel()
         client = self._client
         waiting = self._entries or self._touched or self._drops
@@ -212,7 +218,7 @@ class Cache:
     # Reading
 
     async def page(self, name: str, before: int, limit: int) -> Sequence[Entry]:
-        """What is here of a page of history, oldest first; there may be holes."""
+        """What the cache has of a page of history, oldest first; there may be holes."""
         while True:
             asked = self._taken_back[name]
             self._write()
@@ -238,7 +244,7 @@ class Cache:
         )
 
     async def _ask(self, default: _T, work: Callable[..., _T], *args: object) -> _T:
-        """Do ``work`` with the file when its turn comes; ``default`` where there is none."""
+        """Do ``work`` with the file when its turn comes; ``default`` where there is no file."""
 
         def turn() -> "Deferred[_T]":
             if self._file is None:
@@ -258,7 +264,7 @@ class Cache:
         return self._run(work, *args).addErrback(failed)
 
     def _give_up(self, reason: str) -> None:
-        """What is on the disk stays right: it says itself as of when it is."""
+        """Use the file no longer. What is on the disk stays right, as of the positions in it."""
         self.log.error("nothing more is kept on this machine: {reason}", reason=reason)
         self._deaf()
         self._cancel()

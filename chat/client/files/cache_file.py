@@ -56,8 +56,11 @@ CREATE VIRTUAL TABLE found USING fts5 (text, tokenize = "unicode61 remove_diacri
 
 @dataclass(frozen=True)
 class Known:
-    """What the file held at the start. ``unread``: entries above the read marks, oldest first;
-    ``blocked``: the ids of whom the user has blocked."""
+    """What the file held at the start.
+
+    :ivar unread: entries above the read marks, oldest first.
+    :ivar blocked: the ids of those whom the user has blocked.
+    """
 
     user: User
     conversations: Sequence[Conversation]
@@ -70,9 +73,11 @@ class Known:
 class Batch:
     """What is to be written in one step, in this order.
 
-    ``drops``: entries from a number on that are to be forgotten; ``entries`` each with its
-    ``conversation``; ``states`` of conversations; ``positions``: every later entry comes in a
-    later batch, those that take an earlier one back included.
+    :ivar drops: for a conversation, the number from which on its entries are to be forgotten.
+    :ivar entries: each with its ``conversation``.
+    :ivar states: of conversations.
+    :ivar positions: of conversations; what comes after a position is in a later batch, including
+        what takes an earlier entry back.
     """
 
     drops: list[tuple[str, int]] = field(default_factory=list)
@@ -82,13 +87,13 @@ class Batch:
 
 
 class CacheFile:
-    """The file of one account. Not for two threads at a time; other processes may use it too.
+    """The file of one account. It is for one thread at a time; other processes may use it too.
 
-    What it holds is right as of each conversation's position: whoever goes on from there hears
-    of everything that takes back or renews what is here.
+    What it holds is right as of each conversation's position: whoever goes on from there is told of
+    everything that takes back or renews what is here.
 
-    :param path: made with mode 0600; a file that is none of ours, or broken, is made anew.
-    :raises OSError, sqlite3.Error: it cannot be used.
+    :param path: made with mode 0600; a file that is damaged, or not ours, is replaced.
+    :raises OSError, sqlite3.Error: it can't be used.
     """
 
     def __init__(self, path: Path, kept: int = KEPT_NUMBERS, most_bytes: int = MOST_BYTES) -> None:
@@ -136,7 +141,7 @@ class CacheFile:
     # Writing
 
     def log_in(self, user: User) -> None:
-        """Remember whose file this is; what another one left is forgotten."""
+        """Remember whose file this is; what belonged to another user is forgotten."""
         known = self._fact("user", User)
         if known is not None and known.user_id != user.user_id:
             for table in ("entry", "found", "conversation", "fact"):
@@ -149,7 +154,7 @@ class CacheFile:
         self._set_fact("blocked", msgspec.json.encode(user_ids))
 
     def write(self, batch: Batch) -> None:
-        """All of ``batch``, or nothing of it."""
+        """Write all of ``batch``, or nothing of it."""
         self._base.execute("BEGIN IMMEDIATE")
         try:
             for name, seq in batch.drops:
@@ -183,7 +188,10 @@ class CacheFile:
         self._forget_traces()
 
     def _put(self, entries: Iterable[Entry]) -> bool:
-        """Put entries in their places. Return whether one of them takes another's text away."""
+        """Put entries in their places.
+
+        :returns: whether one of them takes another's text away.
+        """
         rows = {}
         targets = set()
         for entry in entries:
@@ -217,7 +225,7 @@ class CacheFile:
         return bool(targets or silent)
 
     def _erased(self, erasure: Entry, coming: Mapping[int, tuple[Entry, Any]]) -> set[int]:
-        """The ids of what is here, or comes along, of a user who was deleted."""
+        """The ids of entries, here or in the batch, of a user who was deleted."""
         first = self._number(erasure.conversation) << _NUMBER_BITS
         older = first, first + erasure.seq - 1
         rows = self._base.execute("SELECT id, body FROM entry WHERE id BETWEEN ? AND ?", older)
@@ -226,7 +234,7 @@ class CacheFile:
         return {key for key, each in known.items() if each is None or is_erased(each, erasure)}
 
     def _empty(self, ids: Iterable[int]) -> None:
-        """Take the text of entries that are here already."""
+        """Delete the text of entries that are here already."""
         for key in ids:
             row = self._base.execute("SELECT body FROM entry WHERE id = ?", (key,)).fetchone()
             if row is not None:
@@ -265,15 +273,18 @@ class CacheFile:
         return int((pages - free) * size)
 
     def _forget_traces(self) -> None:
-        """Merge what the index still remembers of deleted words, and empty the log of changes."""
+        """Merge what the index still has of deleted words, and empty the log of changes."""
         self._base.execute("INSERT INTO found (found) VALUES ('optimize')")
         self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     # Reading
 
     def known(self) -> Known | None:
-        """What is here at the start; None when nothing is. Where some of it can't be read, because
-        it is damaged or of a newer version, the file is made anew: the server has everything."""
+        """What is here at the start; None when nothing is.
+
+        If some of it can't be read, because it is damaged or of a newer version, the file is made
+        anew: the server has everything.
+        """
         try:
             return self._known()
         except _UNREADABLE:
@@ -375,7 +386,7 @@ def _emptied(entry: Entry) -> Entry:
 
 
 def _entry(body: bytes) -> Entry | None:
-    """What a row says, None where it is damaged: then it is as if it were not here."""
+    """The entry in a row, None where the row is damaged: then it is as if it were not here."""
     try:
         return msgspec.json.decode(body, type=Entry)
     except _UNREADABLE:
@@ -387,7 +398,7 @@ def _readable(bodies: Iterable[bytes]) -> Iterator[Entry]:
 
 
 def erase(path: Path) -> None:
-    """Remove the file, and what SQLite keeps beside it.
+    """Remove the file, and the ones that SQLite keeps beside it.
 
     :raises OSError: it is still there.
     """

@@ -14,16 +14,16 @@ _UNSPACED = re.compile(
 
 
 def indexed(text: str) -> str:
-    """``text`` as the index is to have it, cut into words by its spaces and punctuation."""
+    """``text`` as it is put into the index, cut into words by its spaces and punctuation."""
     if text.isascii():
         return text
     return _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFKC", bounded_marks(text)))
 
 
 def matching(text: str) -> str:
-    """What the index is asked for; empty when there is no word in ``text``.
+    """The query for the index; empty when there is no word in ``text``.
 
-    Each word has to be there, as the beginning of one; Chinese and Japanese as written.
+    Each word must be there, as the beginning of a word; Chinese and Japanese just as written.
     """
     words = [" ".join(indexed(word).split()) for word in text.replace("\0", " ").split()]
     return " ".join(
@@ -34,6 +34,6 @@ def matching(text: str) -> str:
 
 
 def liked(text: str) -> str:
-    """What finds ``text`` as it stands, for LIKE: where it has no word, a smile for instance."""
+    """The pattern (for LIKE) that finds ``text`` itself, where it has no word, as a smile."""
     wanted = indexed(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{wanted}%"

@@ -23,10 +23,11 @@ TORN_LIMIT: Final = 1 << 24
 
 @dataclass(frozen=True)
 class Damage:
-    """Up to byte ``good`` of ``size`` the file is sound; ``torn``: it merely breaks off there.
+    """Where a file is damaged: up to byte ``good`` of ``size`` it is sound.
 
-    ``gaps``, starts and lengths, are zeros between two commands, where nothing is missing
-    (``rewriting.py``). While there are any, the rest does not count.
+    :ivar torn: it merely breaks off there.
+    :ivar gaps: starts and lengths of zeros between two commands, where nothing is missing
+        (``rewriting.py``). While there are any, the rest does not count.
     """
 
     path: Path
@@ -37,7 +38,7 @@ class Damage:
 
 
 class _Bad(Exception):
-    """Here stands something that no store wrote."""
+    """At this place is something that no store has written."""
 
 
 class _Short(Exception):
@@ -45,8 +46,8 @@ class _Short(Exception):
 
 
 def named_files(directory: Path) -> dict[Path, str]:
-    """The files that an append-only directory's manifest names, oldest first, with what they are:
-    ``b`` the base, ``i`` commands since, ``h`` one that is done with."""
+    """The files that an append-only directory's manifest names, oldest first, each with its kind:
+    ``b`` the base, ``i`` commands since then, ``h`` a file that is no longer needed."""
     lines = _LINE.findall((directory / MANIFEST).read_bytes())
     numbered = sorted((int(number), name.decode(), kind.decode()) for name, number, kind in lines)
     return {directory / name: kind for _, name, kind in numbered}
@@ -60,7 +61,7 @@ def newest_files(directory: Path) -> list[Path]:
 def find_damage(path: Path) -> Damage | None:
     """Read a file of commands to its end.
 
-    Reading takes about half a minute for a gigabyte: it is for a file that the store refused.
+    Reading a gigabyte takes about half a minute: it is for files that the store has refused.
 
     :returns: None when the file is sound.
     """
@@ -82,7 +83,7 @@ def find_damage(path: Path) -> Damage | None:
 def cut(damage: Damage) -> Path:
     """Cut a damaged file where its sound part ends.
 
-    :returns: the file in which the rest is kept.
+    :returns: the file that keeps what was cut off.
     """
     kept = damage.path.with_name(f"{damage.path.name}.cut-{int(time.time())}")
     with damage.path.open("r+b") as file, kept.open("xb") as rest:
@@ -97,7 +98,7 @@ def cut(damage: Damage) -> Path:
 
 
 def close_gaps(damage: Damage) -> None:
-    """Write a file anew without its gaps."""
+    """Rewrite a file without its gaps."""
     fresh = damage.path.with_suffix(".new")
     with damage.path.open("rb") as file, fresh.open("wb") as whole:
         start = 0
@@ -113,7 +114,7 @@ def close_gaps(damage: Damage) -> None:
 
 
 def _end_without_zeros(file: BinaryIO, size: int) -> int:
-    """Where the zeros begin that a power cut leaves at the end: a command ends with a newline."""
+    """Where the zeros begin that a power cut has left at the end. (Commands end with a newline.)"""
     end = size
     while end:
         start = max(0, end - CHUNK)
@@ -128,9 +129,10 @@ def _end_without_zeros(file: BinaryIO, size: int) -> int:
 def _sound_part(file: BinaryIO, end: int, gaps: list[tuple[int, int]]) -> tuple[int, int, bool]:
     """Read commands up to ``end``.
 
-    :param gaps: gets those that are passed.
-    :returns: how far they can be played back, transactions as a whole; where the command begins
-        that can't be read, ``end`` if there is none; whether something else stands there.
+    :param gaps: gets those that are found on the way.
+    :returns: how far commands can be replayed, with whole transactions; where the first command
+        begins that can't be read, ``end`` if there is none; and whether there is something else at
+        that place.
     """
     good = position = 0
     inside = False
@@ -151,7 +153,7 @@ def _sound_part(file: BinaryIO, end: int, gaps: list[tuple[int, int]]) -> tuple[
 
 
 def _zeros(file: BinaryIO, start: int) -> int:
-    """How many zeros stand before the next command; the file is left where that begins."""
+    """How many zeros come before the next command. The file is positioned where that begins."""
     count = 0
     file.seek(start)
     while chunk := file.read(CHUNK):

@@ -37,8 +37,9 @@ INCREMENT: Final = "appendonly.aof.1.incr.aof"
 
 
 async def save(reactor: Any, redis: Redis, data: Path, target: Path | BinaryIO) -> int:
-    """Save the store whose directory is ``data`` to a file or a stream; how many bytes that are.
+    """Save the store whose directory is ``data`` to a file or a stream.
 
+    :returns: how many bytes that are.
     :raises StoreError: the store could not save itself; the text says why.
     :raises OSError: ``target`` can't be written.
     """
@@ -56,7 +57,10 @@ async def save(reactor: Any, redis: Redis, data: Path, target: Path | BinaryIO) 
 
 
 async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
-    """Wait until the store writes no file of this kind; what it says about the last one."""
+    """Wait until the store is writing no such file.
+
+    :returns: what it says about the last one.
+    """
     while True:
         about = await redis.info("persistence")
         busy = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress")
@@ -66,7 +70,8 @@ async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
 
 
 def _copy(made: BinaryIO, target: Path) -> int:
-    """Copy a file to one for the owner's eyes, whole and on the disk before it has its name."""
+    """Copy a file to one that only its owner can read. It gets its name when all of it is on the
+    disk."""
     descriptor, half = tempfile.mkstemp(".part", f"{target.name}.", target.parent)
     try:
         with open(descriptor, "wb") as copy:
@@ -121,9 +126,9 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
 
 
 def _check(source: Path) -> None:
-    """Have a backup read to its end before anything is set aside for it.
+    """Read a whole backup before anything is set aside for it.
 
-    :raises StoreError: it is none, or not a whole one.
+    :raises StoreError: it is not a backup, or not a complete one.
     """
     with source.open("rb") as file:
         if file.read(6) not in MAGIC:
@@ -134,7 +139,8 @@ def _check(source: Path) -> None:
 
 
 def _prepare(source: Path, home: DataDirectory) -> Path:
-    """Make of a backup the directory that a store reads; where there is no room nothing is left."""
+    """Turn a backup into a directory that a store reads; if there is no room, nothing is left of
+    it."""
     fresh = home.path / RESTORED
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -153,7 +159,7 @@ def _prepare(source: Path, home: DataDirectory) -> Path:
 
 
 def _give_to_owner(home: DataDirectory) -> None:
-    """What root has made in the directory is the server's, which may run as somebody else."""
+    """Give what root has made to the owner of the directory, as whom the server may run."""
     owner = home.path.stat()
     if os.geteuid() == 0:
         made = [home.path / "server.lock", home.path / "store.lock", home.append_only]

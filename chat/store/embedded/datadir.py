@@ -48,7 +48,7 @@ NOTHING_YET: Final = 1_024
 
 
 class _State(msgspec.Struct, frozen=True):
-    """How the directory was left; ``inode`` is that of the very file that says it."""
+    """How the directory was left. ``inode`` is that of the file that says so."""
 
     boot: str
     inode: int
@@ -58,7 +58,7 @@ class _State(msgspec.Struct, frozen=True):
 
 
 def machine_boot() -> str:
-    """Something that changes when the machine starts, empty when it can't be told."""
+    """A value that changes with each start of the machine; empty when there is none."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     with suppress(OSError, subprocess.SubprocessError):
@@ -68,12 +68,13 @@ def machine_boot() -> str:
 
 
 class DataDirectory:
-    """One directory, for one server and one store at a time.
+    """The directory of one server and one store at a time.
 
-    Two locks, which end with the processes that hold them: ``server.lock`` is the server's alone,
-    ``store.lock`` is handed down to the store. The second held and the first free: an orphan.
+    Two locks end with the processes that hold them: ``server.lock`` is the server's alone,
+    ``store.lock`` is inherited by the store. If the second is held and the first is free, a store
+    has lost its server.
 
-    :ivar numbers_may_be_lost: numbers that were given out may be gone; stays so, across restarts,
+    :ivar numbers_may_be_lost: numbers that were given out may be lost; this holds, across restarts,
         until ``loss_handled``.
     """
 
@@ -102,7 +103,7 @@ class DataDirectory:
     # Locks
 
     def claim(self) -> None:
-        """Make the directory and take it for this server.
+        """Make the directory, and lock it for this server.
 
         :raises CannotStart: another server uses it, or it can't be written.
         """
@@ -120,15 +121,16 @@ class DataDirectory:
             os.pwrite(lock.fileno(), b"%d\n" % os.getpid(), 0)
 
     def claim_for_store(self) -> bool:
-        """Take the store's lock; False while a store that lost its server still has it.
+        """Take the store's lock.
 
+        :returns: False while a store that has lost its server still holds it.
         :raises CannotStart: it can't be opened.
         """
         with self._usable():
             return self._lock("store.lock")
 
     def release(self) -> None:
-        """Give both locks back."""
+        """Release both locks."""
         locks, self._locks = self._locks, {}
         for lock in locks.values():
             lock.close()
@@ -150,7 +152,7 @@ class DataDirectory:
         return name in self._locks
 
     def tidy(self) -> None:
-        """Take away what a backup, a restore, or a store that wrote its file anew left when it was
+        """Remove what a backup, a restore, or a store that rewrote its file has left when it was
         killed: copies of everything."""
         unfinished = [path for each in UNFINISHED for path in self.path.glob(each)]
         for left in (self.path / SAVED, *unfinished):
@@ -160,10 +162,10 @@ class DataDirectory:
     # How it was left
 
     def opened(self, durability: str) -> None:
-        """The store is about to run: judge how the last one ended, and remember that it runs.
+        """The store is about to run: find out how the last one ended, and note that this one runs.
 
-        :raises CannotStart: the store would begin anew over files that it has left, or the
-            directory can't be written.
+        :raises CannotStart: the store would begin anew over files that are there, or the directory
+            can't be written.
         """
         with self._usable():
             self._refuse_to_begin_anew()
@@ -176,20 +178,23 @@ class DataDirectory:
         self._remember(running=False)
 
     def lost(self) -> None:
-        """Something at the end of the store's file is gone."""
+        """Something at the end of the store's file is lost."""
         self.numbers_may_be_lost = True
         self._remember(running=True)
 
     def loss_handled(self) -> None:
-        """The generation was raised, so nobody takes a new number for an old one."""
+        """The generation was raised, so that nobody takes a new number for an old one."""
         if self.numbers_may_be_lost:
             self.numbers_may_be_lost = False
             self._remember(running=True)
 
     def _refuse_to_begin_anew(self) -> None:
-        """Without the file that names the others a store takes itself for a new one, and the first
-        thing it does is to write over what is there. One whose first file is empty or not named,
-        or whose last one is not named, lacks what was in it, and says nothing."""
+        """Refuse to start a store that would ignore files.
+
+        Without the file that names the others, a store believes to be new, and overwrites what is
+        there. If the first file is empty or not named, or the last one is not named, a store starts
+        without what was in it, and says nothing.
+        """
         if not self.append_only.exists():
             return
         if (self.append_only / MANIFEST).exists():
@@ -229,8 +234,8 @@ class DataDirectory:
         return left.numbers_may_be_lost or restored or (unclean and left.durability != "always")
 
     def _ended_unwritten(self) -> bool:
-        """Whether the store ended while its disk was full. What it had answered before it noticed
-        ended with it, also where it was told to end."""
+        """Whether the store has ended while its disk was full. What it had answered before it
+        noticed was lost with it, even if it was told to end."""
         with suppress(OSError), self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - LAST_WORDS))
             said = file.read().rpartition(BEGAN)[2]
@@ -261,7 +266,7 @@ class DataDirectory:
     # The socket
 
     def last_socket(self) -> str:
-        """Where the store that ran last listened, empty when none did."""
+        """Where the store that ran last was listening; empty for nowhere."""
         with suppress(OSError):
             return (self.path / "socket").read_text()
         return ""

@@ -23,7 +23,7 @@ EVERY_SECONDS: Final = 1.0
 
 
 class Flusher:
-    """Syncs the last of the store's files whenever it has grown.
+    """Syncs the store's newest file whenever it has grown.
 
     :param files: lists the files that make up the store's data, the one that grows last.
     """
@@ -48,7 +48,7 @@ class Flusher:
             self._loop.stop()
 
     async def flush(self) -> None:
-        """Bring what has been written since the last time to the disk, in a thread."""
+        """Sync what was written since the last time, in a thread."""
         try:
             files = self._files()
             grown = files[-1], files[-1].stat().st_size

@@ -1,7 +1,7 @@
-"""Becomes the store's process, which ends with its parent and ignores Ctrl-C; run as a script.
+"""Turns into the store's process, which ends with its parent and ignores Ctrl-C; run as a script.
 
-It runs between fork and exec in a process of its own, so no thread of the server's can be in the
-way: ``python -I -S launch.py <parent's process id> <program> <arguments>``.
+It runs between fork and exec in a process of its own, so that no thread of the server can
+interfere: ``python -I -S launch.py <parent's process id> <program> <arguments>``.
 """
 
 import os
@@ -13,7 +13,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Turn into ``command``; give up when ``parent`` is gone already."""
+    """Turn into ``command``; exit if ``parent`` is gone already."""
     os.setsid()
     os.umask(0o077)  # What it writes is for its own user, also where others may look.
     if sys.platform == "linux":

@@ -13,13 +13,13 @@ SOUND: Final = 30.0
 
 
 class Pauses:
-    """Those between the lives of one process."""
+    """The pauses between the lives of one process."""
 
     def __init__(self) -> None:
         self._next = FIRST
 
     def after(self, lived: float) -> float:
-        """Seconds to wait behind a life of ``lived`` seconds."""
+        """Seconds to wait after a life of ``lived`` seconds."""
         pause = FIRST if lived > SOUND else self._next
         self._next = min(2 * pause, LONGEST)
         return pause

@@ -11,12 +11,12 @@ __all__ = ["main", "repair"]
 
 
 def repair(directory: Path) -> list[str]:
-    """Cut the first damaged file of a store that is not running, and empty what came after it.
+    """Cut the first damaged file of a store that is not running, and empty those after it.
 
-    What is cut stays beside the file, and the next start gives every conversation a new epoch.
+    What is cut off is kept beside the file. The next start gives every conversation a new epoch.
 
     :returns: what was done, one sentence each.
-    :raises CannotStart: the directory is in use or holds no store.
+    :raises CannotStart: the directory is in use, or holds no store.
     """
     home = DataDirectory(directory, machine_boot())
     if not home.append_only.exists():

@@ -40,9 +40,9 @@ LOG_LIMIT: Final = 1 << 20
 
 
 def find_program() -> str:
-    """The Valkey that came with the package, else one that is installed on the machine.
+    """The Valkey of the package, else one that is installed on the machine.
 
-    :raises CannotStart: neither is there.
+    :raises CannotStart: there is neither.
     """
     why = ""
     try:
@@ -63,7 +63,7 @@ def find_program() -> str:
 
 
 class _Child(ProcessProtocol):
-    """The store's process; what it says before it opens its log is kept."""
+    """The store's process. What it prints before it opens its log is kept."""
 
     transport: IProcessTransport | None
 
@@ -100,13 +100,13 @@ class _Child(ProcessProtocol):
 
 
 class EmbeddedStore:
-    """A store of one's own, on a Unix socket, with everything it keeps in one directory.
+    """A store of the server's own, on a Unix socket, with everything it keeps in one directory.
 
-    :param durability: ``everysec`` or ``always``, how soon what it accepted is on the disk.
-    :param numbers_lost: called whenever numbers that were given out may be gone, before anybody
-        else can reach the store: to raise the generation.
+    :param durability: ``everysec`` or ``always``: how soon what it has accepted is on the disk.
+    :param numbers_lost: called to raise the generation whenever numbers may be lost, before anybody
+        else can reach the store.
     :param program: the store's executable, found by itself when None.
-    :param boot: what tells one run of the machine from the next, the machine's own when None.
+    :param boot: identifies the machine's last start, found by itself when None.
     """
 
     log = Logger()
@@ -141,15 +141,15 @@ class EmbeddedStore:
 
     @property
     def numbers_may_be_lost(self) -> bool:
-        """Numbers that were given out may be gone, and nobody has raised the generation yet."""
+        """Whether numbers may be lost and nobody has raised the generation since."""
         return self._home.numbers_may_be_lost
 
     def loss_handled(self) -> None:
-        """The generation was raised; until this is called, every start asks for it again."""
+        """The generation was raised. Until this is called, every start asks for that again."""
         self._home.loss_handled()
 
     async def start(self) -> None:
-        """Take the directory, start the store and wait until it has read its file.
+        """Lock the directory, start the store, and wait until it has read its file.
 
         :raises CannotStart: with a sentence for whoever runs the server.
         """
@@ -172,7 +172,7 @@ class EmbeddedStore:
         self._kept = Deferred.fromCoroutine(self._keep())
 
     async def stop(self) -> None:
-        """End the store, wait until it has, and give the directory back."""
+        """End the store, wait until it has ended, and release the directory."""
         self._leaving = True
         self._flusher.stop()
         self._resting.cancel()
@@ -191,7 +191,7 @@ class EmbeddedStore:
         kill.cancel()
 
     async def _keep(self) -> None:
-        """Bring the store back whenever it dies, until ``stop``."""
+        """Restart the store whenever it dies, until ``stop``."""
         pauses = Pauses()
         while not self._leaving:
             since = self._reactor.seconds()
@@ -214,7 +214,8 @@ class EmbeddedStore:
             await self._resting
 
     async def _bring_up(self) -> None:
-        """Start the store until it answers; what is torn off its file's end is cut first."""
+        """Start the store until it answers. If the end of its file is torn off, that is cut
+        first."""
         while not self._leaving:
             self._child = self._spawn()
             if await self._answers(self._child):
@@ -223,7 +224,7 @@ class EmbeddedStore:
                 await self._mend()
 
     async def _answers(self, child: _Child) -> bool:
-        """Wait until the store can be used, by everybody, or has ended."""
+        """Wait until everybody can use the store, or it has ended."""
         probe = Redis(self._reactor, Address(path=str(self._hidden_socket)))
         probe.quiet = True
         probe.start()
@@ -238,11 +239,12 @@ class EmbeddedStore:
 
     @property
     def _hidden_socket(self) -> Path:
-        """Where the store listens until it is fit for everybody."""
+        """Where the store listens before others may reach it."""
         return Path(self._socket).with_name("store.new")
 
     async def _handle_loss(self, probe: Redis, child: _Child) -> None:
-        """Say so in a store that lost numbers; one that can't write yet is asked until it can."""
+        """Raise the generation of a store that lost numbers. If it can't write yet, try again until
+        it can."""
         told = False
         while self._numbers_lost and self.numbers_may_be_lost and child.code is None:
             try:
@@ -295,7 +297,7 @@ class EmbeddedStore:
     # When it does not start
 
     async def _end_orphan(self) -> None:
-        """End a store whose server was killed: two on one file would ruin it."""
+        """End a store that has lost its server: two stores on one file would ruin it."""
         if self._home.claim_for_store():
             return
         self.log.warn("Ending a store that has lost its server")
@@ -327,9 +329,9 @@ class EmbeddedStore:
         )
 
     async def _mend(self) -> None:
-        """Close the gaps in the store's file, or cut what is torn off its end.
+        """Close gaps in the store's file, or cut off its torn end.
 
-        :raises CannotStart: that is not what kept the store from starting.
+        :raises CannotStart: that is not why the store did not start.
         """
         said = self._last_words()
         pool = self._reactor.getThreadPool()
@@ -369,7 +371,7 @@ class EmbeddedStore:
 
 
 def _advice(said: str) -> str:
-    """What to do about what the store said, as far as it is known."""
+    """What to do about what the store has said, as far as that is known."""
     if "RDB" not in said and ".base." not in said:
         return ""
     return (
@@ -379,7 +381,7 @@ def _advice(said: str) -> str:
 
 
 def first_damage(home: DataDirectory) -> aof.Damage | None:
-    """Where the store's files can't be played back any further."""
+    """The first place at which the store's files can't be replayed any further."""
     with suppress(OSError):
         paths = aof.newest_files(home.append_only)
         for path in paths:

@@ -1,4 +1,4 @@
-"""What all connections to the store have in common, and fixes for what txredisapi gets wrong."""
+"""What all connections to the store have in common, with corrections of txredisapi."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeVar, cast
@@ -32,7 +32,7 @@ pack = cast(Callable[[tuple[Word, ...]], bytes], hiredis.pack_command)
 
 
 class RedisReplyError(StoreError):
-    """The store answered with an error that is no refusal for the moment.
+    """The store has answered with an error that is not temporary.
 
     :ivar code: its first word, such as ``WRONGTYPE`` or ``ERR``.
     """
@@ -43,19 +43,19 @@ class RedisReplyError(StoreError):
 
 
 def error_of(reply: txredisapi.ResponseError) -> StoreError:
-    """What an error reply means: StoreUnavailable for a refusal of the moment, else its text."""
+    """What an error reply means: StoreUnavailable if it is temporary, else RedisReplyError."""
     error = RedisReplyError(str(reply))
     return StoreUnavailable(str(reply)) if error.code in REFUSALS else error
 
 
 def fail_all(answers: Iterable[Answer], error: Callable[[], StoreError]) -> None:
-    """Fail all of them, each with an error of its own."""
+    """Let all of them fail, each with an error of its own."""
     for answer in answers:
         answer.errback(error())
 
 
 class _Factory(txredisapi.RedisFactory):
-    """One connection which is opened again for as long as its owner wants."""
+    """One connection, which is opened again for as long as its owner wants."""
 
     log = Logger()
     initialDelay = 0.05
@@ -67,7 +67,8 @@ class _Factory(txredisapi.RedisFactory):
         self.protocol = owner.make
 
     def stopTrying(self) -> Deferred[Any]:
-        """Go on: txredisapi gives up for ever when AUTH or SELECT fails, or is cut short."""
+        """Go on trying: txredisapi gives up for ever when AUTH or SELECT fails, or is
+        interrupted."""
         return succeed(None)
 
     def addConnection(self, conn: txredisapi.BaseRedisProtocol) -> None:
@@ -77,13 +78,13 @@ class _Factory(txredisapi.RedisFactory):
             self._owner.ready(conn)
 
     def connectionError(self, why: str) -> None:
-        """The store would not have us; the next attempt follows."""
+        """The store has refused the login; the next attempt follows."""
         self._owner.complain(why.partition(f"dbid={self.dbid}: ")[2] or why)
 
 
 @implementer(IStreamClientEndpoint)
 class _Telling:
-    """Tells of each failure to connect; whoever asked only tries again."""
+    """Tells its owner of each failed attempt to connect; txredisapi only tries again."""
 
     def __init__(
         self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], Failure]
@@ -100,13 +101,13 @@ _Kind = TypeVar("_Kind", bound=txredisapi.BaseRedisProtocol)
 
 
 class Owner(Generic[_Kind]):
-    """Keeps one connection: starts it, knows whether it is usable, stops it.
+    """Keeps one connection: opens it, knows whether it is usable, closes it.
 
-    :ivar quiet: how it fares is not logged: that a store which is being started is not there yet is
-        no news.
-    :ivar problem: why there is no connection, as far as it was told; empty once there is one.
+    :ivar quiet: its failures are not logged, because a store that is being started is not there
+        yet.
     :ivar silent: the last connection did not end, but nothing came over it any more.
-    :ivar place: host and port that the Sentinels named when it was made; None without Sentinels.
+    :ivar place: the host and port that the Sentinels named when it was made; None without
+        Sentinels.
     """
 
     log = Logger()
@@ -134,7 +135,7 @@ class Owner(Generic[_Kind]):
         self._factory.startConnecting(_Telling(way, self._not_connected))
 
     async def stop(self) -> None:
-        """Close the connection and stay away."""
+        """Close the connection, and do not open it again."""
         factory, self._factory = self._factory, None
         if factory is not None:
             await factory.disconnect()
@@ -149,7 +150,7 @@ class Owner(Generic[_Kind]):
         raise NotImplementedError
 
     def ready(self, connection: _Kind) -> None:
-        """The connection can be used."""
+        """The connection can be used now."""
         self._connection = connection
         self.problem = ""
         if not self.quiet:
@@ -157,7 +158,7 @@ class Owner(Generic[_Kind]):
         self.changed(True)
 
     def lost(self, connection: "_Kind", silent: bool) -> None:
-        """The connection can't be used any more; may be told twice."""
+        """The connection can't be used any more. May be called twice."""
         if connection is self._connection:
             self._connection = None
             self.silent = silent
@@ -169,7 +170,7 @@ class Owner(Generic[_Kind]):
         self.place = place
 
     def closed(self, connection: "_Kind", reason: Failure) -> None:
-        """A connection has ended; where TLS failed, ``reason`` is all that tells why."""
+        """A connection has ended. Where TLS failed, only ``reason`` tells why."""
         if connection is not self._connection and not reason.check(
             ConnectionDone, ConnectionLost, ConnectionAborted
         ):
@@ -181,17 +182,17 @@ class Owner(Generic[_Kind]):
         return failure
 
     def complain(self, why: str) -> None:
-        """Say once why there is no connection, however often it is tried."""
+        """Log why there is no connection, once for each reason, however often it is tried."""
         if why != self.problem and not self.quiet:
             self.problem = why
             self.log.warn("{address}: {why}", address=self.address, why=why)
 
     def changed(self, connected: bool) -> None:
-        """Tell whoever wants to know."""
+        """Tell those who want to know."""
         raise NotImplementedError
 
     def guarded(self, callback: Callable[..., None], *arguments: Any) -> None:
-        """Call; what goes wrong in there is logged and no reason to drop the connection."""
+        """Call a function. An exception in it is logged, and does not drop the connection."""
         try:
             callback(*arguments)
         except Exception:

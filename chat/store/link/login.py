@@ -17,8 +17,8 @@ FULL: Final = frozenset({"MISCONF", "OOM", "READONLY", "NOREPLICAS"})
 def login_commands(address: Address) -> list[Command]:
     """What to send on a new connection, all at once; ``check_login`` takes the answers.
 
-    A store that is still reading its file takes SELECT and refuses PING. What Sentinels call the
-    master may have been one until a moment ago: it is asked itself.
+    A store that is still reading its file accepts SELECT and refuses PING. What the Sentinels call
+    the master may have been one until a moment ago, so it is asked itself.
     """
     commands: list[Command] = []
     if address.password is not None:
@@ -34,8 +34,8 @@ def login_commands(address: Address) -> list[Command]:
 def check_login(address: Address, replies: Sequence[Any]) -> None:
     """Judge the answers to ``login_commands``: hiredis' values, errors among them.
 
-    :raises StoreUnavailable: the store does not let us in, or is not the one to write to; the
-        text says why.
+    :raises StoreUnavailable: the store does not let us in, or is not the one to write to; the text
+        says why.
     """
     *before, ping = replies
     for reply in before:

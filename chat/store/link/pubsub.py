@@ -33,7 +33,7 @@ of 128 KiB each read would map and unmap memory, which costs as much as handling
 
 
 class _Subscription(Commands):
-    """Publications, and between them the answers to calls, in order."""
+    """Publications, and among them the answers to calls, in order."""
 
     _owner: "Subscriber"
 
@@ -53,8 +53,8 @@ class _Subscription(Commands):
         return super().select(index).addCallback(lambda _: self.ask((b"HELLO", 3)))
 
     def send_at_once(self, packed: bytes) -> None:
-        """Write now: a turn's posts are one call, for which somebody waits. All else that one turn
-        says goes along with the rest, so that it wakes the store once."""
+        """Write now: a turn's posts are one call, and somebody waits for it. Everything else in a
+        turn goes out together, so that it wakes the store only once."""
         transport: Any = self.transport
         if isinstance(transport, tcp.Connection) and _is_idle(transport):
             try:
@@ -67,11 +67,11 @@ class _Subscription(Commands):
         transport.write(packed)
 
     def _read(self) -> Exception | None:
-        """What the reactor calls when something has come: all that a busy store has said by now is
-        one read, and so one turn.
+        """Read what has come, called by the reactor. All that a busy store has said by now is one
+        read, and so one turn.
 
-        Twisted looks for file descriptors in what a Unix socket brings, and hands the rest over
-        through two wrappers: ten steps of the interpreter more, each time.
+        (Twisted looks for file descriptors in what a Unix socket brings, and passes the rest on
+        through two wrappers: ten more steps of the interpreter each time.)
         """
         transport: Any = self.transport
         try:
@@ -130,13 +130,13 @@ class _Subscription(Commands):
         self._ping_later(self._owner.ping_every)
 
     def _answered_ping(self, _: object, asked_at: float) -> None:
-        """Everything that was published before ``asked_at`` is here, if the store is."""
+        """Everything that was published before ``asked_at`` is here."""
         if self._owner.connected:
             self._owner.complete_until = asked_at
 
 
 def _is_idle(transport: tcp.Connection) -> bool:
-    """Whether nothing waits to be written, so that what is written now comes next."""
+    """Whether nothing waits to be written, so that what is written now goes out next."""
     return bool(
         transport.connected
         and not transport.disconnecting
@@ -146,14 +146,15 @@ def _is_idle(transport: tcp.Connection) -> bool:
 
 
 class Subscriber(Redis):
-    """One connection for posts and publications, which comes back without its subscriptions.
+    """One connection for posts and publications, which reconnects without its subscriptions.
 
     :param on_message: gets the channel and what was published.
-    :param on_batch_end: called after each run of messages that came together, before a fence
-        behind them fires.
-    :param on_connected: the place to subscribe, each time.
-    :param ping_every: seconds between two questions to the store; it has as long to say anything.
-    :ivar complete_until: what was published before then was received, in the reactor's seconds.
+    :param on_batch_end: called after each run of messages that came together, before a fence behind
+        them fires.
+    :param on_connected: called on each new connection, to subscribe.
+    :param ping_every: seconds between two questions to the store, and how long it may be silent.
+    :ivar complete_until: everything that was published before this moment, in the reactor's
+        seconds, was received.
     """
 
     def __init__(
@@ -189,15 +190,15 @@ class Subscriber(Redis):
         return self._ask((b"SUBSCRIBE", *channels), len(channels))
 
     def unsubscribe(self, *channels: bytes) -> None:
-        """Unsubscribe; a message that is under way may still come."""
+        """Unsubscribe. A message that is on its way may still come."""
         if channels:
             self._ask((b"UNSUBSCRIBE", *channels), len(channels)).addErrback(lambda _: None)
 
     def fence(self) -> Deferred[None]:
-        """Everything published before this call has been received when the result fires.
+        """Fires when everything that was published before this call has been received.
 
         The fences of one reactor turn share one PING, sent after the last of them: the store
-        answers in the order in which it publishes. Fails with StoreUnavailable like ``subscribe``.
+        answers in the order in which it publishes. Fails with StoreUnavailable, like ``subscribe``.
         """
         fence: Deferred[None] = Deferred()
         if not self._fences:
@@ -234,7 +235,7 @@ class Subscriber(Redis):
 
 
 def _unavailable(why: Failure) -> Failure:
-    """A subscription or a fence that was asked for in vain has left nothing behind."""
+    """A subscription or a fence has failed, and nothing is left of it."""
     if why.check(FateUnknown):
         return Failure(StoreUnavailable("the subscriber's connection was lost"))
     return why

@@ -28,9 +28,9 @@ PEM_CERTIFICATE: Final = re.compile(
 def endpoint(
     reactor: Any, address: Address, leads_to: Callable[[Place], None]
 ) -> IStreamClientEndpoint:
-    """What connects to the store at ``address``: each ``connect`` goes to where it is by then.
+    """An endpoint for the store at ``address``: each ``connect`` goes to where the store is then.
 
-    :param leads_to: told where that is, host and port, whenever Sentinels were asked.
+    :param leads_to: told the host and port whenever Sentinels were asked.
     :raises CannotStart: a file that its TLS part names can't be read, or used.
     """
     if address.path:
@@ -44,7 +44,7 @@ def endpoint(
 
 
 def _check(tls: TLS) -> None:
-    """Read the files now, so that what is wrong shows at the start."""
+    """Read the files now, so that mistakes show at the start."""
     try:
         tls_options(tls, "host")
     except (OSError, ValueError) as error:
@@ -52,7 +52,7 @@ def _check(tls: TLS) -> None:
 
 
 def master_watch(reactor: Any, address: Address, moved: Callable[[Place], None]) -> MasterWatch:
-    """What calls ``moved`` when the store is somewhere else: never, without Sentinels."""
+    """What calls ``moved`` when the store is somewhere else; without Sentinels it never does."""
     return MasterWatch(reactor, _sentinels(reactor, address), moved)
 
 
@@ -73,7 +73,7 @@ def _towards(reactor: Any, tls: TLS | None, host: str, port: int) -> IStreamClie
 
 @implementer(IStreamClientEndpoint)
 class _Secured:
-    """Connects with TLS, with what the files hold by then: certificates are renewed in place."""
+    """Connects with TLS. The files are read each time, since certificates are renewed in place."""
 
     def __init__(self, plain: IStreamClientEndpoint, tls: TLS, host: str) -> None:
         self._plain = plain

@@ -33,7 +33,7 @@ reads the answers that are waiting for it first."""
 
 
 class _Call:
-    """What was sent: when it is overdue, and how many answers it still gets."""
+    """A call that was sent: when it is overdue, and how many answers are still to come."""
 
     __slots__ = ("answer", "due", "left")
 
@@ -44,7 +44,7 @@ class _Call:
 
 
 class Commands(txredisapi.RedisProtocol):
-    """Calls and their answers, in order, with one timer for the oldest of them."""
+    """Calls and their answers, in order, with one timer for the oldest call."""
 
     def __init__(self, owner: "Redis", *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -54,9 +54,10 @@ class Commands(txredisapi.RedisProtocol):
         self._overdue: _Call | None = None
 
     def ask(self, words: tuple[Word, ...], answers: int = 1, *, at_once: bool = False) -> Answer:
-        """Send one command, which is answered ``answers`` times; the last one is the result.
+        """Send one command.
 
-        :param at_once: nothing else is said in this turn of the reactor that could go along.
+        :param answers: how many answers the store gives to it; the last one is the result.
+        :param at_once: write it now, since nothing else in this turn of the reactor could go along.
         """
         packed = pack(words)
         owner = self._owner
@@ -73,7 +74,7 @@ class Commands(txredisapi.RedisProtocol):
         return call.answer
 
     def send_at_once(self, packed: bytes) -> None:
-        """Write, and not with what else is said in this turn, where that can be chosen."""
+        """Write without waiting for what else is said in this turn, where there is a choice."""
         self.transport.write(packed)
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Answer:
@@ -90,14 +91,14 @@ class Commands(txredisapi.RedisProtocol):
             self.give_up(f"what answers there is no Redis ({error})")
 
     def take(self, data: bytes) -> None:
-        """Hand over the answers that are whole by now."""
+        """Handle the answers that are complete."""
         take = self._reader.gets
         self._reader.feed(data)
         while (reply := take()) is not False:
             self.answered(reply)
 
     def answered(self, reply: Any) -> None:
-        """Hand an answer to the oldest call; an error is the one answer to all of it."""
+        """Give an answer to the oldest call. An error is the only answer to its call."""
         if not self._waiting:
             self.give_up("an answer that nobody asked for")
             return
@@ -132,7 +133,7 @@ class Commands(txredisapi.RedisProtocol):
         self._look_again(max(left, SECOND_LOOK))
 
     def give_up(self, why: str) -> None:
-        """The connection is of no use any more: every call on it fails, and another is made."""
+        """The connection is useless: every call on it fails, and another connection is made."""
         self._end(why, silent=True)
         self.transport.abortConnection()
 
@@ -169,7 +170,7 @@ class Redis(Owner[Commands]):
         self._used: dict[bytes, Script] = {}
 
     async def stop(self) -> None:
-        """Wait for the calls under way, each no longer than its deadline, then close."""
+        """Wait for the calls that were sent, each no longer than its deadline, then close."""
         if self.connected:
             try:
                 await self.call(b"PING")
@@ -180,9 +181,9 @@ class Redis(Owner[Commands]):
         fail_all(waiters, partial(StoreUnavailable, "the connection was closed"))
 
     def drop(self) -> None:
-        """Use the connection no more, from now on, because the store has moved; another is made.
+        """Stop using the connection, because the store has moved; another one is made.
 
-        One that is only being made goes too: the old store may never answer.
+        A connection that is still being made is dropped too: the old store may never answer.
         """
         if self._latest is not None and self._latest.connected:
             self._latest.give_up("the store has moved")

@@ -71,7 +71,7 @@ class _Question(Protocol):
 
 
 class _Asking(Factory):
-    """Makes one question, and no line in the log: there are some each second."""
+    """Makes one question, without a line in the log: there are several each second."""
 
     noisy = False
 
@@ -83,7 +83,7 @@ class _Asking(Factory):
 
 
 class Sentinels:
-    """Those who watch one store.
+    """The Sentinels that watch one store.
 
     :param endpoints: how each of them is reached.
     :param name: what they call the store.
@@ -109,7 +109,7 @@ class Sentinels:
         return bool(self._endpoints)
 
     async def find(self) -> Place:
-        """Where the store is.
+        """Ask them where the store is.
 
         :raises StoreUnavailable: none of them knows.
         """
@@ -137,10 +137,10 @@ class Sentinels:
 
 
 class MasterWatch:
-    """Looks every second where the store is, and says so when it has moved.
+    """Looks every second where the store is, and tells when it has moved.
 
-    :param moved: told of each move, and where to; connections to the old place are worth nothing
-        any more, even if it still answers.
+    :param moved: told where it has moved to. Connections to the old place are useless from then on,
+        even if it still answers.
     """
 
     log = Logger()
@@ -154,7 +154,7 @@ class MasterWatch:
         self._loop.clock = reactor
 
     def start(self) -> None:
-        """Begin to look, if there is anybody to ask."""
+        """Begin to look, if there are Sentinels."""
         if self._sentinels.known:
             self._loop.start(WATCH_SECONDS)
 
