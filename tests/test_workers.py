@@ -36,10 +36,19 @@ from chat.store.embedded.pauses import LONGEST
 from chat.store.errors import CannotStart
 from tests.patience import PATIENCE
 from tests.peers import Closed, CurrentPeer
-from tests.process import TWISTD, ServerProcess
+from tests.process import CHEAP, TWISTD, ServerProcess
 from tests.server import GENEROUS, check_log
 
 LOBBY = "#lobby"
+
+
+ACTIVATED = f"""
+import os, sys
+os.dup2(int(sys.argv.pop(1)), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="chat")
+{TWISTD}
+"""
+"""A start as systemd makes it that has opened the socket itself (``sd_listen_fds(3)``)."""
 
 
 def lives(pid: int) -> bool:
@@ -103,6 +112,26 @@ class WorkersTest(SynchronousTestCase):
             with client.makefile("rb") as answer:
                 head, _, body = answer.read().decode().partition("\r\n\r\n")
         return int(head.split(" ", 2)[1]), body
+
+    def test_they_serve_a_socket_that_systemd_has_opened(self) -> None:
+        home = Path(tempfile.mkdtemp(dir="/tmp"))
+        self.addCleanup(shutil.rmtree, home)
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        command = [sys.executable, "-c", ACTIVATED, str(listening.fileno()), "-n", "--pidfile="]
+        command += ["chatroom", "--listen", "systemd:domain=INET:index=0", "--workers", "2"]
+        server = subprocess.Popen(
+            [*command, "--data", str(home / "data"), *CHEAP],
+            pass_fds=[listening.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        peer = CurrentPeer(listening.getsockname()[1])
+        listening.close()
+        try:
+            self.assertEqual(peer.register(userName="ann", userPwd="secret-pw")["code"], 200)
+        finally:
+            peer.close()
+            server.terminate()
+            server.communicate(timeout=PATIENCE)
 
     def test_one_page_tells_how_they_are(self) -> None:
         home = Path(tempfile.mkdtemp(dir="/tmp"))

@@ -6,6 +6,7 @@ ends the supervisor is gone, and so is the worker, in order.
 """
 
 import pickle
+import re
 import socket
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from chat.server.kinds import PLAIN
 from chat.server.network.listening import Listeners
 from chat.server.process.starting import choose_reactor, exit_with_status_1, stop
 from chat.server.settings import Settings
@@ -33,6 +35,9 @@ FIRST_SOCKET: Final = 4
 """The descriptor of the first socket to listen on; the others follow it."""
 
 READY: Final = b"ready\n"
+
+SYSTEMDS: Final = re.compile(f"^({PLAIN})?systemd:.*")
+"""An endpoint that only the supervisor can look up: it is the process that systemd has named."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,8 @@ class _Line(Int32StringReceiver):
 
         settings = orders.settings
         ports = InheritedPorts(self._reactor, orders.families)
-        listeners = _Listeners(ports, settings.listen, transport_for(settings))
+        listen = [SYSTEMDS.sub(r"\1tcp:0", endpoint) for endpoint in settings.listen]
+        listeners = _Listeners(ports, listen, transport_for(settings))
         transport: Any = self.transport
         listeners.tell = transport.write
         self._service = service = ChatService(
