@@ -61,6 +61,20 @@ class CommandTests(TestCase):
             self.assertIn("Ctrl-C once more leaves", "\n".join(screen.press("ctrl c")))
             self.assertNotIn("Ctrl-C once more leaves", "\n".join(screen.press(key)), key)
 
+    def test_what_a_command_answers_is_seen_by_who_has_scrolled_up(self) -> None:
+        for command, wanted in (
+            ("/whois ben", "ben, id 2, online"),
+            ("/who", "3: anna, ben"),
+            ("/topic", "planning the release"),
+            ("/help join", "join a room"),
+            ("/block", "have blocked nobody"),
+            ("/doctor", "The log of this program"),
+        ):
+            screen = lively(size=(80, 12))
+            screen.press("page up", "page up")
+            self.assertFalse(screen.desk.messages.at_end)
+            self.assertIn(wanted, "\n".join(screen.enter(command)[1:]), command)
+
     def test_what_is_listed_in_a_sentence_stands_as_its_language_has_it(self) -> None:
         for language, wanted in (("en", "Themes: dark, light"), ("zh", "配色：dark、light")):
             self.assertIn(wanted, "\n".join(lively(language).enter("/theme")))

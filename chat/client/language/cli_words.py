@@ -104,7 +104,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "opt-user": ("name or id (default: as last time)", "用户名或编号（默认：上次的）"),
     "opt-profile": ("use the settings and login of that name", "使用该名称的设置与登录"),
-    "opt-language": ("en or zh (default: by locale)", "en 或 zh（默认：按系统区域）"),
+    "opt-language": ("en or zh (default: by locale)", "en 或 zh（默认：按语言环境）"),
     "opt-timeout": (
         "seconds for connecting and for the answer (default 30; 0: one try)",
         "连接与应答的秒数（默认 30；0：只试一次）",
@@ -186,7 +186,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     # The settings
     "set-server": ("the server, as --server has it", "服务器，同 --server"),
     "set-user": ("who to be, as --user has it", "用户，同 --user"),
-    "set-language": ("en or zh; empty: by locale", "en 或 zh；空：按系统区域"),
+    "set-language": ("en or zh; empty: by locale", "en 或 zh；空：按语言环境"),
     "set-theme": (
         "dark, light, contrast, mono, or the name of a file in themes/; empty: by the terminal",
         "dark、light、contrast、mono，或 themes/ 中的文件名；空：按终端",

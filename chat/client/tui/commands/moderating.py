@@ -151,7 +151,7 @@ class ModeratingVerbs(Offering):
             names = self._words("comma").join(
                 self._chat.name_of(each.user_id, each.user_name) for each in users
             )
-            self._chat.tell(self._words("blocked-list", n=len(users), names=names))
+            self._tell(self._words("blocked-list", n=len(users), names=names))
             return
         await self._chat.client.block(self._somebody(name), yes)
         await self._chat.people.ask_blocks()

@@ -27,6 +27,11 @@ class Offering:
     def _words(self) -> Words:
         return self._desk.look.words
 
+    def _tell(self, text: str) -> None:
+        """Answer a command among the messages, where it is seen by who is further up as well."""
+        self._desk.messages.newest()
+        self._chat.tell(text)
+
     def _hinted(self, title: str, hint: str) -> str:
         """The title of a list, with what Enter does in it."""
         return self._words("with-hint", title=self._words(title), hint=self._words(hint))

@@ -116,7 +116,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         command = find(arguments.lstrip("/"))
         if arguments and command is not None:
             usage = helptext.command_usage(command, self._words)
-            self._chat.tell(f"{usage}  {helptext.about(command, self._words)}")
+            self._tell(f"{usage}  {helptext.about(command, self._words)}")
             return
         helptext.show(self._desk, self._around, "commands")
 
@@ -210,7 +210,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         if conversation is None or conversation.private:
             self._chat.say(self._words("topic-private"), bad=True)
         elif not text:
-            self._chat.tell(conversation.topic or self._words("no-topic"))
+            self._tell(conversation.topic or self._words("no-topic"))
         else:
             await self._chat.client.set_topic(conversation.name, text)
 
@@ -282,7 +282,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             users = await self._chat.client.members(conversation.name)
             users.sort(key=lambda each: (*RANKS, each.role).index(each.role))
         names = self._words("comma").join(map(self._with_rank, users))
-        self._chat.tell(self._words("who", n=len(users), names=names))
+        self._tell(self._words("who", n=len(users), names=names))
 
     def _with_rank(self, user: User) -> str:
         name = self._chat.name_of(user.user_id, user.user_name)
@@ -297,7 +297,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         if user.last_seen and user.user_status == OFFLINE:
             seen = self._desk.look.when(user.last_seen)
             text += "  " + self._words("last-seen", time=f"{seen:%Y-%m-%d %H:%M}")
-        self._chat.tell(text)
+        self._tell(text)
 
     # Messages
 
@@ -396,9 +396,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             round_trip = self._chat.clock.seconds() - begun
         glyphs = self._desk.look.glyphs
         for well, key, values in examine(self._around.examined(round_trip)):
-            self._chat.tell(
-                f"{glyphs.stored if well else glyphs.failed} {self._words(key, **values)}"
-            )
+            self._tell(f"{glyphs.stored if well else glyphs.failed} {self._words(key, **values)}")
 
     def reconnect(self, arguments: str) -> None:
         self._chat.client.reconnect_now()
