@@ -211,7 +211,7 @@ def _decode_slowly(document: bytes | str, kind: type[_Struct]) -> _Struct:
     :raises BadMessage: it still does not fit.
     """
     try:
-        # The strict reader judges first: Python's own takes NaN and lone surrogates.
+        # First msgspec, which is strict: Python's own reader accepts NaN and lone surrogates.
         msgspec.json.decode(document)
         pairs = json.loads(document, object_pairs_hook=_Pairs)
         if not isinstance(pairs, _Pairs):

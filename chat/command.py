@@ -21,7 +21,7 @@ def main() -> int:
         from chat.client.cli import main as cli
 
         return cli.main()
-    except KeyboardInterrupt:  # while it was being loaded, most likely
+    except KeyboardInterrupt:  # most likely while it was being loaded
         return INTERRUPTED
 
 

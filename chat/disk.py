@@ -25,7 +25,7 @@ def lock(path: Path) -> FileIO | None:
 
     :raises OSError: it can't be made, or is on a disk that knows no locks.
     """
-    # Not where a link leads: root writes here too, in a directory that is somebody else's.
+    # Do not follow a link: root writes here too, in another user's directory.
     file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,7 +33,7 @@ def lock(path: Path) -> FileIO | None:
         file.close()
         if isinstance(error, BlockingIOError):
             return None
-        error.filename = str(path)  # The system does not say which it was.
+        error.filename = str(path)  # The system's error does not name the file.
         raise
     return file
 

@@ -218,7 +218,7 @@ class ChatServer:
             self.tide.forgets = await forgets(self._redis)
         if self._checked:
             return
-        # First what names the reason: a cluster refuses commands in words of its own, or for now.
+        # First what can name the reason: a cluster refuses commands in its own words.
         found = await complaints(self._redis, self.context.settings.durability)
         await try_commands(self._redis, self._keys)
         for complaint in found:

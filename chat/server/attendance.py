@@ -74,7 +74,7 @@ async def enter(session: "Session", identity: Identity, request_id: str | None) 
     """
     user = _become(session, identity)
     arrival, online, update = await _come_in(session, identity, user)
-    # A room that was joined or left meanwhile is told of behind the reply.
+    # The client is told of a room that was joined or left meanwhile after the reply.
     described = {
         cid: each
         for cid, each in arrival.described.items()
@@ -110,7 +110,7 @@ async def _come_in(
     """
     context, feed = session.context, session.feed
     assert feed is not None
-    # From here on: what is joined, or left, meanwhile is told there.
+    # From here on its user's channel tells what is joined or left meanwhile.
     context.registry.add(session)
     context.bus.hold_user(user.user_id)
     _listen(session, context.conversations.in_all_lists)
@@ -128,7 +128,7 @@ async def _come_in(
     except BaseException:
         _depart(session, user)  # whether anybody has seen it or not
         session.key = _next_key(session.key)
-        session.postponed.take()  # Nothing to tell the next login, which may be somebody else's.
+        session.postponed.take()  # The next login on this connection may be another user's.
         raise
     return arrival, online, update
 
@@ -161,7 +161,7 @@ async def _arrive(session: "Session", user: User, proof: Proof) -> Arrival:
                 user, proof, session.key, session.device,
                 instead=instead, limit=FIRST_PAGE, devices=devices,
             )  # fmt: skip
-            # It came in last of all on its device: whoever replaced those until now came earlier.
+            # It is the newest session of its device: those that were replaced until now are older.
             session.postponed.forget("replaced")
             if not context.bus.hears(user.user_id, session.rooms):
                 raise StoreUnavailable("a subscription was not confirmed")
@@ -205,14 +205,14 @@ def _welcome(
     context = session.context
     take_positions(session, described)
     if not session.dialect.is_current or not is_in(session.user_id, online):
-        # An original client's list may be cut, and oneself is never what is cut.
+        # An original client's list may be cut, but the user's own id must be in it.
         others = tuple(each for each in online if each != session.user_id)
         online = (session.user_id, *others)[: _listed(session)]
     if session.feed is not None and not session.dialect.is_current:
         session.feed.count_frames()
     shown, limit = list(described.values()), context.settings.frame_limit
     kept, cut = fit(shown, limit, used=LONGEST_ID * len(online))
-    if cut:  # Perhaps only by that measure, which is quickly taken.
+    if cut:  # That was a quick estimate, and perhaps too high.
         kept, cut = fit(shown, limit, used=escaped_size(encode(online)))
     return messages.LoginResMes(
         200, "", online, session.user, token, context.now(), context.settings.durability,
@@ -234,7 +234,7 @@ def _longest_content(session: "Session") -> int:
 
 
 def _go_live(session: "Session", snapshot: dict[str, int], update: int) -> None:
-    if session.feed is None:  # lost while the replay was read
+    if session.feed is None:  # the connection was lost while the replay was read
         return
     session.context.online.add(session, update)
     session.feed.release(snapshot)
@@ -251,7 +251,7 @@ async def replay(session: "Session", described: dict[str, Conversation]) -> None
         if missed <= 0 or not most or not (cid == LOBBY_CID or cid.startswith("p:")):
             continue
         try:
-            # Not what was said since: that is held back, and follows.
+            # What was said since is held back, and follows.
             page = await context.conversations.history(
                 session.user_id, cid, before=conversation.seq + 1, limit=min(missed, most)
             )

@@ -55,7 +55,7 @@ class Departures:
         """
         place = departure.user.user_id, departure.device
         before = self._gone.get(place)
-        if before is not None:  # It was replaced, and so has not left its place to anybody.
+        if before is not None:  # replaced by another session of its device
             before.timer.cancel()
             self._end(place, before)
         self._gone[place] = departure
@@ -75,7 +75,7 @@ class Departures:
     def _end(self, place: tuple[int, str], departure: Departure) -> None:
         del self._gone[place]
         if self._context.stopping:
-            return  # The store is told of all at once.
+            return  # The store is told of all sessions at once.
         self.let_go(departure)
         Deferred.fromCoroutine(self._say_goodbye(departure)).addErrback(
             lambda failure: self._log.failure("saying goodbye failed", failure)
@@ -83,7 +83,8 @@ class Departures:
 
     async def _say_goodbye(self, departure: Departure) -> None:
         user = departure.user
-        with suppress(StoreError):  # Whoever is away while the store is was last seen at the login.
+        # If the store is away, too, the login remains the last sign of the device.
+        with suppress(StoreError):
             await self._context.accounts.seen(user.user_id, departure.device)
         await self._context.presence.leave(user, departure.key)
 

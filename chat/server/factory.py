@@ -148,7 +148,7 @@ class ChatFactory(Factory):
                     self.context.tally.goodbyes["stalled"] += 1
                     connection.abort()
                 continue
-            if connection.paused:  # It is this server that does not listen.
+            if connection.paused:  # It is this server that does not read.
                 continue
             silent = now - connection.heard
             if (

@@ -72,7 +72,7 @@ async def _mark(session: "Session", event: Event) -> None:
         return await session.context.conversations.one(session.user_id, event.cid)
 
     conversation = await (recovery.steady(read, lambda: ()) if recovery.under_way else read())
-    # Of a room that one is not in, or not yet, it would be taken for having been joined.
+    # For a room that the client is not in yet, it would mean that the user has joined it.
     if cursor_of(session, event.cid) is not None and event.cid != session.untold:
         _push_conversation(session, conversation)
 

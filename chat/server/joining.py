@@ -59,7 +59,7 @@ async def _enter_room(session: "Session", cid: str) -> tuple[Conversation, bool]
     is_new = cid not in session.rooms
     if is_new:
         await context.bus.hold_rooms([cid])
-        if session.user is None:  # The client has gone meanwhile, and left all that it was in.
+        if session.user is None:  # The client has gone meanwhile, and has left all its rooms.
             context.bus.release_room(cid)
             raise NotAllowed(cid)
         context.registry.add_to_room(session, cid)

@@ -130,7 +130,7 @@ def parts_of(endpoint: str) -> list[str]:
 def _endpoint(text: str) -> str:
     from twisted.internet.endpoints import serverFromString
 
-    no_reactor: Any = None  # Parsing asks nothing of it, and it may not be chosen yet.
+    no_reactor: Any = None  # Parsing does not use the reactor, which may not be chosen yet.
     try:
         serverFromString(no_reactor, text.removeprefix(PLAIN))
     except TypeError:  # A parser is called with the parts as its arguments.
@@ -149,9 +149,9 @@ def _path(text: str) -> Path:
     if not text or "\0" in text:
         raise ValueError
     try:
-        text.encode()  # It is written into files, and told to the store.
+        text.encode()  # The path is written into files, and given to the store.
         return Path(text).expanduser().absolute()
-    except (RuntimeError, UnicodeEncodeError):  # ~somebody who has no home; no UTF-8
+    except (RuntimeError, UnicodeEncodeError):  # ``~name`` of a user without a home, or not UTF-8
         raise ValueError from None
 
 
@@ -160,7 +160,8 @@ def _file(text: str) -> Path | None:
 
 
 def _prefix(text: str) -> str:
-    if not re.fullmatch(r"[!-z|~]{1,32}", text):  # Braces mark what a cluster hashes.
+    # No braces: they mark the part of a key that a cluster hashes.
+    if not re.fullmatch(r"[!-z|~]{1,32}", text):
         raise ValueError
     return text
 
@@ -169,7 +170,7 @@ def _store(text: str) -> str:
     from chat.store.link.address import Address, with_password
 
     if text:
-        # The password may be in a file of its own: then a user without one is no mistake.
+        # The password may be in a file, so a user without one is no mistake.
         alone = re.fullmatch(r"[^/]*//[^/:@]+@.*", text)
         Address.parse(with_password(text, "x") if alone else text)
     return text

@@ -150,7 +150,7 @@ class Options(usage.Options):
                 yield f"{name} in {self['config']}", name, value
         for name, option in _TABLE.items():
             variable = f"CHATROOM_{option.name.upper()}"
-            if text := os.environ.get(variable):  # An empty one says nothing.
+            if text := os.environ.get(variable):  # An empty variable counts as unset.
                 yield variable, name, text.split() if option.metadata["kind"].several else text
         for name, option in _TABLE.items():
             written = self._listen if option.metadata["kind"].several else self.get(name)

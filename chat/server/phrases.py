@@ -236,7 +236,7 @@ class Phrases:
 
     def __init__(self, settings: Settings) -> None:
         self._language = settings.language
-        longest = settings.frame_limit or 2**32 - 1  # what four bytes can say
+        longest = settings.frame_limit or 2**32 - 1  # the largest number of four bytes
         self._limits = {**vars(settings), "frame_limit": longest}
 
     def __call__(self, key: str, language: str = "", /, **values: object) -> str:

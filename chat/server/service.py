@@ -94,7 +94,7 @@ class ChatService(Lifecycle):
         trusted = Networks(settings.proxy_from) if settings.proxy_from else None
         self.listeners.open(server.factory, certificates, trusted)
         self._open = True
-        # What exists now lives as long as the server: the collector need not look at it again.
+        # What exists now lives as long as the server: the collector can leave it out.
         parts.callback(gc.unfreeze)
         gc.collect()
         gc.freeze()

@@ -151,7 +151,7 @@ class Session:
             return
         kind = type(message)
         if kind in UNMETERED and (wait := self.rates.light(stranger=self.user is None)):
-            self.connection.hold(wait)  # It is served all the same, and the next ones wait.
+            self.connection.hold(wait)  # This one is served, the next ones wait.
         if self.user is None and kind not in OPEN_TO_ALL:
             self.refuse(message, request_id, Refused(401, "login-first"))
         elif isinstance(message, SAYINGS):
@@ -177,7 +177,7 @@ class Session:
         if wait and not getattr(message, "client_id", ""):
             self.refuse(message, request_id, Refused(429, "too-fast", wait))
             return
-        # Above the rate only what was accepted before is answered: the store knows whether it was.
+        # Above the rate it is only answered if it was accepted before, which the store knows.
         try:
             done = talking.post_at_once(self, message, request_id, bool(wait))
         except Exception:
@@ -248,7 +248,8 @@ class Session:
         else:
             sentence = self.phrase("malformed", detail=str(error))
         tracing.refused(self, "", 400, "malformed")
-        if self.user or self.dialect.is_current:  # Nothing precedes an original's LoginResMes.
+        # An original client expects nothing before its LoginResMes.
+        if self.user or self.dialect.is_current:
             self.emit(messages.ErrorMes(400, sentence, error.about), error.request_id)
         self._count_refusal()
 
@@ -361,7 +362,7 @@ class Session:
     def tell_postponed_events(self) -> None:
         """Tell the events that happened while the client was logging in, or did not read."""
         for event in self.postponed.take():
-            # What was left then may have been joined here since.
+            # A room that was left then may have been joined here since.
             if event.event != "left" or event.cid not in self.rooms:
                 self.event(event)
 

@@ -15,7 +15,7 @@ def makeService(options: Options) -> "IService":
     from chat.server.process.starting import choose_reactor, end_plainly, fill_standard_streams
 
     fill_standard_streams()
-    end_plainly()  # Before what takes a second to load, in which somebody may change their mind.
+    end_plainly()  # What follows takes a second to load, in which Ctrl-C may come.
     reactor = choose_reactor()
     from chat.server.process.logs import JsonLogs
     from chat.server.service import ChatService

@@ -218,7 +218,7 @@ class Administration:
         words = [word.encode() if isinstance(word, str) else word for word in fields]
         try:
             await self._redis.call("XADD", self._keys.audit(), "MAXLEN", "~", 100_000, "*", *words)
-        except StoreUnavailable as error:  # It is done by now, and takes place away, if anything.
+        except StoreUnavailable as error:  # It is done by now, and has freed space if anything.
             self.not_noted = str(error)
 
     # One user's data -------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class Administration:
                 await self._redis.call("XDEL", keys.reports(), report["id"])
         await self._accounts.revoke_all(user_id)
         its_name = keys.name(canonical_user_name(name))
-        # Where this was begun before, and cut short, the name may be somebody else's by now.
+        # If an earlier attempt was interrupted, the name may be somebody else's by now.
         if await self._redis.call("GET", its_name) == b"%d" % user_id:
             await self._redis.call("DEL", its_name)
         await self._redis.call(

@@ -247,7 +247,7 @@ class Bus:
             if handler is not None:
                 handler(payload)
         elif payload[:1] == ENTRIES:
-            # A private conversation's is published to both, often one behind the other.
+            # A private entry is published to both users, often one right after the other.
             if payload != self._payload:
                 self._payload, self._news = payload, News(payload)
             self.listener.published(known.user_id, self._news.for_user(known.user_id))
@@ -286,7 +286,7 @@ class Bus:
                     self.problem = str(error)
                     self._log.warn("the bus can't be restored yet: {why}", why=error)
                 await deferLater(self._reactor, RESTORE_SECONDS)
-            except Exception:  # A server that never tried again would refuse for good.
+            except Exception:  # Without another try the server would refuse posts for ever.
                 self._log.failure("the bus could not be restored")
                 await deferLater(self._reactor, SURPRISED_SECONDS)
             else:

@@ -52,7 +52,7 @@ async def _refuse_too_old(redis: Redis) -> None:
     try:
         version = (await redis.info("server")).get("redis_version", "")
     except RedisReplyError:
-        return  # It does not tell everybody.
+        return  # Not everybody may ask for it.
     number = re.match(r"(\d+)\.(\d+)", version)
     if number and (int(number[1]), int(number[2])) < OLDEST:
         raise CannotStart(f"The store is Redis {version}: 6.2 or later, or Valkey, is needed.")

@@ -159,7 +159,7 @@ class Presence:
             if not held:
                 await self.tend()
         except BaseException:
-            # Whether it got there or not. Not at once: the two may take different ways.
+            # Whether it was entered or not. Told later, since the calls may overtake each other.
             self._is_gone(session, user)
             if instead:
                 self._is_gone(instead, user)
@@ -241,7 +241,8 @@ class Presence:
 
     async def _tend_now(self) -> None:
         held, dead, late = await self._renew("renew")
-        if late:  # So may all be, where the store's clock was set forward: they get time to renew.
+        # If the store's clock was set forward, all may have ended: give them time to renew.
+        if late:
             self._steady_since = self._reactor.seconds()
         before = self.node
         if not held:
@@ -280,7 +281,7 @@ class Presence:
             pass
 
     def _store_changed(self, connected: bool) -> None:
-        # After an outage everybody's lease may have run out, and everybody gets time to renew.
+        # After an outage all leases may have run out: give the servers time to renew.
         self._steady_since = self._reactor.seconds()
         if connected and self._loop.running:
             Deferred.fromCoroutine(self._tend_or_log())

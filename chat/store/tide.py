@@ -153,7 +153,7 @@ class Tide:
             arguments += [ended, self.boot.encode()]
             answer = await (redis or self._redis).script(load("tide"), keys, arguments)
         except StoreError as error:
-            if not self.problem:  # What a full disk did not take may end with the store.
+            if not self.problem:  # What a full disk did not take may be lost with the store.
                 self._write_note()
             self.problem = str(error)
             self.log.debug("The tide could not be counted: {why}", why=error)
@@ -166,7 +166,7 @@ class Tide:
         if epoch:
             self._heard_of(epoch_count(epoch.decode()))
         self._counts += 1
-        if why or self._counts % NOTE_EVERY == 1:  # The first one takes its place on the disk.
+        if why or self._counts % NOTE_EVERY == 1:  # The first note reserves its place on the disk.
             self._write_note()
         return True
 
@@ -183,7 +183,7 @@ class Tide:
     def _write_note(self) -> None:
         if self._note is None or not self._seen:
             return
-        # In its place, and always as long: that takes no room, which a full disk has not.
+        # Overwritten in place and always of one length, so it needs no room on a full disk.
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
         with suppress(OSError), open(os.open(self._note, flags, 0o600), "wb", buffering=0) as file:
             file.write(b"%020d" % self._seen)

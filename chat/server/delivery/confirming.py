@@ -45,7 +45,7 @@ class Confirming(Listener):
             if not held:
                 del self._held[cid]
         self._inner.turn_ended()
-        # Whatever is held now was published after they began to wait.
+        # What is held now was published after the waiting began.
         self._let_go()
 
     def settled(self) -> Deferred[None]:
@@ -75,7 +75,7 @@ class Confirming(Listener):
         self._inner.turn_ended()
 
     def lost(self, silent: float) -> None:
-        self._held.clear()  # The log is read for all of it when the bus is back.
+        self._held.clear()  # All of it is read from the log when the bus is back.
         self._inner.lost(silent)
         self._let_go()
 

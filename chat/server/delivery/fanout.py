@@ -102,7 +102,7 @@ class FanOut(Listener):
         if isinstance(host, HostedRoom):
             self._deliver_room(host, publication, self._claim(publication))
         else:
-            # A private entry is published to both; what answers its sender is the sender's own.
+            # A private entry is published to both users; only its sender's sessions get answers.
             is_sender = host.user_id in publication.senders
             claims = self._claim(publication, host.user_id) if is_sender else {}
             for session in tuple(host.sessions):
@@ -144,7 +144,7 @@ class FanOut(Listener):
             user = users.get(sender)
             if user is not None:
                 senders.update(user.sessions)
-        # Nobody waits for a crowd's joins.
+        # In a crowd nobody waits for who joins.
         patiently = len(plain) >= CROWD and not any(header.server for header in publication.headers)
         own = {session.connection for session in senders}
         self.context.writes.add_to_all(plain, publication.frames, own, patiently=patiently)

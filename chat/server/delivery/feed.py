@@ -66,7 +66,7 @@ class Feed:
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._state = _State.HELD
-        self._holds = 1  # Until the reply to the login.
+        self._holds = 1  # Until the login has been answered.
         self._told: dict[str, int] = {}
         self._held: list[_Held] = []
         self._must_catch_up = False
@@ -123,7 +123,7 @@ class Feed:
         mine = [frame for frame in own if frame is not None]
         if not mine:
             frames = publication.frames
-        elif len(mine) == len(own):  # The frames for others need not be made.
+        elif len(mine) == len(own):  # The frames for other users need not be made.
             frames = b"".join(mine)
         else:
             pairs = zip(own, publication.split(), strict=True)

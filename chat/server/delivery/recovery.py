@@ -89,7 +89,7 @@ class Recovery:
         """
         bus = self._context.bus
         await (bus.settled() if heard else bus.fence())
-        # What is still read from the log would else follow a snapshot that has it already.
+        # Otherwise what is still read from the log would follow a snapshot that contains it.
         while self.under_way or any(cursor.filling for cursor in cursors):
             waiter: Deferred[None] = Deferred()
             if until < math.inf:
@@ -152,7 +152,7 @@ class Recovery:
                 page = await self._context.conversations.read(cid, after=after)
                 cursor.begin_epoch(page.epoch, page.epoch_first)
                 if (cursor.position or 0) < after:
-                    continue  # Some of it was given out anew.
+                    continue  # Some numbers were given out anew.
                 if not page.entries:
                     break
                 self._deliver(cursor, host, from_log(page, cid, cid_name(cid, user_id)))
@@ -172,7 +172,7 @@ class Recovery:
             self._unplaced[cursor] = host
             found = await self._context.conversations.seek(cid, await self._moment())
             self._unplaced.pop(cursor, None)
-            if cursor.position is None:  # nobody has found out meanwhile
+            if cursor.position is None:  # it was not set meanwhile
                 cursor.position = found
 
     def tick(self) -> None:

@@ -83,7 +83,7 @@ class Writes:
             if known is None:
                 gathered[connection] = data
                 continue
-            if known is not before:  # Most have the same: one object for all spares the copies.
+            if known is not before:  # Most connections have the same: they share one object.
                 before, joined = known, known + data
             gathered[connection] = joined
 
@@ -160,7 +160,7 @@ def _send_each(sends: Iterable[Callable[[bytes], int]], writes: Sequence[bytes])
     rest = map(call, sends, writes)
     while len(sent) < len(writes):
         try:
-            sent.extend(rest)  # What it has taken before an error stays in the list.
+            sent.extend(rest)  # What was sent before an error stays in the list.
         except OSError:
-            sent.append(0)  # Would block, or is gone: who writes the rest finds out which.
+            sent.append(0)  # It would block, or is gone: writing the rest will tell.
     return sent

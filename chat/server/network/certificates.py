@@ -200,7 +200,7 @@ def _names() -> list[x509.GeneralName]:
     """The names of this machine. Clients that remember the certificate itself do not check them."""
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
     names += [x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", "::1")]
-    with contextlib.suppress(ValueError):  # it may have letters that no name has
+    with contextlib.suppress(ValueError):  # the machine's name may contain anything
         names.append(x509.DNSName(socket.gethostname()))
     return names
 

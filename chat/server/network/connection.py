@@ -225,7 +225,7 @@ class Connection(Int32StringReceiver):
         """For how many seconds a client that is behind has taken nothing. A client that reads
         slowly is not stalled."""
         now, left = self.factory.clock.seconds(), unsent(_carrier(self.transport))
-        # More is progress, too: TLS hands on what it had kept back when all before is taken.
+        # More is progress too: TLS passes on what it has kept back once the rest is taken.
         if left != self._unsent:
             self._stalled_since, self._unsent = now, left
         return float(now - self._stalled_since)

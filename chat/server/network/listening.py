@@ -293,7 +293,7 @@ def _is_answered(path: str) -> bool:
             asking.connect(path)
         except (ConnectionRefusedError, FileNotFoundError):
             return False
-        except OSError:  # Too many wait for an answer already, or it is not for us to ask.
+        except OSError:  # Too many connections wait there already, or we may not connect.
             return True
     return True
 

@@ -117,7 +117,7 @@ class FrameServer(tcp.Server):
             try:
                 sent = self.direct(data)
             except OSError:
-                sent = 0  # Would block, or is gone: the ordinary way finds out which.
+                sent = 0  # It would block, or is gone: the ordinary way finds out which.
         elif self.whole_frames and self._is_idle():
             sent = self._send_whole(data)
             if not isinstance(sent, int):

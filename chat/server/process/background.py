@@ -41,7 +41,7 @@ class InBackground(MultiService):
         self._pipe: int | None = None
         self._patience: IDelayedCall | None = None
         self._terminal = os.dup(2)
-        signal.alarm(GONE_SECONDS)  # It does not outlive the fork.
+        signal.alarm(GONE_SECONDS)  # An alarm does not survive the fork.
         server.setServiceParent(self)
 
     def privilegedStartService(self) -> None:

@@ -75,7 +75,7 @@ class Lifecycle(Service):
     def startService(self) -> None:
         """Begin to start once the reactor runs. If that fails, the process ends with status 1."""
         super().startService()
-        if not self._has_ports:  # Twisted's other runner, twist, gives up no rights.
+        if not self._has_ports:  # Twisted's other runner, twist, drops no privileges.
             self.privilegedStartService()
         if self.pages is not None:
             self.parts.push_async_callback(self.pages.close)

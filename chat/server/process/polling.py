@@ -33,7 +33,7 @@ class DirectReactor(EPollReactor):
         known: dict[int, Any] = self._selectables
         for descriptor, event in self._poller.poll(timeout, len(known)):
             selectable = known.get(descriptor)
-            if selectable is None:  # The one served before it has closed it.
+            if selectable is None:  # An earlier event of this turn has closed it.
                 continue
             try:
                 self._doReadOrWrite(selectable, descriptor, event)

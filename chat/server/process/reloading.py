@@ -47,7 +47,7 @@ class Reloading:
         for take in tuple(self._takers):
             try:
                 take(self.settings)
-            except Exception:  # What one of them can't use is no reason to keep it from the others.
+            except Exception:  # The others get the settings all the same.
                 self.log.failure("not everything could be reloaded")
 
     def _bring_in(self, written: Settings) -> None:

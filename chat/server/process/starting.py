@@ -73,7 +73,7 @@ def raise_open_files() -> int:
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        # macOS refuses an unlimited number, and goes on with what it had.
+        # macOS refuses "unlimited": the limit stays as it was.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -164,7 +164,7 @@ def end_plainly() -> None:
 
     def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, CannotStart):
-            # No level above: before its log is there Twisted would print that one by itself.
+            # Not critical: before its log is there, Twisted prints critical events by itself.
             _log.error("{sentence}", sentence=str(error))
             say(str(error))
         elif isinstance(error, OSError) and error.filename:

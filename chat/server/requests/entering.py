@@ -63,7 +63,8 @@ async def register(session: "Session", message: messages.RegisterMes) -> message
     except (NameTaken, Busy):
         await context.limits.refund("register", session.origin)
         raise
-    with suppress(StoreError):  # Who is told 503 asks again, and that the name is taken.
+    # After a 503 the client would ask again, and the name would be taken.
+    with suppress(StoreError):
         await context.conversations.start_marks(user_id)
     return messages.RegisterResMes(200, "", user_id, invitation=False)
 
@@ -135,7 +136,7 @@ async def log_in(session: "Session", message: messages.LoginMes, request_id: str
         except TooMany:
             raise Refused(429, "too-many-devices") from None
         except Disproved:
-            continue  # Somebody changed the password meanwhile: it is judged by the new one.
+            continue  # The password was changed meanwhile: check against the new one.
         return
 
 
@@ -271,7 +272,8 @@ async def change_password(
     ):
         raise Refused(403, "wrong-password")  # by now
     token = ""
-    with suppress(StoreError):  # Who is told 503 asks again, and that the old one is wrong.
+    # After a 503 the client would ask again, and the old password would be wrong.
+    with suppress(StoreError):
         token, _ = await _new_token(session, account.user_id, session.device)
     return messages.PasswordResMes(token=token)
 

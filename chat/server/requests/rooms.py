@@ -33,7 +33,8 @@ async def conversations(
     """A page of one's conversations; what follows its numbers is pushed after it."""
     context = session.context
     after = await find_cid(session, message.after) if message.after else ""
-    with suppress(StoreError):  # A full store is read all the same; one that is away says so next.
+    # A full store can still be read; one that is away fails at the next call.
+    with suppress(StoreError):
         await context.marks.flush(session.user_id)
         await context.fanout.write_times()
     with joining.held_back(session) as (snapshot, _):
@@ -91,7 +92,7 @@ async def _become_member(session: "Session", room: str, message: messages.JoinMe
         raise Refused(429, "too-many-rooms") from None
     except NotAllowed:
         raise Refused(403, "banned") from None
-    # Being taken out before this is history now.
+    # That the user was taken out before no longer matters.
     await context.bus.fence()
 
 
@@ -104,11 +105,12 @@ async def leave(session: "Session", message: messages.LeaveMes) -> messages.Leav
     try:
         await session.context.rooms.leave(session.author, room, session.key)
     except (NotAllowed, Unknown):
-        joining.leave_room(session, cid)  # A loss may have undone the joining.
+        joining.leave_room(session, cid)  # A loss of the store may have undone the joining.
         raise
     try:
-        await session.context.bus.fence()  # Then this session, too, has heard of it at its place.
-    except StoreError:  # It is done all the same: 503 would say that it was not.
+        # Then this session, too, has had the entry at its place.
+        await session.context.bus.fence()
+    except StoreError:  # It was done all the same, and 503 would deny that.
         joining.leave_room(session, cid)
     return messages.LeaveResMes()
 
@@ -131,7 +133,7 @@ async def set_topic(session: "Session", message: messages.TopicMes) -> messages.
     context = session.context
     await context.rooms.set_topic(session.author, cid, message.topic)
     if cid in session.rooms:  # An administrator need not be in it.
-        with suppress(StoreError):  # It is set all the same, and the entry tells it.
+        with suppress(StoreError):  # It was set all the same, and the entry tells it.
             await context.bus.tell(session.user_id, Event("changed", cid, session=session.key))
     return messages.TopicResMes()
 

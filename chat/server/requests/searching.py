@@ -65,7 +65,7 @@ class _Source:
 
     async def start_before(self, moment: int) -> None:
         """Begin with the newest entry that is older than ``moment``."""
-        # Below 1 there is nothing, but who may not read is told so there too.
+        # There is nothing below 1, but users who may not read are told so in any case.
         self._next = await self._conversations.seek(self.cid, moment) + 1
 
     async def newest(self) -> SmsPush | None:

@@ -85,7 +85,7 @@ async def post(session: "Session", message: Sms, request_id: str | None, over_ra
     if cid.startswith("r:"):
         await _hear(session, cid)
     elif cid not in session.context.contacts and not await _make_contact(session, cid, over_rate):
-        # Should a block end in between, it would be accepted, and the conversation on no list.
+        # If a block ended now, it would be accepted into a conversation on nobody's list.
         sent.refusal = sent.refusal or 403
     session.context.posting.post(sent)
 
@@ -192,7 +192,7 @@ async def _make_contact(session: "Session", cid: str, over_rate: bool) -> bool:
     partner = int(cid_name(cid, session.user_id)[1:])
     await session.context.accounts.find(partner)
     if over_rate or await session.context.moderation.is_blocked(cid):
-        return False  # Nobody gets onto somebody's list with what is refused.
+        return False  # What is refused does not put the conversation on anybody's list.
     await session.context.conversations.contact(session.user_id, partner)
     contacts = session.context.contacts
     if len(contacts) >= MOST_CONTACTS:
@@ -289,7 +289,7 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
     if rest is None:
         return messages.SearchResMes(messages=kept)
     if rest.skip > MOST_SCANNED or (message.skip is None and rest.before == message.before):
-        # Who does not say what to skip would have this page again and again.
+        # A client that does not know ``skip`` would get this page again and again.
         rest = Place(rest.before - 1, 0)
     return messages.SearchResMes(messages=kept, more=True, before=rest.before, skip=rest.skip)
 
@@ -315,7 +315,7 @@ async def acknowledge(session: "Session", message: messages.AckMes) -> None:
     except (NotAllowed, Unknown):
         if cid.startswith("p:"):
             raise
-        return  # Left a moment ago, most likely: that one left is an entry like others, and acked.
+        return  # Most likely the user has just left, and acknowledges the entry that says so.
     _move_marks(session, cid, cursor, message)
 
 

@@ -74,7 +74,7 @@ class InheritedPorts:
             adopted: IListeningPort = self._reactor.adoptStreamPort(descriptor, family, factory)
             return adopted
         port: Any = unix.Port._fromListeningDescriptor(self._reactor, descriptor, factory)
-        # Its file is the supervisor's, to give rights to and to take away, and others use it too.
+        # The supervisor owns the socket's file, and other workers use it too.
         port._bindPath = b"\0"
         port._shouldShutdown = False
         port.startListening()

@@ -49,7 +49,7 @@ async def save(reactor: Any, redis: Redis, data: Path, target: Path | BinaryIO) 
     if about.get("rdb_last_bgsave_status") != "ok":
         raise StoreError("the store could not save itself; its log says why")
     with (data / SAVED).open("rb") as made:
-        # Whoever saves at the same time makes a file of their own, and an end now leaves none.
+        # It has a name of its own, since others may save too; and an end now leaves nothing.
         (data / SAVED).unlink()
         pool = reactor.getThreadPool()
         size: int = await deferToThreadPool(reactor, pool, _put, made, target)
@@ -115,7 +115,7 @@ def restore(source: Path, data: Path, replace: bool = False) -> Path | None:
             raise StoreError(f"There is a store in {data} already.")
         fresh = _prepare(source, home)
         aside = _set_aside(home)
-        # Whoever starts without this file, and with a store, knows that numbers may be lost.
+        # A start without this file knows that numbers may be lost.
         (home.path / "state.json").unlink(missing_ok=True)
         fresh.rename(home.append_only)
         _give_to_owner(home)

@@ -57,7 +57,7 @@ class Flusher:
         if grown == self._flushed:
             return
         pool = self._reactor.getThreadPool()
-        # A rewrite of the file began another one: what was before it may not be synced either.
+        # A rewrite has begun another file; the one before may not be synced either.
         known = self._flushed is not None and self._flushed[0] == grown[0]
         paths = files[-1:] if known else files
         synced: Deferred[None] = deferToThreadPool(self._reactor, pool, _sync, paths)

@@ -15,9 +15,9 @@ PR_SET_PDEATHSIG = 1
 def main(parent: int, command: list[str]) -> None:
     """Turn into ``command``; exit if ``parent`` is gone already."""
     os.setsid()
-    os.umask(0o077)  # What it writes is for its own user, also where others may look.
+    os.umask(0o077)  # Its files are for its own user alone.
     if sys.platform == "linux":
-        import ctypes  # costs milliseconds that macOS need not pay
+        import ctypes  # imported here, since it takes milliseconds that macOS can save
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() == parent:

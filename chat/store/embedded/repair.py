@@ -39,7 +39,7 @@ def _repair(home: DataDirectory) -> list[str]:
             aof.close_gaps(damage)
             done.append(f"{path}: closed {len(damage.gaps)} gaps, in which nothing was missing.")
             damage = aof.find_damage(path)
-        if lost and path.stat().st_size:  # it continues what is no longer there
+        if lost and path.stat().st_size:  # what comes before it is gone
             damage = aof.Damage(path, 0, path.stat().st_size, torn=False)
         if damage is not None:
             lost = True

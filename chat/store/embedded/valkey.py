@@ -51,7 +51,7 @@ def find_program() -> str:
 
         with suppress(ValkeyBinaryNotFoundError):
             return str(get_binary_path())
-    except ImportError as error:  # It is not there, or something that it needs.
+    except ImportError as error:  # The program, or something that it needs, is missing.
         why = f" ({error})"
     for name in ("valkey-server", "redis-server"):
         if (found := shutil.which(name)) is not None:
@@ -182,7 +182,7 @@ class EmbeddedStore:
         if kept is not None:
             await kept
             if self._child.code == 0:
-                with suppress(CannotStart):  # A full disk: the next start has its doubts.
+                with suppress(CannotStart):  # The disk is full: the next start will assume a loss.
                     self._home.closed()
             self._home.remove_socket()
             self._home.release()
@@ -204,7 +204,7 @@ class EmbeddedStore:
                 await self._bring_up()
             except CannotStart as error:
                 self.log.critical("{error}", error=error)
-            except Exception:  # No process, no file, no disk is left: there may be later.
+            except Exception:  # No process, file or disk space can be had: perhaps later.
                 self.log.failure("The store can't be brought back yet")
                 self._child.signal("TERM")
 
@@ -282,7 +282,7 @@ class EmbeddedStore:
             "dbfilename": SAVED,
             "appendonly": "yes",
             "appendfsync": "always" if self._durability == "always" else "no",
-            "aof-load-truncated": "no",  # cut by us: the store would throw the rest away
+            "aof-load-truncated": "no",  # we cut it: the store would discard the rest
             "maxmemory-policy": "noeviction",
             # A day's idempotency marks would be searched from one end to the other up to 512.
             "hash-max-listpack-entries": "64",
@@ -306,7 +306,7 @@ class EmbeddedStore:
 
         def shut_down(connected: bool) -> None:
             if connected:
-                orphan.call(b"SHUTDOWN").addErrback(lambda _: None)  # its answer is its end
+                orphan.call(b"SHUTDOWN").addErrback(lambda _: None)  # it ends instead of answering
 
         orphan.on_change(shut_down)
         orphan.start()

@@ -60,7 +60,7 @@ class _Subscription(Commands):
             try:
                 sent = transport.socket.send(packed)
             except OSError:
-                sent = 0  # Would block, or is gone: the ordinary way finds out which.
+                sent = 0  # It would block, or is gone: the ordinary way finds out which.
             if sent == len(packed):
                 return
             packed = packed[sent:]
@@ -85,7 +85,7 @@ class _Subscription(Commands):
 
     def take(self, data: bytes) -> None:
         owner, take = self._owner, self._reader.gets
-        # It is alive: an answer may have a long queue of publications before it.
+        # The store is alive: its answer may be behind a long queue of publications.
         self._pinged, self._overdue = False, None
         self._reader.feed(data)
         delivered = False
@@ -116,7 +116,7 @@ class _Subscription(Commands):
     def _ping(self) -> None:
         self._ping_timer = None
         if self._pinged and not self._missing:
-            # This process may have stood still, or the machine: what is there by now is read first.
+            # This process, or the machine, may have stood still: first read what has come by now.
             self._missing = True
             self._ping_later(SECOND_LOOK)
             return
@@ -124,7 +124,7 @@ class _Subscription(Commands):
             self.give_up("the store says nothing any more")
             return
         self._pinged, self._missing = True, False
-        # What comes may have waited in the kernel for long: only an answer says how new it is.
+        # Publications may have waited in the kernel: only an answer shows how recent they are.
         asked_at = self._owner.reactor.seconds()
         self.ask((b"PING",)).addBoth(self._answered_ping, asked_at)
         self._ping_later(self._owner.ping_every)
@@ -218,7 +218,7 @@ class Subscriber(Redis):
                 fence.errback(why)
 
         def answered(why: Failure) -> Failure | None:
-            # A store that can't write says so even to PING; all that counts is when it says it.
+            # A store that can't write answers even PING with an error: only the time counts.
             return None if self.connected else why
 
         self._ask((b"PING",)).addErrback(answered).addCallbacks(passed, failed)

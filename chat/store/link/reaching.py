@@ -136,7 +136,7 @@ def tls_options(tls: TLS, host: str) -> Any:
             )
     except OSError as error:
         raise OSError(f"cannot read {error.filename}: {error.strerror}") from None
-    except Exception as error:  # OpenSSL's own kinds are no public names.
+    except Exception as error:  # OpenSSL's own exceptions have no public names.
         raise ValueError(f"the store's cert, key or ca holds no PEM: {error}") from None
     return optionsForClientTLS(tls.name or host, trusted, ours)
 
