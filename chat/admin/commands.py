@@ -74,7 +74,7 @@ async def logout(desk: Desk) -> None:
     """End one session, or all sessions of a user."""
     user = await desk.user(desk.options.user)
     try:
-        if desk.options.device == "":  # of a script, most likely: not all of them
+        if desk.options.device == "":  # most likely a script's variable: do not end all of them
             raise Unknown("no such device")
         await desk.administration.end_sessions(user.user_id, desk.options.device or "")
     except Unknown:
@@ -221,7 +221,8 @@ async def announce(desk: Desk) -> None:
     if not desk.options.text.strip():
         raise Stop(desk.words("nothing-said"))
     text = _line(desk, desk.options.text)
-    await desk.conversations.positions(0, [LOBBY_CID])  # which makes it, where nobody was yet
+    # this makes the lobby, if nobody was there yet
+    await desk.conversations.positions(0, [LOBBY_CID])
     await desk.moderation.act(OPERATOR, LOBBY_CID, "announce", reason=text)
     desk.done("announced")
 

@@ -67,7 +67,7 @@ def _output(desk: Desk) -> Iterator[TextIO]:
         return
     path: Path = desk.options.file
     try:
-        # For the eyes of its owner alone, and never over something that is there.
+        # Only its owner can read it, and it never replaces an existing file.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise Stop(desk.words("no-file", path=path, reason=error.strerror)) from None

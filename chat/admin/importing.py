@@ -158,7 +158,7 @@ async def _take(
     settled = [await _settle(desk, found, names) for found in piece]
     if not desk.options.apply:
         return settled
-    # Without a password nobody may get in by sending none.
+    # An empty password must not let anybody in.
     hashing = [
         Deferred.fromCoroutine(passwords.hash(found.password or secrets.token_urlsafe(32)))
         for outcome, found in settled

@@ -219,7 +219,8 @@ class ChatClient(Requests):
         try:
             await self._session.reach(LoggedIn, timeout=timeout)
         except ClientError:
-            self._session.credentials = None  # or they would be tried again before a register
+            # otherwise they would be used again when ``register`` connects
+            self._session.credentials = None
             raise
         assert self.user is not None
         return self.user

@@ -184,7 +184,7 @@ class Conversation:
             self.entries.insert(at, entry)
         self._forget_pending(entry, me)
         self.active = max(self.active, entry.time)
-        # Not its number tells: the list of conversations may have said that before it came.
+        # Not by its number, which the list of conversations may have told before.
         fresh = not known
         self.newest = max(self.newest, entry.seq)
         if entry.seq <= self.read:
@@ -193,9 +193,9 @@ class Conversation:
             self._silent.add(entry.seq)
             self.mentions.discard(entry.seq)
             if entry.user_id == me and not entry.kind:
-                self.mark_read(entry.seq)  # who answers has read what was before
+                self.mark_read(entry.seq)  # whoever answers has read what came before
             return False
-        self._silent.discard(entry.seq)  # It may be of somebody who was blocked.
+        self._silent.discard(entry.seq)  # It may be from somebody who was blocked.
         named = mention is not None and mention.search(entry.content)
         if named or self.answers(entry, me):
             self.mentions.add(entry.seq)

@@ -68,7 +68,8 @@ class Refused(ClientError):
         super().__init__(sentence or f"refused with code {code}")
         self.code = code
         self.sentence = sentence
-        self.retry_after = max(0.0, retry_after)  # No timer takes less: a server may say anything.
+        # A server may say anything, and a timer takes no less than 0.
+        self.retry_after = max(0.0, retry_after)
         self.invitation = invitation
 
 

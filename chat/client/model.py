@@ -71,7 +71,7 @@ class Model:
         self._online: list[User] | None = None
         self._looks: dict[str, int] = {}
         self._listed = False
-        # One's notes, open because nothing else was known: a cache may be empty at the start.
+        # One's own notes, open only because nothing else was known: a cache may be empty.
         self._makeshift = ""
 
     # Looking

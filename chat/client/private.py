@@ -26,5 +26,5 @@ def write_private(path: Path, data: bytes) -> None:
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        error.filename = str(path)  # A full disk does not say which file it has no room for.
+        error.filename = str(path)  # The error of a full disk does not name the file.
         raise

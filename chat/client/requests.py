@@ -74,7 +74,8 @@ class Requests(Moderating):
         :raises Refused: 403 the lobby cannot be left.
         """
         await self._session.asker.ask(LeaveMes(room), LeaveResMes)
-        with suppress(BadName):  # The server's Unicode may be newer: it knows what it let us leave.
+        # The server's Unicode may be newer: the name was good enough for it.
+        with suppress(BadName):
             room = room_name(room, 0)
         self._session.gone(room)
 

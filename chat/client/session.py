@@ -99,7 +99,8 @@ class Session:
         now: Callable[[], float],
     ) -> None:
         self.login = LoginResMes(200)
-        self._listed: LoginResMes | None = None  # the login behind which all are listed
+        # the login since which all conversations were listed
+        self._listed: LoginResMes | None = None
         self.clock_offset = 0.0
         self.credentials: LoginMes | None = None
         self.hub = Hub(clock)
@@ -238,7 +239,7 @@ class Session:
         login, whole = self.login, True
         try:
             await self._listing.read(login)
-        except (Refused, BadServer) as error:  # Whoever waits for all of them waits no longer.
+        except (Refused, BadServer) as error:  # Nobody should wait for all of them any longer.
             whole = False
             self.log.info("the conversations are not all known: {error}", error=error)
         if self.login is not login:  # A later login reads a list of its own.
@@ -315,7 +316,7 @@ class Session:
         self.catalogue.learn(found)
         self.follower.listed(found)
         read = self.catalogue.conversations[found.conversation].read
-        if read > found.read:  # What was said of it went into a connection that was dead already.
+        if read > found.read:  # The mark was sent on a connection that was dead already.
             self.acks.move(found.conversation, found.epoch, read=read)
 
     def _told(self, found: Conversation) -> None:
@@ -323,7 +324,7 @@ class Session:
         if self.follower.position(found.conversation) is None:
             self.learn(found)
         else:
-            # What is new in it may still be on its way as a push: its number is no hole.
+            # The newest entry may still be on its way as a push, which is not a hole.
             self.catalogue.learn(found)
             self.follower.learned(found.conversation, found.epoch, found.epoch_first)
 

@@ -31,5 +31,5 @@ CHINESE: Final[Mapping[str, str]] = {
 def speak(language: str) -> None:
     """Have every parser speak ``language`` from now on, ``en`` or ``zh``."""
     said = CHINESE if language == "zh" else {}
-    # The name by which the module calls gettext: what it says is looked up when it is said.
+    # The name by which argparse calls gettext, looked up at each message.
     vars(argparse)["_"] = lambda text: said.get(text) or gettext(text)

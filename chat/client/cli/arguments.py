@@ -15,7 +15,7 @@ __all__ = [
     "speed",
 ]
 
-# What is wrong raises ValueError; argparse makes a sentence of it that has the function's name.
+# A wrong value raises ValueError; argparse puts the function's name into its sentence.
 
 
 class Command(argparse.ArgumentParser):

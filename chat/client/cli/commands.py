@@ -71,7 +71,7 @@ def _explained(context: Context, error: Exception) -> tuple[str, Status]:
         case FateUnknown() | BadServer():
             came = isinstance(error, BadServer)
             key = "answer-unreadable" if came else "answer-unknown"
-            # Who only reads has left nothing behind that could be there or not.
+            # A command that only reads leaves nothing whose fate could be unknown.
             reads = context.options.command in ("tail", "who", "history")
             status = Status.NO_CONNECTION if reads else Status.FATE_UNKNOWN
             return phrases(key, reason=why), status

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(early)
     except BadConfig as error:
-        # A wrong file is no reason to keep the help from anybody.
+        # A mistake in the file must not keep anybody from the help.
         parser.parse_args(words)
         return _complain(phrases, error)
     if settings.language and not early.language:
@@ -130,7 +130,7 @@ def _screen(
             return WRONG_CONFIG
         print(phrases("config-good", path=options.config or profile.config_file))
         return 0
-    # What is recorded is the screen.
+    # Only the screen can be recorded.
     if options.plain or (settings.plain and not options.record) or simple_terminal():
         from chat.client.plain.running import run_plain
 

@@ -171,7 +171,7 @@ class Outbox:
     def _rewrite(self, file: FileIO) -> None:
         """Leave out what is done. At no moment does the disk have less than before."""
         self._stale = 0
-        with contextlib.suppress(OSError):  # It is only longer than it need be.
+        with contextlib.suppress(OSError):  # The file is just longer than necessary.
             if self._kept:
                 self._write_anew(file)
             else:

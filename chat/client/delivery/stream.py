@@ -102,7 +102,7 @@ class Stream:
             page = ()
         if behind.after != after:
             return
-        # What is above that is still to be handed out.
+        # Entries above that are still to be handed out.
         left_out = [entry for entry in page if entry.seq <= behind.last]
         self._entries += [entry for entry in left_out if self._wanted(entry)]
         behind.after = left_out[-1].seq if left_out else behind.last
@@ -111,7 +111,7 @@ class Stream:
 
     async def _pause(self) -> None:
         if self._end is None:
-            with suppress(Closed):  # Whoever asks for the next one is told of the end.
+            with suppress(Closed):  # The end is raised when the next entry is asked for.
                 await self._sleep(ASK_AGAIN)
 
 

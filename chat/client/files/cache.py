@@ -151,7 +151,7 @@ class Cache:
             case EpochChanged(name, _, first):
                 self._forget_from(name, first)
             case GapSkipped(name, _, _, True):
-                # What was deleted in the hole is still here, and nobody will say so.
+                # Entries that were deleted in the hole are still here, and nobody will tell.
                 self._forget_from(name, 0)
             case ConversationChanged(conversation) if conversation.gone:
                 self._forget(conversation.conversation)
@@ -202,7 +202,7 @@ class Cache:
         conversations, positions = client.conversations, client.positions
         batch = Batch(
             self._drops,
-            # Without a position nobody could say as of when they are right.
+            # Without a position nobody could say when they were right.
             [each for each in self._entries if each.conversation in positions],
             {name: conversations[name] for name in self._touched if name in conversations},
             {name: positions[name] for name in self._touched if name in positions},

@@ -103,7 +103,8 @@ class CacheFile:
         self._numbers: dict[str, int] = {}
         try:
             self._base = self._opened()
-        except (sqlite3.DatabaseError, UnicodeDecodeError):  # What it says may be damaged, too.
+        # The error message may be damaged, too.
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             self._anew()
         self._tidy()
 
@@ -213,7 +214,7 @@ class CacheFile:
         kept = {
             key: (_emptied(entry) if key in gone else entry) for key, (entry, _) in rows.items()
         }
-        # Made one by one: in a flood, a second's worth of them all at once would be megabytes.
+        # Made one by one: in a flood, those of a second would be megabytes.
         self._base.executemany(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
             ((key, e.time, rows[key][1], msgspec.json.encode(e)) for key, e in kept.items()),

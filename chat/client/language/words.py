@@ -20,7 +20,7 @@ def choose_language(wanted: str = "", environ: Mapping[str, str] = os.environ) -
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         value = environ.get(name, "")
         if value:
-            # LANGUAGE is a list, as gettext reads it: the first one that there is counts.
+            # LANGUAGE is a list, as in gettext: the first language that exists counts.
             for each in value.split(":"):
                 if each[:2].lower() in LANGUAGES:
                     return each[:2].lower()

@@ -14,7 +14,7 @@ __all__ = ["DEFAULT_SERVER", "endpoint_for", "host_and_port", "server_string", "
 
 DEFAULT_PORT = 8889
 MOST = 65_535
-DIGITS = 6  # enough to see that a number is above that
+DIGITS = 6  # enough digits to see that a number is too high
 DEFAULT_SERVER = f"tcp:127.0.0.1:{DEFAULT_PORT}"
 
 
@@ -53,7 +53,7 @@ def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStr
     found = host_and_port(server)
     if found is not None:
         kind, host, port = found
-        if not 1 <= port <= MOST:  # The resolver would take the rest of a division for it.
+        if not 1 <= port <= MOST:  # The resolver would take it modulo 65,536.
             raise BadAddress("bad-port", server, f"ports are 1 to {MOST}")
         if kind == "tls":
             from chat.client.network.tls import TlsEndpoint
@@ -65,7 +65,7 @@ def endpoint_for(reactor: Any, server: str, trust: Trust = AUTHORITIES) -> "IStr
         endpoint: IStreamClientEndpoint = with_tls().clientFromString(
             reactor, server_string(server)
         )
-    except (ValueError, TypeError, KeyError, IndexError):  # of which the text is for programmers
+    except (ValueError, TypeError, KeyError, IndexError):  # whose text is for programmers
         why = "write it as host, host:port or tls:host:port"
         raise BadAddress("bad-address", server, why) from None
     return endpoint

@@ -27,7 +27,7 @@ class _Asyncio(ModuleType):
     iscoroutine = staticmethod(iscoroutine)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # The import system asks whether it has parts.
+        if name.startswith("__"):  # The import system asks for submodules.
             raise AttributeError(name)
         sys.modules.pop(self.__name__, None)
         return getattr(importlib.import_module(self.__name__), name)

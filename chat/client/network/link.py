@@ -278,7 +278,7 @@ class Link:
 
     def _unreachable(self, failure: Failure) -> None:
         if self._attempt is None:
-            return  # It was let go of; how an endpoint tells that is up to each.
+            return  # It was cancelled; each endpoint reports that in its own way.
         self._attempt = None
         if isinstance(failure.value, Untrusted):
             self._do(self._machine.distrust, failure.value)

@@ -53,7 +53,7 @@ class TlsEndpoint:
         self._host = host
         self._trust = trust
         self._tcp = HostnameEndpoint(reactor, host, port)
-        _context(trust.ca)  # what is wrong with the file is said now
+        _context(trust.ca)  # mistakes in the file show now
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
         """Fires with the protocol when the server has proved who it is; before that nothing is sent
@@ -87,7 +87,7 @@ class _Proof(Protocol):
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         """What Twisted asks for at the beginning of the connection."""
         context = _context(self._trust.ca)
-        # All is taken for the moment, for what it shows is to be told; see handshakeCompleted.
+        # Any certificate is accepted for the moment, so it can be shown; see handshakeCompleted.
         context.set_verify(SSL.VERIFY_PEER, self._looked_at)
         connection = SSL.Connection(context, None)
         if not _is_address(self._host):

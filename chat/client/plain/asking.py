@@ -109,7 +109,7 @@ class FormAsking(Asking):
             field.editor.load(line)
         self._place += 1
         if self._place == len(self._form.fields):
-            # What was hidden is asked for anew when something was wrong with it.
+            # A hidden text is asked for again when something was wrong with it.
             values = [each.editor.text for each in self._form.fields]
             for each in self._form.fields:
                 if each.hidden:
@@ -136,7 +136,7 @@ class PopupAsking(Asking):
         self.prompt = look.words("plain-choose")
 
     def changed(self) -> None:
-        # Columns are for eyes: a voice, and a pipe, need no more than what parts them.
+        # No columns: a screen reader, or a pipe, needs only a separator.
         rows = [re.sub(" {3,}", "  ", plain(each.row).strip()) for each in self._popup.items()]
         lines = [self._popup.title(), *(f"{at}  {row}" for at, row in enumerate(rows[:SHOWN], 1))]
         if len(rows) > SHOWN:

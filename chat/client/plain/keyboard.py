@@ -102,7 +102,7 @@ class Keyboard:
             return
         try:
             self._hear(data)
-        except Exception:  # The reactor would listen no more, and who types be left alone with it.
+        except Exception:  # Otherwise the reactor would stop listening to the keyboard.
             self.log.failure("what was typed could not be handled")
             self._person.stumbled()
 
@@ -115,7 +115,7 @@ class Keyboard:
             self._page.entered()
             finished.append(happened.text)
             if not self._person.talking:
-                # What is asked next may be a password: known before another letter is echoed.
+                # The next question may be for a password: find out before another letter is echoed.
                 self._person.take(finished)
                 finished = []
             self._line.hidden = self._person.hidden
@@ -155,7 +155,7 @@ async def read_pipe(reactor: Any, stream: BinaryIO, person: Person) -> None:
         async for line in lines(reactor, stream):
             person.take([line])
             await person.ready()
-    except Exception:  # When the reactor stopped, nobody is there to end any more.
+    except Exception:  # When the reactor has stopped, there is nothing left to end.
         person.end()
         raise
     person.end()

@@ -141,7 +141,7 @@ class Linear(Host):
 
     def _take(self, line: str) -> None:
         if self._popup is not None and line.startswith("/"):
-            self.pop_up(None)  # who types a command is done with the list
+            self.pop_up(None)  # a command leaves the list
         if self._popup is not None:
             self._popup.answer(line)
         elif self._asking is not None:
@@ -219,7 +219,7 @@ class Linear(Host):
         if self._reactor.seconds() < until and waiting:
             self._reactor.callLater(0.05, self._leave_when_sent, chat, until)
         else:
-            self._refresh()  # What was stored by now may not have been said yet.
+            self._refresh()  # What is stored by now may not have been printed yet.
             super().leave()
 
     def ready(self) -> "Deferred[None]":
@@ -320,13 +320,13 @@ class Linear(Host):
         if isinstance(widget, Form):
             self._asking = FormAsking(self.look, widget, self._page.say)
         else:
-            # Who is remembered is let in without being asked, most of the time.
+            # Most of the time a remembered user is logged in without questions.
             silent = not self.was_in and bool(self._start.user)
             self._asking = MenuAsking(self.look, widget, self._page.say, silent)
         self.redraw()
 
     def _begin_chat(self, entered: Entered) -> Chat:
-        # What goes into a pipe is written before anybody can know where somebody was last.
+        # A pipe's text is written before anybody knows which conversation was open last.
         drafts = Drafts(entered.slot.beside("drafts"), stay=self._interactive)
         self.was_in = True
         return LinearChat(

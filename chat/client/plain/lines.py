@@ -30,7 +30,7 @@ class Lines:
         where = ""
         if conversation.name != self._model.open:
             where = f"{self._telling.title(conversation)} "
-        if not entry.time:  # of what was deleted the server knows no more
+        if not entry.time:  # the server knows nothing more of a deleted entry
             return [f"{where}{told}"]
         moment = self._look.when(entry.time)
         line = f"{moment.hour:02}:{moment.minute:02} {where}{told}"

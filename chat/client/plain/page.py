@@ -97,7 +97,7 @@ class Page:
             self._write("".join(f"{each}\n" for each in lines))
             return
         if lines and not begun_anew:
-            # From the prompt's own first column: what it leaves over is blanked.
+            # From the prompt's first column on; what remains of the old one is blanked.
             rest = width(self._prompt) + width(self._typed) - width(lines[0])
             self._write("\r" + lines[0] + " " * rest + "\n")
             lines = lines[1:]

@@ -81,8 +81,8 @@ class App(Host):
         try:
             self.loop.run()
         except BaseException:
-            # The loop crashed the reactor, which then ends nothing: not its threads, not the chat.
-            # Nor would it hear that the cache is written; the thread that does it ends by itself.
+            # The loop has crashed the reactor, which ends neither its threads nor the chat then.
+            # Nor is it told that the cache is written; the thread that does it ends by itself.
             self._reactor.removeSystemEventTrigger(ending)
             self._end_chat()
             self._reactor.fireSystemEvent("shutdown")

@@ -123,7 +123,8 @@ class Chat:
             case events.ErrorArrived(_, sentence, _):
                 self.say(sentence, bad=True)
             case events.MessageStateChanged(message, events.Failed(_, error)):
-                if message.to != self.model.open:  # Where it is open, it stands there.
+                # An open conversation shows the failed message itself.
+                if message.to != self.model.open:
                     self._say_failed(message.to, error)
             case events.Invited(room, user_id, name):
                 who = self.name_of(user_id, name)
@@ -133,7 +134,7 @@ class Chat:
                 self.on_stopped(stopped)
             case events.ConnectionChanged(events.Waiting()):
                 if not self.note_bad:
-                    self.note = ""  # What went well is no longer what matters.
+                    self.note = ""  # A good note no longer matters.
                 # Pages that were asked for will not come.
                 for each in self.model.conversations.values():
                     each.loading = False

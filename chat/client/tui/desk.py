@@ -58,7 +58,7 @@ class StatusLine(PaneWidget):
         busy = words("status-busy") if me and me.user_status == BUSY else ""
         busy += "" if self._chat.disturbed else words("status-quiet")
         name = f"{self.look.line(model.me.user_name)}{busy} "
-        # What is wrong, or was just said, needs its room more than what one can see elsewhere.
+        # A failure, or what was just said, needs the room more than what is shown elsewhere, too.
         if note:
             glyphs = self.look.glyphs
             left = f"{left} {glyphs.bar} {note}"
@@ -218,7 +218,7 @@ class Desk(urwid.Widget):
             if former is not None:
                 former.draft = self.composer.editor.text
             else:
-                # One is not in there any more. It isn't meant for where one is now, but not lost.
+                # The user is no longer in there. The draft fits nowhere else, but is not lost.
                 self.composer.editor.take()
             self._open = model.open
             self.composer.editor.load(model.current.draft if model.current else "")

@@ -70,7 +70,7 @@ class Drafts:
         self._hushed = set(self._begun.pop(HUSHED, "").split())
         self._answering = dict(_numbered(self._begun.pop(ANSWERING, "")))
         self._answers = dict(self._answering)
-        # A login names the newest conversations only, the others come behind it.
+        # A login names only the newest conversations; the others follow.
         model.appeared = self._recall
         for each in model.conversations.values():
             self._recall(each)

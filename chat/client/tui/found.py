@@ -64,7 +64,7 @@ class Found:
         if len(page) < PAGE:
             self._cache = None
         else:
-            # Many may be of the same ms.
+            # Many messages may have the same time.
             last = page[-1].time
             same = sum(each.time == last for each in page)
             self._cached = last + 1, same + (skip if last + 1 == before else 0)

@@ -110,14 +110,14 @@ class History:
         wrote; and nothing counts as speaking to the user.
         """
         marked = [each.conversation for each in conversations if each.seq > each.read]
-        with suppress(ClientError):  # Then they count for as long as they are not opened.
+        with suppress(ClientError):  # Then these messages count until the conversation is opened.
             for name in marked[:LOOKED_INTO]:
                 conversation = self._model.conversations.get(name)
                 known = conversation is None or conversation.fetched or conversation.loading
                 if conversation is not None and conversation.unread and not known:
                     await self.fetch(Wish(name, 0))
                     if not conversation.unread:
-                        # Or that would be found out again at each start without a cache.
+                        # Otherwise each start without a cache would look into it again.
                         self._client.mark_read(name, conversation.newest)
 
     def logged_in(self) -> None:
@@ -216,7 +216,7 @@ class History:
         except ClientError as error:
             if not is_final(error):
                 raise
-            # It won't give it at the next drawing either.
+            # The server would not give it at the next drawing either.
             conversation.fetched = True
             conversation.sealed.add(before)
             if not isinstance(error, Refused) or error.code != NOTHING_THERE:
@@ -239,7 +239,7 @@ class History:
         self._came(conversation.name, page.entries, page.first)
         above = [each.seq for each in page.entries if each.seq > wish.after]
         between = [seq for seq in above if seq < wish.before]
-        # What is held may be older than anything that is kept: then the page begins behind it.
+        # What is held may be older than anything that the server keeps: the page begins above it.
         whole = not above or between != above
         _seal(conversation, [wish.after, *between, *([wish.before] if whole else [])])
 

@@ -78,7 +78,7 @@ class Host(View, Entrance):
 
     def restyle(self, look: Look) -> None:
         """Use another look or language, now and at the next start."""
-        # Where it can't be kept, it holds for as long as the program runs.
+        # If it can't be saved, it holds as long as the program runs.
         with suppress(OSError):
             if look.words.language != self.look.words.language:
                 self._profile.choose("language", look.words.language)
@@ -154,7 +154,7 @@ class Host(View, Entrance):
         if self._entered is not None:
             self._closing = self._entered.let_go()
         self._chat = self._desk = self._entered = None
-        gc.unfreeze()  # What stayed because of this chat need not stay behind it.
+        gc.unfreeze()  # What was frozen for this chat may be collected now.
         return self._closing
 
     def _forget_device(self) -> None:

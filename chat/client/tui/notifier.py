@@ -145,7 +145,7 @@ def run_command(reactor: Any) -> Callable[[Sequence[str]], None]:
             log.error("there is no program {name} to notify with", name=command[0])
         elif not running:
             running.append(command)
-            ended = maybeDeferred(  # There may be no process left for it.
+            ended = maybeDeferred(  # The system may have no process left for it.
                 getProcessValue, executable, command[1:], dict(os.environ), reactor=reactor
             )
             ended.addErrback(lambda failure: log.failure("the command to notify failed", failure))

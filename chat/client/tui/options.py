@@ -133,7 +133,7 @@ def full_emoji(wanted: str, environ: Mapping[str, str] = os.environ) -> bool:
     if wanted in ("text", "full"):
         return wanted == "full"
     known = environ.get("TERM_PROGRAM", "") in _GOOD_WITH_EMOJI
-    # A multiplexer in between counts columns by itself.
+    # A multiplexer in between counts columns in its own way.
     return (known or "kitty" in environ.get("TERM", "")) and "TMUX" not in environ
 
 

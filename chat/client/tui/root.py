@@ -160,7 +160,7 @@ class Root(urwid.Widget):
             self.changed()
             return True
         if not self.focused:
-            # Who types has the focus. Behind a multiplexer there may be another terminal by now.
+            # Whoever types has the focus. The multiplexer may be in another terminal by now.
             self.focused, self._tells_focus = True, False
             self.changed()
         pasted = self._paste.take(key)

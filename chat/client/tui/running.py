@@ -65,7 +65,7 @@ def _recorder(path: Path | None, mask: bool) -> "Recorder | None":
         return None
     from chat.client.tui.recording.recorder import Recorder
 
-    return Recorder(path, steady_seconds, mask)  # the clock that the reactor has
+    return Recorder(path, steady_seconds, mask)  # the same clock as the reactor's
 
 
 def _show(options: ScreenOptions, look: Look, recorder: "Recorder | None") -> str:
@@ -89,7 +89,7 @@ def _show(options: ScreenOptions, look: Look, recorder: "Recorder | None") -> st
 def _go_on(
     screen: Terminal, options: ScreenOptions, look: Look, recorder: "Recorder | None"
 ) -> str:
-    reactor = lean_reactor()  # first: whatever else needs Twisted then does without TLS, too
+    reactor = lean_reactor()  # first, so that other modules get the Twisted without TLS, too
     from chat.client.tui.app import App
     from chat.client.tui.logfile import LOG_NAME, log_exception, logging_to
 

@@ -58,7 +58,7 @@ def account_flaw(error: Refused, name: str, password: str, words: Words) -> tupl
     said, place = _first_flaw(error, words, *flaws)
     wanting = error.invitation
     if wanting is None and place is None:
-        # Servers of before do not say. Where waiting helps, no code does.
+        # Older servers do not say so. If waiting helps, it is not for want of a code.
         wanting = error.code == NOT_THAT_WAY and not error.retry_after
     return said, INVITATION if wanting else place
 

@@ -68,7 +68,7 @@ def _style(path: Path, role: str, table: object, base: Style) -> Style:
         raise _bad(path, f"roles.{role}", table, "what-table")
     _check_names(path, f"roles.{role}.", table, _PARTS)
     known = dict(zip(_PARTS, base, strict=True))
-    # Whoever says only the colour of 16 means it for 256, too.
+    # A colour that is given for 16 only holds for 256, too.
     for plain, many in (("fg", "fg-256"), ("bg", "bg-256")):
         if plain in table:
             known[many] = table[plain]

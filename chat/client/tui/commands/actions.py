@@ -120,7 +120,7 @@ class Actions:
             return None
         if self._begins_command(key):
             return ""
-        # A letter right behind an Esc leaves these, and is written here after all.
+        # A letter right after Esc leaves these, and is written here.
         if is_character(key) and (context == "select" or desk.list_pane() is not None):
             return None
         editor = desk.composer.editor
@@ -231,7 +231,7 @@ class Actions:
                 self.chat.say(commands.refused(parsed, words), bad=True)
             case Kind.COMMAND if parsed.command is not None:
                 if self._verbs.complete(parsed.command, parsed.text):
-                    # First, for it may open another conversation, where something is begun.
+                    # First, since it may open another conversation, which may have a draft.
                     self._clear()
                     self._verbs.run(parsed.command, parsed.text)
             case _:
@@ -282,7 +282,7 @@ class Actions:
             composer.editor.replace(self._stage.edit_outside(composer.editor.text))
         except OSError as error:  # no such program
             self._no_editor(f"{error.filename}: {error.strerror}")
-        except ValueError as error:  # quotes in its name that do not end
+        except ValueError as error:  # unbalanced quotes
             self._no_editor(str(error))
         self.desk.changed()
 

@@ -52,7 +52,7 @@ class CatchUp:
         :returns: whether it came to the end.
         :raises ClientError: what is missing can't be fetched.
         """
-        # Another one may have begun by the time that messages are here.
+        # Another catch-up may have begun while messages were fetched.
         this = self._going = object()
         self.paused = False
         try:

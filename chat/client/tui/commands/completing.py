@@ -31,7 +31,7 @@ _OF_FEW = {"arg-theme": tuple(THEMES), "arg-language": tuple(LANGUAGES), "arg-dn
 def is_offered(before: str, word: str) -> bool:
     """Whether ``word`` begins like something that can be completed, so that this should be
     offered."""
-    # Not behind a wide colon: that stands in many a Chinese sentence.
+    # Not after a wide colon, which many Chinese sentences have.
     return word[:1] in tuple("@#:\uff20\uff03" if before else f"@#:\uff20\uff03{SLASHES}")
 
 

@@ -34,7 +34,7 @@ class ModeratingVerbs(Offering):
 
     async def mute(self, arguments: str) -> None:
         _, whom = self._which(arguments)
-        if not whom:  # Elsewhere this is how one hushes a room.
+        if not whom:  # In other programs this hushes a room.
             self._chat.say(self._words("mute-whom"), bad=True)
             return
         await self._act("mute", arguments, timed=True)
@@ -67,7 +67,7 @@ class ModeratingVerbs(Offering):
             first, _, after = rest.strip().partition(" ")
             seconds = read_duration(first) if first else None
             rest = rest if seconds is None else after
-            # No time is for ever on the wire, and so is what was to be one and is none.
+            # In the protocol no time means for ever, and so would a time that could not be read.
             if first[:1].isdecimal() and not seconds:
                 self._chat.say(self._words("no-duration", text=first), bad=True)
                 return False
@@ -121,7 +121,7 @@ class ModeratingVerbs(Offering):
         rows = []
         for each in await self._chat.client.sanctions(room):
             if each.action not in ENDS:
-                continue  # Something of a newer server's: nobody here could end it.
+                continue  # From a newer server: this client could not end it.
             who = self._chat.name_of(each.user_id, each.user_name)
             text, until = self._words(f"held-{each.action}", who=who), ""
             if each.until:

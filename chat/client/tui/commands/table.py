@@ -271,7 +271,7 @@ def refused(parsed: Parsed, words: Words) -> str:
 
 def _meant(name: str) -> str:
     """The command that begins like ``name``, or is most similar to it; empty for none."""
-    # Here, for it takes as long to load as much of what a start needs.
+    # Imported here, since loading it takes long.
     from difflib import get_close_matches
 
     begun = next(completions(f"/{name}"), "") if name else ""

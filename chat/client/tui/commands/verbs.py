@@ -231,7 +231,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             with self._on_the_way():
                 user = await self._chat.client.lookup(self._somebody(name))
         except (NotConnected, FateUnknown):
-            # To whom one has talked before one can write without a connection.
+            # People one has talked to can be written to without a connection.
             known = self._chat.model.talked_with(self._somebody(name))
             if known is None:
                 raise
@@ -275,7 +275,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             self._chat.say(self._words("go-nowhere", name=self._desk.look.line(rest)), bad=True)
             return
         if conversation is None or conversation.private or conversation.name == LOBBY:
-            if self._chat.model.watched:  # Then nobody tells of who comes.
+            if self._chat.model.watched:  # Then the server does not tell who comes.
                 await self._chat.people.ask_online()
             users = self._chat.model.online()
         else:

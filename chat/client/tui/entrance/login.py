@@ -170,7 +170,7 @@ class Login:
             cache.follow(client)
             user = known.user if known and at_once else None
             if user is None:
-                # A password that is asked for is judged, also where a token would do.
+                # A password that was typed is checked, even if there is a token.
                 token = "" if password else slot.token
                 user = await client.log_in(name, password, token, timeout=0)
         except BaseException:

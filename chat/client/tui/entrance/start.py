@@ -275,7 +275,7 @@ class Start:
         if fresh:
             self._around.welcome()
         finishing = Deferred.fromCoroutine(login.finish(entered))
-        # Whoever is turned away now is told by the chat, which hears that the link has stopped.
+        # If the login is refused now, the chat tells it, since the link stops.
         finishing.addErrback(lambda failure: failure.trap(ClientError) and None)
         finishing.addErrback(lambda failure: self.log.failure("the login went wrong", failure))
 
@@ -335,6 +335,6 @@ class Start:
             self.show_menu()
             key = "no-server" if is_vacant(self.server, why) else "no-server-far"
         else:
-            key = "no-server-form"  # what was typed stays; the menu is one key away
+            key = "no-server-form"  # the form keeps what was typed; Esc leads to the menu
         why = reason(why, self._words)
         self._forms.say(key, bad=True, server=shown(self.server), reason=why)

@@ -39,7 +39,7 @@ def exact(row: Row, columns: int) -> Row:
     text = plain(row)
     used = width(text)
     if not is_printable(text):
-        # Whoever made this row forgot to clean it: nothing but printable text passes here.
+        # This row was not cleaned: nothing but printable text passes here.
         row = [(attribute, ascii_only(each)) for attribute, each in row]
         used = sum(len(each) for _, each in row)
     elif not text.isascii() and used != sum(width(each) for _, each in row):

@@ -67,7 +67,7 @@ class Editor:
     def _cleaned(self, text: str) -> str:
         if self.raw:
             return text.replace("\n", "")
-        # What is shown as two narrow spaces is said as it was written.
+        # A wide space, shown as two narrow ones, is sent as it was typed.
         return WIDE_SPACE.join(clean(part, emoji=True) for part in text.split(WIDE_SPACE))
 
     def take(self) -> str:
@@ -320,7 +320,7 @@ class Editor:
                 column += size
             place += len(part)
         if column >= columns:
-            # Only for the cursor: a row that is just full needs no other one below it.
+            # Only for the cursor: otherwise a full row needs no empty one below it.
             column, row = (0, row + 1) if self.cursor >= place else (columns - 1, row)
         yield place, "", column, row
 

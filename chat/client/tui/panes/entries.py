@@ -110,7 +110,7 @@ class EntryRows:
             rows.append(self._rule("dim", self._look.words("gap" if kept else "gone", n=missing)))
         if entry.time:
             moment = self._look.when(entry.time)
-            # Of what was deleted the server knows no more when it was.
+            # The server no longer knows the time of a deleted entry.
             above = (conversation.entries[at].time for at in range(index - 1, -1, -1))
             last = next(filter(None, above), 0)
             if not last or self._look.when(last).date() != moment.date():
@@ -139,8 +139,8 @@ class EntryRows:
             and before.user_name == entry.user_name
             and 0 <= entry.time - before.time < GROUPED_MS
             and entry.seq % NAMED_EVERY != 0
-            and not acts(entry.content)  # "* waves" needs to say who does
-            and not entry.reply  # nor does it stand below what was said before
+            and not acts(entry.content)  # ``* waves`` has to say who
+            and not entry.reply  # and it is never joined to the message before
         )
 
     def folded(self, folded: Folded, entries: Sequence[Entry]) -> list[Row]:
@@ -229,7 +229,7 @@ class EntryRows:
             name = "" if grouped else self._look.line(me.user_name)
             rows = self._message(text, each.message.written, name, me.user_id, each.fate, None)
             rows[:0] = self._above(entry, conversation.answered(entry))
-            # Once for several that were refused for the same reason.
+            # The reason is shown once for several messages.
             same = other and (other.fate, other.error) == (each.fate, each.error)
             refused = each.fate is Fate.FAILED and not same
             blocks.append([*rows, *self._refusal(each)] if refused else rows)
@@ -319,7 +319,7 @@ class EntryRows:
             return first, (("rule", " " * (6 + room) + bar),)
         timed = self.columns >= CLOCK_FROM
         if not name:
-            # Further in than a name: nobody writes a line that begins as somebody else's does.
+            # Further in than a name, so that no line can imitate another user's message.
             return (("dim", f"{clock}   " if timed else "  "),), ((None, "  "),)
         shown = clip(name, max(4, self.columns // 3), self._look.glyphs.ellipsis)
         if timed:

@@ -186,7 +186,7 @@ class Folding:
         must be seen."""
         same = before.user_id == after.user_id
         said = not (before.kind or before.deleted or before.user_id in self._model.blocked)
-        # Of deleted ones the server does not say when.
+        # The server does not tell the time of deleted entries.
         dated_alike = bool(before.time) == bool(after.time)
         return (
             after.seq == before.seq + 1

@@ -23,7 +23,7 @@ def marked(text: str, lines: Sequence[str], role: str | None) -> list[Sequence[R
     for line in lines:
         found = text.find(line, place) if links else -1
         if found < 0:
-            # A row that isn't in the text as it stands: a sign too wide for it was replaced.
+            # The row isn't literally in the text: a character too wide for it was replaced.
             rows.append([(role, line)])
             continue
         place = found + len(line)
@@ -40,7 +40,7 @@ def _runs(line: str, start: int, links: Sequence[Link], role: str | None) -> Ite
                 yield role, line[done:first]
             yield _attribute(link.target), line[first:last]
             done = last
-    # Even when nothing is left: a row is filled up in the colour that it ends with.
+    # Even if it is empty: a row is filled up in the colour that it ends with.
     yield role, line[done:]
 
 

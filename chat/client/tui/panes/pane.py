@@ -164,6 +164,6 @@ def painted(row: Row, role: str, columns: int) -> Row:
 
 
 def _log_failure(what: str) -> None:
-    from twisted.logger import Logger  # the first screen is there before Twisted is
+    from twisted.logger import Logger  # the first screen is drawn before Twisted is loaded
 
     Logger(__name__).failure(what)

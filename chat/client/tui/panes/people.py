@@ -63,7 +63,7 @@ class ConversationsPane(ListPane):
 
     def rows_of(self, columns: int, height: int, focus: bool) -> Sequence[Row]:
         if self._open != self._model.open and not self.filter:
-            # The one that is open is to be seen, however many there are.
+            # The open conversation must be visible, however many there are.
             self._open = self._model.open
             names = [each.name for each in self.items()]
             self.selected = names.index(self._open) if self._open in names else 0
@@ -80,7 +80,7 @@ class ConversationsPane(ListPane):
         digit: Run = ("dim", self._digits.get(item.name, " "))
         lead: Run = ("prompt", self.look.glyphs.prompt) if role == "open" else digit
         shown: Run = (role, " " + name + " " * (room - width(name)))
-        if not item.private:  # the # of a room stands where a person has the sign of their state
+        if not item.private:  # a room's # takes the place of a person's status
             return [lead, shown, *count]
         mark = state_mark(self.look, self._model.status_of(item))
         return [lead, (None, " "), mark, shown, *count]

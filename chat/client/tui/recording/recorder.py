@@ -124,7 +124,7 @@ class Recorder:
 
     def key(self, key: str, before: str | None) -> None:
         """Somebody pressed a key."""
-        letter = key.removeprefix("meta ")  # where that means nothing, it is Esc and a letter
+        letter = key.removeprefix("meta ")  # without a meaning of its own it is Esc and a letter
         hidden = before is not None and len(letter) == 1 and secret(before, self.veil)
         if hidden and letter != key:
             self.write("key", "esc")

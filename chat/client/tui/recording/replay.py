@@ -124,7 +124,7 @@ class _Played:
         if name != "send":
             return bool(data)
         if data is None:
-            raise BadTape  # that was not sent then
+            raise BadTape  # a message that the recording did not send
         return _Sent(msgspec.convert(data[0], type=events.Outgoing), untagged(data[1]))
 
     def answered(self, called: str, answer: Any) -> None:

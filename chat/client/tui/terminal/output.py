@@ -41,7 +41,7 @@ class Output:
     def attach(self, reactor: Any) -> None:
         """From now on write what is not taken at once when ``reactor`` says that the terminal is
         ready; until then, writing blocks."""
-        # Here, because the first screen needs none of it.
+        # Imported here, because the first screen does not need it.
         from twisted.internet.interfaces import IWriteDescriptor
         from zope.interface import directlyProvides
 

@@ -68,7 +68,7 @@ class _Line:
             if blank is pen or " " not in text:
                 self.pens += [pen] * len(text)
             else:
-                # What colour a space would have had is not seen.
+                # The text colour of a space is not seen.
                 self.pens += [blank if each == " " else pen for each in text]
         self.text = "".join(parts)
         at = len(self.text)

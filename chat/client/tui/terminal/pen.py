@@ -117,7 +117,7 @@ class Brush:
         """Write ``text``, ``size`` columns wide, on a screen of ``columns``."""
         taken = self._take_blank(pen) if text.isspace() else self._take(pen)
         written = self._go(column, row) + taken + text
-        # Behind the last column terminals differ in where they say that they are.
+        # After the last column, terminals differ in where their cursor is.
         self.column = column + size if column + size < columns else None
         return written
 

@@ -55,7 +55,7 @@ class Terminal(Screen):
         self.on_light: Callable[[bool], None] = lambda light: None
         self._background: Background | None = None
         self._painter = Painter(self._attr_to_escape)
-        self._titled = "linux" not in os.environ.get("TERM", "")  # the console knows no titles
+        self._titled = "linux" not in os.environ.get("TERM", "")  # the Linux console has no titles
         self._title = ""
 
     def _start(self, *arguments: Any, **more: Any) -> None:
@@ -102,7 +102,7 @@ class Terminal(Screen):
         urwid's parser, which makes two pollers for each key."""
         super().hook_event_loop(event_loop, callback)
         descriptor = self._input_fileno()
-        if descriptor is not None:  # in the place of urwid's own
+        if descriptor is not None:  # replaces urwid's own function
             event_loop.watch_file(
                 descriptor, partial(self._typed, descriptor, event_loop, callback)
             )
