@@ -114,6 +114,7 @@ class Switcher:
         if isinstance(value, commands.Command):
             self._desk.write(f"/{value.names[0]} ")
         elif str(value).startswith("/"):
-            self._desk.write(str(value))
+            # What is typed on is what is to be said there, and no part of the name.
+            self._desk.write(f"{value} ")
         else:
             self._open(str(value))
