@@ -114,6 +114,23 @@ class ReplayTests(RecordingTestCase):
         self.assertEqual(max(moments), 8.5)
         self.assertIn(3.0, moments)
 
+    def test_answers_are_lived_through_again_also_where_texts_are_masked(
+        self,
+    ) -> None:
+        screen = self.screen()
+        screen.press("meta v", "up", "r")
+        screen.enter("yes")
+        self.assert_same(screen)
+        screen.client.say(entry(251, CHEN, "早上好", reply=7))
+        screen.text()
+        screen.press("meta v", "a", "r")
+        self.assert_same(screen)
+        screen.chat.save_drafts()
+        self.path.unlink()
+        screen = self.screen(veil=True)
+        self.assertEqual(screen.chat.answering, 7)
+        self.assertIn("┌ Answer to: a message that is not loaded here", "\n".join(self.last()))
+
     def test_what_came_out_of_the_cache_does_so_again(self) -> None:
         client = FollowedClient()
         cache = Cache(Clock(), self.home / "history.db", maybeDeferred)

@@ -380,6 +380,21 @@ class ToMeTests(TestCase):
         self.assertNotIn("line 20", text)
         self.assertIn("(F4)", text)
 
+    def test_between_two_people_an_answer_stands_out_from_no_other_message(self) -> None:
+        for to, mentions in (("#lobby", {2}), ("@2", set())):
+            client = ScriptedClient({to: [entry(1, ME, "tea?", to=to)]})
+            client.conversations = {"#lobby": room("#lobby"), to: room(to, 1, 1)}
+            screen = Screen(client)
+            screen.chat.open(to)
+            screen.text()
+            screen.press("focus out")
+            screen.client.say(entry(2, BEN, "yes, please", to=to, reply=1))
+            self.assertEqual(screen.chat.model.conversations[to].mentions, mentions)
+            self.assertEqual(screen.told[0].kind, "mention" if mentions else "private")
+            drawn = screen.root.render(screen.size, focus=True)
+            role = next(role for row in drawn.lines for role, text in row if "yes, please" in text)
+            self.assertEqual(role, "mention" if mentions else None)
+
     def test_what_one_answers_oneself_is_no_mention(self) -> None:
         screen = talk(entry(1, ME, "tea?"))
         screen.press("meta 2", "focus out")

@@ -144,8 +144,9 @@ class Conversation:
         return self.held(entry.reply) if 0 < entry.reply < entry.seq else None
 
     def answers(self, entry: Entry, user_id: int) -> bool:
-        """Whether ``entry`` answers what that user said, as far as it is here."""
-        found = self.answered(entry) if entry.reply else None
+        """Whether ``entry`` answers what that user said in a room, as far as it is here. Between
+        two people nothing stands out by that."""
+        found = self.answered(entry) if entry.reply and not self.private else None
         return found is not None and found.user_id == user_id and not found.kind
 
     def gap_before(self, index: int) -> int:

@@ -36,6 +36,8 @@ class PlainPicked(PickedActions):
 
     def _bring_back(self, unsent: Outgoing) -> None:
         self._chat.tell(unsent.text)
+        if unsent.reply:
+            self.answer(unsent.reply)
 
     def answer(self, seq: int) -> None:
         self._chat.answer(seq)
