@@ -220,6 +220,16 @@ def pictures(people: People) -> None:
     anna.resize(44, 16)
     anna.wait_for("Write to #lobby")
     draw(anna, "small")
+    anna.resize(*WIDE)
+    say(ben, "/go lobby")
+    ben.wait_for("Write to #lobby")
+    say(ben, "/reply anna may I read them first?")
+    anna.wait_for("┌ anna: great")
+    anna.type("\x1bvr")
+    anna.wait_for("Answer to ben")
+    anna.type("of course, ")
+    anna.wait_for("of course,")
+    draw(anna, "answer")
 
 
 def main() -> None:
