@@ -6,6 +6,7 @@ from unittest import TestCase
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from chat.client import events
 from chat.client.conversation import Conversation, Notice
@@ -203,6 +204,17 @@ class CommandTests(TestCase):
         screen.enter("/reply ben with milk, please")
         self.assertIn(("send", ("#lobby", "with milk, please", 1)), screen.client.asked)
         self.assertEqual(screen.chat.answering, 0)
+
+    def test_while_another_conversation_is_being_opened_it_waits_as_messages_do(self) -> None:
+        screen = self.screen()
+        screen.client.slow = Deferred()
+        screen.enter("/msg ben")
+        for typed in ("/reply 陈晓明 a secret", "/reply"):
+            text = "\n".join(screen.enter(typed))
+            self.assertIn("One moment", text)
+            self.assertEqual(screen.desk.composer.editor.text, typed)
+            screen.press("ctrl u")
+        self.assertEqual((screen.client.outgoing, screen.chat.answering), ([], 0))
 
     def test_once_more_takes_it_back(self) -> None:
         screen = self.screen()

@@ -154,7 +154,7 @@ class Linear(Host):
         words = self.look.words
         match parsed.kind:
             case Kind.MESSAGE if verbs.going:
-                chat.say(words("plain-busy"))
+                chat.say(words(verbs.one_moment))
             case Kind.MESSAGE if self._interactive and (meant := self._doubt.meant(parsed.text)):
                 chat.say(words("slash-missing", meant=meant))
             case Kind.MESSAGE:

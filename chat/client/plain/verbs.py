@@ -47,6 +47,8 @@ class PlainPicked(PickedActions):
 class PlainVerbs(Verbs):
     """``run`` is the way in."""
 
+    one_moment = "plain-busy"
+
     def __init__(self, chat: Chat, desk: Desk, around: Around, news: News) -> None:
         super().__init__(chat, desk, around)
         self.picked = PlainPicked(chat, desk, around, news)

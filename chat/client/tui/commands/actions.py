@@ -220,7 +220,7 @@ class Actions:
         match parsed.kind:
             case Kind.MESSAGE if self._verbs.going:
                 # "/msg ben", Enter, a secret, Enter: never into the conversation before.
-                self.chat.say(words("one-moment"))
+                self.chat.say(words(self._verbs.one_moment))
             case Kind.MESSAGE if meant := self._doubt.meant(parsed.text):
                 self.chat.say(words("slash-missing", meant=meant), bad=True)
             case Kind.MESSAGE:

@@ -70,6 +70,8 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
     """
 
     _around: Around
+    one_moment = "one-moment"
+    """What is said where a message would go to the conversation before."""
 
     def __init__(self, chat: Chat, desk: Desk, around: Around) -> None:
         self._chat = chat
@@ -81,7 +83,11 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         """Commands on their way that will open another conversation."""
 
     def complete(self, command: Command, arguments: str) -> bool:
-        """Whether a command has the arguments it needs; if not, the user is told which."""
+        """Whether a command has the arguments it needs; if not, the user is told which. An answer
+        is a message: it waits until the conversation that it is meant for is open."""
+        if command.verb == "reply" and self.going:
+            self._chat.say(self._words(self.one_moment))
+            return False
         if len(arguments.split()) < command.least:
             self._usage(command.names[0])
             return False
