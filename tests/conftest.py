@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.admin_program import Admin, Loaded
 from tests.party import Party
 from tests.process import LAST_WORDS, ServerProcess
 from tests.server import GENEROUS, serving
@@ -50,3 +51,17 @@ def party(server: ServerProcess) -> Iterator[Party]:
     """Users and peers on the shared server; the peers end with the test."""
     with Party(server.port) as party:
         yield party
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """``chatroom admin``, loaded once for all commands of a module."""
+    Admin.program = Loaded(tmp_path_factory.mktemp("admin"))
+    yield
+    Admin.program.stop()
+
+
+@pytest.fixture
+def admin(loaded: None, server: ServerProcess) -> Admin:
+    """``chatroom admin`` for the shared server."""
+    return Admin("--data", str(server.home / "data"))
