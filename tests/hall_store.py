@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 
 from chat.messages import Conversation, User
 from chat.store.bus import Event
-from chat.store.conversations import Position
 from chat.store.entries import Author, LoggedEntry, Page
 from chat.store.keys import cid_name
+from chat.store.standing import Position
 
 __all__ = ["EPOCH", "Belonging", "Doorbell", "Log", "People", "Scripts"]
 

@@ -17,8 +17,8 @@ from chat.server.joining import enter_room
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event
-from chat.store.conversations import LOBBY_CID
 from chat.store.errors import NotAllowed, StoreUnavailable
+from chat.store.keys import LOBBY_CID
 from tests.hall import Guest, Hall
 from tests.hall_store import EPOCH, Doorbell
 

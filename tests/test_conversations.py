@@ -10,9 +10,10 @@ from twisted.trial.unittest import TestCase
 
 from chat.server.requests import searching
 from chat.store.bus import Event
-from chat.store.conversations import LOBBY_CID, TOUCHED_AT_ONCE, Mark
+from chat.store.conversations import TOUCHED_AT_ONCE, Mark
 from chat.store.entries import Author, epoch_count
 from chat.store.errors import NotAllowed, TooMany, Unknown
+from chat.store.keys import LOBBY_CID
 from chat.store.scripts import Script, load
 from chat.store.tide import raise_generation
 from tests.store_builders import Sender, Store

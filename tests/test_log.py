@@ -10,9 +10,9 @@ from twisted.trial.unittest import TestCase
 
 from chat.store.accounts import Accounts
 from chat.store.administration import Administration
-from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
 from chat.store.errors import Unknown
+from chat.store.keys import LOBBY_CID
 from tests.store_builders import Sender, Store
 
 BLOCK: Final = 8

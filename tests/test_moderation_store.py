@@ -6,9 +6,9 @@ from twisted.internet.defer import DeferredList
 from twisted.trial.unittest import TestCase
 
 from chat.messages import User
-from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
 from chat.store.errors import Unknown
+from chat.store.keys import LOBBY_CID
 from chat.store.moderation import Moderation
 from tests.store_builders import Sender, Store
 

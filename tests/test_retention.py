@@ -9,9 +9,8 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from chat.soak.processes import ask
-from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author
-from chat.store.keys import Keys, private_cid, room_cid
+from chat.store.keys import LOBBY_CID, Keys, private_cid, room_cid
 from chat.store.limits import Limits
 from chat.store.retention import AT_A_TIME, Retention
 from tests.party import Party

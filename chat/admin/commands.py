@@ -14,10 +14,9 @@ from chat.messages import User
 from chat.moderation import ON_PEOPLE
 from chat.names import LINE_LIMIT, BadName, check_password, is_line
 from chat.server.phrases import Phrases
-from chat.store.conversations import LOBBY_CID
 from chat.store.errors import NotAllowed, NothingToDo, Unknown
 from chat.store.invitations import INVITATION_LIFE, Invitation
-from chat.store.keys import cid_name
+from chat.store.keys import LOBBY_CID, cid_name
 from chat.store.moderation import LONGEST_SECONDS, SLOWEST_SECONDS, TIMED
 
 __all__ = ["COMMANDS"]

@@ -14,10 +14,9 @@ from chat.admin.desk import OPERATOR, Desk, Stop, why
 from chat.client.cli.printing import safe_json
 from chat.messages import User
 from chat.server.settings import Settings
-from chat.store.conversations import LOBBY_CID
 from chat.store.embedded import backup as saving
 from chat.store.errors import StoreError
-from chat.store.keys import cid_name
+from chat.store.keys import LOBBY_CID, cid_name
 
 __all__ = ["backup", "delete", "export", "restore", "with_entry"]
 

@@ -19,11 +19,11 @@ from chat.server.guard.passwords import Passwords
 from chat.server.settings import Settings
 from chat.store.accounts import Accounts
 from chat.store.administration import OPERATOR, Administration
-from chat.store.conversations import LOBBY_CID, Conversations
+from chat.store.conversations import Conversations
 from chat.store.embedded.datadir import DataDirectory
 from chat.store.errors import Unknown
 from chat.store.invitations import Invitations
-from chat.store.keys import Keys, room_cid
+from chat.store.keys import LOBBY_CID, Keys, room_cid
 from chat.store.link.address import Address
 from chat.store.link.redis import Redis
 from chat.store.moderation import Moderation

@@ -22,10 +22,9 @@ from chat.server.paging import content_room, fit
 from chat.server.watching import tracing
 from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
-from chat.store.conversations import LOBBY_CID
 from chat.store.entries import Author, LoggedEntry
 from chat.store.errors import StoreError, StoreUnavailable
-from chat.store.keys import cid_name
+from chat.store.keys import LOBBY_CID, cid_name
 
 if TYPE_CHECKING:
     from chat.server.session import Session

@@ -8,10 +8,10 @@ from chat.messages import User
 from chat.names import canonical_user_name
 from chat.store.accounts import Accounts
 from chat.store.bus import Event, payload
-from chat.store.conversations import LOBBY_CID, Conversations
+from chat.store.conversations import Conversations
 from chat.store.entries import Author, LoggedEntry, record
 from chat.store.errors import StoreUnavailable, Unknown
-from chat.store.keys import Keys, cid_name
+from chat.store.keys import LOBBY_CID, Keys, cid_name
 from chat.store.link.connection import Answer
 from chat.store.link.redis import Redis, Word
 from chat.store.members import as_user

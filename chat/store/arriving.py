@@ -7,12 +7,13 @@ from msgspec import Struct
 
 from chat.messages import Conversation, User
 from chat.store.bus import Event, payload
-from chat.store.conversations import Conversations, describe, is_member, position_of
+from chat.store.conversations import Conversations
 from chat.store.errors import Disproved, NotAllowed, StoreError, TooMany
 from chat.store.keys import Keys
 from chat.store.link.redis import Redis, Word
 from chat.store.presence import Presence
 from chat.store.scripts import load
+from chat.store.standing import describe, is_member, position_of
 
 __all__ = ["Arrival", "Arrivals", "Proof"]
 

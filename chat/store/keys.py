@@ -2,7 +2,9 @@
 
 from functools import lru_cache
 
-__all__ = ["Keys", "around", "cid_name", "private_cid", "room_cid"]
+from chat.names import LOBBY
+
+__all__ = ["LOBBY_CID", "Keys", "around", "cid_name", "private_cid", "room_cid"]
 
 DEFAULT_PREFIX = "ch:"
 
@@ -13,6 +15,10 @@ def room_cid(name: str) -> str:
     :param name: canonical, with its ``#``.
     """
     return "r:" + name[1:]
+
+
+LOBBY_CID = room_cid(LOBBY)
+"""The conversation id of the room that everybody is in."""
 
 
 @lru_cache(maxsize=65_536)

@@ -18,12 +18,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.conversations import is_open
 from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.link.redis import Redis
 from chat.store.post import Post
 from chat.store.scripts import load
+from chat.store.standing import is_open
 from chat.store.timing import Timing
 from chat.store.turn import at_turn_end
 

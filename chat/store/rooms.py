@@ -5,13 +5,14 @@ from typing import Any
 
 from chat.messages import Room, User
 from chat.store.bus import Event, payload
-from chat.store.conversations import Conversations, is_open
+from chat.store.conversations import Conversations
 from chat.store.entries import Author, record
 from chat.store.errors import NotAllowed, TooMany, Unknown
 from chat.store.keys import Keys, room_cid
 from chat.store.link.redis import Redis
 from chat.store.members import MemberLists, as_user
 from chat.store.scripts import load
+from chat.store.standing import is_open
 
 __all__ = ["Rooms"]
 

@@ -9,10 +9,10 @@ from twisted.logger import Logger
 
 from chat.server.delivery.registry import Cursor, HostedRoom, HostedUser
 from chat.store.bus import Event
-from chat.store.conversations import Position, is_open
 from chat.store.entries import Publication, epoch_count, from_log
 from chat.store.errors import StoreError, StoreUnavailable
 from chat.store.keys import cid_name
+from chat.store.standing import Position, is_open
 from chat.store.together import all_of
 
 if TYPE_CHECKING:

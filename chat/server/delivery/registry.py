@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from chat.messages import Conversation
-from chat.store.conversations import Position
 from chat.store.entries import epoch_count
 from chat.store.keys import cid_name
+from chat.store.standing import Position
 
 if TYPE_CHECKING:
     from chat.server.network.connection import Connection

@@ -12,9 +12,8 @@ from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused, check_line
 from chat.server.requests.talking import check_lobby, find_cid
 from chat.store.bus import Event
-from chat.store.conversations import LOBBY_CID
 from chat.store.errors import NotAllowed, StoreError, TooMany, Unknown
-from chat.store.keys import room_cid
+from chat.store.keys import LOBBY_CID, room_cid
 
 if TYPE_CHECKING:
     from chat.server.session import Session

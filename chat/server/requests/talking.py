@@ -16,10 +16,9 @@ from chat.server.paging import clamp, content_room, fit
 from chat.server.requests import searching
 from chat.server.requests.refusals import Refused, malformed
 from chat.server.requests.searching import MOST_SCANNED, Place
-from chat.store.conversations import LOBBY_CID
 from chat.store.entries import LoggedEntry, Page
 from chat.store.errors import NotAllowed, Unknown
-from chat.store.keys import cid_name, private_cid, room_cid
+from chat.store.keys import LOBBY_CID, cid_name, private_cid, room_cid
 from chat.store.post import Post
 
 if TYPE_CHECKING:
