@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from unittest import TestCase
@@ -32,11 +33,12 @@ class ScreenTests(TestCase):
         *,
         language: str = "en_US.UTF-8",
         server: str = "",
+        options: Sequence[str] = (),
     ) -> PtyScreen:
         """The program as ``person`` starts it, in a home of its own; it ends with the test."""
         address = server or f"127.0.0.1:{self.server.port}"
         environ = client_environ(self.home / person, language)
-        started = PtyScreen(client_command(address), environ, columns, rows)
+        started = PtyScreen([*client_command(address), *options], environ, columns, rows)
         self.addCleanup(started.__exit__)
         return started
 
@@ -107,6 +109,18 @@ class ScreenTests(TestCase):
         emil.wait_for("服务器已响应")
         for each in ("登录", "注册", "退出"):
             self.assertIn(each, emil.text())
+
+    def test_where_only_ascii_is_wanted_nothing_else_is_drawn(self) -> None:
+        kim = self.screen("kim", options=["--ascii"])
+        register(kim, "kim")
+        self.assertIn("go to ~", kim.text())
+        kim.press("f1")
+        kim.wait_for("a row up")
+        self.assertTrue(kim.text().isascii(), kim.text())
+        kim.press("esc")
+        kim.wait_gone("a row up")
+        kim.enter("“What’s…”")
+        kim.wait_for('"What\'s~" ')
 
     def test_without_a_terminal_one_is_told_what_there_is_instead(self) -> None:
         environ = client_environ(self.home / "ida", "en_US.UTF-8")

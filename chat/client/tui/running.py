@@ -21,6 +21,7 @@ from chat.client.tui.options import (
 from chat.client.tui.panes.forms import first_menu
 from chat.client.tui.terminal.early import twisted_loop
 from chat.client.tui.terminal.screen import Terminal
+from chat.client.tui.themes import ASCII
 
 if TYPE_CHECKING:
     from chat.client.tui.recording.recorder import Recorder
@@ -73,7 +74,7 @@ def _show(options: ScreenOptions, look: Look, recorder: "Recorder | None") -> st
 
     :returns: a sentence when something went wrong, otherwise nothing.
     """
-    screen = Terminal(sys.stdin, sys.stdout)
+    screen = Terminal(sys.stdin, sys.stdout, ascii=look.glyphs is ASCII)
     screen.set_terminal_properties(
         choose_colours(options.colours), bright_by_bold(), hyperlinks=options.links
     )

@@ -35,6 +35,9 @@ _UNSURE = re.compile(
     "\u309b-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uffdc\ufffd]"
 )
 
+_SPELT = str.maketrans("…↑↓←→×·•–—‘’“”", "~^v<>x.*--''\"\"")
+"""Signs, each of one column, and what stands for them in ASCII."""
+
 _DIFFERENT = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % GAP)
 """Columns that differ, marked by a 1, and what is written again between them."""
 
@@ -88,10 +91,12 @@ class Painter:
     """Remembers what the terminal shows.
 
     :param style: the escape sequence that makes a terminal draw with an attribute of a canvas.
+    :param ascii: the terminal has no signs but those of ASCII: what has one like it is drawn so.
     """
 
-    def __init__(self, style: Callable[[Hashable], str]) -> None:
+    def __init__(self, style: Callable[[Hashable], str], ascii: bool = False) -> None:
         self._style = style
+        self._ascii = ascii
         self._pens: dict[Hashable, Pen] = {None: PLAIN}
         self._shown: list[_Line] = []
         self._columns = 0
@@ -129,6 +134,8 @@ class Painter:
 
     def _line(self, row: Sequence[tuple[Hashable, str]], shown: _Line) -> _Line:
         runs = [(self._pen(attribute), _safe(text)) for attribute, text in row if text]
+        if self._ascii:
+            runs = [(pen, text.translate(_SPELT)) for pen, text in runs]
         if shown.runs != runs:
             return _Line(row, runs)
         shown.row = row

@@ -42,19 +42,20 @@ class Terminal(Screen):
 
     Ctrl-Z still suspends. ``stop`` restores whatever was changed here.
 
+    :param ascii: as ``Painter`` has it.
     :ivar frame_bytes: how much the last frame wrote.
     :ivar on_gone: called when the terminal is gone; by default it ends the main loop.
     :ivar on_light: called with whether the terminal is light, when it was asked and has answered.
     """
 
-    def __init__(self, input: Any, output: Any) -> None:
+    def __init__(self, input: Any, output: Any, ascii: bool = False) -> None:
         self.output = Output(output.fileno())
         super().__init__(input, self.output, bracketed_paste_mode=True, focus_reporting=True)
         self.frame_bytes = 0
         self.on_gone: Callable[[], None] = _end_loop
         self.on_light: Callable[[bool], None] = lambda light: None
         self._background: Background | None = None
-        self._painter = Painter(self._attr_to_escape)
+        self._painter = Painter(self._attr_to_escape, ascii)
         self._titled = "linux" not in os.environ.get("TERM", "")  # the Linux console has no titles
         self._title = ""
 
