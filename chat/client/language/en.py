@@ -550,6 +550,7 @@ WORDS: Final = {
     "plain-topic": "Topic: {topic}",
     "plain-before": "Unread and older: {n}. /catchup reads everything unread to you, slowly.",
     "plain-to-you": "{who}, to you",
+    "plain-found": "/reply {n} answers the message that was found.",
     "plain-answering": "What you write next answers {who}: {what}  (/reply takes that back)",
     "plain-answering-it": "What you write next is an answer to: {what}  (/reply takes that back)",
     "plain-answers-nothing": "What you write next answers nobody.",

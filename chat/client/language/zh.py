@@ -521,6 +521,7 @@ WORDS: Final = {
     "plain-topic": "话题：{topic}",
     "plain-before": "还有更早的 {n} 条未读：/catchup 会慢慢地逐条读给您。",
     "plain-to-you": "{who} 对您说",
+    "plain-found": "/reply {n} 可回复找到的消息。",
     "plain-answering": "您接下来写的将回复 {who}：{what}（/reply 可取消）",
     "plain-answering-it": "您接下来写的将回复：{what}（/reply 可取消）",
     "plain-answers-nothing": "您接下来写的不是回复。",

@@ -84,6 +84,7 @@ class PlainVerbs(Verbs):
             self._chat.open(conversation)
         await self._chat.history.have(conversation, seq)
         self._news.around(seq)
+        self._chat.say(self._words("plain-found", n=seq))
 
     async def catchup(self, arguments: str) -> None:
         self._news.held = True
