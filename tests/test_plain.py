@@ -68,6 +68,20 @@ class MoreTests(TestCase):
         self.assertIn("message 150", said[-1])
 
 
+class GoTests(TestCase):
+    def test_who_goes_where_they_are_hears_that_they_are_there(self) -> None:
+        screen = Screen()
+        screen.text()
+        news = News(screen.chat.model, screen.look, lambda text: None, set())
+        verbs = PlainVerbs(screen.chat, screen.desk, screen, news)
+        command = find("go")
+        assert command is not None
+        for typed in ("lobby", "#lob", "1"):
+            screen.chat.note = ""
+            verbs.run(command, typed)
+            self.assertEqual(screen.chat.note, "You are in #lobby.")
+
+
 class TypedTests(TestCase):
     def lines(self, data: bytes) -> list[str]:
         return [each.text for each in TypedLine().feed(data) if each.key is Key.LINE]

@@ -73,7 +73,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "opt-data": ("the directory of the server's own store", "服务器内置存储的目录"),
     "opt-prefix": ("the prefix of its keys, as the server has it", "键前缀，同服务器"),
     "opt-config": ("the server's TOML file, which contains all of these", "服务器的 TOML 配置文件"),
-    "opt-language": ("en or zh (default: by locale)", "en 或 zh（默认：按系统区域）"),
+    "opt-language": ("en or zh (default: by locale)", "en 或 zh（默认：按语言环境）"),
     "opt-json": ("print JSON, one object a line", "每行打印一个 JSON 对象"),
     "opt-user": ("name or id", "用户名或编号"),
     "opt-text": ("what to say", "公告内容"),

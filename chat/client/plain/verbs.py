@@ -70,6 +70,14 @@ class PlainVerbs(Verbs):
         for name, about, _ in rows:
             self._chat.tell(f"{name}  {about}".strip())
 
+    def go(self, arguments: str) -> None:
+        """As on the screen; where somebody is already, that is said, for nothing else would be."""
+        here = self._chat.model.current
+        if here is not None and self._called(arguments.strip()) == [here]:
+            self._chat.say(self._words("plain-in", conversation=self._chat.title_of(here)))
+        else:
+            super().go(arguments)
+
     async def more(self, arguments: str) -> None:
         wish = self._news.older()
         if wish is not None and self._chat.history.wanted(wish):
