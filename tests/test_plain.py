@@ -70,7 +70,9 @@ class MoreTests(TestCase):
 
 class GoTests(TestCase):
     def test_who_goes_where_they_are_hears_that_they_are_there(self) -> None:
-        screen = Screen()
+        client = ScriptedClient()
+        client.conversations = {"#lobby": room("#lobby")}
+        screen = Screen(client)
         screen.text()
         news = News(screen.chat.model, screen.look, lambda text: None, set())
         verbs = PlainVerbs(screen.chat, screen.desk, screen, news)
