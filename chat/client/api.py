@@ -149,8 +149,8 @@ class ChatClient(Requests):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What the server can do that not every one can, by name (as of the last login): ``reply``
-        says that it keeps what a message answers."""
+        """What the server can do that not every server can, by name (as of the last login):
+        ``reply`` means that it keeps which message another one answers."""
         return self._session.login.features
 
     @property

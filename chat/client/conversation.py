@@ -140,12 +140,13 @@ class Conversation:
         return self.entries[at] if here else None
 
     def answered(self, entry: Entry) -> Entry | None:
-        """What ``entry`` answers, where that is here. Nobody answers what is not said yet."""
+        """The entry that ``entry`` answers; None when it is not held. A later entry can't be
+        answered."""
         return self.held(entry.reply) if 0 < entry.reply < entry.seq else None
 
     def answers(self, entry: Entry, user_id: int) -> bool:
-        """Whether ``entry`` answers what that user said in a room, as far as it is here. Between
-        two people nothing stands out by that."""
+        """Whether ``entry`` answers a message of that user in a room, as far as that is held.
+        (Between two people an answer is nothing special.)"""
         found = self.answered(entry) if entry.reply and not self.private else None
         return found is not None and found.user_id == user_id and not found.kind
 
@@ -202,8 +203,11 @@ class Conversation:
             self.mentions.add(entry.seq)
         return fresh
 
-    def speaks(self, seq: int) -> bool:
-        """A message speaks to oneself, as is found out. Return whether that is news to anybody."""
+    def note_mention(self, seq: int) -> bool:
+        """Note that message ``seq`` speaks to the user.
+
+        :returns: whether that is new, and the message unread.
+        """
         news = seq > self.read and seq not in self.mentions | self._silent
         if news:
             self.mentions.add(seq)

@@ -176,7 +176,8 @@ class Model:
         return self._mention is not None and self._mention.search(text) is not None
 
     def speaks_to_me(self, conversation: Conversation, entry: Entry) -> bool:
-        """Whether a message speaks to oneself: by ``@name``, or because it answers one's own."""
+        """Whether a message speaks to the user: by ``@name``, or because it answers one of
+        theirs."""
         return self.mentions_me(entry.content) or conversation.answers(entry, self.me.user_id)
 
     def imitates(self, user_id: int, name: str) -> bool:

@@ -103,7 +103,7 @@ class Author:
     def says(self, content: str, reply: int = 0) -> bytes:
         """The middle of a message of this user.
 
-        :param reply: the number of the entry that it answers, which stands last; 0 for none.
+        :param reply: the number of the entry that it answers, 0 for none; it stands last.
         """
         middle = self._start + _encode(content)
         return b'%b,"reply":%d' % (middle, reply) if reply else middle

@@ -53,7 +53,7 @@ class Lines:
         return f"{name}: {self._look.text(acted(entry.content))}"
 
     def _answering(self, who: str, answered: Entry | None) -> str:
-        """Who answers whom, as far as that is known."""
+        """The words that say whom a message answers, as far as that is known."""
         words = self._look.words
         if answered is None or answered.kind:
             return words("answers-unknown", who=who)

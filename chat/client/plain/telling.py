@@ -101,7 +101,7 @@ class News:
             self._say(self.answering())
 
     def answering(self) -> str:
-        """Whom and what the next line answers; nothing where it answers nobody."""
+        """What the next line answers; empty when it answers nothing."""
         current = self._model.current
         if current is None or not current.answering:
             return ""

@@ -10,11 +10,10 @@ from twisted.logger import Logger
 from chat.client import events
 from chat.client.conversation import Conversation, Fate
 from chat.client.errors import ClientError
-from chat.client.language.happenings import lasting, why
 from chat.client.language.reasons import reason
 from chat.client.model import Model
-from chat.client.notify import Came, Quiet
-from chat.client.text import acted, width
+from chat.client.notify import Quiet
+from chat.client.text import width
 from chat.client.tui.drafts import Drafts, Run
 from chat.client.tui.history import History
 from chat.client.tui.look import Look
@@ -23,7 +22,7 @@ from chat.client.tui.sentences import sentence
 from chat.client.tui.telling import Telling
 from chat.client.tui.view import View
 from chat.messages import Conversation as ConversationState
-from chat.messages import Entry, User
+from chat.messages import User
 
 if TYPE_CHECKING:
     from chat.client.api import ChatClient
@@ -100,7 +99,7 @@ class Chat:
             self._came(event)
         self._react(event)
         if lost is not None:
-            self.tell(self._farewell(lost))
+            self.tell(self._telling().farewell(lost))
         if isinstance(event, events.ConnectionChanged):
             self._view.redraw_now()
         else:
@@ -128,7 +127,7 @@ class Chat:
                     self._say_failed(message.to, error)
             case events.Invited(room, user_id, name):
                 who = self.name_of(user_id, name)
-                room = Telling(self.model, self.look).room(room)
+                room = self._telling().room(room)
                 self.tell(self.look.words("invited", who=who, conversation=room))
             case events.ConnectionChanged(events.Stopped() as stopped):
                 self.on_stopped(stopped)
@@ -154,21 +153,6 @@ class Chat:
         name = event.conversation.conversation
         return None if name in self._leaving else self.model.conversations.get(name)
 
-    def _farewell(self, conversation: Conversation) -> str:
-        """Why the user is no longer in a conversation, if its last entry about them says so."""
-        me = self.model.me.user_id
-        for entry in reversed(conversation.entries):
-            if entry.kind in ("kick", "ban") and entry.target == me:
-                return self.look.words(
-                    f"you-{entry.kind}", who=self.name_of(entry.user_id, entry.user_name),
-                    conversation=conversation.name,
-                    time=lasting(self.look.words, entry.seconds),
-                    why=why(self.look.words, self.look.line(entry.content)),
-                )  # fmt: skip
-            if entry.kind == "join" and entry.user_id == me:
-                break
-        return self.look.words("removed", conversation=conversation.name)
-
     def _forget_gone(self) -> None:
         """Forget the conversations that the cache knew and the server does not list."""
         for name in self._remembered - self.client.conversations.keys():
@@ -190,26 +174,25 @@ class Chat:
         if conversation.name == self.model.open and not seen and conversation.divider is None:
             conversation.divider = conversation.read
         if event.live and not seen:
-            came = self._described(conversation, event.entry)
+            came = self._telling().came(conversation, event.entry)
             if came.kind != "message" or not conversation.hushed:
                 self._view.attention(came)
         if event.entry.reply and not conversation.holds(event.entry.reply):
-            self.spawn(self._look_whom(conversation, event))
+            self.spawn(self._look_for_answered(conversation, event))
 
-    async def _look_whom(self, conversation: Conversation, event: events.MessageArrived) -> None:
-        """Find out whether something answers what one said before this program began."""
+    async def _look_for_answered(
+        self, conversation: Conversation, event: events.MessageArrived
+    ) -> None:
+        """Find out from the cache whether a message answers one that the user has sent earlier."""
         entry = event.entry
         mine = await self.history.recalls_mine(conversation.name, entry.reply)
-        if mine and conversation.speaks(entry.seq) and event.live and not conversation.private:
-            self._view.attention(self._described(conversation, entry))
-
-    def _described(self, conversation: Conversation, entry: Entry) -> Came:
-        kind = "private" if conversation.private else "message"
-        to_me = entry.seq in conversation.mentions
-        if not conversation.private and (to_me or self.model.speaks_to_me(conversation, entry)):
-            kind = "mention"
-        who = self.name_of(entry.user_id, entry.user_name)
-        return Came(kind, self.title_of(conversation), who, acted(entry.content))
+        if (
+            mine
+            and conversation.note_mention(entry.seq)
+            and event.live
+            and not conversation.private
+        ):
+            self._view.attention(self._telling().came(conversation, entry))
 
     # What the view leads to
 
@@ -264,11 +247,11 @@ class Chat:
 
     @property
     def answering(self) -> int:
-        """The number of the message that is being answered in the open conversation, or 0."""
+        """The number of the message that is being answered in the open conversation, 0 for none."""
         return self.model.current.answering if self.model.current is not None else 0
 
     def answer(self, seq: int) -> None:
-        """Have what is written in the open conversation be an answer to a message; 0: to none."""
+        """Let the draft of the open conversation answer message ``seq``; 0 for none."""
         if self.model.current is not None:
             self.model.current.answering = seq
             self._view.redraw()
@@ -399,10 +382,13 @@ class Chat:
         self.log.failure("something went wrong in the background", failure)
         self.say(self.look.words("internal-error"), bad=True)
 
+    def _telling(self) -> Telling:
+        return Telling(self.model, self.look)
+
     def title_of(self, conversation: Conversation) -> str:
         """A conversation's name, safe to show."""
-        return Telling(self.model, self.look).title(conversation)
+        return self._telling().title(conversation)
 
     def name_of(self, user_id: int, name: str) -> str:
         """Somebody's name, safe to show, and marked where it imitates another."""
-        return Telling(self.model, self.look).name(user_id, name)
+        return self._telling().name(user_id, name)

@@ -60,7 +60,7 @@ class Drafts:
         return self._wanted.get(OPEN, "")
 
     def answering(self, name: str) -> int:
-        """Which message was being answered in a conversation when this was saved last, or 0."""
+        """The number of the message that the saved draft of a conversation answers, 0 for none."""
         return self._answers.get(name, 0)
 
     def resume(self, model: Model) -> None:

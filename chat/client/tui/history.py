@@ -151,8 +151,10 @@ class History:
         self._came(name, answer.entries, answer.first)
 
     async def recalls_mine(self, name: str, seq: int) -> bool:
-        """Whether entry ``seq`` is in the cache and one's own. One at a time is looked up: in a
-        flood the others are as if they were not there."""
+        """Whether entry ``seq`` is in the cache, and is the user's own.
+
+        Only one is looked up at a time: in a flood, the others count as not found.
+        """
         if self._cache is None or self._recalling:
             return False
         self._recalling = True

@@ -1,8 +1,9 @@
 """People and events put into words, for panes and plain lines alike."""
 
 from chat.client.conversation import Conversation
-from chat.client.language.happenings import happening
+from chat.client.language.happenings import happening, lasting, why
 from chat.client.model import Model
+from chat.client.notify import Came
 from chat.client.text import acted, mixes_scripts
 from chat.client.tui.look import Look
 from chat.messages import Entry
@@ -11,7 +12,7 @@ from chat.names import private_with
 __all__ = ["Telling"]
 
 QUOTED = 1_000
-"""Characters of a message that are looked at for a line that quotes it: 16 KiB of them would take
+"""Characters of a message that are used for a line that quotes it: a line of 16 KiB would take
 longer than the rest of the screen."""
 
 
@@ -60,11 +61,35 @@ class Telling:
             return self._look.words("blocked-message", who=who)
         return None
 
-    def quoted(self, answered: Entry | None) -> tuple[str, str]:
-        """Whom an answer answers, and what that begins with, in one line; nobody, and a sentence,
-        where it can't be shown.
+    def farewell(self, conversation: Conversation) -> str:
+        """Why the user is no longer in a conversation, if its last entry about them says so."""
+        me, words = self._model.me.user_id, self._look.words
+        for entry in reversed(conversation.entries):
+            if entry.kind in ("kick", "ban") and entry.target == me:
+                return words(
+                    f"you-{entry.kind}", who=self.name(entry.user_id, entry.user_name),
+                    conversation=conversation.name, time=lasting(words, entry.seconds),
+                    why=why(words, self._look.line(entry.content)),
+                )  # fmt: skip
+            if entry.kind == "join" and entry.user_id == me:
+                break
+        return words("removed", conversation=conversation.name)
 
-        :param answered: None where it is not here.
+    def came(self, conversation: Conversation, entry: Entry) -> Came:
+        """A message as the rules for notifications judge it."""
+        kind = "private" if conversation.private else "message"
+        to_me = entry.seq in conversation.mentions
+        if not conversation.private and (to_me or self._model.speaks_to_me(conversation, entry)):
+            kind = "mention"
+        who = self.name(entry.user_id, entry.user_name)
+        return Came(kind, self.title(conversation), who, acted(entry.content))
+
+    def quoted(self, answered: Entry | None) -> tuple[str, str]:
+        """What is shown of the message that a reply answers, in one line.
+
+        :param answered: that message; None when it is not loaded.
+        :returns: the name of its author, and its text; an empty name, and a sentence, when it can't
+            be shown.
         """
         if answered is None:
             return "", self._look.words("answered-unknown")

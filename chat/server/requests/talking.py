@@ -53,9 +53,10 @@ MOST_CHARGED: Final = 9
 
 
 def post_at_once(session: "Session", message: Sms, request_id: str | None, over_rate: bool) -> bool:
-    """Post a message whose conversation is known without asking; whether that was so.
+    """Post a message if its conversation is known without asking the store.
 
-    :param over_rate: only a repetition of what was accepted is answered.
+    :param over_rate: it is only answered if it was accepted before.
+    :returns: whether it was posted.
     :raises Refused: the content or the ``clientId`` breaks a rule.
     :raises BadName: likewise.
     """
@@ -98,7 +99,7 @@ def _written(
     over_rate: bool,
     reply: int,
 ) -> Post:
-    """What is to be posted. Whether the entry that it answers exists is not looked at.
+    """The post for a message. Nobody checks whether the entry that it answers exists.
 
     :raises Refused: it breaks a rule.
     :raises BadName: likewise.
@@ -165,15 +166,15 @@ async def find_cid(session: "Session", conversation: str) -> str:
 
 
 def check_lobby(session: "Session", cid: str) -> None:
-    """:raises Refused: ``cid`` is the lobby, and this server has none."""
+    """:raises Refused: ``cid`` is the lobby, and this server has closed it."""
     if cid == LOBBY_CID and session.context.settings.lobby == "closed":
         raise Refused(403, "lobby-closed")
 
 
 async def _hear(session: "Session", cid: str) -> None:
-    """Let the session hear a room that its user has just joined on another device: the answer to
-    what it says there comes with the room's publications. Who is in no such room is refused by the
-    store."""
+    """Let the session hear a room that its user has just joined on another device, because the
+    answer to a message comes with the room's publications. A user who is not in the room is refused
+    by the store."""
     if cid in session.rooms:
         return
     (position,) = await session.context.conversations.positions(session.user_id, [cid])
@@ -183,9 +184,9 @@ async def _hear(session: "Session", cid: str) -> None:
 
 
 async def _make_contact(session: "Session", cid: str, over_rate: bool) -> bool:
-    """Put a private conversation on both users' lists, unless what is said in it is refused;
-    whether it is there now.
+    """Put a private conversation on both users' lists, unless what is said in it is refused.
 
+    :returns: whether it is there now.
     :raises Unknown: the partner does not exist.
     """
     partner = int(cid_name(cid, session.user_id)[1:])
@@ -234,8 +235,8 @@ async def history(session: "Session", message: messages.HistoryMes) -> messages.
 
 
 async def _tell_receipt(session: "Session", cid: str, page: Page) -> None:
-    """Who looks at the newest messages shows how far the partner is with them, and may have been
-    away when that was told."""
+    """Tell how far the partner is: the client that asks for the newest messages shows that, and may
+    have been away when it was told."""
     name = cid_name(cid, session.user_id)
     partner = int(name[1:])
     if partner != session.user_id and page.entries:
@@ -247,9 +248,11 @@ async def _tell_receipt(session: "Session", cid: str, page: Page) -> None:
 def _fitting(
     entries: list[Any], frame_limit: int, keep_last: bool = False
 ) -> tuple[tuple[Any, ...], bool]:
-    """As many as ``fit`` finds room for, but one at least, its content shortened.
+    """As many entries as ``fit`` finds room for, but at least one, whose content may be cut.
 
-    One that is larger than a frame was written when frames were larger. Nobody could page past it.
+    One that is larger than a frame was written when frames were larger; nobody could page past it.
+
+    :returns: the entries, and whether there are more.
     """
     kept, cut = fit(entries, frame_limit, keep_last=keep_last)
     if kept or not entries:
@@ -297,7 +300,10 @@ async def search(session: "Session", message: messages.SearchMes) -> messages.Se
 
 
 def acknowledge_at_once(session: "Session", message: messages.AckMes) -> bool:
-    """Move one's marks where that needs no asking; whether it was so."""
+    """Move the user's marks if that takes no asking.
+
+    :returns: whether it was done.
+    """
     cid = _known_cid(session, message.conversation)
     cursor = hearing.cursor_of(session, cid) if cid else None
     if cid is None or cursor is None or cursor.position is None:
@@ -307,7 +313,7 @@ def acknowledge_at_once(session: "Session", message: messages.AckMes) -> bool:
 
 
 async def acknowledge(session: "Session", message: messages.AckMes) -> None:
-    """Move one's marks."""
+    """Move the user's marks."""
     cid = await find_cid(session, message.conversation)
     try:
         cursor = await hearing.known_cursor(session, cid)

@@ -111,7 +111,7 @@ class PickedActions:
             self.answer(entry.seq)
 
     def answer(self, seq: int) -> None:
-        """Have what is written here be an answer to message ``seq``, 0: to none."""
+        """Let what is written answer message ``seq``; 0 for none."""
         self._chat.answer(seq)
         self.do_unpick()
 
@@ -125,7 +125,7 @@ class PickedActions:
             self._go_to_answered(entry, self._desk.messages.pick_found)
 
     def show_answered(self, entry: Entry) -> None:
-        """Bring into view what a message of the open conversation answers."""
+        """Go to the message that a message of the open conversation answers."""
         self._go_to_answered(entry, self._desk.messages.show_found)
 
     def _go_to_answered(self, entry: Entry, show: Callable[[int], None]) -> None:

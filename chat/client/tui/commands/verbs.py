@@ -336,7 +336,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             self._begin(text.strip())
 
     def _answerable(self, who: str) -> int:
-        """The number of the message that somebody means to answer, 0 where there is none."""
+        """The number of the message that the user means to answer; 0 when there is none."""
         current = self._chat.model.current
         if who.isdecimal():
             seq = int(who[:16])

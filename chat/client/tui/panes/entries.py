@@ -192,12 +192,12 @@ class EntryRows:
         return [*self._above(entry, answered), *rows]
 
     def quotes(self, entry: Entry) -> bool:
-        """Whether the first row of a message says what it answers."""
+        """Whether the first row of a message tells what it answers."""
         return bool(entry.reply) and not self.bare and self._telling.instead(entry) is None
 
     def _above(self, entry: Entry, answered: Entry | None) -> list[Row]:
-        """What a message answers, above it. The corner stands where no message has a letter: what
-        somebody writes looks like no quotation."""
+        """The row above a message that tells what it answers. It begins with a corner where no
+        message has a letter, so that nobody can write what looks like a quotation."""
         if not entry.reply or self.bare:
             return []
         corner = f" {self._look.glyphs.answer} "

@@ -257,7 +257,7 @@ class MessagesPane(Pane):
         ]
 
     def _quote_row(self, conversation: Conversation, index: int) -> int | None:
-        """Which row of the block of entry ``index`` says what it answers, None where none does."""
+        """The row of the block of entry ``index`` that tells what it answers; None for none."""
         folded = self._folded(conversation, index) is not None
         if folded or not self._rows.quotes(conversation.entries[index]):
             return None
