@@ -32,7 +32,7 @@ plain = true
 links = false
 cache = false
 quiet = "22:00-07:00"
-command = ["notify-send", "{who}", "{text}"]
+command = ["nobody-send", "{who}", "{text}"]
 
 [[notify]]
 when = "message"
@@ -80,7 +80,7 @@ class SettingsTests(FileTestCase):
             Settings(
                 server="chat.example.org:8889", user="anna", language="zh", theme="light",
                 colours="256", emoji="full", ascii=True, mouse=True, plain=True, links=False,
-                cache=False, quiet="22:00-07:00", command=("notify-send", "{who}", "{text}"),
+                cache=False, quiet="22:00-07:00", command=("nobody-send", "{who}", "{text}"),
                 notify=rules,
             ),
         )  # fmt: skip
@@ -238,6 +238,10 @@ class CheckTests(FileTestCase):
 
     def test_check_config_says_what_is_wrong_and_where(self) -> None:
         self.configure(WHOLE)
+        found = self.run_program("--check-config", "--language", "en")
+        self.assertEqual((found.returncode, found.stdout), (2, ""))
+        self.assertIn("command: there is no program nobody-send", found.stderr)
+        self.configure(WHOLE.replace("nobody-send", "sh"))
         self.assertEqual(self.run_program("--check-config", "--language", "en").returncode, 0)
         self.assertIn("设置正确", self.run_program("--check-config").stdout)
         self.configure("theme = 'mine'")

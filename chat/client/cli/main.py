@@ -125,7 +125,8 @@ def _screen(
     except BadConfig as error:
         return _complain(phrases, error)
     if options.check_config:
-        if wrong := _wrong_server(options.server, phrases):
+        wrong = _wrong_server(options.server, phrases) or _wrong_command(settings, phrases)
+        if wrong:
             print(f"chatroom: {wrong}", file=sys.stderr)
             return WRONG_CONFIG
         print(phrases("config-good", path=options.config or profile.config_file))
@@ -179,6 +180,14 @@ def _wrong_server(server: str, phrases: Phrases) -> str:
     except ValueError as error:
         return phrases.address(error)
     return ""
+
+
+def _wrong_command(settings: Settings, phrases: Phrases) -> str:
+    """That there is no program to notify with, if so: a notification has nobody to tell."""
+    import shutil
+
+    missing = [each for each in settings.command[:1] if shutil.which(each) is None]
+    return "".join(phrases("no-command", name=each) for each in missing)
 
 
 def _chosen_theme(profile: Profile, themes: Path) -> str:

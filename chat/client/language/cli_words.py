@@ -230,6 +230,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "config-unreadable": ("{path} cannot be read: {reason}", "无法读取 {path}：{reason}"),
     "config-no-toml": ("{path} is no TOML: {reason}", "{path} 不是 TOML：{reason}"),
     "config-unknown": ("{name} is no setting{meant}", "没有 {name} 这项设置{meant}"),
+    "no-command": ("command: there is no program {name}", "command：没有程序 {name}"),
     "config-meant": (" ({name}?)", "（是不是 {name}？）"),
     "comma": (", ", "、"),
     "config-unknown-in": ("{name} in {path} is unknown", "{path} 中的 {name} 无法识别"),
