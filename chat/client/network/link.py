@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from chat.client.errors import ClientError, Refused, Untrusted
 from chat.client.events import Connected, Connecting, ConnectionState, LoggedIn, Stopped, Waiting
-from chat.client.network.naps import Naps
+from chat.client.network.suspension import Suspension
 from chat.client.network.wire import FAREWELLS, Wire
 from chat.messages import ByeMes, ErrorMes, Message
 
@@ -33,7 +33,7 @@ STEADY_AFTER = 5.0
 
 SLEEP = 150.0
 """Seconds that this machine stood still after which the server has given a connection up for
-certain (it ends a silence of 150 s); after a nap it is tried with a quick ping."""
+certain (it ends a silence of 150 s). After a shorter time it is tried with a quick ping."""
 
 WAKE_WITHIN = 3.0
 """Seconds for the answer to that quick ping."""
@@ -110,7 +110,7 @@ class Link:
         self._bye: ByeMes | None = None
         self._attempt: Deferred[Any] | None = None
         self._retry: IDelayedCall | None = None
-        self._naps = Naps(clock, now or clock.seconds, self._woke)
+        self._suspension = Suspension(clock, now or clock.seconds, self._woke)
         self._news: deque[ConnectionState] = deque()
         self._depth = 0
         self._machine: _Inputs = _machine(self)
@@ -170,7 +170,7 @@ class Link:
 
     def _connect(self) -> None:
         self._bye = None
-        self._naps.watch()
+        self._suspension.watch()
         self._show(Connecting())
         factory = Factory.forProtocol(lambda: Wire(self._clock, self._pushed, self._lost))
         attempt = self._attempt = self._endpoint.connect(factory)
@@ -260,7 +260,7 @@ class Link:
             attempt.cancel()
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
-        self._naps.stop()
+        self._suspension.stop()
 
     def _try_the_wire(self, ahead: float = 0.0) -> None:
         self._failures = 0

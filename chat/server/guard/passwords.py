@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from chat.server.guard.turns import Turns
+from chat.server.guard.fair_queue import FairQueue
 from chat.store.errors import StoreUnavailable
 
 __all__ = ["Asker", "Busy", "Passwords"]
@@ -76,14 +76,14 @@ class Passwords:
         self._pool = ThreadPool(0, threads, "passwords")
         self._threads = threads
         self._working = 0
-        self._turns: Turns[tuple[Asker, Deferred[None]]] = Turns(queue)
+        self._queue: FairQueue[tuple[Asker, Deferred[None]]] = FairQueue(queue)
         self._stopping = False
         self._idle: list[Deferred[None]] = []
 
     @property
     def waiting(self) -> int:
         """How many passwords are being worked on or wait."""
-        return self._working + len(self._turns)
+        return self._working + len(self._queue)
 
     def start(self) -> None:
         """Let the threads begin."""
@@ -92,8 +92,8 @@ class Passwords:
     async def stop(self) -> None:
         """Finish what is being worked on, refuse what only waits, end the threads."""
         self._stopping = True
-        while self._turns:
-            self._turns.take()[1].errback(Busy("the server is stopping", RETRY_AFTER))
+        while self._queue:
+            self._queue.take()[1].errback(Busy("the server is stopping", RETRY_AFTER))
         if self._working:
             idle: Deferred[None] = Deferred()
             self._idle.append(idle)
@@ -148,15 +148,15 @@ class Passwords:
             self._working += 1
             return
         turn: Deferred[None] = Deferred()
-        gone = self._turns.add(asker.origin, (asker, turn))
+        gone = self._queue.add(asker.origin, (asker, turn))
         if gone is not None:
             gone[1].errback(Busy("too many passwords are waiting", RETRY_AFTER))
         await turn
 
     def _pass_on(self) -> None:
         """A thread is free: give it to the next one that waits."""
-        while self._turns:
-            asker, turn = self._turns.take()
+        while self._queue:
+            asker, turn = self._queue.take()
             if not asker.closed:
                 turn.callback(None)
                 return

@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-__all__ = ["Naps"]
+__all__ = ["Suspension"]
 
 TICK = 10.0
 """Seconds between two looks at the clocks."""
 
-NAP = 10.0
-"""Seconds that a clock was ahead, from which on it counts as a nap and not as a busy machine."""
+SHORTEST = 10.0
+"""Seconds that a clock must be ahead; with less, the machine was just busy."""
 
 
-class Naps:
+class Suspension:
     """Compares two clocks from ``watch`` until ``stop``.
 
     :param clock: the one whose timers may have stood still.
@@ -45,5 +45,5 @@ class Naps:
         self._tick = None
         self.watch()
         ahead = max(self._clock.seconds() - steady, self._now() - wall) - TICK
-        if ahead >= NAP:
+        if ahead >= SHORTEST:
             self._woke(ahead)

@@ -3,12 +3,12 @@
 from collections import deque
 from typing import Generic, TypeVar
 
-__all__ = ["Turns"]
+__all__ = ["FairQueue"]
 
 _Item = TypeVar("_Item")
 
 
-class Turns(Generic[_Item]):
+class FairQueue(Generic[_Item]):
     """A queue with items of several origins, in which no origin can keep the others from their
     turn.
 
