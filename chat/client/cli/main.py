@@ -44,16 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         phrases = Phrases(settings.language)
         parser = build_parser(phrases)
     options = parser.parse_args(words)
-    if not read_as_text(options):
-        parser.error(phrases("not-text"))
-    try:
-        profile = Profile(options.profile)
-    except ValueError:
-        parser.error(phrases("bad-profile", name=options.profile))
-    if options.ca and not options.ca.is_file():
-        parser.error(phrases("config-missing", path=options.ca))
-    if options.plain and options.record:
-        parser.error(phrases("no-plain-record"))
+    profile = _checked(parser, options, phrases)
     options.server = options.server or settings.server
     options.user = options.user or settings.user
     if options.command == "replay":
@@ -70,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _early(words: Sequence[str]) -> argparse.Namespace:
-    """Set up what is needed before anything can be printed, the help included."""
+    """The options that are needed before anything can be printed, the help included."""
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     early.add_argument("--language", default="")
     early.add_argument("--profile", default="default")
@@ -79,6 +70,26 @@ def _early(words: Sequence[str]) -> argparse.Namespace:
         return early.parse_known_args(words)[0]
     except argparse.ArgumentError:
         return early.parse_args([])
+
+
+def _checked(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, phrases: Phrases
+) -> Profile:
+    """Check the options that argparse itself can't check.
+
+    :returns: the profile that they name.
+    :raises SystemExit: an option is wrong; the parser has said so.
+    """
+    if not read_as_text(options):
+        parser.error(phrases("not-text"))
+    if options.ca and not options.ca.is_file():
+        parser.error(phrases("config-missing", path=options.ca))
+    if options.plain and options.record:
+        parser.error(phrases("no-plain-record"))
+    try:
+        return Profile(options.profile)
+    except ValueError:
+        parser.error(phrases("bad-profile", name=options.profile))
 
 
 def _settings(early: argparse.Namespace) -> Settings:
