@@ -147,7 +147,7 @@ WORDS: Final = {
     "entry-private": "{who} 将房间设为私密",
     "entry-public": "{who} 将房间设为公开",
     "entry-erase": "一个账号被删除，它在这里写的内容也随之删除",
-    "for-a-time": "（{time}）",
+    "for-a-time": "，为期 {time}",
     "unit-w": " 周 ",
     "unit-d": " 天 ",
     "unit-h": " 小时 ",
