@@ -79,7 +79,11 @@ class EntryTests(TestCase):
         slow = entry(2, kind="slow", seconds=30)
         for language, one, two in (
             ("en", "ben muted 陈 for 1d12h (loud)", "ben set slow mode, one message in 30s"),
-            ("zh", "ben 禁言了 陈，为期 1 天 12 小时（loud）", "ben 开启了慢速模式：每 30 秒一条消息"),
+            (
+                "zh",
+                "ben 禁言了 陈，为期 1 天 12 小时（loud）",
+                "ben 开启了慢速模式：每 30 秒一条消息",
+            ),
         ):
             output = io.StringIO()
             printer = Printer(output, False, Phrases(language))

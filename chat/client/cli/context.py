@@ -123,7 +123,7 @@ class Context:
 
 
 def within(context: Context, work: Coroutine[Any, Any, _T]) -> "Deferred[_T]":
-    """Do something in the time that is left of the timeout, and in a second at least.
+    """Do something in the time that is left of the timeout, but give it a second at least.
 
     :raises TooLate: it took longer.
     """
@@ -137,9 +137,9 @@ def within(context: Context, work: Coroutine[Any, Any, _T]) -> "Deferred[_T]":
 
 @asynccontextmanager
 async def logged_in(context: Context, **options: Any) -> AsyncIterator[ChatClient]:
-    """A client that is logged in, by token where there is one; closed at the end.
+    """A client that is logged in, with the token if there is one; it is closed at the end.
 
-    :raises Stop: nobody said who, or too many programs do this at once.
+    :raises Stop: nobody said as whom, or too many programs do this at the same time.
     """
     if not context.user:
         raise Stop(Status.USAGE, context.phrases("who-are-you"))
@@ -177,7 +177,7 @@ async def _log_in_by_token(context: Context, client: ChatClient, slot: DeviceSlo
 
 
 async def remember_account(context: Context, slot: DeviceSlot, password: str) -> None:
-    """Log in as whoever was just registered, and keep the token."""
+    """Log in as the user who was just registered, and keep the token."""
     client = context.client(slot.device)
     try:
         await client.log_in(context.user, password, timeout=context.left())

@@ -62,7 +62,7 @@ class PasswordSource:
         return given
 
     def _why(self, error: Exception) -> str:
-        """A sentence about it, with nothing of what was read."""
+        """A sentence about an error, without anything of what was read."""
         reason: object = error
         match error:
             case UnicodeError():
@@ -76,7 +76,7 @@ class PasswordSource:
         return self.phrases("password-source", reason=reason)
 
     def _prompt(self, prompt: str) -> str:
-        """Ask on the terminal, which need not be where standard input comes from."""
+        """Ask on the terminal, even where standard input is something else."""
         try:
             os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
             with interruptible():

@@ -78,7 +78,8 @@ class StatusLine(PaneWidget):
         return [[(noted, left), *self._right(gap, right, role)]]
 
     def _right(self, gap: str, right: str, role: str) -> list[Run]:
-        """The counts, and the user's name; or, for a long text, how long it is."""
+        """The right end of the line. The length of a long text, which comes first, has its own
+        colour."""
         counter = self._shown_counter[1]
         if not counter or not right.startswith(counter):
             return [(role, gap + right)]

@@ -49,7 +49,7 @@ async def save(reactor: Any, redis: Redis, data: Path, target: Path | BinaryIO) 
     if about.get("rdb_last_bgsave_status") != "ok":
         raise StoreError("the store could not save itself; its log says why")
     with (data / SAVED).open("rb") as made:
-        # It has a name of its own, since others may save too; and an end now leaves nothing.
+        # Others may save under this name meanwhile, and if it ends here nothing is left.
         (data / SAVED).unlink()
         pool = reactor.getThreadPool()
         size: int = await deferToThreadPool(reactor, pool, _put, made, target)
