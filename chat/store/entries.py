@@ -41,6 +41,7 @@ __all__ = [
     "logged",
     "own_frame",
     "push_frame",
+    "read_entry",
     "record",
 ]
 
@@ -51,7 +52,14 @@ _KEPT = struct.Struct(">QB")
 _LENGTH = struct.Struct(">I")
 _SAID: Final = b'{"type":"SmsMes","data":"{\\"seq\\":'
 _encode = msgspec.json.encode
-_check = msgspec.json.Decoder(messages.Entry).decode
+
+
+class _Kept(messages.Entry, frozen=True, forbid_unknown_fields=False):
+    """An entry that any version may have written: a later one with members unknown to this one."""
+
+
+read_entry: Final[Callable[[bytes | str], messages.Entry]] = msgspec.json.Decoder(_Kept).decode
+"""An entry's JSON as what is known of it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class LoggedEntry:
     @property
     def time(self) -> int:
         """Milliseconds since 1970 UTC, 0 for a redacted entry."""
-        return msgspec.json.decode(self.json, type=messages.SmsPush).time if self.json else 0
+        return read_entry(self.json).time if self.json else 0
 
     def for_user(self, user_id: int) -> bytes:
         """The entry as JSON for a page; one's own have their ``clientId``."""
@@ -145,7 +153,7 @@ def logged(seq: int, kept: bytes) -> LoggedEntry:
         at += _RECORD.size
         client_id, middle = kept[at : at + length], kept[at + length :]
         json = b'{"seq":%d,"epoch":"%b",%b,"time":%d}' % (seq, epoch, middle, time)
-        _check(json)
+        read_entry(json)
         client_id.decode()
     except (struct.error, UnicodeDecodeError, msgspec.MsgspecError):
         return LoggedEntry(seq, 0, b"", b"")
@@ -164,16 +172,19 @@ def push_frame(entry: bytes, conversation: str) -> bytes:
     return frame(envelope("SmsMes", data))
 
 
-def entry_of(push: bytes) -> messages.SmsPush:
+def entry_of(push: bytes) -> messages.Entry:
     """The entry in a push frame."""
-    read = codec.decode_envelope(push[codec.LENGTH_SIZE :])
-    return msgspec.json.decode(read.data, type=messages.SmsPush)
+    return read_entry(_data_of(push))
+
+
+def _data_of(push: bytes) -> str:
+    return codec.decode_envelope(push[codec.LENGTH_SIZE :]).data
 
 
 def own_frame(push: bytes, client_id: bytes) -> bytes:
     """A push frame with ``clientId``, for the sender's own devices."""
-    entry = msgspec.structs.replace(entry_of(push), client_id=client_id.decode())
-    return codec.encode(entry)
+    said = b'%b,"clientId":%b}' % (_data_of(push)[:-1].encode(), _encode(client_id.decode()))
+    return frame(envelope("SmsMes", said))
 
 
 class Header(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from chat.messages import Conversation, Entry
-from chat.store.entries import logged
+from chat.store.entries import logged, read_entry
 from chat.store.keys import LOBBY_CID, cid_name
 
 __all__ = ["Position", "describe", "is_member", "is_open", "mark_numbers", "position_of"]
@@ -99,7 +99,7 @@ def mark_numbers(mark: bytes, epoch: str, epoch_first: int) -> tuple[int, int]:
 
 
 def _shortened(entry: bytes) -> Entry:
-    last = msgspec.json.decode(entry, type=Entry)
+    last = read_entry(entry)
     content = last.content.encode()
     if len(content) <= LAST_CONTENT_LIMIT:
         return last

@@ -3,12 +3,10 @@
 import re
 from typing import Final, Protocol
 
-import msgspec
-
 from chat import messages
 from chat.codec import encode, original_login_result, original_sms
 from chat.messages import ORIGINAL_REQUESTS, REQUESTS, Message
-from chat.store.entries import Header, LoggedEntry, entry_of, own_frame, push_frame
+from chat.store.entries import Header, LoggedEntry, entry_of, own_frame, push_frame, read_entry
 
 __all__ = ["CURRENT", "ORIGINAL", "Dialect"]
 
@@ -115,10 +113,10 @@ class _Original:
     ) -> bytes | None:
         if not entry.json or entry.sender == user_id:
             return None
-        said = msgspec.json.decode(entry.json, type=messages.SmsPush)
+        said = read_entry(entry.json)
         return self._said(said, conversation, status)
 
-    def _said(self, entry: messages.SmsPush, conversation: str, status: int) -> bytes | None:
+    def _said(self, entry: messages.Entry, conversation: str, status: int) -> bytes | None:
         if entry.kind == "announce":
             return original_sms(0, "", SYSTEM_MARK + entry.content)
         if entry.kind or entry.deleted:

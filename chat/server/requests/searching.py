@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from chat.messages import SmsPush
+from chat.messages import Entry
 from chat.store.conversations import Conversations
+from chat.store.entries import read_entry
 from chat.store.errors import NotAllowed, Unknown
 from chat.store.keys import cid_name
 
@@ -61,14 +62,14 @@ class _Source:
         self._conversation = cid_name(cid, user_id)
         self._next: int | None = 0
         self.read = 0
-        self._read: deque[tuple[SmsPush, bytes]] = deque()
+        self._read: deque[tuple[Entry, bytes]] = deque()
 
     async def start_before(self, moment: int) -> None:
         """Begin with the newest entry that is older than ``moment``."""
         # There is nothing below 1, but users who may not read are told so in any case.
         self._next = await self._conversations.seek(self.cid, moment) + 1
 
-    async def newest(self) -> SmsPush | None:
+    async def newest(self) -> Entry | None:
         """The next entry to look at, None at the beginning of the conversation."""
         while not self._read and self._next is not None:
             try:
@@ -84,10 +85,10 @@ class _Source:
             for entry in reversed(page.entries):
                 if entry.json:
                     json = entry.for_user(self._user_id)
-                    self._read.append((msgspec.json.decode(json, type=SmsPush), json))
+                    self._read.append((read_entry(json), json))
         return self._read[0][0] if self._read else None
 
-    def take(self) -> tuple[SmsPush, bytes]:
+    def take(self) -> tuple[Entry, bytes]:
         """The entry that ``newest`` gave, and its JSON; the one before it is next."""
         entry, json = self._read.popleft()
         name = msgspec.json.encode(self._conversation)
@@ -123,7 +124,7 @@ class _Merged:
         before = 1 - self._heads[0][0]
         return Place(before, self._taken.skip + 1 if before == self._taken.before else 0)
 
-    async def take(self, place: Place) -> tuple[SmsPush, bytes]:
+    async def take(self, place: Place) -> tuple[Entry, bytes]:
         """The next entry, and its JSON; the one before it is next.
 
         :param place: where it is.
