@@ -15,7 +15,7 @@ from chat.client.errors import BadServer, Refused
 from chat.client.events import Position
 from chat.client.files.cache import Cache, Known
 from chat.client.tui.history import AGAIN, PAGE
-from chat.messages import Conversation, Entry
+from chat.messages import Conversation, Entry, User
 from tests.test_cache import FollowedClient
 from tests.tui_builders import BEN, CHEN, ME, Screen, entry, room
 
@@ -352,3 +352,38 @@ class HistoryTests(SynchronousTestCase):
         told = [each.kind for each in screen.told]
         self.assertEqual(told, ["message", "message", "mention", "message"])
         self.assertEqual(cats.mentions, {10})
+
+    def test_what_was_said_long_ago_is_quoted_from_the_cache_until_it_is_deleted(self) -> None:
+        log = long_log()
+        log[6] = entry(7, CHEN, "so long ago")
+        log[8] = entry(9, CHEN, "just as long ago")
+        log[-2:] = [entry(NEWEST - 1, BEN, "to chen", reply=7), entry(NEWEST, reply=9)]
+        self.remember(*log)
+        client = FollowedClient()
+        client.logs = {"#lobby": log}
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        screen = self.screen(client)
+        screen.text()
+        self.assertIn("┌ 陈晓明: so long ago", "\n".join(screen.text()))
+        self.assertIn("┌ 陈晓明: just as long ago", "\n".join(screen.text()))
+        self.assertFalse(screen.chat.model.conversations["#lobby"].holds(7))
+        screen.chat.answer(5)
+        screen.text()
+        self.assertIn("Answer to ben: message 5", "\n".join(screen.text()))
+        client.hand_out(entry(NEWEST + 1, CHEN, kind="redact", target=7))
+        screen.text()
+        self.assertIn("┌ This message was deleted.", "\n".join(screen.text()))
+        self.assertNotIn("so long ago", "\n".join(screen.text()).replace("just as long", ""))
+        client.hand_out(entry(NEWEST + 2, User(0, "x"), kind="erase", target=CHEN.user_id))
+        screen.text()
+        self.assertNotIn("long ago", "\n".join(screen.text()))
+
+    def test_without_a_cache_nobody_is_asked_for_what_is_quoted(self) -> None:
+        client = FollowedClient()
+        log = long_log()
+        log[-1] = entry(NEWEST, reply=7)
+        client.logs = {"#lobby": log}
+        client.conversations["#lobby"] = room("#lobby", NEWEST, NEWEST)
+        screen = Screen(client)
+        self.assertIn("┌ a message that is not loaded here", "\n".join(screen.text()))
+        self.assertEqual(len(self.asked(client)), 1)

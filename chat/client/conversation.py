@@ -52,6 +52,8 @@ class Conversation:
     :ivar told: the read mark that the server has.
     :ivar divider: the entry below which everything was read when the conversation was opened.
     :ivar sealed: the entries before which the server has nothing more.
+    :ivar quoted: entries that are not held and were looked up because others answer them, None for
+        those that were not found.
     :ivar fetched: its newest page has come from the server.
     :ivar recalled: the cache was asked for its newest page.
     :ivar closed: it is a room that one joins by invitation.
@@ -88,6 +90,7 @@ class Conversation:
     hushed: bool = False
     rewritten: int = 0
     sealed: set[int] = field(default_factory=set)
+    quoted: dict[int, Entry | None] = field(default_factory=dict)
     mentions: set[int] = field(default_factory=set)
     _silent: set[int] = field(default_factory=set)
 
@@ -140,12 +143,20 @@ class Conversation:
         return self.entries[at] if here else None
 
     def answered(self, entry: Entry) -> Entry | None:
-        """The entry that ``entry`` answers; None when it is not held. A later entry can't be
+        """The entry that ``entry`` answers; None when it is not known. A later entry can't be
         answered."""
-        return self.held(entry.reply) if 0 < entry.reply < entry.seq else None
+        return self.known(entry.reply) if 0 < entry.reply < entry.seq else None
+
+    def known(self, seq: int) -> Entry | None:
+        """The entry of that number, where it is held, or was looked up to be quoted."""
+        return self.held(seq) or self.quoted.get(seq)
+
+    def lacks(self, seq: int) -> bool:
+        """Whether the entry of that number is not held, and was not looked up yet."""
+        return seq > 0 and seq not in self.quoted and not self.holds(seq)
 
     def answers(self, entry: Entry, user_id: int) -> bool:
-        """Whether ``entry`` answers a message of that user in a room, as far as that is held.
+        """Whether ``entry`` answers a message of that user in a room, as far as that is known.
         (Between two people an answer is nothing special.)"""
         found = self.answered(entry) if entry.reply and not self.private else None
         return found is not None and found.user_id == user_id and not found.kind
@@ -177,6 +188,7 @@ class Conversation:
             self._redact(entry.target)
         elif entry.kind == "erase":
             self._erase(entry)
+        self.quoted.pop(entry.target, None)  # to be looked up again
         at = self.index(entry.seq)
         known = at < len(self.entries) and self.entries[at].seq == entry.seq
         if known:
@@ -243,6 +255,7 @@ class Conversation:
         del self.entries[self.index(seq) :]
         self.rewritten += 1
         self.newest = min(self.newest, seq - 1)
+        self.quoted.clear()
         if self.answering >= seq:
             self.answering = 0  # the number is another message's by now
         self.read = min(self.read, seq - 1)
@@ -255,6 +268,7 @@ class Conversation:
     def forget_below(self, seq: int) -> None:
         """Drop the entries below ``seq``."""
         del self.entries[: self.index(seq)]
+        self.quoted.clear()
         self.rewritten += 1
 
     def _redact(self, target: int) -> None:
@@ -268,6 +282,7 @@ class Conversation:
 
     def _erase(self, erasure: Entry) -> None:
         """A user was deleted: so are their entries, and those about them."""
+        self.quoted.clear()
         for each in self.entries[: self.index(erasure.seq)]:
             if is_erased(each, erasure):
                 self._redact(each.seq)

@@ -105,7 +105,7 @@ class News:
         current = self._model.current
         if current is None or not current.answering:
             return ""
-        who, what = Telling(self._model, self._look).quoted(current.held(current.answering))
+        who, what = Telling(self._model, self._look).quoted(current.known(current.answering))
         what = clip(what, QUOTED_COLUMNS, self._look.glyphs.ellipsis)
         return self._look.words(
             "plain-answering" if who else "plain-answering-it", who=who, what=what

@@ -177,21 +177,17 @@ class Chat:
             came = self._telling().came(conversation, event.entry)
             if came.kind != "message" or not conversation.hushed:
                 self._view.attention(came)
-        if event.entry.reply and not conversation.holds(event.entry.reply):
+        if 0 < event.entry.reply < event.entry.seq and conversation.lacks(event.entry.reply):
             self.spawn(self._look_for_answered(conversation, event))
 
     async def _look_for_answered(
         self, conversation: Conversation, event: events.MessageArrived
     ) -> None:
         """Find out from the cache whether a message answers one that the user has sent earlier."""
-        entry = event.entry
-        mine = await self.history.recalls_mine(conversation.name, entry.reply)
-        if (
-            mine
-            and conversation.note_mention(entry.seq)
-            and event.live
-            and not conversation.private
-        ):
+        entry, me = event.entry, self.model.me.user_id
+        await self.history.look_up(conversation, entry.reply)
+        to_me = conversation.answers(entry, me) and conversation.note_mention(entry.seq)
+        if to_me and event.live:
             self._view.attention(self._telling().came(conversation, entry))
 
     # What the view leads to

@@ -231,7 +231,7 @@ class Desk(urwid.Widget):
         if current is None or not seq:
             return ""
         telling = Telling(self.chat.model, self.look)
-        name, text = telling.quoted(current.held(seq))
+        name, text = telling.quoted(current.known(seq))
         name = clip(name, max(4, columns // 3), self.look.glyphs.ellipsis)
         key = "answering" if name else "answering-it"
         lead = f"{self.look.glyphs.answer} {self.look.words(key, who=name)}"

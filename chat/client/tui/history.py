@@ -35,6 +35,9 @@ AGAIN = 3.0
 LOOKED_INTO = 20
 """Conversations that are looked into at the first login of a device, of 40 requests at once."""
 
+QUOTED = 1_000
+"""Entries of a conversation that are kept only to be quoted; a view has fewer."""
+
 NOTHING_THERE = 404
 """A private conversation exists from its first message on; until then it is merely empty."""
 
@@ -60,11 +63,13 @@ class History:
         self._redraw = redraw
         self._exhausted: dict[str, int] = {}
         self._receipted: set[str] = set()
-        self._recalling = False
+        self._looking_up = False
 
     def wanted(self, wish: Wish) -> bool:
         """Whether anything can be done about the history that a drawing lacked."""
         conversation = self._model.conversation(wish.conversation)
+        if wish.answered:
+            return self._cache is not None and not self._looking_up
         if conversation.loading:
             return False
         if self._model.connected:
@@ -81,6 +86,9 @@ class History:
         :raises ClientError: the server did not give it.
         """
         conversation = self._model.conversation(wish.conversation)
+        if wish.answered:
+            await self.look_up(conversation, wish.answered)
+            return
         conversation.loading = True
         self._redraw()
         pause = 0.0
@@ -150,20 +158,25 @@ class History:
         answer = await self._client.history(name, before=seq + AROUND, limit=PAGE)
         self._came(name, answer.entries, answer.first)
 
-    async def recalls_mine(self, name: str, seq: int) -> bool:
-        """Whether entry ``seq`` is in the cache, and is the user's own.
+    async def look_up(self, conversation: Conversation, seq: int) -> None:
+        """Look up in the cache an entry that is answered, to quote it.
 
         Only one is looked up at a time: in a flood, the others count as not found.
         """
-        if self._cache is None or self._recalling:
-            return False
-        self._recalling = True
+        if self._cache is None or self._looking_up:
+            return
+        self._looking_up = True
+        if len(conversation.quoted) >= QUOTED:
+            conversation.quoted.clear()
+        conversation.quoted[seq] = None
         try:
-            page = await self._cache.page(name, seq + 1, 1)
+            page = await self._cache.page(conversation.name, seq + 1, 1)
         finally:
-            self._recalling = False
-        me = self._model.me.user_id
-        return any(each.seq == seq and each.user_id == me for each in page)
+            self._looking_up = False
+        if seq in conversation.quoted:  # and not deleted meanwhile
+            found = (each for each in page if each.seq == seq)
+            conversation.quoted[seq] = next(found, None)
+            self._redraw()
 
     def search(self, text: str, conversation: str) -> Found:
         """Begin a search in one conversation, or with an empty name in all."""

@@ -60,6 +60,7 @@ class EntryRows:
 
     :param columns: of the pane that they are for.
     :ivar bare: without columns, rules and marks, each message as one line: for copying.
+    :ivar lacking: the number of an entry that is answered and was not looked up yet, 0 for none.
     """
 
     def __init__(self, model: Model, look: Look, columns: int) -> None:
@@ -68,6 +69,7 @@ class EntryRows:
         self._telling = Telling(model, look)
         self.columns = columns
         self.bare = False
+        self.lacking = 0
         self._cache: dict[int, tuple[tuple[object, ...], list[Row]]] = {}
 
     def own(self, conversation: Conversation, index: int, apart: bool) -> list[Row]:
@@ -82,6 +84,8 @@ class EntryRows:
         mine = entry.user_id == self._model.me.user_id
         fate = conversation.fate(entry) if mine else None
         answered, blocked = conversation.answered(entry), self._model.blocked
+        if answered is None and entry.reply < entry.seq and conversation.lacks(entry.reply):
+            self.lacking = entry.reply
         hidden = (entry.user_id in blocked, answered is not None and answered.user_id in blocked)
         key = (entry, grouped, fate, hidden, answered)
         known = self._cache.get(entry.seq)

@@ -38,11 +38,13 @@ class Anchor:
 @dataclass(frozen=True)
 class Wish:
     """History that the view needs: the page below ``before``, 0 for the newest; or the page above
-    ``after``, when somebody reads down to where something is missing."""
+    ``after``, when somebody reads down to where something is missing; or only the entry
+    ``answered``, to be quoted."""
 
     conversation: str
     before: int
     after: int = 0
+    answered: int = 0
 
 
 class MessagesPane(Pane):
@@ -174,7 +176,9 @@ class MessagesPane(Pane):
             self._begin(conversation, columns)
         self._settle(conversation, height)
         anchor = self._anchor_place(conversation)
+        self._rows.lacking = 0
         rows = self._upward(conversation, anchor, height)
+        self._ask_answered(conversation)
         if anchor is None:
             return [*[[] for _ in range(height - len(rows))], *rows]
         if len(rows) < height or self._rows.bare:
@@ -337,6 +341,12 @@ class MessagesPane(Pane):
         far = len(entries) >= self._sought and self._folded(conversation, SHOWN) is not None
         if not far and entries[0].seq not in conversation.sealed:
             self.wish = Wish(conversation.name, entries[0].seq)
+
+    def _ask_answered(self, conversation: Conversation) -> None:
+        """Wish for what is answered and not held, where nothing else is missing."""
+        for seq in (self._rows.lacking, conversation.answering):
+            if self.wish is None and conversation.lacks(seq):
+                self.wish = Wish(conversation.name, 0, answered=seq)
 
     @staticmethod
     def _lacks(conversation: Conversation, index: int) -> bool:
