@@ -42,6 +42,22 @@ class MenuTests(TestCase):
             asking.answer(typed)
         self.assertEqual(chosen, ["menu-leave", "menu-login", "menu-leave"])
 
+    def test_of_a_menu_only_what_is_new_is_said(self) -> None:
+        keys = ["menu-login", "menu-leave"]
+        menu = Menu(look(), lambda: [MenuItem(each, lambda: None) for each in keys])
+        said: list[str] = []
+        asking = MenuAsking(look(), menu, said.append, silent=False)
+        for more, wanted in (
+            ([], ["1  Log in", "2  Leave"]),
+            (["menu-start-server"], ["3  Start a server here"]),
+            (["menu-offline"], ["3  Read what is here, without the server"]),
+            ([], []),
+        ):
+            keys[2:] = more
+            said.clear()
+            asking.changed()
+            self.assertEqual(said, wanted)
+
 
 class MoreTests(TestCase):
     def test_more_says_so_where_there_is_none_at_the_moment(self) -> None:

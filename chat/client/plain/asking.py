@@ -48,22 +48,21 @@ class MenuAsking(Asking):
         self._look = look
         self._menu = menu
         self._say = say
-        self._said = ("", [""])
+        self._message = ""
+        self._offered: list[str] = []
         self.prompt = look.words("plain-number")
 
     def changed(self) -> None:
         self._silent = self._silent and not self._menu.bad
         items = () if self._silent else self._menu.items()
         labels = [self._look.words(each.key) for each in items]
-        if (self._menu.message, labels) == self._said:
-            return
-        message, known = self._said
-        if labels != known:
-            for number, label in enumerate(labels, 1):
-                self._say(f"{number}  {label}")
-        if self._menu.message and self._menu.message != message:
+        known, self._offered = self._offered, [f"{at}  {each}" for at, each in enumerate(labels, 1)]
+        for each in self._offered:
+            if each not in known:
+                self._say(each)
+        if self._menu.message and self._menu.message != self._message:
             self._say(self._menu.message)
-        self._said = (self._menu.message, labels)
+        self._message = self._menu.message
 
     def answer(self, line: str) -> None:
         typed = line.strip()
