@@ -102,12 +102,14 @@ class Conversation:
     """One conversation.
 
     :ivar newest: the number of its newest entry.
+    :ivar complete: none was left out before that.
     :ivar nature, marks: how it is, and how far one has got.
     :ivar entries: what was heard of it.
     """
 
     def __init__(self, newest: int) -> None:
         self.newest = newest
+        self.complete = True
         self.nature = Nature()
         self.marks = Marks()
         self.entries: dict[int, Said] = {}
@@ -118,18 +120,22 @@ class Conversation:
         self.marks = self.marks.moved(Marks(told["delivered"], told["read"]))
 
     def entry(self, entry: Data, user_id: int) -> bool:
-        """An entry came; whether it is the next one."""
+        """An entry came; whether it is above all others."""
         seq: int = entry["seq"]
-        is_next = seq == self.newest + 1
+        is_above = seq > self.newest
+        self.complete = self.complete and seq == self.newest + 1
         self.newest = max(seq, self.newest)
         self.nature = self.nature.after(entry, user_id)
-        self.entries[seq] = Said.of(entry)
-        return is_next
+        if "deleted" not in entry:
+            self.entries[seq] = Said.of(entry)
+        return is_above
 
     def differences(self, listed: Data) -> Iterator[Difference]:
-        """What a list says otherwise."""
-        told = (self.newest, self.nature, self.marks)
-        truth = (listed["seq"], Nature.of(listed), Marks(listed["delivered"], listed["read"]))
+        """What a list says otherwise; how it is may have changed with an entry that was left
+        out."""
+        nature = Nature.of(listed)
+        told = (self.newest, self.nature if self.complete else nature, self.marks)
+        truth = (listed["seq"], nature, Marks(listed["delivered"], listed["read"]))
         if told != truth:
             yield Difference(listed["conversation"], "newest, nature, marks", told, truth)
 
@@ -150,18 +156,23 @@ class Online:
 
     def __init__(self) -> None:
         self._statuses: dict[int, int | None] = {}
+        self._complete = True
 
     def welcomed(self, users: list[int]) -> None:
         """The list that comes with a login says nothing of who is busy."""
         self._statuses = dict.fromkeys(users)
 
-    def changed(self, users: list[Data]) -> None:
-        """Some came, went, or have another status."""
+    def changed(self, users: list[Data], reset: bool) -> None:
+        """Some came, went, or have another status; or only what is told from now on counts."""
+        if reset:
+            self._statuses, self._complete = {}, False
         self._statuses |= {each["userId"]: each["userStatus"] for each in users}
 
     def differences(self, users: list[Data]) -> Iterator[Difference]:
         """What a list says otherwise."""
         listed = {each["userId"]: each["userStatus"] for each in users}
+        if not self._complete:
+            listed = {user: listed[user] for user in listed.keys() & self._statuses.keys()}
         told = {
             user: listed.get(user, 0) if status is None else status
             for user, status in self._statuses.items()
@@ -201,17 +212,27 @@ class Knowledge:
     :param name: of the connection.
     :param user_id: whose it is.
     :param wrong: told each thing that should not have come, in a sentence, and what came last.
+    :param slow_reader: it does not always read what comes; then the newest entry may be all that it
+        is told of a conversation, also behind a reply that has its number.
     """
 
-    def __init__(self, name: str, user_id: int, wrong: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, user_id: int, wrong: Callable[[str], None], slow_reader: bool
+    ) -> None:
         self.conversations: dict[str, Conversation] = {}
         self.online = Online()
         self.blocks = Blocks()
+        self.slow_reader = slow_reader
         self._name = name
         self._user_id = user_id
         self._wrong = wrong
         self._last_things: deque[str] = deque(maxlen=LAST_THINGS)
         self._requests: dict[str, Data] = {}
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it was not told all entries of some conversation."""
+        return not all(each.complete for each in self.conversations.values())
 
     def complain(self, what: object) -> None:
         """Something is wrong."""
@@ -261,19 +282,21 @@ class Knowledge:
             case ("ConversationMes", _):
                 self._told_of(data)
             case ("PresenceMes", {"users": users}):
-                self.online.changed(users)
+                self.online.changed(users, data.get("reset", False))
             case ("BlockedMes", {"userId": user_id}):
                 self.blocks.changed(user_id, data.get("block", False))
 
     def _entry(self, entry: Data) -> None:
         name, seq = entry["conversation"], entry["seq"]
-        if name.startswith("@") and seq == 1:
+        if name.startswith("@") and (seq == 1 or self.slow_reader):
             # Nobody is told that a private conversation begins.
             self.conversations.setdefault(name, Conversation(0))
         conversation = self.conversations.get(name)
         if conversation is None:
             self.complain(f"{name}: number {seq} came, and it is none of one's conversations")
-        elif not conversation.entry(entry, self._user_id):
+        elif not (
+            conversation.entry(entry, self._user_id) and (conversation.complete or self.slow_reader)
+        ):
             self.complain(f"{name}: number {seq} came out of turn")
 
     def _joined(self, told: Data) -> None:
@@ -281,7 +304,7 @@ class Knowledge:
         self._told_of(told)
         name = told["conversation"]
         newest = self.conversations[name].newest
-        if newest != told["seq"]:
+        if newest > told["seq"] or (newest < told["seq"] and not self.slow_reader):
             self.complain(f"{name}: joined at {told['seq']}, heard until {newest}")
 
     def _told_of(self, told: Data) -> None:

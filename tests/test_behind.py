@@ -320,6 +320,27 @@ class BehindTest(SynchronousTestCase):
             hall.say(ROOM, "afterwards")
             self.assertEqual(guest.numbers(NAME), [1, 2, 3], joins_first)
 
+    def test_what_happens_while_catching_up_is_told_behind_it(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.guest(2, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        hall.bus.slow = True
+        for event in ("left", "joined"):
+            hall.fanout.event(1, Event(event, ROOM))
+        hall.log.answer()
+        self.assertEqual(guest.contents(), [])
+        hall.bus.slow = False
+        for _ in range(3):
+            hall.bus.answer()
+        told = [each.data["gone"] for each in guest.frames if each.type == "ConversationMes"]
+        self.assertEqual(told, [True, False])
+        hall.say(ROOM, "heard")
+        self.assertEqual(guest.numbers(NAME), [2])
+
     def test_of_rooms_that_one_is_taken_out_of_meanwhile_nothing_more_is_told(self) -> None:
         hall = Hall()
         rooms = ROOM, "r:bakers"

@@ -1,15 +1,21 @@
 """Users who do anything at any time, on two servers: what they are told is what the lists say."""
 
 import itertools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, cast
 
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.endpoints import (
+    TCP4ClientEndpoint,
+    UNIXClientEndpoint,
+    connectProtocol,
+)
+from twisted.internet.interfaces import IPushProducer, IStreamClientEndpoint, ITCPTransport
 from twisted.internet.protocol import connectionDone
+from twisted.internet.task import deferLater
 from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -58,7 +64,8 @@ class Connection(Int32StringReceiver):
         self._asked: dict[str, Deferred[Data]] = {}
 
     def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
+        if isinstance(self.transport.getPeer(), IPv4Address):
+            self.transport.setTcpNoDelay(True)
 
     def stringReceived(self, string: bytes) -> None:
         frame = Frame.parse(string)
@@ -139,10 +146,10 @@ class Device:
             pass
 
     async def _try_to_enter(self) -> bool:
-        port = self.random.choice(self.crowd.ports)
-        knowledge = Knowledge(f"{self.name} on {port}", self.user.user_id, self.crowd.wrong.append)
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
-        connected = connectProtocol(endpoint, Connection(knowledge))
+        server = self.random.choice((0, 1))
+        name, wrong = f"{self.name} on server {server}", self.crowd.wrong.append
+        knowledge = Knowledge(name, self.user.user_id, wrong, self.crowd.longest > 0)
+        connected = connectProtocol(self.crowd.endpoints[server], Connection(knowledge))
         self.connection = cast(Connection, await connected)
         self.crowd.connections.append(self.connection)
         who = {"userId": self.user.user_id, "userPwd": self.user.password}
@@ -164,7 +171,8 @@ class Device:
         for _ in range(STEPS):
             if self.connection.lost:
                 await self.enter()
-            (step,) = self.random.choices(list(OFTEN), list(OFTEN.values()))
+            often = self.crowd.often
+            (step,) = self.random.choices(list(often), list(often.values()))
             await step(self)
             self.crowd.check()
 
@@ -181,7 +189,8 @@ class Device:
             f"text-{next(_unique)}",
             self.random.choice([{}, {"reply": 1}, {"reply": 9}]),
         )
-        return self.connection.ask("SmsMes", to=to, content=text, clientId=text, **answers)
+        content = text + "." * self.random.choice([0, self.crowd.longest])
+        return self.connection.ask("SmsMes", to=to, content=content, clientId=text, **answers)
 
     async def talk(self) -> None:
         await self.say(self.random.choice([*self.crowd.rooms, "#lobby"]))
@@ -255,6 +264,18 @@ class Device:
         self.token = ""
         await self.connection.gone
 
+    async def not_read(self) -> None:
+        """Ask for this and that, and read nothing for a while."""
+        reading = cast(IPushProducer, self.connection.transport)
+        reading.pauseProducing()
+        steps = self.random.choices([Device.join, Device.leave, Device.list_conversations], k=3)
+        asked = [Deferred.fromCoroutine(step(self)) for step in steps]
+        for _ in range(self.random.choice(TURNS)):
+            await deferLater(reactor, 0)
+        if not self.connection.lost:
+            reading.resumeProducing()
+        await gatherResults(asked)
+
     # What is true ----------------------------------------------------------------------------
 
     async def settle(self) -> None:
@@ -304,6 +325,17 @@ OFTEN: dict[Callable[[Device], _Doing], float] = {
 }  # fmt: skip
 """How often a device does what."""
 
+SELDOM_READ = {**OFTEN, Device.not_read: 5, Device.talk_without_pause: 10, Device.talk: 15}
+"""The same of those who do not always read."""
+
+TURNS = (10, 100, 500)
+"""Of the reactor, in which nothing is read: what the others say meanwhile is more than the kernel
+takes, or is not."""
+
+SEND_BUFFER = 5_000
+LONG = 12_000
+"""Bytes."""
+
 ACTIONS = (
     "kick", "kick", "ban", "unban", "unban", "mute", "unmute", "unmute", "invite", "invite",
     "uninvite", "owner", "moderator", "member", "private", "public", "slow",
@@ -314,15 +346,28 @@ ACTIONS = (
 class Crowd:
     """Users, each with two devices.
 
+    :param port: of the server at which they register.
+    :ivar endpoints: of both servers.
+    :ivar often: how often each of them does what.
+    :ivar longest: characters more in what they say.
     :ivar wrong: what was told that is not so.
     """
 
-    def __init__(self, seed: int, ports: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        port: int,
+        endpoints: Sequence[IStreamClientEndpoint],
+        often: Mapping[Callable[[Device], _Doing], float] = OFTEN,
+        longest: int = 0,
+    ) -> None:
         self.seed = seed
-        self.ports = ports
+        self.endpoints = endpoints
+        self.often = often
+        self.longest = longest
         self.connections: list[Connection] = []
         self.wrong: list[str] = []
-        with Party(ports[0]) as party:
+        with Party(port) as party:
             self.users = [party.user() for _ in range(USERS)]
             self.rooms = [party.room() for _ in range(ROOMS)]
         self.devices = [Device(self, user, number) for user in self.users for number in (1, 2)]
@@ -365,14 +410,31 @@ async def _all(doings: Iterable[_Doing]) -> None:
 class RandomUsersTest(TestCase):
     def setUp(self) -> None:
         store = self.enterContext(running())
-        servers = [self.enterContext(serving(*GENEROUS, "--store", store.url)) for _ in range(2)]
-        self.ports = (servers[0].port, servers[1].port)
+        options = (*GENEROUS, "--send-buffer", str(SEND_BUFFER), "--listen", "unix:listen")
+        self.servers = [
+            self.enterContext(serving(*options, "--store", store.url)) for _ in range(2)
+        ]
 
     async def test_what_everybody_was_told_is_what_the_lists_and_the_history_say(self) -> None:
+        ports = [each.port for each in self.servers]
+        endpoints = [TCP4ClientEndpoint(reactor, "127.0.0.1", port) for port in ports]
         for seed in SEEDS:
-            crowd = Crowd(seed, self.ports)
-            try:
-                await crowd.live()
-                await crowd.settle()
-            finally:
-                await crowd.go_home()
+            await self.live(Crowd(seed, ports[0], endpoints))
+
+    async def test_so_it_is_where_they_do_not_always_read(self) -> None:
+        """On Unix sockets, which take far less than the loopback's."""
+        paths = [str(each.home / "listen") for each in self.servers]
+        endpoints = [UNIXClientEndpoint(reactor, path) for path in paths]
+        for seed in SEEDS:
+            crowd = Crowd(seed, self.servers[0].port, endpoints, SELDOM_READ, LONG)
+            await self.live(crowd)
+            late = [each for each in crowd.connections if each.knowledge.left_out]
+            self.assertGreater(len(late), 0, "none of them was ever behind")
+
+    async def live(self, crowd: Crowd) -> None:
+        """Let them live, and compare."""
+        try:
+            await crowd.live()
+            await crowd.settle()
+        finally:
+            await crowd.go_home()

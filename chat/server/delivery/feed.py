@@ -83,8 +83,8 @@ class Feed:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the client does not read, so that nothing is queued for it."""
-        return self._state is _State.BEHIND
+        """Whether the client does not read, or is still to be given what it missed."""
+        return self._must_catch_up or self._state in (_State.BEHIND, _State.CATCHING_UP)
 
     # Delivery --------------------------------------------------------------------------------
 
