@@ -320,6 +320,22 @@ class BehindTest(SynchronousTestCase):
             hall.say(ROOM, "afterwards")
             self.assertEqual(guest.numbers(NAME), [1, 2, 3], joins_first)
 
+    def test_an_answer_is_owed_in_a_room_that_is_entered_meanwhile(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, LOBBY)
+        guest.transport.fill_up()
+        described = hall.log.one
+
+        async def one(user_id: int, cid: str) -> Conversation:
+            hall.say(cid, "mine", by=guest, client_id="c1")
+            return await described(user_id, cid)
+
+        hall.log.one = one  # type: ignore[method-assign]
+        snapshot, _ = self.successResultOf(Deferred.fromCoroutine(enter_room(guest.session, ROOM)))
+        guest.transport.drain()
+        (answer,) = (each.data for each in guest.frames if each.type == "SmsResMes")
+        self.assertEqual((snapshot.seq, answer["seq"], answer["duplicate"]), (1, 1, True))
+
     def test_what_happens_while_catching_up_is_told_behind_it(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)

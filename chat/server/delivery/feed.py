@@ -7,12 +7,12 @@ what follows it fit together; and it is *behind* while its send buffer is over t
 from collections import deque
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred, succeed
 
 from chat.codec import sms_accepted
-from chat.server.delivery.missed import Missed
+from chat.server.delivery.missed import Held, Missed
 from chat.server.delivery.registry import Cursor, HostedUser
 from chat.server.watching import tracing
 from chat.store.entries import Header, Publication, entry_of
@@ -33,18 +33,6 @@ class _State(Enum):
     HELD = auto()
     BEHIND = auto()
     CATCHING_UP = auto()  # held, while what was missed is read and given
-
-
-class _Held(NamedTuple):
-    """An entry that is held back, as the frame to be sent.
-
-    :ivar answered: the session's own post to which the frame is the answer, if it is one.
-    """
-
-    cid: str
-    seq: int
-    frame: bytes
-    answered: Post | None
 
 
 class Feed:
@@ -68,9 +56,9 @@ class Feed:
         self._state = _State.HELD
         self._holds = 1  # Until the login has been answered.
         self._told: dict[str, int] = {}
-        self._held: list[_Held] = []
+        self._held: list[Held] = []
         self._must_catch_up = False
-        self._owed: dict[tuple[str, int], bytes] = {}
+        self._owed: dict[tuple[str, int], Held] = {}
         self._seen: dict[str, int] = {}
         self._epochs: dict[str, str] | None = None
         self._unsent: deque[tuple[str, int] | None] | None = None
@@ -107,7 +95,7 @@ class Feed:
             if frame:  # Empty where an original client is told nothing.
                 post = claims.get(header.seq)
                 answered = post if post is not None and post.poster is session else None
-                self._give(_Held(publication.cid, header.seq, frame, answered))
+                self._give(Held(publication.cid, header.seq, frame, answered))
 
     def _deliver_live(self, publication: Publication, claims: Mapping[int, Post]) -> None:
         """Send all in one piece: the frames as published, other ones for the user's own entries."""
@@ -158,7 +146,7 @@ class Feed:
             min(publication.epoch_first, seq), seq, time or self._session.context.now(),
         )  # fmt: skip
 
-    def _give(self, entry: _Held) -> None:
+    def _give(self, entry: Held) -> None:
         if self._state is _State.LIVE:
             self._session.queue_frame(entry.frame, (entry.cid, entry.seq))
         elif self._state is not _State.BEHIND and not self._must_catch_up:
@@ -166,10 +154,10 @@ class Feed:
             if len(self._held) > MOST_HELD:
                 self._must_catch_up = True
                 answers = [each for each in self._held if each.answered is not None]
-                self._owed |= {(each.cid, each.seq): each.frame for each in answers}
+                self._owed |= {(each.cid, each.seq): each for each in answers}
                 self._held.clear()
         elif entry.answered is not None:
-            self._owed[entry.cid, entry.seq] = entry.frame
+            self._owed[entry.cid, entry.seq] = entry
 
     # Held back -------------------------------------------------------------------------------
 
@@ -204,7 +192,7 @@ class Feed:
         if self._state is _State.CATCHING_UP:
             return
 
-        def is_older(each: _Held) -> bool:
+        def is_older(each: Held) -> bool:
             was_heard = each.cid not in new and each.cid != self._session.untold
             return was_heard and each.seq <= snapshot.get(each.cid, 0)
 
@@ -249,14 +237,19 @@ class Feed:
         if self._session.connection.behind:
             self.fell_behind()
 
-    def _give_held(self, entry: _Held, told: Mapping[str, int]) -> None:
+    def _give_held(self, entry: Held, told: Mapping[str, int]) -> None:
         """Give a held entry, unless it is not above ``told``, or its room was left meanwhile."""
         cid, seq = entry.cid, entry.seq
         is_old = seq <= told.get(cid, 0)
         if not is_old and (cid in self._session.rooms or not cid.startswith("r:")):
             self._session.queue_frame(entry.frame, (cid, seq))
-        elif entry.answered is not None:  # Its sender is answered all the same.
-            entry.answered.seq = seq
+        else:
+            self._answer(entry)
+
+    def _answer(self, entry: Held) -> None:
+        """Answer a post of the session's own that has no place among the entries any more."""
+        if entry.answered is not None:
+            entry.answered.seq = entry.seq
             self._session.post_overdue(entry.answered)
 
     def _changed(self) -> None:
@@ -278,6 +271,8 @@ class Feed:
         self._seen[cid] = seq
         if self._epochs is not None:
             self._epochs.pop(cid, None)
+        for key in sorted(key for key in self._owed if key[0] == cid and key[1] <= seq):
+            self._answer(self._owed.pop(key))
 
     def _remember(self) -> None:
         """Note how far the client has been given each conversation."""

@@ -2,20 +2,33 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat.server.delivery.registry import Cursor
 from chat.store.entries import LoggedEntry
 from chat.store.keys import cid_name
+from chat.store.post import Post
 
 if TYPE_CHECKING:
     from chat.server.session import Session
 
-__all__ = ["Missed"]
+__all__ = ["Held", "Missed"]
 
 CATCH_UP: Final = 200
 """Entries of one conversation that are sent to a client that was behind. A client that missed more
 than these gets only the newest one, and fetches the others itself."""
+
+
+class Held(NamedTuple):
+    """An entry that is held back, as the frame to be sent.
+
+    :ivar answered: the session's own post to which the frame is the answer, if it is one.
+    """
+
+    cid: str
+    seq: int
+    frame: bytes
+    answered: Post | None
 
 
 class Missed:
@@ -24,7 +37,7 @@ class Missed:
     :param cursors: the conversations that it hears, by their ids.
     :param seen: the last number that the client was given of each conversation.
     :param epochs: the epochs of these numbers.
-    :param owed: answers to the session's own posts that could not be sent yet, as frames, by
+    :param owed: answers to the session's own posts that could not be sent yet, by
         conversation id and number. Those that are sent are taken out.
     """
 
@@ -34,7 +47,7 @@ class Missed:
         cursors: Callable[[], Mapping[str, Cursor]],
         seen: Mapping[str, int],
         epochs: Mapping[str, str],
-        owed: dict[tuple[str, int], bytes],
+        owed: dict[tuple[str, int], Held],
     ) -> None:
         self._session = session
         self._cursors = cursors
@@ -107,15 +120,16 @@ class Missed:
         session, conversation = self._session, cid_name(cid, self._session.user_id)
         sent = {entry.seq for entry in entries}
         for key in sorted(key for key in self._owed if key[0] == cid and key[1] not in sent):
-            session.queue_frame(self._owed.pop(key), key)
+            session.queue_frame(self._owed.pop(key).frame, key)
         for entry in entries:
             status = session.context.online.status_of(entry.sender)
             missed = session.dialect.missed(entry, session.user_id, conversation, status)
-            if frame := self._owed.pop((cid, entry.seq), missed):
+            owed = self._owed.pop((cid, entry.seq), None)
+            if frame := owed.frame if owed else missed:
                 session.queue_frame(frame, (cid, entry.seq))
 
     def _answer_where_left(self) -> None:
         """Send the answers that are owed in rooms that were left meanwhile."""
         heard = self._cursors()
         for key in sorted(key for key in self._owed if key[0] not in heard):
-            self._session.queue_frame(self._owed.pop(key), key)
+            self._session.queue_frame(self._owed.pop(key).frame, key)
