@@ -264,6 +264,7 @@ class Conversation:
         self.partner_read = min(self.partner_read, seq - 1)
         self.mentions = {each for each in self.mentions if each < seq}
         self._silent = {each for each in self._silent if each < seq}
+        self.sealed = {each for each in self.sealed if each < seq}
 
     def forget_below(self, seq: int) -> None:
         """Drop the entries below ``seq``."""
