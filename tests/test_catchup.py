@@ -135,7 +135,7 @@ class GoTests(TestCase):
         screen.client.say(entry(1, BEN, "@anna look", to="#dogs"))
         unread, mentions = screen.chat.model.unread()
         self.assertEqual((unread > 1, mentions), (True, 2))
-        self.assertIn(f"{unread} count as read now.", "\n".join(screen.enter("/readall")))
+        self.assertIn(f"Marked as read: {unread}.", "\n".join(screen.enter("/readall")))
         self.assertEqual(screen.chat.model.unread(), (0, 0))
         for name in ("@2", "#dogs"):
             self.assertEqual(screen.client.asked.count(("read", (name, 1))), 1)

@@ -142,7 +142,7 @@ class LinksOnScreenTests(TestCase):
         screen = talk("go to https://аpple.com/login now")
         text = "\n".join(screen.press("meta o"))
         self.assertIn("https://xn--pple-43d.com/login", text)
-        self.assertIn("This asks xn--pple-43d.com.", text)
+        self.assertIn("Opening it contacts xn--pple-43d.com.", text)
         self.assertEqual(screen.opened, [])
         screen.press("enter")
         self.assertEqual(screen.opened, ["https://xn--pple-43d.com/login"])
