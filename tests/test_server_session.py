@@ -343,7 +343,7 @@ class SearchTest(SynchronousTestCase):
 
         pages, rest = 0, {"before": 0, "skip": 0}
         with (
-            patch("chat.server.requests.talking.MOST_SCANNED", 3),
+            patch("chat.server.requests.reading.MOST_SCANNED", 3),
             patch("chat.server.requests.searching.MOST_SCANNED", 3),
             patch.object(hall.log, "seek", seek),
         ):

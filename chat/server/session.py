@@ -15,13 +15,13 @@ from twisted.python.failure import Failure
 from chat import messages
 from chat.codec import BadMessage, UnknownType, decode, encode
 from chat.messages import Message, User
-from chat.server import attendance, hearing, joining
+from chat.server import attendance, joining, user_events
 from chat.server.delivery.dialects import CURRENT, ORIGINAL, Dialect
 from chat.server.delivery.feed import Feed
 from chat.server.delivery.postponed import Postponed
 from chat.server.guard.addresses import counted_as
 from chat.server.guard.rates import Rates
-from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, talking
+from chat.server.requests import HANDLERS, OPEN_TO_ALL, UNMETERED, entering, reading, talking
 from chat.server.requests.refusals import Refused, post_refusal, refusal, reply_to
 from chat.server.watching import tracing
 from chat.store.bus import Event
@@ -156,7 +156,7 @@ class Session:
             self.refuse(message, request_id, Refused(401, "login-first"))
         elif isinstance(message, SAYINGS):
             self._say(message, request_id)
-        elif isinstance(message, messages.AckMes) and talking.acknowledge_at_once(self, message):
+        elif isinstance(message, messages.AckMes) and reading.acknowledge_at_once(self, message):
             return
         elif isinstance(message, messages.PingMes):
             self.emit(messages.PongMes(self.context.now()), request_id)
@@ -326,7 +326,7 @@ class Session:
 
     def awaits(self, post: Post) -> bool:
         """Whether the publication of a post is still to come to this session."""
-        cursor = hearing.cursor_of(self, post.cid)
+        cursor = self.context.registry.cursor_of(self, post.cid)
         return cursor is not None and (cursor.position or 0) < post.seq
 
     def post_overdue(self, post: Post) -> None:
@@ -344,7 +344,7 @@ class Session:
         if self.user is None or (self._is_late and event.event not in ENDS):
             self.postponed.add(event)
             return
-        Deferred.fromCoroutine(hearing.tell(self, event)).addErrback(
+        Deferred.fromCoroutine(user_events.tell(self, event)).addErrback(
             lambda failure: tracing.failed(self, "telling an event", failure)
         )
 
@@ -368,7 +368,7 @@ class Session:
 
     def delivered(self, cid: str, seq: int) -> None:
         """An original client was given an entry: move the user's ``delivered`` mark."""
-        cursor = hearing.cursor_of(self, cid)
+        cursor = self.context.registry.cursor_of(self, cid)
         if cursor is not None:
             self.context.marks.move(self.user_id, cid, cursor, delivered=seq)
 

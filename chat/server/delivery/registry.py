@@ -154,6 +154,13 @@ class Registry:
             if not room.sessions:
                 del self.rooms[cid]
 
+    def cursor_of(self, session: "Session", cid: str) -> Cursor | None:
+        """How far a conversation is that the session hears; None for one that it does not hear."""
+        if cid.startswith("r:"):
+            return self.rooms.get(cid) if cid in session.rooms else None
+        user = self.users.get(session.user_id)
+        return user.cursor(cid) if user else None
+
     def partners_of(self, user_id: int) -> Iterable[HostedUser]:
         """The users here with a private conversation with ``user_id`` that is known here."""
         return self._by_partner.get(user_id, ())

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chat import messages
 from chat.messages import Message
-from chat.server.requests import entering, moderating, people, rooms, talking
+from chat.server.requests import entering, moderating, people, reading, rooms
 
 __all__ = ["HANDLERS", "OPEN_TO_ALL", "UNMETERED"]
 
@@ -21,9 +21,9 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     messages.PasswordMes: entering.change_password,
     messages.SessionsMes: entering.sessions,
     messages.RevokeMes: entering.revoke,
-    messages.HistoryMes: talking.history,
-    messages.SearchMes: talking.search,
-    messages.AckMes: talking.acknowledge,
+    messages.HistoryMes: reading.history,
+    messages.SearchMes: reading.search,
+    messages.AckMes: reading.acknowledge,
     messages.ConversationsMes: rooms.conversations,
     messages.JoinMes: rooms.join,
     messages.LeaveMes: rooms.leave,

@@ -1,4 +1,4 @@
-"""What a session is told besides entries: marks, receipts, rooms joined elsewhere, its own end."""
+"""Tells a session what happened to its user: marks, receipts, rooms joined elsewhere, its end."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
@@ -8,9 +8,8 @@ from twisted.logger import Logger
 
 from chat import messages
 from chat.server import joining
-from chat.server.delivery.registry import Cursor
 from chat.store.bus import Event
-from chat.store.errors import NotAllowed, StoreError, Unknown
+from chat.store.errors import StoreError
 from chat.store.keys import cid_name
 
 if TYPE_CHECKING:
@@ -18,38 +17,7 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
-__all__ = ["cursor_of", "known_cursor", "tell", "tell_room"]
-
-
-def cursor_of(session: "Session", cid: str) -> Cursor | None:
-    """A conversation that the session hears, as far as it is known here."""
-    registry = session.context.registry
-    if cid.startswith("r:"):
-        return registry.rooms.get(cid) if cid in session.rooms else None
-    user = registry.users.get(session.user_id)
-    return user.cursor(cid) if user else None
-
-
-async def known_cursor(session: "Session", cid: str) -> Cursor:
-    """The same with its position, which is read from the store if it is not known here.
-
-    :raises Unknown: there is no such conversation.
-    :raises NotAllowed: the session does not hear it.
-    :raises StoreError: the store is away.
-    """
-    cursor = cursor_of(session, cid)
-    if cursor is not None and cursor.position is not None:
-        return cursor
-    (position,) = await session.context.conversations.positions(session.user_id, [cid])
-    if position is None or (cursor is None and position.private):
-        raise Unknown(cid)
-    if cursor is None:
-        raise NotAllowed(cid)
-    # Apart from the one that is heard: there, what is on its way by now, or was missed, would be
-    # taken for told.
-    apart = Cursor()
-    apart.starts_at(position)
-    return apart
+__all__ = ["tell", "tell_room"]
 
 
 async def tell(session: "Session", event: Event) -> None:
@@ -73,7 +41,8 @@ async def _mark(session: "Session", event: Event) -> None:
 
     conversation = await (recovery.steady(read, lambda: ()) if recovery.under_way else read())
     # For a room that the client is not in yet, it would mean that the user has joined it.
-    if cursor_of(session, event.cid) is not None and event.cid != session.untold:
+    cursor = session.context.registry.cursor_of(session, event.cid)
+    if cursor is not None and event.cid != session.untold:
         _push_conversation(session, conversation)
 
 
