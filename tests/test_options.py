@@ -154,6 +154,11 @@ class CommandLineTest(OptionsCase):
         names = ["rooms", "xyzzy", "login_seconds", "CHATROOM_LEASE:", "--language:"]
         self.assertEqual(starts, [["chatroom:", name] for name in [*names, "--password-shortest:"]])
 
+    def test_what_is_wrong_with_a_network_is_told(self) -> None:
+        said = self.refusal("--proxy-from=10.0.0.1/8")
+        self.assertIn("10.0.0.1/8 has host bits set; write ", said)
+        self.assertIn("write addresses and networks such as 10.0.0.0/8", self.refusal("--exempt=x"))
+
     def test_a_stores_password_is_not_repeated(self) -> None:
         self.assertNotIn("hunter2", self.refusal("--store=redis://:hunter2@"))
 
@@ -384,6 +389,17 @@ class TwistdTest(SynchronousTestCase):
         self.assertIn("--connections-per-address=", done.stdout)
         done = self.twistd("--help", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_help_of_which_only_the_beginning_is_read_is_no_traceback(self) -> None:
+        reading, closed = os.pipe()
+        os.close(reading)
+        for words in (["--help"], ["--version"]):
+            command = [sys.executable, "-u", "-c", TWISTD, "chatroom", *words]
+            done = subprocess.run(
+                command, stdout=closed, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, cwd="/"
+            )
+            self.assertEqual((done.returncode, done.stderr), (141, ""))
+        os.close(closed)
 
     def test_reading_options_leaves_the_reactor_to_twistd(self) -> None:
         code = (

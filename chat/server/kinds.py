@@ -38,6 +38,8 @@ MOST: Final = 2**31 - 1
 PLAIN: Final = "plain:"
 """Stands before an endpoint that speaks no TLS although there is a certificate."""
 
+SOME_NETWORKS: Final = "addresses and networks such as 10.0.0.0/8,2001:db8::1"
+
 MOST_MEMORY: Final = 4 * 1024 * 1024
 """KiB of memory for one password (4 GiB): more is a mistake in writing."""
 
@@ -184,8 +186,11 @@ def _yes_no(text: str) -> bool:
 
 def _networks(text: str) -> tuple[str, ...]:
     written = tuple(each.strip() for each in text.split(",")) if text.strip() else ()
-    for each in written:
-        ip_network(each)
+    try:
+        for each in written:
+            ip_network(each)
+    except ValueError as error:  # Such as: 10.0.0.1/8 has host bits set.
+        raise ValueError(f"{error}; write {SOME_NETWORKS}") from None
     return written
 
 
@@ -239,12 +244,7 @@ STORE: Final = Kind("URL", "text such as redis://host", _store, quoted=True, exp
 WORKERS: Final = Kind("N", f"a number of processes, at most {MOST_WORKERS}", _workers)
 YES_NO: Final = Kind("yes|no", "yes or no", _yes_no, lambda value: "yes" if value else "no")
 FLAG: Final = replace(YES_NO, flag=True)
-NETWORKS: Final = Kind(
-    "NETWORK[,...]",
-    "addresses and networks such as 10.0.0.0/8,2001:db8::1",
-    _networks,
-    ",".join,
-)
+NETWORKS: Final = Kind("NETWORK[,...]", SOME_NETWORKS, _networks, ",".join, explains=True)
 RATE: Final = Kind(
     "BURST,PER_SECOND", "a burst and a rate a second such as 20,5, or 0 for no limit", _rate, _list
 )

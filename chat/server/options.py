@@ -17,6 +17,9 @@ from chat.server.settings import Settings, options
 
 __all__ = ["Options", "describe"]
 
+BROKEN_PIPE: Final = 141
+"""The exit status when nobody reads the output any more, as of ``chatroom``."""
+
 TWISTDS_PID_FILE: Final = "twistd.pid"
 
 ALIKE: Final = 0.86
@@ -99,6 +102,9 @@ class Options(usage.Options):
         except usage.UsageError as error:
             sys.stderr.writelines(f"{self.program}: {line}\n" for line in str(error).split("\n"))
             raise SystemExit(1) from None
+        except BrokenPipeError:  # ``--help | head``; nothing more is to be written at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(BROKEN_PIPE) from None
 
     def postOptions(self) -> None:
         """:raises usage.UsageError: an option is wrong."""
