@@ -108,6 +108,9 @@ def test_the_store_fails_over_and_everybody_goes_on(three: Cluster) -> None:
     after = accepted(lambda: bob.ask("SmsMes", to=room, content="after", clientId="after"))
     alice.hears("after")
     three.wait_for_service(carol)
+    where = (three.group.store_ports[three.group.stores.index(each)] for each in (old, new))
+    moved = " to ".join(f"127.0.0.1:{port}" for port in where)
+    three.servers[0].wait_for_log(f"The store moved from {moved}")
     # Whoever holds numbers of the old epoch is told where they may be wrong.
     assert after["epoch"] != before["epoch"]
     assert after["epochFirst"] == before["seq"] + 1 == after["seq"]

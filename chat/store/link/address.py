@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-__all__ = ["TLS", "Address", "with_password"]
+__all__ = ["TLS", "Address", "with_password", "written"]
 
 DEFAULT_PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
@@ -90,9 +90,9 @@ class Address:
             return f"redis+unix://{self.path}?db={self.db}"
         secure = "rediss" if self.tls else "redis"
         if self.sentinels:
-            hosts = ",".join(_written(*each) for each in self.sentinels)
+            hosts = ",".join(written(*each) for each in self.sentinels)
             return f"{secure}+sentinel://{hosts}/{self.master}/{self.db}"
-        return f"{secure}://{_written(self.host, self.port)}/{self.db}"
+        return f"{secure}://{written(self.host, self.port)}/{self.db}"
 
 
 def with_password(url: str, password: str) -> str:
@@ -121,7 +121,8 @@ def _listed(schemes: tuple[str, ...]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def _written(host: str, port: int) -> str:
+def written(host: str, port: int) -> str:
+    """A place in a network as people write it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chat.store.errors import StoreUnavailable
+from chat.store.link.address import written
 
 __all__ = ["MasterWatch", "Place", "Sentinels"]
 
@@ -174,6 +175,7 @@ class MasterWatch:
         finally:
             self._finding = None
         before, self._place = self._place, place
-        if before not in (None, place):
-            self.log.warn("The store moved from {before} to {place}", before=before, place=place)
+        if before is not None and before != place:
+            left, found = written(*before), written(*place)
+            self.log.warn("The store moved from {before} to {place}", before=left, place=found)
             self._moved(place)
