@@ -259,6 +259,7 @@ WORDS: Final = {
     "now-blocked": "{who} is blocked: no private messages between you.",
     "now-unblocked": "{who} is no longer blocked.",
     "nothing-by": "No message of {who} is loaded here.",
+    "nothing-to-answer": "No message of “{who}” is loaded here; /reply alone answers the newest.",
     "reported": "The last message of {who} was shown to the administrators.",
     "left": "You left {conversation}.",
     "put-away": "The conversation with {who} is put away until one of you writes.",

@@ -246,6 +246,7 @@ WORDS: Final = {
     "now-blocked": "已屏蔽 {who}：双方不能再互发私聊。",
     "now-unblocked": "已解除对 {who} 的屏蔽。",
     "nothing-by": "已加载的消息里没有 {who} 的。",
+    "nothing-to-answer": "已加载的消息里没有“{who}”的；单独输入 /reply 可回复最新一条。",
     "reported": "已将 {who} 的上一条消息举报给服务器管理员。",
     "left": "您已离开 {conversation}。",
     "put-away": "与 {who} 的私聊已收起，有新消息时会再出现。",

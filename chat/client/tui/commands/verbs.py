@@ -326,8 +326,10 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         seq = self._answerable(who)
         if not seq:
             line = self._desk.look.line(who)
-            key = "nothing-by" if line else "nothing-to-pick"
+            key = "nothing-to-answer" if line else "nothing-to-pick"
             self._chat.say(self._words(key, who=line), bad=True)
+            if text.strip():
+                self._begin(f"/reply {arguments}")
         elif not text.strip():
             self.picked.answer(seq)
         elif self._chat.send(text.strip(), seq):
