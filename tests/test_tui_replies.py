@@ -340,7 +340,9 @@ class QuotingTests(TestCase):
 
     def test_picked_messages_are_one_line_each_and_blocked_ones_a_sentence(self) -> None:
         screen = talk(entry(1, BEN, "tea?"), entry(2, CHEN, "yes", reply=1))
-        self.assertNotIn(CORNER, "\n".join(screen.press("meta v")))
+        text = screen.press("meta v")
+        at = text.index("12:01 ben: tea?")
+        self.assertEqual(text[at + 1], "12:02 陈晓明 answers ben: yes")
         screen.press("esc")
         screen.client.tell(events.Blocked(CHEN.user_id, CHEN.user_name, True))
         self.assertEqual(quotes(screen), [])

@@ -47,19 +47,7 @@ class Lines:
         name = self._telling.name(entry.user_id, entry.user_name)
         mine = entry.user_id == self._model.me.user_id
         if entry.reply:
-            name = self._answering(name, conversation.answered(entry))
+            name = self._telling.answering(name, conversation.answered(entry))
         if not mine and self._model.mentions_me(entry.content):
             name = self._look.words("plain-to-you", who=name)
         return f"{name}: {self._look.text(acted(entry.content))}"
-
-    def _answering(self, who: str, answered: Entry | None) -> str:
-        """The words that say whom a message answers, as far as that is known."""
-        words = self._look.words
-        if answered is None or answered.kind:
-            return words("answers-unknown", who=who)
-        if answered.deleted:
-            return words("answers-deleted", who=who)
-        if answered.user_id == self._model.me.user_id:
-            return words("answers-you", who=who)
-        whom = self._telling.name(answered.user_id, answered.user_name)
-        return words("answers", who=who, whom=whom)

@@ -98,3 +98,18 @@ class Telling:
             return "", instead or self._look.words("answered-unknown")
         text = self._look.line(acted(answered.content[:QUOTED])).strip()
         return self.name(answered.user_id, answered.user_name), text
+
+    def answering(self, who: str, answered: Entry | None) -> str:
+        """The words that say whom a message answers, as far as that is known.
+
+        :param who: the name of its author, safe to show.
+        """
+        words = self._look.words
+        if answered is None or answered.kind:
+            return words("answers-unknown", who=who)
+        if answered.deleted:
+            return words("answers-deleted", who=who)
+        if answered.user_id == self._model.me.user_id:
+            return words("answers-you", who=who)
+        whom = self.name(answered.user_id, answered.user_name)
+        return words("answers", who=who, whom=whom)

@@ -192,6 +192,8 @@ class EntryRows:
         if instead is not None:
             return self._system(entry.time, instead) if instead else []
         name = "" if grouped else self._telling.name(entry.user_id, entry.user_name)
+        if entry.reply and self.bare:
+            name = self._telling.answering(name, answered)
         rows = self._message(entry.content, entry.time, name, entry.user_id, fate, role)
         return [*self._above(entry, answered), *rows]
 
