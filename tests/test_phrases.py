@@ -117,5 +117,9 @@ class PhrasesTest(SynchronousTestCase):
         self.assertIn(" 9 ", Phrases(Settings(name_limit=9))("name-too-long"))
         self.assertIn(" 9 ", Phrases(Settings(name_limit=9, language="zh"))("name-too-long"))
 
+    def test_no_name_is_longer_than_any_name_may_be(self) -> None:
+        for limit in (0, 600):
+            self.assertIn(" 512 ", Phrases(Settings(name_limit=limit))("name-too-long"))
+
     def test_what_a_peer_wrote_is_no_placeholder(self) -> None:
         self.assertIn("{x!r}", phrase("malformed", "en", detail="{x!r}"))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from chat.names import LONGEST
 from chat.server.settings import Settings
 
 __all__ = ["LANGUAGES", "PHRASES", "Phrases", "phrase"]
@@ -237,7 +238,8 @@ class Phrases:
     def __init__(self, settings: Settings) -> None:
         self._language = settings.language
         longest = settings.frame_limit or 2**32 - 1  # the largest number of four bytes
-        self._limits = {**vars(settings), "frame_limit": longest}
+        name_limit = min(settings.name_limit or LONGEST, LONGEST)
+        self._limits = {**vars(settings), "frame_limit": longest, "name_limit": name_limit}
 
     def __call__(self, key: str, language: str = "", /, **values: object) -> str:
         """The sentence ``key``; ``seconds`` and ``detail`` are the caller's to give.
