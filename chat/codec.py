@@ -69,11 +69,11 @@ class BadMessage(ValueError):
 
 
 class UnknownType(BadMessage):
-    """An envelope's type is not one of those that may come."""
+    """An envelope's type is not one of those that are allowed here."""
 
 
 class FrameTooLarge(ValueError):
-    """A length of 0 or above the limit: from here on the stream has no frames."""
+    """A length of 0 or above the limit: what follows can't be divided into frames."""
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,7 +88,7 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FrameReader:
-    """Cuts a stream of bytes into frames, for whoever is not an ``Int32StringReceiver``.
+    """Cuts a stream of bytes into frames, for those that are not an ``Int32StringReceiver``.
 
     :param limit: the largest N accepted, in bytes.
     """
@@ -98,9 +98,10 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take more of the stream, return the envelopes that are complete now.
+        """Take more of the stream.
 
-        :raises FrameTooLarge: as soon as a bad length is there.
+        :returns: the envelopes that are complete now.
+        :raises FrameTooLarge: as soon as a wrong length is there.
         """
         buffer = self._buffer
         buffer += data
@@ -125,9 +126,9 @@ _data_decoders: dict[type[Message], msgspec.json.Decoder[Message]] = {}
 def decode(body: bytes, known: Mapping[str, type[Message]]) -> tuple[Message, str | None]:
     """Read a frame: the message in it, and the id of its envelope.
 
-    :param known: the messages that may come, by the ``type`` of their envelope.
-    :raises BadMessage: as ``decode_envelope`` and ``decode_data``, which know why, and what can be
-        read all the same.
+    :param known: the messages that are allowed, by the ``type`` of their envelope.
+    :raises BadMessage: as ``decode_envelope`` and ``decode_data``, which find out why, and read
+        what can be read all the same.
     """
     try:
         found = _envelope_decoder.decode(body)
@@ -143,7 +144,7 @@ def decode(body: bytes, known: Mapping[str, type[Message]]) -> tuple[Message, st
 def decode_envelope(body: bytes) -> Envelope:
     """Read a frame's envelope.
 
-    :raises BadMessage: it is none.
+    :raises BadMessage: it is not one.
     """
     try:
         envelope = _envelope_decoder.decode(body)
@@ -158,14 +159,15 @@ def decode_envelope(body: bytes) -> Envelope:
 
 
 class _Part(msgspec.Struct):
-    """What an envelope may have of any type."""
+    """The members of an envelope, of whatever type they are."""
 
     type: Any = None
     id: Any = None
 
 
 def _readable(body: bytes) -> tuple[str, str | None]:
-    """The type and the id in what is no envelope, empty and None where there are none."""
+    """The type and the id in something that is not an envelope; empty and None where there are
+    none."""
     try:
         part = _decode_slowly(body, _Part)
     except BadMessage:
@@ -178,7 +180,7 @@ def _readable(body: bytes) -> tuple[str, str | None]:
 def decode_data(envelope: Envelope, known: Mapping[str, type[Message]]) -> Message:
     """Read the message in an envelope.
 
-    :param known: the messages that may come, by the ``type`` of their envelope.
+    :param known: the messages that are allowed, by the ``type`` of their envelope.
     :raises UnknownType: the type is none of these.
     :raises BadMessage: the data does not fit it.
     """
@@ -299,9 +301,9 @@ def sms_accepted(
     seq: int,
     time: int,
 ) -> bytes:
-    """SmsResMes 200 as a whole frame: the reply to every message, so it is put together by hand.
+    """SmsResMes 200 as a whole frame. It answers every message, so it is put together by hand.
 
-    The members are those of ``messages.SmsResMes``; a test holds them against each other.
+    Its members are those of ``messages.SmsResMes``, which a test compares.
     """
     body = (
         b'{"type":"SmsResMes","data":"{\\"code\\":200,\\"error\\":\\"\\",\\"clientId\\":%b,%b%d,'
@@ -316,7 +318,7 @@ def sms_accepted(
 
 @lru_cache(maxsize=10_000)
 def _accepted_there(conversation: str, epoch: str, epoch_first: int) -> bytes:
-    """What all replies in one conversation say alike, up to the number."""
+    """What all these replies have in common in one conversation, up to the number."""
     return quoted(
         b'"conversation":%b,"epoch":"%b","epochFirst":%d,"seq":'
         % (_encode(conversation), epoch.encode(), epoch_first)
@@ -324,7 +326,7 @@ def _accepted_there(conversation: str, epoch: str, epoch_first: int) -> bytes:
 
 
 def escaped_size(data: bytes) -> int:
-    """How many bytes ``data``, itself JSON as we write it, takes inside an envelope."""
+    """How many bytes ``data``, itself JSON written by us, takes inside an envelope."""
     return len(data) + data.count(b'"') + data.count(b"\\")
 
 
@@ -334,7 +336,7 @@ def escaped_size(data: bytes) -> int:
 def original_login_result(users: Sequence[int]) -> bytes:
     """LoginResMes 200 as a whole frame, with as many of ``users`` as an original client can read.
 
-    :param users: user ids; the caller puts first who must not be cut.
+    :param users: user ids, those that must not be cut first.
     """
     whole = encode(messages.OriginalLoginResMes(200, tuple(users)))
     excess = len(whole) - LENGTH_SIZE - ORIGINAL_FRAME_LIMIT
@@ -348,7 +350,8 @@ def original_login_result(users: Sequence[int]) -> bytes:
 
 
 def original_sms(user_id: int, user_name: str, content: str, status: int = 0) -> bytes:
-    """SmsMes as a whole frame for original clients; content that is too long ends in ``…``."""
+    """SmsMes as a whole frame for original clients; content that is too long is cut and ends in
+    ``…``."""
 
     def build(text: str) -> bytes:
         return encode(messages.OriginalSmsMes(text, user_id, "", user_name, status))

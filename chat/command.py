@@ -10,7 +10,10 @@ INTERRUPTED: Final = 130
 
 
 def main() -> int:
-    """Run what was asked for; its exit status. The half that is not needed is not loaded."""
+    """Run what was asked for. The half that is not needed is not loaded.
+
+    :returns: the exit status.
+    """
     _open_what_was_closed()
     _escape_what_is_missing()
     try:
@@ -26,8 +29,11 @@ def main() -> int:
 
 
 def _open_what_was_closed() -> None:
-    """Whoever started this may have closed a standard stream: then nothing is read there, and what
-    is written goes nowhere, not to the first connection, which would have got its number."""
+    """Open standard streams that were closed by whoever started this.
+
+    Then nothing is read there, and what is written goes nowhere, instead of into the first
+    connection, which would have got the stream's number.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             free = os.open(os.devnull, os.O_RDWR)  # the lowest, so most likely ``number`` itself
@@ -35,8 +41,8 @@ def _open_what_was_closed() -> None:
 
 
 def _escape_what_is_missing() -> None:
-    """Where a terminal lacks a letter it shows an escape, also in the help, instead of ending the
-    program with an error."""
+    """Print an escape for a letter that the terminal lacks, also in the help, instead of
+    failing."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIOWrapper
 

@@ -10,7 +10,7 @@ __all__ = ["lock", "private_directory", "sync"]
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold what a file contains, or which files a directory has."""
+    """Force to the disk what a file contains, or which files a directory has."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -28,15 +28,15 @@ MAX_USER_ID = 2**53 - 1
 """The largest whole number that every JSON reader keeps exact (RFC 8259, section 6)."""
 
 LONGEST = 512
-"""Characters as written, which no name exceeds whatever the limit. To bring text into a normal form
-can take the square of its length: 20,000 accents took two seconds, in which nobody was served."""
+"""Characters that no name exceeds, whatever the limit. Normalizing a text can take the square of
+its length: with 20,000 accents it took two seconds, in which nobody was served."""
 
 LINE_LIMIT = 1_000
-"""Bytes of a topic, or of a reason, which everybody in a room is shown."""
+"""Bytes of a topic, or of a reason, that everybody in a room is shown."""
 
 _NO_PART_OF_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Categories of control characters, C1 as well, of what separates lines and paragraphs, and of
-halves of characters, of which an argument of a command is made that is no UTF-8."""
+"""Categories of control characters (C1 as well), of line and paragraph separators, and of
+surrogates, which stand for the bytes of a command's argument that is not UTF-8."""
 
 CLIENT_ID_LIMIT = 64
 """Characters of a ``clientId``."""
@@ -51,11 +51,11 @@ _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
 
 
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
-"""Alphabets with letters that look like another's, as Unicode's names of characters begin."""
+"""Alphabets with letters that look like those of another, as Unicode's character names begin."""
 
 
 class BadName(ValueError):
-    """A name breaks a rule; the text says which, as a key of the server's phrase table."""
+    """A name breaks a rule; the text is the key of the sentence in the server's phrase table."""
 
 
 def _canonical(text: str) -> str:
@@ -87,10 +87,11 @@ def _check_characters(text: str, limit: int) -> None:
 
 
 def _check_scripts(canonical: str) -> None:
-    """Refuse names in which letters of alphabets stand together that look alike.
+    """Refuse names that mix alphabets whose letters look alike, such as ``аnn`` with a Cyrillic
+    first letter.
 
-    So ``аnn`` with a Cyrillic first letter is nobody's. It follows the idea of UTS #39, section
-    5.2, and not its tables: a name that is wholly Cyrillic may still look like a Latin one.
+    This follows the idea of UTS #39, section 5.2, and not its tables: a name that is wholly
+    Cyrillic may still look like a Latin one.
     """
     scripts = {
         unicodedata.name(character, "").partition(" ")[0]
@@ -122,9 +123,9 @@ def user_name(text: str, limit: int = 32) -> str:
 
 
 def canonical_user_name(text: str) -> str:
-    """The form in which user names are compared: two names with the same one are one name.
+    """The form in which user names are compared: two names with the same form are one name.
 
-    What is too long for a name is left as it is, and nobody's.
+    A text that is too long for a name is returned as it is; it belongs to nobody.
     """
     return text if len(text) > LONGEST else _canonical(text)
 
@@ -173,8 +174,10 @@ def private_with(conversation: str) -> int | str | None:
 
 
 def id_or_name(written: str) -> int | str:
-    """Whom a person means who writes ``100``, ``ann``, ``@100`` or ``@ann``: digits of whatever
-    script are an id, for no name is. More of them than an id has are one that nobody has.
+    """Whom a person means who writes ``100``, ``ann``, ``@100`` or ``@ann``.
+
+    Digits of any script are an id, since no name is made of digits only. With more digits than an
+    id has, the result is an id that nobody has.
     """
     who = written.removeprefix("@")
     return int(who[: len(str(MAX_USER_ID)) + 1]) if who.isdecimal() else who
@@ -197,7 +200,7 @@ def check_password(password: str, shortest: int = 6, longest: int = 128) -> None
 
 
 def is_line(text: str) -> bool:
-    """Whether a topic, or a reason, is one line, and a short one."""
+    """Whether a topic, or a reason, is one short line."""
     if any(unicodedata.category(character) in _NO_PART_OF_A_LINE for character in text):
         return False
     return len(text.encode()) <= LINE_LIMIT
