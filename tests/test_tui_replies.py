@@ -204,6 +204,9 @@ class CommandTests(TestCase):
         screen.enter("/reply ben with milk, please")
         self.assertIn(("send", ("#lobby", "with milk, please", 1)), screen.client.asked)
         self.assertEqual(screen.chat.answering, 0)
+        screen.paste("/reply ben\n  two\n  rows")
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "two\n  rows", 1)), screen.client.asked)
 
     def test_while_another_conversation_is_being_opened_it_waits_as_messages_do(self) -> None:
         screen = self.screen()

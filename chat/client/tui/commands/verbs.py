@@ -319,7 +319,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
     def reply(self, arguments: str) -> None:
         """Answer the last message of somebody, or that of a number, or the newest: with a text, or
         with what is written next. Without any of these, one that is being answered no longer is."""
-        who, _, text = arguments.partition(" ")
+        who, text = (*arguments.split(None, 1), "", "")[:2]
         if not who and self._chat.answering:
             self.picked.answer(0)
             return
