@@ -119,8 +119,12 @@ class WritingTests(TestCase):
             raise OSError(28, "No space left on device")
 
         screen.client.send = fail  # type: ignore[assignment, method-assign]
-        screen.enter("yes")
-        self.assertIn("Answer to ben", "\n".join(screen.text()))
+        for typed in ("yes", "/reply ben yes"):
+            screen.enter(typed)
+            self.assertIn("Answer to ben", "\n".join(screen.text()))
+            self.assertEqual(screen.desk.composer.editor.text, "yes")
+            screen.press("ctrl u", "esc")
+        screen.enter("/reply ben yes")
         screen.client.send = send  # type: ignore[method-assign]
         screen.press("enter")
         self.assertIn(("send", ("#lobby", "yes", 1)), screen.client.asked)

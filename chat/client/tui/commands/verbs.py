@@ -335,6 +335,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         elif self._chat.send(text.strip(), seq):
             self._desk.messages.newest()
         else:
+            self._chat.answer(seq)
             self._begin(text.strip())
 
     def _answerable(self, who: str) -> int:
