@@ -45,6 +45,11 @@ class Load:
         """On how many servers a room's members are, who are anywhere."""
         return self.servers * (1 - (1 - 1 / self.servers) ** self.room)
 
+    @property
+    def far(self) -> float:
+        """The chance that somebody is on another server."""
+        return 1 - 1 / self.servers
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -67,50 +72,55 @@ class Needs:
 
 def needs(costs: Mapping[str, float], load: Load) -> Needs:
     """What a load takes, by what each thing in it was measured to cost."""
-    servers, spread = load.servers, load.spread
-    far = 1 - 1 / servers  # the chance that somebody is on another server
-    in_servers = (
-        servers * costs["server, idle second"]
-        + load.room_messages
-        * (
-            costs["server, room message"]
-            + costs["server, publication"] * (spread - 1)
-            + costs["server, delivery"] * (load.room - 1)
-        )
-        + load.private_messages
-        * (costs["server, private message"] + far * costs["server, publication"])
-        + load.acks * costs["server, ack"]
-        + load.logins
-        * (
-            costs["server, login and logout"]
-            + costs["server, login and logout elsewhere"] * (servers - 1)
-        )
-    )
-    another = costs["store, publication to one more server"]
-    in_store = (
-        costs["store, idle second"]
-        + load.room_messages * (costs["store, room message"] + another * (spread - 1))
-        + load.private_messages * (costs["store, private message"] + another * far)
-        + load.acks * costs["store, ack"]
-        + load.logins
-        * (costs["store, login and logout"] + another * 2 * max(0, servers - MEASURED_WITH))
-    )
     publications = (
-        load.room_messages * spread + load.private_messages * (1 + far) + load.logins * 2 * servers
+        load.room_messages * load.spread
+        + load.private_messages * (1 + load.far)
+        + load.logins * 2 * load.servers
     )
     return Needs(
-        servers=in_servers / 1e6,
-        store=in_store / 1e6,
+        servers=_in_servers(costs, load) / 1e6,
+        store=_in_store(costs, load) / 1e6,
         commands=load.room_messages * costs["store, commands of a room message"]
         + load.private_messages * costs["store, commands of a private message"]
         + load.acks * costs["store, commands of an ack"]
         + load.logins * costs["store, commands of a login and logout"]
-        + servers * costs["store, commands of an idle server"],
+        + load.servers * costs["store, commands of an idle server"],
         publications=publications,
-        to_a_server=publications / servers * costs["bus, bytes of a message"],
+        to_a_server=publications / load.servers * costs["bus, bytes of a message"],
         server_memory=load.online * costs["server, KiB of a connection"] * 1024,
         store_memory=load.accounts * costs["store, bytes of an account"]
         + load.online * costs["store, bytes of a session"],
+    )
+
+
+def _in_servers(costs: Mapping[str, float], load: Load) -> float:
+    """Microseconds of processor time of all servers, for each second."""
+    room_message = (
+        costs["server, room message"]
+        + costs["server, publication"] * (load.spread - 1)
+        + costs["server, delivery"] * (load.room - 1)
+    )
+    private_message = costs["server, private message"] + load.far * costs["server, publication"]
+    elsewhere = costs["server, login and logout elsewhere"] * (load.servers - 1)
+    return (
+        load.servers * costs["server, idle second"]
+        + load.room_messages * room_message
+        + load.private_messages * private_message
+        + load.acks * costs["server, ack"]
+        + load.logins * (costs["server, login and logout"] + elsewhere)
+    )
+
+
+def _in_store(costs: Mapping[str, float], load: Load) -> float:
+    """Microseconds of processor time of the store, for each second."""
+    another = costs["store, publication to one more server"]
+    more_servers = max(0, load.servers - MEASURED_WITH)
+    return (
+        costs["store, idle second"]
+        + load.room_messages * (costs["store, room message"] + another * (load.spread - 1))
+        + load.private_messages * (costs["store, private message"] + another * load.far)
+        + load.acks * costs["store, ack"]
+        + load.logins * (costs["store, login and logout"] + another * 2 * more_servers)
     )
 
 
