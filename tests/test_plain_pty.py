@@ -45,6 +45,15 @@ class PlainPtyTests(TestCase):
         rest = screen.raw.decode().translate({ord(each): None for each in "\r\n\b\a"})
         self.assertTrue(rest.isprintable(), repr(rest))
 
+    def test_who_closes_the_window_leaves_in_order(self) -> None:
+        ida = self.entered("ida")
+        ida.hang_up()
+        for _ in range(3):  # from the terminal, from its shell, and from the window's program
+            os.kill(ida.process.pid, signal.SIGHUP)
+        self.assertEqual(ida.process.wait(PATIENCE), 0)
+        (log,) = self.home.glob("ida/**/screen.log")
+        self.assertNotIn("Traceback", log.read_text())
+
     def test_talking_with_somebody_who_has_a_screen(self) -> None:
         anna = self.entered("anna")
         ben = self.terminal("ben", term="xterm-256color")

@@ -75,7 +75,7 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
     linear = Linear(reactor, look, profile, options, page, interactive)
     reactor.addSystemEventTrigger("before", "shutdown", linear.ended)
     reactor.callWhenRunning(linear.begin)
-    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(_stop, reactor))
     if not interactive:
         reading = Deferred.fromCoroutine(read_pipe(reactor, sys.stdin.buffer, linear))
         failed: list[Failure] = []
@@ -95,6 +95,12 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
         keyboard.stop()
     page.close()
     return linear.was_in
+
+
+def _stop(reactor: Any) -> None:
+    """End the program, unless it ends already: the end of what is typed says the same."""
+    with suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 def _writer(reactor: Any, failed: list[OSError]) -> Callable[[str], None]:
@@ -121,7 +127,6 @@ def _writer(reactor: Any, failed: list[OSError]) -> Callable[[str], None]:
         except OSError as error:
             # Nobody listens any more, or the disk is full.
             failed.append(error)
-            with suppress(ReactorNotRunning):
-                reactor.stop()
+            _stop(reactor)
 
     return write
