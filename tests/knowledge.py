@@ -281,6 +281,8 @@ class Knowledge:
                 self.conversations.pop(name, None)
             case ("ConversationMes", _):
                 self._told_of(data)
+            case ("ConversationsResMes", {"conversations": listed}):
+                self._listed(listed)
             case ("PresenceMes", {"users": users}):
                 self.online.changed(users, data.get("reset", False))
             case ("BlockedMes", {"userId": user_id}):
@@ -306,6 +308,12 @@ class Knowledge:
         newest = self.conversations[name].newest
         if newest > told["seq"] or (newest < told["seq"] and not self.slow_reader):
             self.complain(f"{name}: joined at {told['seq']}, heard until {newest}")
+
+    def _listed(self, listed: list[Data]) -> None:
+        for each in listed:
+            name = each["conversation"]
+            if name not in self.conversations and name.startswith("#"):
+                self.complain(f"{name} is listed, and is none of one's conversations")
 
     def _told_of(self, told: Data) -> None:
         name, known = told["conversation"], self.conversations

@@ -18,7 +18,7 @@ from chat.store.accounts import Account
 from chat.store.arriving import Arrival, Proof
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreUnavailable
-from chat.store.keys import LOBBY_CID
+from chat.store.keys import LOBBY_CID, cid_name
 from tests.hall import Guest, Hall
 from tests.hall_store import EPOCH, Doorbell
 
@@ -255,6 +255,23 @@ class RoomTest(SynchronousTestCase):
         self.assertEqual(guest.frames, [])
         hall.bus.answer()
         self.assertEqual([each.type for each in guest.frames], ["ConversationMes", "SmsMes"])
+
+    def test_a_list_has_no_room_of_which_one_was_told_that_one_left_it(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM, LOBBY_CID)
+
+        async def listed(*_: object) -> tuple[dict[str, Conversation], bool]:
+            hall.fanout.event(1, Event("left", ROOM))
+            return {
+                each: Conversation(cid_name(each, 1)) for each in (LOBBY_CID, ROOM, "p:1:2")
+            }, False
+
+        with patch.object(hall.log, "page", listed):
+            guest.send("ConversationsMes")
+        gone, reply = guest.frames
+        self.assertEqual((gone.type, gone.data["gone"]), ("ConversationMes", True))
+        names = [each["conversation"] for each in reply.data["conversations"]]
+        self.assertEqual(names, ["#lobby", "@2"])
 
     def test_that_one_was_taken_out_just_now_is_told_behind_the_answer_that_one_is_in(self) -> None:
         hall = Hall()

@@ -44,7 +44,13 @@ async def conversations(
         )
         session.rates.charge(len(page) // LISTED_AT_ONCE)
         snapshot.update({cid: conversation.seq for cid, conversation in page.items()})
-        kept, cut = fit(list(page.values()), context.settings.frame_limit)
+        # That a room was left meanwhile has been told, and that one was joined will be.
+        listed = [
+            each
+            for cid, each in page.items()
+            if not cid.startswith("r:") or (cid in session.rooms and cid != session.untold)
+        ]
+        kept, cut = fit(listed, context.settings.frame_limit)
         return messages.ConversationsResMes(conversations=kept, more=more or cut)
 
 
