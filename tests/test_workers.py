@@ -322,6 +322,20 @@ class StopWhileStartingTest(TestCase):
             self.assertEqual(service.listeners.addresses, [])
 
 
+class PrivilegedPortTest(TestCase):
+    async def test_all_sockets_of_a_port_are_there_before_rights_are_given_up(self) -> None:
+        """Below 1024 there would be none any more, once twistd's ``--uid`` holds."""
+        settings = Settings(data=Path("/tmp"), listen=("tcp:0:interface=127.0.0.1",), workers=3)
+        service = SupervisingService(reactor, settings)
+        service.privilegedStartService()
+        (address,) = service.listeners.addresses
+        place = f"0100007F:{address.port:04X}"
+        lines = map(str.split, Path("/proc/net/tcp").read_text().splitlines())
+        listening = [line for line in lines if (line[1], line[3]) == (place, "0A")]
+        await service.listeners.close()
+        self.assertEqual(len(listening), 3)
+
+
 class BackOffTest(TestCase):
     """A worker that dies at once, again and again."""
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -57,6 +58,7 @@ class SupervisingService(Lifecycle):
         listeners = Listeners(reactor, settings.listen, transport_for(settings))
         super().__init__(reactor, settings, listeners, read_again)
         self._crew: Crew | None = None
+        self._shares: list[list[socket.socket]] = []
         self.pages = self._overlook(settings) if settings.metrics else None
 
     def _overlook(self, settings: Settings) -> "Overview":
@@ -67,18 +69,25 @@ class SupervisingService(Lifecycle):
         own = _next_port(settings.metrics, count)
         return Overview(self.reactor, own, theirs, lambda: self._crew)
 
+    def privilegedStartService(self) -> None:
+        """Take the ports, one socket for each worker.
+
+        :raises CannotStart: a port can't be had, or can't be shared.
+        """
+        super().privilegedStartService()
+        self._shares = self.listeners.share(worker_count(self.reloading.settings))
+
     async def start(self, parts: AsyncExitStack) -> None:
         settings = self.reloading.settings
         url = settings.store or await self._start_store(settings, parts)
         count = worker_count(settings)
-        shares = self.listeners.share(count)
 
         def orders(number: int) -> Orders:
             own = share_of(self.reloading.settings, number, count)
             owned = not settings.store
             return Orders(replace(own, store=url), checked=owned or number > 1, owned=owned)
 
-        crew = self._crew = Crew(self.reactor, shares, orders)
+        crew = self._crew = Crew(self.reactor, self._shares, orders)
         parts.push_async_callback(crew.stop)
         await crew.start()
         self.reloading.add(lambda settings: crew.go_on())
