@@ -169,6 +169,19 @@ def pictures(people: People) -> None:
     start = people.start("nobody", (80, 18))
     start.wait_for("The server answers")
     draw(start, "start")
+    anna, ben = conversation(people)
+    draw(anna, "main")
+    finding(anna)
+    selecting(anna)
+    anna.resize(44, 16)
+    anna.wait_for("Write to #lobby")
+    draw(anna, "small")
+    anna.resize(*WIDE)
+    answering(anna, ben)
+
+
+def conversation(people: People) -> tuple[PtyScreen, PtyScreen]:
+    """What the pictures show: rooms, people, things said; the screens of two of these."""
     ben, chen = people.enter("ben"), people.enter("陈晓明")
     anna = people.enter("anna", WIDE)
     say(ben, "good morning! please give the release a last look: https://example.org/notes")
@@ -193,7 +206,11 @@ def pictures(people: People) -> None:
     say(chen, "/msg ben 你好")
     anna.type("the notes are here: ")
     anna.wait_for("the notes are here")
-    draw(anna, "main")
+    return anna, ben
+
+
+def finding(anna: PtyScreen) -> None:
+    """The switcher, and what a search finds."""
     anna.press("ctrl c")
     anna.press("ctrl k")
     anna.type("ca")
@@ -206,6 +223,10 @@ def pictures(people: People) -> None:
     draw(anna, "search")
     anna.press("esc")
     anna.wait_gone("found: the")
+
+
+def selecting(anna: PtyScreen) -> None:
+    """Selected messages, and what is known of one."""
     anna.type("\x1bv")
     anna.wait_for("y copy")
     anna.type(" ")
@@ -217,10 +238,10 @@ def pictures(people: People) -> None:
     anna.wait_for("the server has it")
     draw(anna, "inspect")
     anna.press("esc")
-    anna.resize(44, 16)
-    anna.wait_for("Write to #lobby")
-    draw(anna, "small")
-    anna.resize(*WIDE)
+
+
+def answering(anna: PtyScreen, ben: PtyScreen) -> None:
+    """An answer, and another one that is being written."""
     say(ben, "/go lobby")
     ben.wait_for("Write to #lobby")
     say(ben, "/reply anna may I read them first?")
