@@ -64,11 +64,13 @@ class User(Value, frozen=True, omit_defaults=True):
 class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     """One numbered entry of a conversation.
 
-    ``kind`` is empty for a message, else ``redact``, ``erase``, ``topic``, ``join``, ``leave``,
-    ``role`` or what ``ModerateMes`` did; ``target`` is the number a redact speaks of, or the user
-    id that the others speak of, called ``target_name``. ``seconds`` is how long a ban or mute lasts
-    from ``time``, or slow mode. A redacted entry has ``deleted`` and nothing but its number.
-    ``time`` in ms since 1970 UTC. ``reply`` is the number of the entry that it answers, 0 for none.
+    ``kind`` is empty for a message, else ``edit``, ``redact``, ``erase``, ``topic``, ``join``,
+    ``leave``, ``role`` or what ``ModerateMes`` did; ``target`` is the number an edit or a redact
+    speaks of, or the user id that the others speak of, called ``target_name``. ``seconds`` is how
+    long a ban or mute lasts from ``time``, or slow mode. A redacted entry has ``deleted`` and
+    nothing but its number. ``edited``: the number of the edit whose text a message has; 0: it has
+    its first one. ``reply``: the number of the entry that it answers, 0 for none. ``time`` in ms
+    since 1970 UTC.
     """
 
     seq: Number
@@ -83,6 +85,7 @@ class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     target_name: str = ""
     seconds: Number = 0
     deleted: bool = False
+    edited: Number = 0
     cut: bool = False
     conversation: str = ""
     reply: Number = 0
@@ -297,6 +300,14 @@ class RedactMes(Request, frozen=True):
 
     conversation: str
     seq: Number
+
+
+class EditMes(Request, frozen=True):
+    """Have a message of one's own say ``content``; its number stays."""
+
+    conversation: str
+    seq: Number
+    content: str
 
 
 class ModerateMes(Request, frozen=True):
@@ -543,6 +554,10 @@ class RedactResMes(Reply, frozen=True, kw_only=True):
     pass
 
 
+class EditResMes(Reply, frozen=True, kw_only=True):
+    pass
+
+
 class ModerateResMes(Reply, frozen=True, kw_only=True):
     pass
 
@@ -622,6 +637,7 @@ class SmsPush(Message, frozen=True, omit_defaults=True, gc=False):
     target_name: str = ""
     seconds: Number = 0
     deleted: bool = False
+    edited: Number = 0
     conversation: str = ""
     reply: Number = 0
 
@@ -699,18 +715,18 @@ ORIGINAL_REQUESTS = _by_type(RegisterMes, LoginMes, OriginalSmsMes)
 
 REQUESTS = _by_type(
     RegisterMes, LoginMes, SmsMes, ConversationsMes, HistoryMes, SearchMes, AckMes, OnlineMes,
-    WatchMes, StatusMes, LookupMes, JoinMes, LeaveMes, TopicMes, RedactMes, RoomsMes, MembersMes,
-    ModerateMes, SanctionsMes, BlockMes, BlocksMes, InvitationsMes, ReportMes, SessionsMes,
-    RevokeMes, PasswordMes, LogoutMes, PingMes,
+    WatchMes, StatusMes, LookupMes, JoinMes, LeaveMes, TopicMes, RedactMes, EditMes, RoomsMes,
+    MembersMes, ModerateMes, SanctionsMes, BlockMes, BlocksMes, InvitationsMes, ReportMes,
+    SessionsMes, RevokeMes, PasswordMes, LogoutMes, PingMes,
 )  # fmt: skip
 """What a current client may send."""
 
 ANSWERS = _by_type(
     RegisterResMes, LoginResMes, ConversationsResMes, SmsResMes, HistoryResMes, SearchResMes,
     OnlineResMes, WatchResMes, StatusResMes, LookupResMes, JoinResMes, LeaveResMes, TopicResMes,
-    RedactResMes, RoomsResMes, MembersResMes, ModerateResMes, SanctionsResMes, BlockResMes,
-    BlocksResMes, InvitationsResMes, ReportResMes, InvitationMes, SessionsResMes, RevokeResMes,
-    PasswordResMes, LogoutResMes, PongMes, SmsPush, PresenceMes, ConversationMes, ReceiptMes,
-    BlockedMes, ErrorMes, ByeMes, NotifyUserStatusMes,
+    RedactResMes, EditResMes, RoomsResMes, MembersResMes, ModerateResMes, SanctionsResMes,
+    BlockResMes, BlocksResMes, InvitationsResMes, ReportResMes, InvitationMes, SessionsResMes,
+    RevokeResMes, PasswordResMes, LogoutResMes, PongMes, SmsPush, PresenceMes, ConversationMes,
+    ReceiptMes, BlockedMes, ErrorMes, ByeMes, NotifyUserStatusMes,
 )  # fmt: skip
 """What a server may send to a current client."""

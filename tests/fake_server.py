@@ -331,6 +331,7 @@ _HANDLERS: dict[type[Message], Any] = {
     messages.LeaveMes: lambda connection, request: messages.LeaveResMes(),
     messages.TopicMes: lambda connection, request: messages.TopicResMes(),
     messages.RedactMes: lambda connection, request: messages.RedactResMes(),
+    messages.EditMes: lambda connection, request: messages.EditResMes(),
     messages.StatusMes: lambda connection, request: messages.StatusResMes(),
     messages.WatchMes: lambda connection, request: messages.WatchResMes(),
     messages.LogoutMes: lambda connection, request: messages.LogoutResMes(),

@@ -128,6 +128,9 @@ class Conversation:
         self.nature = self.nature.after(entry, user_id)
         if "deleted" not in entry:
             self.entries[seq] = Said.of(entry)
+        edited = self.entries.get(entry["target"]) if entry.get("kind") == "edit" else None
+        if edited and entry.get("content"):
+            self.entries[entry["target"]] = replace(edited, content=entry["content"])
         return is_above
 
     def differences(self, listed: Data) -> Iterator[Difference]:
@@ -146,6 +149,10 @@ class Conversation:
             entry = kept.get(seq)
             if (entry is None and seq < listed["first"]) or (entry and entry.get("deleted")):
                 continue
+            if entry and entry.get("kind") == "edit" and not entry.get("content"):
+                continue  # A newer one has the text, or there is none any more.
+            if entry and "edited" in entry and entry["edited"] not in self.entries:
+                continue  # That it was edited was left out.
             logged = entry and Said.of(entry)
             if said != logged:
                 yield Difference(listed["conversation"], f"number {seq}", said, logged)

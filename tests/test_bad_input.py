@@ -154,6 +154,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "LeaveMes": {"conversation": TEXT},
     "TopicMes": {"conversation": TEXT, "topic": TEXT},
     "RedactMes": {"conversation": TEXT, "seq": WHOLE},
+    "EditMes": {"conversation": TEXT, "seq": WHOLE, "content": TEXT},
     "RoomsMes": {"after": TEXT, "limit": WHOLE},
     "MembersMes": {"conversation": TEXT, "after": WHOLE, "limit": WHOLE},
     "RevokeMes": {"device": TEXT},
@@ -184,7 +185,7 @@ def test_members_of_an_account_are_named_too(party: Party) -> None:
         assert member in frame.data["error"]
 
 
-@pytest.mark.parametrize("kind", ["SmsMes", "HistoryMes", "JoinMes", "RedactMes", "StatusMes"])
+@pytest.mark.parametrize("kind", ["SmsMes", "HistoryMes", "JoinMes", "EditMes", "StatusMes"])
 def test_a_member_that_is_needed_and_missing_is_400(party: Party, kind: str) -> None:
     refused(party.current(), enveloped(kind, {}), about=kind)
 

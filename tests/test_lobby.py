@@ -70,7 +70,7 @@ def test_every_request_about_a_closed_lobby_is_refused(closed: int) -> None:
         requests = {
             "HistoryMes": {}, "JoinMes": {}, "LeaveMes": {}, "TopicMes": {"topic": "tea"},
             "MembersMes": {}, "RedactMes": {"seq": 1}, "SearchMes": {"text": "tea"},
-            "AckMes": {"read": 1},
+            "AckMes": {"read": 1}, "EditMes": {"seq": 1, "content": "tea"},
         }  # fmt: skip
         for kind, members in requests.items():
             reply = ann.ask(kind, conversation="#Lobby", **members)

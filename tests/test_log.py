@@ -34,7 +34,7 @@ def raw(store: Store) -> list[tuple[int, int, bytes]]:
 
 
 class Walk:
-    """Talks, takes away, and knows what should be left.
+    """Talks, edits, takes away, and knows what should be left.
 
     :ivar texts: what was said and is still to be read, by number.
     :ivar authors: who said it.
@@ -73,6 +73,17 @@ class Walk:
             seq = self.random.choice(readable)
             await self.store.rooms.redact(self.authors[seq], LOBBY_CID, seq)
             del self.texts[seq]
+            self.seq += 1
+            await self.heard()
+
+    async def edit(self) -> None:
+        """Somebody has something say something else, which is an entry."""
+        readable = [seq for seq in self.texts if seq >= self.first]
+        if readable:
+            seq = self.random.choice(readable[-BLOCK:])
+            self.said += 1
+            self.texts[seq] = f"text {self.said}."
+            await self.store.posting.edit(self.authors[seq], LOBBY_CID, seq, self.texts[seq])
             self.seq += 1
             await self.heard()
 
@@ -129,7 +140,7 @@ class BlockTests(TestCase):
         walk = Walk(self, store, seed, kept)
         await walk.talk()
         for _ in range(40):
-            await walk.random.choice((walk.talk, walk.redact, walk.redact))()
+            await walk.random.choice((walk.talk, walk.edit, walk.edit, walk.redact, walk.redact))()
             await walk.look()
         return walk
 

@@ -124,6 +124,7 @@ EVERY_REQUEST: dict[str, dict[str, Any]] = {
     "RedactMes": {"conversation": "#lobby", "seq": 1}, "RoomsMes": {},
     "MembersMes": {"conversation": "#lobby"}, "SessionsMes": {}, "RevokeMes": {"device": "d"},
     "PasswordMes": {"userPwd": "a", "newPwd": "b"}, "LogoutMes": {},
+    "EditMes": {"conversation": "#lobby", "seq": 1, "content": "x"},
 }  # fmt: skip
 
 

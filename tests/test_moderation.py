@@ -366,6 +366,7 @@ def test_a_private_room_does_not_exist_for_strangers(town: Town) -> None:
         "HistoryMes": {}, "LeaveMes": {}, "TopicMes": {"topic": "x"}, "RedactMes": {"seq": 2},
         "MembersMes": {}, "SearchMes": {"text": "us"}, "JoinMes": {}, "SanctionsMes": {},
         "ModerateMes": {"action": "kick", "userId": owner.user_id}, "ReportMes": {"seq": 2},
+        "EditMes": {"seq": 2, "content": "mine"},
     }.items():  # fmt: skip
         assert stranger.ask(kind, conversation=room, **data)["code"] == 404, kind
     for before in (1, LARGEST):

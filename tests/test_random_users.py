@@ -237,6 +237,14 @@ class Device:
             seq = self.random.randint(max(1, known.newest - 10), known.newest)
             await self.connection.ask("RedactMes", conversation=room, seq=seq)
 
+    async def edit(self) -> None:
+        room = self.room()
+        known = self.connection.knowledge.conversations.get(room)
+        if known and known.newest:
+            seq = self.random.randint(max(1, known.newest - 10), known.newest)
+            said = {"seq": seq, "content": f"edited {next(_unique)}"}
+            await self.connection.ask("EditMes", conversation=room, **said)
+
     async def block(self) -> None:
         yes = self.random.random() < 0.4
         await self.connection.ask("BlockMes", userId=self.somebody(), block=yes)
@@ -319,7 +327,7 @@ OFTEN: dict[Callable[[Device], _Doing], float] = {
     Device.talk: 10, Device.moderate: 10, Device.join: 8, Device.tell: 5, Device.acknowledge: 8,
     Device.talk_without_pause: 4, Device.leave: 4, Device.come_and_go_at_once: 3,
     Device.hang_up: 3, Device.change_status: 2, Device.list_conversations: 4, Device.redact: 2,
-    Device.set_topic: 2, Device.end_slow: 1, Device.block: 1,
+    Device.set_topic: 2, Device.edit: 3, Device.end_slow: 1, Device.block: 1,
     Device.enter: 0.5,  # while it is here: the older connection is told that it is replaced
     Device.log_out: 0.3,
 }  # fmt: skip

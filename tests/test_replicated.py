@@ -123,6 +123,25 @@ def test_a_repetition_is_confirmed_no_sooner_than_what_it_repeats(
         stores[1].thaw()
 
 
+def test_an_edit_is_on_the_replica_when_it_is_answered(
+    stores: tuple[Valkey, Valkey], parties: list[Party]
+) -> None:
+    alice = parties[0].current()
+    room = parties[0].room_of(alice)
+    said = {"conversation": room, "seq": alice.post(room, "not yet")["seq"]}
+    apart = LOG.replace("lobby}:log", f"{room[1:]}}}:apart")
+    for number in range(20):
+        alice.get("EditMes", content=f"edited {number}.", **said)
+        assert f"edited {number}.".encode() in b"".join(stores[1].ask("ZRANGE", apart, 0, -1))
+    stores[1].freeze()
+    try:
+        for _ in range(2):
+            assert alice.ask("EditMes", content="in doubt", **said)["code"] == 504
+    finally:
+        stores[1].thaw()
+    alice.get("EditMes", content="in doubt", **said)
+
+
 def test_what_was_written_behind_the_waiting_is_not_confirmed_by_it(
     stores: tuple[Valkey, Valkey], parties: list[Party]
 ) -> None:
@@ -160,10 +179,12 @@ def test_without_a_replica_nothing_is_accepted(
     stores: tuple[Valkey, Valkey], parties: list[Party]
 ) -> None:
     alice = parties[0].current()
+    seq = alice.post(LOBBY, "together")["seq"]
     stores[1].kill()
     until(lambda: b"connected_slaves:0" in stores[0].ask("INFO", "replication"))
     refused = alice.ask("SmsMes", to=LOBBY, content="alone", clientId="alone-1")
     assert refused["code"] == 503
+    assert alice.ask("EditMes", conversation=LOBBY, seq=seq, content="alone")["code"] == 503
     assert "alone" not in [each["content"] for each in alice.whole_history(LOBBY)]
     stores[1].start()
     until(lambda: b"state=online" in stores[0].ask("INFO", "replication"))

@@ -14,7 +14,11 @@ from tests.server import GENEROUS, serving
 
 def replies(entries: list[dict[str, Any]]) -> dict[str, int | None]:
     """What each message answers, by its content; None for nothing."""
-    return {each["content"]: each.get("reply") for each in entries if not each.get("kind")}
+    return {
+        each["content"]: each.get("reply")
+        for each in entries
+        if "content" in each and "kind" not in each
+    }
 
 
 def test_an_answer_says_wherever_it_is_shown_what_it_answers(party: Party) -> None:

@@ -205,7 +205,7 @@ def test_while_the_store_is_away_senders_are_told_at_once_and_connections_stay()
         assert original.contents().count("into the void") == 1
 
 
-def test_logins_rooms_marks_and_redactions_outlive_kill_9() -> None:
+def test_logins_rooms_marks_redactions_and_edits_outlive_kill_9() -> None:
     with mortal() as server:
         with Party(server.port) as party:
             user, friend = party.user(), party.user()
@@ -214,6 +214,8 @@ def test_logins_rooms_marks_and_redactions_outlive_kill_9() -> None:
             peer.get("TopicMes", conversation=room, topic="what remains")
             said = [other.post(f"@{user.user_id}", f"remember this {n}") for n in range(4)]
             other.get("RedactMes", conversation=f"@{user.user_id}", seq=2)
+            edit = {"seq": 3, "content": "remember that 2"}
+            other.get("EditMes", conversation=f"@{user.user_id}", **edit)
             peer.send("AckMes", conversation=other.at, epoch=said[0]["epoch"], read=3)
             other.expect("ReceiptMes", read=3)
             token = peer.welcome["token"]
@@ -227,7 +229,7 @@ def test_logins_rooms_marks_and_redactions_outlive_kill_9() -> None:
             assert peer.conversation(at)["read"] == 3
             entries = peer.whole_history(at)
             assert [each.get("content") for each in entries[:4]] == [
-                "remember this 0", None, "remember this 2", "remember this 3",
+                "remember this 0", None, "remember that 2", "remember this 3",
             ]  # fmt: skip
             assert peer.get("OnlineMes")["total"] == 1, "who was online before is not"
 

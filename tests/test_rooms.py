@@ -77,7 +77,7 @@ def test_who_left_hears_and_may_nothing_more(party: Party) -> None:
 
 IN_A_ROOM: dict[str, dict[str, Any]] = {
     "HistoryMes": {}, "LeaveMes": {}, "TopicMes": {"topic": "mine"}, "RedactMes": {"seq": 1},
-    "MembersMes": {}, "SearchMes": {"text": "here"},
+    "MembersMes": {}, "SearchMes": {"text": "here"}, "EditMes": {"seq": 1, "content": "mine"},
 }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ LISTED_USERS: Final = 1_000
 ORIGINAL_USERS: Final = 5_000
 """More ids than one of their frames holds."""
 
-FEATURES: Final = ("reply",)
+FEATURES: Final = ("reply", "edit")
 """What not every server can do (protocol, Requests and replies)."""
 
 FIRST_PAGE: Final = 100

@@ -160,10 +160,14 @@ class Session:
             return
         elif isinstance(message, messages.PingMes):
             self.emit(messages.PongMes(self.context.now()), request_id)
-        elif kind not in UNMETERED and (wait := self.rates.request()):
+        elif kind not in UNMETERED and (wait := self._seconds_to_wait(kind)):
             self.refuse(message, request_id, Refused(429, "too-fast", wait))
         else:
             self._serve(self._handled(message, request_id), message, request_id)
+
+    def _seconds_to_wait(self, kind: type[Message]) -> float:
+        """Until a request may be made, 0.0 when this one may. An edit counts as a message."""
+        return self.rates.message() if kind is messages.EditMes else self.rates.request()
 
     def _handled(
         self, message: Message, request_id: str | None

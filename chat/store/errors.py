@@ -4,6 +4,7 @@ __all__ = [
     "CannotStart",
     "Disproved",
     "FateUnknown",
+    "Forbidden",
     "NameTaken",
     "NotAllowed",
     "NotInvited",
@@ -54,6 +55,21 @@ class Disproved(StoreError):
 
 class NotAllowed(StoreError):
     """The user may not do that here (403)."""
+
+
+class Forbidden(StoreError):
+    """No message of the user would be taken there now.
+
+    :ivar code: 403 or 404.
+    :ivar reason: which rule of the conversation is against it (``chat.store.post``), or empty.
+    :ivar retry_after: seconds until it ends, 0 when no end is known.
+    """
+
+    def __init__(self, code: int, reason: str, retry_after: float) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.retry_after = retry_after
 
 
 class NotInvited(StoreError):

@@ -18,7 +18,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
+from chat.store.entries import Author, record
+from chat.store.errors import (
+    FateUnknown,
+    Forbidden,
+    NotAllowed,
+    StoreError,
+    StoreUnavailable,
+    Unknown,
+)
 from chat.store.keys import Keys
 from chat.store.link.redis import Redis
 from chat.store.post import Post
@@ -133,14 +141,7 @@ class Posting:
         call.addBoth(self._answered, ordered)
 
     def _once_replicated(self, call: Deferred[Any], posts: list[Post]) -> Deferred[Any]:
-        """Let a call fail with FateUnknown when no replica has confirmed what it wrote.
-
-        WAIT speaks of the last write on its connection, which would be an old one if all posts were
-        repetitions. So something is written in any case.
-        """
-        self.redis.call(b"SET", self._keys.replicated(), 1).addErrback(lambda _: None)
-        waited = self.redis.call(b"WAIT", 1, int(REPLICA_SECONDS * 1000))
-        both = gatherResults([call, _behind(call, waited)], consumeErrors=True)
+        """Let a call fail with FateUnknown when no replica has confirmed what it wrote."""
 
         def judge(results: Sequence[Any]) -> Any:
             answers, replicas = results
@@ -156,12 +157,24 @@ class Posting:
             self._at_turn_end(self.confirmed)
             return result
 
+        return self._with_replicas(call).addCallback(judge).addBoth(resolved)
+
+    def _with_replicas(self, call: Deferred[Any]) -> Deferred[list[Any]]:
+        """What a call answers, and how many replicas have confirmed what it wrote.
+
+        WAIT speaks of the last write on its connection, which would be an old one if the call had
+        found everything done already. So something is written in any case.
+        """
+        self.redis.call(b"SET", self._keys.replicated(), 1).addErrback(lambda _: None)
+        waited = self.redis.call(b"WAIT", 1, int(REPLICA_SECONDS * 1000))
+        both = gatherResults([call, _behind(call, waited)], consumeErrors=True)
+
         def the_failure(first: Failure) -> Failure:
             found: Any = first.value
             why: Failure = found.subFailure
             return why
 
-        return both.addCallbacks(judge, the_failure).addBoth(resolved)
+        return both.addErrback(the_failure)
 
     def _refuse_all(self) -> None:
         """The store is away: nothing of this was sent."""
@@ -199,6 +212,37 @@ class Posting:
             found = (self._keys.meta(cid), (is_open(cid), *self._keys.audience(cid)))
             known = self._groups[cid] = found
         return known
+
+    async def edit(self, author: Author, cid: str, seq: int, content: str) -> None:
+        """Replace the text of a message of the author's. Where it is the same, nothing happens.
+
+        :raises Unknown: there is no such message, or it is deleted.
+        :raises NotAllowed: it is somebody else's.
+        :raises Forbidden: the author may not write there now.
+        :raises StoreUnavailable: the store is away.
+        :raises FateUnknown: it did not answer, or no replica has confirmed it where one has to.
+        """
+        name, middle = self._keys, author.does("edit", content, target=seq)
+        keys = [name.generation(), name.meta(cid), name.log(cid)]
+        keys += [name.members(cid), name.apart(cid)]
+        args: list[bytes | int] = [
+            author.user_id, seq, is_open(cid), author.says(content),
+            record(middle, author.user_id), *name.audience(cid),
+        ]  # fmt: skip
+        call = self.redis.script(load("edit"), keys, args)
+        if self._replicated:
+            answer, replicas = await self._with_replicas(call)
+            if not replicas:
+                raise FateUnknown("no replica has it")
+        else:
+            answer = await call
+        if answer == 404:
+            raise Unknown(cid)
+        if answer == 403:
+            raise NotAllowed(cid)
+        if answer != 200:
+            code, reason, wait = answer
+            raise Forbidden(-code, reason.decode(), wait / 1000)
 
     # Out -------------------------------------------------------------------------------------
 

@@ -26,7 +26,9 @@ def forgeries(field: Field) -> str:
     for other in (ann, bob):
         page = thief.ask("HistoryMes", conversation=other.at)
         assert not page.get("messages"), page
-        assert thief.ask("RedactMes", conversation=other.at, seq=secret["seq"])["code"] != 200
+        theirs = {"conversation": other.at, "seq": secret["seq"]}
+        assert thief.ask("RedactMes", **theirs)["code"] != 200
+        assert thief.ask("EditMes", content="mine", **theirs)["code"] != 200
     assert thief.ask("SearchMes", text="between the two")["messages"] == []
     thief.send("AckMes", conversation="#lobby", epoch="x", read=10**15)
     thief.send("AckMes", conversation=ann.at, epoch=secret["epoch"], read=10**15)
@@ -92,6 +94,7 @@ def pretenders(field: Field) -> str:
     said = owner.post(room, "mine")
     requests: list[tuple[str, dict[str, Any]]] = [
         ("RedactMes", {"conversation": room, "seq": said["seq"]}),
+        ("EditMes", {"conversation": room, "seq": said["seq"], "content": "theirs"}),
         ("TopicMes", {"conversation": room, "topic": "mine"}),
         ("SanctionsMes", {"conversation": room}),
         ("ModerateMes", {"conversation": "#lobby", "action": "announce", "reason": "me"}),

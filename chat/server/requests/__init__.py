@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chat import messages
 from chat.messages import Message
-from chat.server.requests import entering, moderating, people, reading, rooms
+from chat.server.requests import entering, moderating, people, reading, rooms, talking
 
 __all__ = ["HANDLERS", "OPEN_TO_ALL", "UNMETERED"]
 
@@ -24,6 +24,7 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     messages.HistoryMes: reading.history,
     messages.SearchMes: reading.search,
     messages.AckMes: reading.acknowledge,
+    messages.EditMes: talking.edit,
     messages.ConversationsMes: rooms.conversations,
     messages.JoinMes: rooms.join,
     messages.LeaveMes: rooms.leave,

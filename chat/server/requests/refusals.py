@@ -12,6 +12,7 @@ from chat.names import LINE_LIMIT, BadName, is_line
 from chat.server.guard.passwords import Busy
 from chat.store.errors import (
     FateUnknown,
+    Forbidden,
     NameTaken,
     NotAllowed,
     NothingToDo,
@@ -133,6 +134,8 @@ def refusal(failure: Failure, connection: str) -> Refused:
             return Refused(506, "not-invited")
         case NameTaken():
             return Refused(505, "name-taken")
+        case Forbidden(code=code, reason=reason, retry_after=retry_after):
+            return post_refusal(code, retry_after, reason)
         case TooMany(retry_after=retry_after):
             return Refused(429, "too-fast", retry_after)
         case StoreError():

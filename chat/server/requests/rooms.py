@@ -10,7 +10,7 @@ from chat.server import joining
 from chat.server.delivery.recovery import ANSWER_SECONDS
 from chat.server.paging import clamp, fit
 from chat.server.requests.refusals import Refused, check_line
-from chat.server.requests.talking import check_lobby, find_cid
+from chat.server.requests.talking import check_lobby, find_cid, move_up
 from chat.store.bus import Event
 from chat.store.errors import NotAllowed, StoreError, TooMany, Unknown
 from chat.store.keys import LOBBY_CID, room_cid
@@ -150,6 +150,7 @@ async def redact(session: "Session", message: messages.RedactMes) -> messages.Re
         await session.context.rooms.redact(session.author, cid, message.seq)
     except Unknown:
         raise Refused(404, "no-such-entry") from None
+    await move_up(session, cid)
     return messages.RedactResMes()
 
 

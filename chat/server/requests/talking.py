@@ -9,15 +9,24 @@ from chat.codec import escaped_size
 from chat.names import BadName
 from chat.server import user_events
 from chat.server.paging import content_room
-from chat.server.requests.refusals import Refused
-from chat.store.errors import NotAllowed, Unknown
+from chat.server.requests.refusals import Refused, post_refusal
+from chat.store.errors import NotAllowed, StoreError, Unknown
 from chat.store.keys import LOBBY_CID, cid_name, private_cid, room_cid
 from chat.store.post import Post
 
 if TYPE_CHECKING:
     from chat.server.session import Session
 
-__all__ = ["Sms", "check_lobby", "find_cid", "known_cid", "post", "post_at_once"]
+__all__ = [
+    "Sms",
+    "check_lobby",
+    "edit",
+    "find_cid",
+    "known_cid",
+    "move_up",
+    "post",
+    "post_at_once",
+]
 
 Sms = messages.SmsMes | messages.OriginalSmsMes
 
@@ -171,3 +180,26 @@ async def _make_contact(session: "Session", cid: str, over_rate: bool) -> bool:
         contacts.pop(next(iter(contacts)))
     contacts[cid] = None
     return True
+
+
+async def edit(session: "Session", message: messages.EditMes) -> messages.EditResMes:
+    """Have a message of one's own say something else, as if it were said now."""
+    cid = await find_cid(session, message.conversation)
+    said = _written(session, cid, message.content, "", None, over_rate=False, reply=0)
+    if said.refusal:
+        raise post_refusal(said.refusal, 0.0, "")
+    try:
+        await session.context.posting.edit(session.author, cid, message.seq, message.content)
+    except Unknown:
+        raise Refused(404, "no-such-entry") from None
+    await move_up(session, cid)
+    return messages.EditResMes()
+
+
+async def move_up(session: "Session", cid: str) -> None:
+    """Give a private conversation the present time on both lists: it has an entry that no message
+    made. A server that has lost the bus compares only conversations of which that is recent."""
+    conversations = session.context.conversations
+    if cid.startswith("p:"):
+        with suppress(StoreError):  # What made the entry is done all the same.
+            await conversations.touch({cid: await conversations.now()})

@@ -1,4 +1,4 @@
--- needs: log conversation rules belonging
+-- needs: log conversation rules belonging edited
 -- Set a room's topic, or take the text of an entry away: both are entries themselves.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 apart 6 the user's account
@@ -29,11 +29,14 @@ else
     -- The account's key is known here only: a single store, or one tag.
     if rank <= rank_of(uid, theirs, ARGV[10] .. uid .. '}') then return 403 end
   end
-  -- Only messages carry text of people; what happened in the room stays on record.
+  -- Only messages carry text of people; what happened in the room stays on record. What corrected a
+  -- message goes with it.
   if string.sub(kept, middle, middle + 6) == '"kind":' then return 403 end
   if uid ~= ARGV[2] then
     audit(KEYS[7], KEYS[8], rank, ARGV[2], ARGV[9], 'redact', ARGV[8], uid, 0, ARGV[3])
   end
+  local _, _, _, edited = message_of(log, kept)
+  if edited then forget_edit(log, KEYS[3], KEYS[5], edited, uid, wanted) end
   log.take_away(KEYS[3], KEYS[5], wanted)
 end
 append(c, ARGV[5])

@@ -1,0 +1,40 @@
+-- Shared by the scripts that correct messages, or take them away; needs log.
+--
+-- A message that was corrected says behind its content (and what it answers) as which number, and only
+-- that entry has its text as well: what corrected it before has none any more, and of a message that is
+-- taken away nothing has. So whoever reads the log from anywhere on comes to the text as it is now.
+
+-- What the log keeps of a message: who wrote it, its middle (`chat/store/entries.py`) up to the end of the
+-- content, what is behind that, and the number of the entry that corrected it last, if one did. A
+-- content ends with a quote, so nothing that somebody says is taken for what is behind it.
+-- Returns nil of what is no message.
+local function message_of(log, kept)
+  local sender, at = log.sender_of(kept)
+  if not sender or string.sub(kept, at, at + 6) == '"kind":' then return nil end
+  local middle = string.sub(kept, at)
+  local edited = string.match(middle, ',"edited":(%d+)$')
+  if edited then middle = string.sub(middle, 1, -#edited - 11) end
+  local behind = string.match(middle, ',"reply":%d+$') or ''
+  return sender, string.sub(middle, 1, #middle - #behind), behind, tonumber(edited)
+end
+
+-- Have another middle in what the log keeps under a number: time, epoch, sender and clientId stay. It is
+-- kept apart from then on. Nobody waits for it any more: in place of the server that did, and of its
+-- number for it, there is the entry's own, so that no two of those that are kept apart are alike.
+local function put_middle(log, key, apart, seq, middle)
+  local kept = log.entries(key, apart, seq, seq)[seq]
+  if not kept then return end
+  local at = 10 + string.byte(kept, 9)
+  local length = string.byte(kept, at + 20)
+  local record = struct.pack('>I8I4', 0, seq) .. string.sub(kept, at + 12, at + 20)
+    .. struct.pack('>I4', #middle) .. string.sub(kept, at + 25, at + 24 + length) .. middle
+  log.take_away(key, apart, seq)
+  redis.call('ZADD', apart, seq, string.sub(kept, 1, at - 1) .. record)
+end
+
+-- Take the text out of the entry that corrected a message of a sender's: the message has a newer one, or
+-- is taken away.
+local function forget_edit(log, key, apart, seq, sender, target)
+  local middle = '"kind":"edit","userId":' .. sender .. string.format(',"target":%d', target)
+  put_middle(log, key, apart, seq, middle)
+end
