@@ -3,7 +3,7 @@
 
 _chatroom_words() {
     case $1 in
-        chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask --version register send tail who history replay moderate delete report block admin' ;;
+        chatroom) echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --theme --check-config --colours --emoji --ascii --plain --mouse --record --mask --version register send tail who history replay moderate edit delete report block admin' ;;
         'chatroom register') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --id --invitation' ;;
         'chatroom send') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --lines --client-id --reply --join' ;;
         'chatroom tail') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --missed --join --count' ;;
@@ -11,6 +11,7 @@ _chatroom_words() {
         'chatroom history') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --before --after' ;;
         'chatroom replay') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --speed --print --print-all' ;;
         'chatroom moderate') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config kick ban unban mute unmute invite uninvite owner moderator member slow private public list --for --reason' ;;
+        'chatroom edit') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config' ;;
         'chatroom delete') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config' ;;
         'chatroom report') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --reason' ;;
         'chatroom block') echo '--help --server --user --profile --language --timeout --ca --fingerprint --password-file --password-command --json --config --undo' ;;
@@ -139,6 +140,16 @@ _chatroom_values() {
         'chatroom moderate --config') echo FILE ;;
         'chatroom moderate --for') echo - ;;
         'chatroom moderate --reason') echo - ;;
+        'chatroom edit --server') echo - ;;
+        'chatroom edit --user') echo - ;;
+        'chatroom edit --profile') echo - ;;
+        'chatroom edit --language') echo 'en zh' ;;
+        'chatroom edit --timeout') echo - ;;
+        'chatroom edit --ca') echo FILE ;;
+        'chatroom edit --fingerprint') echo - ;;
+        'chatroom edit --password-file') echo FILE ;;
+        'chatroom edit --password-command') echo - ;;
+        'chatroom edit --config') echo FILE ;;
         'chatroom delete --server') echo - ;;
         'chatroom delete --user') echo - ;;
         'chatroom delete --profile') echo - ;;

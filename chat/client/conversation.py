@@ -6,14 +6,28 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
+from msgspec.structs import replace
+
 from chat.client.events import Outgoing
 from chat.messages import Entry
 from chat.names import is_room
 
-__all__ = ["KEPT", "Conversation", "Fate", "Notice", "Pending", "is_erased"]
+__all__ = [
+    "KEPT",
+    "Conversation",
+    "Correction",
+    "Fate",
+    "Notice",
+    "Pending",
+    "corrected",
+    "is_erased",
+]
 
 KEPT = 4_000
 """Entries of one conversation that are held; the server has the rest, a page up fetches it."""
+
+EDITS_KEPT = 100
+"""Newest corrections that are remembered: a page that was read before one may come after it."""
 
 
 class Fate(Enum):
@@ -34,6 +48,14 @@ class Pending:
     message: Outgoing
     fate: Fate = Fate.SENDING
     error: str = ""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A message of one's own that is being said anew: its number, and what was begun before."""
+
+    seq: int
+    aside: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,7 @@ class Conversation:
     :ivar gone: the user is not in it, or no longer.
     :ivar hushed: only what speaks to the user is to be announced.
     :ivar answering: the number of the message that the ``draft`` answers, 0 for none.
+    :ivar correction: which message the ``draft`` corrects; None where it is a new one.
     :ivar rewritten: how often a held entry was changed or removed.
     """
 
@@ -83,6 +106,7 @@ class Conversation:
     loading: bool = False
     draft: str = ""
     answering: int = 0
+    correction: Correction | None = None
     fetched: bool = False
     recalled: bool = False
     away: int | None = None
@@ -93,6 +117,7 @@ class Conversation:
     quoted: dict[int, Entry | None] = field(default_factory=dict)
     mentions: set[int] = field(default_factory=set)
     _silent: set[int] = field(default_factory=set)
+    _edits: dict[int, Entry] = field(default_factory=dict)
 
     @property
     def private(self) -> bool:
@@ -119,7 +144,12 @@ class Conversation:
     @property
     def waiting(self) -> bool:
         """Whether a text was begun, is on its way, or was refused: nobody's words are lost."""
-        return bool(self.pending or self.draft)
+        return bool(self.pending or self.draft or self.begun)
+
+    @property
+    def begun(self) -> str:
+        """What is begun and is to be kept: no correction outlives the program."""
+        return self.draft if self.correction is None else self.correction.aside
 
     @property
     def complete(self) -> bool:
@@ -188,6 +218,10 @@ class Conversation:
             self._redact(entry.target)
         elif entry.kind == "erase":
             self._erase(entry)
+        elif entry.kind == "edit":
+            self._correct(entry, me, mention)
+        else:
+            entry = corrected(entry, self._edits.get(entry.seq))
         self.quoted.pop(entry.target, None)  # to be looked up again
         at = self.index(entry.seq)
         known = at < len(self.entries) and self.entries[at].seq == entry.seq
@@ -210,10 +244,13 @@ class Conversation:
                 self.mark_read(entry.seq)  # whoever answers has read what came before
             return False
         self._silent.discard(entry.seq)  # It may be from somebody who was blocked.
-        named = mention is not None and mention.search(entry.content)
-        if named or self.answers(entry, me):
+        if self._speaks_to(entry, me, mention):
             self.mentions.add(entry.seq)
         return fresh
+
+    def _speaks_to(self, entry: Entry, me: int, mention: "re.Pattern[str] | None") -> bool:
+        named = mention is not None and mention.search(entry.content) is not None
+        return named or self.answers(entry, me)
 
     def note_mention(self, seq: int) -> bool:
         """Note that message ``seq`` speaks to the user.
@@ -253,11 +290,16 @@ class Conversation:
     def drop_from(self, seq: int) -> None:
         """A new epoch begins at ``seq``: drop the entries from there on."""
         del self.entries[self.index(seq) :]
+        # What was corrected from there on says what it never said, as far as the server knows.
+        self.entries = [each for each in self.entries if each.edited < seq]
+        self._edits = {target: edit for target, edit in self._edits.items() if edit.seq < seq}
         self.rewritten += 1
         self.newest = min(self.newest, seq - 1)
         self.quoted.clear()
         if self.answering >= seq:
             self.answering = 0  # the number is another message's by now
+        if self.correction is not None and self.correction.seq >= seq:
+            self.correction = Correction(0, self.correction.aside)
         self.read = min(self.read, seq - 1)
         self.told = min(self.told, seq - 1)
         self.partner_delivered = min(self.partner_delivered, seq - 1)
@@ -281,6 +323,24 @@ class Conversation:
                 self._silent.add(target)
                 self.mentions.discard(target)
 
+    def _correct(self, edit: Entry, me: int, mention: "re.Pattern[str] | None") -> None:
+        """A message says something else. What was corrected again since has no text any more."""
+        target, known = edit.target, self._edits.get(edit.target)
+        if not edit.content or (known is not None and known.seq >= edit.seq):
+            return
+        self._edits.pop(target, None)
+        self._edits[target] = edit
+        if len(self._edits) > EDITS_KEPT:
+            del self._edits[next(iter(self._edits))]
+        held = self.held(target)
+        if held is None:
+            return
+        self.entries[self.index(target)] = now = corrected(held, edit)
+        self.rewritten += 1
+        if target > self.read and target not in self._silent:
+            speaks = self._speaks_to(now, me, mention)
+            (self.mentions.add if speaks else self.mentions.discard)(target)
+
     def _erase(self, erasure: Entry) -> None:
         """A user was deleted: so are their entries, and those about them."""
         self.quoted.clear()
@@ -293,6 +353,14 @@ class Conversation:
             self.pending = [
                 each for each in self.pending if each.message.client_id != entry.client_id
             ]
+
+
+def corrected(entry: Entry, edit: Entry | None) -> Entry:
+    """A message as ``edit`` left it, where that is newer than what it says."""
+    older = edit is None or not edit.content or edit.seq <= entry.edited
+    if edit is None or older or entry.kind or entry.deleted:
+        return entry
+    return replace(entry, content=edit.content, edited=edit.seq, cut=edit.cut)
 
 
 def is_erased(entry: Entry, erasure: Entry) -> bool:

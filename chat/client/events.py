@@ -156,8 +156,10 @@ class ConversationChanged(Struct, frozen=True):
 class MessageArrived(Struct, frozen=True):
     """The next entry of ``entry.conversation``, handed out once and in the order of its number.
 
-    Entries of every kind come this way (``entry.kind``): a redact says whose text to take away
-    (``entry.target``), a ``deleted`` one has nothing but its number. Own messages come too
+    Entries of every kind come this way (``entry.kind``): an ``edit`` says what the message with
+    the number ``entry.target`` says from now on (``entry.content``; empty: it was corrected again
+    since, or is deleted), a redact says whose text to take away, a ``deleted`` one has nothing but
+    its number. Own messages come too
     (``mine``), from this device with the ``client_id`` that ``send`` gave them. ``live`` is false
     for what was fetched to fill a hole.
     """

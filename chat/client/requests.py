@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from chat.client.errors import BadServer
+from chat.client.delivery.sender import TOO_LONG, ends_connections
+from chat.client.errors import BadServer, Refused
 from chat.client.moderation import Moderating
 from chat.client.network.asker import READING
 from chat.client.session import Session
 from chat.messages import (
     Conversation,
+    EditMes,
+    EditResMes,
     JoinMes,
     JoinResMes,
     LeaveMes,
@@ -101,6 +104,21 @@ class Requests(Moderating):
             MembersResMes,
             lambda page: (page.users, page.more),
         )
+
+    # Messages ----------------------------------------------------------------------------------
+
+    async def edit(self, conversation: str, seq: int, text: str) -> None:
+        """Have a message of one's own say ``text``, as everybody sees: its number stays. Doing so
+        twice is doing it once.
+
+        :raises Refused: 404 no such message, 403 somebody else's, or one may not write there now;
+            400 or 413 nobody could say ``text``.
+        :raises ValueError: ``text`` cannot be encoded as UTF-8.
+        """
+        request = EditMes(conversation, seq, text)
+        if ends_connections(request):
+            raise Refused(TOO_LONG.code, TOO_LONG.sentence)
+        await self._session.asker.ask(request, EditResMes, READING)
 
     # People ------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What ``chatroom send``, ``tail``, ``who``, ``history`` and ``register`` do."""
+"""What ``chatroom send``, ``edit``, ``tail``, ``who``, ``history`` and ``register`` do."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -134,6 +134,17 @@ async def send(context: Context) -> Status:
     async with logged_in(context) as client:
         await _join_first(context, client)
         return await _outcome(context, client, _sent(context, client, text, options.client_id))
+
+
+async def edit(context: Context) -> Status:
+    """Have a message of one's own say something else."""
+    options = context.options
+    text = options.text if options.text not in (None, "-") else whole_text(context.stdin)
+    if not text:
+        raise Stop(Status.USAGE, context.phrases("nothing-to-say"))
+    async with logged_in(context, acknowledge=False) as client:
+        await within(context, client.edit(options.conversation, options.seq, text))
+    return Status.DONE
 
 
 async def _join_first(context: Context, client: ChatClient) -> None:
@@ -360,6 +371,7 @@ COMMANDS: Final[dict[str, Callable[[Context], Awaitable[Status]]]] = {
     "who": who,
     "history": history,
     "moderate": moderate,
+    "edit": edit,
     "delete": delete,
     "report": report,
     "block": block,

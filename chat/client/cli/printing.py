@@ -110,7 +110,11 @@ class Printer:
             case "":
                 who = self._answering(entry, name)
                 self._remember(entry, name)
-                return f"{who}: {clean_line(acted(entry.content))}"
+                mark = f" {self._phrases('edited')}" if entry.edited else ""
+                return f"{who}: {clean_line(acted(entry.content))}{mark}"
+            case "edit":
+                text = clean_line(acted(entry.content))
+                return self._phrases("edit", name=name, seq=entry.target, text=text) if text else ""
             case "redact":
                 return self._phrases("deleted", seq=entry.target)
             case _:

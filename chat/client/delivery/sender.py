@@ -22,10 +22,10 @@ from chat.client.events import (
     Withdrawn,
 )
 from chat.codec import FRAME_LIMIT, ID_LIMIT, LENGTH_SIZE, encode
-from chat.messages import LARGEST, Entry, SmsMes, SmsResMes
+from chat.messages import LARGEST, Entry, Request, SmsMes, SmsResMes
 from chat.names import check_client_id
 
-__all__ = ["Sender", "SentMessage"]
+__all__ = ["TOO_LONG", "Sender", "SentMessage", "ends_connections"]
 
 AT_A_TIME = 32
 """Messages of all conversations that may be unanswered: about the burst that a server allows."""
@@ -46,7 +46,7 @@ SLOW_DOWN = 1.3
 """Seconds, and factors: after a 429 messages keep a distance that finds the server's rate."""
 
 
-def _ends_connections(request: SmsMes) -> bool:
+def ends_connections(request: Request) -> bool:
     """Whether a server with the usual options hangs up on a frame of this size.
 
     Such a message is tried once. If no answer comes, trying again would end one connection after
@@ -299,7 +299,7 @@ class Sender:
         if message.doubtful and self._now() - message.tried_at > FORGOTTEN_AFTER:
             self._fail(message, TOO_LATE)
             return
-        if message.doubtful and _ends_connections(request):
+        if message.doubtful and ends_connections(request):
             self._fail(message, TOO_LONG)
             return
         try:

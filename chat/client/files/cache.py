@@ -77,7 +77,8 @@ class Cache:
         self._due: IDelayedCall | None = None
         self._deaf: Callable[[], None] = lambda: None
         self._taken_back: Counter[str] = Counter()
-        """How often something of a conversation was: what was read before is read again."""
+        """How often something of a conversation was, or was corrected: what was read before is read
+        again."""
 
     # The beginning and the end
 
@@ -142,7 +143,7 @@ class Cache:
             case MessageArrived(entry):
                 self._entries.append(entry)
                 self._touched.add(entry.conversation)
-                if entry.kind in ("redact", "erase"):
+                if entry.kind in ("edit", "redact", "erase"):
                     self._taken_back[entry.conversation] += 1
                 elif len(self._entries) > MOST_WAITING:
                     self._give_up("the disk is too slow")

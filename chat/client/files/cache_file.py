@@ -2,17 +2,27 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from chat.client.conversation import is_erased
+from chat.client.conversation import corrected, is_erased
 from chat.client.events import Position
 from chat.client.files.index_words import indexed, liked, matching
+from chat.client.files.rows import (
+    UNREADABLE,
+    as_kept,
+    as_read,
+    emptied,
+    is_searched,
+    is_stale,
+    newer,
+    readable,
+)
 from chat.disk import private_directory
 from chat.messages import Conversation, Entry, User
 
@@ -24,7 +34,7 @@ KEPT_NUMBERS = 20_000
 MOST_BYTES = 256 << 20
 """Of the file; above it each conversation keeps fewer numbers."""
 
-LAYOUT = 1
+LAYOUT = 2
 """Of the tables. A file with another one is made anew: the server has everything."""
 
 UNREAD = 200
@@ -33,13 +43,13 @@ UNREAD = 200
 _NUMBER_BITS = 40
 """An entry's id is its conversation's number above its own: no index, and ranges are runs."""
 
-_UNREADABLE = (msgspec.DecodeError, ValueError, TypeError)
-"""What reading a row raises where one of its bytes is not what was written, or is newer."""
-
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.SQLITE_ERROR)
 """What SQLite says of pages that make no sense, the index's among them, and of missing tables."""
 
 _T = TypeVar("_T")
+_Rows = dict[int, tuple[Entry, int | None]]
+"""Entries by their ids, each with the id of the one that it changes."""
+
 _TABLES = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE conversation (
@@ -193,44 +203,76 @@ class CacheFile:
 
         :returns: whether one of them takes another's text away.
         """
-        rows = {}
+        rows: _Rows = {}
         targets = set()
+        edits: dict[int, Entry] = {}
         for entry in entries:
             base = self._number(entry.conversation) << _NUMBER_BITS
-            target = base + entry.target if entry.kind == "redact" else None
+            target = base + entry.target if entry.kind in ("edit", "redact") else None
             rows[base + entry.seq] = (entry, target)
-            if target is not None:
+            if target is not None and entry.kind == "redact":
                 targets.add(target)
+            elif target is not None:
+                edits[target] = newer(entry, edits.get(target))
         if not rows:
             return False
         for entry, _ in rows.values():
             if entry.kind == "erase":
                 targets |= self._erased(entry, rows)
-        known = self._base.execute(
-            "SELECT target FROM entry WHERE target BETWEEN ? AND ?", (min(rows), max(rows))
-        )
-        gone = targets | {target for (target,) in known}
+        gone = targets | self._changed(rows, edits)
         self._empty(targets - rows.keys())
+        self._correct({key: edit for key, edit in edits.items() if key not in rows})
         kept = {
-            key: (_emptied(entry) if key in gone else entry) for key, (entry, _) in rows.items()
+            key: emptied(entry) if key in gone else as_kept(entry, edits.get(key))
+            for key, (entry, _) in rows.items()
+            if key in gone or not is_stale(entry, edits.get(key))
         }
         # Made one by one: in a flood, those of a second would be megabytes.
         self._base.executemany(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
             ((key, e.time, rows[key][1], msgspec.json.encode(e)) for key, e in kept.items()),
         )
-        texts = ((key, indexed(e.content)) for key, e in kept.items() if _searched(e))
+        texts = ((key, indexed(e.content)) for key, e in kept.items() if is_searched(e))
         self._base.executemany("INSERT OR REPLACE INTO found (rowid, text) VALUES (?, ?)", texts)
         silent = [(key,) for key, e in kept.items() if e.deleted]
         self._base.executemany("DELETE FROM found WHERE rowid = ?", silent)
-        return bool(targets or silent)
+        return bool(targets or silent or edits)
 
-    def _erased(self, erasure: Entry, coming: Mapping[int, tuple[Entry, Any]]) -> set[int]:
+    def _changed(self, rows: _Rows, edits: dict[int, Entry]) -> set[int]:
+        """The ids of those that come and were taken back before; ``edits`` gets how the others were
+        corrected before."""
+        known = self._base.execute(
+            "SELECT target, body FROM entry WHERE target BETWEEN ? AND ?", (min(rows), max(rows))
+        )
+        gone = set()
+        for key, body in known:
+            if key not in rows:
+                continue
+            entry = as_read(body)
+            if entry is None or entry.kind != "edit":
+                gone.add(key)
+            else:
+                edits[key] = newer(entry, edits.get(key))
+        return gone
+
+    def _correct(self, edits: Mapping[int, Entry]) -> None:
+        """Give what is here already the text that it has by now."""
+        for key, edit in edits.items():
+            row = self._base.execute("SELECT body FROM entry WHERE id = ?", (key,)).fetchone()
+            entry = as_read(row[0]) if row is not None else None
+            if entry is None or (changed := corrected(entry, edit)) is entry:
+                continue
+            body = msgspec.json.encode(changed)
+            self._base.execute("UPDATE entry SET body = ? WHERE id = ?", (body, key))
+            text = (key, indexed(changed.content))
+            self._base.execute("INSERT OR REPLACE INTO found (rowid, text) VALUES (?, ?)", text)
+
+    def _erased(self, erasure: Entry, coming: _Rows) -> set[int]:
         """The ids of entries, here or in the batch, of a user who was deleted."""
         first = self._number(erasure.conversation) << _NUMBER_BITS
         older = first, first + erasure.seq - 1
         rows = self._base.execute("SELECT id, body FROM entry WHERE id BETWEEN ? AND ?", older)
-        known = {key: _entry(body) for key, body in rows}
+        known = {key: as_read(body) for key, body in rows}
         known |= {key: each for key, (each, _) in coming.items() if older[0] <= key <= older[1]}
         return {key for key, each in known.items() if each is None or is_erased(each, erasure)}
 
@@ -240,14 +282,22 @@ class CacheFile:
             row = self._base.execute("SELECT body FROM entry WHERE id = ?", (key,)).fetchone()
             if row is not None:
                 self._base.execute("DELETE FROM found WHERE rowid = ?", (key,))
-                if (entry := _entry(row[0])) is None:
+                if (entry := as_read(row[0])) is None:
                     self._base.execute("DELETE FROM entry WHERE id = ?", (key,))
                     continue
-                body = msgspec.json.encode(_emptied(entry))
+                body = msgspec.json.encode(emptied(entry))
                 self._base.execute("UPDATE entry SET body = ? WHERE id = ?", (body, key))
 
     def _drop(self, name: str, seq: int) -> None:
-        self._delete(*self._range(name, seq))
+        first, last = self._range(name, seq)
+        # What was changed from there on is not as it is here any more.
+        changed = self._base.execute(
+            "SELECT target FROM entry WHERE id BETWEEN ? AND ? AND target IS NOT NULL",
+            (first, last),
+        )
+        for (target,) in changed.fetchall():
+            self._delete(target, target)
+        self._delete(first, last)
 
     def _prune(self, name: str, newest: int, kept: int) -> None:
         if newest > kept:
@@ -288,7 +338,7 @@ class CacheFile:
         """
         try:
             return self._known()
-        except _UNREADABLE:
+        except UNREADABLE:
             pass
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode not in _DAMAGED:
@@ -324,7 +374,7 @@ class CacheFile:
             "SELECT body FROM entry WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
             (first, last, limit),
         ).fetchall()
-        return tuple(_readable(body for (body,) in reversed(rows)))
+        return tuple(readable(body for (body,) in reversed(rows)))
 
     def search(
         self, text: str, name: str, before: int, limit: int, skip: int = 0
@@ -344,7 +394,7 @@ class CacheFile:
             "ORDER BY time DESC, entry.id DESC LIMIT ? OFFSET ?",
             (wanted or liked(text), first, last, before or 1 << 62, limit, skip),
         )
-        return tuple(_readable(body for (body,) in rows.fetchall()))
+        return tuple(readable(body for (body,) in rows.fetchall()))
 
     # Inside
 
@@ -375,27 +425,6 @@ class CacheFile:
 
     def _set_fact(self, name: str, value: bytes) -> None:
         self._base.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
-
-
-def _searched(entry: Entry) -> bool:
-    return bool(entry.content) and not (entry.kind or entry.deleted)
-
-
-def _emptied(entry: Entry) -> Entry:
-    """What is left of an entry that was taken back."""
-    return Entry(entry.seq, time=entry.time, deleted=True, conversation=entry.conversation)
-
-
-def _entry(body: bytes) -> Entry | None:
-    """The entry in a row, None where the row is damaged: then it is as if it were not here."""
-    try:
-        return msgspec.json.decode(body, type=Entry)
-    except _UNREADABLE:
-        return None
-
-
-def _readable(bodies: Iterable[bytes]) -> Iterator[Entry]:
-    return (entry for body in bodies if (entry := _entry(body)) is not None)
 
 
 def erase(path: Path) -> None:

@@ -73,6 +73,7 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
         "管理房间或其中的人：移出、封禁、禁言、慢速模式等",
     ),
     "about-delete": ("delete a message for everybody", "为所有人删除一条消息"),
+    "about-edit": ("edit a message of your own", "编辑自己的一条消息"),
     "about-report": ("show a message to the administrators", "向服务器管理员举报一条消息"),
     "about-block": (
         "block somebody in private; without a name: list who is blocked",
@@ -374,4 +375,6 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "busy": ("busy", "忙碌"),
     "offline": ("offline", "离线"),
     "deleted": ("(message {seq} was deleted)", "（第 {seq} 条消息已删除）"),
+    "edited": ("(edited)", "（已编辑）"),
+    "edit": ("{name} edited message {seq}: {text}", "{name} 编辑了第 {seq} 条消息：{text}"),
 }
