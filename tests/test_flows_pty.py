@@ -90,6 +90,41 @@ def test_a_search_opens_what_it_found_among_what_stands_around_it(home: Home, pa
     anna.wait_for("Nothing found")
 
 
+def test_an_edit_is_seen_by_who_was_here_and_who_comes_later(home: Home, party: Party) -> None:
+    room, ben = party.room(), party.current()
+    anna = home.enter(room)
+    ben.get("JoinMes", conversation=room)
+    seq = ben.post(room, "the meating is at ten")["seq"]
+    anna.wait_for("the meating is at ten")
+    ben.get("EditMes", conversation=room, seq=seq, content="the meeting is at ten")
+    anna.wait_for("the meeting is at ten (edited)")
+    assert "meating" not in anna.text()
+    anna.enter("I will not bee there")
+    ben.hears("I will not bee there")
+    anna.type("begun")
+    anna.type("\x1bv")
+    anna.wait_for("d delete")
+    anna.type("e")
+    anna.wait_for("Editing (Enter sends")
+    anna.type("\x15")
+    anna.enter("I will be there")
+    anna.wait_for("I will be there (edited)")
+    anna.wait_gone("Editing")
+    assert "› begun" in anna.text()
+    told = ben.expect("SmsMes", conversation=room, kind="edit", content="I will be there")
+    ben.get("EditMes", conversation=room, seq=seq, content="the meeting is at eleven")
+    anna.wait_for("at eleven (edited)")
+    anna.type("\x15")
+    anna.press("ctrl q")
+    assert anna.wait_ended() == 0
+    ben.get("EditMes", conversation=room, seq=seq, content="the meeting is at twelve")
+    anna = home.start()
+    anna.wait_for("the meeting is at twelve (edited)")
+    assert "I will be there (edited)" in anna.text()
+    anna.enter("/inspect")
+    anna.wait_for(f"by entry {told['seq']}")
+
+
 def test_what_was_missed_goes_by_and_keys_hold_it(home: Home, party: Party) -> None:
     room, dan = party.room(), party.current()
     cora = home.enter(room)

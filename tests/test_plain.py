@@ -369,6 +369,27 @@ class NewsTests(TestCase):
         News(self.model, look(), self.said.append, set()).tell()
         self.assertIn("What you write next answers ben: message 2", "\n".join(self.said))
 
+    def test_who_edits_is_heard_with_the_new_text_by_who_has_heard_the_old_one(self) -> None:
+        self.enter(3, 3)
+        self.said.clear()
+        self.come(entry(4, BEN, "new", kind="edit", target=2))
+        self.assertEqual(self.said, ["12:04 ben (edited): new"])
+        self.come(Entry(5, "e1", "edit", BEN.user_id, target=2))
+        # What comes together is said once, as it is by now.
+        self.said.clear()
+        self.come(entry(6, CHEN, "old"), entry(7, CHEN, "@anna!", kind="edit", target=6))
+        self.assertEqual(self.said, ["12:06 陈晓明, to you: @anna! (edited)"])
+        self.come(entry(8, CHEN, "and again, @anna", kind="edit", target=6))
+        self.assertEqual(self.said[1:], ["12:08 陈晓明, to you (edited): and again, @anna"])
+        self.said.clear()
+        self.news.around(6)
+        self.assertIn("12:06 陈晓明, to you: and again, @anna (edited)", self.said)
+        self.assertNotIn("(edited):", "".join(self.said))
+        self.model.blocked_are(frozenset({CHEN.user_id}))
+        self.said.clear()
+        self.come(entry(9, CHEN, "hello?", kind="edit", target=6))
+        self.assertEqual(self.said, [])
+
     def test_what_was_typed_here_is_not_said_again(self) -> None:
         self.enter(1, 1)
         self.taken()

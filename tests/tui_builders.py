@@ -210,6 +210,15 @@ class ScriptedClient:
         if self.slow is not None:
             await self.slow
 
+    async def edit(self, conversation: str, seq: int, text: str) -> None:
+        self.asked.append(("edit", (conversation, seq, text)))
+        if not isinstance(self.state, events.LoggedIn):
+            raise NotConnected("there is no connection at the moment")
+        if self.trouble is not None:
+            raise self.trouble
+        if self.slow is not None:
+            await self.slow
+
     async def moderate(
         self, room: str, action: str, who: int | str = "", seconds: int = 0, reason: str = ""
     ) -> None:

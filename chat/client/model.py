@@ -257,6 +257,7 @@ class Model:
                 kept = self._absent(left.name)
                 kept.pending, kept.draft = left.pending, left.draft
                 kept.answering = left.answering
+                kept.correction = left.correction
             if self.open == state.conversation:
                 self.show(self.home)
             return

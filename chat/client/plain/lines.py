@@ -41,7 +41,10 @@ class Lines:
         return [day, line]
 
     def _told(self, conversation: Conversation, entry: Entry) -> str:
-        instead = self._telling.instead(entry)
+        words, edit = self._look.words, entry.kind == "edit"
+        if edit and (not entry.content or entry.user_id in self._model.blocked):
+            return ""
+        instead = None if edit else self._telling.instead(entry)
         if instead is not None:
             return instead
         name = self._telling.name(entry.user_id, entry.user_name)
@@ -49,5 +52,8 @@ class Lines:
         if entry.reply:
             name = self._telling.answering(name, conversation.answered(entry))
         if not mine and self._model.mentions_me(entry.content):
-            name = self._look.words("plain-to-you", who=name)
-        return f"{name}: {self._look.text(acted(entry.content))}"
+            name = words("plain-to-you", who=name)
+        text = self._look.text(acted(entry.content))
+        if edit:
+            return words("plain-edited", who=name, text=text)
+        return f"{name}: {text} {words('edited')}" if entry.edited else f"{name}: {text}"

@@ -1,6 +1,6 @@
 """What is new in a chat, printed once and in order: messages, and changes of the connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from chat.client import events
@@ -13,6 +13,7 @@ from chat.client.text import clip
 from chat.client.tui.look import Look
 from chat.client.tui.panes.messages import Wish
 from chat.client.tui.telling import Telling
+from chat.messages import Entry
 
 __all__ = ["News"]
 
@@ -48,6 +49,7 @@ class News:
         self._open = ""
         self._first: int | None = None
         self._last = 0
+        self._before = 0
         self._told: set[str] = set()
         self.missed_from = 1
         """The first message of the open conversation that was unread when it was opened."""
@@ -125,6 +127,7 @@ class News:
         self._go_on(conversation)
 
     def _go_on(self, conversation: Conversation) -> None:
+        self._before = self._last
         for index in range(conversation.index(self._last + 1), len(conversation.entries)):
             self.say_at(conversation, index)
 
@@ -136,11 +139,18 @@ class News:
             kept = entry.seq not in conversation.sealed
             self._say(self._look.words("gap" if kept else "gone", n=missing))
         self._last = max(self._last, entry.seq)
+        if entry.kind == "edit" and not self._is_news(entry):
+            return
         if entry.client_id in self._own and entry.user_id == self._model.me.user_id:
             self._own.discard(entry.client_id)
             return
         for line in self._lines.entry(conversation, entry):
             self._say(line)
+
+    def _is_news(self, edit: Entry) -> bool:
+        """Whether a message was said with another text, or not at all: what comes together is said
+        as it is by now."""
+        return edit.target <= self._before and not (self.held and edit.target >= self.missed_from)
 
     def older(self) -> Wish | None:
         """Print some entries that are older than those printed so far; or say what is needed for
@@ -157,7 +167,7 @@ class News:
             return None
         self._first = found[0].seq
         lines = Lines(self._model, self._look)
-        for entry in found:
+        for entry in _as_they_are(found):
             for line in lines.entry(conversation, entry):
                 self._say(line)
         return None
@@ -169,7 +179,8 @@ class News:
             return
         index = conversation.index(seq)
         lines = Lines(self._model, self._look)
-        for entry in conversation.entries[max(0, index - AROUND) : index + AROUND + 1]:
+        around = conversation.entries[max(0, index - AROUND) : index + AROUND + 1]
+        for entry in _as_they_are(around):
             for line in lines.entry(conversation, entry):
                 self._say(line)
 
@@ -205,3 +216,8 @@ class News:
                 self._link = link
             case _:
                 pass
+
+
+def _as_they_are(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Without what says how they came to be so."""
+    return (each for each in entries if each.kind != "edit")

@@ -54,6 +54,10 @@ class PlainVerbs(Verbs):
         self.picked = PlainPicked(chat, desk, around, news)
         self._news = news
 
+    def _edit_last(self, sent: Entry) -> None:
+        """There is nothing to write it into: what it says, and how to edit it all the same."""
+        self._chat.tell(self._words("plain-edit", text=sent.content))
+
     def help(self, arguments: str) -> None:
         if arguments:
             super().help(arguments)

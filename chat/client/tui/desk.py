@@ -188,7 +188,7 @@ class Desk(urwid.Widget):
         self.follow()
         if not self.composer.editor.text:
             self.composer.hint = self._hint()
-        self.composer.above = self._answering(columns)
+        self.composer.above = self._editing() or self._answering(columns)
         wanted = self.composer.wanted_rows(columns)
         hidden = _SIDES if self.messages.picking else self.hidden
         self.layout = layout = arrange(columns, rows, self.active, wanted, hidden)
@@ -246,6 +246,15 @@ class Desk(urwid.Widget):
         current = self.chat.model.current
         title = self.chat.title_of(current) if current else ""
         return self.look.words("composer-hint", conversation=title)
+
+    def _editing(self) -> str:
+        """Which message the composer has, as it stands above it, where it is no new one."""
+        current = self.chat.model.current
+        if current is None or current.correction is None:
+            return ""
+        entry = current.held(current.correction.seq)
+        said = self.look.line(entry.content) if entry is not None else ""
+        return f" {self.look.words('editing', text=said)}"
 
     def _side_by_side(self, layout: Layout) -> Drawn:
         shown: list[tuple[PaneWidget, Pane, int]] = [

@@ -99,7 +99,7 @@ class Drafts:
         :param run: as for ``save``.
         """
         conversations = model.conversations.values()
-        texts = {each.name: each.draft for each in conversations if each.draft}
+        texts = {each.name: each.begun for each in conversations if each.begun}
         here = {OPEN: model.open} if self._stay and model.open else {}
         known = (each for each in conversations if each.away is not None)
         away = {**self._away, **{each.name: each.away or 0 for each in known if each.hidden}}

@@ -32,6 +32,10 @@ def inspected(
         yield "inspect-answers", words("inspect-answers-is", n=entry.reply, what=said)
     size = len(entry.content.encode())
     yield "inspect-size", words("inspect-size-is", n=len(entry.content), bytes=size)
+    if entry.edited:
+        edit = conversation.held(entry.edited)
+        when = f"{look.when(edit.time):%Y-%m-%d %H:%M:%S}  " if edit is not None else ""
+        yield "inspect-edited", when + words("inspect-edited-is", n=entry.edited)
     hidden = _hidden(entry.content, look)
     if hidden:
         yield "inspect-warning", words("inspect-hidden", n=hidden)

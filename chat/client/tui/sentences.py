@@ -23,8 +23,8 @@ def sentence(error: Exception, words: Words) -> str:
     """What to say of an error, in the reader's language. Sentences of the server are shown as they
     are."""
     match error:
-        case Refused():
-            return str(error)
+        case Refused():  # Some by the library itself: what is too long for any server.
+            return reason(str(error), words)
         case FateUnknown():
             return words("fate-unknown", reason=reason(str(error), words))
         case BadServer():

@@ -221,6 +221,10 @@ class Actions:
             case Kind.MESSAGE if self._verbs.going:
                 # "/msg ben", Enter, a secret, Enter: never into the conversation before.
                 self.chat.say(words(self._verbs.one_moment))
+            case Kind.MESSAGE if self._verbs.picked.correcting.under_way:
+                self._verbs.correct(parsed.text)
+            case Kind.COMMAND | Kind.NOTHING if self._verbs.picked.correcting.under_way:
+                self.chat.say(words("editing-first"), bad=True)
             case Kind.MESSAGE if meant := self._doubt.meant(parsed.text):
                 self.chat.say(words("slash-missing", meant=meant), bad=True)
             case Kind.MESSAGE:
@@ -262,6 +266,8 @@ class Actions:
         if self.desk.composer.editor.text:
             self.desk.composer.edit("clear")
             self.desk.echo()
+        elif self._verbs.picked.correcting.give_up():
+            pass
         elif self.chat.answering:
             self._verbs.picked.answer(0)
         elif self._leaving:
@@ -331,6 +337,8 @@ class Actions:
     def do_back(self) -> None:
         pane = self.desk.list_pane()
         if pane is not None and pane.unfilter(all_of_it=True):
+            return
+        if self.desk.active is Pane.COMPOSER and self._verbs.picked.correcting.give_up():
             return
         if self.desk.active is Pane.COMPOSER and self.chat.answering:
             self.chat.answer(0)

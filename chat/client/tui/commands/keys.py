@@ -120,6 +120,7 @@ KEYS: Final[Sequence[Key]] = (
     Key("select", ("a",), "answered", "key-answered"),
     Key("select", ("d",), "delete_picked", "key-delete", hint=True),
     Key("select", ("esc", "q", "tab"), "unpick", "key-unpick", hint=True),
+    Key("select", ("e",), "correct", "key-edit", hint=True),
     Key("select", ("?", "\uff1f"), "help"),
     Key("conversations", ("up",), "select_up", "key-select"),
     Key("conversations", ("down",), "select_down"),

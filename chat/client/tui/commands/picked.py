@@ -1,4 +1,4 @@
-"""What the keys do with selected messages: copy, open, inspect, answer, delete."""
+"""What the keys do with selected messages: copy, open, inspect, answer, edit, delete."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -8,6 +8,7 @@ from chat.client.events import Outgoing
 from chat.client.links import Link, find_links
 from chat.client.text import clip, pad, width
 from chat.client.tui.chat import Chat
+from chat.client.tui.commands.correcting import Correcting
 from chat.client.tui.commands.table import written
 from chat.client.tui.desk import Desk
 from chat.client.tui.inspector import inspected
@@ -41,12 +42,16 @@ class Stage(Protocol):
 
 
 class PickedActions:
-    """Keys while messages are selected; ``do_x`` does action ``x``."""
+    """Keys while messages are selected; ``do_x`` does action ``x``.
+
+    :ivar correcting: edits one of them.
+    """
 
     def __init__(self, chat: Chat, desk: Desk, stage: Stage) -> None:
         self._chat = chat
         self._desk = desk
         self._stage = stage
+        self.correcting = Correcting(chat, desk)
 
     # Picking
 
@@ -112,6 +117,7 @@ class PickedActions:
 
     def answer(self, seq: int) -> None:
         """Let what is written answer message ``seq``; 0 for none."""
+        self.correcting.give_up()
         self._chat.answer(seq)
         self.do_unpick()
 
@@ -188,6 +194,15 @@ class PickedActions:
         rows = [Choice([(None, f" {words(key)}")], value) for key, value in _YES_NO]
         self._list(words("delete-title"), lambda: rows, chosen)
 
+    def do_correct(self) -> None:
+        """Have a message of one's own in the composer, to be said anew."""
+        entry = self._one()
+        if entry is None or entry.user_id != self._chat.model.me.user_id:
+            self._say("edit-own", bad=True)
+            return
+        self.do_unpick()
+        self.correcting.begin(entry)
+
     def _one(self) -> Entry | None:
         """The picked message, or the newest one."""
         picked = self._desk.messages.picked
@@ -201,6 +216,11 @@ class PickedActions:
         """The same, but of one's own where nobody else said anything."""
         me = self._chat.model.me.user_id
         return self._last(lambda each: each.user_id != me) or self.newest()
+
+    def own(self) -> Entry | None:
+        """One's own last message there."""
+        me = self._chat.model.me.user_id
+        return self._last(lambda each: each.user_id == me)
 
     def _last(self, wanted: Callable[[Entry], bool]) -> Entry | None:
         """The newest message of the open conversation that is loaded and ``wanted``."""
@@ -289,8 +309,7 @@ class PickedActions:
             self._say("taken-back")
             self._bring_back(unsent)
             return
-        name, me = self._chat.model.open, self._chat.model.me.user_id
-        sent = self._last(lambda each: each.user_id == me)
+        name, sent = self._chat.model.open, self.own()
         if sent is None:
             self._say("nothing-to-take-back")
             return
@@ -315,6 +334,7 @@ class PickedActions:
 
     def _bring_back(self, unsent: Outgoing) -> None:
         """Put ``text`` into the composer, before what is being written there."""
+        self.correcting.give_up()
         editor = self._desk.composer.editor
         self._chat.answer(self._chat.answering or unsent.reply)
         self._desk.focus_on(Pane.COMPOSER)

@@ -50,6 +50,7 @@ COMMANDS: Final[Sequence[Command]] = (
     Command(("searchall", "sa", "全部搜索"), "search_all", "cmd-search-all", "arg-search", 1),
     Command(("reply", "re", "answer", "回复"), "reply", "cmd-reply", "arg-reply"),
     Command(("delete", "del", "删除"), "delete", "cmd-delete", "arg-delete"),
+    Command(("edit", "correct", "编辑", "更正"), "edit", "cmd-edit", "arg-edit"),
     Command(("undo", "收回", "撤回"), "undo", "key-take-back"),
     Command(("retry", "重发"), "retry", "cmd-retry"),
     Command(("inspect", "详情"), "inspect", "cmd-inspect", "arg-delete"),
@@ -94,7 +95,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("mentions", "unread"), "next"),
     **dict.fromkeys(("find", "grep", "lastlog"), "search"),
     **dict.fromkeys(("history", "scrollback"), "more"),
-    **dict.fromkeys(("edit", "unsend"), "undo"),
+    "unsend": "undo",
+    **dict.fromkeys(("fix", "amend"), "edit"),
     **dict.fromkeys(("op", "deop"), "role"),
     **dict.fromkeys(("connect", "server"), "reconnect"),
     **dict.fromkeys(("color", "colors", "colour", "colours", "dark", "light"), "theme"),
@@ -121,8 +123,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("主题", "皮肤"), "配色"),
     "已读": "全部已读",
     "勿扰": "免打扰",
-    "编辑": "收回",
     **dict.fromkeys(("回答", "答复", "引用"), "回复"),
+    **dict.fromkeys(("修改", "改正"), "编辑"),
     **dict.fromkeys(("注销", "退出登录"), "登出"),
 }
 """What commands are called here that are called so in other programs."""

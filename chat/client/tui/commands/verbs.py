@@ -15,6 +15,7 @@ from chat.client.tui.chat import Chat
 from chat.client.tui.commands import helptext
 from chat.client.tui.commands.catchup import CatchUp
 from chat.client.tui.commands.doctor import Examined, examine
+from chat.client.tui.commands.editing import EditingVerbs
 from chat.client.tui.commands.moderating import ModeratingVerbs
 from chat.client.tui.commands.moving import MovingVerbs
 from chat.client.tui.commands.oneself import OneselfVerbs
@@ -63,7 +64,7 @@ class Around(Stage, Protocol):
         """What is known of terminal and server."""
 
 
-class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
+class Verbs(EditingVerbs, ModeratingVerbs, MovingVerbs, OneselfVerbs):
     """The commands. ``run`` is the entry point.
 
     :ivar picked: what commands do with messages, as keys do.
@@ -85,7 +86,7 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
     def complete(self, command: Command, arguments: str) -> bool:
         """Whether a command has the arguments it needs; if not, the user is told which. An answer
         is a message: it waits until the conversation that it is meant for is open."""
-        if command.verb == "reply" and self.going:
+        if command.verb in ("reply", "edit") and self.going:
             self._chat.say(self._words(self.one_moment))
             return False
         if len(arguments.split()) < command.least:
@@ -157,7 +158,8 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
         former, typed = self._chat.model.current, self._desk.composer.editor.text
         self._chat.open(name)
         self._desk.follow()
-        if typed and former is not self._chat.model.current:
+        corrects = former is not None and former.correction is not None
+        if typed and former is not self._chat.model.current and not corrects:
             self._begin(typed)
             if former is not None:
                 former.draft = ""
@@ -346,6 +348,11 @@ class Verbs(ModeratingVerbs, MovingVerbs, OneselfVerbs):
             return seq if current is not None and seq <= current.newest else 0
         found = self._last_of(current, who) if who else self.picked.newest_of_others()
         return found.seq if found is not None else 0
+
+    def correct(self, text: str) -> None:
+        """The message that is in correction is to say ``text``."""
+        self._chat.note = ""
+        self._chat.spawn(self._patiently(self.picked.correcting.send(text)))
 
     def undo(self, arguments: str) -> None:
         self.picked.do_take_back()

@@ -194,7 +194,8 @@ class EntryRows:
         name = "" if grouped else self._telling.name(entry.user_id, entry.user_name)
         if entry.reply and self.bare:
             name = self._telling.answering(name, answered)
-        rows = self._message(entry.content, entry.time, name, entry.user_id, fate, role)
+        edited = bool(entry.edited)
+        rows = self._message(entry.content, entry.time, name, entry.user_id, fate, role, edited)
         return [*self._above(entry, answered), *rows]
 
     def quotes(self, entry: Entry) -> bool:
@@ -266,7 +267,14 @@ class EntryRows:
         return f"{moment.hour:02}:{moment.minute:02}"
 
     def _message(
-        self, content: str, time: int, name: str, user_id: int, fate: Fate | None, role: str | None
+        self,
+        content: str,
+        time: int,
+        name: str,
+        user_id: int,
+        fate: Fate | None,
+        role: str | None,
+        edited: bool = False,
     ) -> list[Row]:
         content = acted(content)
         if self.bare:
@@ -277,6 +285,8 @@ class EntryRows:
         room = max(1, self.columns - indent - 1 - (3 if fate else 0))
         most = REFUSED_SHOWN if fate is Fate.FAILED else ROWS_SHOWN
         lines = self._lines(content, room, taken - indent, role, most)
+        if edited:
+            self._say_edited(lines, room, taken - indent)
         rows: list[Row] = []
         for number, line in enumerate(lines):
             row: list[Run] = [*(lead if number == 0 else after), *line]
@@ -301,6 +311,18 @@ class EntryRows:
         if len(lines) > most:
             lines[-1] = clip(self._look.words("more-rows"), columns)
         return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
+
+    def _say_edited(self, lines: list[Sequence[Run]], columns: int, taken: int) -> None:
+        """Say behind a text that it was corrected; below it where there is no room.
+
+        :param taken: of the first row's columns.
+        """
+        said = self._look.words("edited")
+        used = sum(width(text) for _, text in lines[-1]) + (taken if len(lines) == 1 else 0)
+        if used + 1 + width(said) <= columns:
+            lines[-1] = [*lines[-1], ("dim", f" {said}")]
+        else:
+            lines += [[("dim", line)] for line in fold(said, columns)]
 
     def _bare(self, content: str, time: int, name: str) -> list[Row]:
         """One line. Where it wraps, it continues below the text and not below the time: otherwise

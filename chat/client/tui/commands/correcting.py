@@ -1,0 +1,78 @@
+"""A message of one's own in the composer, to be said anew; what was begun there comes back."""
+
+from chat.client.conversation import Conversation, Correction
+from chat.client.tui.chat import Chat
+from chat.client.tui.commands.table import parse, written
+from chat.client.tui.desk import Desk
+from chat.client.tui.panes.layout import Pane
+from chat.messages import Entry
+
+__all__ = ["Correcting"]
+
+
+class Correcting:
+    """Begins and ends it. Which conversation has something in correction, the model knows."""
+
+    def __init__(self, chat: Chat, desk: Desk) -> None:
+        self._chat = chat
+        self._desk = desk
+
+    @property
+    def under_way(self) -> bool:
+        """Whether what stands in the composer is a correction."""
+        current = self._chat.model.current
+        return current is not None and current.correction is not None
+
+    def begin(self, entry: Entry) -> None:
+        """Have what ``entry``, of the open conversation, says in the composer."""
+        conversation = self._chat.model.current
+        if conversation is None:
+            return
+        self.give_up()
+        editor = self._desk.composer.editor
+        conversation.correction = Correction(entry.seq, editor.text)
+        editor.load(written(entry.content))
+        self._desk.focus_on(Pane.COMPOSER)
+
+    def give_up(self) -> bool:
+        """Leave the message as it is. Return whether one was in correction."""
+        conversation = self._chat.model.current
+        if conversation is None or conversation.correction is None:
+            return False
+        self._end(conversation)
+        return True
+
+    async def send(self, text: str) -> None:
+        """Have the message say ``text``. Until that is done it stays in the composer.
+
+        :raises ClientError: as ``ChatClient.edit``.
+        """
+        conversation = self._chat.model.current
+        correction = conversation.correction if conversation is not None else None
+        if conversation is None or correction is None:
+            return
+        held = conversation.held(correction.seq)
+        if held is None or held.deleted or held.content != text:
+            await self._chat.client.edit(conversation.name, correction.seq, text)
+        if conversation.correction is correction and self._says(conversation, text):
+            self._end(conversation)
+
+    def _is_open(self, conversation: Conversation) -> bool:
+        return conversation is self._chat.model.current
+
+    def _says(self, conversation: Conversation, text: str) -> bool:
+        """Whether that still stands in the composer: who went on writing is not done."""
+        editor = self._desk.composer.editor
+        return (
+            parse(editor.text if self._is_open(conversation) else conversation.draft).text == text
+        )
+
+    def _end(self, conversation: Conversation) -> None:
+        if conversation.correction is None:
+            return
+        aside, conversation.correction = conversation.correction.aside, None
+        conversation.draft = aside
+        if self._is_open(conversation):
+            self._desk.composer.editor.load(aside)
+            self._desk.composer.completion = None
+        self._desk.changed()
