@@ -10,6 +10,8 @@ from chat.soak.trace import (
     Answered,
     Closed,
     Dropped,
+    Edited,
+    Editing,
     Event,
     Fault,
     Fetched,
@@ -305,6 +307,40 @@ class JudgeTest(SynchronousTestCase):
     def test_a_text_that_vanishes_although_nobody_took_it_away(self) -> None:
         found = self.promises(begins(), said(1, "a"), log((E1, "")))
         self.assertEqual(found, {"identity", "lost"})
+
+    def edited(self, *more: Event, done: bool = True) -> list[Event]:
+        """A message, which is edited twice; of the second edit nobody may know what came of it."""
+        trace = [
+            *begins(),
+            *said(1, "a"),
+            Editing(2.0, ROOM, 1, "a", 1),
+            Edited(2.1, ROOM, 1, "a", 1),
+        ]
+        trace += [Editing(3.0, ROOM, 1, "a", 2)]
+        return [*trace, *([Edited(3.1, ROOM, 1, "a", 2)] if done else []), *more]
+
+    def logged(self, revision: int) -> list[Event]:
+        return [Logged(9.0, ROOM, E1, 1, "a", revision)]
+
+    def test_an_edit_that_was_accepted_is_in_every_page_that_is_asked_for_afterwards(self) -> None:
+        for asked, revision, broken in (
+            (2.05, 0, False), (2.05, 1, False), (2.5, 0, True), (2.5, 1, False), (3.05, 2, False),
+            (3.5, 1, True), (3.5, 2, False), (3.5, 3, True),
+        ):  # fmt: skip
+            page = Fetched(4.0, BOB, ROOM, E1, 1, "a", asked, revision)
+            found = self.promises(self.edited(page), self.logged(2))
+            self.assertEqual(found, {"edited"} if broken else set(), (asked, revision))
+
+    def test_an_edit_that_was_accepted_is_in_the_log(self) -> None:
+        for revision, done, broken in (
+            (2, True, False), (1, True, True), (0, True, True), (3, True, True),
+            (2, False, False), (1, False, False), (0, False, True),
+        ):  # fmt: skip
+            found = self.promises(self.edited(done=done), self.logged(revision))
+            self.assertEqual(found, {"edited"} if broken else set(), (revision, done))
+        undone = [rollback(True, 4.0, 3.0), rollback(False, 5.0, 3.0)]
+        self.assertEqual(self.promises(self.edited(*undone), self.logged(1)), set())
+        self.assertEqual(self.promises(self.edited(*undone), self.logged(0)), {"edited"})
 
     def test_a_push_to_somebody_who_left(self) -> None:
         trace = [*begins(), *said(1, "a"), Left(2.0, BOB, "device-2", ROOM)]

@@ -11,9 +11,12 @@ from chat.soak.link import Link, Refused
 if TYPE_CHECKING:
     from chat.soak.device import Device
 
-__all__ = ["Copies", "Copy", "answering", "key_of"]
+__all__ = ["Copies", "Copy", "answering", "key_of", "revision_of"]
 
 PAGE: Final = 200
+REVISED: Final = "~"
+"""What a revision begins with."""
+
 RETRY_SECONDS: Final = 0.5
 ANSWERS: Final = ">"
 
@@ -169,7 +172,8 @@ class Copies:
     ) -> None:
         record, key = self._device.host.record, key_of(entry)
         epoch, seq = entry.get("epoch", copy.epoch), entry["seq"]
-        record(trace.Fetched(record.now(), link.number, conv, epoch, seq, key, asked))
+        revision = revision_of(entry)
+        record(trace.Fetched(record.now(), link.number, conv, epoch, seq, key, asked, revision))
         if seq == copy.seq + 1:
             self._show(conv, copy, epoch, seq, key)
 
@@ -204,3 +208,9 @@ def key_of(entry: dict[str, Any]) -> str:
 def answering(key: str, reply: int) -> str:
     """The key of a message that answers number ``reply``, 0 for none."""
     return f"{key}{ANSWERS}{reply}" if reply else key
+
+
+def revision_of(entry: dict[str, Any]) -> int:
+    """How often a message had been edited, which is the second word of what it says by then."""
+    word = str(entry.get("content", "")).partition(" ")[2].partition(" ")[0]
+    return int(word[1:]) if word.startswith(REVISED) else 0

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 from twisted.internet.task import deferLater
 
 from chat.soak import trace
-from chat.soak.copies import Copies
+from chat.soak.copies import REVISED, Copies
 from chat.soak.link import Link, Refused, connect
 
 __all__ = ["Account", "Device", "Host", "Message"]
@@ -20,6 +20,9 @@ IN_FLIGHT: Final = 16
 
 PATIENCE: Final = 15.0
 """Seconds after which a message without an answer is sent again."""
+
+LONGEST: Final = 4096
+"""Characters of an edited message."""
 
 GIVE_UP: Final = 0.05
 """How many of the messages that were not accepted at once are given up, to see them not appear."""
@@ -90,6 +93,7 @@ class Message:
     sent: float = 0.0
     tries: int = 0
     seq: int = 0
+    revision: int = 0
     in_flight: bool = False
     unknown: bool = False
     reply: int = 0
@@ -254,6 +258,22 @@ class Device:
         self.host.record(trace.Sent(now, link.number, message.conv, message.key))
         answers = {"reply": message.reply} if message.reply else {}
         link.tell("SmsMes", to=message.to, content=message.content, clientId=message.key, **answers)
+
+    async def edit(self, message: Message) -> bool:
+        """Ask once for a message of one's own to say something else. Return False in doubt."""
+        record, link = self.host.record, self.link
+        if link is None or link.paused:
+            return True
+        message.revision += 1
+        told = message.conv, message.seq, message.key, message.revision
+        record(trace.Editing(record.now(), *told))
+        content = f"{message.key} {REVISED}{message.revision} {message.content}"[:LONGEST]
+        try:
+            await link.ask("EditMes", conversation=message.to, seq=message.seq, content=content)
+        except (Refused, ConnectionLost):
+            return False
+        record(trace.Edited(record.now(), *told))
+        return True
 
     async def redact(self, message: Message) -> None:
         """Ask for the text of one of the user's own messages to be deleted, once."""

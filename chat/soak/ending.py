@@ -7,7 +7,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 
 from chat.soak import trace
-from chat.soak.copies import key_of
+from chat.soak.copies import key_of, revision_of
 from chat.soak.device import Device
 from chat.soak.link import Refused
 from chat.soak.world import World
@@ -182,6 +182,7 @@ async def _read_log(world: World, conv: str) -> None:
         for entry in page["messages"]:
             after = entry["seq"]
             epoch = entry.get("epoch", "")
-            world.record(trace.Logged(world.record.now(), conv, epoch, after, key_of(entry)))
+            now, key, revision = world.record.now(), key_of(entry), revision_of(entry)
+            world.record(trace.Logged(now, conv, epoch, after, key, revision))
         if not page["more"]:
             return

@@ -13,6 +13,7 @@ The promises are those of ``docs/protocol.rst``, seen from outside only:
 ``epoch``     an epoch changes only after something that may lose numbers
 ``device``    a device ends with exactly what the log has
 ``tail``      a connected device gets the last entries without asking
+``edited``    a page that is asked for after a message was edited has its newest text
 ``redacted``  a text that was taken away is in no page that is asked for afterwards
 ``left``      who left a room is pushed nothing of it
 ``original``  an original client is sent a message once, and in the order of the numbers
@@ -26,6 +27,7 @@ from typing import Final
 from chat.soak import trace
 from chat.soak.judge_parts import (
     Conversation,
+    Edits,
     Line,
     Link,
     Message,
@@ -58,6 +60,7 @@ class Judge:
         self._links: dict[int, Link] = {}
         self._devices: dict[tuple[str, str], Line] = {}
         self._acked: dict[tuple[int, str], tuple[int, int]] = {}
+        self._edits = Edits()
         self._removals = Removals()
         self._originals = Originals(lambda key: self._messages[key].numbers)
         self._losses: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -77,6 +80,8 @@ class Judge:
             trace.Fault: self._fault,
             trace.Settled: self._settled,
             trace.Logged: self._logged,
+            trace.Editing: self._edits.editing,
+            trace.Edited: self._edits.edited,
             trace.Redacting: self._removals.redacting,
             trace.Redacted: self._removals.redacted,
             trace.Left: self._left,
@@ -159,6 +164,7 @@ class Judge:
 
     def _fetched(self, event: trace.Fetched) -> None:
         self._removals.fetched(event)
+        self._edits.shown(event)
         self._name(event, event.epoch, event.seq, event.key)
 
     # Messages --------------------------------------------------------------------------------
@@ -289,6 +295,7 @@ class Judge:
         if event.seq != len(log) + 1:
             self._say_device(event, "hole", event.seq, f"the log has {event.seq} at {len(log) + 1}")
         log[event.seq] = (event.epoch, event.key)
+        self._edits.shown(event)
 
     def finish(self) -> list[Violation]:
         """Compare what was sent with what the logs have, when nothing more comes.
@@ -297,6 +304,9 @@ class Judge:
         """
         self._check_logs()
         self._check_removals()
+        for shown, revision in self._edits.broken(self._undone):
+            text = f"{shown.key!r} has revision {shown.revision}, and should have {revision}"
+            self._end("edited", text, shown.conv, shown.seq, shown.key)
         for link in self._links:
             self._check_heard(float("inf"), link)
         for key, message in self._messages.items():

@@ -1,4 +1,4 @@
-"""Parts of the judge: its knowledge, redacted texts, original clients. Pure."""
+"""Parts of the judge: its knowledge, edited and redacted texts, original clients. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 
 from chat.soak import trace
 
-__all__ = ["Conversation", "Line", "Link", "Message", "Originals", "Removals", "Violation"]
+__all__ = [
+    "Conversation",
+    "Edits",
+    "Line",
+    "Link",
+    "Message",
+    "Originals",
+    "Removals",
+    "Violation",
+]
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,44 @@ class Link:
     lines: dict[str, Line] = field(default_factory=dict)
     stalled: bool = False
     left: set[str] = field(default_factory=set)
+
+
+class Edits:
+    """The messages that say something else than at first, each in its newest revision."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[str, int, str], int] = {}
+        self._done: defaultdict[tuple[str, int, str], list[tuple[float, int]]] = defaultdict(list)
+        self._shown: list[trace.Fetched | trace.Logged] = []
+
+    def editing(self, event: trace.Editing) -> None:
+        """From now on the new text may be shown."""
+        self._asked[event.conv, event.seq, event.key] = event.revision
+
+    def edited(self, event: trace.Edited) -> None:
+        """From now on nobody who asks gets an older one, unless a loss undoes it."""
+        self._done[event.conv, event.seq, event.key].append((event.at, event.revision))
+
+    def shown(self, event: trace.Fetched | trace.Logged) -> None:
+        """A page was read, or the log at the end: remember it where it has not the text it should
+        have had as it was asked for."""
+        name = event.conv, event.seq, event.key
+        if event.key and (name in self._done or event.revision):
+            self._shown.append(event)
+
+    def broken(
+        self, lost: Callable[[str, float], bool]
+    ) -> Iterator[tuple[trace.Fetched | trace.Logged, int]]:
+        """Each page that had another text than it should, and the revision that it lacks.
+
+        :param lost: whether what happened at a moment may have been undone.
+        """
+        for event in self._shown:
+            name = event.conv, event.seq, event.key
+            asked = event.asked if isinstance(event, trace.Fetched) else event.at
+            done = [n for at, n in self._done[name] if at < asked and not lost(event.conv, at)]
+            if event.revision < max(done, default=0) or event.revision > self._asked.get(name, 0):
+                yield event, max(done, default=0)
 
 
 class Removals:

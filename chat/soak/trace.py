@@ -11,6 +11,8 @@ __all__ = [
     "Answered",
     "Closed",
     "Dropped",
+    "Edited",
+    "Editing",
     "Event",
     "Fault",
     "Fetched",
@@ -93,7 +95,8 @@ class Pushed(_Event, frozen=True):
 
 
 class Fetched(_Event, frozen=True):
-    """An entry was in a page of HistoryResMes, which was asked for at ``asked``."""
+    """An entry was in a page of HistoryResMes, which was asked for at ``asked``; ``revision``: how
+    often it had been edited."""
 
     link: int
     conv: str
@@ -101,6 +104,26 @@ class Fetched(_Event, frozen=True):
     seq: int
     key: str
     asked: float = 0.0
+    revision: int = 0
+
+
+class Editing(_Event, frozen=True):
+    """A server is about to be asked to have a message say something else; each time its revision is
+    one higher."""
+
+    conv: str
+    seq: int
+    key: str
+    revision: int
+
+
+class Edited(_Event, frozen=True):
+    """It has said that it does."""
+
+    conv: str
+    seq: int
+    key: str
+    revision: int
 
 
 class Redacting(_Event, frozen=True):
@@ -210,6 +233,7 @@ class Logged(_Event, frozen=True):
     epoch: str
     seq: int
     key: str
+    revision: int = 0
 
 
 Event = (
@@ -228,6 +252,8 @@ Event = (
     | Fault
     | Settled
     | Logged
+    | Editing
+    | Edited
     | Redacting
     | Redacted
     | Left

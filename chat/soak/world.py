@@ -34,6 +34,9 @@ ROOM_SHARE: Final = 0.54
 REPEATED: Final = 0.01
 """Messages that were accepted and are sent again, from whichever device of the user."""
 
+EDITED: Final = 0.02
+"""Messages that are edited, some of them again and again, from whichever device of the user."""
+
 REDACTED: Final = 0.005
 """Messages whose text is taken away again."""
 
@@ -295,9 +298,11 @@ class World:
             self._say_wrong(device)
         elif chance < WRONG + REPEATED:
             self._repeat(device)
-        elif chance < WRONG + REPEATED + REDACTED:
+        elif chance < WRONG + REPEATED + EDITED:
+            self.spawn(self._edit(device))
+        elif chance < WRONG + REPEATED + EDITED + REDACTED:
             self._redact(device)
-        elif chance < WRONG + REPEATED + REDACTED + ORIGINAL:
+        elif chance < WRONG + REPEATED + EDITED + REDACTED + ORIGINAL:
             self.originals[0].say(f"{self.name}original-{next(self._numbers)}")
         else:
             self.say(device, self._somewhere(device.account))
@@ -348,6 +353,18 @@ class World:
             return
         self.record(trace.Sent(self.record.now(), link.number, last.conv, last.key))
         link.tell("SmsMes", to=last.to, content=last.content, clientId=last.key)
+
+    async def _edit(self, device: Device) -> None:
+        """Have what this user said last say something else, unless that may have another number by
+        now. What is in doubt is not edited again: it might come to pass behind that."""
+        user = device.account.user_id
+        last = self._last_said.pop(user, None)
+        if last is None or not last.seq:
+            return
+        for _ in range(self.random.randint(1, 3)):
+            if not self.calm or not await device.edit(last):
+                return
+        self._last_said.setdefault(user, last)
 
     def _redact(self, device: Device) -> None:
         """Delete the last message of this user, unless that may have another number by now."""
