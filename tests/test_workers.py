@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -40,6 +41,9 @@ from tests.process import CHEAP, TWISTD, ServerProcess
 from tests.server import GENEROUS, check_log
 
 LOBBY = "#lobby"
+
+FEW_FILES = 256
+"""A soft limit, as some systems have it, that many workers' pipes would reach."""
 
 
 ACTIVATED = f"""
@@ -112,6 +116,13 @@ class WorkersTest(SynchronousTestCase):
             with client.makefile("rb") as answer:
                 head, _, body = answer.read().decode().partition("\r\n\r\n")
         return int(head.split(" ", 2)[1]), body
+
+    def test_their_supervisor_may_have_as_many_files_open_as_there_may_be(self) -> None:
+        server = ServerProcess.start_for(
+            self, "--workers", "2", *GENEROUS, open_files=(FEW_FILES, 4_096)
+        )
+        soft, _ = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        self.assertEqual(soft, 4_096)
 
     def test_they_serve_a_socket_that_systemd_has_opened(self) -> None:
         home = Path(tempfile.mkdtemp(dir="/tmp"))

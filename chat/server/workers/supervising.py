@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from chat.server.kinds import parts_of
 from chat.server.network.listening import Listeners
 from chat.server.process.lifecycle import Lifecycle
+from chat.server.process.starting import raise_open_files
 from chat.server.service import embedded_store, transport_for
 from chat.server.settings import Settings
 from chat.server.workers.crew import Crew
@@ -57,6 +58,7 @@ class SupervisingService(Lifecycle):
     ) -> None:
         listeners = Listeners(reactor, settings.listen, transport_for(settings))
         super().__init__(reactor, settings, listeners, read_again)
+        raise_open_files()  # Each worker takes four and one for each port.
         self._crew: Crew | None = None
         self._shares: list[list[socket.socket]] = []
         self.pages = self._overlook(settings) if settings.metrics else None
