@@ -85,6 +85,20 @@ def test_a_repetition_keeps_what_the_first_one_answered(party: Party) -> None:
     assert replies(other.whole_history(room)) == {"once": 1}
 
 
+def test_an_answer_that_is_edited_answers_what_it_did(party: Party) -> None:
+    peer, other = party.current(), party.current()
+    room = party.room_of(peer, other)
+    asked = other.post(room, "milk?", reply=LARGEST)["seq"]
+    said = peer.post(room, "yse", reply=asked)["seq"]
+    for text in ("yes", 'yes, "please","reply":9'):
+        peer.get("EditMes", conversation=room, seq=said, content=text)
+    other.get("EditMes", conversation=room, seq=asked, content="milk or lemon?")
+    entries = {each["seq"]: each for each in other.whole_history(room)}
+    answer, question = entries[said], entries[asked]
+    assert (answer["content"], answer["reply"]) == ('yes, "please","reply":9', asked)
+    assert (question["content"], question["reply"]) == ("milk or lemon?", LARGEST)
+
+
 def test_of_an_answer_that_is_deleted_nothing_is_left(party: Party) -> None:
     peer = party.current()
     room = party.room_of(peer)

@@ -315,6 +315,24 @@ class QuotingTests(TestCase):
                 unknown, unknown,
             ])  # fmt: skip
 
+    def test_what_is_edited_is_quoted_as_it_is_by_now_and_answers_what_it_did(self) -> None:
+        log = [entry(1, CHEN, "tea?"), entry(2, BEN, "yse", reply=1), entry(3, ME, "ok", reply=2)]
+        screen = talk(*log)
+        screen.client.say(entry(4, CHEN, "milk?", kind="edit", target=1))
+        screen.client.say(entry(5, BEN, "yes", kind="edit", target=2))
+        self.assertEqual(quotes(screen), [f"{CORNER} 陈晓明: milk?", f"{CORNER} ben: yes"])
+
+    def test_while_a_message_is_edited_what_is_answered_waits_with_what_was_begun(self) -> None:
+        screen = talk(entry(1, ME, "tae?"), entry(2, BEN, "what?"))
+        screen.press("meta v", "r")
+        screen.type("I mean")
+        screen.press("meta v", "up", "e")
+        self.assertNotIn("Answer to", "\n".join(screen.text()))
+        screen.press("esc")
+        self.assertIn("Answer to ben: what?", "\n".join(screen.text()))
+        screen.press("enter")
+        self.assertIn(("send", ("#lobby", "I mean", 2)), screen.client.asked)
+
     def test_who_was_deleted_is_quoted_no_longer(self) -> None:
         screen = talk(entry(1, CHEN, "my secret"), entry(2, BEN, "what?", reply=1))
         self.assertIn("my secret", quotes(screen)[0])
