@@ -374,6 +374,21 @@ class BehindTest(SynchronousTestCase):
         hall.log.answer()
         self.assertEqual(guest.contents(), [])
 
+    def test_nor_if_one_joins_them_again(self) -> None:
+        hall = Hall()
+        guest = hall.guest(1, ROOM)
+        hall.guest(2, ROOM)
+        guest.transport.fill_up()
+        hall.say(ROOM, "missed")
+        hall.log.slow = True
+        guest.transport.drain()
+        hall.clock.advance(0)
+        hall.fanout.event(1, Event("left", ROOM))
+        guest.send("JoinMes", conversation=NAME)
+        hall.log.answer()
+        hall.say(ROOM, "afterwards")
+        self.assertEqual(guest.numbers(NAME), [2])
+
     def test_falling_behind_again_while_catching_up(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)

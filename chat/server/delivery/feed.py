@@ -311,7 +311,7 @@ class Feed:
         session = self._session
         seen, self._seen = self._seen, {}
         epochs, self._epochs = self._epochs or {}, None
-        missed = Missed(session, self.cursors, seen, epochs, self._owed)
+        missed = Missed(session, self.cursors, seen, epochs, self._seen, self._owed)
         try:
             told = await missed.send()
             await session.context.bus.fence()

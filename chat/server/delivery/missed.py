@@ -1,7 +1,7 @@
 """What a session missed while it was behind: read from the log, and sent before it goes live."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chat.server.delivery.registry import Cursor
@@ -37,6 +37,7 @@ class Missed:
     :param cursors: the conversations that it hears, by their ids.
     :param seen: the last number that the client was given of each conversation.
     :param epochs: the epochs of these numbers.
+    :param entered: the rooms that it has entered since.
     :param owed: answers to the session's own posts that could not be sent yet, by
         conversation id and number. Those that are sent are taken out.
     """
@@ -47,12 +48,14 @@ class Missed:
         cursors: Callable[[], Mapping[str, Cursor]],
         seen: Mapping[str, int],
         epochs: Mapping[str, str],
+        entered: Collection[str],
         owed: dict[tuple[str, int], Held],
     ) -> None:
         self._session = session
         self._cursors = cursors
         self._seen = seen
         self._epochs = epochs
+        self._entered = entered
         self._owed = owed
         self._room = session.context.settings.send_buffer or math.inf
         """Bytes that may still be sent to a current client."""
@@ -69,13 +72,18 @@ class Missed:
             told[cid] = self._still_known(cid, cursor)
             if newest > told[cid]:
                 entries = await self._read(cid, told[cid], newest)
-                if cid.startswith("r:") and cid not in self._session.rooms:  # left meanwhile
+                if self._was_left(cid):
                     continue
                 self._send(cid, entries)
                 self._room -= sum(len(entry.json) for entry in entries)
                 told[cid] = entries[-1].seq if entries else told[cid]
         self._answer_where_left()
         return told
+
+    def _was_left(self, cid: str) -> bool:
+        """Whether it is a room that the session has left since, if only to enter it again."""
+        again = cid in self._entered or cid == self._session.untold
+        return cid.startswith("r:") and (again or cid not in self._session.rooms)
 
     def _still_known(self, cid: str, cursor: Cursor) -> int:
         """Up to which number the client has what the conversation holds now.
