@@ -283,6 +283,24 @@ class DamagedTests(TestCase):
                 await store.rooms.redact(BOB, LOBBY_CID, seq)
         await store.rooms.redact(BOB, LOBBY_CID, 3)
 
+    async def test_it_can_no_more_be_edited_than_what_is_gone(self) -> None:
+        store = await self.start()
+        for seq in (1, 2):
+            with self.assertRaises(Unknown):
+                await store.posting.edit(BOB, LOBBY_CID, seq, "again")
+        await store.posting.edit(BOB, LOBBY_CID, 3, "edited")
+        log, apart = store.keys.log(LOBBY_CID), store.keys.apart(LOBBY_CID)
+        for junk in (b"", b"junk", b"\xff" * 9, b"\x00" * 20):
+            newest = int(store.valkey.ask("HGET", store.keys.meta(LOBBY_CID), "seq"))
+            store.valkey.ask("XDEL", log, f"{newest}-0")
+            store.valkey.ask("ZADD", apart, newest, junk)
+            await store.posting.edit(BOB, LOBBY_CID, 3, f"edited after {newest}")
+        page = await store.conversations.history(5, LOBBY_CID)
+        self.assertIn(b'"edited after %d"' % newest, page.entries[2].json)
+        store.valkey.ask("XDEL", log, f"{newest + 1}-0")
+        store.valkey.ask("ZADD", apart, newest + 1, b"more junk")
+        await store.rooms.redact(BOB, LOBBY_CID, 3)
+
     async def test_it_keeps_nobody_from_being_erased(self) -> None:
         store = await self.start()
         accounts = Accounts(store.redis, store.keys)

@@ -23,7 +23,8 @@ end
 -- number for it, there is the entry's own, so that no two of those that are kept apart are alike.
 local function put_middle(log, key, apart, seq, middle)
   local kept = log.entries(key, apart, seq, seq)[seq]
-  if not kept then return end
+  -- What can't be read says nothing.
+  if not kept or not log.sender_of(kept) then return end
   local at = 10 + string.byte(kept, 9)
   local length = string.byte(kept, at + 20)
   local record = struct.pack('>I8I4', 0, seq) .. string.sub(kept, at + 12, at + 20)
