@@ -69,6 +69,9 @@ class FileTestCase(TestCase):
 
 
 class SettingsTests(FileTestCase):
+    def test_a_file_may_begin_with_the_mark_that_some_editors_write(self) -> None:
+        self.assertEqual(self.read("\ufeffuser = 'anna'\r\n").user, "anna")
+
     def test_everything_that_can_be_set(self) -> None:
         settings = self.read(WHOLE)
         rules = (

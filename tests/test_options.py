@@ -330,6 +330,9 @@ class FileTest(OptionsCase):
             name = line.split()[0]
             self.assertIn(f"{name} in ", self.refusal("--config", self.file(line)), line)
 
+    def test_a_file_may_begin_with_the_mark_that_some_editors_write(self) -> None:
+        self.assertEqual(self.parse("--config", self.file("\ufeffrooms = 7\r\n")).rooms, 7)
+
     def test_what_is_no_toml_is_refused(self) -> None:
         for text in ("rooms", "rooms = ", "[", "rooms = 1\nrooms = 2\n"):
             self.assertIn("is no TOML", self.refusal("--config", self.file(text)))

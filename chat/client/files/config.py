@@ -190,7 +190,7 @@ def read_toml(path: Path) -> dict[str, Any] | None:
     :raises BadConfig: it can't be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return None
     except OSError as error:
