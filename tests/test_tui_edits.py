@@ -197,6 +197,7 @@ class ScreenTests(TestCase):
             screen = mine(size=(90, 24), language=language)
             screen.client.say(entry(2, BEN, "short", edited=9))
             rows = [row for row in screen.text() if "short" in row]
+            self.assertIn("short (edited)" if language == "en" else "short（已编辑）", rows[0])
             self.assertTrue(rows[0].split("│")[-1].strip().startswith("short"), rows)
             self.assertIn(mark, rows[0])
 

@@ -110,7 +110,7 @@ class Printer:
             case "":
                 who = self._answering(entry, name)
                 self._remember(entry, name)
-                mark = f" {self._phrases('edited')}" if entry.edited else ""
+                mark = self._phrases("edited") if entry.edited else ""
                 return f"{who}: {clean_line(acted(entry.content))}{mark}"
             case "edit":
                 text = clean_line(acted(entry.content))

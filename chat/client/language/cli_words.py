@@ -375,6 +375,6 @@ TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "busy": ("busy", "忙碌"),
     "offline": ("offline", "离线"),
     "deleted": ("(message {seq} was deleted)", "（第 {seq} 条消息已删除）"),
-    "edited": ("(edited)", "（已编辑）"),
+    "edited": (" (edited)", "（已编辑）"),
     "edit": ("{name} edited message {seq}: {text}", "{name} 编辑了第 {seq} 条消息：{text}"),
 }

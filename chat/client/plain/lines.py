@@ -56,4 +56,4 @@ class Lines:
         text = self._look.text(acted(entry.content))
         if edit:
             return words("plain-edited", who=name, text=text)
-        return f"{name}: {text} {words('edited')}" if entry.edited else f"{name}: {text}"
+        return f"{name}: {text}{words('edited') if entry.edited else ''}"

@@ -319,10 +319,10 @@ class EntryRows:
         """
         said = self._look.words("edited")
         used = sum(width(text) for _, text in lines[-1]) + (taken if len(lines) == 1 else 0)
-        if used + 1 + width(said) <= columns:
-            lines[-1] = [*lines[-1], ("dim", f" {said}")]
+        if used + width(said) <= columns:
+            lines[-1] = [*lines[-1], ("dim", said)]
         else:
-            lines += [[("dim", line)] for line in fold(said, columns)]
+            lines += [[("dim", line)] for line in fold(said.strip(), columns)]
 
     def _bare(self, content: str, time: int, name: str) -> list[Row]:
         """One line. Where it wraps, it continues below the text and not below the time: otherwise
