@@ -199,7 +199,7 @@ class ScreenTests(TestCase):
             rows = [row for row in screen.text() if "short" in row]
             self.assertIn("short (edited)" if language == "en" else "short（已编辑）", rows[0])
             self.assertTrue(rows[0].split("│")[-1].strip().startswith("short"), rows)
-            self.assertIn(mark, rows[0])
+            self.assertIn(f"short{' ' if language == 'en' else ''}{mark}", rows[0])
 
     def test_an_edit_moves_nobody_who_reads_or_has_it_selected(self) -> None:
         screen = mine(*(f"message number {n}" for n in range(2, 60)), size=(60, 14))
