@@ -114,7 +114,7 @@ class Hall:
             clock=self.clock, settings=chosen, phrases=Phrases(chosen), passwords=nothing,
             accounts=nothing, presence=people, limits=nothing, guesses=nothing, invitations=nothing,
             arrivals=nothing, conversations=log, rooms=belonging, moderation=belonging,
-            posting=self.posting, bus=bus, wall=self.clock.seconds,
+            posting=self.posting, editing=nothing, bus=bus, wall=self.clock.seconds,
         )  # fmt: skip
         self.registry, self.fanout = self.context.registry, self.context.fanout
         self.factory = ChatFactory(self.context)

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from chat.store.bus import Bus, Event, Listener
 from chat.store.conversations import Conversations
+from chat.store.editing import Editing
 from chat.store.entries import Author, Header, Publication
 from chat.store.keys import Keys
 from chat.store.link.address import Address
@@ -124,6 +125,7 @@ class Store:
         self.conversations = Conversations(self.redis, self.keys, _names, retention)
         self.rooms = Rooms(reactor, self.redis, self.keys, self.conversations)
         self.posting = Posting(reactor, self.bus.pipe, self.keys, server, retention)
+        self.editing = Editing(self.bus.pipe, self.keys)
 
     @classmethod
     async def start(

@@ -83,7 +83,7 @@ class Walk:
             seq = self.random.choice(readable[-BLOCK:])
             self.said += 1
             self.texts[seq] = f"text {self.said}."
-            await self.store.posting.edit(self.authors[seq], LOBBY_CID, seq, self.texts[seq])
+            await self.store.editing.edit(self.authors[seq], LOBBY_CID, seq, self.texts[seq])
             self.seq += 1
             await self.heard()
 
@@ -287,14 +287,14 @@ class DamagedTests(TestCase):
         store = await self.start()
         for seq in (1, 2):
             with self.assertRaises(Unknown):
-                await store.posting.edit(BOB, LOBBY_CID, seq, "again")
-        await store.posting.edit(BOB, LOBBY_CID, 3, "edited")
+                await store.editing.edit(BOB, LOBBY_CID, seq, "again")
+        await store.editing.edit(BOB, LOBBY_CID, 3, "edited")
         log, apart = store.keys.log(LOBBY_CID), store.keys.apart(LOBBY_CID)
         for junk in (b"", b"junk", b"\xff" * 9, b"\x00" * 20):
             newest = int(store.valkey.ask("HGET", store.keys.meta(LOBBY_CID), "seq"))
             store.valkey.ask("XDEL", log, f"{newest}-0")
             store.valkey.ask("ZADD", apart, newest, junk)
-            await store.posting.edit(BOB, LOBBY_CID, 3, f"edited after {newest}")
+            await store.editing.edit(BOB, LOBBY_CID, 3, f"edited after {newest}")
         page = await store.conversations.history(5, LOBBY_CID)
         self.assertIn(b'"edited after %d"' % newest, page.entries[2].json)
         store.valkey.ask("XDEL", log, f"{newest + 1}-0")

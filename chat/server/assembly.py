@@ -21,6 +21,7 @@ from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.checkup import complaints, forgets, memory, try_commands
 from chat.store.conversations import Conversations
+from chat.store.editing import Editing
 from chat.store.embedded.datadir import machine_boot
 from chat.store.errors import CannotStart, FateUnknown, StoreError, StoreUnavailable
 from chat.store.guesses import Guesses
@@ -291,6 +292,8 @@ def put_together(
         redis, keys, accounts.names, kept(settings), lobby=settings.lobby != "closed"
     )
     bus = Bus(reactor, address, keys, redis)
+    posting = _posting(reactor, settings, address, keys, bus)
+    replicated = settings.durability == "replicated"
     context = Context(
         clock=reactor,
         settings=settings,
@@ -307,10 +310,10 @@ def put_together(
         conversations=conversations,
         rooms=Rooms(reactor, redis, keys, conversations),
         moderation=Moderation(redis, keys, conversations),
-        posting=_posting(reactor, settings, address, keys, bus),
+        posting=posting,
+        editing=Editing(posting.redis, keys, replicated=replicated),
         bus=bus,
     )
-    replicated = settings.durability == "replicated"
     bus.listener = Confirming(context.fanout, context.posting) if replicated else context.fanout
     bus.handle(keys.presence_channel(), presence.published)
     presence.watch(context.online.changed)

@@ -20,6 +20,7 @@ from chat.store.accounts import Accounts
 from chat.store.arriving import Arrivals
 from chat.store.bus import Bus
 from chat.store.conversations import Conversations
+from chat.store.editing import Editing
 from chat.store.guesses import Guesses
 from chat.store.invitations import Invitations
 from chat.store.limits import Limits
@@ -54,6 +55,7 @@ class Context:
     rooms: Rooms
     moderation: Moderation
     posting: Posting
+    editing: Editing
     bus: Bus
     registry: Registry = field(default_factory=Registry)
     writes: Writes = field(init=False)

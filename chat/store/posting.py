@@ -13,23 +13,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chat.store.entries import Author, record
-from chat.store.errors import (
-    FateUnknown,
-    Forbidden,
-    NotAllowed,
-    StoreError,
-    StoreUnavailable,
-    Unknown,
-)
+from chat.store.errors import FateUnknown, StoreError, StoreUnavailable
 from chat.store.keys import Keys
 from chat.store.link.redis import Redis
 from chat.store.post import Post
+from chat.store.replicas import with_replicas
 from chat.store.scripts import load
 from chat.store.standing import is_open
 from chat.store.timing import Timing
@@ -50,9 +43,6 @@ UNDELIVERED_SECONDS: Final = 10.0
 OUTSIDE_SECONDS: Final = 1.0
 """The same for a poster who need not get the publication: they have just left the conversation, or
 not entered it yet, or the log brought the entry before the store had answered."""
-
-REPLICA_SECONDS: Final = 1.0
-"""How long a replica has to confirm a batch. After that nobody knows what becomes of it (504)."""
 
 FORGOTTEN_SECONDS: Final = 120.0
 """After this long a post of unknown fate whose publication never came is forgotten."""
@@ -157,24 +147,8 @@ class Posting:
             self._at_turn_end(self.confirmed)
             return result
 
-        return self._with_replicas(call).addCallback(judge).addBoth(resolved)
-
-    def _with_replicas(self, call: Deferred[Any]) -> Deferred[list[Any]]:
-        """What a call answers, and how many replicas have confirmed what it wrote.
-
-        WAIT speaks of the last write on its connection, which would be an old one if the call had
-        found everything done already. So something is written in any case.
-        """
-        self.redis.call(b"SET", self._keys.replicated(), 1).addErrback(lambda _: None)
-        waited = self.redis.call(b"WAIT", 1, int(REPLICA_SECONDS * 1000))
-        both = gatherResults([call, _behind(call, waited)], consumeErrors=True)
-
-        def the_failure(first: Failure) -> Failure:
-            found: Any = first.value
-            why: Failure = found.subFailure
-            return why
-
-        return both.addErrback(the_failure)
+        both = with_replicas(self.redis, self._keys, call)
+        return both.addCallback(judge).addBoth(resolved)
 
     def _refuse_all(self) -> None:
         """The store is away: nothing of this was sent."""
@@ -212,37 +186,6 @@ class Posting:
             found = (self._keys.meta(cid), (is_open(cid), *self._keys.audience(cid)))
             known = self._groups[cid] = found
         return known
-
-    async def edit(self, author: Author, cid: str, seq: int, content: str) -> None:
-        """Replace the text of a message of the author's. Where it is the same, nothing happens.
-
-        :raises Unknown: there is no such message, or it is deleted.
-        :raises NotAllowed: it is somebody else's.
-        :raises Forbidden: the author may not write there now.
-        :raises StoreUnavailable: the store is away.
-        :raises FateUnknown: it did not answer, or no replica has confirmed it where one has to.
-        """
-        name, middle = self._keys, author.does("edit", content, target=seq)
-        keys = [name.generation(), name.meta(cid), name.log(cid)]
-        keys += [name.members(cid), name.apart(cid)]
-        args: list[bytes | int] = [
-            author.user_id, seq, is_open(cid), author.says(content),
-            record(middle, author.user_id), *name.audience(cid),
-        ]  # fmt: skip
-        call = self.redis.script(load("edit"), keys, args)
-        if self._replicated:
-            answer, replicas = await self._with_replicas(call)
-            if not replicas:
-                raise FateUnknown("no replica has it")
-        else:
-            answer = await call
-        if answer == 404:
-            raise Unknown(cid)
-        if answer == 403:
-            raise NotAllowed(cid)
-        if answer != 200:
-            code, reason, wait = answer
-            raise Forbidden(-code, reason.decode(), wait / 1000)
 
     # Out -------------------------------------------------------------------------------------
 
@@ -354,19 +297,6 @@ class Posting:
             elif age > FORGOTTEN_SECONDS:
                 del self._under_way[post.serial]
         return late
-
-
-def _behind(call: Deferred[Any], waited: Deferred[Any]) -> Deferred[Any]:
-    """How many replicas WAIT has counted; 0 when ``call`` had no answer by then: the store had
-    forgotten the script, and it was sent again, in full, behind the WAIT."""
-    answered: list[bool] = []
-
-    def note(answers: Any) -> Any:
-        answered.append(True)
-        return answers
-
-    call.addCallback(note)
-    return waited.addCallback(lambda replicas: replicas if answered else 0)
 
 
 def _is_stored(answer: Any) -> bool:

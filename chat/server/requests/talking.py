@@ -189,7 +189,7 @@ async def edit(session: "Session", message: messages.EditMes) -> messages.EditRe
     if said.refusal:
         raise post_refusal(said.refusal, 0.0, "")
     try:
-        await session.context.posting.edit(session.author, cid, message.seq, message.content)
+        await session.context.editing.edit(session.author, cid, message.seq, message.content)
     except Unknown:
         raise Refused(404, "no-such-entry") from None
     await move_up(session, cid)
