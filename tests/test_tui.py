@@ -306,6 +306,13 @@ class StatusTests(TestCase):
             text = "\n".join(screen.enter(typed))
             self.assertEqual("no conversation called nowhere" in text, typed != "hello")
 
+    def test_that_there_is_no_connection_is_said_no_longer_than_it_holds(self) -> None:
+        screen = lively()
+        screen.client.tell(events.ConnectionChanged(events.Waiting(5, 5, "no route")))
+        self.assertIn("try again when it is back", "\n".join(screen.enter("/readall")))
+        screen.client.tell(events.ConnectionChanged(events.LoggedIn()))
+        self.assertNotIn("try again when it is back", "\n".join(screen.text()))
+
     def test_a_connection_that_is_lost_takes_the_place_of_what_went_well(self) -> None:
         for bad, wanted in ((False, "connection lost"), (True, "wrong")):
             screen = lively()

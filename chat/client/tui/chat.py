@@ -131,6 +131,8 @@ class Chat:
                 self.tell(self.look.words("invited", who=who, conversation=room))
             case events.ConnectionChanged(events.Stopped() as stopped):
                 self.on_stopped(stopped)
+            case events.ConnectionChanged(events.LoggedIn()):
+                self.unsay(self.look.words("not-connected"))
             case events.ConnectionChanged(events.Waiting()):
                 if not self.note_bad:
                     self.note = ""  # A good note no longer matters.
