@@ -327,6 +327,19 @@ def test_a_backup_goes_to_standard_output_where_it_can_be_passed_on(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_backups_that_are_made_at_the_same_time_are_all_made(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "chat.command", "admin", "backup"]
+    data = ("--data", str(server.home / "data"))
+    at_once = [
+        subprocess.Popen([*command, tmp_path / f"{number}", *data], env=ENVIRON)
+        for number in range(8)
+    ]
+    assert [each.wait(PATIENCE) for each in at_once] == [0] * 8
+    assert len({path.read_bytes()[:6] for path in tmp_path.iterdir()}) == 1
+
+
 def test_what_root_restores_is_the_servers_own(server: ServerProcess, tmp_path: Path) -> None:
     file, data = tmp_path / "b", tmp_path / "data"
     Admin("--data", str(server.home / "data")).do("backup", str(file))

@@ -5,12 +5,14 @@ base of a new append-only file, in the layout of
 https://valkey.io/topics/persistence/ ("How it works", since Redis 7).
 """
 
+import fcntl
 import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -43,17 +45,39 @@ async def save(reactor: Any, redis: Redis, data: Path, target: Path | BinaryIO) 
     :raises StoreError: the store could not save itself; the text says why.
     :raises OSError: ``target`` can't be written.
     """
-    await _until_idle(reactor, redis)
-    await redis.call("BGSAVE")
-    about = await _until_idle(reactor, redis)
-    if about.get("rdb_last_bgsave_status") != "ok":
-        raise StoreError("the store could not save itself; its log says why")
-    with (data / SAVED).open("rb") as made:
-        # Others may save under this name meanwhile, and if it ends here nothing is left.
-        (data / SAVED).unlink()
+    with await _saved(reactor, redis, data) as made:
         pool = reactor.getThreadPool()
         size: int = await deferToThreadPool(reactor, pool, _put, made, target)
         return size
+
+
+async def _saved(reactor: Any, redis: Redis, data: Path) -> BinaryIO:
+    """Have the store save itself.
+
+    :returns: the file, which has no name any more: if this ends here nothing is left.
+    """
+    directory = os.open(data, os.O_RDONLY)
+    try:
+        # All save under one name, so one waits for the other.
+        while not _locked(directory):
+            await deferLater(reactor, LOOK_SECONDS)
+        await _until_idle(reactor, redis)
+        await redis.call("BGSAVE")
+        about = await _until_idle(reactor, redis)
+        if about.get("rdb_last_bgsave_status") != "ok":
+            raise StoreError("the store could not save itself; its log says why")
+        made = (data / SAVED).open("rb")
+        (data / SAVED).unlink()
+        return made
+    finally:
+        os.close(directory)
+
+
+def _locked(directory: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 async def _until_idle(reactor: Any, redis: Redis) -> dict[str, str]:
