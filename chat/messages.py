@@ -303,7 +303,7 @@ class RedactMes(Request, frozen=True):
 
 
 class EditMes(Request, frozen=True):
-    """Have a message of one's own say ``content``; its number stays."""
+    """Give one of one's own messages the text ``content``; its number stays."""
 
     conversation: str
     seq: Number

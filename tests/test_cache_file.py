@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.client.events import Position
-from chat.client.files.cache_file import Batch, CacheFile, erase
+from chat.client.files.cache_file import CacheFile, erase
+from chat.client.files.cache_values import Batch
 from chat.messages import Conversation, Entry
 from tests.tui_builders import BEN, CHEN, ME, entry, room
 
@@ -361,7 +362,8 @@ class CacheFileTests(TestCase):
 _WRITER = """
 import sys
 from pathlib import Path
-from chat.client.files.cache_file import Batch, CacheFile
+from chat.client.files.cache_file import CacheFile
+from chat.client.files.cache_values import Batch
 from chat.client.events import Position
 from tests.tui_builders import ME, entry, room
 

@@ -12,7 +12,8 @@ from chat.client import events
 from chat.client.api import Refused
 from chat.client.conversation import EDITS_KEPT
 from chat.client.events import Position
-from chat.client.files.cache_file import Batch, CacheFile
+from chat.client.files.cache_file import CacheFile
+from chat.client.files.cache_values import Batch
 from chat.messages import Entry
 from tests.api_case import ApiCase
 from tests.cli_case import Program

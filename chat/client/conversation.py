@@ -27,7 +27,8 @@ KEPT = 4_000
 """Entries of one conversation that are held; the server has the rest, a page up fetches it."""
 
 EDITS_KEPT = 100
-"""Newest corrections that are remembered: a page that was read before one may come after it."""
+"""The newest edits, which are remembered because a page that was read before one may come after
+it."""
 
 
 class Fate(Enum):
@@ -52,7 +53,11 @@ class Pending:
 
 @dataclass(frozen=True)
 class Correction:
-    """A message of one's own that is being said anew: its number, and what was begun before."""
+    """A message of the user's own that is being edited.
+
+    :ivar seq: its number; 0 when a new epoch has taken it away.
+    :ivar aside: the draft that was there before.
+    """
 
     seq: int
     aside: str
@@ -148,7 +153,8 @@ class Conversation:
 
     @property
     def begun(self) -> str:
-        """What is begun and is to be kept: no correction outlives the program."""
+        """The draft that is to be saved. A message that is being edited is not: no edit outlives
+        the program."""
         return self.draft if self.correction is None else self.correction.aside
 
     @property
@@ -214,26 +220,14 @@ class Conversation:
 
         :returns: whether a reader has not seen it before.
         """
-        if entry.kind == "redact":
-            self._redact(entry.target)
-        elif entry.kind == "erase":
-            self._erase(entry)
-        elif entry.kind == "edit":
-            self._correct(entry, me, mention)
+        if entry.kind:
+            self._apply(entry, me, mention)
         else:
             entry = corrected(entry, self._edits.get(entry.seq))
         self.quoted.pop(entry.target, None)  # to be looked up again
-        at = self.index(entry.seq)
-        known = at < len(self.entries) and self.entries[at].seq == entry.seq
-        if known:
-            self.entries[at] = entry
-            self.rewritten += 1
-        else:
-            self.entries.insert(at, entry)
+        fresh = self._place(entry)
         self._forget_pending(entry, me)
         self.active = max(self.active, entry.time)
-        # Not by its number, which the list of conversations may have told before.
-        fresh = not known
         self.newest = max(self.newest, entry.seq)
         if entry.seq <= self.read:
             return False
@@ -247,6 +241,30 @@ class Conversation:
         if self._speaks_to(entry, me, mention):
             self.mentions.add(entry.seq)
         return fresh
+
+    def _apply(self, entry: Entry, me: int, mention: "re.Pattern[str] | None") -> None:
+        """Change other entries as this one says."""
+        match entry.kind:
+            case "redact":
+                self._redact(entry.target)
+            case "erase":
+                self._erase(entry)
+            case "edit":
+                self._correct(entry, me, mention)
+
+    def _place(self, entry: Entry) -> bool:
+        """Put an entry in its place.
+
+        :returns: whether it was not held. (Its number does not tell whether it is new: the list of
+            conversations may have told that before.)
+        """
+        at = self.index(entry.seq)
+        if self.holds(entry.seq):
+            self.entries[at] = entry
+            self.rewritten += 1
+            return False
+        self.entries.insert(at, entry)
+        return True
 
     def _speaks_to(self, entry: Entry, me: int, mention: "re.Pattern[str] | None") -> bool:
         named = mention is not None and mention.search(entry.content) is not None
@@ -324,7 +342,8 @@ class Conversation:
                 self.mentions.discard(target)
 
     def _correct(self, edit: Entry, me: int, mention: "re.Pattern[str] | None") -> None:
-        """A message says something else. What was corrected again since has no text any more."""
+        """Give a message the text of an edit. (An edit without a text was followed by another
+        one.)"""
         target, known = edit.target, self._edits.get(edit.target)
         if not edit.content or (known is not None and known.seq >= edit.seq):
             return
@@ -356,7 +375,7 @@ class Conversation:
 
 
 def corrected(entry: Entry, edit: Entry | None) -> Entry:
-    """A message as ``edit`` left it, where that is newer than what it says."""
+    """A message with the text of ``edit``, if that is newer than the text it has."""
     older = edit is None or not edit.content or edit.seq <= entry.edited
     if edit is None or older or entry.kind or entry.deleted:
         return entry

@@ -108,11 +108,11 @@ class Requests(Moderating):
     # Messages ----------------------------------------------------------------------------------
 
     async def edit(self, conversation: str, seq: int, text: str) -> None:
-        """Have a message of one's own say ``text``, as everybody sees: its number stays. Doing so
-        twice is doing it once.
+        """Give one of the user's own messages another text; its number stays. Doing so twice is
+        like doing it once.
 
-        :raises Refused: 404 no such message, 403 somebody else's, or one may not write there now;
-            400 or 413 nobody could say ``text``.
+        :raises Refused: 404 there is no such message; 403 it is somebody else's, or the user may
+            not write there now; 400 or 413 ``text`` is not allowed.
         :raises ValueError: ``text`` cannot be encoded as UTF-8.
         """
         request = EditMes(conversation, seq, text)

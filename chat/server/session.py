@@ -166,7 +166,10 @@ class Session:
             self._serve(self._handled(message, request_id), message, request_id)
 
     def _seconds_to_wait(self, kind: type[Message]) -> float:
-        """Until a request may be made, 0.0 when this one may. An edit counts as a message."""
+        """Count a request; an edit counts as a message.
+
+        :returns: the seconds until it may be made, 0.0 when it may be made now.
+        """
         return self.rates.message() if kind is messages.EditMes else self.rates.request()
 
     def _handled(

@@ -58,10 +58,10 @@ class NotAllowed(StoreError):
 
 
 class Forbidden(StoreError):
-    """No message of the user would be taken there now.
+    """The user may write no message there now.
 
     :ivar code: 403 or 404.
-    :ivar reason: which rule of the conversation is against it (``chat.store.post``), or empty.
+    :ivar reason: the rule of the conversation that is against it (``chat.store.post``), or empty.
     :ivar retry_after: seconds until it ends, 0 when no end is known.
     """
 

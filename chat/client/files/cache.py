@@ -18,7 +18,8 @@ from chat.client.events import (
     GapSkipped,
     MessageArrived,
 )
-from chat.client.files.cache_file import Batch, CacheFile, Known, erase
+from chat.client.files.cache_file import CacheFile, erase
+from chat.client.files.cache_values import Batch, Known
 from chat.messages import Entry, User
 
 if TYPE_CHECKING:

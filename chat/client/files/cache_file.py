@@ -4,7 +4,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ import msgspec
 
 from chat.client.conversation import corrected, is_erased
 from chat.client.events import Position
+from chat.client.files.cache_values import Batch, Known
 from chat.client.files.index_words import indexed, liked, matching
 from chat.client.files.rows import (
     UNREADABLE,
@@ -26,7 +26,7 @@ from chat.client.files.rows import (
 from chat.disk import private_directory
 from chat.messages import Conversation, Entry, User
 
-__all__ = ["KEPT_NUMBERS", "Batch", "CacheFile", "Known", "erase"]
+__all__ = ["KEPT_NUMBERS", "CacheFile", "erase"]
 
 KEPT_NUMBERS = 20_000
 """Newest numbers of a conversation that are remembered: weeks of a busy room, some 10 MB."""
@@ -62,38 +62,6 @@ CREATE TABLE entry (
 CREATE INDEX entry_target ON entry (target) WHERE target IS NOT NULL;
 CREATE VIRTUAL TABLE found USING fts5 (text, tokenize = "unicode61 remove_diacritics 2");
 """
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the file held at the start.
-
-    :ivar unread: entries above the read marks, oldest first.
-    :ivar blocked: the ids of those whom the user has blocked.
-    """
-
-    user: User
-    conversations: Sequence[Conversation]
-    positions: Mapping[str, Position]
-    unread: Sequence[Entry]
-    blocked: Sequence[int] = ()
-
-
-@dataclass
-class Batch:
-    """What is to be written in one step, in this order.
-
-    :ivar drops: for a conversation, the number from which on its entries are to be forgotten.
-    :ivar entries: each with its ``conversation``.
-    :ivar states: of conversations.
-    :ivar positions: of conversations; what comes after a position is in a later batch, including
-        what takes an earlier entry back.
-    """
-
-    drops: list[tuple[str, int]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    states: Mapping[str, Conversation] = field(default_factory=dict)
-    positions: Mapping[str, Position] = field(default_factory=dict)
 
 
 class CacheFile:
@@ -201,19 +169,9 @@ class CacheFile:
     def _put(self, entries: Iterable[Entry]) -> bool:
         """Put entries in their places.
 
-        :returns: whether one of them takes another's text away.
+        :returns: whether one of them changes or takes away the text of another.
         """
-        rows: _Rows = {}
-        targets = set()
-        edits: dict[int, Entry] = {}
-        for entry in entries:
-            base = self._number(entry.conversation) << _NUMBER_BITS
-            target = base + entry.target if entry.kind in ("edit", "redact") else None
-            rows[base + entry.seq] = (entry, target)
-            if target is not None and entry.kind == "redact":
-                targets.add(target)
-            elif target is not None:
-                edits[target] = newer(entry, edits.get(target))
+        rows, targets, edits = self._sorted(entries)
         if not rows:
             return False
         for entry, _ in rows.values():
@@ -227,6 +185,30 @@ class CacheFile:
             for key, (entry, _) in rows.items()
             if key in gone or not is_stale(entry, edits.get(key))
         }
+        self._insert(kept, rows)
+        return bool(edits or targets or any(entry.deleted for entry in kept.values()))
+
+    def _sorted(self, entries: Iterable[Entry]) -> tuple[_Rows, set[int], dict[int, Entry]]:
+        """Look through entries.
+
+        :returns: the entries by their ids; the ids of those that are taken back; and the newest
+            edits, by the ids of what they change.
+        """
+        rows: _Rows = {}
+        targets = set()
+        edits: dict[int, Entry] = {}
+        for entry in entries:
+            base = self._number(entry.conversation) << _NUMBER_BITS
+            target = base + entry.target if entry.kind in ("edit", "redact") else None
+            rows[base + entry.seq] = (entry, target)
+            if target is not None and entry.kind == "redact":
+                targets.add(target)
+            elif target is not None:
+                edits[target] = newer(entry, edits.get(target))
+        return rows, targets, edits
+
+    def _insert(self, kept: Mapping[int, Entry], rows: _Rows) -> None:
+        """Write entries, and what is searched of them."""
         # Made one by one: in a flood, those of a second would be megabytes.
         self._base.executemany(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
@@ -236,11 +218,13 @@ class CacheFile:
         self._base.executemany("INSERT OR REPLACE INTO found (rowid, text) VALUES (?, ?)", texts)
         silent = [(key,) for key, e in kept.items() if e.deleted]
         self._base.executemany("DELETE FROM found WHERE rowid = ?", silent)
-        return bool(targets or silent or edits)
 
     def _changed(self, rows: _Rows, edits: dict[int, Entry]) -> set[int]:
-        """The ids of those that come and were taken back before; ``edits`` gets how the others were
-        corrected before."""
+        """Find what changed the coming entries earlier.
+
+        :param edits: gets the newest edit of each.
+        :returns: the ids of those that were taken back.
+        """
         known = self._base.execute(
             "SELECT target, body FROM entry WHERE target BETWEEN ? AND ?", (min(rows), max(rows))
         )
@@ -256,7 +240,7 @@ class CacheFile:
         return gone
 
     def _correct(self, edits: Mapping[int, Entry]) -> None:
-        """Give what is here already the text that it has by now."""
+        """Give entries that are here already the text that they have now."""
         for key, edit in edits.items():
             row = self._base.execute("SELECT body FROM entry WHERE id = ?", (key,)).fetchone()
             entry = as_read(row[0]) if row is not None else None

@@ -1,4 +1,4 @@
-"""What the cache keeps of an entry, and what its rows say: the newest text of each, or none."""
+"""What the cache keeps of an entry, and what its rows say."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,11 +19,11 @@ __all__ = [
 ]
 
 UNREADABLE = (msgspec.DecodeError, ValueError, TypeError)
-"""What reading a row raises where one of its bytes is not what was written, or is newer."""
+"""What reading a row raises if one of its bytes was changed, or is of a newer version."""
 
 
 def as_read(body: bytes) -> Entry | None:
-    """What a row says, None where it is damaged: then it is as if it were not here."""
+    """The entry in a row, None where the row is damaged: then it is as if it were not here."""
     try:
         return msgspec.json.decode(body, type=Entry)
     except UNREADABLE:
@@ -31,13 +31,16 @@ def as_read(body: bytes) -> Entry | None:
 
 
 def readable(bodies: Iterable[bytes]) -> Iterator[Entry]:
-    """What rows say, without those that are damaged."""
+    """The entries in rows, without those that are damaged."""
     return (entry for body in bodies if (entry := as_read(body)) is not None)
 
 
 def as_kept(entry: Entry, edit: Entry | None) -> Entry:
-    """An entry as it is kept: a message with the text that ``edit`` gave it, if that is newer; an
-    edit without one, for the message has it."""
+    """An entry as it is kept.
+
+    A message has the text of ``edit``, if that is newer. An edit is kept without a text, since the
+    message has it.
+    """
     if entry.kind == "edit":
         return msgspec.structs.replace(entry, content="")
     return corrected(entry, edit)
@@ -49,16 +52,16 @@ def emptied(entry: Entry) -> Entry:
 
 
 def newer(edit: Entry, other: Entry | None) -> Entry:
-    """Which of two edits of a message counts."""
+    """The newer one of two edits of a message."""
     return edit if other is None or other.seq < edit.seq else other
 
 
 def is_stale(entry: Entry, edit: Entry | None) -> bool:
-    """Whether a message, as it comes, is older than an edit of it whose text is not known here."""
+    """Whether a message is older than an edit of it whose text is not known here."""
     is_message = not (entry.kind or entry.deleted)
     return is_message and edit is not None and edit.seq > entry.edited and not edit.content
 
 
 def is_searched(entry: Entry) -> bool:
-    """Whether it can be found by its words."""
+    """Whether an entry can be found by its words."""
     return bool(entry.content) and not (entry.kind or entry.deleted)

@@ -98,7 +98,7 @@ def _talk(options: ScreenOptions, look: Look, profile: Profile) -> bool:
 
 
 def _stop(reactor: Any) -> None:
-    """End the program, unless it ends already: the end of what is typed says the same."""
+    """End the program, unless it is ending already: two signs of the same end may come."""
     with suppress(ReactorNotRunning):
         reactor.stop()
 

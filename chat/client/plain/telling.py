@@ -148,8 +148,8 @@ class News:
             self._say(line)
 
     def _is_news(self, edit: Entry) -> bool:
-        """Whether a message was said with another text, or not at all: what comes together is said
-        as it is by now."""
+        """Whether a message was printed with another text, or not at all. (What comes together with
+        its edit is printed with its newest text.)"""
         return edit.target <= self._before and not (self.held and edit.target >= self.missed_from)
 
     def older(self) -> Wish | None:
@@ -219,5 +219,5 @@ class News:
 
 
 def _as_they_are(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Without what says how they came to be so."""
+    """Entries without the edits, since the messages have the new texts."""
     return (each for each in entries if each.kind != "edit")

@@ -55,7 +55,7 @@ class PlainVerbs(Verbs):
         self._news = news
 
     def _edit_last(self, sent: Entry) -> None:
-        """There is nothing to write it into: what it says, and how to edit it all the same."""
+        """Print the message, and how to edit it: there is no composer to put it into."""
         self._chat.tell(self._words("plain-edit", text=sent.content))
 
     def help(self, arguments: str) -> None:

@@ -248,7 +248,7 @@ class Desk(urwid.Widget):
         return self.look.words("composer-hint", conversation=title)
 
     def _editing(self) -> str:
-        """Which message the composer has, as it stands above it, where it is no new one."""
+        """The row above the composer that says which message is being edited; empty for none."""
         current = self.chat.model.current
         if current is None or current.correction is None:
             return ""

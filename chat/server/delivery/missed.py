@@ -81,7 +81,7 @@ class Missed:
         return told
 
     def _was_left(self, cid: str) -> bool:
-        """Whether it is a room that the session has left since, if only to enter it again."""
+        """Whether it is a room that the session has left since, perhaps to enter it again."""
         again = cid in self._entered or cid == self._session.untold
         return cid.startswith("r:") and (again or cid not in self._session.rooms)
 

@@ -183,7 +183,7 @@ async def _make_contact(session: "Session", cid: str, over_rate: bool) -> bool:
 
 
 async def edit(session: "Session", message: messages.EditMes) -> messages.EditResMes:
-    """Have a message of one's own say something else, as if it were said now."""
+    """Give one of the user's messages another text, under the same rules as for a new one."""
     cid = await find_cid(session, message.conversation)
     said = _written(session, cid, message.content, "", None, over_rate=False, reply=0)
     if said.refusal:
@@ -197,8 +197,8 @@ async def edit(session: "Session", message: messages.EditMes) -> messages.EditRe
 
 
 async def move_up(session: "Session", cid: str) -> None:
-    """Give a private conversation the present time on both lists: it has an entry that no message
-    made. A server that has lost the bus compares only conversations of which that is recent."""
+    """Give a private conversation the present time on both lists, for an entry that is not a
+    message. (A server that has lost the bus compares only conversations with a recent time.)"""
     conversations = session.context.conversations
     if cid.startswith("p:"):
         with suppress(StoreError):  # What made the entry is done all the same.

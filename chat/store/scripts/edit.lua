@@ -1,5 +1,5 @@
 -- needs: log conversation rules edited
--- Put another text in the place of what a message says, for its author. An entry tells it.
+-- Give a message another text, for its author. An entry says so.
 --
 -- KEYS   1 generation  2 meta  3 log  4 members  5 apart
 -- ARGV   1 user id  2 number of the message  3 1 when everybody is a member  4 the middle of a message
@@ -19,7 +19,7 @@ local kept = log.entries(KEYS[3], KEYS[5], wanted, wanted)[wanted]
 local sender, said, behind, edited = message_of(log, kept or '')
 if not sender then return 404 end
 if sender ~= uid then return 403 end
--- Before the rules, as it is with messages: who had no answer asks again.
+-- Before the rules, as with messages: a client that got no answer asks again.
 if said == ARGV[4] then return 200 end
 if c.rules then
   local code, reason, wait = forbidden(c, uid, member, at)

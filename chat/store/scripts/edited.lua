@@ -1,13 +1,13 @@
--- Shared by the scripts that correct messages, or take them away; needs log.
+-- Shared by the scripts that edit messages, or delete them; needs log.
 --
--- A message that was corrected says behind its content (and what it answers) as which number, and only
--- that entry has its text as well: what corrected it before has none any more, and of a message that is
--- taken away nothing has. So whoever reads the log from anywhere on comes to the text as it is now.
+-- An edited message has, behind its content (and what it answers), the number of its newest edit. Only
+-- that edit has the text as well: earlier ones have none any more, and neither has any edit of a message
+-- that was deleted. So whoever reads the log, from wherever, comes to the present text.
 
--- What the log keeps of a message: who wrote it, its middle (`chat/store/entries.py`) up to the end of the
--- content, what is behind that, and the number of the entry that corrected it last, if one did. A
--- content ends with a quote, so nothing that somebody says is taken for what is behind it.
--- Returns nil of what is no message.
+-- What the log keeps of a message: who wrote it; its middle (`chat/store/entries.py`) up to the end of
+-- the content; what is behind that; and the number of its newest edit, if there is one. A content ends
+-- with a quote, so nothing that somebody says is taken for what is behind it.
+-- Returns nil for what is no message.
 local function message_of(log, kept)
   local sender, at = log.sender_of(kept)
   if not sender or string.sub(kept, at, at + 6) == '"kind":' then return nil end
@@ -18,9 +18,9 @@ local function message_of(log, kept)
   return sender, string.sub(middle, 1, #middle - #behind), behind, tonumber(edited)
 end
 
--- Have another middle in what the log keeps under a number: time, epoch, sender and clientId stay. It is
--- kept apart from then on. Nobody waits for it any more: in place of the server that did, and of its
--- number for it, there is the entry's own, so that no two of those that are kept apart are alike.
+-- Replace the middle of what the log keeps under a number; time, epoch, sender and clientId stay. It is
+-- kept apart from then on. Nobody waits for it any more, so the entry's own number takes the place of
+-- the server's name and serial: no two entries that are kept apart may be alike.
 local function put_middle(log, key, apart, seq, middle)
   local kept = log.entries(key, apart, seq, seq)[seq]
   -- What can't be read says nothing.
@@ -33,8 +33,7 @@ local function put_middle(log, key, apart, seq, middle)
   redis.call('ZADD', apart, seq, string.sub(kept, 1, at - 1) .. record)
 end
 
--- Take the text out of the entry that corrected a message of a sender's: the message has a newer one, or
--- is taken away.
+-- Remove the text from an edit, because the message has a newer one, or is deleted.
 local function forget_edit(log, key, apart, seq, sender, target)
   local middle = '"kind":"edit","userId":' .. sender .. string.format(',"target":%d', target)
   put_middle(log, key, apart, seq, middle)

@@ -1,4 +1,4 @@
-"""A message of one's own in the composer, to be said anew; what was begun there comes back."""
+"""Editing one's own message: it is put into the composer, and what was being written comes back."""
 
 from chat.client.conversation import Conversation, Correction
 from chat.client.tui.chat import Chat
@@ -11,7 +11,8 @@ __all__ = ["Correcting"]
 
 
 class Correcting:
-    """Begins and ends it. Which conversation has something in correction, the model knows."""
+    """Begins and ends the editing of a message. The model knows in which conversations one is
+    edited."""
 
     def __init__(self, chat: Chat, desk: Desk) -> None:
         self._chat = chat
@@ -19,12 +20,12 @@ class Correcting:
 
     @property
     def under_way(self) -> bool:
-        """Whether what stands in the composer is a correction."""
+        """Whether the composer of the open conversation holds a message that is being edited."""
         current = self._chat.model.current
         return current is not None and current.correction is not None
 
     def begin(self, entry: Entry) -> None:
-        """Have what ``entry``, of the open conversation, says in the composer."""
+        """Put the text of ``entry``, of the open conversation, into the composer."""
         conversation = self._chat.model.current
         if conversation is None:
             return
@@ -35,7 +36,10 @@ class Correcting:
         self._desk.focus_on(Pane.COMPOSER)
 
     def give_up(self) -> bool:
-        """Leave the message as it is. Return whether one was in correction."""
+        """Leave the message as it is.
+
+        :returns: whether one was being edited.
+        """
         conversation = self._chat.model.current
         if conversation is None or conversation.correction is None:
             return False
@@ -43,9 +47,9 @@ class Correcting:
         return True
 
     async def send(self, text: str) -> None:
-        """Have the message say ``text``. Until that is done it stays in the composer.
+        """Give the message ``text``. Until that is done, it stays in the composer.
 
-        :raises ClientError: as ``ChatClient.edit``.
+        :raises ClientError: as ``ChatClient.edit`` does.
         """
         conversation = self._chat.model.current
         correction = conversation.correction if conversation is not None else None
@@ -61,7 +65,8 @@ class Correcting:
         return conversation is self._chat.model.current
 
     def _says(self, conversation: Conversation, text: str) -> bool:
-        """Whether that still stands in the composer: who went on writing is not done."""
+        """Whether ``text`` is still in the composer: somebody who has gone on writing is not
+        done."""
         editor = self._desk.composer.editor
         return (
             parse(editor.text if self._is_open(conversation) else conversation.draft).text == text

@@ -18,8 +18,8 @@ class EditingVerbs(Offering):
     picked: PickedActions
 
     def edit(self, arguments: str) -> Coroutine[Deferred[Any], Any, None] | None:
-        """One's own last message says something else: what stands behind the command, or what is
-        made of it in the composer."""
+        """Give the user's last message the text after the command; without one, put it into the
+        composer."""
         conversation, sent = self._chat.model.current, self.picked.own()
         if conversation is not None and conversation.pending:
             self._chat.say(self._words("edit-unsent"), bad=True)

@@ -195,7 +195,7 @@ class PickedActions:
         self._list(words("delete-title"), lambda: rows, chosen)
 
     def do_correct(self) -> None:
-        """Have a message of one's own in the composer, to be said anew."""
+        """Put the selected message into the composer, to be edited."""
         entry = self._one()
         if entry is None or entry.user_id != self._chat.model.me.user_id:
             self._say("edit-own", bad=True)
@@ -218,7 +218,7 @@ class PickedActions:
         return self._last(lambda each: each.user_id != me) or self.newest()
 
     def own(self) -> Entry | None:
-        """One's own last message there."""
+        """The user's own last message in the open conversation."""
         me = self._chat.model.me.user_id
         return self._last(lambda each: each.user_id == me)
 

@@ -313,7 +313,7 @@ class EntryRows:
         return marked(text, lines, role) if "://" in text else [[(role, line)] for line in lines]
 
     def _say_edited(self, lines: list[Sequence[Run]], columns: int, taken: int) -> None:
-        """Say behind a text that it was corrected; below it where there is no room.
+        """Say after a text that it was edited; below it where there is no room.
 
         :param taken: of the first row's columns.
         """
