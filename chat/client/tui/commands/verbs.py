@@ -139,7 +139,7 @@ class Verbs(EditingVerbs, ConversationVerbs, MovingVerbs, OneselfVerbs):
             line = self._desk.look.line(who)
             key = "nothing-to-answer" if line else "nothing-to-pick"
             self._chat.say(self._words(key, who=line), bad=True)
-            if text.strip():
+            if who:  # which may be the answer itself: Chinese has no spaces
                 self._begin(f"/reply {arguments}")
         elif not text.strip():
             self.picked.answer(seq)
