@@ -84,6 +84,27 @@ class MoreTests(TestCase):
         self.assertIn("message 150", said[-1])
 
 
+class AnswerTests(TestCase):
+    def test_what_a_command_answers_has_the_punctuation_of_its_language(self) -> None:
+        for language, wanted in (
+            ("en", ("From: ben  #2", "/quit: leave")),
+            ("zh", ("发送者：ben  #2", "/quit：退出（/退出）")),
+        ):
+            client = ScriptedClient({"#lobby": [entry(1)]})
+            client.conversations = {"#lobby": room("#lobby", seq=1, read=1)}
+            screen = Screen(client, language=language)
+            screen.text()
+            news = News(screen.chat.model, screen.look, lambda text: None, set())
+            verbs = PlainVerbs(screen.chat, screen.desk, screen, news)
+            for name in ("help", "inspect"):  # some fifty are kept
+                command = find(name)
+                assert command is not None
+                verbs.run(command, "")
+            told = [each.text for each in screen.chat.model.conversations["#lobby"].notices]
+            for each in wanted:
+                self.assertIn(each, told)
+
+
 class GoTests(TestCase):
     def test_who_goes_where_they_are_hears_that_they_are_there(self) -> None:
         client = ScriptedClient()

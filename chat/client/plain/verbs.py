@@ -28,7 +28,7 @@ class PlainPicked(PickedActions):
 
     def _show_facts(self, entry: Entry, facts: Sequence[tuple[str, str]]) -> None:
         for what, value in facts:
-            self._chat.tell(f"{what}: {value}")
+            self._chat.tell(self._desk.look.words("plain-field", label=what) + value)
 
     def _show_links(self, found: Sequence[tuple[Entry, Link]]) -> None:
         for entry, link in reversed(found[:SHOWN]):
@@ -64,7 +64,8 @@ class PlainVerbs(Verbs):
             return
         for command in COMMANDS:
             usage = helptext.command_usage(command, self._words)
-            self._chat.tell(f"{usage}: {helptext.about(command, self._words)}")
+            about = helptext.about(command, self._words)
+            self._chat.tell(self._words("plain-field", label=usage) + about)
 
     def _hinted(self, title: str, hint: str) -> str:
         """Here a number does it, as is said with every list."""
