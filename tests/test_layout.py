@@ -28,6 +28,14 @@ def test_a_store_says_its_layout_and_a_server_of_the_same_takes_it() -> None:
             assert admin(store.url).returncode == 0
 
 
+def test_the_store_of_an_earlier_version_is_taken_over_and_says_so() -> None:
+    with running("--appendonly", "yes") as store:
+        store.ask("SET", KEY, LAYOUT - 1)
+        assert admin(store.url).returncode == 0
+        with serving("--store", store.url):
+            assert int(store.ask("GET", KEY)) == LAYOUT
+
+
 def test_the_store_of_a_later_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with running("--appendonly", "yes") as store:
         store.ask("SET", KEY, LAYOUT + 1)

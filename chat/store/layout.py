@@ -8,8 +8,9 @@ from chat.store.link.redis import Redis
 
 __all__ = ["LAYOUT", "check_layout", "stored_layout"]
 
-LAYOUT: Final = 1
-"""One more whenever an earlier version could not read what this one writes."""
+LAYOUT: Final = 2
+"""One more whenever an earlier version could not read what this one writes: since 2 there are
+answers and edits, which those before took for damaged."""
 
 
 async def stored_layout(redis: Redis, keys: Keys) -> int:
@@ -21,7 +22,8 @@ async def stored_layout(redis: Redis, keys: Keys) -> int:
 
 
 async def check_layout(redis: Redis, keys: Keys) -> None:
-    """See that this version knows the store's layout, and have a new store say which it has.
+    """See that this version knows the store's layout, and have the store say which it has from
+    now on.
 
     :raises CannotStart: a later version has written the store.
     :raises StoreUnavailable, FateUnknown: the store is away.
@@ -32,5 +34,5 @@ async def check_layout(redis: Redis, keys: Keys) -> None:
             f"A later version of chatroom has written the store: its layout is {found}, and this "
             f"version knows {LAYOUT}. Start that version, or restore a backup from before it."
         )
-    if not found:
-        await redis.call("SET", keys.layout(), LAYOUT, "NX")
+    if found < LAYOUT:
+        await redis.call("SET", keys.layout(), LAYOUT)
