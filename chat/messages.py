@@ -34,7 +34,7 @@ class Message(Value, frozen=True):
 
 
 class Account(Value, frozen=True):
-    """``user`` of RegisterMes, as the original clients write it."""
+    """``user`` of RegisterMes, as the original clients send it."""
 
     user_id: int = 0
     user_pwd: str = ""
@@ -48,9 +48,11 @@ ONLINE, OFFLINE, BUSY = 0, 1, 2
 
 
 class User(Value, frozen=True, omit_defaults=True):
-    """A user as others see them. ``user_status``: ``ONLINE``, ``OFFLINE`` or ``BUSY``.
+    """A user as others see them.
 
-    ``role`` is filled in MembersRes, ``last_seen`` (ms since 1970 UTC) in LookupRes.
+    :ivar user_status: ``ONLINE``, ``OFFLINE`` or ``BUSY``.
+    :ivar last_seen: in ms since 1970 UTC, in LookupRes.
+    :ivar role: in MembersRes.
     """
 
     user_id: Number
@@ -64,13 +66,16 @@ class User(Value, frozen=True, omit_defaults=True):
 class Entry(Value, frozen=True, omit_defaults=True, gc=False):
     """One numbered entry of a conversation.
 
-    ``kind`` is empty for a message, else ``edit``, ``redact``, ``erase``, ``topic``, ``join``,
-    ``leave``, ``role`` or what ``ModerateMes`` did; ``target`` is the number an edit or a redact
-    speaks of, or the user id that the others speak of, called ``target_name``. ``seconds`` is how
-    long a ban or mute lasts from ``time``, or slow mode. A redacted entry has ``deleted`` and
-    nothing but its number. ``edited``: the number of the edit whose text a message has; 0: it has
-    its first one. ``reply``: the number of the entry that it answers, 0 for none. ``time`` in ms
-    since 1970 UTC.
+    :ivar kind: empty for a message, else ``edit``, ``redact``, ``erase``, ``topic``, ``join``,
+        ``leave``, ``role`` or what ``ModerateMes`` did.
+    :ivar time: in ms since 1970 UTC.
+    :ivar target: the number of the entry that an edit or a redact changes; else the id of the user
+        whom the entry is about, who is called ``target_name``.
+    :ivar seconds: how long a ban or mute lasts from ``time``; or slow mode.
+    :ivar deleted: the entry was redacted, and has nothing else but its number.
+    :ivar edited: the number of the edit whose text the message has, 0 for its first text.
+    :ivar cut: the content is shortened.
+    :ivar reply: the number of the entry that it answers, 0 for none.
     """
 
     seq: Number
@@ -94,10 +99,14 @@ class Entry(Value, frozen=True, omit_defaults=True, gc=False):
 class Conversation(Value, frozen=True):
     """One conversation as one user sees it (*conv* of the protocol).
 
-    ``seq`` is the newest number, ``first`` the lowest that is kept, ``delivered`` and ``read`` the
-    user's marks, ``epoch_first`` the first number of ``epoch``. ``user_name`` is the partner's, in
-    a private conversation. ``gone``: the user is no longer in it, nothing else is filled.
-    ``private``: one joins the room by invitation. ``slow``: seconds between two of one's messages.
+    :ivar seq: the newest number.
+    :ivar first: the lowest number that is kept.
+    :ivar epoch_first: the first number of ``epoch``.
+    :ivar delivered, read: the user's marks.
+    :ivar user_name: the partner's, in a private conversation.
+    :ivar gone: the user is no longer in it; nothing else is filled in.
+    :ivar private: one joins the room by invitation.
+    :ivar slow: seconds between two messages of one user.
     """
 
     conversation: str
@@ -117,7 +126,7 @@ class Conversation(Value, frozen=True):
 
 
 class Session(Value, frozen=True):
-    """One device of one's own. ``since`` and ``last_seen`` in ms since 1970 UTC."""
+    """One of the user's own devices. ``since`` and ``last_seen`` in ms since 1970 UTC."""
 
     device: str
     since: Number = 0
@@ -134,10 +143,11 @@ class Room(Value, frozen=True):
 
 
 class Sanction(Value, frozen=True):
-    """Somebody whom a room's moderators banned (``action`` ``ban``), muted or invited.
+    """Somebody whom a room's moderators have banned, muted or invited.
 
-    ``until`` and ``since`` in ms since 1970 UTC, ``until`` 0 without end; ``by`` a user id, 0 for
-    whoever runs the server.
+    :ivar action: ``ban``, ``mute`` or ``invite``.
+    :ivar since, until: in ms since 1970 UTC; ``until`` 0 without end.
+    :ivar by: a user id, 0 for whoever runs the server.
     """
 
     action: str
@@ -164,9 +174,11 @@ class Request(Message, frozen=True, omit_defaults=True):
 
 
 class RegisterMes(Request, frozen=True):
-    """Make an account. A current client's ``user.user_id`` 0 lets the server pick one.
+    """Make an account.
 
-    ``invitation`` is a code, on a server that asks for one; ``language`` as in ``LoginMes``.
+    :ivar user: its ``user_id`` may be 0 in a current client: then the server picks one.
+    :ivar invitation: a code, on a server that asks for one.
+    :ivar language: as in ``LoginMes``.
     """
 
     user: Account
@@ -176,8 +188,11 @@ class RegisterMes(Request, frozen=True):
 
 
 class LoginMes(Request, frozen=True):
-    """Log in by id or by name, with a password or a token. ``language``: that of the sentences
-    in errors from here on, ``en`` or ``zh``; for any other they are in the server's."""
+    """Log in by id or by name, with a password or a token.
+
+    :ivar language: of the sentences in errors from here on, ``en`` or ``zh``; for any other it is
+        the server's.
+    """
 
     version: int = 0
     user_id: int = 0
@@ -229,8 +244,12 @@ class HistoryMes(Request, frozen=True):
 
 
 class SearchMes(Request, frozen=True):
-    """Entries that contain ``text``, newest first; ``before`` in ms, 0 for now. ``skip``: so many
-    of the last ms before it have been looked at; None for a client that does not say."""
+    """Find entries that contain ``text``, newest first.
+
+    :ivar before: in ms since 1970 UTC, exclusive; 0 for now.
+    :ivar skip: how many entries of the last ms before that are known already; None from a client
+        that does not say.
+    """
 
     text: str
     conversation: str = ""
@@ -311,10 +330,11 @@ class EditMes(Request, frozen=True):
 
 
 class ModerateMes(Request, frozen=True):
-    """Do something to a room or, by id or by name, to somebody in it.
+    """Act on a room or, by id or by name, on somebody in it.
 
-    ``action``: kick, ban, unban, mute, unmute, invite, uninvite, owner, moderator, member; slow,
-    private, public. ``seconds``: how long a ban or mute lasts, 0 without end; or slow mode.
+    :ivar action: kick, ban, unban, mute, unmute, invite, uninvite, owner, moderator, member; slow,
+        private, public.
+    :ivar seconds: how long a ban or mute lasts, 0 without end; or slow mode.
     """
 
     conversation: str
@@ -426,8 +446,11 @@ class OriginalRegisterResMes(Message, frozen=True):
 
 
 class RegisterResMes(Message, frozen=True):
-    """The fate of a registration; ``user_id`` is the one that was picked. ``invitation``: it was
-    refused for want of a good code; None where the server does not say."""
+    """What came of a registration.
+
+    :ivar user_id: the one that was picked.
+    :ivar invitation: it was refused for want of a valid code; None where the server does not say.
+    """
 
     code: Number
     error: str = ""
@@ -447,8 +470,11 @@ class OriginalLoginResMes(Message, frozen=True):
 
 
 class LoginResMes(Message, frozen=True):
-    """Everything a screen needs to start. ``server_time`` in ms since 1970 UTC, ``content_limit``
-    in bytes of UTF-8 (0: not told)."""
+    """Everything that a screen needs to start.
+
+    :ivar server_time: in ms since 1970 UTC.
+    :ivar content_limit: in bytes of UTF-8; 0 when it is not told.
+    """
 
     code: Number
     error: str = ""
@@ -471,7 +497,7 @@ class ConversationsResMes(Reply, frozen=True, kw_only=True):
 
 
 class SmsResMes(Message, frozen=True):
-    """The fate of one SmsMes. ``retry_after`` in seconds."""
+    """What came of one SmsMes. ``retry_after`` in seconds."""
 
     code: Number
     error: str = ""
@@ -650,7 +676,11 @@ class NotifyUserStatusMes(Message, frozen=True):
 
 
 class PresenceMes(Message, frozen=True):
-    """Changes of presence; ``scope`` is ``all`` or ``watched``, ``reset``: page OnlineMes again."""
+    """Changes of presence.
+
+    :ivar scope: ``all`` or ``watched``.
+    :ivar reset: the client should ask for the list again (OnlineMes).
+    """
 
     users: tuple[User, ...] = ()
     scope: str = "all"
@@ -658,15 +688,16 @@ class PresenceMes(Message, frozen=True):
 
 
 class ConversationMes(Conversation, Message, frozen=True):
-    """Marks moved, or one joined, left, was removed, or the topic changed."""
+    """Marks have moved, the topic has changed, or the user has joined, left or was removed."""
 
 
 class InvitationMes(Invitation, Message, frozen=True):
-    """One is invited to a room."""
+    """The user is invited to a room."""
 
 
 class BlockedMes(Message, frozen=True):
-    """One blocked somebody, or, ``block`` false, took that back; on whichever device."""
+    """The user has blocked somebody or, with ``block`` false, taken that back, on whichever
+    device."""
 
     user_id: Number
     user_name: str
@@ -684,7 +715,10 @@ class ReceiptMes(Message, frozen=True):
 
 
 class ErrorMes(Message, frozen=True, omit_defaults=True):
-    """A frame was refused; ``about`` is its type, where that could be read."""
+    """A frame was refused.
+
+    :ivar about: its type, where that could be read.
+    """
 
     code: Number
     error: str = ""
