@@ -153,9 +153,13 @@ class Conversation:
 
     @property
     def begun(self) -> str:
-        """The draft that is to be saved. A message that is being edited is not: no edit outlives
-        the program."""
-        return self.draft if self.correction is None else self.correction.aside
+        """The draft that is to be saved. No edit outlives the program: by the next start its number
+        may be another message's. But its new text does, above the draft that waits behind it."""
+        if self.correction is None:
+            return self.draft
+        held = self.held(self.correction.seq)
+        new = self.draft if held is None or self.draft != held.content else ""
+        return "\n".join(filter(None, (new, self.correction.aside)))
 
     @property
     def complete(self) -> bool:
