@@ -11,11 +11,18 @@ from chat.server.delivery.missed import CATCH_UP
 from chat.server.joining import enter_room
 from chat.store.bus import Event
 from chat.store.errors import StoreUnavailable
-from tests.hall import Hall
+from tests.hall import Guest, Hall
 from tests.hall_store import EPOCH
 
 ROOM, NAME = "r:cooks", "#cooks"
 LOBBY = "r:lobby"
+
+
+def begin_to_catch_up(hall: Hall, guest: Guest) -> None:
+    """The client has read all; what it missed is being read from the log until that answers."""
+    hall.log.slow = True
+    guest.transport.drain()
+    hall.clock.advance(0)
 
 
 class BehindTest(SynchronousTestCase):
@@ -70,9 +77,7 @@ class BehindTest(SynchronousTestCase):
         guest.transport.fill_up()
         hall.fanout.event(1, Event("left", ROOM))
         hall.say(LOBBY, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
-        hall.clock.advance(0)
+        begin_to_catch_up(hall, guest)
         guest.send("JoinMes", conversation=NAME)
         self.assertIn("JoinResMes", [each.type for each in guest.frames])
         hall.log.answer()
@@ -380,9 +385,7 @@ class BehindTest(SynchronousTestCase):
         hall.guest(2, ROOM)
         guest.transport.fill_up()
         hall.say(ROOM, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
-        hall.clock.advance(0)
+        begin_to_catch_up(hall, guest)
         hall.fanout.event(1, Event("left", ROOM))
         guest.send("JoinMes", conversation=NAME)
         hall.log.answer()
