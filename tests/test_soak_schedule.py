@@ -1,9 +1,19 @@
-"""Which fault it is that service was late after, and how late it may be."""
+"""Which fault it is that service was late after, how late it may be, and what people repeat."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from chat.soak.cli import settings_from
+from chat.soak.device import Account, Device, Message
+from chat.soak.link import Link
 from chat.soak.schedule import seconds_late
+from chat.soak.trace import Recorder
+from chat.soak.world import World
 
 
 class SecondsLateTests(SynchronousTestCase):
@@ -26,3 +36,22 @@ class SettingsTests(SynchronousTestCase):
     def test_a_busy_machine_may_be_given_more_time(self) -> None:
         self.assertEqual(settings_from([]).back, 10)
         self.assertEqual(settings_from(["--back", "30"]).back, 30)
+
+
+class RepetitionTests(SynchronousTestCase):
+    def test_what_is_said_again_answers_what_it_answered(self) -> None:
+        recorder = Recorder(Path(self.mktemp()), lambda: 0.0)
+        transport: Any = StringTransport()
+        link = Link(Clock(), lambda *_: None)
+        link.transport = transport
+        host: Any = SimpleNamespace(record=recorder)
+        device = Device(host, Account("x", 7, "ann", ""), "ann-1", 0)
+        device.link = link
+        message = Message("k>3", "#r", "x:#r", "k>3 text", 0.0, False, reply=3)
+        device.send(link, message)
+        said = transport.value()
+        transport.clear()
+        world: Any = SimpleNamespace(_last_said={7: message}, record=recorder)
+        World._repeat(world, device)
+        self.assertIn(b"reply", said)
+        self.assertEqual(transport.value(), said)

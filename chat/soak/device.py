@@ -252,10 +252,14 @@ class Device:
 
     def send(self, link: Link, message: Message) -> None:
         """Send a message, whatever has become of it before."""
-        now = self.host.record.now()
-        message.in_flight, message.sent = True, now
+        message.in_flight, message.sent = True, self.host.record.now()
         message.tries += 1
-        self.host.record(trace.Sent(now, link.number, message.conv, message.key))
+        self.repeat(link, message)
+
+    def repeat(self, link: Link, message: Message) -> None:
+        """Send a message that this or another device of its user has sent."""
+        record = self.host.record
+        record(trace.Sent(record.now(), link.number, message.conv, message.key))
         answers = {"reply": message.reply} if message.reply else {}
         link.tell("SmsMes", to=message.to, content=message.content, clientId=message.key, **answers)
 

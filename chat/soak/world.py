@@ -351,8 +351,7 @@ class World:
         link, last = device.link, self._last_said.get(device.account.user_id)
         if link is None or link.paused or last is None or last.key in device.outbox:
             return
-        self.record(trace.Sent(self.record.now(), link.number, last.conv, last.key))
-        link.tell("SmsMes", to=last.to, content=last.content, clientId=last.key)
+        device.repeat(link, last)
 
     async def _edit(self, device: Device) -> None:
         """Have what this user said last say something else, unless that may have another number by
