@@ -22,7 +22,6 @@ def begin_to_catch_up(hall: Hall, guest: Guest) -> None:
     """The client has read all; what it missed is being read from the log until that answers."""
     hall.log.slow = True
     guest.transport.drain()
-    hall.clock.advance(0)
 
 
 class BehindTest(SynchronousTestCase):
@@ -78,6 +77,7 @@ class BehindTest(SynchronousTestCase):
         hall.fanout.event(1, Event("left", ROOM))
         hall.say(LOBBY, "missed")
         begin_to_catch_up(hall, guest)
+        hall.clock.advance(0)
         guest.send("JoinMes", conversation=NAME)
         self.assertIn("JoinResMes", [each.type for each in guest.frames])
         hall.log.answer()
@@ -224,8 +224,7 @@ class BehindTest(SynchronousTestCase):
         guest = hall.guest(1, ROOM)
         guest.transport.fill_up()
         hall.say(ROOM, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
+        begin_to_catch_up(hall, guest)
         hall.say(ROOM, "while the log is read")
         self.assertEqual(guest.frames, [])
         hall.log.answer()
@@ -239,8 +238,7 @@ class BehindTest(SynchronousTestCase):
         hall.publish(LOBBY, [hall.log.append(LOBBY, author, "heard") for _ in range(heard)])
         guest.transport.fill_up()
         hall.say(ROOM, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
+        begin_to_catch_up(hall, guest)
         hall.publish(ROOM, [hall.log.append(ROOM, author, "x") for _ in range(MOST_HELD + 1)])
         hall.log.slow = False
         hall.log.answer()
@@ -262,8 +260,7 @@ class BehindTest(SynchronousTestCase):
         guest = hall.guest(1, ROOM)
         guest.transport.fill_up()
         hall.say(ROOM, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
+        begin_to_catch_up(hall, guest)
         described = hall.log.one
 
         async def one(user_id: int, cid: str) -> Conversation:
@@ -310,8 +307,7 @@ class BehindTest(SynchronousTestCase):
             guest = hall.guest(1, ROOM)
             guest.transport.fill_up()
             hall.say(ROOM, "missed")
-            hall.log.slow = True
-            guest.transport.drain()
+            begin_to_catch_up(hall, guest)
             hall.clock.advance(0)
             hall.say(ROOM, "while the log is read")
             if not joins_first:
@@ -347,8 +343,7 @@ class BehindTest(SynchronousTestCase):
         hall.guest(2, ROOM)
         guest.transport.fill_up()
         hall.say(ROOM, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
+        begin_to_catch_up(hall, guest)
         hall.bus.slow = True
         for event in ("left", "joined"):
             hall.fanout.event(1, Event(event, ROOM))
@@ -370,8 +365,7 @@ class BehindTest(SynchronousTestCase):
         guest.transport.fill_up()
         for room in rooms:
             hall.say(room, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
+        begin_to_catch_up(hall, guest)
         for room in rooms:
             hall.fanout.event(1, Event("left", room))
             hall.say(room, "not for them any more")
@@ -386,6 +380,7 @@ class BehindTest(SynchronousTestCase):
         guest.transport.fill_up()
         hall.say(ROOM, "missed")
         begin_to_catch_up(hall, guest)
+        hall.clock.advance(0)
         hall.fanout.event(1, Event("left", ROOM))
         guest.send("JoinMes", conversation=NAME)
         hall.log.answer()
@@ -397,8 +392,7 @@ class BehindTest(SynchronousTestCase):
         guest = hall.guest(1, ROOM)
         guest.transport.fill_up()
         hall.say(ROOM, "missed")
-        hall.log.slow = True
-        guest.transport.drain()
+        begin_to_catch_up(hall, guest)
         guest.transport.fill_up()
         hall.say(ROOM, "missed as well")
         hall.log.answer()
