@@ -88,7 +88,7 @@ def _server_options() -> manual.Rows:
 
 
 _ABOUT = (
-    "Without a command, a full screen: conversations, messages, and who is online. F1 helps, "
+    "Without a command, a full screen: conversations, messages, and who is online. F1 shows help, "
     "Ctrl-K goes anywhere, /quit leaves. With a command, something for scripts: messages in and "
     "out through pipes, JSON on request."
 )

@@ -90,8 +90,8 @@ WORDS: Final = {
     ),
     "welcome": (
         "Welcome, {name}! {who_reads}\n"
-        "Ctrl-K goes to rooms, people and commands; /msg NAME talks to one alone; F1 "
-        "helps.\n"
+        "Ctrl-K finds rooms, people and commands; /msg NAME writes to somebody in private; F1 "
+        "shows help.\n"
         "Nothing is lost when you leave (Ctrl-Q): all of it is here when you come back."
     ),
     "reason-refused": "nobody listens there",
@@ -575,8 +575,8 @@ WORDS: Final = {
     "plain-paused": "Paused, {n} to come. An empty line goes on, Ctrl-C ends it.",
     "plain-welcome": (
         "Welcome, {name}! {who_reads}\n"
-        "/msg NAME talks to one alone, /rooms shows the rooms, /go NAME goes to one of yours; "
-        "/help has the rest.\n"
+        "/msg NAME writes to somebody in private, /rooms shows the rooms, /go NAME goes to one of "
+        "yours; /help has the rest.\n"
         "Nothing is lost when you leave (/quit): all of it is here when you come back."
     ),
     "plain-again": "The connection is back.",
