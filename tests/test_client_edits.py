@@ -58,6 +58,18 @@ class ModelTests(TestCase):
         arrive(found, edit(3, 1, "new"))
         self.assertEqual(lobby.entries[0].content, "newest", "and a newer page is not undone")
 
+    def test_a_page_that_was_read_before_a_deletion_does_not_undo_it(self) -> None:
+        found = model()
+        arrive(found, entry(1, content="secret"), entry(3, kind="redact", target=1))
+        arrive(found, entry(4, kind="redact", target=2))
+        found.page("#lobby", [entry(1, content="secret"), entry(2, content="secret")], first=1)
+        lobby = found.conversation("#lobby")
+        self.assertEqual([(e.content, e.deleted) for e in lobby.entries[:2]], [("", True)] * 2)
+        self.assertEqual(lobby.unread, 0)
+        found.apply(events.EpochChanged("#lobby", "e2", 3))
+        found.page("#lobby", [entry(1, content="not deleted any more")], first=1)
+        self.assertEqual(lobby.entries[0].content, "not deleted any more")
+
     def test_what_is_deleted_stays_so_and_what_is_no_message_is_not_touched(self) -> None:
         found = model()
         arrive(found, entry(1), entry(2, kind="redact", target=1), edit(3, 1, "new"))
@@ -150,6 +162,12 @@ class CacheTests(TestCase):
         self.put(entry(1, content="old"), entry(2), edit(3, 1, "new"))
         self.put(drops=[("#lobby", 3)])
         self.assertEqual(self.texts(), {2: "message 2"})
+
+    def test_so_does_one_that_was_never_held_itself(self) -> None:
+        self.put(entry(1, content="new", edited=9), entry(2, edited=5), entry(3))
+        self.put(drops=[("#lobby", 6)])
+        self.assertEqual(self.texts(), {2: "message 2", 3: "message 3"})
+        self.assertEqual(self.found("new"), [])
 
 
 class LibraryTests(ApiCase):

@@ -27,8 +27,8 @@ KEPT = 4_000
 """Entries of one conversation that are held; the server has the rest, a page up fetches it."""
 
 EDITS_KEPT = 100
-"""The newest edits, which are remembered because a page that was read before one may come after
-it."""
+"""The newest edits and deletions, which are remembered because a page that was read before one may
+come after it."""
 
 
 class Fate(Enum):
@@ -122,7 +122,7 @@ class Conversation:
     quoted: dict[int, Entry | None] = field(default_factory=dict)
     mentions: set[int] = field(default_factory=set)
     _silent: set[int] = field(default_factory=set)
-    _edits: dict[int, Entry] = field(default_factory=dict)
+    _changes: dict[int, Entry] = field(default_factory=dict)
 
     @property
     def private(self) -> bool:
@@ -227,7 +227,7 @@ class Conversation:
         if entry.kind:
             self._apply(entry, me, mention)
         else:
-            entry = corrected(entry, self._edits.get(entry.seq))
+            entry = corrected(entry, self._changes.get(entry.seq))
         self.quoted.pop(entry.target, None)  # to be looked up again
         fresh = self._place(entry)
         self._forget_pending(entry, me)
@@ -250,6 +250,7 @@ class Conversation:
         """Change other entries as this one says."""
         match entry.kind:
             case "redact":
+                self._remember(entry)
                 self._redact(entry.target)
             case "erase":
                 self._erase(entry)
@@ -314,7 +315,7 @@ class Conversation:
         del self.entries[self.index(seq) :]
         # What was corrected from there on says what it never said, as far as the server knows.
         self.entries = [each for each in self.entries if each.edited < seq]
-        self._edits = {target: edit for target, edit in self._edits.items() if edit.seq < seq}
+        self._changes = {each.target: each for each in self._changes.values() if each.seq < seq}
         self.rewritten += 1
         self.newest = min(self.newest, seq - 1)
         self.quoted.clear()
@@ -348,13 +349,10 @@ class Conversation:
     def _correct(self, edit: Entry, me: int, mention: "re.Pattern[str] | None") -> None:
         """Give a message the text of an edit. (An edit without a text was followed by another
         one.)"""
-        target, known = edit.target, self._edits.get(edit.target)
+        target, known = edit.target, self._changes.get(edit.target)
         if not edit.content or (known is not None and known.seq >= edit.seq):
             return
-        self._edits.pop(target, None)
-        self._edits[target] = edit
-        if len(self._edits) > EDITS_KEPT:
-            del self._edits[next(iter(self._edits))]
+        self._remember(edit)
         held = self.held(target)
         if held is None:
             return
@@ -363,6 +361,12 @@ class Conversation:
         if target > self.read and target not in self._silent:
             speaks = self._speaks_to(now, me, mention)
             (self.mentions.add if speaks else self.mentions.discard)(target)
+
+    def _remember(self, change: Entry) -> None:
+        self._changes.pop(change.target, None)
+        self._changes[change.target] = change
+        if len(self._changes) > EDITS_KEPT:
+            del self._changes[next(iter(self._changes))]
 
     def _erase(self, erasure: Entry) -> None:
         """A user was deleted: so are their entries, and those about them."""
@@ -379,9 +383,13 @@ class Conversation:
 
 
 def corrected(entry: Entry, edit: Entry | None) -> Entry:
-    """A message with the text of ``edit``, if that is newer than the text it has."""
-    older = edit is None or not edit.content or edit.seq <= entry.edited
-    if edit is None or older or entry.kind or entry.deleted:
+    """A message with the text of ``edit``, if that is newer than the text it has; without any, if
+    ``edit`` is a deletion."""
+    if edit is None or entry.kind or entry.deleted:
+        return entry
+    if edit.kind == "redact":
+        return Entry(entry.seq, time=entry.time, deleted=True, conversation=entry.conversation)
+    if not edit.content or edit.seq <= entry.edited:
         return entry
     return replace(entry, content=edit.content, edited=edit.seq, cut=edit.cut)
 

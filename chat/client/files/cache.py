@@ -171,7 +171,9 @@ class Cache:
     def _forget_from(self, name: str, seq: int) -> None:
         self._taken_back[name] += 1
         self._touched.add(name)
-        self._entries = [e for e in self._entries if e.conversation != name or e.seq < seq]
+        self._entries = [
+            e for e in self._entries if e.conversation != name or max(e.seq, e.edited) < seq
+        ]
         self._drops.append((name, seq))
 
     def _forget(self, name: str) -> None:

@@ -279,8 +279,14 @@ class CacheFile:
             "SELECT target FROM entry WHERE id BETWEEN ? AND ? AND target IS NOT NULL",
             (first, last),
         )
-        for (target,) in changed.fetchall():
-            self._delete(target, target)
+        lost = [target for (target,) in changed]
+        # Of messages that came with their newest text the edit need not be here.
+        older = self._base.execute(
+            "SELECT id, body FROM entry WHERE id BETWEEN ? AND ?", (first - seq, first - 1)
+        )
+        lost += [key for key, body in older if (e := as_read(body)) is None or e.edited >= seq]
+        for key in lost:
+            self._delete(key, key)
         self._delete(first, last)
 
     def _prune(self, name: str, newest: int, kept: int) -> None:
