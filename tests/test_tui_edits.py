@@ -16,7 +16,7 @@ from chat.client.tui.drafts import Drafts
 from chat.client.tui.panes.layout import Pane
 from chat.messages import Conversation
 from tests.test_client_edits import edit
-from tests.tui_builders import BEN, ME, Screen, ScriptedClient, entry, room
+from tests.tui_builders import BEN, ME, NOON, Screen, ScriptedClient, entry, room
 
 
 def mine(
@@ -71,6 +71,19 @@ class ScreenTests(TestCase):
             self.assertEqual(written(screen), "begun")
             self.assertFalse(screen.left)
             self.assertNotIn("edit", [what for what, _ in screen.client.asked])
+
+    def test_what_was_written_instead_is_brought_back_by_the_key_for_that(self) -> None:
+        for keys in (["esc"], ["meta v", "up", "r"], ["meta v", "up", "e"]):
+            screen = mine("one", "two")
+            screen.press("meta v", "e")
+            screen.type(", which was long")
+            screen.press(*keys)
+            self.assertNotEqual(written(screen), "two, which was long", keys)
+            screen.press("up")
+            self.assertEqual(written(screen), "two, which was long", keys)
+        screen = mine("one")
+        screen.press("meta v", "e", "esc", "up")
+        self.assertEqual(written(screen), "", "nothing else was written")
 
     def test_a_text_that_was_not_changed_is_not_sent(self) -> None:
         screen = mine("/me waves")
@@ -202,6 +215,17 @@ class ScreenTests(TestCase):
             self.assertIn("short (edited)" if language == "en" else "short（已编辑）", rows[0])
             self.assertTrue(rows[0].split("│")[-1].strip().startswith("short"), rows)
             self.assertIn(f"short{' ' if language == 'en' else ''}{mark}", rows[0])
+
+    def test_no_day_is_announced_on_which_only_something_was_changed(self) -> None:
+        tomorrow = NOON + 86_400_000
+        screen = mine("one")
+        screen.client.say(edit(3, 2, "two", user=ME, time=tomorrow))
+        screen.client.say(entry(4, BEN, kind="redact", target=1, time=tomorrow))
+        self.assertNotIn("2023-11-15", "\n".join(screen.text()))
+        screen.client.say(entry(5, BEN, "good morning", time=tomorrow + 1))
+        text = screen.text()
+        at = next(row for row, line in enumerate(text) if "good morning" in line)
+        self.assertIn("2023-11-15", text[at - 1])
 
     def test_an_edit_moves_nobody_who_reads_or_has_it_selected(self) -> None:
         screen = mine(*(f"message number {n}" for n in range(2, 60)), size=(60, 14))

@@ -36,13 +36,16 @@ class Correcting:
         self._desk.focus_on(Pane.COMPOSER)
 
     def give_up(self) -> bool:
-        """Leave the message as it is.
+        """Leave the message as it is. What was written instead goes into the history.
 
         :returns: whether one was being edited.
         """
         conversation = self._chat.model.current
         if conversation is None or conversation.correction is None:
             return False
+        held, editor = conversation.held(conversation.correction.seq), self._desk.composer.editor
+        if held is None or editor.text != written(held.content):
+            editor.take()
         self._end(conversation)
         return True
 

@@ -112,11 +112,11 @@ class EntryRows:
         if missing:
             kept = entry.seq not in conversation.sealed
             rows.append(self._rule("dim", self._look.words("gap" if kept else "gone", n=missing)))
-        if entry.time:
+        if entry.time and self._seen(entry):
             moment = self._look.when(entry.time)
             # The server no longer knows the time of a deleted entry.
-            above = (conversation.entries[at].time for at in range(index - 1, -1, -1))
-            last = next(filter(None, above), 0)
+            above = (conversation.entries[at] for at in range(index - 1, -1, -1))
+            last = next((each.time for each in above if each.time and self._seen(each)), 0)
             if not last or self._look.when(last).date() != moment.date():
                 rows.append(self._rule("dim", self._look.day(moment)))
         divider = conversation.divider
@@ -126,6 +126,10 @@ class EntryRows:
             if below:
                 rows.append(self._rule("divider", self._look.words("divider")))
         return rows
+
+    def _seen(self, entry: Entry) -> bool:
+        """Whether an entry has rows of its own: an edit has none, and begins no day."""
+        return not entry.kind or self._telling.instead(entry) != ""
 
     def _rule(self, role: str, text: str) -> Row:
         text = clip(f" {text} ", max(0, self.columns - 4))
