@@ -126,8 +126,8 @@ def test_a_repetition_is_confirmed_no_sooner_than_what_it_repeats(
 def test_an_edit_is_on_the_replica_when_it_is_answered(
     stores: tuple[Valkey, Valkey], parties: list[Party]
 ) -> None:
-    alice = parties[0].current()
-    room = parties[0].room_of(alice)
+    alice, bob = parties[0].current(), parties[1].current()
+    room = parties[0].room_of(alice, bob)
     said = {"conversation": room, "seq": alice.post(room, "not yet")["seq"]}
     apart = LOG.replace("lobby}:log", f"{room[1:]}}}:apart")
     for number in range(20):
@@ -137,6 +137,9 @@ def test_an_edit_is_on_the_replica_when_it_is_answered(
     try:
         for _ in range(2):
             assert alice.ask("EditMes", content="in doubt", **said)["code"] == 504
+        gone = {**said, "seq": said["seq"] + 100}
+        assert alice.ask("EditMes", content="nothing", **gone)["code"] == 404
+        assert bob.ask("EditMes", content="not mine", **said)["code"] == 403
     finally:
         stores[1].thaw()
     alice.get("EditMes", content="in doubt", **said)

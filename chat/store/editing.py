@@ -42,7 +42,7 @@ class Editing:
         call = self._redis.script(load("edit"), keys, args)
         if self._replicated:
             answer, replicas = await with_replicas(self._redis, self._keys, call)
-            if not replicas:
+            if answer == 200 and not replicas:
                 raise FateUnknown("no replica has it")
         else:
             answer = await call
