@@ -49,6 +49,19 @@ class CatchUpTests(TestCase):
         self.assertEqual(seen[-1], 25)
         self.assertIn("14 to come", "\n".join(screen.text()))
 
+    def test_an_edit_is_read_with_its_message_and_takes_no_time_of_its_own(self) -> None:
+        text = "a text that takes some seconds to read, " * 9
+        log = [entry(each, BEN) for each in range(1, 7)]
+        log += [entry(seq, BEN, text, kind="edit", target=2) for seq in range(7, 20)]
+        log += [entry(20, BEN), entry(21, BEN)]
+        client = ScriptedClient({"#lobby": log})
+        client.conversations = {"#lobby": room("#lobby", seq=21, read=5)}
+        screen = Screen(client, (80, 24))
+        screen.text()
+        screen.enter("/catchup")
+        screen.clock.advance(SHORTEST)
+        self.assertIn(" 1 to come", "\n".join(screen.text()))
+
     def test_at_the_end_it_says_so_and_stays_there(self) -> None:
         screen = self.started()
         for _ in range(MANY):

@@ -45,8 +45,8 @@ class SendTest(CliCase):
         for words, who in (
             (("--language", "en"), ("alice answers bob", "bob answers alice",
                                     "bob answers an earlier message")),
-            (("--language", "zh"), ("alice（回复 bob）", "bob（回复 alice）",
-                                    "bob（回复更早的消息）")),
+            (("--language", "zh"), ("alice 回复 bob", "bob 回复 alice",
+                                    "bob 回复更早的消息")),
         ):  # fmt: skip
             tail = ("tail", "#lobby", "-n", "9", "--count", "0")
             _, out, _ = await self.as_alice(*tail, *words)

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from chat.client.errors import Refused
 from chat.client.events import Waiting
+from chat.client.language.words import LANGUAGES, Words
 from chat.client.model import Model
 from chat.client.notify import Came
 from chat.client.plain.asking import MenuAsking
@@ -25,6 +26,7 @@ from chat.client.tui.commands.table import find
 from chat.client.tui.history import AGAIN
 from chat.client.tui.panes.forms import Menu, MenuItem
 from chat.messages import Conversation, Entry
+from chat.names import BadName, user_name
 from tests.tui_builders import BEN, CHEN, ME, Screen, ScriptedClient, entry, look, room
 
 
@@ -103,6 +105,17 @@ class AnswerTests(TestCase):
             told = [each.text for each in screen.chat.model.conversations["#lobby"].notices]
             for each in wanted:
                 self.assertIn(each, told)
+
+
+class SpokenTests(TestCase):
+    def test_nobody_can_be_called_as_one_is_who_answers_or_has_edited(self) -> None:
+        keys = ("answers", "answers-you", "answers-unknown", "answers-deleted", "plain-to-you")
+        for language in LANGUAGES:
+            words = Words(language)
+            said = [words(key, who="ben", whom="anna") for key in keys]
+            said.append(words("plain-edited", who="ben", text="").partition(":")[0])
+            for each in said:
+                self.assertRaises(BadName, user_name, each)
 
 
 class GoTests(TestCase):

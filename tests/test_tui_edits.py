@@ -196,6 +196,7 @@ class ScreenTests(TestCase):
         screen = mine("one")
         screen.enter("/edit")
         screen.client.say(entry(3, ME, kind="redact", target=2))
+        self.assertIn("as it is): This message was deleted.", "\n".join(screen.text()))
         screen.client.trouble = Refused(404, "There is no such message.")
         screen.type(" more")
         self.assertIn("no such message", "\n".join(screen.press("enter")))

@@ -253,7 +253,7 @@ class Desk(urwid.Widget):
         if current is None or current.correction is None:
             return ""
         entry = current.held(current.correction.seq)
-        said = self.look.line(entry.content) if entry is not None else ""
+        _, said = Telling(self.chat.model, self.look).quoted(entry)
         return f" {self.look.words('editing', text=said)}"
 
     def _side_by_side(self, layout: Layout) -> Drawn:

@@ -68,7 +68,8 @@ class CatchUp:
                 self.left = conversation.newest - entry.seq
                 self._show(conversation, index)
                 seq = entry.seq + 1
-                await self._rest(reading_seconds(entry.content))
+                if entry.kind != "edit":  # the message itself has the new text
+                    await self._rest(reading_seconds(entry.content))
             return False
         finally:
             if self._going is this:
