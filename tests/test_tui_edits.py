@@ -93,6 +93,18 @@ class ScreenTests(TestCase):
         self.assertEqual(written(screen), "")
         self.assertNotIn("edit", [what for what, _ in screen.client.asked])
 
+    def test_nor_one_that_another_window_has_changed_or_the_composer_shows_otherwise(self) -> None:
+        for content in ("one", "a\ttab", "/help is a command"):
+            screen = mine(content)
+            screen.type("begun")
+            screen.press("meta v", "e")
+            screen.client.say(edit(3, 2, "changed elsewhere", user=ME))
+            screen.chat.keep_draft(written(screen))
+            self.assertEqual(screen.chat.model.conversation("#lobby").begun, "begun")
+            screen.press("enter")
+            self.assertNotIn("edit", [what for what, _ in screen.client.asked])
+            self.assertEqual(written(screen), "begun")
+
     def test_what_begins_with_a_slash_is_said_as_it_was(self) -> None:
         screen = mine("/help is a command")
         screen.enter("/edit")

@@ -57,10 +57,12 @@ class Correction:
 
     :ivar seq: its number; 0 when a new epoch has taken it away.
     :ivar aside: the draft that was there before.
+    :ivar given: its text as it was put into the composer.
     """
 
     seq: int
     aside: str
+    given: str
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,7 @@ class Conversation:
         may be another message's. But its new text does, above the draft that waits behind it."""
         if self.correction is None:
             return self.draft
-        held = self.held(self.correction.seq)
-        new = self.draft if held is None or self.draft != held.content else ""
+        new = self.draft if self.draft != self.correction.given else ""
         return "\n".join(filter(None, (new, self.correction.aside)))
 
     @property
@@ -322,7 +323,7 @@ class Conversation:
         if self.answering >= seq:
             self.answering = 0  # the number is another message's by now
         if self.correction is not None and self.correction.seq >= seq:
-            self.correction = Correction(0, self.correction.aside)
+            self.correction = Correction(0, self.correction.aside, self.correction.given)
         self.read = min(self.read, seq - 1)
         self.told = min(self.told, seq - 1)
         self.partner_delivered = min(self.partner_delivered, seq - 1)

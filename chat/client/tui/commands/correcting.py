@@ -31,8 +31,9 @@ class Correcting:
             return
         self.give_up()
         editor = self._desk.composer.editor
-        conversation.correction = Correction(entry.seq, editor.text)
+        aside = editor.text
         editor.load(written(entry.content))
+        conversation.correction = Correction(entry.seq, aside, editor.text)
         self._desk.focus_on(Pane.COMPOSER)
 
     def give_up(self) -> bool:
@@ -43,8 +44,8 @@ class Correcting:
         conversation = self._chat.model.current
         if conversation is None or conversation.correction is None:
             return False
-        held, editor = conversation.held(conversation.correction.seq), self._desk.composer.editor
-        if held is None or editor.text != written(held.content):
+        editor = self._desk.composer.editor
+        if editor.text != conversation.correction.given:
             editor.take()
         self._end(conversation)
         return True
@@ -58,8 +59,7 @@ class Correcting:
         correction = conversation.correction if conversation is not None else None
         if conversation is None or correction is None:
             return
-        held = conversation.held(correction.seq)
-        if held is None or held.deleted or held.content != text:
+        if parse(correction.given).text != text:
             await self._chat.client.edit(conversation.name, correction.seq, text)
         if conversation.correction is correction and self._says(conversation, text):
             self._end(conversation)
