@@ -1,5 +1,6 @@
 """``--durability replicated``: accepted means that a replica has it."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -143,6 +144,31 @@ def test_an_edit_is_on_the_replica_when_it_is_answered(
     finally:
         stores[1].thaw()
     alice.get("EditMes", content="in doubt", **said)
+
+
+def test_many_who_edit_while_a_replica_is_frozen_do_not_cost_the_server_its_connection(
+    stores: tuple[Valkey, Valkey], parties: list[Party]
+) -> None:
+    people = [parties[0].current() for _ in range(6)]
+    seqs = [each.post(LOBBY, "as it was")["seq"] for each in people]
+
+    def connections() -> set[bytes]:
+        found = stores[0].ask("CLIENT", "LIST")
+        return set(re.findall(rb"(?m)^id=\d+(?! .*cmd=client)\b", found))
+
+    before = connections()
+    assert before
+    stores[1].freeze()
+    try:
+        asked = [
+            each.send("EditMes", conversation=LOBBY, seq=seq, content="in doubt")
+            for each, seq in zip(people, seqs, strict=True)
+        ]
+        answers = [each.reply(it).data for each, it in zip(people, asked, strict=True)]
+    finally:
+        stores[1].thaw()
+    assert [each["code"] for each in answers] == [504] * len(people)
+    assert before <= connections()
 
 
 def test_what_was_written_behind_the_waiting_is_not_confirmed_by_it(

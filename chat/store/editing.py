@@ -1,5 +1,10 @@
 """Edits: a message gets another text, and keeps its number."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock
+
 from chat.store.entries import Author, record
 from chat.store.errors import FateUnknown, Forbidden, NotAllowed, Unknown
 from chat.store.keys import Keys
@@ -22,6 +27,7 @@ class Editing:
         self._redis = redis
         self._keys = keys
         self._replicated = replicated
+        self._turns = DeferredLock()
 
     async def edit(self, author: Author, cid: str, seq: int, content: str) -> None:
         """Give one of the author's messages another text. If it has that text, nothing happens.
@@ -39,13 +45,13 @@ class Editing:
             author.user_id, seq, is_open(cid), author.says(content),
             record(middle, author.user_id), *name.audience(cid),
         ]  # fmt: skip
-        call = self._redis.script(load("edit"), keys, args)
         if self._replicated:
-            answer, replicas = await with_replicas(self._redis, self._keys, call)
+            # One at a time: if no replica answers, many waits would outlast the call's deadline.
+            answer, replicas = await self._turns.run(self._call_replicated, keys, args)
             if answer == 200 and not replicas:
                 raise FateUnknown("no replica has it")
         else:
-            answer = await call
+            answer = await self._call(keys, args)
         if answer == 404:
             raise Unknown(cid)
         if answer == 403:
@@ -53,3 +59,11 @@ class Editing:
         if answer != 200:
             code, reason, wait = answer
             raise Forbidden(-code, reason.decode(), wait / 1000)
+
+    def _call(self, keys: Sequence[bytes], args: Sequence[bytes | int]) -> Deferred[Any]:
+        return self._redis.script(load("edit"), keys, args)
+
+    def _call_replicated(
+        self, keys: Sequence[bytes], args: Sequence[bytes | int]
+    ) -> Deferred[list[Any]]:
+        return with_replicas(self._redis, self._keys, self._call(keys, args))
