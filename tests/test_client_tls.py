@@ -326,7 +326,7 @@ class ProgramTest(SynchronousTestCase):
             screen.wait_for("Trust this certificate from now on")
             shown = "".join(each.strip() for each in screen.lines())
             self.assertIn(self.fingerprint, shown)
-            screen.type("6")
+            screen.type("5")
             register(screen, "ann")
             screen.press("ctrl q")
         with PtyScreen(client_command(self.address), self.environ, 100, 30) as screen:

@@ -37,10 +37,10 @@ class MenuTests(TestCase):
         items = [MenuItem(key, lambda key=key: chosen.append(key)) for key in keys]
         said: list[str] = []
         asking = MenuAsking(look(), Menu(look(), lambda: items), said.append, silent=False)
-        for typed in ("0", "3", "x", "-1", "9" * 5_000):
+        for typed in ("2", "3", "x", "-1", "9" * 5_000):
             asking.answer(typed)
         self.assertEqual((chosen, len(said)), ([], 5))
-        for typed in ("2", " 1 ", "２"):
+        for typed in ("0", " 1 ", "０"):
             asking.answer(typed)
         self.assertEqual(chosen, ["menu-leave", "menu-login", "menu-leave"])
 
@@ -50,12 +50,12 @@ class MenuTests(TestCase):
         said: list[str] = []
         asking = MenuAsking(look(), menu, said.append, silent=False)
         for more, wanted in (
-            ([], ["1  Log in", "2  Leave"]),
-            (["menu-start-server"], ["3  Start a server here"]),
-            (["menu-offline"], ["3  Read what is here, without the server"]),
+            ([], ["1  Log in", "0  Leave"]),
+            (["menu-start-server"], ["2  Start a server here"]),
+            (["menu-offline"], ["2  Read what is here, without the server"]),
             ([], []),
         ):
-            keys[2:] = more
+            keys[1:-1] = more
             said.clear()
             asking.changed()
             self.assertEqual(said, wanted)

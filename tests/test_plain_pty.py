@@ -254,7 +254,7 @@ class PlainPtyTests(TestCase):
         command = [*client_command(f"tls:127.0.0.1:{server.port}"), "--plain"]
         screen = PtyScreen(command, client_environ(self.home, "en_US.UTF-8"))
         self.addCleanup(screen.__exit__)
-        for item, answer in (("6", "cannot be written"), ("1", "Name or id")):
+        for item, answer in (("5", "cannot be written"), ("1", "Name or id")):
             screen.wait_for("Trust this certificate")
             screen.enter(item)
             screen.wait_for(answer)

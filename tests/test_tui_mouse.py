@@ -132,9 +132,9 @@ class StartMouseTests(TestCase):
         self.press(root, "Leave")
         self.press(root, "chatroom")
         self.assertEqual(done, ["menu-register", "menu-leave"])
-        for key in ("1", "\uff12", "0", "4", "x"):
+        for key in ("1", "\uff12", "3", "4", "x", "0"):
             root.keypress(self.SIZE, key)
-        self.assertEqual(done[2:], ["menu-login", "menu-register"])
+        self.assertEqual(done[2:], ["menu-login", "menu-register", "menu-leave"])
 
     def test_the_fields_of_a_form(self) -> None:
         fields = [Field("Name", Editor("anna")), Field("Password", Editor("x"), hidden=True)]

@@ -229,13 +229,19 @@ class StartTests(TestCase):
         """Who presses 1 to log in, just when nobody vouches for the server, believes nothing."""
         around = SimpleNamespace(look=look(), leave=lambda: None)
         start = Start(None, around, Profile(), "", "anna")  # type: ignore[arg-type]
-        always = [each.key for each in start.menu.items()]
+
+        def numbered() -> dict[str, int]:
+            keys = [each.key for each in start.menu.items()]
+            return dict(zip(keys, start.menu.numbers(), strict=True))
+
+        always = numbered()
         start._absent = "Connection was refused by other side"
         start._doubted = Untrusted("AB", "", "the server made it itself")
-        then = [each.key for each in start.menu.items()]
-        self.assertEqual(then[: len(always)], always)
+        then = numbered()
+        self.assertEqual({key: then[key] for key in always}, always)
         more = {"menu-start-server", "menu-offline", "menu-trust"}
         self.assertEqual(set(then) - set(always), more)
+        self.assertEqual(list(then)[-1], "menu-leave")
 
 
 class ReadableTests(TestCase):
@@ -326,7 +332,7 @@ class FormTests(TestCase):
         items = [MenuItem("menu-login", lambda: chosen.append(1)) for _ in range(2)]
         menu = Menu(look(), lambda: items)
         root.show(Form(look(), "Log in", [Field("Name")], chosen.extend, lambda: root.show(menu)))
-        for key in ("meta 1", "meta 2"):
+        for key in ("meta 1", "meta 0"):
             root.keypress((80, 24), key)
         self.assertEqual(chosen, [1, 1])
 

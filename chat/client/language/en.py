@@ -550,6 +550,7 @@ WORDS: Final = {
     "catchup-done": "That was everything.",
     "plain-field": "{label}: ",
     "plain-number": "Number: ",
+    "plain-which-item": "Type one of the numbers {numbers}.",
     "plain-which": "Type a number from 1 to {n}.",
     "plain-form": "{heading}. An empty line goes back.",
     "plain-choose": "Number, text to narrow the list, or nothing to leave it: ",

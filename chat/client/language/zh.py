@@ -521,6 +521,7 @@ WORDS: Final = {
     "catchup-done": "全部读完了。",
     "plain-field": "{label}：",
     "plain-number": "编号：",
+    "plain-which-item": "请输入其中一个数字：{numbers}。",
     "plain-which": "请输入 1 到 {n} 之间的数字。",
     "plain-form": "{heading}。输入空行返回。",
     "plain-choose": "输入编号选择，输入文字筛选，空行离开：",

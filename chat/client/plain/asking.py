@@ -56,7 +56,8 @@ class MenuAsking(Asking):
         self._silent = self._silent and not self._menu.bad
         items = () if self._silent else self._menu.items()
         labels = [self._look.words(each.key) for each in items]
-        known, self._offered = self._offered, [f"{at}  {each}" for at, each in enumerate(labels, 1)]
+        numbered = zip(self._menu.numbers(), labels, strict=False)  # none while it is silent
+        known, self._offered = self._offered, [f"{number}  {each}" for number, each in numbered]
         for each in self._offered:
             if each not in known:
                 self._say(each)
@@ -66,11 +67,10 @@ class MenuAsking(Asking):
 
     def answer(self, line: str) -> None:
         typed = line.strip()
-        place = _place(typed, len(self._menu.items()))
-        if place is not None:
-            self._menu.choose(place)
-        elif typed:
-            self._say(self._look.words("plain-which", n=len(self._menu.items())))
+        number = int(typed) if typed.isdecimal() and len(typed) == 1 else -1
+        if typed and not self._menu.choose_number(number):
+            numbers = " ".join(map(str, self._menu.numbers()))
+            self._say(self._look.words("plain-which-item", numbers=numbers))
 
 
 class FormAsking(Asking):

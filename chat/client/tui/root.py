@@ -248,7 +248,7 @@ class Root(urwid.Widget):
             case "quit":
                 self._leave()
             case _ if len(key) == 1 and key.isdecimal():  # a Chinese keyboard may write them wide
-                menu.choose(int(key) - 1)
+                menu.choose_number(int(key))
             case _ if key == "q":
                 self._leave()
             case _:

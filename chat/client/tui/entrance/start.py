@@ -105,7 +105,6 @@ class Start:
             MenuItem("menu-register", self.register_form),
             MenuItem("menu-server", self._server_form),
             MenuItem("menu-language", self._other_language),
-            MenuItem("menu-leave", self._around.leave),
         ]
         # What comes and goes is behind what stays, whose numbers may be on their way to be pressed.
         if is_vacant(self.server, self._absent) and not self._starting:
@@ -114,7 +113,7 @@ class Start:
             items.append(MenuItem("menu-offline", self._go_offline))
         if self._doubted is not None and not self._doubted.accepted:
             items.append(MenuItem("menu-trust", self._believe))
-        return items
+        return [*items, MenuItem("menu-leave", self._around.leave)]
 
     def _other_language(self) -> None:
         here = LANGUAGES.index(self._words.language)

@@ -124,13 +124,18 @@ class Menu(_Centred):
         labels = [words(each.key) for each in items]
         room = min(columns, max(width(each) for each in labels) + 6)
         indent = (None, " " * ((columns - room) // 2))
-        for place, label in enumerate(labels):
-            text = clip(f"  {place + 1}  {label} ", room)
+        for place, (number, label) in enumerate(zip(self.numbers(), labels, strict=True)):
+            text = clip(f"  {number}  {label} ", room)
             role = "selected" if place == self.selected else None
             rows.append([indent, (role, text + " " * (room - width(text)))])
         rows.append([])
         self._needed = MENU_HEAD + self.selected
         return rows, None
+
+    def numbers(self) -> Sequence[int]:
+        """The number of each item. The last one, which leaves, is 0: whatever comes and goes before
+        it, no other item gets a number that may be on its way to be pressed."""
+        return [*range(1, len(self.items())), 0]
 
     def move(self, step: int) -> None:
         self.selected = (self.selected + step) % len(self.items())
@@ -146,6 +151,14 @@ class Menu(_Centred):
         if key in keys:
             self.selected = keys.index(key)
             self.changed()
+
+    def choose_number(self, number: int) -> bool:
+        """Do the item that has a number; whether there is one."""
+        numbers = self.numbers()
+        if number not in numbers:
+            return False
+        self.choose(numbers.index(number))
+        return True
 
     def choose(self, place: int | None = None) -> None:
         """Do what is selected, or the item at ``place``."""
