@@ -18,8 +18,12 @@ ROOM, NAME = "r:cooks", "#cooks"
 LOBBY = "r:lobby"
 
 
-def begin_to_catch_up(hall: Hall, guest: Guest) -> None:
-    """The client has read all; what it missed is being read from the log until that answers."""
+def begin_to_catch_up(hall: Hall, guest: Guest, *rooms: str) -> None:
+    """The client did not read while something was said in ``rooms``, and now it has read all. What
+    it missed is being read from the log until that answers."""
+    guest.transport.fill_up()
+    for room in rooms:
+        hall.say(room, "missed")
     hall.log.slow = True
     guest.transport.drain()
 
@@ -75,8 +79,7 @@ class BehindTest(SynchronousTestCase):
         guest = hall.guest(1, ROOM, LOBBY)
         guest.transport.fill_up()
         hall.fanout.event(1, Event("left", ROOM))
-        hall.say(LOBBY, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, LOBBY)
         hall.clock.advance(0)
         guest.send("JoinMes", conversation=NAME)
         self.assertIn("JoinResMes", [each.type for each in guest.frames])
@@ -222,9 +225,7 @@ class BehindTest(SynchronousTestCase):
     def test_what_comes_while_catching_up_comes_after_it_and_once(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)
-        guest.transport.fill_up()
-        hall.say(ROOM, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, ROOM)
         hall.say(ROOM, "while the log is read")
         self.assertEqual(guest.frames, [])
         hall.log.answer()
@@ -236,9 +237,7 @@ class BehindTest(SynchronousTestCase):
         guest, author = hall.guest(1, ROOM, LOBBY), hall.guest(2).session.author
         heard = CATCH_UP + 1
         hall.publish(LOBBY, [hall.log.append(LOBBY, author, "heard") for _ in range(heard)])
-        guest.transport.fill_up()
-        hall.say(ROOM, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, ROOM)
         hall.publish(ROOM, [hall.log.append(ROOM, author, "x") for _ in range(MOST_HELD + 1)])
         hall.log.slow = False
         hall.log.answer()
@@ -258,9 +257,7 @@ class BehindTest(SynchronousTestCase):
     def test_a_room_entered_while_catching_up_is_told_from_there_on(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)
-        guest.transport.fill_up()
-        hall.say(ROOM, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, ROOM)
         described = hall.log.one
 
         async def one(user_id: int, cid: str) -> Conversation:
@@ -305,9 +302,7 @@ class BehindTest(SynchronousTestCase):
         for joins_first in (True, False):
             hall = Hall()
             guest = hall.guest(1, ROOM)
-            guest.transport.fill_up()
-            hall.say(ROOM, "missed")
-            begin_to_catch_up(hall, guest)
+            begin_to_catch_up(hall, guest, ROOM)
             hall.clock.advance(0)
             hall.say(ROOM, "while the log is read")
             if not joins_first:
@@ -341,9 +336,7 @@ class BehindTest(SynchronousTestCase):
         hall = Hall()
         guest = hall.guest(1, ROOM)
         hall.guest(2, ROOM)
-        guest.transport.fill_up()
-        hall.say(ROOM, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, ROOM)
         hall.bus.slow = True
         for event in ("left", "joined"):
             hall.fanout.event(1, Event(event, ROOM))
@@ -362,10 +355,7 @@ class BehindTest(SynchronousTestCase):
         rooms = ROOM, "r:bakers"
         guest = hall.guest(1, *rooms)
         hall.guest(2, *rooms)
-        guest.transport.fill_up()
-        for room in rooms:
-            hall.say(room, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, *rooms)
         for room in rooms:
             hall.fanout.event(1, Event("left", room))
             hall.say(room, "not for them any more")
@@ -377,9 +367,7 @@ class BehindTest(SynchronousTestCase):
         hall = Hall()
         guest = hall.guest(1, ROOM)
         hall.guest(2, ROOM)
-        guest.transport.fill_up()
-        hall.say(ROOM, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, ROOM)
         hall.clock.advance(0)
         hall.fanout.event(1, Event("left", ROOM))
         guest.send("JoinMes", conversation=NAME)
@@ -390,9 +378,7 @@ class BehindTest(SynchronousTestCase):
     def test_falling_behind_again_while_catching_up(self) -> None:
         hall = Hall()
         guest = hall.guest(1, ROOM)
-        guest.transport.fill_up()
-        hall.say(ROOM, "missed")
-        begin_to_catch_up(hall, guest)
+        begin_to_catch_up(hall, guest, ROOM)
         guest.transport.fill_up()
         hall.say(ROOM, "missed as well")
         hall.log.answer()

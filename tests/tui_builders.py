@@ -137,18 +137,22 @@ class ScriptedClient:
         self.tell(events.MessageStateChanged(sent.outgoing, sent.state))
         return sent
 
-    async def history(
-        self, conversation: str, *, before: int = 0, after: int | None = None, limit: int = 50
-    ) -> HistoryPage:
-        self.asked.append(
-            ("history", (conversation, before if after is None else f"after {after}"))
-        )
+    async def _served(self) -> None:
+        """What a request goes through: there is a connection, the server does it, in its time."""
         if not isinstance(self.state, events.LoggedIn):
             raise NotConnected("there is no connection at the moment")
         if self.trouble is not None:
             raise self.trouble
         if self.slow is not None:
             await self.slow
+
+    async def history(
+        self, conversation: str, *, before: int = 0, after: int | None = None, limit: int = 50
+    ) -> HistoryPage:
+        self.asked.append(
+            ("history", (conversation, before if after is None else f"after {after}"))
+        )
+        await self._served()
         log = self.logs.get(conversation, [])
         page = [each for each in log if not before or each.seq < before][-limit:]
         if after is not None:
@@ -212,12 +216,7 @@ class ScriptedClient:
 
     async def edit(self, conversation: str, seq: int, text: str) -> None:
         self.asked.append(("edit", (conversation, seq, text)))
-        if not isinstance(self.state, events.LoggedIn):
-            raise NotConnected("there is no connection at the moment")
-        if self.trouble is not None:
-            raise self.trouble
-        if self.slow is not None:
-            await self.slow
+        await self._served()
 
     async def moderate(
         self, room: str, action: str, who: int | str = "", seconds: int = 0, reason: str = ""

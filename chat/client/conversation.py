@@ -20,6 +20,7 @@ __all__ = [
     "Notice",
     "Pending",
     "corrected",
+    "emptied",
     "is_erased",
 ]
 
@@ -339,9 +340,9 @@ class Conversation:
         self.rewritten += 1
 
     def _redact(self, target: int) -> None:
-        at = self.index(target)
-        if at < len(self.entries) and self.entries[at].seq == target:
-            self.entries[at] = Entry(seq=target, time=self.entries[at].time, deleted=True)
+        held = self.held(target)
+        if held is not None:
+            self.entries[self.index(target)] = emptied(held)
             self.rewritten += 1
             if target > self.read:
                 self._silent.add(target)
@@ -389,10 +390,15 @@ def corrected(entry: Entry, edit: Entry | None) -> Entry:
     if edit is None or entry.kind or entry.deleted:
         return entry
     if edit.kind == "redact":
-        return Entry(entry.seq, time=entry.time, deleted=True, conversation=entry.conversation)
+        return emptied(entry)
     if not edit.content or edit.seq <= entry.edited:
         return entry
     return replace(entry, content=edit.content, edited=edit.seq, cut=edit.cut)
+
+
+def emptied(entry: Entry) -> Entry:
+    """What is left of an entry that was deleted."""
+    return Entry(entry.seq, time=entry.time, deleted=True, conversation=entry.conversation)
 
 
 def is_erased(entry: Entry, erasure: Entry) -> bool:

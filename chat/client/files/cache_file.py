@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from chat.client.conversation import corrected, is_erased
+from chat.client.conversation import corrected, emptied, is_erased
 from chat.client.events import Position
 from chat.client.files.cache_values import Batch, Known
 from chat.client.files.index_words import indexed, liked, matching
@@ -17,7 +17,6 @@ from chat.client.files.rows import (
     UNREADABLE,
     as_kept,
     as_read,
-    emptied,
     is_searched,
     is_stale,
     newer,

@@ -11,7 +11,6 @@ __all__ = [
     "UNREADABLE",
     "as_kept",
     "as_read",
-    "emptied",
     "is_searched",
     "is_stale",
     "newer",
@@ -44,11 +43,6 @@ def as_kept(entry: Entry, edit: Entry | None) -> Entry:
     if entry.kind == "edit":
         return msgspec.structs.replace(entry, content="")
     return corrected(entry, edit)
-
-
-def emptied(entry: Entry) -> Entry:
-    """What is left of an entry that was taken back."""
-    return Entry(entry.seq, time=entry.time, deleted=True, conversation=entry.conversation)
 
 
 def newer(edit: Entry, other: Entry | None) -> Entry:
